@@ -1,0 +1,156 @@
+/*
+ * The rollout engine: pure and table-driven (docs/spec/rollout.md; design decisions 2, 3, 12 to 14).
+ *
+ *   step(rollout, now, event) → actions
+ *
+ * One struct serin_rollout is one rollout on one product and channel. Its members, the devices of that product and channel
+ * in order of rank, are an array that the caller gives. The engine does no I/O, knows no store, no revision and no leader:
+ * the caller persists the rollout and the members that an action names in one transaction, and only then carries the
+ * other actions out (persist, then act). If persisting fails it restores the copies that it took before the step.
+ *
+ * Time: `now_ms` is wall-clock Unix time in milliseconds. It may jump; a jump backwards, or forwards by more than
+ * SERIN_ENGINE_JUMP_MS between two events, stops the soak from counting that span and is reported with an AUDIT action.
+ */
+#ifndef SERIN_ORCHESTRATOR_ENGINE_H
+#define SERIN_ORCHESTRATOR_ENGINE_H
+
+#include <serin/orchestrator/policy.h>
+
+#define SERIN_ENGINE_JUMP_MS (10u * 60u * 1000u)
+
+enum serin_rollout_state {
+    SERIN_ROLLOUT_INVALID = 0,
+    SERIN_ROLLOUT_AWAITING = 1,  /* the next stage waits for approval */
+    SERIN_ROLLOUT_ROLLING = 2,   /* devices of the stage are being resolved */
+    SERIN_ROLLOUT_SOAKING = 3,   /* all resolved; being watched */
+    SERIN_ROLLOUT_PAUSED = 4,    /* by an operator */
+    SERIN_ROLLOUT_HALTED = 5,    /* by a gate or an operator; final but for abort */
+    SERIN_ROLLOUT_COMPLETED = 6, /* candidate promoted to stable; final */
+    SERIN_ROLLOUT_ABORTED = 7,   /* withdrawn; final */
+    SERIN_ROLLOUT_SUPERSEDED = 8, /* another took its place; final */
+    SERIN_ROLLOUT_STATE_COUNT
+};
+
+enum serin_rollout_event_kind {
+    SERIN_ROLLOUT_EVENT_INVALID = 0,
+    SERIN_ROLLOUT_START = 1,
+    SERIN_ROLLOUT_MEMBER = 2, /* a member's attempt reached `state` for `reason` */
+    SERIN_ROLLOUT_TICK = 3,
+    SERIN_ROLLOUT_REPORTS_UP = 4, /* reports can arrive (connected to the brokers) */
+    SERIN_ROLLOUT_REPORTS_DOWN = 5,
+    SERIN_ROLLOUT_PAUSE = 6,
+    SERIN_ROLLOUT_RESUME = 7,
+    SERIN_ROLLOUT_HALT = 8,
+    SERIN_ROLLOUT_ADVANCE = 9, /* skip the rest of the soak, or approve the next stage */
+    SERIN_ROLLOUT_ABORT = 10,
+    SERIN_ROLLOUT_SUPERSEDE = 11,
+    SERIN_ROLLOUT_EVENT_COUNT
+};
+
+struct serin_rollout_event {
+    enum serin_rollout_event_kind kind;
+    uint32_t member; /* MEMBER: index into the members */
+    enum serin_state state;
+    enum serin_reason reason;
+};
+
+/* One device of the population, 24 bytes. `rank` orders the array, ties by `device`. */
+struct serin_member {
+    uint64_t rank;
+    uint32_t device;    /* the caller's own index */
+    uint32_t since_s;   /* Unix seconds: offered, then accepted, then final */
+    uint8_t state;      /* enum serin_state; IDLE: not offered or nothing heard */
+    uint8_t reason;     /* enum serin_reason */
+    uint8_t stage;      /* 1-based stage that first offered it; 0: not offered */
+    uint8_t flags;      /* engine-private */
+    uint8_t reserved[4];
+};
+_Static_assert(sizeof(struct serin_member) == 24, "members are stored by the hundred thousand");
+
+struct serin_tally {
+    uint32_t offered;   /* at or below the threshold */
+    uint32_t accepted;  /* ever reached pending */
+    uint32_t confirmed; /* now confirmed */
+    uint32_t failed;    /* rolled_back, failed, timed_out, and what went wrong after confirmation */
+    uint32_t rejected;  /* the device refused the manifest: resolved, and a failure */
+    uint32_t unreached;
+    uint32_t regressed; /* part of failed: confirmed, then regressed or reverted */
+    uint32_t other;     /* superseded, cancelled: out of the books of the gate */
+};
+
+#define SERIN_ROLLOUT_WHY_MAX 160u
+
+struct serin_rollout {
+    uint64_t id; /* the caller's; never 0 */
+    struct serin_policy policy;
+    uint8_t salt[SERIN_SALT_SIZE];
+    uint32_t attempt;
+    enum serin_rollout_state state;
+    enum serin_rollout_state resume_to; /* in PAUSED */
+    uint32_t stage;                     /* 1-based; 0 before the start */
+    uint64_t threshold;                 /* never falls */
+    uint32_t target;                    /* devices that this stage covers, unreached ones apart */
+    uint64_t created_ms, stage_started_ms, ended_ms;
+    uint64_t soaked_ms; /* of this stage, while reports could arrive */
+    uint64_t last_ms;   /* time of the last event */
+    bool reports_up;
+    struct serin_tally tally;
+    char why[SERIN_ROLLOUT_WHY_MAX]; /* of a halt, an abort: with the figures it was taken on */
+};
+
+enum serin_rollout_action_kind {
+    SERIN_ROLLOUT_ACT_INVALID = 0,
+    SERIN_ROLLOUT_ACT_SAVE_MEMBER, /* `member` changed: persist it */
+    SERIN_ROLLOUT_ACT_PUBLISH,     /* the directive changed: publish it (once per broker) */
+    SERIN_ROLLOUT_ACT_PROMOTE,     /* the candidate is stable now */
+    SERIN_ROLLOUT_ACT_AUDIT        /* `text` belongs in the audit log */
+};
+
+struct serin_rollout_action {
+    enum serin_rollout_action_kind kind;
+    uint32_t member;
+    char text[SERIN_ROLLOUT_WHY_MAX];
+};
+
+/* Bounded: one step changes few members, but for deadlines; a TICK that would need more stops, and says so by asking for
+ * another TICK at once (serin_rollout_deadline_ms returns now). */
+#define SERIN_ROLLOUT_ACTIONS_MAX 64u
+
+struct serin_rollout_actions {
+    size_t count;
+    struct serin_rollout_action list[SERIN_ROLLOUT_ACTIONS_MAX];
+};
+
+struct serin_members {
+    struct serin_member *list; /* sorted; the caller's memory */
+    uint32_t count;
+};
+
+/* Begins a rollout: checks the policy, sets every field. Not started: send START. SERIN_ERR_INVALID. */
+SERIN_MUST_USE enum serin_error
+serin_rollout_init(struct serin_rollout *rollout, uint64_t id, const struct serin_policy *policy,
+                   const uint8_t salt[SERIN_SALT_SIZE], uint32_t attempt, uint64_t now_ms);
+
+/* Handles one event. SERIN_ERR_STATE: the event is not allowed in this state; nothing changed and `rollout->why` is as
+ * before. SERIN_ERR_INVALID: the event is malformed (programmer or store error). */
+SERIN_MUST_USE enum serin_error serin_rollout_step(struct serin_rollout *rollout,
+                                                   const struct serin_members *members,
+                                                   uint64_t now_ms,
+                                                   const struct serin_rollout_event *event,
+                                                   struct serin_rollout_actions *actions);
+
+/* When the next TICK is due (Unix ms), UINT64_MAX for never. */
+uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
+                                   const struct serin_members *members);
+
+/* Sorts members by rank and rebuilds the tally from them (after loading from a store, and after a device joined). */
+void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *members);
+
+/* The candidate part of the channel's directive as it should be published now: candidate, candidate_state, salt, threshold,
+ * spread, site limit, lease, flags. The caller fills in stable, order, issued_s, product and channel. */
+void serin_rollout_candidate(const struct serin_rollout *rollout, struct serin_directive *directive);
+
+const char *serin_rollout_state_text(enum serin_rollout_state state);
+const char *serin_rollout_event_text(enum serin_rollout_event_kind kind);
+
+#endif

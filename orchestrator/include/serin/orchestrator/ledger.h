@@ -1,0 +1,50 @@
+/*
+ * The ledger: one device's account of its attempts, from its cumulative reports (docs/spec/report.md; design decisions 12
+ * and 13). Pure. It accepts duplicates, reordered and lost reports, and makes attempts final exactly once.
+ */
+#ifndef SERIN_ORCHESTRATOR_LEDGER_H
+#define SERIN_ORCHESTRATOR_LEDGER_H
+
+#include <serin/wire.h>
+
+/* What the store keeps of one attempt of one device. */
+struct serin_attempt_record {
+    uint8_t manifest_id[SERIN_SHA256_SIZE];
+    uint32_t attempt;
+    enum serin_state state; /* as the server sees it: adds timed_out, regressed, reverted */
+    enum serin_reason reason;
+    bool final;              /* never leaves but for regressed and reverted after confirmed */
+    uint64_t updated_s;      /* server's clock */
+    uint64_t bytes_fetched;
+    uint32_t pieces_refetched;
+    size_t transition_count;
+    struct serin_transition transitions[SERIN_REPORT_TRANSITIONS_MAX];
+};
+
+/* What the store keeps of a device's report stream. */
+struct serin_report_cursor {
+    uint64_t incarnation;
+    uint64_t number; /* highest committed */
+};
+
+enum serin_ledger_verdict {
+    SERIN_LEDGER_NEW,       /* store it, then ack its number */
+    SERIN_LEDGER_DUPLICATE, /* ack the committed number; nothing to store */
+    SERIN_LEDGER_REBORN     /* a new incarnation: store it, and say so in the audit log */
+};
+
+enum serin_ledger_verdict serin_ledger_judge(const struct serin_report_cursor *cursor,
+                                             const struct serin_report *report);
+
+/* Merges one attempt of a report into the record of the same (manifest, attempt). `changed`: whether the state seen by
+ * the server changed. A record made final by the server (timed_out) stays final; what the device says later is kept in the
+ * transitions. SERIN_ERR_INVALID: the transitions do not follow states.h; the record is unchanged. */
+SERIN_MUST_USE enum serin_error serin_ledger_merge(struct serin_attempt_record *record,
+                                                   const struct serin_attempt_report *report,
+                                                   uint64_t now_s, bool *changed);
+
+/* A beat or report shows what runs: a confirmed attempt whose manifest no longer runs is reverted. `changed` as above. */
+void serin_ledger_running(struct serin_attempt_record *record, const struct serin_running *running,
+                          uint64_t now_s, bool *changed);
+
+#endif

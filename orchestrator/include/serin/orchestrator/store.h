@@ -1,0 +1,139 @@
+/*
+ * The fleet store port: what serind keeps (docs/spec/store.md). adapters/lmdb provides it; a store on PostgreSQL will.
+ *
+ * Everything happens inside a transaction. Reads inside a write transaction see its writes. Records are plain values; how
+ * they are encoded is the adapter's affair. Commit makes all of it durable or nothing.
+ */
+#ifndef SERIN_ORCHESTRATOR_STORE_H
+#define SERIN_ORCHESTRATOR_STORE_H
+
+#include <serin/orchestrator/engine.h>
+#include <serin/orchestrator/ledger.h>
+
+enum serin_enrolment {
+    SERIN_ENROLMENT_INVALID = 0,
+    SERIN_ENROLMENT_PENDING = 1, /* waits for approval */
+    SERIN_ENROLMENT_ENROLLED = 2,
+    SERIN_ENROLMENT_REFUSED = 3
+};
+
+struct serin_device_record {
+    char id[SERIN_ID_MAX + 1];
+    char product[SERIN_PRODUCT_MAX + 1];
+    char channel[SERIN_CHANNEL_MAX + 1];
+    uint16_t hardware;
+    enum serin_enrolment enrolment;
+    struct serin_report_cursor cursor;
+    struct serin_running running;
+    enum serin_redundancy redundancy;
+    struct serin_order channel_order, own_order;
+    enum serin_reason refused;
+    uint64_t first_seen_s, last_report_s, last_beat_s;
+    uint32_t beat_interval_s;
+    bool online; /* presence: shown, never a gate */
+    size_t counter_count;
+    struct serin_counter counters[SERIN_BEAT_COUNTERS_MAX];
+    /* The latest attempt, so that a list of devices needs one read each. */
+    struct serin_attempt_record last_attempt; /* attempt 0: none */
+};
+
+/* A release that serind knows: a verified manifest whose objects are in the depot. */
+struct serin_release_record {
+    uint8_t manifest_id[SERIN_SHA256_SIZE];
+    struct serin_manifest manifest;
+    uint64_t published_s;
+    uint32_t last_attempt; /* highest attempt number given out for it */
+};
+
+/* What everyone on a product and channel gets. */
+struct serin_stable_record {
+    char product[SERIN_PRODUCT_MAX + 1];
+    char channel[SERIN_CHANNEL_MAX + 1];
+    struct serin_release release; /* offer_count 0: none yet */
+};
+
+/* The directive last published on a topic, byte for byte, and its order. */
+struct serin_directive_record {
+    char topic[160];
+    struct serin_order order;
+    uint64_t issued_s;
+    uint32_t lease_s;
+    size_t payload_size;
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+};
+
+struct serin_meta_record {
+    struct serin_order order;  /* highest given out */
+    uint64_t next_rollout_id;
+    uint32_t trust_version;
+};
+
+/* One member of one rollout; the key is (rollout, device). */
+struct serin_member_record {
+    uint64_t rollout_id;
+    char device_id[SERIN_ID_MAX + 1];
+    struct serin_member member;
+};
+
+struct serin_store_ops {
+    /* One transaction at a time per store. SERIN_ERR_IO, SERIN_ERR_NO_SPACE. */
+    enum serin_error (*begin)(void *ctx, bool write);
+    /* SERIN_ERR_NO_SPACE (disk or map full), SERIN_ERR_IO: nothing was stored and the transaction is over. */
+    enum serin_error (*commit)(void *ctx);
+    void (*abort)(void *ctx);
+
+    /* get: SERIN_ERR_NOT_FOUND, SERIN_ERR_FORMAT (damaged record). put: SERIN_ERR_NO_SPACE, SERIN_ERR_IO. */
+    enum serin_error (*get_meta)(void *ctx, struct serin_meta_record *out);
+    enum serin_error (*put_meta)(void *ctx, const struct serin_meta_record *record);
+    enum serin_error (*get_device)(void *ctx, const char *id, struct serin_device_record *out);
+    enum serin_error (*put_device)(void *ctx, const struct serin_device_record *record);
+    enum serin_error (*get_attempt)(void *ctx, const char *device_id, const uint8_t manifest_id[32],
+                                    uint32_t attempt, struct serin_attempt_record *out);
+    enum serin_error (*put_attempt)(void *ctx, const char *device_id,
+                                    const struct serin_attempt_record *record);
+    enum serin_error (*get_release)(void *ctx, const uint8_t manifest_id[32],
+                                    struct serin_release_record *out);
+    enum serin_error (*put_release)(void *ctx, const struct serin_release_record *record);
+    enum serin_error (*get_stable)(void *ctx, const char *product, const char *channel,
+                                   struct serin_stable_record *out);
+    enum serin_error (*put_stable)(void *ctx, const struct serin_stable_record *record);
+    enum serin_error (*get_rollout)(void *ctx, uint64_t id, struct serin_rollout *out);
+    enum serin_error (*put_rollout)(void *ctx, const struct serin_rollout *rollout);
+    enum serin_error (*put_member)(void *ctx, const struct serin_member_record *record);
+    enum serin_error (*get_directive)(void *ctx, const char *topic, struct serin_directive_record *out);
+    enum serin_error (*put_directive)(void *ctx, const struct serin_directive_record *record);
+    enum serin_error (*get_trust)(void *ctx, const char *product, uint8_t *record, size_t capacity,
+                                  size_t *size);
+    enum serin_error (*put_trust)(void *ctx, const char *product, const uint8_t *record, size_t size);
+
+    /* Walks in key order, starting after `after` (NULL: from the start), until the visitor returns false. */
+    enum serin_error (*each_device)(void *ctx, const char *after,
+                                    bool (*visit)(void *arg, const struct serin_device_record *record),
+                                    void *arg);
+    enum serin_error (*each_attempt)(void *ctx, const char *device_id,
+                                     bool (*visit)(void *arg, const struct serin_attempt_record *record),
+                                     void *arg);
+    enum serin_error (*each_release)(void *ctx,
+                                     bool (*visit)(void *arg, const struct serin_release_record *record),
+                                     void *arg);
+    enum serin_error (*each_rollout)(void *ctx,
+                                     bool (*visit)(void *arg, const struct serin_rollout *rollout),
+                                     void *arg);
+    enum serin_error (*each_member)(void *ctx, uint64_t rollout_id,
+                                    bool (*visit)(void *arg, const struct serin_member_record *record),
+                                    void *arg);
+    enum serin_error (*each_stable)(void *ctx,
+                                    bool (*visit)(void *arg, const struct serin_stable_record *record),
+                                    void *arg);
+    enum serin_error (*each_directive)(void *ctx,
+                                       bool (*visit)(void *arg,
+                                                     const struct serin_directive_record *record),
+                                       void *arg);
+};
+
+struct serin_store {
+    const struct serin_store_ops *ops;
+    void *ctx;
+};
+
+#endif
