@@ -1,0 +1,20 @@
+/*
+ * Additions to libcyaml's schema macros for the loaders in this folder.
+ */
+#ifndef SERIN_YAML_FIELDS_H
+#define SERIN_YAML_FIELDS_H
+
+#include <cyaml/cyaml.h>
+
+/* libcyaml's own boolean takes any word it does not know for false; this one knows true and false
+ * and refuses others. The member is a bool. */
+extern const cyaml_strval_t yaml_truth[2];
+#define YAML_FIELD_BOOL(key_, flags_, structure_, member_) \
+    CYAML_FIELD_ENUM(key_, (flags_) | CYAML_FLAG_STRICT, structure_, member_, yaml_truth, 2)
+
+/* A text of min_ .. max_ characters behind a pointer that is NULL where an optional key is absent.
+ */
+#define YAML_FIELD_TEXT(key_, flags_, structure_, member_, min_, max_) \
+    CYAML_FIELD_STRING_PTR(key_, (flags_) | CYAML_FLAG_POINTER, structure_, member_, min_, max_)
+
+#endif
