@@ -1,7 +1,8 @@
 /*
  * Bytes: explicit little- and big-endian access, hexadecimal text, comparison and bounded copies.
  *
- * Wire and flash layouts are read and written through these only; no struct is ever cast onto bytes.
+ * Wire and flash layouts are read and written through these only; no struct is ever cast onto
+ * bytes.
  */
 #ifndef SERIN_BYTES_H
 #define SERIN_BYTES_H
@@ -60,25 +61,27 @@ static inline void serin_put_le64(uint8_t *p, uint64_t value)
 /* Whether all `size` bytes at `p` have the value `value`. True for size 0. */
 bool serin_bytes_all(const uint8_t *p, size_t size, uint8_t value);
 
-/* Whether both runs of `size` bytes are equal, in time that does not depend on where they differ. */
+/* Whether both runs of `size` bytes are equal; takes the same time wherever they differ. */
 bool serin_bytes_equal(const uint8_t *a, const uint8_t *b, size_t size);
 
-/* Writes 2 * size lower-case digits and a terminator into `text`, which holds at least 2 * size + 1 bytes. */
+/* Writes 2 * size lower-case digits and a terminator into `text`, which holds at least 2 * size + 1
+ * bytes. */
 void serin_hex_encode(const uint8_t *bytes, size_t size, char *text);
 
-/* Reads exactly 2 * size digits (either case) and the terminator. SERIN_ERR_FORMAT: anything else; `bytes` is then
- * unspecified. */
+/* Reads exactly 2 * size digits (either case) and the terminator. SERIN_ERR_FORMAT: anything else;
+ * `bytes` is then unspecified. */
 SERIN_MUST_USE enum serin_error serin_hex_decode(const char *text, uint8_t *bytes, size_t size);
 
-/* Copies `text` with its terminator into `out` of `capacity` bytes. SERIN_ERR_TOO_LARGE: it does not fit; `out` is
- * then the empty string. */
+/* Copies `text` with its terminator into `out` of `capacity` bytes. SERIN_ERR_TOO_LARGE: it does
+ * not fit; `out` is then the empty string. */
 SERIN_MUST_USE enum serin_error serin_text_copy(char *out, size_t capacity, const char *text);
 
-/* Reads a NUL-padded field of `size` bytes into `out`, which holds size + 1 bytes. SERIN_ERR_RESERVED: a byte after
- * the first NUL is not zero. */
+/* Reads a NUL-padded field of `size` bytes into `out`, which holds size + 1 bytes.
+ * SERIN_ERR_RESERVED: a byte after the first NUL is not zero. */
 SERIN_MUST_USE enum serin_error serin_field_get(const uint8_t *field, size_t size, char *out);
 
-/* Writes `text` NUL-padded into a field of `size` bytes (a full field has no terminator). SERIN_ERR_TOO_LARGE. */
+/* Writes `text` NUL-padded into a field of `size` bytes (a full field has no terminator).
+ * SERIN_ERR_TOO_LARGE. */
 SERIN_MUST_USE enum serin_error serin_field_put(uint8_t *field, size_t size, const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The crypto port: the three primitives that the cores need. adapters/wolfcrypt provides it on hosts and boards.
+ * The crypto port: the three primitives that the cores need. adapters/wolfcrypt provides it on
+ * hosts and boards.
  */
 #ifndef SERIN_CRYPTO_H
 #define SERIN_CRYPTO_H
@@ -9,21 +10,23 @@
 #define SERIN_P256_PUBLIC_SIZE    64u /* X ‖ Y, big-endian, uncompressed without the 0x04 prefix */
 #define SERIN_P256_SIGNATURE_SIZE 64u /* r ‖ s, big-endian, fixed width */
 
-/* Room for a SHA-256 in progress; the adapter keeps its own context in it and asserts that it fits. */
+/* Room for a SHA-256 in progress; the adapter keeps its own context in it and asserts that it fits.
+ */
 struct serin_sha256 {
     _Alignas(8) uint8_t opaque[256];
 };
 
 struct serin_crypto_ops {
-    /* Starts, continues, ends a SHA-256. They cannot fail: an adapter without working hashing must not start. After
-     * `final` the context holds nothing and must be started again. */
+    /* Starts, continues, ends a SHA-256. They cannot fail: an adapter without working hashing must
+     * not start. After `final` the context holds nothing and must be started again. */
     void (*sha256_init)(void *ctx, struct serin_sha256 *sha);
     void (*sha256_update)(void *ctx, struct serin_sha256 *sha, const void *data, size_t size);
     void (*sha256_final)(void *ctx, struct serin_sha256 *sha, uint8_t digest[SERIN_SHA256_SIZE]);
 
-    /* Verifies an ECDSA P-256 signature (FIPS 186-4, section 6.4) over `digest`. Refuses r or s outside [1, n-1] and a
-     * public key that is not on the curve. SERIN_OK: valid. SERIN_ERR_SIGNATURE: not valid. SERIN_ERR_CRYPTO: could not
-     * be decided; the caller treats it as not valid. */
+    /* Verifies an ECDSA P-256 signature (FIPS 186-4, section 6.4) over `digest`. Refuses r or s
+     * outside [1, n-1] and a public key that is not on the curve. SERIN_OK: valid.
+     * SERIN_ERR_SIGNATURE: not valid. SERIN_ERR_CRYPTO: could not be decided; the caller treats it
+     * as not valid. */
     enum serin_error (*p256_verify)(void *ctx, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                                     const uint8_t digest[SERIN_SHA256_SIZE],
                                     const uint8_t signature[SERIN_P256_SIGNATURE_SIZE]);

@@ -1,6 +1,6 @@
 /*
- * The order guard (docs/spec/directive.md, section 5; design decision 4): the highest order per directive topic, kept by
- * devices, by the plugin and by serind alike. It only grows.
+ * The order guard (docs/spec/directive.md, section 5; design decision 4): the highest order per
+ * directive topic, kept by devices, by the plugin and by serind alike. It only grows.
  */
 #ifndef SERIN_ORDER_GUARD_H
 #define SERIN_ORDER_GUARD_H

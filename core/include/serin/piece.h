@@ -1,6 +1,7 @@
 /*
- * Pieces (docs/spec/blocks.md, section 2): the unit of integrity. A piece is 4096 bytes of an object, the last one
- * shorter; an object's piece table is the plain concatenation of the SHA-256 of each.
+ * Pieces (docs/spec/blocks.md, section 2): the unit of integrity. A piece is 4096 bytes of an
+ * object, the last one shorter; an object's piece table is the plain concatenation of the SHA-256
+ * of each.
  */
 #ifndef SERIN_PIECE_H
 #define SERIN_PIECE_H

@@ -4,8 +4,8 @@
  *   digest = SHA-256( "serin/" kind "/1" 0x00 ‖ body )       signature = ECDSA-P256(digest), r ‖ s
  *   key id = first 8 bytes of SHA-256( SubjectPublicKeyInfo )
  *
- * The body is opaque and is verified before it is parsed. Each kind has a domain string of its own, so a signature made
- * for one kind never verifies for another.
+ * The body is opaque and is verified before it is parsed. Each kind has a domain string of its own,
+ * so a signature made for one kind never verifies for another.
  */
 #ifndef SERIN_SIGNED_H
 #define SERIN_SIGNED_H
@@ -15,7 +15,8 @@
 #define SERIN_KEY_ID_SIZE 8u
 #define SERIN_SPKI_SIZE   91u /* DER SubjectPublicKeyInfo of a P-256 key, uncompressed */
 
-/* Signature algorithms; the numbers are frozen. Unknown ones are refused with SERIN_ERR_UNSUPPORTED. */
+/* Signature algorithms; the numbers are frozen. Unknown ones are refused with
+ * SERIN_ERR_UNSUPPORTED. */
 enum serin_signature_type { SERIN_SIGNATURE_INVALID = 0, SERIN_SIGNATURE_ECDSA_P256 = 1 };
 
 enum serin_signed_kind {
@@ -39,7 +40,8 @@ void serin_key_id(const struct serin_crypto *crypto,
                   const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                   uint8_t key_id[SERIN_KEY_ID_SIZE]);
 
-/* Verifies `signature` of `kind` over `body` with `public_key`. Errors as p256_verify; state is not touched. */
+/* Verifies `signature` of `kind` over `body` with `public_key`. Errors as p256_verify; state is not
+ * touched. */
 SERIN_MUST_USE enum serin_error
 serin_signed_verify(const struct serin_crypto *crypto, enum serin_signed_kind kind,
                     const uint8_t public_key[SERIN_P256_PUBLIC_SIZE], const uint8_t *body,

@@ -1,5 +1,6 @@
 /*
- * Topics under serin/1/ (docs/spec/topics.md): parsing, formatting, and the table of who may publish and read what.
+ * Topics under serin/1/ (docs/spec/topics.md): parsing and formatting. Who may publish and read
+ * what is the plugin's to enforce.
  */
 #ifndef SERIN_TOPIC_H
 #define SERIN_TOPIC_H
@@ -39,13 +40,16 @@ struct serin_topic {
     char channel[SERIN_CHANNEL_MAX + 1]; /* "" where the kind has none */
 };
 
-/* Whether `text` is in Serin's space: equals "serin" or starts with "serin/". Others are none of our business. */
+/* Whether `text` is in Serin's space: equals "serin" or starts with "serin/". Others are none of
+ * our business. */
 bool serin_topic_ours(const char *text);
 
-/* Parses a full topic name (no wildcards). SERIN_ERR_FORMAT: not one of the table; `topic` is then INVALID. */
+/* Parses a full topic name (no wildcards). SERIN_ERR_FORMAT: not one of the table; `topic` is then
+ * INVALID. */
 SERIN_MUST_USE enum serin_error serin_topic_parse(const char *text, struct serin_topic *topic);
 
-/* Formats `topic` into `text`, which holds SERIN_TOPIC_MAX bytes. Programmer error: an invalid name. */
+/* Formats `topic` into `text`, which holds SERIN_TOPIC_MAX bytes. Programmer error: an invalid
+ * name. */
 void serin_topic_format(const struct serin_topic *topic, char *text);
 
 /* Shorthands for the above. */

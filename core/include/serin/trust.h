@@ -1,5 +1,6 @@
 /*
- * The trust record (docs/spec/trust.md): the root-signed list of release and director keys of one product.
+ * The trust record (docs/spec/trust.md): the root-signed list of release and director keys of one
+ * product.
  *
  *   offset size field                              a key, 80 bytes
  *   ------ ---- ------------------------------     ------ ---- ------------------------------
@@ -15,18 +16,19 @@
  *       64  640 keys, 8 × 80; unused ones zero
  *      704      end of the signed body; then the signature area of serin/manifest.h
  *
- * A device takes a record whose version is higher than its own and whose signature verifies with the root key that the
- * factory gave it. One key never has two roles: a public key that stands twice makes the record invalid.
+ * A device takes a record whose version is higher than its own and whose signature verifies with
+ * the root key that the factory gave it. One key never has two roles: a public key that stands
+ * twice makes the record invalid.
  */
 #ifndef SERIN_TRUST_H
 #define SERIN_TRUST_H
 
 #include <serin/manifest.h>
 
-#define SERIN_TRUST_BODY_SIZE 704u
-#define SERIN_TRUST_SIZE_P256 784u
-#define SERIN_TRUST_MAX       4032u
-#define SERIN_TRUST_KEYS_MAX  8u
+#define SERIN_TRUST_BODY_SIZE      704u
+#define SERIN_TRUST_SIZE_P256      784u
+#define SERIN_TRUST_MAX            4032u
+#define SERIN_TRUST_KEYS_MAX       8u
 #define SERIN_TRUST_FEATURES_KNOWN 0u
 
 enum serin_key_role {
@@ -51,33 +53,39 @@ struct serin_trust {
     struct serin_trust_key keys[SERIN_TRUST_KEYS_MAX];
 };
 
+/* Writes the body; the key ids are taken as given. SERIN_ERR_FEATURE, SERIN_ERR_INVALID (version,
+ * product, number of keys, a role), SERIN_ERR_KEY (a key stands twice); `body` is then unspecified.
+ */
 SERIN_MUST_USE enum serin_error serin_trust_encode(const struct serin_trust *trust,
                                                    uint8_t body[SERIN_TRUST_BODY_SIZE]);
 
-/* Reads a body. Errors as serin_manifest_decode; SERIN_ERR_KEY: a key stands twice. Key ids are recomputed and must
- * match (SERIN_ERR_FORMAT). */
+/* Reads a body. Errors as serin_manifest_decode; SERIN_ERR_KEY: a key stands twice;
+ * SERIN_ERR_UNSUPPORTED: an algorithm. Key ids are recomputed and must match (SERIN_ERR_FORMAT). */
 SERIN_MUST_USE enum serin_error serin_trust_decode(const struct serin_crypto *crypto,
                                                    const uint8_t *body, size_t size,
                                                    struct serin_trust *trust);
 
-/* Verifies the whole record (body and signature area) with the root key, then decodes it. SERIN_ERR_SIGNATURE,
- * SERIN_ERR_KEY (the signature names another key than root), and the errors of decoding. `trust` is unspecified after
- * an error. */
-SERIN_MUST_USE enum serin_error
-serin_trust_open(const struct serin_crypto *crypto, const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
-                 const uint8_t *record, size_t size, struct serin_trust *trust);
+/* Verifies the whole record (body and signature area) with the root key, then decodes it.
+ * SERIN_ERR_SIGNATURE, SERIN_ERR_KEY (the signature names another key than root, or root stands in
+ * the record), and the errors of decoding. `trust` is unspecified after an error. */
+SERIN_MUST_USE enum serin_error serin_trust_open(const struct serin_crypto *crypto,
+                                                 const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
+                                                 const uint8_t *record, size_t size,
+                                                 struct serin_trust *trust);
 
 /* The key with `key_id` and `role`, or NULL. */
 const struct serin_trust_key *serin_trust_find(const struct serin_trust *trust,
                                                enum serin_key_role role,
                                                const uint8_t key_id[SERIN_KEY_ID_SIZE]);
 
-/* Verifies a whole manifest (body and signature area) with the release keys of `trust`, then decodes it and gives its
- * id. The product must be the trust record's (SERIN_ERR_PRODUCT). Other errors: SERIN_ERR_KEY, SERIN_ERR_SIGNATURE,
- * and those of decoding; nothing is trusted after an error. `id` may be NULL. */
-SERIN_MUST_USE enum serin_error
-serin_manifest_open(const struct serin_crypto *crypto, const struct serin_trust *trust,
-                    const uint8_t *bytes, size_t size, struct serin_manifest *manifest,
-                    uint8_t id[SERIN_SHA256_SIZE]);
+/* Verifies a whole manifest (body and signature area) with the release keys of `trust`, then
+ * decodes it and gives its id. The product must be the trust record's (SERIN_ERR_PRODUCT). Other
+ * errors: SERIN_ERR_KEY, SERIN_ERR_SIGNATURE, and those of decoding; nothing is trusted after an
+ * error. `id` may be NULL. */
+SERIN_MUST_USE enum serin_error serin_manifest_open(const struct serin_crypto *crypto,
+                                                    const struct serin_trust *trust,
+                                                    const uint8_t *bytes, size_t size,
+                                                    struct serin_manifest *manifest,
+                                                    uint8_t id[SERIN_SHA256_SIZE]);
 
 #endif

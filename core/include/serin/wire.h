@@ -1,8 +1,10 @@
 /*
- * What crosses the wire, as plain values (proto/serin.proto; docs/spec/{directive,report,beat,blocks}.md).
+ * What crosses the wire, as plain values (proto/serin.proto;
+ * docs/spec/{directive,report,beat,blocks}.md).
  *
- * Every field is bounded. Codecs (serin/codec.h) turn these into Protocol Buffers and back and enforce every bound named
- * here; a decoded value has been checked against all of them, so the cores need not check again.
+ * Every field is bounded. Codecs (serin/codec.h) turn these into Protocol Buffers and back and
+ * enforce every bound named here; a decoded value has been checked against all of them, so the
+ * cores need not check again.
  */
 #ifndef SERIN_WIRE_H
 #define SERIN_WIRE_H
@@ -12,20 +14,21 @@
 #include <serin/manifest.h>
 #include <serin/states.h>
 
-#define SERIN_WIRE_VERSION 1u /* of every payload; another one is refused with SERIN_ERR_VERSION */
+/* Of every payload; another one is refused with SERIN_ERR_VERSION. */
+#define SERIN_WIRE_VERSION 1u
 
 /* Largest payloads, in bytes. */
-#define SERIN_DIRECTIVE_MAX 512u
+#define SERIN_DIRECTIVE_MAX     512u
 #define SERIN_TRUST_PAYLOAD_MAX 4096u
-#define SERIN_REPORT_MAX    2048u
-#define SERIN_ACK_MAX       128u
-#define SERIN_BEAT_MAX      1024u
-#define SERIN_GET_MAX       128u
-#define SERIN_BLOCK_DATA_MAX 65536u
-#define SERIN_BLOCK_DATA_MIN 256u
-#define SERIN_BLOCK_MAX     (SERIN_BLOCK_DATA_MAX + 128u)
-#define SERIN_HOLD_MAX      256u
-#define SERIN_PRESENCE_MAX  64u
+#define SERIN_REPORT_MAX        2048u
+#define SERIN_ACK_MAX           128u
+#define SERIN_BEAT_MAX          1024u
+#define SERIN_GET_MAX           128u
+#define SERIN_BLOCK_DATA_MAX    65536u
+#define SERIN_BLOCK_DATA_MIN    256u
+#define SERIN_BLOCK_MAX         (SERIN_BLOCK_DATA_MAX + 128u)
+#define SERIN_HOLD_MAX          256u
+#define SERIN_PRESENCE_MAX      64u
 
 /* ---- signed envelope: directive topics ---- */
 
@@ -51,8 +54,8 @@ struct serin_offer {
     uint8_t manifest_id[SERIN_SHA256_SIZE];
 };
 
-#define SERIN_RELEASE_REVERT 1u /* may be older than what runs (never below the floor) */
-#define SERIN_RELEASE_COMMIT 2u /* devices that confirmed it may commit its security counter */
+#define SERIN_RELEASE_REVERT      1u /* may be older than what runs (never below the floor) */
+#define SERIN_RELEASE_COMMIT      2u /* devices that confirmed it may commit its security counter */
 #define SERIN_RELEASE_FLAGS_KNOWN 3u
 
 struct serin_release {
@@ -67,11 +70,11 @@ enum serin_candidate_state {
     SERIN_CANDIDATE_INVALID = 0,
     SERIN_CANDIDATE_NONE = 1,    /* there is none */
     SERIN_CANDIDATE_ROLLING = 2, /* members of the cohort take it */
-    SERIN_CANDIDATE_PAUSED = 3,  /* nobody starts it; who is downloading goes on, no new trial starts */
+    SERIN_CANDIDATE_PAUSED = 3,  /* nobody starts it; downloads go on, no new trial starts */
     SERIN_CANDIDATE_HALTED = 4   /* stop: pending and downloading end, staged does not boot */
 };
 
-#define SERIN_DIRECTIVE_EMERGENCY 1u /* ignore spread and windows */
+#define SERIN_DIRECTIVE_EMERGENCY   1u /* ignore spread and windows */
 #define SERIN_DIRECTIVE_FLAGS_KNOWN 1u
 
 #define SERIN_DIRECTIVE_FEATURES_KNOWN 0u
@@ -80,24 +83,27 @@ struct serin_directive {
     uint32_t required_features; /* an unknown bit refuses the directive: SERIN_ERR_FEATURE */
     char product[SERIN_PRODUCT_MAX + 1];
     char channel[SERIN_CHANNEL_MAX + 1];
-    char device_id[SERIN_ID_MAX + 1]; /* "" on a channel's directive; the device on a targeted one */
+    char device_id[SERIN_ID_MAX + 1]; /* "" on a channel's directive; else it is targeted */
     struct serin_order order;         /* sequence ≥ 1 */
-    uint64_t issued_s;                /* Unix seconds: signed time */
+    uint64_t issued_s;                /* Unix seconds, ≤ SERIN_TIME_MAX_S: signed time */
     uint32_t lease_s;                 /* 60 .. 30 days */
     uint32_t flags;                   /* SERIN_DIRECTIVE_* */
     struct serin_release stable;
     struct serin_release candidate;
     enum serin_candidate_state candidate_state;
     uint8_t salt[SERIN_SALT_SIZE];
-    uint64_t threshold; /* members: rank ≤ threshold */
-    uint32_t spread_s;  /* 0 .. 86400: devices start within this time, by their rank */
-    uint32_t site_failures_max; /* a gateway halts its site above this many failures; 0: no limit */
+    uint64_t threshold;         /* members: rank ≤ threshold */
+    uint32_t spread_s;          /* 0 .. 86400: devices start within this time, by their rank */
+    uint32_t site_failures_max; /* above it a gateway halts its site; 0: no limit; 0 if targeted */
     bool has_route_table;
     uint8_t route_table[SERIN_SHA256_SIZE];
 };
 
-#define SERIN_LEASE_MIN_S 60u
-#define SERIN_LEASE_MAX_S (30u * 86400u)
+/* The end of the year 9999: sums of times cannot wrap. */
+#define SERIN_TIME_MAX_S   UINT64_C(253402300799)
+#define SERIN_SPREAD_MAX_S 86400u
+#define SERIN_LEASE_MIN_S  60u
+#define SERIN_LEASE_MAX_S  (30u * 86400u)
 
 /* ---- report ---- */
 
@@ -115,9 +121,9 @@ struct serin_transition {
 
 struct serin_attempt_report {
     uint8_t manifest_id[SERIN_SHA256_SIZE];
-    uint32_t attempt;         /* ≥ 1 */
-    struct serin_order order; /* of the directive that started it */
-    bool targeted;            /* that directive was the device's own */
+    uint32_t attempt;             /* ≥ 1 */
+    struct serin_order order;     /* of the directive that started it */
+    bool targeted;                /* that directive was the device's own */
     struct serin_version version; /* of the manifest; 0.0.0 before it was read */
     uint64_t bytes_fetched;       /* block payload received for it, all boots */
     uint32_t pieces_refetched;    /* pieces that failed their hash and were fetched again */
@@ -177,7 +183,8 @@ enum serin_redundancy {
 
 #define SERIN_BEAT_COUNTERS_MAX 8u
 
-/* Health counters: 1..63 are Serin's, 64.. the application's own. All only grow within one boot of the device. */
+/* Health counters: 1..63 are Serin's, 64.. the application's own. All only grow within one boot of
+ * the device. */
 enum serin_counter_id {
     SERIN_COUNTER_INVALID = 0,
     SERIN_COUNTER_BOOTS = 1,
@@ -208,7 +215,8 @@ struct serin_beat {
     struct serin_order channel_order; /* highest accepted on the channel's topic */
     struct serin_order own_order;     /* highest accepted on its own */
     uint32_t interval_s;              /* when to expect the next; 1 .. 604800 */
-    /* Last refused directive, so that an operator sees why a device does not follow; NONE if none. */
+    /* Of the last refused directive, so that an operator sees why a device does not follow; NONE
+     * if none. */
     enum serin_reason refused;
     size_t counter_count;
     struct serin_counter counters[SERIN_BEAT_COUNTERS_MAX];
@@ -229,8 +237,8 @@ enum serin_block_status {
     SERIN_BLOCK_INVALID = 0,
     SERIN_BLOCK_DATA = 1,      /* `data` at `offset` */
     SERIN_BLOCK_BUSY = 2,      /* ask again after retry_ms */
-    SERIN_BLOCK_NOT_FOUND = 3, /* no such object here; ask again after retry_ms (it may be on its way) */
-    SERIN_BLOCK_RANGE = 4,     /* the request starts at or past the end; object_size tells where that is */
+    SERIN_BLOCK_NOT_FOUND = 3, /* not here; ask again after retry_ms (it may be on its way) */
+    SERIN_BLOCK_RANGE = 4,     /* the request starts at or past the end, which is object_size */
     SERIN_BLOCK_REFUSED = 5    /* not allowed (halted, not offered) */
 };
 
@@ -239,7 +247,7 @@ struct serin_block {
     enum serin_block_status status;
     uint32_t offset;
     uint32_t object_size; /* of the whole object; 0 where unknown */
-    uint32_t window_end;  /* where the answer to this request ends: no block of this token goes past it */
+    uint32_t window_end;  /* where the answer ends: no block of this token goes past it */
     uint32_t crc32;       /* of `data` */
     uint32_t retry_ms;    /* 0 .. 3,600,000 */
     const uint8_t *data;  /* points into the payload; NULL unless DATA */
@@ -251,7 +259,9 @@ struct serin_block {
 struct serin_hold {
     bool held;
     uint32_t lease_left_s;
-    uint64_t time_s; /* the largest signed time that the gateway knows plus its monotonic clock; unsigned: it delays only */
+    /* The largest signed time that the gateway knows plus its monotonic clock; unsigned, so it
+     * only delays. */
+    uint64_t time_s;
     enum serin_reason reason;
 };
 
