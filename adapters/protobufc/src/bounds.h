@@ -1,0 +1,23 @@
+/*
+ * The bounds of serin/wire.h as one function a value: true where every field is within them. Both
+ * directions use them: a value out of bounds is neither sent nor accepted.
+ *
+ * Only C headers and the core are used here, so that a codec for boards can share them.
+ */
+#ifndef SERIN_BOUNDS_H
+#define SERIN_BOUNDS_H
+
+#include <serin/codec.h>
+#include <serin/trust.h>
+
+bool serin_bounds_envelope(const struct serin_envelope *envelope);
+bool serin_bounds_directive(const struct serin_directive *directive);
+bool serin_bounds_trust_payload(const struct serin_trust_payload *payload);
+bool serin_bounds_report(const struct serin_report *report);
+bool serin_bounds_ack(const struct serin_ack *ack);
+bool serin_bounds_beat(const struct serin_beat *beat);
+bool serin_bounds_get(const struct serin_get *get);
+bool serin_bounds_block(const struct serin_block *block);
+bool serin_bounds_hold(const struct serin_hold *hold);
+
+#endif
