@@ -1,15 +1,24 @@
 /*
- * The rollout engine: pure and table-driven (docs/spec/rollout.md; design decisions 2, 3, 12 to 14).
+ * The rollout engine: pure and table-driven (docs/spec/rollout.md; design decisions 2, 3, 12 to
+ * 14).
  *
  *   step(rollout, now, event) → actions
  *
- * One struct serin_rollout is one rollout on one product and channel. Its members, the devices of that product and channel
- * in order of rank, are an array that the caller gives. The engine does no I/O, knows no store, no revision and no leader:
- * the caller persists the rollout and the members that an action names in one transaction, and only then carries the
- * other actions out (persist, then act). If persisting fails it restores the copies that it took before the step.
+ * One struct serin_rollout is one rollout on one product and channel. Its members, the devices of
+ * that product and channel in order of rank, are an array that the caller gives. The engine does no
+ * I/O, knows no store, no revision and no leader: the caller persists the rollout and the members
+ * that an action names in one transaction, and only then carries the other actions out (persist,
+ * then act). If persisting fails it restores the copies that it took before the step.
  *
- * Time: `now_ms` is wall-clock Unix time in milliseconds. It may jump; a jump backwards, or forwards by more than
- * SERIN_ENGINE_JUMP_MS between two events, stops the soak from counting that span and is reported with an AUDIT action.
+ * Time: `now_ms` is wall-clock Unix time in milliseconds. It may jump; a jump backwards, or
+ * forwards by more than SERIN_ENGINE_JUMP_MS between two events while reports are up, stops the
+ * soak from counting that span and is reported with an AUDIT action. Soak, patience and deadline
+ * are all measured on the rollout's own watch (`watch_ms`), which runs only while reports can
+ * arrive, the rollout is not paused and the clock does not jump: an outage of serind makes nobody
+ * silent.
+ *
+ * After serin_rollout_init and after loading from a store, reports are down: send REPORTS_UP as
+ * soon as they can arrive, or no soak will ever end.
  */
 #ifndef SERIN_ORCHESTRATOR_ENGINE_H
 #define SERIN_ORCHESTRATOR_ENGINE_H
@@ -17,17 +26,23 @@
 #include <serin/orchestrator/policy.h>
 
 #define SERIN_ENGINE_JUMP_MS (10u * 60u * 1000u)
+/* A step back by no more than this is the noise of a disciplined clock: nothing is counted until
+ * the clock has caught up, and nothing is said. */
+#define SERIN_ENGINE_SLEW_MS 1000u
+/* Members that one TICK looks at for deadlines. */
+#define SERIN_ENGINE_SWEEP_MAX 4096u
 
 enum serin_rollout_state {
     SERIN_ROLLOUT_INVALID = 0,
-    SERIN_ROLLOUT_AWAITING = 1,  /* the next stage waits for approval */
-    SERIN_ROLLOUT_ROLLING = 2,   /* devices of the stage are being resolved */
-    SERIN_ROLLOUT_SOAKING = 3,   /* all resolved; being watched */
-    SERIN_ROLLOUT_PAUSED = 4,    /* by an operator */
-    SERIN_ROLLOUT_HALTED = 5,    /* by a gate or an operator; final but for abort */
-    SERIN_ROLLOUT_COMPLETED = 6, /* candidate promoted to stable; final */
-    SERIN_ROLLOUT_ABORTED = 7,   /* withdrawn; final */
+    SERIN_ROLLOUT_AWAITING = 1,   /* the next stage waits for approval */
+    SERIN_ROLLOUT_ROLLING = 2,    /* devices of the stage are being resolved */
+    SERIN_ROLLOUT_SOAKING = 3,    /* all resolved; being watched */
+    SERIN_ROLLOUT_PAUSED = 4,     /* by an operator */
+    SERIN_ROLLOUT_HALTED = 5,     /* by a gate or an operator; final but for abort */
+    SERIN_ROLLOUT_COMPLETED = 6,  /* candidate promoted to stable; final */
+    SERIN_ROLLOUT_ABORTED = 7,    /* withdrawn; final */
     SERIN_ROLLOUT_SUPERSEDED = 8, /* another took its place; final */
+    SERIN_ROLLOUT_CREATED = 9,    /* not started: START is to come */
     SERIN_ROLLOUT_STATE_COUNT
 };
 
@@ -41,7 +56,9 @@ enum serin_rollout_event_kind {
     SERIN_ROLLOUT_PAUSE = 6,
     SERIN_ROLLOUT_RESUME = 7,
     SERIN_ROLLOUT_HALT = 8,
-    SERIN_ROLLOUT_ADVANCE = 9, /* skip the rest of the soak, or approve the next stage */
+    /* Skips the rest of the soak, or approves the next stage. In ROLLING it is refused, but where a
+     * stage has nobody left who could resolve: then the operator may go on without proof. */
+    SERIN_ROLLOUT_ADVANCE = 9,
     SERIN_ROLLOUT_ABORT = 10,
     SERIN_ROLLOUT_SUPERSEDE = 11,
     SERIN_ROLLOUT_EVENT_COUNT
@@ -52,18 +69,21 @@ struct serin_rollout_event {
     uint32_t member; /* MEMBER: index into the members */
     enum serin_state state;
     enum serin_reason reason;
+    /* PAUSE, RESUME, HALT, ADVANCE, ABORT: the operator's words, or NULL. They go into `why` and
+     * the audit text, cut to fit, bytes outside printable ASCII as '?'. */
+    const char *note;
 };
 
 /* One device of the population, 24 bytes. `rank` orders the array, ties by `device`. */
 struct serin_member {
     uint64_t rank;
-    uint32_t device;    /* the caller's own index */
-    uint32_t since_s;   /* Unix seconds: offered, then accepted, then final */
-    uint8_t state;      /* enum serin_state; IDLE: not offered or nothing heard */
-    uint8_t reason;     /* enum serin_reason */
-    uint8_t stage;      /* 1-based stage that first offered it; 0: not offered */
-    uint8_t flags;      /* engine-private */
-    uint8_t reserved[4];
+    uint32_t device;  /* the caller's own index */
+    uint32_t since_s; /* Unix seconds: accepted, then final; 0: nothing heard */
+    uint8_t state;    /* enum serin_state; IDLE: not offered or nothing heard */
+    uint8_t reason;   /* enum serin_reason */
+    uint8_t stage;    /* 1-based stage that first offered it; 0: not offered */
+    uint8_t joined;   /* stage during which it joined the population; 0: there from the start */
+    uint32_t watch_s; /* the rollout's watch at since_s, or at joining */
 };
 _Static_assert(sizeof(struct serin_member) == 24, "members are stored by the hundred thousand");
 
@@ -89,12 +109,24 @@ struct serin_rollout {
     enum serin_rollout_state resume_to; /* in PAUSED */
     uint32_t stage;                     /* 1-based; 0 before the start */
     uint64_t threshold;                 /* never falls */
-    uint32_t target;                    /* devices that this stage covers, unreached ones apart */
+    uint32_t target; /* devices this stage covers, apart from unreached and withdrawn ones */
     uint64_t created_ms, stage_started_ms, ended_ms;
-    uint64_t soaked_ms; /* of this stage, while reports could arrive */
-    uint64_t last_ms;   /* time of the last event */
-    bool reports_up;
+    uint64_t soaked_ms;      /* of this stage, while reports could arrive */
+    uint64_t last_ms;        /* time of the last event */
+    bool reports_up;         /* not stored: false after loading */
+    uint64_t watch_ms;       /* time in which reports could arrive, since the start, all stages */
+    uint64_t stage_watch_ms; /* the watch when this stage started */
+    uint64_t
+        widened_watch_ms;     /* the watch when its threshold last rose to replace silent devices */
+    uint64_t stage_threshold; /* the threshold at which this stage started */
+    uint64_t thresholds[SERIN_STAGES_MAX]; /* of each stage begun, as they stand now */
     struct serin_tally tally;
+    uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
+    /* Derived; serin_rollout_rebuild sets them. */
+    uint32_t late;       /* open devices that joined during this stage: it does not wait for them */
+    uint32_t sweep_next; /* member at which the next TICK looks for deadlines */
+    bool sweeping;       /* a pass over the members is under way */
+    uint64_t sweep_due_ms;           /* no deadline passes before the watch shows this */
     char why[SERIN_ROLLOUT_WHY_MAX]; /* of a halt, an abort: with the figures it was taken on */
 };
 
@@ -109,11 +141,12 @@ enum serin_rollout_action_kind {
 struct serin_rollout_action {
     enum serin_rollout_action_kind kind;
     uint32_t member;
+    struct serin_member before; /* SAVE_MEMBER: what it was, for serin_rollout_undo */
     char text[SERIN_ROLLOUT_WHY_MAX];
 };
 
-/* Bounded: one step changes few members, but for deadlines; a TICK that would need more stops, and says so by asking for
- * another TICK at once (serin_rollout_deadline_ms returns now). */
+/* Bounded: one step changes few members, but for deadlines; a TICK that would need more stops, and
+ * says so by asking for another TICK at once (serin_rollout_deadline_ms returns now). */
 #define SERIN_ROLLOUT_ACTIONS_MAX 64u
 
 struct serin_rollout_actions {
@@ -126,29 +159,63 @@ struct serin_members {
     uint32_t count;
 };
 
-/* Begins a rollout: checks the policy, sets every field. Not started: send START. SERIN_ERR_INVALID. */
-SERIN_MUST_USE enum serin_error
-serin_rollout_init(struct serin_rollout *rollout, uint64_t id, const struct serin_policy *policy,
-                   const uint8_t salt[SERIN_SALT_SIZE], uint32_t attempt, uint64_t now_ms);
+/* Begins a rollout: checks the policy, sets every field; the state is CREATED: send START.
+ * SERIN_ERR_INVALID: the policy, an id or attempt of 0; `rollout` is then unspecified. */
+SERIN_MUST_USE enum serin_error serin_rollout_init(struct serin_rollout *rollout, uint64_t id,
+                                                   const struct serin_policy *policy,
+                                                   const uint8_t salt[SERIN_SALT_SIZE],
+                                                   uint32_t attempt, uint64_t now_ms);
 
-/* Handles one event. SERIN_ERR_STATE: the event is not allowed in this state; nothing changed and `rollout->why` is as
- * before. SERIN_ERR_INVALID: the event is malformed (programmer or store error). */
+/* A member as it enters the population of `rollout`: with every other at its creation, or later,
+ * when a device joins. A stage counts a device that joins while it runs, but does not wait for it,
+ * or a steady stream of new devices would hold the last stage open for ever. A joiner goes to the
+ * end of the array; then call serin_rollout_rebuild. */
+struct serin_member serin_rollout_member(const struct serin_rollout *rollout, uint64_t rank,
+                                         uint32_t device);
+
+/* Handles one event. A step publishes at most once and opens at most one stage.
+ *
+ * MEMBER: `state` is what the ledger holds; UNREACHED and TIMED_OUT are the engine's own to give. A
+ * device that runs a manifest of the policy already is a member with CONFIRMED. Final states are
+ * never left, but CONFIRMED for REGRESSED or REVERTED: an event that would is SERIN_OK and changes
+ * nothing, as does a duplicate. REJECTED for NOT_NEWER counts as `other`: the device is ahead, not
+ * broken.
+ *
+ * SERIN_ERR_STATE: the event is not allowed in this state; nothing changed and `rollout->why` is as
+ * before. SERIN_ERR_INVALID: the event is malformed (programmer or store error); nothing changed.
+ */
 SERIN_MUST_USE enum serin_error serin_rollout_step(struct serin_rollout *rollout,
                                                    const struct serin_members *members,
                                                    uint64_t now_ms,
                                                    const struct serin_rollout_event *event,
                                                    struct serin_rollout_actions *actions);
 
-/* When the next TICK is due (Unix ms), UINT64_MAX for never. */
+/* Takes a step back whose result could not be persisted: `rollout` becomes `*before`, the copy from
+ * before the step, and the members become what they were. */
+void serin_rollout_undo(struct serin_rollout *rollout, const struct serin_rollout *before,
+                        const struct serin_members *members,
+                        const struct serin_rollout_actions *actions);
+
+/* When the next TICK is due (Unix ms), UINT64_MAX for never; a time in the past means at once. Ask
+ * again after every step and every rebuild. */
 uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
                                    const struct serin_members *members);
 
-/* Sorts members by rank and rebuilds the tally from them (after loading from a store, and after a device joined). */
+/* Sorts members by rank, then device, and rebuilds from them whatever is derived: tally, reasons,
+ * the search for deadlines (after loading from a store, and after devices joined). Indices of
+ * members change. Linear where only a few members at the end are out of order. */
 void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *members);
 
-/* The candidate part of the channel's directive as it should be published now: candidate, candidate_state, salt, threshold,
- * spread, site limit, lease, flags. The caller fills in stable, order, issued_s, product and channel. */
-void serin_rollout_candidate(const struct serin_rollout *rollout, struct serin_directive *directive);
+/* The candidate part of the channel's directive as it should be published now: candidate,
+ * candidate_state, salt, threshold, spread, site limit, lease, flags. The caller fills in stable,
+ * order, issued_s, product and channel. */
+void serin_rollout_candidate(const struct serin_rollout *rollout,
+                             struct serin_directive *directive);
+
+/* The stable release that PROMOTE makes of `*stable`: the rollout's offers, with the permission to
+ * commit, and what of the old offers is for hardware that they do not cover, as far as there is
+ * room (an old offer that overlaps is dropped whole where cutting it would leave two pieces). */
+void serin_rollout_promote(const struct serin_rollout *rollout, struct serin_release *stable);
 
 const char *serin_rollout_state_text(enum serin_rollout_state state);
 const char *serin_rollout_event_text(enum serin_rollout_event_kind kind);

@@ -1,6 +1,7 @@
 /*
- * The ledger: one device's account of its attempts, from its cumulative reports (docs/spec/report.md; design decisions 12
- * and 13). Pure. It accepts duplicates, reordered and lost reports, and makes attempts final exactly once.
+ * The ledger: one device's account of its attempts, from its cumulative reports
+ * (docs/spec/report.md; design decisions 12 and 13). Pure. It accepts duplicates, reordered and
+ * lost reports, and makes attempts final exactly once.
  */
 #ifndef SERIN_ORCHESTRATOR_LEDGER_H
 #define SERIN_ORCHESTRATOR_LEDGER_H
@@ -13,8 +14,8 @@ struct serin_attempt_record {
     uint32_t attempt;
     enum serin_state state; /* as the server sees it: adds timed_out, regressed, reverted */
     enum serin_reason reason;
-    bool final;              /* never leaves but for regressed and reverted after confirmed */
-    uint64_t updated_s;      /* server's clock */
+    bool final;         /* never leaves but for regressed and reverted after confirmed */
+    uint64_t updated_s; /* server's clock */
     uint64_t bytes_fetched;
     uint32_t pieces_refetched;
     size_t transition_count;
@@ -36,14 +37,24 @@ enum serin_ledger_verdict {
 enum serin_ledger_verdict serin_ledger_judge(const struct serin_report_cursor *cursor,
                                              const struct serin_report *report);
 
-/* Merges one attempt of a report into the record of the same (manifest, attempt). `changed`: whether the state seen by
- * the server changed. A record made final by the server (timed_out) stays final; what the device says later is kept in the
- * transitions. SERIN_ERR_INVALID: the transitions do not follow states.h; the record is unchanged. */
+/* Merges one attempt of a report into the record of the same (manifest, attempt); a record with
+ * attempt 0 is new and takes both from the report. `changed`: whether the state seen by the server
+ * changed. The longer list of transitions is kept, so that a report that was overtaken takes
+ * nothing back. A record made final by the server (timed_out) stays final; what the device says
+ * later is kept in the transitions. SERIN_ERR_INVALID: the transitions do not follow states.h, or
+ * the record is of another manifest or attempt; the record is unchanged. */
 SERIN_MUST_USE enum serin_error serin_ledger_merge(struct serin_attempt_record *record,
                                                    const struct serin_attempt_report *report,
                                                    uint64_t now_s, bool *changed);
 
-/* A beat or report shows what runs: a confirmed attempt whose manifest no longer runs is reverted. `changed` as above. */
+/* The engine gave up on the device (TIMED_OUT in a SAVE_MEMBER action): the record becomes final. A
+ * record that is final already stays. `changed` as above. */
+void serin_ledger_expire(struct serin_attempt_record *record, uint64_t now_s, bool *changed);
+
+/* A beat or report shows what runs: a confirmed attempt whose manifest no longer runs is reverted.
+ * `changed` as above. For the device's latest attempt only (an upgrade ends an older one rightly),
+ * and only for news as fresh as the committed report: a beat of another incarnation, or whose
+ * last_number is below the cursor's, says nothing. */
 void serin_ledger_running(struct serin_attempt_record *record, const struct serin_running *running,
                           uint64_t now_s, bool *changed);
 

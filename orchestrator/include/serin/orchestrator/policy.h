@@ -1,6 +1,6 @@
 /*
- * A rollout's policy, as plain values (docs/spec/policy.md). The YAML that an operator writes is turned into this by
- * adapters/yaml; the engine sees nothing else.
+ * A rollout's policy, as plain values (docs/spec/policy.md). The YAML that an operator writes is
+ * turned into this by adapters/yaml; the engine sees nothing else.
  */
 #ifndef SERIN_ORCHESTRATOR_POLICY_H
 #define SERIN_ORCHESTRATOR_POLICY_H
@@ -12,10 +12,11 @@
 #define SERIN_POLICY_SOAK_MAX_S (30u * 86400u)
 
 struct serin_stage_policy {
-    uint32_t permyriad; /* share of the population, 1..10000 hundredths of a percent; 0: `count` rules */
-    uint32_t count;     /* a number of devices; 0: `permyriad` rules */
-    uint32_t soak_s;    /* watched for so long after its devices are resolved; 86400 by default */
-    bool approval;      /* waits for `advance` before the stage starts */
+    uint32_t
+        permyriad; /* share of the population, 1..10000 hundredths of a percent; 0: `count` rules */
+    uint32_t count;  /* a number of devices; 0: `permyriad` rules */
+    uint32_t soak_s; /* watched for so long after its devices are resolved; 86400 by default */
+    bool approval;   /* waits for `advance` before the stage starts */
 };
 
 struct serin_gate_policy {
@@ -29,10 +30,12 @@ struct serin_policy {
     char channel[SERIN_CHANNEL_MAX + 1];
     size_t offer_count; /* 1 .. SERIN_DIRECTIVE_OFFERS_MAX */
     struct serin_offer offers[SERIN_DIRECTIVE_OFFERS_MAX];
-    size_t stage_count; /* 1 .. SERIN_STAGES_MAX; shares grow strictly; the last is 10000 permyriad */
+    size_t
+        stage_count; /* 1 .. SERIN_STAGES_MAX; shares grow strictly; the last is 10000 permyriad */
     struct serin_stage_policy stages[SERIN_STAGES_MAX];
     struct serin_gate_policy gate;
-    uint32_t patience_s; /* silent before accepting for so long: unreached, the next in rank takes the place */
+    uint32_t patience_s; /* silent before accepting for so long: unreached, the next in rank takes
+                            the place */
     uint32_t deadline_s; /* accepted and not final after so long: timed_out, a failure */
     uint32_t lease_s;    /* SERIN_LEASE_MIN_S .. SERIN_LEASE_MAX_S */
     uint32_t spread_s;
@@ -45,8 +48,8 @@ struct serin_policy {
 /* The policy with every default: 1-10-50-100 %, 24 h soaks, 2 %, no offers. */
 void serin_policy_default(struct serin_policy *policy);
 
-/* Whether every field is in range and they agree. SERIN_ERR_INVALID; `*field` (may be NULL) names the field and rule in
- * static storage. */
+/* Whether every field is in range and they agree. SERIN_ERR_INVALID; `*field` (may be NULL) names
+ * the field and rule in static storage. */
 SERIN_MUST_USE enum serin_error serin_policy_check(const struct serin_policy *policy,
                                                    const char **field);
 

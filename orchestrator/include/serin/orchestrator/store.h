@@ -1,8 +1,10 @@
 /*
- * The fleet store port: what serind keeps (docs/spec/store.md). adapters/lmdb provides it; a store on PostgreSQL will.
+ * The fleet store port: what serind keeps (docs/spec/store.md). adapters/lmdb provides it; a store
+ * on PostgreSQL will.
  *
- * Everything happens inside a transaction. Reads inside a write transaction see its writes. Records are plain values; how
- * they are encoded is the adapter's affair. Commit makes all of it durable or nothing.
+ * Everything happens inside a transaction. Reads inside a write transaction see its writes. Records
+ * are plain values; how they are encoded is the adapter's affair. Commit makes all of it durable or
+ * nothing.
  */
 #ifndef SERIN_ORCHESTRATOR_STORE_H
 #define SERIN_ORCHESTRATOR_STORE_H
@@ -63,7 +65,7 @@ struct serin_directive_record {
 };
 
 struct serin_meta_record {
-    struct serin_order order;  /* highest given out */
+    struct serin_order order; /* highest given out */
     uint64_t next_rollout_id;
     uint32_t trust_version;
 };
@@ -78,11 +80,13 @@ struct serin_member_record {
 struct serin_store_ops {
     /* One transaction at a time per store. SERIN_ERR_IO, SERIN_ERR_NO_SPACE. */
     enum serin_error (*begin)(void *ctx, bool write);
-    /* SERIN_ERR_NO_SPACE (disk or map full), SERIN_ERR_IO: nothing was stored and the transaction is over. */
+    /* SERIN_ERR_NO_SPACE (disk or map full), SERIN_ERR_IO: nothing was stored and the transaction
+     * is over. */
     enum serin_error (*commit)(void *ctx);
     void (*abort)(void *ctx);
 
-    /* get: SERIN_ERR_NOT_FOUND, SERIN_ERR_FORMAT (damaged record). put: SERIN_ERR_NO_SPACE, SERIN_ERR_IO. */
+    /* get: SERIN_ERR_NOT_FOUND, SERIN_ERR_FORMAT (damaged record). put: SERIN_ERR_NO_SPACE,
+     * SERIN_ERR_IO. */
     enum serin_error (*get_meta)(void *ctx, struct serin_meta_record *out);
     enum serin_error (*put_meta)(void *ctx, const struct serin_meta_record *record);
     enum serin_error (*get_device)(void *ctx, const char *id, struct serin_device_record *out);
@@ -100,35 +104,45 @@ struct serin_store_ops {
     enum serin_error (*get_rollout)(void *ctx, uint64_t id, struct serin_rollout *out);
     enum serin_error (*put_rollout)(void *ctx, const struct serin_rollout *rollout);
     enum serin_error (*put_member)(void *ctx, const struct serin_member_record *record);
-    enum serin_error (*get_directive)(void *ctx, const char *topic, struct serin_directive_record *out);
+    enum serin_error (*get_directive)(void *ctx, const char *topic,
+                                      struct serin_directive_record *out);
     enum serin_error (*put_directive)(void *ctx, const struct serin_directive_record *record);
     enum serin_error (*get_trust)(void *ctx, const char *product, uint8_t *record, size_t capacity,
                                   size_t *size);
-    enum serin_error (*put_trust)(void *ctx, const char *product, const uint8_t *record, size_t size);
+    enum serin_error (*put_trust)(void *ctx, const char *product, const uint8_t *record,
+                                  size_t size);
 
-    /* Walks in key order, starting after `after` (NULL: from the start), until the visitor returns false. */
+    /* The walks below visit every sound record; where they met damaged ones they then return
+     * SERIN_ERR_FORMAT. A visitor must not write.
+     * Walks in key order, starting after `after` (NULL: from the start), until the visitor returns
+     * false. */
     enum serin_error (*each_device)(void *ctx, const char *after,
-                                    bool (*visit)(void *arg, const struct serin_device_record *record),
+                                    bool (*visit)(void *arg,
+                                                  const struct serin_device_record *record),
                                     void *arg);
     enum serin_error (*each_attempt)(void *ctx, const char *device_id,
-                                     bool (*visit)(void *arg, const struct serin_attempt_record *record),
+                                     bool (*visit)(void *arg,
+                                                   const struct serin_attempt_record *record),
                                      void *arg);
-    enum serin_error (*each_release)(void *ctx,
-                                     bool (*visit)(void *arg, const struct serin_release_record *record),
-                                     void *arg);
+    enum serin_error (*each_release)(
+        void *ctx, bool (*visit)(void *arg, const struct serin_release_record *record), void *arg);
     enum serin_error (*each_rollout)(void *ctx,
                                      bool (*visit)(void *arg, const struct serin_rollout *rollout),
                                      void *arg);
     enum serin_error (*each_member)(void *ctx, uint64_t rollout_id,
-                                    bool (*visit)(void *arg, const struct serin_member_record *record),
+                                    bool (*visit)(void *arg,
+                                                  const struct serin_member_record *record),
                                     void *arg);
-    enum serin_error (*each_stable)(void *ctx,
-                                    bool (*visit)(void *arg, const struct serin_stable_record *record),
-                                    void *arg);
+    enum serin_error (*each_stable)(
+        void *ctx, bool (*visit)(void *arg, const struct serin_stable_record *record), void *arg);
     enum serin_error (*each_directive)(void *ctx,
                                        bool (*visit)(void *arg,
                                                      const struct serin_directive_record *record),
                                        void *arg);
+    /* As each_device, for one product and channel only: a range scan. */
+    enum serin_error (*each_fleet_device)(
+        void *ctx, const char *product, const char *channel, const char *after,
+        bool (*visit)(void *arg, const struct serin_device_record *record), void *arg);
 };
 
 struct serin_store {
