@@ -49,7 +49,7 @@ void explain_log(cyaml_log_t level, void *ctx, const char *format, va_list argum
     if (level < CYAML_LOG_ERROR) {
         return;
     }
-    char line[SERIN_YAML_TEXT_MAX];
+    char line[SERIN_YAML_REASON_MAX];
     (void)vsnprintf(line, sizeof line, format, arguments);
     line[strcspn(line, "\n")] = '\0';
     if (strncmp(line, "  in ", 5) == 0) {
@@ -111,10 +111,10 @@ static size_t append(char *text, size_t used, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int more = vsnprintf(text + used, SERIN_YAML_TEXT_MAX - used, format, arguments);
+    int more = vsnprintf(text + used, SERIN_YAML_REASON_MAX - used, format, arguments);
     va_end(arguments);
     used += more > 0 ? (size_t)more : 0;
-    return used < SERIN_YAML_TEXT_MAX ? used : SERIN_YAML_TEXT_MAX - 1;
+    return used < SERIN_YAML_REASON_MAX ? used : SERIN_YAML_REASON_MAX - 1;
 }
 
 static size_t words_write(const cyaml_schema_value_t *schema, char *text, size_t used)
@@ -127,16 +127,21 @@ static size_t words_write(const cyaml_schema_value_t *schema, char *text, size_t
     return used;
 }
 
+/* The largest number that fits an unsigned field of 1 to 8 bytes. */
+static uint64_t field_max(const cyaml_schema_value_t *schema)
+{
+    return UINT64_MAX >> (64 - 8 * schema->data_size);
+}
+
 /* "must be …", from what the schema allows. */
 static size_t wish_write(const cyaml_schema_value_t *schema, char *text, size_t used)
 {
-    uint64_t all_ones = UINT64_MAX >> (64 - 8 * schema->data_size);
     switch (schema->type) {
     case CYAML_UINT:
-        return append(text, used, "must be a whole number from 0 to %" PRIu64, all_ones);
+        return append(text, used, "must be a whole number from 0 to %" PRIu64, field_max(schema));
     case CYAML_INT:
         return append(text, used, "must be a whole number from -%" PRIu64 " to %" PRIu64,
-                      all_ones / 2 + 1, all_ones / 2);
+                      field_max(schema) / 2 + 1, field_max(schema) / 2);
     case CYAML_ENUM:
         return words_write(schema, text, append(text, used, "must be "));
     case CYAML_STRING:
@@ -208,9 +213,9 @@ static void key_tell(const struct explain *explain, const char *before, const ch
 }
 
 void explain_tell(const struct explain *explain, const cyaml_schema_value_t *schema,
-                  char field[SERIN_YAML_FIELD_MAX], char reason[SERIN_YAML_TEXT_MAX])
+                  char field[SERIN_YAML_FIELD_MAX], char reason[SERIN_YAML_REASON_MAX])
 {
-    char key[SERIN_YAML_TEXT_MAX];
+    char key[SERIN_YAML_REASON_MAX];
     if (between(explain->complaint, "Unexpected key: ", '\0', key, sizeof key)) {
         key_tell(explain, "unknown key ", key, "", field, reason);
     } else if (between(explain->complaint, "Missing required mapping field: ", '\0', key,

@@ -14,7 +14,7 @@
 
 /* What libcyaml said in one load. Zero before it. */
 struct explain {
-    char complaint[SERIN_YAML_TEXT_MAX]; /* the first line; "" if there was none */
+    char complaint[SERIN_YAML_REASON_MAX]; /* the first line; "" if there was none */
     size_t trail_count;
     struct {
         char key[64];      /* "": not a mapping's field */
@@ -29,6 +29,6 @@ void explain_log(cyaml_log_t level, void *ctx, const char *format, va_list argum
 /* Writes the path of what is wrong into `field` and the reason into `reason`, both empty at the
  * start. */
 void explain_tell(const struct explain *explain, const cyaml_schema_value_t *schema,
-                  char field[SERIN_YAML_FIELD_MAX], char reason[SERIN_YAML_TEXT_MAX]);
+                  char field[SERIN_YAML_FIELD_MAX], char reason[SERIN_YAML_REASON_MAX]);
 
 #endif

@@ -12,6 +12,12 @@ extern const cyaml_strval_t yaml_truth[2];
 #define YAML_FIELD_BOOL(key_, flags_, structure_, member_) \
     CYAML_FIELD_ENUM(key_, (flags_) | CYAML_FLAG_STRICT, structure_, member_, yaml_truth, 2)
 
+/* The same behind a pointer, NULL where the key is absent: for a default of true. The member is a
+ * bool *. */
+#define YAML_FIELD_BOOL_PTR(key_, flags_, structure_, member_)                                \
+    CYAML_FIELD_ENUM_PTR(key_, (flags_) | CYAML_FLAG_STRICT | CYAML_FLAG_POINTER, structure_, \
+                         member_, yaml_truth, 2)
+
 /* A text of min_ .. max_ characters behind a pointer that is NULL where an optional key is absent.
  */
 #define YAML_FIELD_TEXT(key_, flags_, structure_, member_, min_, max_) \

@@ -44,7 +44,7 @@ struct reading {
 
 static enum serin_error refuse(struct reading *reading, const char *reason)
 {
-    (void)snprintf(reading->reason, SERIN_YAML_TEXT_MAX, "%s", reason);
+    (void)snprintf(reading->reason, SERIN_YAML_REASON_MAX, "%s", reason);
     return SERIN_ERR_CONFIG;
 }
 
@@ -90,7 +90,7 @@ static enum serin_error key_read(struct reading *reading, struct level *level, c
 {
     size_t twin = node_find(reading->index, level->node, key, strlen(key), 0);
     if (twin != 0) {
-        (void)snprintf(reading->reason, SERIN_YAML_TEXT_MAX,
+        (void)snprintf(reading->reason, SERIN_YAML_REASON_MAX,
                        "'%.64s' stands twice; it is already in line %u", key,
                        reading->index->nodes[twin].line);
         return SERIN_ERR_CONFIG;
@@ -256,7 +256,11 @@ static void path_next(const char **field, const char **key, size_t *key_size, si
         *key = NULL;
         *key_size = 0;
         *position = strtoul(p + 1, &end, 10);
-        p = *end == ']' ? end + 1 : end + strlen(end);
+        if (end == p + 1 || *end != ']') {
+            *position = SIZE_MAX; /* no number: there is no such entry */
+        }
+        p = end + strcspn(end, "]");
+        p += *p == ']' ? 1 : 0;
     } else {
         *key = p;
         *key_size = strcspn(p, ".[");

@@ -10,8 +10,8 @@
 
 struct yaml_index; /* opaque */
 
-/* Reads a whole document. SERIN_ERR_CONFIG: *line and `reason` (SERIN_YAML_TEXT_MAX bytes) say why;
- * SERIN_ERR_MEMORY. After an error *index is NULL. */
+/* Reads a whole document. SERIN_ERR_CONFIG: *line and `reason` (SERIN_YAML_REASON_MAX bytes) say
+ * why; SERIN_ERR_MEMORY. After an error *index is NULL. */
 SERIN_MUST_USE enum serin_error yaml_index_make(struct yaml_index **index, const void *text,
                                                 size_t size, unsigned *line, char *reason);
 void yaml_index_free(struct yaml_index *index);

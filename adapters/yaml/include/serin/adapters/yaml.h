@@ -21,18 +21,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIN_YAML_SIZE_MAX  (256u * 1024u) /* bytes of a document */
-#define SERIN_YAML_NODES_MAX 4096u          /* keys and list entries in it */
-#define SERIN_YAML_DEPTH_MAX 16u            /* nesting */
-#define SERIN_YAML_FIELD_MAX 128u           /* of a path, with terminator */
-#define SERIN_YAML_TEXT_MAX  512u           /* of an error text, with terminator */
+#define SERIN_YAML_SIZE_MAX   (256u * 1024u) /* bytes of a document */
+#define SERIN_YAML_NODES_MAX  4096u          /* keys and list entries in it */
+#define SERIN_YAML_DEPTH_MAX  16u            /* nesting */
+#define SERIN_YAML_FIELD_MAX  128u           /* of a path, with terminator */
+#define SERIN_YAML_REASON_MAX 512u           /* of an error's reason, with terminator */
+#define SERIN_YAML_TEXT_MAX   1024u          /* of the whole error, with terminator */
 
 /* What is wrong with a document. */
 struct serin_yaml_error {
-    unsigned line;                    /* starts at 1; 0: not known, or the whole document */
-    char field[SERIN_YAML_FIELD_MAX]; /* path; "" for the whole document */
-    char reason[SERIN_YAML_TEXT_MAX]; /* "unknown key 'foo' in 'broker'" */
-    char text[SERIN_YAML_TEXT_MAX];   /* "agent.yaml:12: unknown key 'foo' in 'broker'" */
+    unsigned line;                      /* starts at 1; 0: not known, or the whole document */
+    char field[SERIN_YAML_FIELD_MAX];   /* path; "" for the whole document */
+    char reason[SERIN_YAML_REASON_MAX]; /* "unknown key 'foo' in 'broker'" */
+    char text[SERIN_YAML_TEXT_MAX];     /* "agent.yaml:12: unknown key 'foo' in 'broker'" */
 };
 
 struct cyaml_schema_value; /* libcyaml's; the top level must be a mapping behind a pointer */
