@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define SPREAD_MAX_S    86400u
 #define ACK_RETRY_MAX_S 86400u
 #define INTERVAL_MAX_S  604800u
 #define BLOCK_RETRY_MAX 3600000u
@@ -51,35 +50,6 @@ bool serin_bounds_trust_payload(const struct serin_trust_payload *payload)
 {
     return payload->record != NULL && payload->record_size >= 1 &&
            payload->record_size <= SERIN_TRUST_MAX;
-}
-
-static bool release_ok(const struct serin_release *release)
-{
-    if (release->offer_count > SERIN_DIRECTIVE_OFFERS_MAX ||
-        (release->flags & ~SERIN_RELEASE_FLAGS_KNOWN) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < release->offer_count; i++) {
-        const struct serin_offer *offer = &release->offers[i];
-        if (offer->hw_min < 1 || offer->hw_min > offer->hw_max) {
-            return false;
-        }
-    }
-    return release->offer_count == 0 || release->attempt >= 1;
-}
-
-bool serin_bounds_directive(const struct serin_directive *directive)
-{
-    bool device_ok = directive->device_id[0] == '\0' ||
-                     name_ok(directive->device_id, SERIN_ID_MAX + 1, serin_id_valid);
-    return device_ok && name_ok(directive->product, SERIN_PRODUCT_MAX + 1, serin_product_valid) &&
-           name_ok(directive->channel, SERIN_CHANNEL_MAX + 1, serin_channel_valid) &&
-           directive->order.sequence >= 1 && directive->lease_s >= SERIN_LEASE_MIN_S &&
-           directive->lease_s <= SERIN_LEASE_MAX_S &&
-           (directive->flags & ~SERIN_DIRECTIVE_FLAGS_KNOWN) == 0 &&
-           release_ok(&directive->stable) && release_ok(&directive->candidate) &&
-           enum_ok((unsigned)directive->candidate_state, SERIN_CANDIDATE_HALTED) &&
-           directive->spread_s <= SPREAD_MAX_S;
 }
 
 /* ---- accounts ---- */

@@ -1,6 +1,7 @@
 /*
- * The bounds of serin/wire.h as one function a value: true where every field is within them. Both
- * directions use them: a value out of bounds is neither sent nor accepted.
+ * The bounds of serin/wire.h, one function a value: true where every field is within them. Both
+ * directions use them: a value out of bounds is neither sent nor accepted. A directive's are in the
+ * core (serin_directive_check), as its signer needs them too.
  *
  * Only C headers and the core are used here, so that a codec for boards can share them.
  */
@@ -11,7 +12,6 @@
 #include <serin/trust.h>
 
 bool serin_bounds_envelope(const struct serin_envelope *envelope);
-bool serin_bounds_directive(const struct serin_directive *directive);
 bool serin_bounds_trust_payload(const struct serin_trust_payload *payload);
 bool serin_bounds_report(const struct serin_report *report);
 bool serin_bounds_ack(const struct serin_ack *ack);

@@ -3,7 +3,8 @@
  */
 #include "pbc.h"
 
-#include <assert.h>
+#include <serin/assert.h>
+
 #include <string.h>
 
 /* ---- arena ---- */
@@ -70,14 +71,11 @@ enum serin_error serin_pbc_pack(const ProtobufCMessage *message, size_t limit, u
                                 size_t capacity, size_t *size)
 {
     size_t packed = protobuf_c_message_get_packed_size(message);
-    if (packed > limit) {
-        return SERIN_ERR_INVALID;
-    }
-    if (packed > capacity) {
+    if (packed > limit || packed > capacity) {
         return SERIN_ERR_NO_SPACE;
     }
     size_t written = protobuf_c_message_pack(message, out);
-    assert(written == packed);
+    SERIN_ASSERT(written == packed);
     *size = written;
     return SERIN_OK;
 }

@@ -33,8 +33,7 @@ SERIN_MUST_USE enum serin_error serin_pbc_unpack(struct serin_pbc_arena *arena,
                                                  const uint8_t *data, size_t size, size_t limit,
                                                  void *message);
 
-/* Packs a message. SERIN_ERR_INVALID: larger than `limit`; SERIN_ERR_NO_SPACE: larger than
- * `capacity`. */
+/* Packs a message. SERIN_ERR_NO_SPACE: larger than `limit` or `capacity`. */
 SERIN_MUST_USE enum serin_error serin_pbc_pack(const ProtobufCMessage *message, size_t limit,
                                                uint8_t *out, size_t capacity, size_t *size);
 

@@ -8,6 +8,8 @@
 
 #include "serin.pb-c.h"
 
+#include <serin/directive.h>
+
 #include <string.h>
 
 /* Numbers of the fields that are cut out, as in serin.proto. */
@@ -111,19 +113,16 @@ static bool get_release(const Serin__V1__Release *message, struct serin_release 
     return true;
 }
 
-/* A directive to one device has no cohort: its salt would mean nothing, is not sent, and is read as
- * zero. Without this rule the longest targeted directive would not fit SERIN_DIRECTIVE_MAX. */
-static bool has_salt(const struct serin_directive *value)
+/* A rollout has a salt; without one the field is not sent. */
+static size_t salt_size(const struct serin_directive *value)
 {
-    return value->device_id[0] == '\0' && (value->candidate_state != SERIN_CANDIDATE_NONE ||
-                                           !serin_bytes_all(value->salt, sizeof(value->salt), 0));
+    return value->candidate_state == SERIN_CANDIDATE_NONE ? 0 : sizeof(value->salt);
 }
 
 enum serin_error serin_pbc_encode_directive(const struct serin_directive *value, uint8_t *out,
                                             size_t capacity, size_t *size)
 {
-    if ((value->required_features & ~SERIN_DIRECTIVE_FEATURES_KNOWN) != 0 ||
-        !serin_bounds_directive(value)) {
+    if (serin_directive_check(value, NULL) != SERIN_OK) {
         return SERIN_ERR_INVALID;
     }
     struct release_parts stable, candidate;
@@ -143,7 +142,7 @@ enum serin_error serin_pbc_encode_directive(const struct serin_directive *value,
     message.stable = put_release(&value->stable, &stable);
     message.candidate = put_release(&value->candidate, &candidate);
     message.candidate_state = value->candidate_state;
-    message.salt = serin_pbc_bytes(value->salt, has_salt(value) ? sizeof(value->salt) : 0);
+    message.salt = serin_pbc_bytes(value->salt, salt_size(value));
     message.threshold = value->threshold;
     message.spread_s = value->spread_s;
     message.site_failures_max = value->site_failures_max;
@@ -161,21 +160,18 @@ static bool get_directive_texts(const struct serin_pbc_arena *arena,
                               sizeof(value->device_id));
 }
 
-/* Salt and route table stand in full or not at all; a cohort needs its salt, a single device must
- * not have one. */
+/* Salt and route table stand in full or not at all; the salt exactly when there is a candidate. */
 static bool get_directive_bytes(const Serin__V1__Directive *message, struct serin_directive *value)
 {
-    bool targeted = value->device_id[0] != '\0';
-    if (message->salt.len == 0) {
-        if (!targeted && message->candidate_state != SERIN_CANDIDATE_NONE) {
-            return false;
-        }
-    } else if (targeted || !serin_pbc_get_fixed(&message->salt, value->salt, sizeof(value->salt))) {
+    value->has_route_table = message->route_table.len != 0;
+    if (message->salt.len != salt_size(value)) {
         return false;
     }
-    value->has_route_table = message->route_table.len != 0;
-    return !value->has_route_table || serin_pbc_get_fixed(&message->route_table, value->route_table,
-                                                          sizeof(value->route_table));
+    bool salt_ok = message->salt.len == 0 ||
+                   serin_pbc_get_fixed(&message->salt, value->salt, sizeof(value->salt));
+    return salt_ok && (!value->has_route_table ||
+                       serin_pbc_get_fixed(&message->route_table, value->route_table,
+                                           sizeof(value->route_table)));
 }
 
 enum serin_error serin_pbc_decode_directive(const uint8_t *data, size_t size,
@@ -210,7 +206,7 @@ enum serin_error serin_pbc_decode_directive(const uint8_t *data, size_t size,
     bool ok = get_directive_texts(&arena, message, value) && get_directive_bytes(message, value) &&
               get_release(message->stable, &value->stable) &&
               get_release(message->candidate, &value->candidate);
-    return ok && serin_bounds_directive(value) ? SERIN_OK : SERIN_ERR_INVALID;
+    return ok ? serin_directive_check(value, NULL) : SERIN_ERR_INVALID;
 }
 
 /* ---- trust payload ---- */

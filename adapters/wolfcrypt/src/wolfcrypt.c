@@ -6,8 +6,8 @@
  * (design decision 9).
  */
 #include <serin/adapters/wolfcrypt.h>
+#include <serin/assert.h>
 
-#include <assert.h>
 #include <string.h>
 
 /* options.h first: it decides the layout of every wolfCrypt type. */
@@ -53,8 +53,7 @@ static void sha256_init(void *ctx, struct serin_sha256 *sha)
     (void)ctx;
     wc_Sha256 context;
     int result = wc_InitSha256(&context);
-    assert(result == 0);
-    (void)result;
+    SERIN_ASSERT(result == 0);
     sha_store(sha, &context);
 }
 
@@ -67,8 +66,7 @@ static void sha256_update(void *ctx, struct serin_sha256 *sha, const void *data,
     while (size > 0) {
         word32 chunk = size > 0x40000000u ? 0x40000000u : (word32)size;
         int result = wc_Sha256Update(&context, bytes, chunk);
-        assert(result == 0);
-        (void)result;
+        SERIN_ASSERT(result == 0);
         bytes += chunk;
         size -= chunk;
     }
@@ -81,8 +79,7 @@ static void sha256_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SER
     wc_Sha256 context;
     sha_load(sha, &context);
     int result = wc_Sha256Final(&context, digest);
-    assert(result == 0);
-    (void)result;
+    SERIN_ASSERT(result == 0);
     wc_Sha256Free(&context);
     memset(sha->opaque, 0, sizeof(sha->opaque));
 }
