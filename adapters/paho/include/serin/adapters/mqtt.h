@@ -1,10 +1,19 @@
 /*
  * MQTT client adapter over Paho MQTTAsync with TLS and a client certificate.
  *
- * Paho calls back from its own threads; this adapter queues what happened and wakes the owner through a file descriptor, so
- * that the owner stays single-threaded: poll serin_mqtt_fd, then call serin_mqtt_next until it returns false. Reconnects by
- * itself with full jitter between reconnect_min_ms and reconnect_max_ms; subscriptions are renewed before CONNECTED is
- * told.
+ * Paho calls back from its own threads; this adapter queues what happened and wakes the owner
+ * through a file descriptor, so that the owner stays single-threaded: poll serin_mqtt_fd, then call
+ * serin_mqtt_next until it returns false. Every function here belongs to the owner's thread.
+ *
+ * Reconnects by itself, from within serin_mqtt_next, with full jitter between reconnect_min_ms and
+ * a limit that doubles with each failure up to reconnect_max_ms. Each connection is a new Paho
+ * client: the certificate files are read again, and nothing of the last connection survives.
+ * Subscriptions are renewed before CONNECTED is told, and CONNECTED is told before any message of
+ * its connection.
+ *
+ * Paho's sockets are inherited by child processes: a program that executes children closes
+ * descriptors from 3 on in the child. SIGPIPE is ignored in the whole process from the first
+ * connection on.
  */
 #ifndef SERIN_ADAPTERS_MQTT_H
 #define SERIN_ADAPTERS_MQTT_H
@@ -15,57 +24,97 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SERIN_MQTT_FILTERS_MAX   32u
+#define SERIN_MQTT_IN_FLIGHT_MAX 1024u   /* publishes that the owner has not seen delivered */
+#define SERIN_MQTT_PAYLOAD_MAX   131072u /* bytes of one publish */
+
 struct serin_mqtt; /* opaque */
 
 struct serin_mqtt_config {
     const char *uri;       /* "ssl://host:port", or "tcp://" for tests without TLS */
     const char *client_id; /* the certificate's CN */
-    const char *ca_file, *cert_file, *key_file; /* PEM; NULL with tcp:// */
-    uint32_t keep_alive_s;
-    uint32_t reconnect_min_ms, reconnect_max_ms;
+    const char *ca_file, *cert_file, *key_file;  /* PEM; NULL with tcp:// */
+    uint32_t keep_alive_s;                       /* 1 .. 65535 */
+    uint32_t reconnect_min_ms, reconnect_max_ms; /* 1 ≤ min ≤ max ≤ 86,400,000 */
     bool clean_session;
-    const char *will_topic; /* NULL: none */
+    const char *will_topic; /* NULL: none; the will is retained, QoS 1 */
     const uint8_t *will_payload;
     size_t will_size;
-    size_t queue_max; /* events kept for the owner; over it messages of QoS 0 are dropped and counted */
+    /* Events kept for the owner, ≥ 1. Over it messages of QoS 0 are dropped and counted. Over four
+     * times as many the connection is dropped and made again, because what QoS 1 promises can no
+     * longer be kept: a subscriber gets the retained messages again, senders of the others repeat
+     * them. */
+    size_t queue_max;
 };
 
-enum serin_mqtt_event_kind { SERIN_MQTT_CONNECTED = 1, SERIN_MQTT_DISCONNECTED, SERIN_MQTT_MESSAGE, SERIN_MQTT_DELIVERED };
+enum serin_mqtt_event_kind {
+    SERIN_MQTT_CONNECTED = 1,
+    SERIN_MQTT_DISCONNECTED, /* the connection is lost, or an attempt to make one failed */
+    SERIN_MQTT_MESSAGE,
+    SERIN_MQTT_DELIVERED
+};
 
 struct serin_mqtt_event {
     enum serin_mqtt_event_kind kind;
-    char *topic;      /* MESSAGE */
-    uint8_t *payload; /* MESSAGE */
+    char *topic;      /* MESSAGE; owned by the event */
+    uint8_t *payload; /* MESSAGE; owned by the event; never NULL, also for size 0 */
     size_t payload_size;
     bool retained;
     int qos;
-    int token;    /* DELIVERED: of the publish that the broker acknowledged */
+    int token;     /* DELIVERED: of the publish that the broker acknowledged */
     char why[128]; /* DISCONNECTED: the reason in words */
 };
 
-/* SERIN_ERR_CONFIG (a file cannot be read), SERIN_ERR_MEMORY. Strings are copied. Connecting starts with
- * serin_mqtt_start. */
+/* SERIN_ERR_CONFIG (uri, a range, or a file that cannot be read), SERIN_ERR_MEMORY, SERIN_ERR_IO
+ * (no descriptors left); *mqtt is then NULL. Strings and the will are copied. Connecting starts
+ * with serin_mqtt_start. */
 SERIN_MUST_USE enum serin_error serin_mqtt_open(struct serin_mqtt **mqtt,
                                                 const struct serin_mqtt_config *config);
-void serin_mqtt_close(struct serin_mqtt *mqtt); /* disconnects, joins, frees; NULL is fine */
 
-/* Adds a topic filter, before serin_mqtt_start or while disconnected. At most 32. */
+/* Disconnects in order, frees all; NULL is fine. What was published is written first, as far as
+ * that takes less than a second; the broker does not publish the will. The last client of a process
+ * waits for Paho's threads, about a second. */
+void serin_mqtt_close(struct serin_mqtt *mqtt);
+
+/* Adds a topic filter, before serin_mqtt_start or while disconnected. SERIN_ERR_STATE (connected or
+ * connecting), SERIN_ERR_TOO_LARGE (more than SERIN_MQTT_FILTERS_MAX), SERIN_ERR_INVALID (qos not 0
+ * or 1), SERIN_ERR_MEMORY. A filter that the broker refuses ends the connection: a client that
+ * cannot hear is not connected. */
 SERIN_MUST_USE enum serin_error serin_mqtt_subscribe(struct serin_mqtt *mqtt, const char *filter,
                                                      int qos);
+
+/* Starts connecting. SERIN_ERR_STATE: started before. A broker that cannot be reached is not an
+ * error here; it is a DISCONNECTED event. */
 SERIN_MUST_USE enum serin_error serin_mqtt_start(struct serin_mqtt *mqtt);
 
-/* Drops the connection and makes a new one (a device that resets). Events of the old one that are still queued are
- * discarded. */
+/* Drops the connection and makes a new one at once (a device that resets). Events of the old one
+ * that are still queued are discarded. Before serin_mqtt_start: nothing happens. */
 void serin_mqtt_restart(struct serin_mqtt *mqtt);
 
-int serin_mqtt_fd(const struct serin_mqtt *mqtt); /* readable when serin_mqtt_next has something */
+/* Readable when serin_mqtt_next has something to give or to do. Owned by `mqtt`. */
+int serin_mqtt_fd(const struct serin_mqtt *mqtt);
+
+/* Takes the next event; false: none now, `event` is then empty. The caller frees it. */
 bool serin_mqtt_next(struct serin_mqtt *mqtt, struct serin_mqtt_event *event);
 void serin_mqtt_event_free(struct serin_mqtt_event *event);
+
+/* Whether a publish would be taken now: connected and subscribed. */
 bool serin_mqtt_connected(const struct serin_mqtt *mqtt);
 
-/* Queues a publish. SERIN_ERR_AGAIN: not connected or too much in flight. `token` (may be NULL) is that of DELIVERED. */
+/* Messages of QoS 0 dropped because the owner did not take them in time, since open. */
+uint64_t serin_mqtt_dropped(const struct serin_mqtt *mqtt);
+
+/* Queues a publish. SERIN_ERR_AGAIN: not connected or SERIN_MQTT_IN_FLIGHT_MAX in flight.
+ * SERIN_ERR_TOO_LARGE, SERIN_ERR_INVALID (qos not 0 or 1), SERIN_ERR_MEMORY. `token` (may be NULL)
+ * is that of DELIVERED, which comes for QoS 1 only; a DISCONNECTED ends the waiting for all earlier
+ * tokens: those messages may or may not have arrived, and are not sent again. */
 SERIN_MUST_USE enum serin_error serin_mqtt_publish(struct serin_mqtt *mqtt, const char *topic,
                                                    const void *payload, size_t size, int qos,
                                                    bool retained, int *token);
+
+/* How long to wait before the next attempt after `failures` ≥ 1 in a row: uniform in `random`
+ * between min_ms and a limit of min_ms · 2^(failures + 1), at most max_ms. Pure. */
+uint32_t serin_mqtt_backoff_ms(uint32_t min_ms, uint32_t max_ms, unsigned failures,
+                               uint64_t random);
 
 #endif
