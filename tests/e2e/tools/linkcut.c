@@ -1,12 +1,16 @@
 /*
- * linkcut: a TCP relay on loopback that cuts the link once, at a chosen number of bytes, and for a chosen time.
+ * linkcut: a TCP relay on loopback that cuts the link once, at a chosen number of bytes, and for a
+ * chosen time.
  *
  *   linkcut LISTEN_PORT TARGET_PORT CUT_BYTES OUTAGE_MS
  *
- * After CUT_BYTES from the target to the client it resets the connection in the middle of whatever was on its way, refuses
- * new ones for OUTAGE_MS, and then relays freely. It says "cut after N bytes" and "restored" on stdout, so that a test
- * can prove that its fault happened. One client at a time: a device has one connection.
+ * After CUT_BYTES from the target to the client it resets the connection in the middle of whatever
+ * was on its way, refuses new ones for OUTAGE_MS, and then relays freely. It says "cut after N
+ * bytes" and "restored" on stdout, so that a test can prove that its fault happened. One client at
+ * a time: a device has one connection.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,9 +35,8 @@ struct relay {
 
 static struct sockaddr_in loopback(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return address;
 }
 
