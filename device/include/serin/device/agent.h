@@ -1,11 +1,12 @@
 /*
- * The agent: the device's side of Serin, pure (docs/spec/states.md; docs/spec/directive.md; docs/spec/report.md).
+ * The agent: the device's side of Serin, pure (docs/spec/states.md; docs/spec/directive.md;
+ * docs/spec/report.md).
  *
  *   serin_agent_init    once per boot, in memory that the caller gives
  *   serin_agent_step    for every event; works through its ports; bounded work per call
  *
- * No heap, no threads, no clock. `now_ms` is the time since boot and never runs backwards; pass it with each step. Call
- * TICK at serin_agent_deadline_ms at the latest.
+ * No heap, no threads, no clock. `now_ms` is the time since boot and never runs backwards; pass it
+ * with each step. Call TICK at serin_agent_deadline_ms at the latest.
  */
 #ifndef SERIN_DEVICE_AGENT_H
 #define SERIN_DEVICE_AGENT_H
@@ -14,11 +15,11 @@
 #include <serin/device/boot.h>
 #include <serin/directive.h>
 
-/* The link port: what the agent asks of the MQTT client. Calls are made from within serin_agent_step only and must not
- * call back into the agent. */
+/* The link port: what the agent asks of the MQTT client. Calls are made from within
+ * serin_agent_step only and must not call back into the agent. */
 struct serin_link_ops {
-    /* Queues a publish (QoS 1 for report, 0 for beat and get; never retained). SERIN_ERR_AGAIN: no room now; the agent
-     * tries again later. */
+    /* Queues a publish (QoS 1 for report, 0 for beat and get; never retained). SERIN_ERR_AGAIN: no
+     * room now; the agent tries again later. */
     enum serin_error (*publish)(void *ctx, enum serin_topic_kind kind, const uint8_t *payload,
                                 size_t size);
 };
@@ -35,7 +36,8 @@ struct serin_platform_ops {
     void (*log)(void *ctx, const char *line);
     /* Fault points of the tests: called by name at chosen places. May be NULL. */
     void (*fault_point)(void *ctx, const char *name);
-    /* The application's own health counters for the beat: writes up to `max`, returns how many. May be NULL. */
+    /* The application's own health counters for the beat: writes up to `max`, returns how many. May
+     * be NULL. */
     size_t (*counters)(void *ctx, struct serin_counter *out, size_t max);
 };
 
@@ -46,14 +48,15 @@ struct serin_agent_config {
     void *link_ctx;
     const struct serin_platform_ops *platform;
     void *platform_ctx;
-    uint32_t block_size;        /* SERIN_BLOCK_DATA_MIN .. SERIN_BLOCK_DATA_MAX */
-    uint32_t window_blocks;     /* blocks per request; ≥ 1 */
-    uint32_t beat_interval_s;   /* 1 .. 604800 */
-    uint32_t report_retry_min_ms, report_retry_max_ms; /* 5 s and 1 h by default; jitter is full between them */
-    uint32_t block_timeout_ms;  /* ask again when a window makes no progress for so long */
+    uint32_t block_size;      /* SERIN_BLOCK_DATA_MIN .. SERIN_BLOCK_DATA_MAX */
+    uint32_t window_blocks;   /* blocks per request; ≥ 1 */
+    uint32_t beat_interval_s; /* 1 .. 604800 */
+    uint32_t report_retry_min_ms,
+        report_retry_max_ms;      /* 5 s and 1 h by default; jitter is full between them */
+    uint32_t block_timeout_ms;    /* ask again when a window makes no progress for so long */
     bool confirm_needs_directive; /* `confirm` only after a directive verified since boot */
-    bool auto_confirm;            /* the agent confirms by itself as soon as it may (no application) */
-    uint8_t *scratch;             /* one block buffer for flash copies: ≥ SERIN_PIECE_SIZE bytes, exclusive */
+    bool auto_confirm; /* the agent confirms by itself as soon as it may (no application) */
+    uint8_t *scratch; /* one block buffer for flash copies: ≥ SERIN_PIECE_SIZE bytes, exclusive */
     size_t scratch_size;
 };
 
@@ -62,7 +65,8 @@ enum serin_agent_event_kind {
     SERIN_AGENT_DISCONNECTED,
     SERIN_AGENT_MESSAGE, /* topic kind and payload */
     SERIN_AGENT_TICK,
-    SERIN_AGENT_CONFIRM,  /* the application says it is healthy; the result is that of serin_agent_step */
+    SERIN_AGENT_CONFIRM,  /* the application says it is healthy; the result is that of
+                             serin_agent_step */
     SERIN_AGENT_UNHEALTHY /* the application (or the launcher) reports bad health; `reason` */
 };
 
@@ -76,8 +80,8 @@ struct serin_agent_event {
     uint32_t detail;
 };
 
-/* Opaque, but of known size, so that the caller can place it: the definition is in serin/device/agent_state.h and is
- * nobody else's business. */
+/* Opaque, but of known size, so that the caller can place it: the definition is in
+ * serin/device/agent_state.h and is nobody else's business. */
 struct serin_agent;
 size_t serin_agent_size(void);
 
@@ -88,26 +92,28 @@ struct serin_agent_boot_info {
     enum serin_reset_cause cause;
 };
 
-/* Prepares `agent` (serin_agent_size() bytes, aligned as max_align_t) and reads its stores. An empty agent log is
- * started (new incarnation). SERIN_ERR_LAYOUT, SERIN_ERR_FLASH, SERIN_ERR_CONFIG. */
+/* Prepares `agent` (serin_agent_size() bytes, aligned as max_align_t) and reads its stores. An
+ * empty agent log is started (new incarnation). SERIN_ERR_LAYOUT, SERIN_ERR_FLASH,
+ * SERIN_ERR_CONFIG. */
 SERIN_MUST_USE enum serin_error serin_agent_init(struct serin_agent *agent,
                                                  const struct serin_agent_config *config,
                                                  const struct serin_agent_boot_info *info,
                                                  uint64_t now_ms);
 
-/* Handles one event. SERIN_OK, or the error of the event itself (a refused directive, a confirm that is not allowed
- * yet: SERIN_ERR_STATE); the agent's state is consistent in every case. */
+/* Handles one event. SERIN_OK, or the error of the event itself (a refused directive, a confirm
+ * that is not allowed yet: SERIN_ERR_STATE); the agent's state is consistent in every case. */
 enum serin_error serin_agent_step(struct serin_agent *agent, uint64_t now_ms,
                                   const struct serin_agent_event *event);
 
 /* When the next TICK is due, in ms since boot. */
 uint64_t serin_agent_deadline_ms(const struct serin_agent *agent);
 
-/* Whether the watchdog may be fed: false once the confirmation window of an unconfirmed trial is over. */
+/* Whether the watchdog may be fed: false once the confirmation window of an unconfirmed trial is
+ * over. */
 bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms);
 
-/* The n-th topic filter to subscribe to (QoS 1 but for blocks: 0) into `text` of SERIN_TOPIC_MAX bytes; false past the
- * last. */
+/* The n-th topic filter to subscribe to (QoS 1 but for blocks: 0) into `text` of SERIN_TOPIC_MAX
+ * bytes; false past the last. */
 bool serin_agent_subscription(const struct serin_agent *agent, size_t n, char *text, int *qos);
 
 /* A view for status commands. */

@@ -1,8 +1,9 @@
 /*
  * The boot state and the bootloader's decision (docs/spec/boot.md; design decisions 18 to 21).
  *
- * The bootloader calls serin_boot_select once per reset and jumps to what it returns. The agent calls the others.
- * Everything is persisted before it is acted on: tries are taken off durably before serin_boot_select returns.
+ * The bootloader calls serin_boot_select once per reset and jumps to what it returns. The agent
+ * calls the others. Everything is persisted before it is acted on: tries are taken off durably
+ * before serin_boot_select returns.
  */
 #ifndef SERIN_DEVICE_BOOT_H
 #define SERIN_DEVICE_BOOT_H
@@ -27,7 +28,8 @@ struct serin_boot {
     const struct serin_layout *layout;
     const uint8_t *root_key; /* SERIN_P256_PUBLIC_SIZE bytes; provisioned */
     struct serin_identity identity;
-    uint32_t floor_constant; /* the bootloader's own floor; the floor is the highest of all sources */
+    uint32_t
+        floor_constant; /* the bootloader's own floor; the floor is the highest of all sources */
 };
 
 enum serin_boot_phase {
@@ -41,23 +43,25 @@ enum serin_boot_phase {
 struct serin_boot_state {
     uint32_t sequence; /* of the record; 0: none was found */
     enum serin_boot_phase phase;
-    enum serin_slot active; /* the confirmed slot */
+    enum serin_slot active; /* the slot that boots: confirmed, or the last resort where no confirmed
+                               one verifies */
     enum serin_slot trial;  /* NONE in STEADY */
     uint8_t tries_left;
     uint16_t elapsed_s; /* of the confirmation window, in all boots */
     uint16_t window_s;
-    uint32_t floor;     /* committed security counter */
-    uint32_t boots;     /* resets seen, saturating */
-    /* The last trial's end, until the next trial is staged: for the agent's account. */
+    uint32_t floor; /* committed security counter */
+    uint32_t boots; /* resets seen, saturating */
+    /* The trial that is staged or running, then its end, until the next one is staged: for the
+     * agent's account. */
     uint8_t last_manifest_id[SERIN_SHA256_SIZE]; /* all zero: none */
     enum serin_state last_outcome;               /* CONFIRMED, ROLLED_BACK or INVALID (none) */
-    enum serin_reason last_reason;
+    enum serin_reason last_reason;               /* set while it runs: it was abandoned */
     enum serin_reset_cause last_cause;
 };
 
-/* Reads the newest valid record. SERIN_ERR_NOT_FOUND: both banks are empty or damaged; `state` then holds the state
- * derived from the slots by design decision 18 (a verified slot with a `confirmed` mark, then the higher version, then A)
- * or active NONE. */
+/* Reads the newest valid record. SERIN_ERR_NOT_FOUND: both banks are empty or damaged; `state` then
+ * holds the state derived from the slots by design decision 18 (a verified slot with a `confirmed`
+ * mark, then the higher version, then A) or active NONE. */
 SERIN_MUST_USE enum serin_error serin_boot_read(const struct serin_boot *boot,
                                                 struct serin_boot_state *state);
 
@@ -68,47 +72,62 @@ struct serin_boot_choice {
     struct serin_manifest manifest;
     uint8_t manifest_id[SERIN_SHA256_SIZE];
     uint16_t window_left_s; /* of a trial */
+    bool log_failed; /* the boot log could not be written; the confirmed image runs nevertheless */
 };
 
-/* Decides what boots: takes off a try, rolls a trial back whose tries or window are used up, verifies what is to run
- * (trust record, signature, suitability, floor, CRC32, SHA-256), falls back to the other slot, never below the floor.
- * SERIN_ERR_NOT_FOUND: nothing bootable; run the recovery port. SERIN_ERR_FLASH: the log could not be written, nothing
- * was decided; try again or recover. */
+/* Decides what boots: takes off a try, rolls a trial back whose tries or window are used up,
+ * verifies what is to run (trust record, signature, suitability, floor, CRC32, SHA-256), falls back
+ * to the other slot, never below the floor. Where the log cannot be written no trial runs: the
+ * confirmed image does, and `log_failed` says so. SERIN_ERR_NOT_FOUND: nothing bootable; run the
+ * recovery port. */
 SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
                                                   enum serin_reset_cause cause,
                                                   struct serin_boot_choice *choice);
 
-/* Verifies the image in a slot completely. Errors as serin_manifest_open, serin_manifest_suits, then SERIN_ERR_CRC and
- * SERIN_ERR_DIGEST; SERIN_ERR_NOT_FOUND: no manifest. `manifest` and `id` may be NULL. */
+/* Verifies the image in a slot completely. Errors as serin_manifest_open, serin_manifest_suits,
+ * then SERIN_ERR_UNSUPPORTED (not made for this slot), SERIN_ERR_CRC, SERIN_ERR_DIGEST and
+ * SERIN_ERR_FLASH; SERIN_ERR_NOT_FOUND: no manifest, or no trust record. `manifest` and `id` may be
+ * NULL. */
 SERIN_MUST_USE enum serin_error serin_boot_verify_slot(const struct serin_boot *boot,
                                                        enum serin_slot slot, uint32_t floor,
                                                        struct serin_manifest *manifest,
                                                        uint8_t id[SERIN_SHA256_SIZE]);
 
-/* Arms `slot`, which has just been verified, for its trial. */
-SERIN_MUST_USE enum serin_error serin_boot_stage(const struct serin_boot *boot, enum serin_slot slot);
+/* Arms `slot`, which has just been verified, for its trial; tries and window are its manifest's.
+ * SERIN_ERR_STATE: a trial is staged or runs, or the slot is the active one. Errors as
+ * serin_manifest_open; SERIN_ERR_FLASH: not armed. */
+SERIN_MUST_USE enum serin_error serin_boot_stage(const struct serin_boot *boot,
+                                                 enum serin_slot slot);
 
 /* Disarms a staged slot that has not booted yet (a halt). SERIN_ERR_STATE: it has. */
 SERIN_MUST_USE enum serin_error serin_boot_unstage(const struct serin_boot *boot);
 
-/* Logs elapsed time of the trial's window; the agent calls it every 10 s. */
+/* Logs elapsed time of the trial's window; the agent calls it every 10 s. SERIN_ERR_STATE: no trial
+ * runs. */
 SERIN_MUST_USE enum serin_error serin_boot_elapse(const struct serin_boot *boot, uint16_t seconds);
 
-/* The running trial is healthy: programs the slot's `confirmed` unit, then makes it active. SERIN_ERR_STATE: no trial. */
+/* The running trial is healthy: programs the slot's `confirmed` unit, which is the point of no
+ * return, then makes it active. SERIN_ERR_STATE: no trial. SERIN_ERR_FLASH: not durable; may be
+ * called again. */
 SERIN_MUST_USE enum serin_error serin_boot_confirm(const struct serin_boot *boot);
 
-/* The running trial is over (crash, watchdog, window's end) as the agent or launcher saw it: makes the next
- * serin_boot_select roll back at once instead of using up the tries. SERIN_ERR_STATE: no trial. */
+/* The running trial is over (crash, watchdog, window's end) as the agent or launcher saw it: makes
+ * the next serin_boot_select roll back at once instead of using up the tries. SERIN_ERR_STATE: no
+ * trial. */
 SERIN_MUST_USE enum serin_error serin_boot_abandon(const struct serin_boot *boot,
                                                    enum serin_reason reason);
 
-/* Raises the floor to `counter`, which the running confirmed image carries. Never lowers it. */
+/* Raises the floor to `counter`, which the running confirmed image carries. Never lowers it.
+ * SERIN_ERR_STATE: a trial is staged or runs. */
 SERIN_MUST_USE enum serin_error serin_boot_commit(const struct serin_boot *boot, uint32_t counter);
 
 /* ---- factory ---- */
 
-/* Erases the fixed regions, writes the first boot record and the trust record, and installs `manifest` and image in slot
- * A as confirmed. `image` is read through the callback so that large images need no memory. */
+/* Erases the fixed regions, writes the trust record, installs `manifest` and image in slot A as
+ * confirmed, and writes the first boot record last, so that an interrupted run is simply repeated.
+ * `image` is read through the callback so that large images need no memory. Nothing is erased
+ * before the trust record and the manifest verify: errors of serin_trust_open, serin_manifest_open,
+ * serin_boot_verify_slot; those of `read`; SERIN_ERR_LAYOUT; SERIN_ERR_FLASH. */
 struct serin_factory_image {
     const uint8_t *manifest; /* whole, with signature area */
     size_t manifest_size;
@@ -125,8 +144,10 @@ SERIN_MUST_USE enum serin_error serin_boot_provision(const struct serin_boot *bo
 SERIN_MUST_USE enum serin_error serin_trust_region_read(const struct serin_boot *boot,
                                                         struct serin_trust *trust);
 
-/* Stores a record of a higher version, verified first. SERIN_ERR_STALE: version not higher. Errors of
- * serin_trust_open. The older record stays valid until the new one is complete. */
+/* Stores a record of a higher version, verified first. SERIN_ERR_STALE: version not higher.
+ * SERIN_ERR_PRODUCT. Errors of serin_trust_open. SERIN_ERR_KEY, too, where the record drops the
+ * release key of the confirmed image, which would not boot any more. The older record stays valid
+ * until the new one is complete. */
 SERIN_MUST_USE enum serin_error serin_trust_region_update(const struct serin_boot *boot,
                                                           const uint8_t *record, size_t size);
 

@@ -1,9 +1,9 @@
 /*
  * The flash port, and the layout of Serin's regions on it (docs/spec/flash.md).
  *
- * NOR rules hold everywhere: a write unit is programmed at most once between two erases, programming is aligned to write
- * units, erasing works on whole sectors. Core code never rewrites in place (design decision 18), so it also runs on parts
- * with ECC words.
+ * NOR rules hold everywhere: a write unit is programmed at most once between two erases,
+ * programming is aligned to write units, erasing works on whole sectors. Core code never rewrites
+ * in place (design decision 18), so it also runs on parts with ECC words.
  */
 #ifndef SERIN_DEVICE_FLASH_H
 #define SERIN_DEVICE_FLASH_H
@@ -11,28 +11,38 @@
 #include <serin/bytes.h>
 
 #define SERIN_FLASH_UNIT_MAX 512u
+#define SERIN_FLASH_SIZE_MAX 0x80000000u /* 2 GiB: sums of addresses and sizes never wrap */
+
+/* Records of the two logs, whole, before they are rounded up to write units. */
+#define SERIN_BOOT_RECORD_SIZE  64u
+#define SERIN_AGENT_RECORD_SIZE 1024u
 
 struct serin_flash_ops {
-    /* Reads `size` bytes at `address`; any alignment. SERIN_ERR_FLASH: unreadable (an ECC fault); `out` is unspecified. */
+    /* Reads `size` bytes at `address`; any alignment. SERIN_ERR_FLASH: unreadable (an ECC fault);
+     * `out` is unspecified. */
     enum serin_error (*read)(void *ctx, uint32_t address, void *out, size_t size);
 
-    /* Programs whole write units; `address` and `size` are multiples of write_unit; the units are erased. Durable when
-     * it returns SERIN_OK. SERIN_ERR_FLASH: refused or failed; the units then hold anything. */
+    /* Programs whole write units; `address` and `size` are multiples of write_unit; the units are
+     * erased. Durable when it returns SERIN_OK. SERIN_ERR_FLASH: refused or failed; the units then
+     * hold anything. */
     enum serin_error (*program)(void *ctx, uint32_t address, const void *data, size_t size);
 
-    /* Erases whole sectors; `address` and `size` are multiples of sector_size. Durable when it returns SERIN_OK.
-     * SERIN_ERR_FLASH: the sectors then hold anything. */
+    /* Erases whole sectors; `address` and `size` are multiples of sector_size. Durable when it
+     * returns SERIN_OK. SERIN_ERR_FLASH: the sectors then hold anything. */
     enum serin_error (*erase)(void *ctx, uint32_t address, size_t size);
 };
 
 struct serin_flash {
     const struct serin_flash_ops *ops;
     void *ctx;
-    uint32_t size_bytes;   /* a multiple of sector_size */
-    uint32_t sector_size;  /* a power of two; 256 .. 128 KiB */
-    uint32_t write_unit;   /* a power of two; 1 .. SERIN_FLASH_UNIT_MAX */
-    uint8_t erased_value;  /* 0xFF or 0x00 */
+    uint32_t size_bytes;  /* a multiple of sector_size */
+    uint32_t sector_size; /* a power of two; 256 .. 128 KiB */
+    uint32_t write_unit;  /* a power of two; 1 .. SERIN_FLASH_UNIT_MAX */
+    uint8_t erased_value; /* 0xFF or 0x00 */
 };
+
+/* The download record with the largest manifest, at the start of the scratch region. */
+#define SERIN_SCRATCH_RECORD_SIZE 4096u
 
 /* A run of whole sectors. */
 struct serin_region {
@@ -49,35 +59,39 @@ enum serin_slot { SERIN_SLOT_NONE = 0, SERIN_SLOT_A = 1, SERIN_SLOT_B = 2 };
  *  └───────────┴───────────┴───────────┴───────────┴──────────────────────┴──────────────────────┘
  *  a slot:
  *  ┌────────────────────────────┬─────────────┬─────────┬──────────────────────────────────────────┐
- *  │ manifest sector(s)         │ piece table │ journal │ image                                    │
- *  │ manifest ‥ 3840 ‥ markers  │             │         │                                          │
+ *  │ manifest sector(s)         │ piece table │ journal │ image │ │ manifest ‥ 3840 ‥ markers  │ │
+ * │                                          │
  *  └────────────────────────────┴─────────────┴─────────┴──────────────────────────────────────────┘
  */
 struct serin_layout {
-    struct serin_region boot_log;  /* two banks of equal size, one or more sectors each */
-    struct serin_region trust;     /* two banks, each ≥ SERIN_TRUST_SIZE_P256 rounded up to sectors */
+    struct serin_region boot_log; /* two banks of equal size, one or more sectors each */
+    struct serin_region trust; /* two banks, each ≥ a head of 16 bytes and SERIN_TRUST_SIZE_P256 */
     struct serin_region agent_log; /* two banks, each ≥ SERIN_AGENT_RECORD_SIZE */
-    struct serin_region scratch;   /* ≥ a sector for the download record and one spare erase sector */
-    struct serin_region slot[2];   /* A, B; equal sizes */
+    struct serin_region
+        scratch; /* ≥ SERIN_SCRATCH_RECORD_SIZE for the download record, and a spare erase sector */
+    struct serin_region slot[2]; /* A, B; equal sizes */
 };
 
 /* Where the parts of a slot lie; offsets are from the start of the slot. */
 struct serin_slot_map {
     uint32_t manifest_offset, manifest_size;
-    uint32_t marker_offset; /* of the once-programmed `confirmed` unit, inside the manifest sectors */
+    uint32_t
+        marker_offset; /* of the once-programmed `confirmed` units, inside the manifest sectors */
+    uint32_t marker_count; /* ≥ 1: a torn marker leaves the next one to program */
     uint32_t pieces_offset, pieces_size;
     uint32_t journal_offset, journal_size;
+    uint32_t journal_stride;               /* bytes of one entry: 16, in whole write units */
     uint32_t image_offset, image_capacity; /* bytes; capacity is a multiple of SERIN_PIECE_SIZE */
 };
 
-/* Checks geometry and layout: alignment, sizes, overlaps, order of magnitude. SERIN_ERR_LAYOUT; `*what` (may be NULL)
- * says which rule broke, in static storage. */
+/* Checks geometry and layout: alignment, sizes, overlaps, order of magnitude. SERIN_ERR_LAYOUT;
+ * `*what` (may be NULL) says which rule broke, in static storage. */
 SERIN_MUST_USE enum serin_error serin_layout_check(const struct serin_flash *flash,
                                                    const struct serin_layout *layout,
                                                    const char **what);
 
-/* A sensible layout for a flash of this geometry: the smallest fixed regions, the rest split into two slots.
- * SERIN_ERR_LAYOUT: too small. */
+/* A sensible layout for a flash of this geometry: the smallest fixed regions, the rest split into
+ * two slots. SERIN_ERR_LAYOUT: too small. */
 SERIN_MUST_USE enum serin_error serin_layout_default(const struct serin_flash *flash,
                                                      struct serin_layout *layout);
 

@@ -1,0 +1,147 @@
+/* The bootloader's decision, once per reset (docs/spec/boot.md, section 4; design decisions 18 to
+ * 21). */
+#include "boot_state.h"
+#include "slot.h"
+
+#include <serin/assert.h>
+
+#include <string.h>
+
+/* Why a reset of this cause ends a trial whose tries or window are used up. */
+static enum serin_reason reason_of(const struct serin_boot_state *state,
+                                   enum serin_reset_cause cause)
+{
+    static const enum serin_reason reasons[] = {
+        [SERIN_RESET_UNKNOWN] = SERIN_REASON_POWER,
+        [SERIN_RESET_POWER] = SERIN_REASON_POWER,
+        [SERIN_RESET_REQUESTED] = SERIN_REASON_NOT_CONFIRMED,
+        [SERIN_RESET_WATCHDOG] = SERIN_REASON_WATCHDOG,
+        [SERIN_RESET_CRASH] = SERIN_REASON_CRASH,
+    };
+    /* Past the window only a crash says more than that nobody confirmed in time. */
+    if (state->elapsed_s >= state->window_s && cause != SERIN_RESET_CRASH) {
+        return SERIN_REASON_NOT_CONFIRMED;
+    }
+    return reasons[cause];
+}
+
+/* Why the trial may not run again, or INVALID while it may. */
+static enum serin_reason trial_over(const struct serin_boot_state *state,
+                                    enum serin_reset_cause cause)
+{
+    if (state->last_reason != SERIN_REASON_INVALID) {
+        return state->last_reason; /* abandoned */
+    }
+    if (state->tries_left == 0 || state->elapsed_s >= state->window_s) {
+        return reason_of(state, cause);
+    }
+    return SERIN_REASON_INVALID;
+}
+
+static void change_state(struct serin_boot_state *state, struct serin_boot_change change)
+{
+    enum serin_error error = serin_boot_apply(state, &change);
+    SERIN_ASSERT(error == SERIN_OK);
+}
+
+static void fill_choice(const struct serin_boot *boot, enum serin_slot slot, bool trial,
+                        const struct serin_boot_state *state, struct serin_boot_choice *choice)
+{
+    struct serin_slot_map map;
+    serin_slot_map(boot->flash, boot->layout, &map);
+    choice->slot = slot;
+    choice->trial = trial;
+    choice->image_address = serin_slot_address(boot, slot, map.image_offset);
+    choice->image_size = choice->manifest.image_size_bytes;
+    choice->window_left_s = trial ? (uint16_t)(state->window_s - state->elapsed_s) : 0;
+}
+
+/* A staged or running trial: runs it once more, or ends it. True: `choice` is the trial, and the
+ * try is off durably. */
+static bool select_trial(const struct serin_boot *boot, const struct serin_trust *trust,
+                         struct serin_boot_state *state, enum serin_reset_cause cause,
+                         struct serin_boot_choice *choice)
+{
+    enum serin_reason over =
+        state->phase == SERIN_BOOT_TRIAL ? trial_over(state, cause) : SERIN_REASON_INVALID;
+    if (state->phase == SERIN_BOOT_TRIAL &&
+        serin_slot_marked(boot, state->trial, state->last_manifest_id)) {
+        /* The power went between the marker and the record of a confirmation: the marker is the
+         * commit point. */
+        change_state(state,
+                     (struct serin_boot_change){.event = SERIN_BOOT_EVENT_CONFIRM, .cause = cause});
+        return false;
+    }
+    if (over == SERIN_REASON_INVALID &&
+        (serin_slot_verify(boot, trust, state->trial, serin_boot_floor(boot, state),
+                           &choice->manifest, choice->manifest_id) != SERIN_OK ||
+         !serin_bytes_equal(choice->manifest_id, state->last_manifest_id, SERIN_SHA256_SIZE))) {
+        over = SERIN_REASON_BOOT_VERIFY;
+    }
+    if (over != SERIN_REASON_INVALID) {
+        change_state(state, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_ROLL_BACK,
+                                                       .reason = over,
+                                                       .cause = cause});
+        return false;
+    }
+    struct serin_boot_state next = *state;
+    change_state(&next, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
+    if (serin_boot_log_append(boot, &next) != SERIN_OK) {
+        return false; /* a try that is not off durably could be had forever: the active slot boots
+                       */
+    }
+    fill_choice(boot, state->trial, true, &next, choice);
+    return true;
+}
+
+/* The active slot, or the other where it does not verify. */
+static enum serin_error select_steady(const struct serin_boot *boot,
+                                      const struct serin_trust *trust,
+                                      struct serin_boot_state *state,
+                                      struct serin_boot_choice *choice)
+{
+    uint32_t floor = serin_boot_floor(boot, state);
+    enum serin_slot first = state->active == SERIN_SLOT_B ? SERIN_SLOT_B : SERIN_SLOT_A;
+    const enum serin_slot order[] = {first, serin_slot_other(first)};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (serin_slot_verify(boot, trust, order[i], floor, &choice->manifest,
+                              choice->manifest_id) != SERIN_OK) {
+            continue;
+        }
+        if (order[i] != state->active && state->phase == SERIN_BOOT_STEADY) {
+            change_state(state, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_FALL_BACK,
+                                                           .slot = order[i]});
+        }
+        fill_choice(boot, order[i], false, state, choice);
+        return SERIN_OK;
+    }
+    return SERIN_ERR_NOT_FOUND;
+}
+
+enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_reset_cause cause,
+                                   struct serin_boot_choice *choice)
+{
+    SERIN_ASSERT((unsigned)cause <= SERIN_RESET_CRASH);
+    struct serin_boot_state state;
+    struct serin_trust trust;
+    memset(choice, 0, sizeof *choice);
+    if (serin_trust_region_read(boot, &trust) != SERIN_OK) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    if (serin_boot_log_read(boot, &state) != SERIN_OK) {
+        serin_boot_derive(boot, &state);
+    }
+    state.boots += state.boots < UINT32_MAX ? 1u : 0u;
+    if (state.phase != SERIN_BOOT_STEADY && select_trial(boot, &trust, &state, cause, choice)) {
+        return SERIN_OK;
+    }
+    enum serin_error error = select_steady(boot, &trust, &state, choice);
+    /* A confirmed image needs no record to run: a worn log must not stop it, and the same is
+     * decided at the next reset. In another phase the trial could not be recorded; its state stays
+     * as it is. */
+    bool record = error == SERIN_OK && state.phase == SERIN_BOOT_STEADY;
+    if (record && serin_boot_log_append(boot, &state) != SERIN_OK) {
+        choice->log_failed = true;
+    }
+    return error;
+}

@@ -1,0 +1,158 @@
+/* The boot state: its record, and the table of what may follow what. */
+#include "boot_state.h"
+
+#include <serin/assert.h>
+
+#include <string.h>
+
+#define PHASES (SERIN_BOOT_TRIAL + 1)
+
+/* What is not listed is refused. */
+static const enum serin_boot_phase next_phase[PHASES][SERIN_BOOT_EVENT_COUNT] = {
+    [SERIN_BOOT_STEADY] =
+        {
+            [SERIN_BOOT_EVENT_STAGE] = SERIN_BOOT_STAGED,
+            [SERIN_BOOT_EVENT_FALL_BACK] = SERIN_BOOT_STEADY,
+            [SERIN_BOOT_EVENT_COMMIT] = SERIN_BOOT_STEADY,
+        },
+    [SERIN_BOOT_STAGED] =
+        {
+            [SERIN_BOOT_EVENT_UNSTAGE] = SERIN_BOOT_STEADY,
+            [SERIN_BOOT_EVENT_TRY] = SERIN_BOOT_TRIAL,
+            [SERIN_BOOT_EVENT_ROLL_BACK] = SERIN_BOOT_STEADY,
+        },
+    [SERIN_BOOT_TRIAL] =
+        {
+            [SERIN_BOOT_EVENT_TRY] = SERIN_BOOT_TRIAL,
+            [SERIN_BOOT_EVENT_ELAPSE] = SERIN_BOOT_TRIAL,
+            [SERIN_BOOT_EVENT_CONFIRM] = SERIN_BOOT_STEADY,
+            [SERIN_BOOT_EVENT_ABANDON] = SERIN_BOOT_TRIAL,
+            [SERIN_BOOT_EVENT_ROLL_BACK] = SERIN_BOOT_STEADY,
+        },
+};
+
+enum serin_boot_phase serin_boot_next(enum serin_boot_phase phase, enum serin_boot_event event)
+{
+    if ((unsigned)phase >= PHASES || (unsigned)event >= SERIN_BOOT_EVENT_COUNT) {
+        return SERIN_BOOT_INVALID;
+    }
+    return next_phase[phase][event];
+}
+
+static void arm(struct serin_boot_state *state, const struct serin_boot_change *change)
+{
+    state->trial = change->slot;
+    state->tries_left = change->tries;
+    state->window_s = change->seconds;
+    state->elapsed_s = 0;
+    memcpy(state->last_manifest_id, change->manifest_id, SERIN_SHA256_SIZE);
+    state->last_outcome = SERIN_STATE_INVALID;
+    state->last_reason = SERIN_REASON_INVALID;
+    state->last_cause = SERIN_RESET_UNKNOWN;
+}
+
+static void disarm(struct serin_boot_state *state, enum serin_state outcome,
+                   enum serin_reason reason, enum serin_reset_cause cause)
+{
+    state->trial = SERIN_SLOT_NONE;
+    state->tries_left = 0;
+    state->elapsed_s = 0;
+    state->window_s = 0;
+    state->last_outcome = outcome;
+    state->last_reason = reason;
+    state->last_cause = cause;
+}
+
+static void elapse(struct serin_boot_state *state, uint16_t seconds)
+{
+    uint16_t left = (uint16_t)(UINT16_MAX - state->elapsed_s);
+    state->elapsed_s = (uint16_t)(state->elapsed_s + (seconds < left ? seconds : left));
+}
+
+enum serin_error serin_boot_apply(struct serin_boot_state *state,
+                                  const struct serin_boot_change *change)
+{
+    enum serin_boot_phase next = serin_boot_next(state->phase, change->event);
+    if (next == SERIN_BOOT_INVALID ||
+        (change->event == SERIN_BOOT_EVENT_TRY && state->tries_left == 0)) {
+        return SERIN_ERR_STATE;
+    }
+    switch (change->event) {
+    case SERIN_BOOT_EVENT_STAGE:
+        arm(state, change);
+        break;
+    case SERIN_BOOT_EVENT_UNSTAGE:
+        disarm(state, SERIN_STATE_INVALID, SERIN_REASON_INVALID, SERIN_RESET_UNKNOWN);
+        break;
+    case SERIN_BOOT_EVENT_TRY:
+        state->tries_left--;
+        break;
+    case SERIN_BOOT_EVENT_ELAPSE:
+        elapse(state, change->seconds);
+        break;
+    case SERIN_BOOT_EVENT_CONFIRM:
+        state->active = state->trial;
+        disarm(state, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE, change->cause);
+        break;
+    case SERIN_BOOT_EVENT_ABANDON:
+        state->tries_left = 0;
+        state->last_reason = change->reason;
+        break;
+    case SERIN_BOOT_EVENT_ROLL_BACK:
+        disarm(state, SERIN_STATE_ROLLED_BACK, change->reason, change->cause);
+        break;
+    case SERIN_BOOT_EVENT_FALL_BACK:
+        state->active = change->slot;
+        break;
+    case SERIN_BOOT_EVENT_COMMIT:
+        state->floor = change->floor > state->floor ? change->floor : state->floor;
+        break;
+    case SERIN_BOOT_EVENT_COUNT:
+        SERIN_ASSERT(false);
+    }
+    state->phase = next;
+    return SERIN_OK;
+}
+
+void serin_boot_encode(const struct serin_boot_state *state,
+                       uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE])
+{
+    payload[0] = (uint8_t)state->phase;
+    payload[1] = (uint8_t)state->active;
+    payload[2] = (uint8_t)state->trial;
+    payload[3] = state->tries_left;
+    serin_put_le16(payload + 4, state->elapsed_s);
+    serin_put_le16(payload + 6, state->window_s);
+    serin_put_le32(payload + 8, state->floor);
+    serin_put_le32(payload + 12, state->boots);
+    payload[16] = (uint8_t)state->last_outcome;
+    payload[17] = (uint8_t)state->last_reason;
+    payload[18] = (uint8_t)state->last_cause;
+    payload[19] = 0;
+    memcpy(payload + 20, state->last_manifest_id, SERIN_SHA256_SIZE);
+}
+
+enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE],
+                                   struct serin_boot_state *state)
+{
+    if (payload[0] == SERIN_BOOT_INVALID || payload[0] > SERIN_BOOT_TRIAL ||
+        payload[1] > SERIN_SLOT_B || payload[2] > SERIN_SLOT_B ||
+        (payload[0] == SERIN_BOOT_STEADY) != (payload[2] == SERIN_SLOT_NONE) ||
+        payload[16] >= SERIN_STATE_COUNT || payload[17] >= SERIN_REASON_COUNT ||
+        payload[18] > SERIN_RESET_CRASH || payload[19] != 0) {
+        return SERIN_ERR_FORMAT;
+    }
+    state->phase = (enum serin_boot_phase)payload[0];
+    state->active = (enum serin_slot)payload[1];
+    state->trial = (enum serin_slot)payload[2];
+    state->tries_left = payload[3];
+    state->elapsed_s = serin_get_le16(payload + 4);
+    state->window_s = serin_get_le16(payload + 6);
+    state->floor = serin_get_le32(payload + 8);
+    state->boots = serin_get_le32(payload + 12);
+    state->last_outcome = (enum serin_state)payload[16];
+    state->last_reason = (enum serin_reason)payload[17];
+    state->last_cause = (enum serin_reset_cause)payload[18];
+    memcpy(state->last_manifest_id, payload + 20, SERIN_SHA256_SIZE);
+    return SERIN_OK;
+}

@@ -1,0 +1,83 @@
+/*
+ * The boot state: its record, and the table of what may follow what (docs/spec/boot.md, section 3).
+ *
+ *   offset size  field of the payload                 offset size  field
+ *   ------ ----  --------------------------------     ------ ----  --------------------------------
+ *        0    1  phase                                    12    4  boots
+ *        1    1  active slot                              16    1  last outcome
+ *        2    1  trial slot                               17    1  last reason
+ *        3    1  tries left                               18    1  last reset cause
+ *        4    2  elapsed, seconds                         19    1  reserved, zero
+ *        6    2  window, seconds                          20   32  last manifest id
+ *        8    4  floor                                    52       end
+ */
+#ifndef SERIN_DEVICE_SRC_BOOT_STATE_H
+#define SERIN_DEVICE_SRC_BOOT_STATE_H
+
+#include "reclog.h"
+
+#include <serin/device/boot.h>
+
+#define SERIN_BOOT_PAYLOAD_SIZE 52u
+_Static_assert(SERIN_BOOT_PAYLOAD_SIZE + SERIN_RECLOG_OVERHEAD == SERIN_BOOT_RECORD_SIZE,
+               "docs/spec/boot.md");
+
+enum serin_boot_event {
+    SERIN_BOOT_EVENT_STAGE,     /* slot, tries, window_s, manifest_id: arm it */
+    SERIN_BOOT_EVENT_UNSTAGE,   /* disarm it */
+    SERIN_BOOT_EVENT_TRY,       /* it is about to run: a try is taken off */
+    SERIN_BOOT_EVENT_ELAPSE,    /* seconds of the window are over */
+    SERIN_BOOT_EVENT_CONFIRM,   /* it is healthy: it becomes active */
+    SERIN_BOOT_EVENT_ABANDON,   /* reason: no further try */
+    SERIN_BOOT_EVENT_ROLL_BACK, /* reason, cause: the trial is over */
+    SERIN_BOOT_EVENT_FALL_BACK, /* slot: the active slot does not verify, the other does */
+    SERIN_BOOT_EVENT_COMMIT,    /* floor */
+    SERIN_BOOT_EVENT_COUNT
+};
+
+struct serin_boot_change {
+    enum serin_boot_event event;
+    enum serin_slot slot;
+    uint8_t tries;
+    uint16_t seconds;
+    uint32_t floor;
+    enum serin_reason reason;
+    enum serin_reset_cause cause;
+    const uint8_t *manifest_id;
+};
+
+/* Applies `change`, or refuses it with SERIN_ERR_STATE and leaves `state` alone: the only place
+ * that changes a phase. */
+SERIN_MUST_USE enum serin_error serin_boot_apply(struct serin_boot_state *state,
+                                                 const struct serin_boot_change *change);
+
+/* The phase after `event`, SERIN_BOOT_INVALID where it is refused: the table, for tests. */
+enum serin_boot_phase serin_boot_next(enum serin_boot_phase phase, enum serin_boot_event event);
+
+void serin_boot_encode(const struct serin_boot_state *state,
+                       uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE]);
+/* SERIN_ERR_FORMAT: a value that this version does not know. `sequence` is left alone. */
+SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE],
+                                                  struct serin_boot_state *state);
+
+/* ---- the boot log ---- */
+
+/* Reads the newest record. SERIN_ERR_NOT_FOUND: none is valid; `state` is unspecified. */
+SERIN_MUST_USE enum serin_error serin_boot_log_read(const struct serin_boot *boot,
+                                                    struct serin_boot_state *state);
+/* Makes `state` the newest record. SERIN_ERR_FLASH: the last one still stands. */
+SERIN_MUST_USE enum serin_error serin_boot_log_append(const struct serin_boot *boot,
+                                                      const struct serin_boot_state *state);
+SERIN_MUST_USE enum serin_error serin_boot_log_format(const struct serin_boot *boot);
+
+/* The state that the slots tell where the log is lost. Verifies both images. */
+void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state);
+
+/* The highest of the log's and the bootloader's own floor. */
+static inline uint32_t serin_boot_floor(const struct serin_boot *boot,
+                                        const struct serin_boot_state *state)
+{
+    return state->floor > boot->floor_constant ? state->floor : boot->floor_constant;
+}
+
+#endif

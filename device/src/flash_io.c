@@ -1,0 +1,73 @@
+/* Checked access to the flash port. */
+#include "flash_io.h"
+
+#include <string.h>
+
+static bool inside(const struct serin_flash *flash, uint32_t address, size_t size)
+{
+    return address <= flash->size_bytes && size <= flash->size_bytes - address;
+}
+
+enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t address, void *out,
+                                  size_t size)
+{
+    SERIN_ASSERT(inside(flash, address, size));
+    return flash->ops->read(flash->ctx, address, out, size);
+}
+
+enum serin_error serin_flash_program(const struct serin_flash *flash, uint32_t address,
+                                     const void *data, size_t size)
+{
+    uint32_t unit = flash->write_unit;
+    SERIN_ASSERT(address % unit == 0 &&
+                 inside(flash, address, serin_round_up((uint32_t)size, unit)));
+    size_t tail = size % unit;
+    size_t whole = size - tail;
+    enum serin_error error = SERIN_OK;
+    if (whole > 0) {
+        error = flash->ops->program(flash->ctx, address, data, whole);
+    }
+    if (error == SERIN_OK && tail > 0) {
+        uint8_t last[SERIN_FLASH_UNIT_MAX];
+        memset(last, flash->erased_value, unit);
+        memcpy(last, (const uint8_t *)data + whole, tail);
+        error = flash->ops->program(flash->ctx, address + (uint32_t)whole, last, unit);
+    }
+    return error;
+}
+
+enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t address, uint32_t size)
+{
+    SERIN_ASSERT(address % flash->sector_size == 0 && size % flash->sector_size == 0 &&
+                 inside(flash, address, size));
+    return flash->ops->erase(flash->ctx, address, size);
+}
+
+bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint32_t size)
+{
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    for (uint32_t done = 0; done < size;) {
+        uint32_t part = size - done < sizeof chunk ? size - done : (uint32_t)sizeof chunk;
+        if (serin_flash_read(flash, address + done, chunk, part) != SERIN_OK ||
+            !serin_bytes_all(chunk, part, flash->erased_value)) {
+            return false;
+        }
+        done += part;
+    }
+    return true;
+}
+
+bool serin_flash_holds(const struct serin_flash *flash, uint32_t address, const void *data,
+                       size_t size)
+{
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    for (size_t done = 0; done < size;) {
+        size_t part = size - done < sizeof chunk ? size - done : sizeof chunk;
+        if (serin_flash_read(flash, address + (uint32_t)done, chunk, part) != SERIN_OK ||
+            memcmp(chunk, (const uint8_t *)data + done, part) != 0) {
+            return false;
+        }
+        done += part;
+    }
+    return true;
+}

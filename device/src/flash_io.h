@@ -1,0 +1,39 @@
+/*
+ * Checked access to the flash port: bounds, alignment, and the padding of a last write unit.
+ * Everything in device/src reads and writes flash through these.
+ */
+#ifndef SERIN_DEVICE_SRC_FLASH_IO_H
+#define SERIN_DEVICE_SRC_FLASH_IO_H
+
+#include <serin/assert.h>
+#include <serin/device/flash.h>
+
+/* How much is read at once where a caller has no buffer of its own. */
+#define SERIN_FLASH_CHUNK 256u
+
+static inline uint32_t serin_round_up(uint32_t value, uint32_t unit)
+{
+    return (value + unit - 1u) / unit * unit;
+}
+
+SERIN_MUST_USE enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t address,
+                                                 void *out, size_t size);
+
+/* Programs `size` bytes at the unit-aligned `address`; the rest of the last unit keeps the erased
+ * value, yet counts as programmed. SERIN_ERR_FLASH. */
+SERIN_MUST_USE enum serin_error serin_flash_program(const struct serin_flash *flash,
+                                                    uint32_t address, const void *data,
+                                                    size_t size);
+
+/* Erases whole sectors. SERIN_ERR_FLASH. */
+SERIN_MUST_USE enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t address,
+                                                  uint32_t size);
+
+/* Whether every byte has the erased value. Unreadable bytes are not erased. */
+bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint32_t size);
+
+/* Whether flash holds `data`. Unreadable bytes do not match. */
+bool serin_flash_holds(const struct serin_flash *flash, uint32_t address, const void *data,
+                       size_t size);
+
+#endif

@@ -1,0 +1,122 @@
+/* The factory: the fixed regions, the trust record, and the first image (docs/spec/boot.md, section
+ * 6). */
+#include "boot_state.h"
+#include "flash_io.h"
+#include "slot.h"
+
+#include <string.h>
+
+#define COPY_CHUNK SERIN_FLASH_UNIT_MAX /* a multiple of every write unit */
+
+static enum serin_error erase_region(const struct serin_boot *boot,
+                                     const struct serin_region *region)
+{
+    return serin_flash_erase(boot->flash, region->address, region->size);
+}
+
+static enum serin_error erase_all(const struct serin_boot *boot)
+{
+    const struct serin_layout *layout = boot->layout;
+    /* The boot log goes first: until it is written again, at the end, the device counts as not
+     * provisioned. */
+    const struct serin_region *const regions[] = {
+        &layout->boot_log, &layout->trust, &layout->agent_log, &layout->scratch, &layout->slot[0]};
+    enum serin_error error = SERIN_OK;
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0] && error == SERIN_OK; i++) {
+        error = erase_region(boot, regions[i]);
+    }
+    return error == SERIN_OK ? serin_slot_invalidate(boot, SERIN_SLOT_B) : error;
+}
+
+static enum serin_error copy_image(const struct serin_boot *boot,
+                                   const struct serin_factory_image *image, uint32_t size)
+{
+    struct serin_slot_map map;
+    serin_slot_map(boot->flash, boot->layout, &map);
+    uint32_t address = serin_slot_address(boot, SERIN_SLOT_A, map.image_offset);
+    uint8_t chunk[COPY_CHUNK];
+    for (uint32_t done = 0; done < size;) {
+        uint32_t part = size - done < COPY_CHUNK ? size - done : COPY_CHUNK;
+        enum serin_error error = image->read(image->ctx, done, chunk, part);
+        if (error == SERIN_OK) {
+            error = serin_flash_program(boot->flash, address + done, chunk, part);
+        }
+        if (error != SERIN_OK) {
+            return error;
+        }
+        done += part;
+    }
+    return SERIN_OK;
+}
+
+static enum serin_error check_image(const struct serin_boot *boot,
+                                    const struct serin_manifest *manifest)
+{
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    struct serin_image_check check;
+    serin_image_check_start(&check, boot, SERIN_SLOT_A, manifest->image_size_bytes);
+    enum serin_error error =
+        serin_image_check_step(&check, boot, chunk, sizeof chunk, manifest->image_size_bytes);
+    return error == SERIN_OK ? serin_image_check_end(&check, boot, manifest) : error;
+}
+
+static enum serin_error first_record(const struct serin_boot *boot)
+{
+    struct serin_boot_state state;
+    memset(&state, 0, sizeof state);
+    state.phase = SERIN_BOOT_STEADY;
+    state.active = SERIN_SLOT_A;
+    state.floor = boot->floor_constant;
+    return serin_boot_log_append(boot, &state);
+}
+
+/* Everything that can be checked without writing. */
+static enum serin_error check_input(const struct serin_boot *boot, const uint8_t *trust_record,
+                                    size_t trust_size, const struct serin_factory_image *image,
+                                    struct serin_manifest *manifest, uint8_t id[SERIN_SHA256_SIZE])
+{
+    struct serin_trust trust;
+    enum serin_error error = serin_layout_check(boot->flash, boot->layout, NULL);
+    if (error == SERIN_OK && image->manifest_size > SERIN_MANIFEST_SIZE_P256) {
+        error = SERIN_ERR_TOO_LARGE;
+    }
+    if (error == SERIN_OK) {
+        error = serin_trust_open(boot->crypto, boot->root_key, trust_record, trust_size, &trust);
+    }
+    if (error == SERIN_OK) {
+        error = serin_manifest_open(boot->crypto, &trust, image->manifest, image->manifest_size,
+                                    manifest, id);
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_suits(boot, SERIN_SLOT_A, boot->floor_constant, manifest);
+    }
+    return error;
+}
+
+enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8_t *trust_record,
+                                      size_t trust_size, const struct serin_factory_image *image)
+{
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    enum serin_error error = check_input(boot, trust_record, trust_size, image, &manifest, id);
+    if (error == SERIN_OK) {
+        error = erase_all(boot);
+    }
+    if (error == SERIN_OK) {
+        error = serin_trust_region_update(boot, trust_record, trust_size);
+    }
+    if (error == SERIN_OK) {
+        error = copy_image(boot, image, manifest.image_size_bytes);
+    }
+    if (error == SERIN_OK) {
+        error = check_image(boot, &manifest);
+    }
+    if (error == SERIN_OK) {
+        error =
+            serin_slot_manifest_program(boot, SERIN_SLOT_A, image->manifest, image->manifest_size);
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_mark(boot, SERIN_SLOT_A, id);
+    }
+    return error == SERIN_OK ? first_record(boot) : error;
+}

@@ -1,0 +1,216 @@
+/* A slot's parts: manifest, `confirmed` marker, and the check of its image. */
+#include "slot.h"
+
+#include "flash_io.h"
+
+#include <serin/crc32.h>
+
+#include <string.h>
+
+#define MARKER_MAGIC      0x434E5253u /* "SRNC" */
+#define MARKER_ID_SIZE    8u
+#define MARKER_CRC_OFFSET 12u
+
+static void map_of(const struct serin_boot *boot, struct serin_slot_map *map)
+{
+    serin_slot_map(boot->flash, boot->layout, map);
+}
+
+uint32_t serin_slot_address(const struct serin_boot *boot, enum serin_slot slot, uint32_t offset)
+{
+    SERIN_ASSERT(slot == SERIN_SLOT_A || slot == SERIN_SLOT_B);
+    return boot->layout->slot[slot == SERIN_SLOT_A ? 0 : 1].address + offset;
+}
+
+enum serin_error serin_slot_manifest_read(const struct serin_boot *boot, enum serin_slot slot,
+                                          uint8_t bytes[SERIN_MANIFEST_SIZE_P256], size_t *size)
+{
+    uint32_t address = serin_slot_address(boot, slot, 0);
+    if (serin_flash_erased(boot->flash, address, SERIN_MANIFEST_HEAD_SIZE)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    enum serin_error error =
+        serin_flash_read(boot->flash, address, bytes, SERIN_MANIFEST_SIZE_P256);
+    *size = SERIN_MANIFEST_HEAD_SIZE + serin_get_le16(bytes + SERIN_MANIFEST_BODY_SIZE + 2u);
+    if (error == SERIN_OK && *size > SERIN_MANIFEST_SIZE_P256) {
+        error = SERIN_ERR_TOO_LARGE;
+    }
+    return error;
+}
+
+enum serin_error serin_slot_manifest_program(const struct serin_boot *boot, enum serin_slot slot,
+                                             const uint8_t *bytes, size_t size)
+{
+    SERIN_ASSERT(size <= SERIN_MANIFEST_MAX);
+    uint32_t address = serin_slot_address(boot, slot, 0);
+    enum serin_error error = serin_flash_program(boot->flash, address, bytes, size);
+    if (error == SERIN_OK && !serin_flash_holds(boot->flash, address, bytes, size)) {
+        error = SERIN_ERR_FLASH;
+    }
+    return error;
+}
+
+enum serin_error serin_slot_suits(const struct serin_boot *boot, enum serin_slot slot,
+                                  uint32_t floor, const struct serin_manifest *manifest)
+{
+    enum serin_error error = serin_manifest_suits(manifest, &boot->identity, floor);
+    uint32_t bit = slot == SERIN_SLOT_A ? SERIN_SLOT_MASK_A : SERIN_SLOT_MASK_B;
+    if (error == SERIN_OK && (manifest->slot_mask & bit) == 0) {
+        error = SERIN_ERR_UNSUPPORTED;
+    }
+    struct serin_slot_map map;
+    map_of(boot, &map);
+    if (error == SERIN_OK && manifest->image_size_bytes > map.image_capacity) {
+        error = SERIN_ERR_TOO_LARGE;
+    }
+    return error;
+}
+
+enum serin_error serin_slot_manifest_open(const struct serin_boot *boot,
+                                          const struct serin_trust *trust, enum serin_slot slot,
+                                          uint32_t floor, struct serin_manifest *manifest,
+                                          uint8_t id[SERIN_SHA256_SIZE])
+{
+    uint8_t bytes[SERIN_MANIFEST_SIZE_P256];
+    size_t size;
+    enum serin_error error = serin_slot_manifest_read(boot, slot, bytes, &size);
+    if (error == SERIN_OK) {
+        error = serin_manifest_open(boot->crypto, trust, bytes, size, manifest, id);
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_suits(boot, slot, floor, manifest);
+    }
+    return error;
+}
+
+enum serin_error serin_slot_verify(const struct serin_boot *boot, const struct serin_trust *trust,
+                                   enum serin_slot slot, uint32_t floor,
+                                   struct serin_manifest *manifest, uint8_t id[SERIN_SHA256_SIZE])
+{
+    enum serin_error error = serin_slot_manifest_open(boot, trust, slot, floor, manifest, id);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    struct serin_image_check check;
+    serin_image_check_start(&check, boot, slot, manifest->image_size_bytes);
+    error = serin_image_check_step(&check, boot, chunk, sizeof chunk, manifest->image_size_bytes);
+    if (error == SERIN_OK) {
+        error = serin_image_check_end(&check, boot, manifest);
+    }
+    return error;
+}
+
+enum serin_error serin_slot_invalidate(const struct serin_boot *boot, enum serin_slot slot)
+{
+    struct serin_slot_map map;
+    map_of(boot, &map);
+    uint32_t address = serin_slot_address(boot, slot, map.manifest_offset);
+    if (serin_flash_erased(boot->flash, address, map.manifest_size)) {
+        return SERIN_OK;
+    }
+    return serin_flash_erase(boot->flash, address, map.manifest_size);
+}
+
+static void marker_encode(const uint8_t id[SERIN_SHA256_SIZE], uint8_t marker[SERIN_MARKER_SIZE])
+{
+    serin_put_le32(marker, MARKER_MAGIC);
+    memcpy(marker + 4, id, MARKER_ID_SIZE);
+    serin_put_le32(marker + MARKER_CRC_OFFSET, serin_crc32(0, marker, MARKER_CRC_OFFSET));
+}
+
+/* Where marker `n` of the slot lies. */
+static uint32_t marker_address(const struct serin_boot *boot, enum serin_slot slot,
+                               const struct serin_slot_map *map, uint32_t n)
+{
+    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, boot->flash->write_unit);
+    return serin_slot_address(boot, slot, map->marker_offset + n * stride);
+}
+
+bool serin_slot_marked(const struct serin_boot *boot, enum serin_slot slot,
+                       const uint8_t id[SERIN_SHA256_SIZE])
+{
+    struct serin_slot_map map;
+    map_of(boot, &map);
+    uint8_t marker[SERIN_MARKER_SIZE];
+    marker_encode(id, marker);
+    for (uint32_t n = 0; n < map.marker_count; n++) {
+        uint32_t address = marker_address(boot, slot, &map, n);
+        if (serin_flash_holds(boot->flash, address, marker, sizeof marker)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum serin_error serin_slot_mark(const struct serin_boot *boot, enum serin_slot slot,
+                                 const uint8_t id[SERIN_SHA256_SIZE])
+{
+    struct serin_slot_map map;
+    map_of(boot, &map);
+    if (serin_slot_marked(boot, slot, id)) {
+        return SERIN_OK;
+    }
+    uint8_t marker[SERIN_MARKER_SIZE];
+    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, boot->flash->write_unit);
+    marker_encode(id, marker);
+    for (uint32_t n = 0; n < map.marker_count; n++) {
+        uint32_t address = marker_address(boot, slot, &map, n);
+        if (serin_flash_erased(boot->flash, address, stride) &&
+            serin_flash_program(boot->flash, address, marker, sizeof marker) == SERIN_OK &&
+            serin_flash_holds(boot->flash, address, marker, sizeof marker)) {
+            return SERIN_OK;
+        }
+    }
+    return SERIN_ERR_NO_SPACE;
+}
+
+void serin_image_check_start(struct serin_image_check *check, const struct serin_boot *boot,
+                             enum serin_slot slot, uint32_t image_size)
+{
+    struct serin_slot_map map;
+    map_of(boot, &map);
+    SERIN_ASSERT(image_size <= map.image_capacity);
+    check->crc = 0;
+    check->address = serin_slot_address(boot, slot, map.image_offset);
+    check->size = image_size;
+    check->position = 0;
+    boot->crypto->ops->sha256_init(boot->crypto->ctx, &check->sha);
+}
+
+enum serin_error serin_image_check_step(struct serin_image_check *check,
+                                        const struct serin_boot *boot, uint8_t *buffer,
+                                        size_t buffer_size, uint32_t budget)
+{
+    while (check->position < check->size) {
+        if (budget == 0) {
+            return SERIN_ERR_AGAIN;
+        }
+        uint32_t part = check->size - check->position;
+        part = part < buffer_size ? part : (uint32_t)buffer_size;
+        part = part < budget ? part : budget;
+        enum serin_error error =
+            serin_flash_read(boot->flash, check->address + check->position, buffer, part);
+        if (error != SERIN_OK) {
+            return error;
+        }
+        boot->crypto->ops->sha256_update(boot->crypto->ctx, &check->sha, buffer, part);
+        check->crc = serin_crc32(check->crc, buffer, part);
+        check->position += part;
+        budget -= part;
+    }
+    return SERIN_OK;
+}
+
+enum serin_error serin_image_check_end(struct serin_image_check *check,
+                                       const struct serin_boot *boot,
+                                       const struct serin_manifest *manifest)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    boot->crypto->ops->sha256_final(boot->crypto->ctx, &check->sha, digest);
+    if (check->crc != manifest->image_crc32) {
+        return SERIN_ERR_CRC;
+    }
+    return serin_bytes_equal(digest, manifest->image_sha256, sizeof digest) ? SERIN_OK
+                                                                            : SERIN_ERR_DIGEST;
+}

@@ -1,0 +1,162 @@
+/* The trust region: two banks, the newest valid record counts. */
+#include "trust_region.h"
+
+#include "flash_io.h"
+#include "slot.h"
+
+#include <serin/crc32.h>
+
+#include <string.h>
+
+#define HEAD_SIZE      16u
+#define HEAD_CRC       12u
+#define BANK_MAGIC     0x4B4E5253u /* "SRNK" */
+#define BANK_COUNT     2u
+#define VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
+
+/* One bank's content, unverified. */
+struct bank {
+    uint8_t bytes[HEAD_SIZE + SERIN_TRUST_SIZE_P256];
+    size_t record_size; /* 0: nothing usable */
+    uint32_t version;   /* claimed */
+};
+
+uint32_t serin_trust_bank_size(const struct serin_flash *flash)
+{
+    return serin_round_up(HEAD_SIZE + SERIN_TRUST_SIZE_P256, flash->write_unit);
+}
+
+static uint32_t bank_address(const struct serin_boot *boot, uint32_t n)
+{
+    return boot->layout->trust.address + n * (boot->layout->trust.size / BANK_COUNT);
+}
+
+static void bank_read(const struct serin_boot *boot, uint32_t n, struct bank *bank)
+{
+    bank->record_size = 0;
+    bank->version = 0;
+    if (serin_flash_read(boot->flash, bank_address(boot, n), bank->bytes, sizeof bank->bytes) !=
+        SERIN_OK) {
+        return;
+    }
+    const uint8_t *head = bank->bytes;
+    uint32_t size = serin_get_le32(head + 4);
+    if (serin_get_le32(head) != BANK_MAGIC ||
+        serin_get_le32(head + HEAD_CRC) != serin_crc32(0, head, HEAD_CRC) ||
+        size > SERIN_TRUST_SIZE_P256 || size < SERIN_TRUST_BODY_SIZE ||
+        serin_get_le32(head + 8) != serin_crc32(0, head + HEAD_SIZE, size)) {
+        return;
+    }
+    bank->record_size = size;
+    bank->version = serin_get_le32(head + HEAD_SIZE + VERSION_OFFSET);
+}
+
+static enum serin_error bank_open(const struct serin_boot *boot, const struct bank *bank,
+                                  struct serin_trust *trust)
+{
+    if (bank->record_size == 0) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    enum serin_error error = serin_trust_open(boot->crypto, boot->root_key, bank->bytes + HEAD_SIZE,
+                                              bank->record_size, trust);
+    if (error == SERIN_OK && strcmp(trust->product, boot->identity.product) != 0) {
+        error = SERIN_ERR_PRODUCT;
+    }
+    return error;
+}
+
+/* Which bank claims the higher version. */
+static uint32_t claimed_newer(const struct serin_boot *boot)
+{
+    struct bank bank;
+    bank_read(boot, 0, &bank);
+    uint32_t first = bank.version;
+    bank_read(boot, 1, &bank);
+    return bank.version > first ? 1 : 0;
+}
+
+/* The bank of the newest record that verifies, or BANK_COUNT. */
+static uint32_t newest(const struct serin_boot *boot, struct serin_trust *trust)
+{
+    struct bank bank;
+    uint32_t n = claimed_newer(boot);
+    for (uint32_t tried = 0; tried < BANK_COUNT; tried++, n = BANK_COUNT - 1u - n) {
+        bank_read(boot, n, &bank);
+        if (bank_open(boot, &bank, trust) == SERIN_OK) {
+            return n;
+        }
+    }
+    return BANK_COUNT;
+}
+
+enum serin_error serin_trust_region_read(const struct serin_boot *boot, struct serin_trust *trust)
+{
+    return newest(boot, trust) < BANK_COUNT ? SERIN_OK : SERIN_ERR_NOT_FOUND;
+}
+
+/* What boots must stay bootable: a record that drops the key of the confirmed image would leave the
+ * device with nothing at its next reset. Operators retire a release key after the fleet runs an
+ * image of its successor. */
+static enum serin_error keeps_active_bootable(const struct serin_boot *boot,
+                                              const struct serin_trust *before,
+                                              const struct serin_trust *after)
+{
+    struct serin_boot_state state;
+    struct serin_manifest manifest;
+    if (serin_boot_read(boot, &state) != SERIN_OK || state.active == SERIN_SLOT_NONE ||
+        serin_slot_manifest_open(boot, before, state.active, state.floor, &manifest, NULL) !=
+            SERIN_OK) {
+        return SERIN_OK;
+    }
+    return serin_slot_manifest_open(boot, after, state.active, state.floor, &manifest, NULL);
+}
+
+static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n, const uint8_t *record,
+                                   size_t size)
+{
+    struct bank bank;
+    uint32_t address = bank_address(boot, n);
+    serin_put_le32(bank.bytes, BANK_MAGIC);
+    serin_put_le32(bank.bytes + 4, (uint32_t)size);
+    serin_put_le32(bank.bytes + 8, serin_crc32(0, record, size));
+    serin_put_le32(bank.bytes + HEAD_CRC, serin_crc32(0, bank.bytes, HEAD_CRC));
+    memcpy(bank.bytes + HEAD_SIZE, record, size);
+    enum serin_error error =
+        serin_flash_erase(boot->flash, address, boot->layout->trust.size / BANK_COUNT);
+    if (error == SERIN_OK) {
+        error = serin_flash_program(boot->flash, address, bank.bytes, HEAD_SIZE + size);
+    }
+    if (error == SERIN_OK &&
+        !serin_flash_holds(boot->flash, address, bank.bytes, HEAD_SIZE + size)) {
+        error = SERIN_ERR_FLASH;
+    }
+    return error;
+}
+
+enum serin_error serin_trust_region_update(const struct serin_boot *boot, const uint8_t *record,
+                                           size_t size)
+{
+    struct serin_trust after;
+    if (size > SERIN_TRUST_SIZE_P256) {
+        return SERIN_ERR_TOO_LARGE;
+    }
+    enum serin_error error = serin_trust_open(boot->crypto, boot->root_key, record, size, &after);
+    if (error == SERIN_OK && strcmp(after.product, boot->identity.product) != 0) {
+        error = SERIN_ERR_PRODUCT;
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    struct serin_trust before;
+    uint32_t bank = newest(boot, &before);
+    if (bank < BANK_COUNT && after.version <= before.version) {
+        return SERIN_ERR_STALE;
+    }
+    if (bank < BANK_COUNT) {
+        error = keeps_active_bootable(boot, &before, &after);
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    return bank_write(boot, bank == 0 ? 1 : 0, record, size);
+}

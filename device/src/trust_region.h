@@ -1,0 +1,20 @@
+/*
+ * The trust region: two banks, each with one trust record; the newest valid one counts
+ * (docs/spec/flash.md, section 6).
+ *
+ *   offset size  field of a bank
+ *        0    4  magic "SRNK"
+ *        4    4  size of the record, bytes
+ *        8    4  CRC-32/ISO-HDLC of the record
+ *       12    4  CRC-32/ISO-HDLC of bytes 0..11
+ *       16    n  the record, as signed by root
+ */
+#ifndef SERIN_DEVICE_SRC_TRUST_REGION_H
+#define SERIN_DEVICE_SRC_TRUST_REGION_H
+
+#include <serin/device/boot.h>
+
+/* Bytes that a bank needs at least. */
+uint32_t serin_trust_bank_size(const struct serin_flash *flash);
+
+#endif
