@@ -116,9 +116,9 @@ struct serin_rollout {
     bool reports_up;         /* not stored: false after loading */
     uint64_t watch_ms;       /* time in which reports could arrive, since the start, all stages */
     uint64_t stage_watch_ms; /* the watch when this stage started */
-    uint64_t
-        widened_watch_ms;     /* the watch when its threshold last rose to replace silent devices */
-    uint64_t stage_threshold; /* the threshold at which this stage started */
+    /* The watch when the threshold of this stage last rose to replace silent devices. */
+    uint64_t widened_watch_ms;
+    uint64_t stage_threshold;              /* the threshold at which this stage started */
     uint64_t thresholds[SERIN_STAGES_MAX]; /* of each stage begun, as they stand now */
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
@@ -173,7 +173,9 @@ SERIN_MUST_USE enum serin_error serin_rollout_init(struct serin_rollout *rollout
 struct serin_member serin_rollout_member(const struct serin_rollout *rollout, uint64_t rank,
                                          uint32_t device);
 
-/* Handles one event. A step publishes at most once and opens at most one stage.
+/* Handles one event. A step publishes at most once and opens at most one stage. The members have
+ * been through serin_rollout_rebuild since the array last grew. Actions come in the order in which
+ * they are to be carried out: what is persisted and PROMOTE stand before PUBLISH.
  *
  * MEMBER: `state` is what the ledger holds; UNREACHED and TIMED_OUT are the engine's own to give. A
  * device that runs a manifest of the policy already is a member with CONFIRMED. Final states are

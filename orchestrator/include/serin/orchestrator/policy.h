@@ -12,11 +12,10 @@
 #define SERIN_POLICY_SOAK_MAX_S (30u * 86400u)
 
 struct serin_stage_policy {
-    uint32_t
-        permyriad; /* share of the population, 1..10000 hundredths of a percent; 0: `count` rules */
-    uint32_t count;  /* a number of devices; 0: `permyriad` rules */
-    uint32_t soak_s; /* watched for so long after its devices are resolved; 86400 by default */
-    bool approval;   /* waits for `advance` before the stage starts */
+    uint32_t permyriad; /* share of the population in hundredths of a percent, 1..10000, or 0 */
+    uint32_t count;     /* a number of devices, or 0; exactly one of the two is given */
+    uint32_t soak_s;    /* watched for so long after its devices are resolved; 86400 by default */
+    bool approval;      /* waits for `advance` before the stage starts */
 };
 
 struct serin_gate_policy {
@@ -30,19 +29,18 @@ struct serin_policy {
     char channel[SERIN_CHANNEL_MAX + 1];
     size_t offer_count; /* 1 .. SERIN_DIRECTIVE_OFFERS_MAX */
     struct serin_offer offers[SERIN_DIRECTIVE_OFFERS_MAX];
-    size_t
-        stage_count; /* 1 .. SERIN_STAGES_MAX; shares grow strictly; the last is 10000 permyriad */
+    size_t stage_count; /* 1 .. SERIN_STAGES_MAX; they grow strictly; the last is everyone */
     struct serin_stage_policy stages[SERIN_STAGES_MAX];
     struct serin_gate_policy gate;
-    uint32_t patience_s; /* silent before accepting for so long: unreached, the next in rank takes
-                            the place */
-    uint32_t deadline_s; /* accepted and not final after so long: timed_out, a failure */
-    uint32_t lease_s;    /* SERIN_LEASE_MIN_S .. SERIN_LEASE_MAX_S */
-    uint32_t spread_s;
-    uint32_t site_failures_max;
-    bool revert;    /* the release may be older than what runs */
-    bool emergency; /* skips soak and spread, never the ramp */
-    bool supersede; /* may take the place of a running rollout */
+    uint32_t
+        patience_s; /* silent before accepting for so long: unreached, the next takes its place */
+    uint32_t deadline_s;        /* accepted and not final after so long: timed_out, a failure */
+    uint32_t lease_s;           /* SERIN_LEASE_MIN_S .. SERIN_LEASE_MAX_S */
+    uint32_t spread_s;          /* at most a day, shorter than patience and deadline */
+    uint32_t site_failures_max; /* at most a million; 0: no limit */
+    bool revert;                /* the release may be older than what runs */
+    bool emergency;             /* skips soak and spread, never the ramp */
+    bool supersede;             /* may take the place of a running rollout */
 };
 
 /* The policy with every default: 1-10-50-100 %, 24 h soaks, 2 %, no offers. */

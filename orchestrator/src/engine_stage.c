@@ -1,0 +1,243 @@
+/* What transitions do: stages and their thresholds, the gate, the soak (docs/spec/rollout.md,
+ * sections 3 to 5). */
+#include "engine_internal.h"
+
+#include <string.h>
+
+/* ---- figures ---- */
+
+uint32_t serin_tally_resolved(const struct serin_tally *tally)
+{
+    return tally->confirmed + tally->failed + tally->rejected;
+}
+
+uint32_t serin_tally_failures(const struct serin_tally *tally)
+{
+    return tally->failed + tally->rejected;
+}
+
+/* Members that can still give evidence: neither silent for too long nor withdrawn. */
+static uint32_t tally_reach(const struct serin_tally *tally)
+{
+    return tally->offered - tally->unreached - tally->other;
+}
+
+uint32_t serin_tally_waiting(const struct serin_rollout *rollout)
+{
+    return tally_reach(&rollout->tally) - serin_tally_resolved(&rollout->tally) - rollout->late;
+}
+
+bool serin_gate_trips(const struct serin_gate_policy *gate, const struct serin_tally *tally)
+{
+    uint64_t resolved = serin_tally_resolved(tally);
+    uint64_t failures = serin_tally_failures(tally);
+    return resolved >= gate->resolved_min &&
+           failures * 10000u > gate->failures_max_permyriad * resolved;
+}
+
+uint64_t serin_soak_left_ms(const struct serin_rollout *rollout)
+{
+    if (rollout->stage == 0 || rollout->policy.emergency) {
+        return 0;
+    }
+    uint64_t soak_ms = (uint64_t)rollout->policy.stages[rollout->stage - 1].soak_s * 1000u;
+    return rollout->soaked_ms < soak_ms ? soak_ms - rollout->soaked_ms : 0;
+}
+
+/* ---- stages ---- */
+
+/* How many devices the present stage is for. At least one, so that a rollout that began before its
+ * first device still meets it in the first stage; never fewer than before. */
+static uint32_t stage_target(const struct serin_rollout *rollout, uint32_t population)
+{
+    const struct serin_stage_policy *stage = &rollout->policy.stages[rollout->stage - 1];
+    uint32_t target = stage->count;
+    if (stage->permyriad != 0) {
+        target = serin_cohort_count(population, stage->permyriad);
+    } else if (target > population) {
+        target = population;
+    }
+    if (target == 0) {
+        target = 1;
+    }
+    return target > rollout->target ? target : rollout->target;
+}
+
+static void start_patience(struct serin_rollout *rollout)
+{
+    serin_members_due(rollout, rollout->watch_ms + (uint64_t)rollout->policy.patience_s * 1000u);
+}
+
+void serin_effect_open_stage(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    rollout->stage++;
+    bool last = rollout->stage == rollout->policy.stage_count;
+    rollout->target = stage_target(rollout, step->members->count);
+    rollout->stage_started_ms = step->now_ms;
+    rollout->soaked_ms = 0;
+    rollout->late = 0; /* who joined during the last stage is one of this stage's */
+    rollout->stage_watch_ms = rollout->watch_ms;
+    rollout->widened_watch_ms = rollout->watch_ms;
+    serin_members_cover(rollout, step->members,
+                        last ? SERIN_COHORT_EVERYONE
+                             : serin_members_threshold(rollout, step->members, rollout->target));
+    rollout->stage_threshold = rollout->threshold;
+    start_patience(rollout);
+    step->publish = true;
+    step->opened = true;
+    serin_step_audit(step, "stage %u of %zu: offered to %u of %u devices", rollout->stage,
+                     rollout->policy.stage_count, rollout->tally.offered, step->members->count);
+}
+
+bool serin_stage_short(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    return tally_reach(&rollout->tally) < rollout->target &&
+           rollout->tally.offered < members->count;
+}
+
+void serin_stage_widen(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    uint32_t offered = rollout->tally.offered;
+    serin_members_cover(rollout, step->members,
+                        serin_members_threshold(rollout, step->members, rollout->target));
+    rollout->widened_watch_ms = rollout->watch_ms;
+    start_patience(rollout);
+    step->publish = true;
+    serin_step_audit(step, "stage %u: %u more devices take the place of silent or withdrawn ones",
+                     rollout->stage, rollout->tally.offered - offered);
+}
+
+/* The directive changed, if it ever had this candidate. */
+static void republish(struct serin_step *step)
+{
+    step->publish = step->publish || step->rollout->stage > 0;
+}
+
+/* ---- effects of events ---- */
+
+void serin_effect_start(struct serin_step *step)
+{
+    serin_step_audit(step, "started: %zu stages, %u devices known",
+                     step->rollout->policy.stage_count, step->members->count);
+    if (step->rollout->policy.stages[0].approval) {
+        serin_effect_ask(step);
+    }
+}
+
+void serin_effect_member(struct serin_step *step)
+{
+    /* What the state does not allow is old news, not an error: reports repeat themselves. */
+    (void)serin_member_enter(step, step->event->member, step->event->state, step->event->reason);
+}
+
+void serin_effect_tick(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    uint32_t unreached = rollout->tally.unreached;
+    uint32_t failed = rollout->tally.failed;
+    serin_members_sweep(step);
+    unreached = rollout->tally.unreached - unreached;
+    failed = rollout->tally.failed - failed;
+    if (unreached + failed > 0) {
+        serin_step_audit(step, "%u devices unreached, %u timed out", unreached, failed);
+    }
+}
+
+void serin_effect_reports_up(struct serin_step *step)
+{
+    step->rollout->reports_up = true;
+}
+
+void serin_effect_reports_down(struct serin_step *step)
+{
+    step->rollout->reports_up = false;
+}
+
+/* Audits what an operator did, with the note. */
+static void audit_noted(struct serin_step *step, const char *what)
+{
+    serin_words_noted(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, what, step->event->note);
+}
+
+void serin_effect_pause(struct serin_step *step)
+{
+    audit_noted(step, "paused by an operator");
+    republish(step);
+}
+
+void serin_effect_resume(struct serin_step *step)
+{
+    audit_noted(step, "resumed by an operator");
+    republish(step);
+}
+
+void serin_effect_halt(struct serin_step *step)
+{
+    serin_words_noted(step->rollout->why, "halted by an operator", step->event->note);
+    audit_noted(step, "halted by an operator");
+    republish(step);
+}
+
+void serin_effect_skip_soak(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    audit_noted(step, "the rest of the soak is skipped by an operator");
+    rollout->soaked_ms += serin_soak_left_ms(rollout);
+}
+
+void serin_effect_approve(struct serin_step *step)
+{
+    audit_noted(step, "the next stage is approved by an operator");
+    serin_effect_open_stage(step);
+}
+
+void serin_effect_abort(struct serin_step *step)
+{
+    /* The figures of a halt are worth more than that it was then withdrawn. */
+    if (step->rollout->why[0] == '\0') {
+        serin_words_noted(step->rollout->why, "aborted by an operator", step->event->note);
+    }
+    audit_noted(step, "aborted by an operator");
+    republish(step);
+}
+
+void serin_effect_supersede(struct serin_step *step)
+{
+    /* No PUBLISH: the rollout that takes its place publishes. */
+    audit_noted(step, "superseded by another rollout");
+}
+
+/* ---- effects of conclusions ---- */
+
+void serin_effect_gate(struct serin_step *step)
+{
+    serin_words_gate(step->rollout->why, step->rollout);
+    serin_step_audit(step, "%s", step->rollout->why);
+    republish(step);
+}
+
+void serin_effect_resolved(struct serin_step *step)
+{
+    const struct serin_rollout *rollout = step->rollout;
+    serin_step_audit(step, "stage %u: %u resolved, %u failed, %u unreached; soaks for %u s",
+                     rollout->stage, serin_tally_resolved(&rollout->tally),
+                     serin_tally_failures(&rollout->tally), rollout->tally.unreached,
+                     (unsigned)(serin_soak_left_ms(rollout) / 1000));
+}
+
+void serin_effect_ask(struct serin_step *step)
+{
+    serin_step_audit(step, "stage %u waits for approval", step->rollout->stage + 1);
+}
+
+void serin_effect_done(struct serin_step *step)
+{
+    const struct serin_tally *tally = &step->rollout->tally;
+    serin_step_act(step, SERIN_ROLLOUT_ACT_PROMOTE);
+    step->publish = true;
+    serin_step_audit(step, "completed: %u of %u confirmed, %u failed, %u unreached",
+                     tally->confirmed, tally->offered, serin_tally_failures(tally),
+                     tally->unreached);
+}

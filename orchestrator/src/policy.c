@@ -1,0 +1,184 @@
+/* A rollout's policy: its defaults and its rules (docs/spec/policy.md). */
+#include <serin/orchestrator/policy.h>
+
+#include <string.h>
+
+#define HOUR_S 3600u
+#define DAY_S  86400u
+
+/* The longest patience and deadline: long enough for a boat that comes home once a month. */
+#define WAIT_MAX_S         (30u * DAY_S)
+#define SPREAD_MAX_S       DAY_S
+#define SITE_FAILURES_MAX  1000000u
+#define GATE_RESOLVED_MAX  1000000u
+#define PERMYRIAD_ALL      10000u
+#define OFFER_HARDWARE_MIN 1u
+
+/* The same sentence for each stage, so that the message names it from static storage. */
+#define STAGES_16(rule)                                                                           \
+    {                                                                                             \
+        "stages[0]" rule, "stages[1]" rule, "stages[2]" rule, "stages[3]" rule, "stages[4]" rule, \
+            "stages[5]" rule, "stages[6]" rule, "stages[7]" rule, "stages[8]" rule,               \
+            "stages[9]" rule, "stages[10]" rule, "stages[11]" rule, "stages[12]" rule,            \
+            "stages[13]" rule, "stages[14]" rule, "stages[15]" rule                               \
+    }
+_Static_assert(SERIN_STAGES_MAX == 16, "STAGES_16 lists every stage");
+
+static const char *const stage_size_rule[SERIN_STAGES_MAX] =
+    STAGES_16(": exactly one of percent (0.01 to 100) and count must be given");
+static const char *const stage_soak_rule[SERIN_STAGES_MAX] =
+    STAGES_16(".soak: must be at most 30 days");
+static const char *const stage_order_rule[SERIN_STAGES_MAX] =
+    STAGES_16(": must be larger than the stage before");
+
+void serin_policy_default(struct serin_policy *policy)
+{
+    *policy = (struct serin_policy){
+        .stage_count = 4,
+        .stages = {{.permyriad = 100, .soak_s = DAY_S},
+                   {.permyriad = 1000, .soak_s = DAY_S},
+                   {.permyriad = 5000, .soak_s = DAY_S},
+                   {.permyriad = PERMYRIAD_ALL, .soak_s = DAY_S}},
+        .gate = {.failures_max_permyriad = 200, .resolved_min = 1},
+        .patience_s = 6 * HOUR_S,
+        .deadline_s = 24 * HOUR_S,
+        .lease_s = 6 * HOUR_S,
+    };
+}
+
+static bool text_ok(const char *text, size_t room, bool (*valid)(const char *text, size_t size))
+{
+    const char *end = memchr(text, '\0', room);
+    return end != NULL && valid(text, (size_t)(end - text));
+}
+
+static bool name_valid(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '.' && c != '-') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *names_wrong(const struct serin_policy *policy)
+{
+    if (!text_ok(policy->name, sizeof policy->name, name_valid)) {
+        return "name: may hold only A-Z, a-z, 0-9, '_', '.' and '-'";
+    }
+    if (!text_ok(policy->product, sizeof policy->product, serin_product_valid)) {
+        return "product: must be 1 to 32 of A-Z, a-z, 0-9, '_' and '-'";
+    }
+    if (!text_ok(policy->channel, sizeof policy->channel, serin_channel_valid)) {
+        return "channel: must be 1 to 32 of A-Z, a-z, 0-9, '_' and '-'";
+    }
+    return NULL;
+}
+
+static const char *offers_wrong(const struct serin_policy *policy)
+{
+    if (policy->offer_count < 1 || policy->offer_count > SERIN_DIRECTIVE_OFFERS_MAX) {
+        return "releases: must be 1 or 2";
+    }
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        const struct serin_offer *offer = &policy->offers[i];
+        if (offer->hw_min < OFFER_HARDWARE_MIN || offer->hw_min > offer->hw_max) {
+            return "releases: a hardware range must be LOW-HIGH with 1 <= LOW <= HIGH";
+        }
+        if (serin_bytes_all(offer->manifest_id, sizeof offer->manifest_id, 0)) {
+            return "releases: a manifest id must not be all zero";
+        }
+        if (i > 0 && offer->hw_min <= policy->offers[0].hw_max &&
+            policy->offers[0].hw_min <= offer->hw_max) {
+            return "releases: hardware ranges must not overlap";
+        }
+    }
+    return NULL;
+}
+
+/* Whether stage `i` is larger than the one before it, as far as both speak of the same thing. */
+static bool stage_grows(const struct serin_stage_policy *stages, size_t i)
+{
+    if (i == 0) {
+        return true;
+    }
+    if (stages[i - 1].permyriad == PERMYRIAD_ALL) {
+        return false; /* nothing is larger than everyone */
+    }
+    if (stages[i].permyriad != 0) {
+        return stages[i].permyriad > stages[i - 1].permyriad;
+    }
+    return stages[i - 1].count == 0 || stages[i].count > stages[i - 1].count;
+}
+
+static const char *stages_wrong(const struct serin_policy *policy)
+{
+    if (policy->stage_count < 1 || policy->stage_count > SERIN_STAGES_MAX) {
+        return "stages: must be 1 to 16";
+    }
+    for (size_t i = 0; i < policy->stage_count; i++) {
+        const struct serin_stage_policy *stage = &policy->stages[i];
+        if ((stage->permyriad == 0) == (stage->count == 0) || stage->permyriad > PERMYRIAD_ALL) {
+            return stage_size_rule[i];
+        }
+        if (stage->soak_s > SERIN_POLICY_SOAK_MAX_S) {
+            return stage_soak_rule[i];
+        }
+        if (!stage_grows(policy->stages, i)) {
+            return stage_order_rule[i];
+        }
+    }
+    if (policy->stages[policy->stage_count - 1].permyriad != PERMYRIAD_ALL) {
+        return "stages: the last must be 100 percent";
+    }
+    return NULL;
+}
+
+static const char *limits_wrong(const struct serin_policy *policy)
+{
+    if (policy->gate.failures_max_permyriad > PERMYRIAD_ALL) {
+        return "gate.failures_max_percent: must be 0 to 100";
+    }
+    if (policy->gate.resolved_min < 1 || policy->gate.resolved_min > GATE_RESOLVED_MAX) {
+        return "gate.resolved_min: must be 1 to 1000000";
+    }
+    if (policy->patience_s < 1 || policy->patience_s > WAIT_MAX_S) {
+        return "patience: must be 1 second to 30 days";
+    }
+    if (policy->deadline_s < 1 || policy->deadline_s > WAIT_MAX_S) {
+        return "deadline: must be 1 second to 30 days";
+    }
+    if (policy->lease_s < SERIN_LEASE_MIN_S || policy->lease_s > SERIN_LEASE_MAX_S) {
+        return "lease: must be 1 minute to 30 days";
+    }
+    if (policy->spread_s > SPREAD_MAX_S) {
+        return "spread: must be at most 1 day";
+    }
+    /* A device that waits for its turn must not be taken for a silent or a stuck one. */
+    if (policy->spread_s >= policy->patience_s || policy->spread_s >= policy->deadline_s) {
+        return "spread: must be shorter than patience and deadline";
+    }
+    if (policy->site_failures_max > SITE_FAILURES_MAX) {
+        return "site_failures_max: must be at most 1000000";
+    }
+    return NULL;
+}
+
+enum serin_error serin_policy_check(const struct serin_policy *policy, const char **field)
+{
+    const char *(*const rules[])(const struct serin_policy *) = {names_wrong, offers_wrong,
+                                                                 stages_wrong, limits_wrong};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const char *wrong = rules[i](policy);
+        if (wrong != NULL) {
+            if (field != NULL) {
+                *field = wrong;
+            }
+            return SERIN_ERR_INVALID;
+        }
+    }
+    return SERIN_OK;
+}
