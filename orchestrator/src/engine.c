@@ -278,6 +278,7 @@ enum serin_error serin_rollout_step(struct serin_rollout *rollout,
     settle(&step);
     if (step.publish) {
         serin_step_act(&step, SERIN_ROLLOUT_ACT_PUBLISH);
+        rollout->publishes++;
     }
     return SERIN_OK;
 }

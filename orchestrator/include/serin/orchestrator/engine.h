@@ -122,6 +122,7 @@ struct serin_rollout {
     uint64_t thresholds[SERIN_STAGES_MAX]; /* of each stage begun, as they stand now */
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
+    uint32_t publishes; /* PUBLISH actions so far: one a stage, one for each other change */
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late;       /* open devices that joined during this stage: it does not wait for them */
     uint32_t sweep_next; /* member at which the next TICK looks for deadlines */
