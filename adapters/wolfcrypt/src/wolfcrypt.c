@@ -8,6 +8,8 @@
 #include <serin/adapters/wolfcrypt.h>
 #include <serin/assert.h>
 
+#include "point_cache.h"
+
 #include <string.h>
 
 /* options.h first: it decides the layout of every wolfCrypt type. */
@@ -139,6 +141,7 @@ static enum serin_error p256_verify(void *ctx, const uint8_t public_key[SERIN_P2
     if (!in_range(signature, order_n) || !in_range(signature + SCALAR_SIZE, order_n)) {
         return SERIN_ERR_SIGNATURE;
     }
+    serin_point_cache_adopt();
     ecc_key key;
     if (wc_ecc_init(&key) != 0) {
         return SERIN_ERR_CRYPTO;
