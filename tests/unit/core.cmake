@@ -1,4 +1,11 @@
-# The core. Modules that need hashing or signatures are tried with the real adapter, never with a fake.
+# The core. What needs hashing, signatures or a codec is tried with the real adapters, never with a fake.
 foreach(module error bytes crc32 id states topic version piece order_guard credit)
   serin_unit_test(${module} LINK serin::core)
 endforeach()
+
+if(TARGET serin_wolfcrypt AND TARGET serin_protobufc)
+  add_subdirectory(${PROJECT_SOURCE_DIR}/tests/vectors ${CMAKE_BINARY_DIR}/tests/vectors)
+  foreach(module signed signature_area manifest trust cohort directive core_vectors)
+    serin_unit_test(${module} LINK serin::vectors serin::wolfcrypt serin::protobufc)
+  endforeach()
+endif()
