@@ -173,6 +173,24 @@ bool serin_json_as_number(const struct serin_json *value, uint64_t *number)
     return true;
 }
 
+bool serin_json_as_real(const struct serin_json *value, double *number)
+{
+    if (value == NULL || !json_is_number(inner(value))) {
+        return false;
+    }
+    *number = json_number_value(inner(value));
+    return true;
+}
+
+bool serin_json_as_bool(const struct serin_json *value, bool *truth)
+{
+    if (value == NULL || !json_is_boolean(inner(value))) {
+        return false;
+    }
+    *truth = json_is_true(inner(value));
+    return true;
+}
+
 bool serin_json_is_object(const struct serin_json *value)
 {
     return json_is_object(inner(value));

@@ -54,6 +54,10 @@ struct serin_json *serin_json_get(const struct serin_json *value, const char *ke
  * NULL is no value at all. */
 const char *serin_json_as_text(const struct serin_json *value);
 bool serin_json_as_number(const struct serin_json *value, uint64_t *number);
+/* Any number; true or false. False where the value is something else; the result is then untouched.
+ */
+bool serin_json_as_real(const struct serin_json *value, double *number);
+bool serin_json_as_bool(const struct serin_json *value, bool *truth);
 bool serin_json_is_object(const struct serin_json *value);
 
 /* How many elements an array has (0 where `value` is none), and the one at `index` < count. Lent.
