@@ -1,0 +1,138 @@
+/*
+ * The order guard (docs/broker-plugin.md, section 3; design decision 4): the durable memory of the
+ * highest order that passed on each directive and trust topic, and what follows from it for
+ * objects.
+ *
+ * A broker's own database forgets and resurrects retained messages when it is killed. This memory
+ * does not: what is lower than remembered is refused at publication and not delivered from a
+ * resurrected database. It also knows which candidates are halted, so that their objects stay
+ * unserved while serind is away. Pure; writes through a port, into memory of the caller.
+ *
+ * A record, little-endian:
+ *
+ *   offset size field                              offset size field
+ *   ------ ---- ------------------------------     ------ ---- ------------------------------
+ *        0    4 magic "SRNG"                           20    4 reserved, zero
+ *        4    2 format = 1                             24  160 topic, NUL-padded
+ *        6    2 size = 316                            184   64 stable manifest ids, 2 × 32
+ *        8    4 epoch                                 248   64 candidate manifest ids, 2 × 32
+ *       12    4 sequence                              312    4 CRC-32/ISO-HDLC of bytes 0..311
+ *       16    1 candidate state (1..4)                316      end
+ *       17    1 stable offers, 0..2
+ *       18    1 candidate offers, 0..2
+ *       19    1 reserved, zero
+ *
+ * A trust topic is kept as epoch 0, sequence = version of the record, without offers.
+ */
+#ifndef SERIN_PLUGIN_GUARD_H
+#define SERIN_PLUGIN_GUARD_H
+
+#include <serin/topic.h>
+#include <serin/wire.h>
+
+#define SERIN_GUARD_RECORD_SIZE 316u
+
+/* What a directive (or a trust record) on a topic says, as far as the guard cares. */
+struct serin_guard_view {
+    struct serin_order order; /* sequence ≥ 1 */
+    enum serin_candidate_state candidate_state;
+    size_t stable_count, candidate_count;
+    uint8_t stable[SERIN_DIRECTIVE_OFFERS_MAX][SERIN_SHA256_SIZE];
+    uint8_t candidate[SERIN_DIRECTIVE_OFFERS_MAX][SERIN_SHA256_SIZE];
+};
+
+void serin_guard_view_directive(const struct serin_directive *directive,
+                                struct serin_guard_view *view);
+void serin_guard_view_trust(uint32_t version, struct serin_guard_view *view);
+
+/* What a manifest names; `known` false: the manifest could not be read (yet). */
+struct serin_guard_objects {
+    bool known;
+    uint8_t image[SERIN_SHA256_SIZE];
+    uint32_t image_size;
+    uint8_t pieces[SERIN_SHA256_SIZE];
+    uint32_t pieces_size;
+};
+
+struct serin_guard_ops {
+    /* Stores a record durably under `key` ([A-Za-z0-9_.-], the topic without its prefix, '.' for
+     * '/'). SERIN_OK only when it would outlive a power cut; any error refuses the directive. */
+    enum serin_error (*save)(void *ctx, const char *key,
+                             const uint8_t record[SERIN_GUARD_RECORD_SIZE]);
+    /* Looks up what a manifest names. `objects->known` false: not now. */
+    void (*lookup)(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
+                   struct serin_guard_objects *objects);
+};
+
+#define SERIN_GUARD_OFFERS (2u * SERIN_DIRECTIVE_OFFERS_MAX)
+
+struct serin_guard_entry {
+    char topic[SERIN_TOPIC_MAX]; /* "": free */
+    struct serin_guard_view view;
+};
+
+/* What is known of an object that a remembered directive names. */
+struct serin_guard_object {
+    uint8_t name[SERIN_SHA256_SIZE];
+    uint32_t size; /* bytes; 0: not known (a manifest) */
+    bool halted;   /* a halted candidate needs it */
+    bool live;     /* and so does something that a channel still offers */
+    bool used;
+};
+
+struct serin_guard {
+    const struct serin_guard_ops *ops;
+    void *ctx;
+    struct serin_guard_entry *entries;  /* open addressing by topic; nothing is ever taken out */
+    struct serin_guard_object *objects; /* open addressing by name; rebuilt as a whole */
+    uint32_t entry_capacity, entry_count;
+    uint32_t object_capacity, object_count;
+    bool stale;      /* the objects no longer follow from the entries */
+    bool incomplete; /* a manifest was not readable, or an object found no room */
+    uint64_t built_ms;
+};
+
+/* Objects of manifests that were not readable are looked up again after this time. */
+#define SERIN_GUARD_REBUILD_MS 10000u
+
+/* `entries` and `objects` hold their capacities (≥ 4) and live as long as `guard`. One quarter of
+ * each stays free. All their bytes are zero at first, so that large ones cost memory as they fill.
+ */
+void serin_guard_init(struct serin_guard *guard, const struct serin_guard_ops *ops, void *ctx,
+                      struct serin_guard_entry *entries, uint32_t entry_capacity,
+                      struct serin_guard_object *objects, uint32_t object_capacity);
+
+/* Takes a stored record at the start. SERIN_ERR_TRUNCATED, SERIN_ERR_TOO_LARGE, SERIN_ERR_FORMAT,
+ * SERIN_ERR_VERSION, SERIN_ERR_CRC, SERIN_ERR_RESERVED, SERIN_ERR_INVALID: it is damaged;
+ * SERIN_ERR_EXISTS: its topic is there already; SERIN_ERR_NO_SPACE: no room. A guard that lost a
+ * record is no guard: the caller must not go on after an error. */
+SERIN_MUST_USE enum serin_error serin_guard_restore(struct serin_guard *guard,
+                                                    const uint8_t *record, size_t size);
+
+/* Judges what is about to be published on `topic` (directive/…, dev/<id>/directive, trust/…) and
+ * remembers it, on the disk first. SERIN_OK: newer and stored, or the very one that is remembered.
+ * SERIN_ERR_STALE: lower than remembered. SERIN_ERR_STATE: the remembered order with another
+ * meaning; one order says one thing. SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
+ * SERIN_ERR_IO: could not be stored. After an error nothing has changed in memory. */
+SERIN_MUST_USE enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
+                                                   const struct serin_guard_view *view);
+
+/* Judges what is about to be delivered. SERIN_ERR_STALE: lower than remembered. SERIN_OK: the
+ * remembered one, or a topic that is not remembered (the device's own guard decides). */
+SERIN_MUST_USE enum serin_error serin_guard_deliver(const struct serin_guard *guard,
+                                                    const char *topic, struct serin_order order);
+
+/* What a client's request for an object means. */
+struct serin_guard_ruling {
+    bool refused; /* a halted candidate's object that nothing else offers to this client */
+    uint32_t expected_size; /* bytes, where a readable manifest tells; 0: not known */
+};
+/* `id` is the client's: its own targeted directive may offer what the channels do not. */
+struct serin_guard_ruling serin_guard_rule(struct serin_guard *guard, const char *id,
+                                           const uint8_t object[SERIN_SHA256_SIZE],
+                                           uint64_t now_ms);
+
+/* The key of a topic: without "serin/1/", with '.' for '/'. `key` holds SERIN_TOPIC_MAX bytes. */
+void serin_guard_key(const char *topic, char *key);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The options of the plugin (docs/broker-plugin.md, section 6), given as plugin_opt_<key> in
+ * mosquitto.conf. Pure.
+ */
+#ifndef SERIN_PLUGIN_OPTIONS_H
+#define SERIN_PLUGIN_OPTIONS_H
+
+#include <serin/error.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Paths point into the caller's strings. */
+struct serin_plugin_options {
+    const char *depot;        /* folder that serind fills; required */
+    const char *state;        /* folder of the plugin's own memory; required */
+    uint64_t window_bytes;    /* most bytes in flight to one client */
+    uint64_t window_blocks;   /* most blocks in flight to one client */
+    uint64_t total_bytes;     /* most bytes in flight to all clients */
+    uint64_t forget_ms;       /* a window that nobody acknowledges counts as lost after this time */
+    uint64_t retry_ms;        /* what `busy` asks for at least */
+    uint64_t gets_per_second; /* requests of one client; twice as many in a burst */
+    uint64_t clients_max;     /* identities remembered at a time */
+    uint64_t directives_max;  /* directive and trust topics remembered */
+};
+
+/* A number's key, range and default. */
+struct serin_plugin_range {
+    const char *key;
+    uint64_t min, max, initial;
+};
+
+/* What is wrong with which option; static strings or the caller's. */
+struct serin_plugin_complaint {
+    const char *key;
+    const char *what;
+    const struct serin_plugin_range *range; /* where a number is out of it; else NULL */
+};
+
+/* One option, as the broker gives it. */
+struct serin_plugin_option {
+    const char *key, *value;
+};
+
+/* Reads options. SERIN_ERR_CONFIG: unknown key, a key twice, no number, out of range, a required
+ * one missing, or two that contradict each other; `complaint` then says which, and the broker must
+ * not start. */
+SERIN_MUST_USE enum serin_error serin_plugin_options_read(const struct serin_plugin_option *given,
+                                                          size_t count,
+                                                          struct serin_plugin_options *options,
+                                                          struct serin_plugin_complaint *complaint);
+
+/* The ranges, for documentation and tests. */
+const struct serin_plugin_range *serin_plugin_ranges(size_t *count);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * What a payload must be to pass the broker (docs/broker-plugin.md, section 2). Pure; decodes
+ * through the codec port.
+ *
+ * The plugin holds no trust record: it checks structure, bounds, and that a payload belongs to its
+ * topic. Signatures are the receivers' to verify.
+ */
+#ifndef SERIN_PLUGIN_PAYLOAD_H
+#define SERIN_PLUGIN_PAYLOAD_H
+
+#include <serin/codec.h>
+#include <serin/topic.h>
+#include <serin/trust.h>
+
+struct serin_payload_ports {
+    const struct serin_codec *codec;
+    const struct serin_crypto *crypto; /* hashing only: key ids of a trust record */
+};
+
+/* What the plugin goes on to work with. */
+struct serin_payload {
+    struct serin_directive directive; /* of directive topics */
+    uint32_t trust_version;           /* of trust topics */
+    struct serin_get get;             /* of get topics */
+    struct serin_presence presence;   /* of presence topics */
+};
+
+/* Checks a payload on a parsed topic. SERIN_ERR_DEVICE, SERIN_ERR_PRODUCT, SERIN_ERR_CHANNEL: it
+ * belongs to another device, product or channel than its topic says; otherwise the errors of
+ * decoding. Batches of gateways and depot ranges are checked for their size alone, elsewhere:
+ * SERIN_OK. `payload` is unspecified after an error. */
+SERIN_MUST_USE enum serin_error serin_payload_check(const struct serin_payload_ports *ports,
+                                                    const struct serin_topic *topic,
+                                                    const uint8_t *data, size_t size,
+                                                    struct serin_payload *payload);
+
+#endif

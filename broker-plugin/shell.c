@@ -1,0 +1,169 @@
+/* Opening and closing the shell, and the guard's port to disk and depot. */
+#include "shell.h"
+
+#include <serin/adapters/fault.h>
+#include <serin/adapters/openssl.h>
+#include <serin/adapters/protobufc.h>
+#include <serin/piece.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum serin_error save_record(void *ctx, const char *key,
+                                    const uint8_t record[SERIN_GUARD_RECORD_SIZE])
+{
+    struct shell *shell = ctx;
+    SERIN_FAULT_POINT("plugin.directive.before_persist");
+    enum serin_error error =
+        serin_records_save(shell->records, key, record, SERIN_GUARD_RECORD_SIZE);
+    SERIN_FAULT_POINT("plugin.directive.persisted");
+    if (error != SERIN_OK) {
+        shell_log(SHELL_ERROR, "cannot remember %s in %s: %s (%s); the directive is refused", key,
+                  shell->options.state, serin_error_text(error), strerror(errno));
+    }
+    return error;
+}
+
+/* A manifest's signature is not checked here: what a wrong one names is at worst refused, never
+ * installed. */
+static void lookup_manifest(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
+                            struct serin_guard_objects *objects)
+{
+    struct shell *shell = ctx;
+    uint8_t body[SERIN_MANIFEST_BODY_SIZE];
+    uint8_t id[SERIN_SHA256_SIZE];
+    struct serin_manifest manifest;
+    *objects = (struct serin_guard_objects){.known = false};
+    if (serin_depot_read(shell->depot, manifest_id, 0, body, sizeof body) != SERIN_OK) {
+        return;
+    }
+    serin_manifest_id(shell->ports.crypto, body, id);
+    if (memcmp(id, manifest_id, sizeof id) != 0 ||
+        serin_manifest_decode(body, sizeof body, &manifest) != SERIN_OK) {
+        char hex[SERIN_SHA256_HEX_SIZE];
+        serin_hex_encode(manifest_id, SERIN_SHA256_SIZE, hex);
+        shell_log_client(shell, "the depot's manifest %s is damaged", hex);
+        return;
+    }
+    *objects = (struct serin_guard_objects){.known = true,
+                                            .image_size = manifest.image_size_bytes,
+                                            .pieces_size =
+                                                serin_piece_table_size(manifest.image_size_bytes)};
+    memcpy(objects->image, manifest.image_sha256, SERIN_SHA256_SIZE);
+    memcpy(objects->pieces, manifest.pieces_sha256, SERIN_SHA256_SIZE);
+}
+
+static const struct serin_guard_ops guard_ops = {.save = save_record, .lookup = lookup_manifest};
+
+static enum serin_error restore_record(void *ctx, const char *name, const uint8_t *data,
+                                       size_t size)
+{
+    (void)name;
+    struct shell *shell = ctx;
+    return serin_guard_restore(&shell->guard, data, size);
+}
+
+static bool open_depot(struct shell *shell)
+{
+    enum serin_error error = serin_depot_open(&shell->depot, shell->options.depot);
+    if (error != SERIN_OK) {
+        shell_log(SHELL_ERROR, "plugin_opt_depot: cannot open the folder %s: %s; make it first",
+                  shell->options.depot, serin_error_text(error));
+    }
+    return error == SERIN_OK;
+}
+
+static bool open_records(struct shell *shell)
+{
+    char name[SERIN_RECORDS_NAME_MAX + 1];
+    const char *folder = shell->options.state;
+    enum serin_error error = serin_records_open(&shell->records, folder);
+    if (error == SERIN_ERR_BUSY) {
+        shell_log(SHELL_ERROR, "plugin_opt_state: another broker uses the folder %s", folder);
+        return false;
+    }
+    if (error != SERIN_OK) {
+        shell_log(SHELL_ERROR, "plugin_opt_state: cannot write in the folder %s: %s", folder,
+                  strerror(errno));
+        return false;
+    }
+    error = serin_records_each(shell->records, restore_record, shell, name);
+    if (error != SERIN_OK) {
+        shell_log(
+            SHELL_ERROR,
+            "plugin_opt_state: the record %s/%s is not usable: %s; without it an old directive "
+            "could pass, so decide yourself: restore it, or delete it and let serind publish again",
+            folder, name, serin_error_text(error));
+    }
+    return error == SERIN_OK;
+}
+
+static bool allocate(struct shell *shell, uint32_t clients, uint32_t entries)
+{
+    shell->slots = calloc(clients, sizeof *shell->slots);
+    shell->heads = calloc(clients, sizeof *shell->heads);
+    shell->entries = calloc(entries, sizeof *shell->entries);
+    shell->objects = calloc(entries, sizeof *shell->objects);
+    if (shell->slots == NULL || shell->heads == NULL || shell->entries == NULL ||
+        shell->objects == NULL) {
+        shell_log(SHELL_ERROR, "no memory for %u clients and %u topics", clients, entries);
+        return false;
+    }
+    return true;
+}
+
+static bool start(struct shell *shell)
+{
+    const struct serin_plugin_options *options = &shell->options;
+    const struct serin_supply_limits limits = {
+        .credit = {.window_bytes_max = (uint32_t)options->window_bytes,
+                   .window_blocks_max = (uint32_t)options->window_blocks,
+                   .forget_ms = (uint32_t)options->forget_ms,
+                   .retry_ms = (uint32_t)options->retry_ms},
+        .total_bytes_max = options->total_bytes,
+        .gets_per_s = (uint32_t)options->gets_per_second,
+        .gets_burst = (uint32_t)options->gets_per_second * 2};
+    uint32_t clients = (uint32_t)options->clients_max;
+    /* A quarter of the guard's tables stays free. */
+    uint32_t entries = (uint32_t)(options->directives_max * 4 / 3 + 4);
+    if (!allocate(shell, clients, entries)) {
+        return false;
+    }
+    shell->ports.codec = serin_protobufc();
+    shell->ports.crypto = serin_openssl_hashing();
+    serin_sessions_init(&shell->sessions, shell->slots, shell->heads, clients);
+    serin_supply_init(&shell->supply, &shell->sessions, &limits);
+    serin_guard_init(&shell->guard, &guard_ops, shell, shell->entries, entries, shell->objects,
+                     entries);
+    return open_depot(shell) && open_records(shell);
+}
+
+struct shell *shell_open(const struct serin_plugin_options *options)
+{
+    struct shell *shell = calloc(1, sizeof *shell);
+    if (shell == NULL) {
+        shell_log(SHELL_ERROR, "no memory");
+        return NULL;
+    }
+    shell->options = *options;
+    if (!start(shell)) {
+        shell_close(shell);
+        return NULL;
+    }
+    return shell;
+}
+
+void shell_close(struct shell *shell)
+{
+    if (shell == NULL) {
+        return;
+    }
+    serin_depot_close(shell->depot);
+    serin_records_close(shell->records);
+    free(shell->slots);
+    free(shell->heads);
+    free(shell->entries);
+    free(shell->objects);
+    free(shell);
+}

@@ -1,0 +1,67 @@
+/*
+ * The shell of the plugin: the cores, their memory, and the adapters they work with. plugin.c alone
+ * talks to the broker.
+ */
+#ifndef SERIN_BROKER_SHELL_H
+#define SERIN_BROKER_SHELL_H
+
+#include <serin/adapters/depot.h>
+#include <serin/adapters/records.h>
+#include <serin/plugin/guard.h>
+#include <serin/plugin/options.h>
+#include <serin/plugin/payload.h>
+#include <serin/plugin/supply.h>
+
+struct shell {
+    void *plugin_id; /* plugin.c's handle of itself at the broker */
+    struct serin_plugin_options options;
+    struct serin_payload_ports ports;
+    struct serin_sessions sessions;
+    struct serin_supply supply;
+    struct serin_guard guard;
+    struct serin_depot *depot;
+    struct serin_records *records;
+    /* The cores' memory. */
+    struct serin_session *slots;
+    uint32_t *heads;
+    struct serin_guard_entry *entries;
+    struct serin_guard_object *objects;
+    /* One block on its way from the depot to its payload. */
+    uint8_t block[SERIN_BLOCK_DATA_MAX];
+    /* Lines in the log about what clients do wrong; they must not be able to fill the disk. */
+    struct serin_bucket lines;
+    uint64_t lines_dropped;
+};
+
+/* Opens the depot and the memory of orders. NULL: it cannot start, and a line in the log says why.
+ */
+struct shell *shell_open(const struct serin_plugin_options *options);
+void shell_close(struct shell *shell); /* NULL is fine */
+
+/* Answers a request for blocks by a client that may make it. */
+void shell_serve(struct shell *shell, uint32_t session, const struct serin_topic *topic,
+                 const struct serin_get *get, uint64_t now_ms);
+
+/* ---- provided by plugin.c ---- */
+
+enum shell_level { SHELL_INFO, SHELL_WARNING, SHELL_ERROR };
+
+/* One line in the broker's log. */
+void shell_log(enum shell_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same for what a client causes: at most SHELL_LINES_PER_S, and the rest is counted. */
+#define SHELL_LINES_PER_S 20u
+#define SHELL_LINES_BURST 200u
+void shell_log_client(struct shell *shell, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Memory for a payload, counted by the broker: its memory_limit would otherwise drift. NULL: none.
+ */
+uint8_t *shell_payload_new(size_t size);
+void shell_payload_free(uint8_t *payload);
+
+/* Sends a payload (of shell_payload_new, taken over in any case) to one client. */
+void shell_send(const char *id, const char *topic, uint8_t *payload, size_t size);
+
+#endif

@@ -1,0 +1,276 @@
+/* The order guard: topics and their highest orders, on the disk before they count. */
+#include <serin/plugin/guard.h>
+
+#include "objects.h"
+
+#include <serin/assert.h>
+#include <serin/crc32.h>
+#include <serin/order_guard.h>
+
+#include <string.h>
+
+/* Offsets of the record; the header has the picture. */
+enum {
+    AT_MAGIC = 0,
+    AT_FORMAT = 4,
+    AT_SIZE = 6,
+    AT_EPOCH = 8,
+    AT_SEQUENCE = 12,
+    AT_STATE = 16,
+    AT_STABLE_COUNT = 17,
+    AT_CANDIDATE_COUNT = 18,
+    AT_RESERVED_1 = 19,
+    AT_RESERVED_2 = 20,
+    AT_TOPIC = 24,
+    AT_STABLE = 184,
+    AT_CANDIDATE = 248,
+    AT_CRC = 312
+};
+#define RECORD_FORMAT 1u
+static const uint8_t magic[4] = {'S', 'R', 'N', 'G'};
+
+_Static_assert(AT_TOPIC + SERIN_TOPIC_MAX == AT_STABLE, "the topic field ends where the ids start");
+_Static_assert(AT_CRC + 4 == SERIN_GUARD_RECORD_SIZE, "the CRC ends the record");
+_Static_assert(SERIN_DIRECTIVE_OFFERS_MAX *SERIN_SHA256_SIZE == AT_CANDIDATE - AT_STABLE,
+               "two ids fill their field");
+
+void serin_guard_view_directive(const struct serin_directive *directive,
+                                struct serin_guard_view *view)
+{
+    *view = (struct serin_guard_view){.order = directive->order,
+                                      .candidate_state = directive->candidate_state,
+                                      .stable_count = directive->stable.offer_count,
+                                      .candidate_count = directive->candidate.offer_count};
+    for (size_t i = 0; i < directive->stable.offer_count; i++) {
+        memcpy(view->stable[i], directive->stable.offers[i].manifest_id, SERIN_SHA256_SIZE);
+    }
+    for (size_t i = 0; i < directive->candidate.offer_count; i++) {
+        memcpy(view->candidate[i], directive->candidate.offers[i].manifest_id, SERIN_SHA256_SIZE);
+    }
+}
+
+void serin_guard_view_trust(uint32_t version, struct serin_guard_view *view)
+{
+    *view = (struct serin_guard_view){.order = {.epoch = 0, .sequence = version},
+                                      .candidate_state = SERIN_CANDIDATE_NONE};
+}
+
+void serin_guard_init(struct serin_guard *guard, const struct serin_guard_ops *ops, void *ctx,
+                      struct serin_guard_entry *entries, uint32_t entry_capacity,
+                      struct serin_guard_object *objects, uint32_t object_capacity)
+{
+    SERIN_ASSERT(entry_capacity >= 4 && object_capacity >= 4);
+    *guard = (struct serin_guard){.ops = ops,
+                                  .ctx = ctx,
+                                  .entries = entries,
+                                  .objects = objects,
+                                  .entry_capacity = entry_capacity,
+                                  .object_capacity = object_capacity};
+}
+
+/* FNV-1a. Topics are published by serind alone, so nobody else chooses them. */
+static uint32_t hash_of(const char *topic)
+{
+    uint32_t hash = 2166136261u;
+    for (; *topic != '\0'; topic++) {
+        hash = (hash ^ (uint8_t)*topic) * 16777619u;
+    }
+    return hash;
+}
+
+/* The place of a topic: its entry, or the free one where it belongs. A quarter stays free, so the
+ * walk ends. */
+static struct serin_guard_entry *place_of(const struct serin_guard *guard, const char *topic)
+{
+    uint32_t index = hash_of(topic) % guard->entry_capacity;
+    while (guard->entries[index].topic[0] != '\0' &&
+           strcmp(guard->entries[index].topic, topic) != 0) {
+        index = (index + 1) % guard->entry_capacity;
+    }
+    return &guard->entries[index];
+}
+
+static bool has_room(const struct serin_guard *guard)
+{
+    return guard->entry_count < guard->entry_capacity - guard->entry_capacity / 4;
+}
+
+static bool view_equal(const struct serin_guard_view *a, const struct serin_guard_view *b)
+{
+    return a->candidate_state == b->candidate_state && a->stable_count == b->stable_count &&
+           a->candidate_count == b->candidate_count &&
+           memcmp(a->stable, b->stable, sizeof a->stable) == 0 &&
+           memcmp(a->candidate, b->candidate, sizeof a->candidate) == 0;
+}
+
+static void encode(const char *topic, const struct serin_guard_view *view,
+                   uint8_t record[SERIN_GUARD_RECORD_SIZE])
+{
+    memset(record, 0, SERIN_GUARD_RECORD_SIZE);
+    memcpy(record + AT_MAGIC, magic, sizeof magic);
+    serin_put_le16(record + AT_FORMAT, RECORD_FORMAT);
+    serin_put_le16(record + AT_SIZE, SERIN_GUARD_RECORD_SIZE);
+    serin_put_le32(record + AT_EPOCH, view->order.epoch);
+    serin_put_le32(record + AT_SEQUENCE, view->order.sequence);
+    record[AT_STATE] = (uint8_t)view->candidate_state;
+    record[AT_STABLE_COUNT] = (uint8_t)view->stable_count;
+    record[AT_CANDIDATE_COUNT] = (uint8_t)view->candidate_count;
+    memcpy(record + AT_TOPIC, topic, strlen(topic));
+    memcpy(record + AT_STABLE, view->stable, sizeof view->stable);
+    memcpy(record + AT_CANDIDATE, view->candidate, sizeof view->candidate);
+    serin_put_le32(record + AT_CRC, serin_crc32(0, record, AT_CRC));
+}
+
+static enum serin_error decode_head(const uint8_t *record, size_t size)
+{
+    if (size != SERIN_GUARD_RECORD_SIZE) {
+        return size < SERIN_GUARD_RECORD_SIZE ? SERIN_ERR_TRUNCATED : SERIN_ERR_TOO_LARGE;
+    }
+    if (memcmp(record + AT_MAGIC, magic, sizeof magic) != 0) {
+        return SERIN_ERR_FORMAT;
+    }
+    if (serin_get_le32(record + AT_CRC) != serin_crc32(0, record, AT_CRC)) {
+        return SERIN_ERR_CRC;
+    }
+    if (serin_get_le16(record + AT_FORMAT) != RECORD_FORMAT ||
+        serin_get_le16(record + AT_SIZE) != SERIN_GUARD_RECORD_SIZE) {
+        return SERIN_ERR_VERSION;
+    }
+    return record[AT_RESERVED_1] == 0 && serin_get_le32(record + AT_RESERVED_2) == 0
+               ? SERIN_OK
+               : SERIN_ERR_RESERVED;
+}
+
+static enum serin_error decode(const uint8_t *record, size_t size, struct serin_guard_entry *entry)
+{
+    enum serin_error error = decode_head(record, size);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    char topic[SERIN_TOPIC_MAX + 1];
+    struct serin_topic parsed;
+    error = serin_field_get(record + AT_TOPIC, SERIN_TOPIC_MAX, topic);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (serin_topic_parse(topic, &parsed) != SERIN_OK ||
+        serin_text_copy(entry->topic, sizeof entry->topic, topic) != SERIN_OK) {
+        return SERIN_ERR_INVALID;
+    }
+    struct serin_guard_view *view = &entry->view;
+    *view = (struct serin_guard_view){
+        .order = {serin_get_le32(record + AT_EPOCH), serin_get_le32(record + AT_SEQUENCE)},
+        .candidate_state = (enum serin_candidate_state)record[AT_STATE],
+        .stable_count = record[AT_STABLE_COUNT],
+        .candidate_count = record[AT_CANDIDATE_COUNT]};
+    memcpy(view->stable, record + AT_STABLE, sizeof view->stable);
+    memcpy(view->candidate, record + AT_CANDIDATE, sizeof view->candidate);
+    bool valid = view->candidate_state >= SERIN_CANDIDATE_NONE &&
+                 view->candidate_state <= SERIN_CANDIDATE_HALTED &&
+                 view->stable_count <= SERIN_DIRECTIVE_OFFERS_MAX &&
+                 view->candidate_count <= SERIN_DIRECTIVE_OFFERS_MAX && view->order.sequence > 0;
+    return valid ? SERIN_OK : SERIN_ERR_INVALID;
+}
+
+enum serin_error serin_guard_restore(struct serin_guard *guard, const uint8_t *record, size_t size)
+{
+    struct serin_guard_entry entry;
+    enum serin_error error = decode(record, size, &entry);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    struct serin_guard_entry *place = place_of(guard, entry.topic);
+    if (place->topic[0] != '\0') {
+        return SERIN_ERR_EXISTS;
+    }
+    if (!has_room(guard)) {
+        return SERIN_ERR_NO_SPACE;
+    }
+    *place = entry;
+    guard->entry_count++;
+    guard->stale = true;
+    return SERIN_OK;
+}
+
+void serin_guard_key(const char *topic, char *key)
+{
+    const size_t prefix = sizeof SERIN_TOPIC_PREFIX - 1;
+    SERIN_ASSERT(strncmp(topic, SERIN_TOPIC_PREFIX, prefix) == 0);
+    SERIN_ASSERT(strlen(topic) < SERIN_TOPIC_MAX);
+    for (topic += prefix; *topic != '\0'; topic++) {
+        *key++ = *topic == '/' ? '.' : *topic;
+    }
+    *key = '\0';
+}
+
+/* Writes what is to be remembered; it counts only when this has succeeded. */
+static enum serin_error persist(struct serin_guard *guard, const char *topic,
+                                const struct serin_guard_view *view)
+{
+    uint8_t record[SERIN_GUARD_RECORD_SIZE];
+    char key[SERIN_TOPIC_MAX];
+    encode(topic, view, record);
+    serin_guard_key(topic, key);
+    return guard->ops->save(guard->ctx, key, record);
+}
+
+enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
+                                    const struct serin_guard_view *view)
+{
+    SERIN_ASSERT(strlen(topic) < SERIN_TOPIC_MAX && view->order.sequence > 0);
+    struct serin_guard_entry *place = place_of(guard, topic);
+    bool known = place->topic[0] != '\0';
+    if (known) {
+        switch (serin_order_judge(place->view.order, view->order)) {
+        case SERIN_ORDER_OLDER:
+            return SERIN_ERR_STALE;
+        case SERIN_ORDER_SAME:
+            return view_equal(&place->view, view) ? SERIN_OK : SERIN_ERR_STATE;
+        case SERIN_ORDER_NEWER:
+            break;
+        }
+    } else if (!has_room(guard)) {
+        return SERIN_ERR_NO_SPACE;
+    }
+    enum serin_error error = persist(guard, topic, view);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    /* A renewed lease changes the order alone, and then the objects stay as they are. */
+    guard->stale = guard->stale || !known || !view_equal(&place->view, view);
+    memcpy(place->topic, topic, strlen(topic) + 1);
+    place->view = *view;
+    guard->entry_count += known ? 0 : 1;
+    return SERIN_OK;
+}
+
+enum serin_error serin_guard_deliver(const struct serin_guard *guard, const char *topic,
+                                     struct serin_order order)
+{
+    const struct serin_guard_entry *place = place_of(guard, topic);
+    bool stale =
+        place->topic[0] != '\0' && serin_order_judge(place->view.order, order) == SERIN_ORDER_OLDER;
+    return stale ? SERIN_ERR_STALE : SERIN_OK;
+}
+
+/* Whether the client's own targeted directive offers the object. */
+static bool offered_to(const struct serin_guard *guard, const char *id,
+                       const uint8_t object[SERIN_SHA256_SIZE])
+{
+    char topic[SERIN_TOPIC_MAX];
+    serin_topic_device(SERIN_TOPIC_DEV_DIRECTIVE, id, topic);
+    const struct serin_guard_entry *entry = place_of(guard, topic);
+    return entry->topic[0] != '\0' && guard_view_offers(guard, &entry->view, object);
+}
+
+struct serin_guard_ruling serin_guard_rule(struct serin_guard *guard, const char *id,
+                                           const uint8_t object[SERIN_SHA256_SIZE], uint64_t now_ms)
+{
+    guard_objects_refresh(guard, now_ms);
+    const struct serin_guard_object *known = guard_objects_find(guard, object);
+    if (known == NULL) {
+        return (struct serin_guard_ruling){.refused = false};
+    }
+    bool refused = known->halted && !known->live && !offered_to(guard, id, object);
+    return (struct serin_guard_ruling){.refused = refused, .expected_size = known->size};
+}
