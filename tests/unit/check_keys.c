@@ -1,0 +1,309 @@
+/*
+ * Key files: made once and never overwritten, read in the forms that OpenSSL writes, and everything
+ * else refused with a sentence that helps.
+ */
+#define _DEFAULT_SOURCE
+#include "check_main.h"
+
+#include <serin/adapters/keys.h>
+#include <serin/adapters/wolfcrypt.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/serin-keys-XXXXXX";
+static char origin[4096];
+static struct serin_key_why why;
+
+static void setup(void)
+{
+    ck_assert_ptr_nonnull(getcwd(origin, sizeof(origin)));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+    umask(022);
+}
+
+static void shell(const char *command)
+{
+    ck_assert_msg(system(command) == 0, "failed: %s", command);
+}
+
+static void teardown(void)
+{
+    char command[64];
+    ck_assert_int_eq(chdir(origin), 0);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    shell(command);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    return status.st_mode & 07777;
+}
+
+static void write_file(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(data, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+static size_t read_file(const char *path, char *out, size_t capacity)
+{
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(out, 1, capacity, file);
+    fclose(file);
+    return size;
+}
+
+/* Signs with a key file and verifies with the public half that the signer tells. */
+static void check_signs(struct serin_key_signer *signer)
+{
+    const struct serin_crypto *crypto = serin_wolfcrypt();
+    struct serin_signer port = serin_key_signer_port(signer);
+    uint8_t key[SERIN_P256_PUBLIC_SIZE], signature[SERIN_P256_SIGNATURE_SIZE];
+    uint8_t digest[SERIN_SHA256_SIZE];
+    ck_assert_int_eq(port.ops->public_key(port.ctx, key), SERIN_OK);
+    for (int i = 0; i < 20; i++) {
+        serin_sha256_of(crypto, &i, sizeof(i), digest);
+        ck_assert_int_eq(port.ops->sign(port.ctx, digest, signature), SERIN_OK);
+        ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature), SERIN_OK);
+        digest[0] ^= 1;
+        ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature),
+                         SERIN_ERR_SIGNATURE);
+    }
+}
+
+START_TEST(a_pair_is_made_and_works)
+{
+    uint8_t told[SERIN_P256_PUBLIC_SIZE], read[SERIN_P256_PUBLIC_SIZE];
+    struct serin_key_signer *signer = NULL;
+    ck_assert_int_eq(serin_key_generate("a.key", "a.pub", &why), SERIN_OK);
+    ck_assert_str_eq(why.text, "");
+    ck_assert_int_eq(mode_of("a.key"), 0600);
+    ck_assert_int_eq(mode_of("a.pub"), 0644);
+    ck_assert_int_eq(serin_key_signer_open(&signer, "a.key", &why), SERIN_OK);
+    check_signs(signer);
+    struct serin_signer port = serin_key_signer_port(signer);
+    ck_assert_int_eq(port.ops->public_key(port.ctx, told), SERIN_OK);
+    ck_assert_int_eq(serin_key_read_public("a.pub", read, &why), SERIN_OK);
+    ck_assert_mem_eq(told, read, sizeof(told));
+    serin_key_signer_close(signer);
+    serin_key_signer_close(NULL);
+    /* OpenSSL finds the same public key in the private file, to the byte. */
+    shell("openssl pkey -in a.key -check -noout >/dev/null");
+    shell("openssl pkey -in a.key -pubout -out b.pub && cmp a.pub b.pub");
+}
+END_TEST
+
+START_TEST(keys_differ)
+{
+    uint8_t a[SERIN_P256_PUBLIC_SIZE], b[SERIN_P256_PUBLIC_SIZE];
+    ck_assert_int_eq(serin_key_generate("a.key", "a.pub", NULL), SERIN_OK);
+    ck_assert_int_eq(serin_key_generate("b.key", "b.pub", NULL), SERIN_OK);
+    ck_assert_int_eq(serin_key_read_public("a.pub", a, NULL), SERIN_OK);
+    ck_assert_int_eq(serin_key_read_public("b.pub", b, NULL), SERIN_OK);
+    ck_assert_mem_ne(a, b, sizeof(a));
+}
+END_TEST
+
+START_TEST(nothing_is_overwritten)
+{
+    char before[1024], after[1024];
+    ck_assert_int_eq(serin_key_generate("a.key", "a.pub", NULL), SERIN_OK);
+    size_t size = read_file("a.key", before, sizeof(before));
+    ck_assert_int_eq(serin_key_generate("a.key", "new.pub", &why), SERIN_ERR_EXISTS);
+    ck_assert_ptr_nonnull(strstr(why.text, "a.key: exists already"));
+    ck_assert_uint_eq(read_file("a.key", after, sizeof(after)), size);
+    ck_assert_mem_eq(before, after, size);
+    ck_assert_int_ne(access("new.pub", F_OK), 0);
+    /* A public file in the way: the private one must not stay behind as if it were of use. */
+    ck_assert_int_eq(serin_key_generate("new.key", "a.pub", &why), SERIN_ERR_EXISTS);
+    ck_assert_ptr_nonnull(strstr(why.text, "a.pub"));
+    ck_assert_int_ne(access("new.key", F_OK), 0);
+    /* Nor is a link followed, not even one that leads nowhere. */
+    ck_assert_int_eq(symlink("elsewhere", "link.key"), 0);
+    ck_assert_int_eq(serin_key_generate("link.key", NULL, &why), SERIN_ERR_EXISTS);
+    ck_assert_int_ne(access("elsewhere", F_OK), 0);
+}
+END_TEST
+
+START_TEST(private_stays_private_whatever_the_umask)
+{
+    umask(0);
+    ck_assert_int_eq(serin_key_generate("a.key", NULL, NULL), SERIN_OK);
+    ck_assert_int_eq(mode_of("a.key"), 0600);
+}
+END_TEST
+
+START_TEST(unwritable_places_are_told)
+{
+    ck_assert_int_eq(serin_key_generate("no/such/a.key", NULL, &why), SERIN_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(why.text, "no/such/a.key: No such file or directory"));
+    ck_assert_int_eq(serin_key_generate("/dev/full/a.key", NULL, &why), SERIN_ERR_IO);
+    ck_assert_int_eq(serin_key_generate("a.key", "no/such/a.pub", &why), SERIN_ERR_IO);
+    ck_assert_int_ne(access("a.key", F_OK), 0);
+}
+END_TEST
+
+#define GENPKEY "openssl genpkey -quiet -algorithm "
+#define ECPARAM "openssl ecparam -genkey -name prime256v1 "
+
+START_TEST(forms_of_openssl_are_read)
+{
+    static const char *const commands[] = {
+        GENPKEY "EC -pkeyopt ec_paramgen_curve:P-256 -out k",
+        ECPARAM "-noout -out k",
+        ECPARAM "-out k", /* with a block of parameters in front */
+        ECPARAM "-noout | openssl pkey -text -out k",
+        ECPARAM "-noout | openssl ec -no_public -out k 2>/dev/null",
+    };
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        uint8_t told[SERIN_P256_PUBLIC_SIZE], read[SERIN_P256_PUBLIC_SIZE];
+        struct serin_key_signer *signer = NULL;
+        shell(commands[i]);
+        shell("chmod 600 k && openssl pkey -in k -pubout -out p");
+        enum serin_error error = serin_key_signer_open(&signer, "k", &why);
+        ck_assert_msg(error == SERIN_OK, "%s: %s", commands[i], why.text);
+        check_signs(signer);
+        struct serin_signer port = serin_key_signer_port(signer);
+        ck_assert_int_eq(port.ops->public_key(port.ctx, told), SERIN_OK);
+        ck_assert_int_eq(serin_key_read_public("p", read, &why), SERIN_OK);
+        ck_assert_mem_eq(told, read, sizeof(told));
+        serin_key_signer_close(signer);
+    }
+}
+END_TEST
+
+START_TEST(other_private_keys_are_refused)
+{
+    static const struct {
+        const char *command;
+        enum serin_error expected;
+        const char *words;
+    } cases[] = {
+        {GENPKEY "EC -pkeyopt ec_paramgen_curve:P-384 -out k", SERIN_ERR_UNSUPPORTED, "curve"},
+        {GENPKEY "EC -pkeyopt ec_paramgen_curve:secp256k1 -out k", SERIN_ERR_UNSUPPORTED, "curve"},
+        {GENPKEY "EC -pkeyopt ec_paramgen_curve:brainpoolP256r1 -out k", SERIN_ERR_UNSUPPORTED,
+         "P-256"},
+        {"openssl ecparam -genkey -noout -name secp256k1 -out k", SERIN_ERR_UNSUPPORTED, "curve"},
+        {GENPKEY "RSA -pkeyopt rsa_keygen_bits:2048 -out k", SERIN_ERR_FORMAT, "private key"},
+        {GENPKEY "RSA -pkeyopt rsa_keygen_bits:1024 | openssl rsa -traditional -out k 2>/dev/null",
+         SERIN_ERR_FORMAT, "RSA"},
+        {GENPKEY "ED25519 -out k", SERIN_ERR_UNSUPPORTED, "Edwards"},
+        {ECPARAM "-noout | openssl pkcs8 -topk8 -passout pass:x -out k", SERIN_ERR_FORMAT,
+         "encrypted"},
+        {ECPARAM "-noout | openssl ec -pubout -out k 2>/dev/null", SERIN_ERR_FORMAT,
+         "a public key"},
+        {"echo hello > k", SERIN_ERR_FORMAT, "not a private key"},
+        {": > k", SERIN_ERR_FORMAT, "not a private key"},
+        {ECPARAM "-noout | head -3 > k", SERIN_ERR_FORMAT, "not a private key"},
+        {ECPARAM "-noout > k; printf '\\0' >> k", SERIN_ERR_FORMAT, "not text"},
+        {"head -c 20000 /dev/zero > k", SERIN_ERR_FORMAT, "too large"},
+        {ECPARAM "-noout > k; chmod 644 k", SERIN_ERR_DENIED, "chmod o="},
+        {ECPARAM "-noout > k; chmod 604 k", SERIN_ERR_DENIED, "chmod o="},
+        {"rm -f k; mkdir k", SERIN_ERR_FORMAT, "not a plain file"},
+        {"rmdir k; mkfifo k", SERIN_ERR_FORMAT, "not a plain file"},
+        {"rm k", SERIN_ERR_NOT_FOUND, "No such file"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct serin_key_signer *signer = NULL;
+        shell("test ! -f k || rm k; umask 077");
+        umask(077);
+        shell(cases[i].command);
+        enum serin_error error = serin_key_signer_open(&signer, "k", &why);
+        ck_assert_msg(error == cases[i].expected, "%s gives %s: %s", cases[i].command,
+                      serin_error_name(error), why.text);
+        ck_assert_msg(strstr(why.text, cases[i].words) != NULL, "%s gives: %s", cases[i].command,
+                      why.text);
+        ck_assert_msg(strncmp(why.text, "k: ", 3) == 0, "the file is not named: %s", why.text);
+        ck_assert_ptr_null(signer);
+    }
+}
+END_TEST
+
+START_TEST(other_public_keys_are_refused)
+{
+    static const struct {
+        const char *command;
+        enum serin_error expected;
+    } cases[] = {
+        {ECPARAM "-noout | openssl ec -pubout -conv_form compressed -out p 2>/dev/null",
+         SERIN_ERR_FORMAT},
+        {GENPKEY "EC -pkeyopt ec_paramgen_curve:P-384 | openssl pkey -pubout -out p",
+         SERIN_ERR_UNSUPPORTED},
+        {GENPKEY "EC -pkeyopt ec_paramgen_curve:secp256k1 | openssl pkey -pubout -out p",
+         SERIN_ERR_UNSUPPORTED},
+        {GENPKEY "RSA -pkeyopt rsa_keygen_bits:1024 | openssl pkey -pubout -out p",
+         SERIN_ERR_UNSUPPORTED},
+        {ECPARAM "-noout -out p", SERIN_ERR_FORMAT},
+        {"echo hello > p", SERIN_ERR_FORMAT},
+        {"rm p", SERIN_ERR_NOT_FOUND},
+    };
+    uint8_t key[SERIN_P256_PUBLIC_SIZE];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        shell(cases[i].command);
+        enum serin_error error = serin_key_read_public("p", key, &why);
+        ck_assert_msg(error == cases[i].expected, "%s gives %s: %s", cases[i].command,
+                      serin_error_name(error), why.text);
+    }
+    /* A point that is not on the curve, in the right clothes. */
+    memset(key, 0x11, sizeof(key));
+    ck_assert_int_eq(serin_key_write_public("off.pub", key, &why), SERIN_OK);
+    ck_assert_int_eq(serin_key_read_public("off.pub", key, &why), SERIN_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(why.text, "not on the curve"));
+}
+END_TEST
+
+START_TEST(every_cut_of_a_key_file_is_refused)
+{
+    char pem[1024];
+    ck_assert_int_eq(serin_key_generate("a.key", "a.pub", NULL), SERIN_OK);
+    size_t size = read_file("a.key", pem, sizeof(pem));
+    /* The last line feed and the end of the last line carry nothing. */
+    size_t needed = (size_t)(strstr(pem, "-----END") - pem) + strlen("-----END PRIVATE KEY-----");
+    ck_assert_uint_le(needed, size);
+    for (size_t cut = 0; cut < needed; cut++) {
+        struct serin_key_signer *signer = NULL;
+        write_file("cut.key", pem, cut);
+        ck_assert_int_ne(serin_key_signer_open(&signer, "cut.key", &why), SERIN_OK);
+        ck_assert_str_ne(why.text, "");
+    }
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_pair_is_made_and_works,
+        keys_differ,
+        nothing_is_overwritten,
+        private_stays_private_whatever_the_umask,
+        unwritable_places_are_told,
+        forms_of_openssl_are_read,
+        other_private_keys_are_refused,
+        other_public_keys_are_refused,
+        every_cut_of_a_key_file_is_refused,
+    };
+    Suite *suite = suite_create("keys");
+    TCase *tcase = tcase_create("keys");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        tcase_add_test(tcase, tests[i]);
+    }
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
