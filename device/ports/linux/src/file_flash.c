@@ -22,6 +22,7 @@
 struct serin_file_flash {
     int fd;
     struct serin_flash port;
+    bool settled;    /* each operation is made durable before it returns */
     uint8_t *erased; /* a sector's worth of erased bytes */
 };
 
@@ -61,6 +62,12 @@ static bool write_all(int fd, off_t offset, const uint8_t *data, size_t size)
         size -= (size_t)put;
     }
     return true;
+}
+
+/* Whether what was written will survive a power cut, as far as that is asked for already. */
+static bool durable(const struct serin_file_flash *flash)
+{
+    return !flash->settled || fdatasync(flash->fd) == 0;
 }
 
 static bool inside(const struct serin_flash *port, uint32_t address, size_t size)
@@ -130,7 +137,7 @@ static enum serin_error op_program(void *ctx, uint32_t address, const void *data
     }
     SERIN_FAULT_POINT("flash.program.half");
     if (!write_all(flash->fd, (off_t)(address + first), bytes + first, size - first) ||
-        fdatasync(flash->fd) != 0) {
+        !durable(flash)) {
         return flash_fail("programming", address, size);
     }
     return SERIN_OK;
@@ -152,7 +159,7 @@ static enum serin_error op_erase(void *ctx, uint32_t address, size_t size)
             return flash_fail("erasing", address, size);
         }
     }
-    return fdatasync(flash->fd) == 0 ? SERIN_OK : flash_fail("erasing", address, size);
+    return durable(flash) ? SERIN_OK : flash_fail("erasing", address, size);
 }
 
 static const struct serin_flash_ops file_flash_ops = {
@@ -214,8 +221,8 @@ static struct serin_file_flash *flash_make(int fd, const struct serin_file_flash
     return flash;
 }
 
-/* Fills the file with erased flash and makes it and its name durable. */
-static bool file_fill(const struct serin_file_flash *flash, const char *path)
+/* Fills the file with erased flash. */
+static bool file_fill(const struct serin_file_flash *flash)
 {
     uint32_t sector = flash->port.sector_size;
     if (flock(flash->fd, LOCK_EX | LOCK_NB) != 0) {
@@ -226,19 +233,7 @@ static bool file_fill(const struct serin_file_flash *flash, const char *path)
             return false;
         }
     }
-    if (fsync(flash->fd) != 0) {
-        return false;
-    }
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    int size = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
-    (void)snprintf(folder, sizeof folder, "%.*s", size, slash == NULL ? "." : path);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool durable = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return durable;
+    return true;
 }
 
 enum serin_error serin_file_flash_create(struct serin_file_flash **flash, const char *path,
@@ -255,7 +250,7 @@ enum serin_error serin_file_flash_create(struct serin_file_flash **flash, const 
         (void)unlink(path);
         return explain(why, SERIN_ERR_MEMORY, path, serin_error_text(SERIN_ERR_MEMORY));
     }
-    if (!file_fill(made, path)) {
+    if (!file_fill(made)) {
         enum serin_error result = explain_errno(why, path);
         (void)unlink(path);
         serin_file_flash_close(made);
@@ -292,9 +287,17 @@ enum serin_error serin_file_flash_open(struct serin_file_flash **flash, const ch
         return explain(why, SERIN_ERR_LAYOUT, path, words);
     }
     *flash = flash_make(fd, geometry);
-    return *flash != NULL
-               ? SERIN_OK
-               : explain(why, SERIN_ERR_MEMORY, path, serin_error_text(SERIN_ERR_MEMORY));
+    if (*flash == NULL) {
+        return explain(why, SERIN_ERR_MEMORY, path, serin_error_text(SERIN_ERR_MEMORY));
+    }
+    (*flash)->settled = true;
+    return SERIN_OK;
+}
+
+enum serin_error serin_file_flash_settle(struct serin_file_flash *flash)
+{
+    flash->settled = true;
+    return fsync(flash->fd) == 0 ? SERIN_OK : flash_fail("settling", 0, flash->port.size_bytes);
 }
 
 void serin_file_flash_close(struct serin_file_flash *flash)

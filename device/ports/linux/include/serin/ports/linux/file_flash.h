@@ -25,12 +25,18 @@ enum serin_file_flash_mode {
     SERIN_FILE_FLASH_WRITE /* exclusive */
 };
 
-/* Makes a file of erased flash, with all its blocks allocated, and opens it for writing. After an
- * error the file is gone. SERIN_ERR_EXISTS; SERIN_ERR_NO_SPACE; SERIN_ERR_IO. */
+/* Makes a file of erased flash, with all its blocks allocated, and opens it for writing. What is
+ * written is durable only after serin_file_flash_settle: a factory writes much, and starts over
+ * when its power fails. After an error the file is gone. SERIN_ERR_EXISTS; SERIN_ERR_NO_SPACE;
+ * SERIN_ERR_IO. */
 SERIN_MUST_USE enum serin_error
 serin_file_flash_create(struct serin_file_flash **flash, const char *path,
                         const struct serin_file_flash_geometry *geometry,
                         char why[SERIN_FILE_FLASH_WHY_SIZE]);
+
+/* Makes everything so far durable, and each operation from now on. SERIN_ERR_FLASH: it could not be
+ * made durable. */
+SERIN_MUST_USE enum serin_error serin_file_flash_settle(struct serin_file_flash *flash);
 
 /* Opens an existing file. SERIN_ERR_NOT_FOUND; SERIN_ERR_LAYOUT: its size is not that of the
  * geometry; SERIN_ERR_BUSY: another process writes it; SERIN_ERR_IO. After an error *flash is NULL
