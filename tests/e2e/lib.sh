@@ -304,3 +304,24 @@ rollout() {
     "$SERIN" rollout create --policy "$BENCH/policy-$1.yaml" --json | jq -e '.id' ||
         fail "serin rollout create for $1"
 }
+
+# padded APP VERSION SIZE: bundles/VERSION.serin of a program with random bytes behind it, so that a download takes a while.
+padded() {
+    local image=$BENCH/image-$2
+    { cat "$SERIN_BIN/apps/$1"; head -c "$3" /dev/urandom; } >"$image"
+    bundle "$2" "$image"
+}
+
+# image_size VERSION
+image_size() { "$SERIN" inspect "$BENCH/bundles/$1.serin" --json | jq .image_size; }
+
+# books_hold ID VERSION: the device confirmed the version through every state once, and no verified piece came twice.
+books_hold() {
+    local json twice
+    json=$(device_json "$1")
+    jq -e --arg v "$2" '.version == $v and .state == "confirmed" and (.attempts[-1].transitions | map(.state)) ==
+        ["pending","downloading","verifying","staged","trial","confirmed"]' <<<"$json" >/dev/null ||
+        fail "$1 on $2: $(jq -c '{state, version, last: .attempts[-1]}' <<<"$json")"
+    twice=$(grep -o "piece=[0-9]* .*version=$2\$" "$BENCH/log/$1.log" | sort | uniq -d | head -3)
+    [ -z "$twice" ] || fail "$1 accepted pieces of $2 twice: $twice"
+}

@@ -195,6 +195,47 @@ static int forge_unpack(const char *file, const char *depot)
     return done ? 0 : fail("cannot write into the depot");
 }
 
+static int forge_manifest(char **argv)
+{
+    const struct serin_crypto *crypto = serin_wolfcrypt();
+    struct serin_key_signer *key = NULL;
+    struct serin_key_why why;
+    size_t size = 0;
+    uint8_t *data = slurp(argv[0], &size);
+    uint8_t digest[SERIN_SHA256_SIZE];
+    if (data == NULL || size < SERIN_BUNDLE_HEADER_SIZE + SERIN_MANIFEST_SIZE_P256) {
+        free(data);
+        return fail("not a bundle");
+    }
+    if (serin_key_signer_open(&key, argv[1], &why) != SERIN_OK) {
+        free(data);
+        return fail(why.text);
+    }
+    uint8_t *body = data + SERIN_BUNDLE_HEADER_SIZE;
+    body[strtoul(argv[3], NULL, 0) % SERIN_MANIFEST_BODY_SIZE] = (uint8_t)strtoul(argv[4], NULL, 0);
+    serin_signed_digest(crypto, SERIN_SIGNED_MANIFEST, body, SERIN_MANIFEST_BODY_SIZE, digest);
+    struct serin_signer signer = serin_key_signer_port(key);
+    bool done = signer.ops->sign(signer.ctx, digest, body + SERIN_MANIFEST_HEAD_SIZE) == SERIN_OK &&
+                dump(argv[2], data, size);
+    serin_key_signer_close(key);
+    free(data);
+    return done ? 0 : fail("cannot sign or write");
+}
+
+static int forge_break(char **argv)
+{
+    size_t size = 0, offset = strtoul(argv[2], NULL, 0);
+    uint8_t *data = slurp(argv[0], &size);
+    if (data == NULL || offset >= size) {
+        free(data);
+        return fail("no such byte");
+    }
+    data[offset] ^= 0x10;
+    bool done = dump(argv[1], data, size);
+    free(data);
+    return done ? 0 : fail("cannot write");
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 4 && strcmp(argv[1], "directive") == 0) {
@@ -203,6 +244,12 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "unpack") == 0) {
         return forge_unpack(argv[2], argv[3]);
     }
-    fprintf(stderr, "usage: forge directive KEY OUT key=value… | forge unpack BUNDLE DEPOT\n");
+    if (argc == 7 && strcmp(argv[1], "manifest") == 0) {
+        return forge_manifest(argv + 2);
+    }
+    if (argc == 5 && strcmp(argv[1], "break") == 0) {
+        return forge_break(argv + 2);
+    }
+    fprintf(stderr, "usage: forge directive|unpack|manifest|break …; see the head of forge.c\n");
     return 2;
 }
