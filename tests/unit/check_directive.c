@@ -252,6 +252,42 @@ START_TEST(the_directors_signature_opens)
 }
 END_TEST
 
+/* What a later version may send, by adding bytes to a body: the last of a field counts. */
+START_TEST(growth_is_refused_or_skipped_as_specified)
+{
+    const struct {
+        const char *bytes;
+        size_t size;
+        enum serin_error expected;
+    } additions[] = {
+        {"\x90\x03\x01", 3, SERIN_OK},          /* field 50: may be ignored */
+        {"\x10\x01", 2, SERIN_ERR_FEATURE},     /* required_features */
+        {"\x08\x02", 2, SERIN_ERR_VERSION},     /* version */
+        {"\x48\x02", 2, SERIN_ERR_INVALID},     /* a flag that is not known */
+        {"\x60\x05", 2, SERIN_ERR_INVALID},     /* a candidate state that is not known */
+        {"\x60\x00", 2, SERIN_ERR_INVALID},     /* none at all */
+        {"\x6a\x01\x01", 3, SERIN_ERR_INVALID}, /* a salt of one byte */
+        {"\x80\x01", 2, SERIN_ERR_FORMAT},      /* a tag without its value */
+    };
+    make_trust();
+    for (size_t i = 0; i < sizeof additions / sizeof additions[0]; i++) {
+        uint8_t body[SERIN_DIRECTIVE_MAX];
+        uint8_t payload[SERIN_DIRECTIVE_MAX];
+        struct serin_directive back;
+        size_t body_size = 0;
+        reset();
+        ck_assert_int_eq(
+            serin_protobufc()->encode_directive(&directive, body, sizeof body, &body_size),
+            SERIN_OK);
+        memcpy(body + body_size, additions[i].bytes, additions[i].size);
+        size_t size = seal(&director_key, body, body_size + additions[i].size, payload);
+        enum serin_error error = open_payload(payload, size, &back);
+        ck_assert_msg(error == additions[i].expected, "addition %zu: %s", i,
+                      serin_error_name(error));
+    }
+}
+END_TEST
+
 START_TEST(nothing_is_parsed_before_the_signature_holds)
 {
     const uint8_t garbage[] = {0xff, 0xff, 0xff};
@@ -376,6 +412,7 @@ int main(void)
                                   releases_have_their_bounds,
                                   fields_agree_with_each_other,
                                   the_directors_signature_opens,
+                                  growth_is_refused_or_skipped_as_specified,
                                   nothing_is_parsed_before_the_signature_holds,
                                   the_largest_directives_fit,
                                   it_addresses_its_own_devices,
