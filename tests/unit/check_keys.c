@@ -18,11 +18,19 @@ static char folder[] = "/tmp/serin-keys-XXXXXX";
 static char origin[4096];
 static struct serin_key_why why;
 
-static void setup(void)
+/* Each test works in a folder of its own inside this one, which goes even where a test fails. */
+static void make_folder(void)
 {
     ck_assert_ptr_nonnull(getcwd(origin, sizeof(origin)));
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void enter_own_folder(void)
+{
+    char own[] = "test-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(own));
+    ck_assert_int_eq(chdir(own), 0);
     umask(022);
 }
 
@@ -31,7 +39,7 @@ static void shell(const char *command)
     ck_assert_msg(system(command) == 0, "failed: %s", command);
 }
 
-static void teardown(void)
+static void remove_folder(void)
 {
     char command[64];
     ck_assert_int_eq(chdir(origin), 0);
@@ -296,7 +304,8 @@ int main(void)
     Suite *suite = suite_create("keys");
     TCase *tcase = tcase_create("keys");
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_checked_fixture(tcase, enter_own_folder, NULL);
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         tcase_add_test(tcase, tests[i]);
     }
