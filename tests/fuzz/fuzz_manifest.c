@@ -2,7 +2,6 @@
  * are in their bounds. */
 #include "fuzz.h"
 
-#include <serin/adapters/wolfcrypt.h>
 #include <serin/manifest.h>
 
 #include <string.h>
