@@ -71,12 +71,6 @@ bool serin_slot_marked(const struct serin_boot *boot, enum serin_slot slot,
 SERIN_MUST_USE enum serin_error serin_slot_mark(const struct serin_boot *boot, enum serin_slot slot,
                                                 const uint8_t id[SERIN_SHA256_SIZE]);
 
-/* An image check in slices, so that an agent stays responsive while it reads megabytes. */
-struct serin_image_check {
-    struct serin_sha256 sha;
-    uint32_t crc;
-    uint32_t address, size, position;
-};
 void serin_image_check_start(struct serin_image_check *check, const struct serin_boot *boot,
                              enum serin_slot slot, uint32_t image_size);
 /* Reads at most `budget` bytes through `buffer`. SERIN_OK: all of the image is read.

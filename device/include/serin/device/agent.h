@@ -14,6 +14,7 @@
 #include <serin/codec.h>
 #include <serin/device/boot.h>
 #include <serin/directive.h>
+#include <serin/topic.h>
 
 /* The link port: what the agent asks of the MQTT client. Calls are made from within
  * serin_agent_step only and must not call back into the agent. */

@@ -65,6 +65,14 @@ struct serin_boot_state {
 SERIN_MUST_USE enum serin_error serin_boot_read(const struct serin_boot *boot,
                                                 struct serin_boot_state *state);
 
+/* An image check in slices, so that who reads megabytes stays responsive; fields belong to
+ * device/src. */
+struct serin_image_check {
+    struct serin_sha256 sha;
+    uint32_t crc;
+    uint32_t address, size, position;
+};
+
 struct serin_boot_choice {
     enum serin_slot slot;
     bool trial;

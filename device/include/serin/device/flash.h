@@ -53,23 +53,22 @@ struct serin_region {
 enum serin_slot { SERIN_SLOT_NONE = 0, SERIN_SLOT_A = 1, SERIN_SLOT_B = 2 };
 
 /*
- *  ┌───────────┬───────────┬───────────┬───────────┬──────────────────────┬──────────────────────┐
- *  │ boot log  │ trust     │ agent log │ scratch   │ slot A               │ slot B               │
- *  │ 2 banks   │ 2 banks   │ 2 banks   │           │                      │                      │
- *  └───────────┴───────────┴───────────┴───────────┴──────────────────────┴──────────────────────┘
+ *  ┌──────────┬─────────┬───────────┬─────────┬──────────────────┬──────────────────┐
+ *  │ boot log │ trust   │ agent log │ scratch │ slot A           │ slot B           │
+ *  │ 2 banks  │ 2 banks │ 2 banks   │         │                  │                  │
+ *  └──────────┴─────────┴───────────┴─────────┴──────────────────┴──────────────────┘
  *  a slot:
- *  ┌────────────────────────────┬─────────────┬─────────┬──────────────────────────────────────────┐
- *  │ manifest sector(s)         │ piece table │ journal │ image │ │ manifest ‥ 3840 ‥ markers  │ │
- * │                                          │
- *  └────────────────────────────┴─────────────┴─────────┴──────────────────────────────────────────┘
+ *  ┌─────────────────────────┬─────────────┬─────────┬──────────────────────────────┐
+ *  │ manifest sectors:       │ piece table │ journal │ image                        │
+ *  │ manifest, 3840: markers │             │         │                              │
+ *  └─────────────────────────┴─────────────┴─────────┴──────────────────────────────┘
  */
 struct serin_layout {
     struct serin_region boot_log; /* two banks of equal size, one or more sectors each */
     struct serin_region trust; /* two banks, each ≥ a head of 16 bytes and SERIN_TRUST_SIZE_P256 */
     struct serin_region agent_log; /* two banks, each ≥ SERIN_AGENT_RECORD_SIZE */
-    struct serin_region
-        scratch; /* ≥ SERIN_SCRATCH_RECORD_SIZE for the download record, and a spare erase sector */
-    struct serin_region slot[2]; /* A, B; equal sizes */
+    struct serin_region scratch;   /* ≥ SERIN_SCRATCH_RECORD_SIZE and a spare erase sector */
+    struct serin_region slot[2];   /* A, B; equal sizes */
 };
 
 /* Where the parts of a slot lie; offsets are from the start of the slot. */

@@ -1,0 +1,136 @@
+/*
+ * The memory of an agent: for whoever places one (a static variable on a board, a field in a test).
+ * Its fields belong to device/src and to nobody else.
+ */
+#ifndef SERIN_DEVICE_AGENT_STATE_H
+#define SERIN_DEVICE_AGENT_STATE_H
+
+#include <serin/device/agent.h>
+
+#define SERIN_AGENT_TRIED_MAX 4u
+#define SERIN_AGENT_TRIED_ID  8u
+
+/* An attempt that failed, was rejected or rolled back: it is not taken again. */
+struct serin_agent_tried {
+    uint8_t manifest_id[SERIN_AGENT_TRIED_ID]; /* its first bytes */
+    uint32_t attempt;                          /* 0: unused */
+};
+
+/* The two directive topics, each with an order of its own. */
+enum serin_agent_source { SERIN_AGENT_CHANNEL, SERIN_AGENT_OWN, SERIN_AGENT_SOURCES };
+
+/* What survives a reset: one record of the agent log (docs/spec/agent-log.md). */
+struct serin_agent_record {
+    uint64_t incarnation;
+    uint64_t number, acked;
+    struct serin_order order[SERIN_AGENT_SOURCES]; /* highest accepted */
+    bool halted[SERIN_AGENT_SOURCES];              /* that directive's candidate was halted */
+    bool targeted;                                 /* the device's own directive is in force */
+    uint64_t signed_time_s;                        /* the largest seen in a directive */
+    uint32_t floor; /* committed: kept here, too, should the boot log be lost */
+    struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
+    size_t attempt_count;
+    struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
+};
+
+/* A directive as it concerns this device; heard since boot. */
+struct serin_agent_standing {
+    bool heard;
+    bool fresh;      /* its order was new when it was heard: a renewal, not a replay */
+    bool may_commit; /* it allows to commit what runs */
+    enum serin_wish_kind kind;
+    uint8_t manifest_id[SERIN_SHA256_SIZE];
+    uint32_t attempt, flags;
+    struct serin_order order;
+    uint64_t lease_end_s; /* signed time */
+    uint64_t start_ms;    /* not before: the spread against herds */
+};
+
+/* One object being fetched, block by block, in order (docs/spec/blocks.md). */
+struct serin_agent_fetch {
+    bool active;
+    bool in_flight; /* a request waits for its blocks */
+    bool granted;   /* it was not refused, so that the next one must acknowledge it */
+    uint8_t object[SERIN_SHA256_SIZE];
+    uint32_t size;     /* 0: not known yet */
+    uint32_t position; /* next byte wanted */
+    uint32_t window_end;
+    uint32_t received; /* payload bytes of the last block, of use or not */
+    uint32_t token, done_token;
+    uint64_t due_ms;   /* in flight: when to give the window up; else: when to ask */
+    uint32_t silences; /* windows given up in a row */
+    uint32_t misses;   /* "not found" in a row */
+    uint32_t refusals; /* "refused" in a row */
+};
+
+enum serin_agent_target {
+    SERIN_AGENT_TARGET_NONE,
+    SERIN_AGENT_TARGET_MANIFEST, /* into scratch */
+    SERIN_AGENT_TARGET_TABLE,    /* into the slot's piece table */
+    SERIN_AGENT_TARGET_IMAGE     /* into the slot's image */
+};
+
+struct serin_agent_download {
+    enum serin_agent_target target;
+    bool have_manifest; /* `manifest` is opened and suits */
+    bool prepared;      /* the slot is invalidated, its journal belongs to this attempt */
+    uint32_t bad_rows;  /* failures in a row of the part being fetched */
+    struct serin_manifest manifest;
+};
+
+enum serin_agent_job {
+    SERIN_AGENT_JOB_NONE,
+    SERIN_AGENT_JOB_LOOK, /* is the other slot's image sound? */
+    SERIN_AGENT_JOB_COPY, /* the running image into the other slot */
+    SERIN_AGENT_JOB_CHECK /* the copy, before it gets its manifest */
+};
+
+struct serin_agent {
+    const struct serin_agent_config *config;
+    struct serin_agent_boot_info info;
+    struct serin_trust trust;
+    bool have_trust;
+    struct serin_running running;
+    struct serin_agent_record record;
+    struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
+
+    uint64_t now_ms;
+    uint64_t time_base_s,
+        time_base_ms; /* the largest time heard, and the uptime at which that was */
+    bool connected;
+    bool directive_seen; /* verified one since boot */
+    bool armed;          /* a reset is asked for; the boot log is staged */
+    bool stopped;        /* a reset is asked for; nothing is done any more */
+    uint64_t retry_ms;   /* after a failed write: nothing is tried before */
+
+    bool trial;
+    uint64_t elapse_ms;     /* when the next part of the window is logged */
+    uint64_t elapsed_to_ms; /* what is logged so far */
+    uint64_t window_end_ms;
+
+    bool held;
+    bool hold_heard;
+    uint64_t hold_lease_end_ms;
+
+    struct serin_agent_fetch fetch;
+    struct serin_agent_download download;
+    bool checking; /* `check` runs over the downloaded image, else over the job's */
+    enum serin_agent_job job;
+    bool looked; /* the other slot was checked since boot */
+    uint32_t job_position;
+    struct serin_image_check check;
+    enum serin_redundancy redundancy;
+
+    uint64_t report_due_ms;
+    uint64_t report_sent_ms;
+    uint32_t report_tries;
+    uint64_t beat_due_ms;
+    uint64_t beat_sent_ms;
+    enum serin_reason refused;
+    uint32_t crashes, watchdogs, errors, reconnects, refusals;
+};
+
+_Static_assert(sizeof(struct serin_agent) <= 4096u,
+               "an agent fits 4 KiB of RAM beside its scratch");
+
+#endif

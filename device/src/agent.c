@@ -1,0 +1,335 @@
+/* The agent's events, deadlines and view. */
+#include "agent_internal.h"
+
+#include <serin/piece.h>
+
+#include <string.h>
+
+#define FLASH_RETRY_MS 1000u
+#define IDLE_TICK_MS   60000u
+#define LOG_LINE_MAX   160u
+
+size_t serin_agent_size(void)
+{
+    return sizeof(struct serin_agent);
+}
+
+static size_t append(char *line, size_t used, const char *text)
+{
+    for (; *text != '\0' && used < LOG_LINE_MAX - 1u; text++) {
+        line[used++] = *text;
+    }
+    line[used] = '\0';
+    return used;
+}
+
+void serin_agent_log(const struct serin_agent *agent, const char *text, const char *detail)
+{
+    const struct serin_agent_config *config = agent->config;
+    char line[LOG_LINE_MAX];
+    if (config->platform->log == NULL) {
+        return;
+    }
+    size_t used = append(line, 0, text);
+    if (detail != NULL) {
+        used = append(line, used, ": ");
+        (void)append(line, used, detail);
+    }
+    config->platform->log(config->platform_ctx, line);
+}
+
+void serin_agent_fault_point(const struct serin_agent *agent, const char *name)
+{
+    if (agent->config->platform->fault_point != NULL) {
+        agent->config->platform->fault_point(agent->config->platform_ctx, name);
+    }
+}
+
+uint64_t serin_agent_clock_s(const struct serin_agent *agent)
+{
+    return agent->config->platform->unix_time_s(agent->config->platform_ctx);
+}
+
+uint64_t serin_agent_time_s(const struct serin_agent *agent)
+{
+    uint64_t heard = agent->time_base_s + (agent->now_ms - agent->time_base_ms) / 1000u;
+    uint64_t clock = serin_agent_clock_s(agent);
+    return clock > heard ? clock : heard;
+}
+
+uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range)
+{
+    const struct serin_crypto *crypto = agent->config->boot->crypto;
+    uint8_t bytes[8];
+    if (crypto->ops->random(crypto->ctx, bytes, sizeof bytes) != SERIN_OK) {
+        return range / 2u;
+    }
+    return (uint32_t)(serin_get_le64(bytes) % ((uint64_t)range + 1u));
+}
+
+enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error)
+{
+    agent->errors++;
+    agent->retry_ms = agent->now_ms + FLASH_RETRY_MS;
+    return error;
+}
+
+static bool config_usable(const struct serin_agent_config *config)
+{
+    const struct serin_flash *flash = config->boot->flash;
+    return config->block_size >= SERIN_BLOCK_DATA_MIN &&
+           config->block_size <= SERIN_BLOCK_DATA_MAX &&
+           config->block_size % flash->write_unit == 0 && config->window_blocks > 0 &&
+           config->beat_interval_s > 0 && config->beat_interval_s <= 604800u &&
+           config->report_retry_min_ms > 0 &&
+           config->report_retry_min_ms <= config->report_retry_max_ms &&
+           config->block_timeout_ms > 0 && config->scratch != NULL &&
+           config->scratch_size >= SERIN_PIECE_SIZE;
+}
+
+/* What runs, by the manifest that verified at boot. */
+static enum serin_error learn_running(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    struct serin_boot_state state;
+    struct serin_manifest manifest;
+    if (serin_boot_read(boot, &state) != SERIN_OK) {
+        serin_agent_log(agent, "boot log lost", "its state is derived from the slots");
+    }
+    agent->running.slot = (uint8_t)agent->info.slot;
+    agent->running.floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;
+    if (!agent->have_trust ||
+        serin_slot_manifest_open(boot, &agent->trust, agent->info.slot, boot->floor_constant,
+                                 &manifest, agent->running.manifest_id) != SERIN_OK) {
+        /* A factory image without a manifest: all zero, older than everything. */
+        memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
+        return SERIN_OK;
+    }
+    agent->running.version = manifest.version;
+    agent->running.security_counter = manifest.security_counter;
+    if (agent->record.floor > agent->running.floor &&
+        agent->record.floor <= manifest.security_counter &&
+        serin_boot_commit(boot, agent->record.floor) == SERIN_OK) {
+        agent->running.floor = agent->record.floor; /* the boot log was lost and has forgotten it */
+    }
+    return SERIN_OK;
+}
+
+/* A fresh store is a new life of the device: its numbers start again, under another incarnation. */
+static enum serin_error be_born(struct serin_agent *agent)
+{
+    const struct serin_crypto *crypto = agent->config->boot->crypto;
+    struct serin_agent_record first;
+    memset(&first, 0, sizeof first);
+    uint8_t bytes[8];
+    if (crypto->ops->random(crypto->ctx, bytes, sizeof bytes) != SERIN_OK) {
+        return SERIN_ERR_CRYPTO;
+    }
+    first.incarnation = serin_get_le64(bytes) | 1u;
+    return serin_record_store(agent, &first);
+}
+
+enum serin_error serin_agent_init(struct serin_agent *agent,
+                                  const struct serin_agent_config *config,
+                                  const struct serin_agent_boot_info *info, uint64_t now_ms)
+{
+    const struct serin_boot *boot = config->boot;
+    enum serin_error error = serin_layout_check(boot->flash, boot->layout, NULL);
+    if (error == SERIN_OK && !config_usable(config)) {
+        error = SERIN_ERR_CONFIG;
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    SERIN_ASSERT(info->slot == SERIN_SLOT_A || info->slot == SERIN_SLOT_B);
+    memset(agent, 0, sizeof *agent);
+    agent->config = config;
+    agent->info = *info;
+    agent->now_ms = now_ms;
+    agent->beat_due_ms = now_ms;
+    agent->refused = SERIN_REASON_NONE;
+    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
+    if (serin_record_load(boot, &agent->record) != SERIN_OK) {
+        error = be_born(agent);
+    }
+    agent->time_base_s = agent->record.signed_time_s;
+    agent->time_base_ms = now_ms;
+    agent->crashes = info->cause == SERIN_RESET_CRASH ? 1u : 0u;
+    agent->watchdogs = info->cause == SERIN_RESET_WATCHDOG ? 1u : 0u;
+    if (error == SERIN_OK) {
+        error = learn_running(agent);
+    }
+    if (error == SERIN_OK) {
+        serin_mirror_learn(agent);
+        error = serin_trial_resume(agent);
+    }
+    if (error == SERIN_OK) {
+        serin_download_resume(agent);
+    }
+    return error;
+}
+
+static enum serin_error take_channel(struct serin_agent *agent, const uint8_t *payload, size_t size)
+{
+    return serin_intake_directive(agent, SERIN_AGENT_CHANNEL, payload, size);
+}
+
+static enum serin_error take_own(struct serin_agent *agent, const uint8_t *payload, size_t size)
+{
+    return serin_intake_directive(agent, SERIN_AGENT_OWN, payload, size);
+}
+
+/* What is not listed is not for a device. */
+static enum serin_error (*const takers[SERIN_TOPIC_COUNT])(struct serin_agent *agent,
+                                                           const uint8_t *payload, size_t size) = {
+    [SERIN_TOPIC_DIRECTIVE] = take_channel,   [SERIN_TOPIC_DEV_DIRECTIVE] = take_own,
+    [SERIN_TOPIC_TRUST] = serin_intake_trust, [SERIN_TOPIC_HOLD] = serin_intake_hold,
+    [SERIN_TOPIC_DEV_ACK] = serin_report_ack, [SERIN_TOPIC_DEV_BLOCK] = serin_download_block,
+};
+
+static enum serin_error take_message(struct serin_agent *agent,
+                                     const struct serin_agent_event *event)
+{
+    if ((unsigned)event->topic >= SERIN_TOPIC_COUNT || takers[event->topic] == NULL) {
+        return SERIN_ERR_INVALID;
+    }
+    return takers[event->topic](agent, event->payload, event->payload_size);
+}
+
+static void take_link(struct serin_agent *agent, bool connected)
+{
+    agent->reconnects += connected && agent->connected ? 1u : 0u;
+    agent->connected = connected;
+    if (connected) {
+        serin_report_connected(agent);
+        if (agent->fetch.active) {
+            serin_fetch_rewind(agent, agent->fetch.position);
+        }
+    }
+}
+
+enum serin_error serin_agent_step(struct serin_agent *agent, uint64_t now_ms,
+                                  const struct serin_agent_event *event)
+{
+    SERIN_ASSERT(now_ms >= agent->now_ms);
+    agent->now_ms = now_ms;
+    enum serin_error error = SERIN_OK;
+    switch (event->kind) {
+    case SERIN_AGENT_CONNECTED:
+        take_link(agent, true);
+        break;
+    case SERIN_AGENT_DISCONNECTED:
+        take_link(agent, false);
+        break;
+    case SERIN_AGENT_MESSAGE:
+        error = take_message(agent, event);
+        break;
+    case SERIN_AGENT_TICK:
+        break;
+    case SERIN_AGENT_CONFIRM:
+        error = serin_trial_confirm(agent);
+        break;
+    case SERIN_AGENT_UNHEALTHY:
+        error = serin_trial_unhealthy(agent, event->reason, event->detail);
+        break;
+    }
+    serin_agent_pursue(agent);
+    return error;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the present state has something to do by itself. */
+static uint64_t work_ms(const struct serin_agent *agent)
+{
+    enum serin_state state = serin_attempt_state(agent);
+    if (agent->trial) {
+        return earlier(agent->elapse_ms, agent->window_end_ms);
+    }
+    if (agent->stopped) {
+        return SERIN_NEVER_MS;
+    }
+    if (agent->job != SERIN_AGENT_JOB_NONE || agent->checking ||
+        (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked &&
+         !serin_attempt_in_progress(state))) {
+        return agent->now_ms;
+    }
+    if (agent->fetch.active) {
+        return agent->connected ? agent->fetch.due_ms : SERIN_NEVER_MS;
+    }
+    const struct serin_agent_standing *standing = serin_intake_standing(agent);
+    if (state == SERIN_STATE_PENDING && standing != NULL) {
+        return standing->start_ms;
+    }
+    bool busy = state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING;
+    return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
+}
+
+uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
+{
+    uint64_t due = earlier(agent->now_ms + IDLE_TICK_MS, work_ms(agent));
+    if (due < agent->retry_ms) {
+        due = agent->retry_ms;
+    }
+    if (agent->connected) {
+        bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
+        due = earlier(due, owed ? agent->report_due_ms : SERIN_NEVER_MS);
+        due = earlier(due, agent->beat_due_ms);
+    }
+    return due;
+}
+
+bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms)
+{
+    return !agent->trial || now_ms < agent->window_end_ms;
+}
+
+bool serin_agent_subscription(const struct serin_agent *agent, size_t n, char *text, int *qos)
+{
+    static const enum serin_topic_kind kinds[] = {SERIN_TOPIC_TRUST,         SERIN_TOPIC_DEV_ACK,
+                                                  SERIN_TOPIC_DEV_BLOCK,     SERIN_TOPIC_HOLD,
+                                                  SERIN_TOPIC_DEV_DIRECTIVE, SERIN_TOPIC_DIRECTIVE};
+    const struct serin_identity *identity = &agent->config->boot->identity;
+    if (n >= sizeof kinds / sizeof kinds[0]) {
+        return false;
+    }
+    struct serin_topic topic = {.kind = kinds[n]};
+    bool of_device = topic.kind == SERIN_TOPIC_DEV_ACK || topic.kind == SERIN_TOPIC_DEV_BLOCK ||
+                     topic.kind == SERIN_TOPIC_DEV_DIRECTIVE;
+    if (of_device) {
+        memcpy(topic.id, identity->device_id, sizeof topic.id);
+    } else {
+        memcpy(topic.product, identity->product, sizeof topic.product);
+    }
+    if (topic.kind == SERIN_TOPIC_DIRECTIVE) {
+        memcpy(topic.channel, identity->channel, sizeof topic.channel);
+    }
+    serin_topic_format(&topic, text);
+    *qos = topic.kind == SERIN_TOPIC_DEV_BLOCK ? 0 : 1;
+    return true;
+}
+
+void serin_agent_inspect(const struct serin_agent *agent, struct serin_agent_view *view)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    memset(view, 0, sizeof *view);
+    view->state = serin_attempt_state(agent);
+    view->reason = SERIN_REASON_NONE;
+    if (current != NULL) {
+        view->reason = current->transitions[current->transition_count - 1u].reason;
+        view->bytes_fetched = current->bytes_fetched;
+    }
+    view->running = agent->running;
+    view->incarnation = agent->record.incarnation;
+    view->report_number = agent->record.number;
+    view->acked_number = agent->record.acked;
+    view->image_size = agent->download.manifest.image_size_bytes;
+    view->bytes_done = serin_download_done(agent);
+    view->channel_order = agent->record.order[SERIN_AGENT_CHANNEL];
+    view->own_order = agent->record.order[SERIN_AGENT_OWN];
+    view->trial = agent->trial;
+    view->directive_seen = agent->directive_seen;
+}

@@ -1,0 +1,221 @@
+/* The attempt: its table of states, its account, and what counts as tried (docs/spec/states.md;
+ * design decision 6). */
+#include "agent_internal.h"
+
+#include <string.h>
+
+/* What is not listed is refused. */
+static const enum serin_state table[SERIN_STATE_COUNT][SERIN_ATTEMPT_EVENT_COUNT] = {
+    [SERIN_STATE_IDLE] = {[SERIN_ATTEMPT_ACCEPT] = SERIN_STATE_PENDING},
+    [SERIN_STATE_PENDING] =
+        {
+            [SERIN_ATTEMPT_SUITS] = SERIN_STATE_DOWNLOADING,
+            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
+            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
+            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
+            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
+        },
+    [SERIN_STATE_DOWNLOADING] =
+        {
+            [SERIN_ATTEMPT_FETCHED] = SERIN_STATE_VERIFYING,
+            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
+            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
+            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
+            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
+        },
+    [SERIN_STATE_VERIFYING] =
+        {
+            [SERIN_ATTEMPT_VERIFIED] = SERIN_STATE_STAGED,
+            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
+            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
+            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
+            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
+        },
+    [SERIN_STATE_STAGED] =
+        {
+            [SERIN_ATTEMPT_BOOTED] = SERIN_STATE_TRIAL,
+            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
+            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
+            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
+            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
+        },
+    [SERIN_STATE_TRIAL] =
+        {
+            [SERIN_ATTEMPT_CONFIRM] = SERIN_STATE_CONFIRMED,
+            [SERIN_ATTEMPT_ROLL_BACK] = SERIN_STATE_ROLLED_BACK,
+        },
+    [SERIN_STATE_CONFIRMED] = {[SERIN_ATTEMPT_REGRESS] = SERIN_STATE_REGRESSED},
+};
+
+/* Where a test may take the power: the transition is durable, nothing has followed from it. */
+static const char *const fault_points[SERIN_STATE_COUNT] = {
+    [SERIN_STATE_PENDING] = "agent.accepted",
+    [SERIN_STATE_DOWNLOADING] = "agent.download.started",
+    [SERIN_STATE_VERIFYING] = "agent.downloaded",
+    [SERIN_STATE_STAGED] = "agent.staged",
+    [SERIN_STATE_TRIAL] = "agent.trial.started",
+    [SERIN_STATE_CONFIRMED] = "agent.confirmed.after",
+    [SERIN_STATE_ROLLED_BACK] = "agent.rolled_back",
+    [SERIN_STATE_CANCELLED] = "agent.cancelled",
+};
+
+enum serin_state serin_attempt_next(enum serin_state state, enum serin_attempt_event event)
+{
+    if ((unsigned)state >= SERIN_STATE_COUNT || (unsigned)event >= SERIN_ATTEMPT_EVENT_COUNT) {
+        return SERIN_STATE_INVALID;
+    }
+    return table[state][event];
+}
+
+static enum serin_state state_of(const struct serin_attempt_report *attempt)
+{
+    return attempt->transition_count == 0
+               ? SERIN_STATE_IDLE
+               : attempt->transitions[attempt->transition_count - 1u].state;
+}
+
+const struct serin_attempt_report *serin_attempt_current(const struct serin_agent *agent)
+{
+    const struct serin_agent_record *record = &agent->record;
+    return record->attempt_count == 0 ? NULL : &record->attempts[record->attempt_count - 1u];
+}
+
+enum serin_state serin_attempt_state(const struct serin_agent *agent)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    return current == NULL ? SERIN_STATE_IDLE : state_of(current);
+}
+
+static bool same(const struct serin_attempt_report *report, const uint8_t *manifest_id,
+                 uint32_t attempt)
+{
+    return report->attempt == attempt &&
+           serin_bytes_equal(report->manifest_id, manifest_id, SERIN_SHA256_SIZE);
+}
+
+bool serin_attempt_is(const struct serin_agent *agent, const uint8_t *manifest_id, uint32_t attempt)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    return current != NULL && same(current, manifest_id, attempt);
+}
+
+bool serin_attempt_in_progress(enum serin_state state)
+{
+    return state == SERIN_STATE_PENDING || state == SERIN_STATE_DOWNLOADING ||
+           state == SERIN_STATE_VERIFYING || state == SERIN_STATE_STAGED;
+}
+
+bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifest_id,
+                         uint32_t attempt)
+{
+    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
+        const struct serin_agent_tried *tried = &agent->record.tried[i];
+        if (tried->attempt == attempt &&
+            serin_bytes_equal(tried->manifest_id, manifest_id, SERIN_AGENT_TRIED_ID)) {
+            return true;
+        }
+    }
+    /* Confirmed, and yet another image runs: its slot has rotted. Taking it again is for the
+     * operator to say. */
+    enum serin_state state = serin_attempt_state(agent);
+    return serin_attempt_is(agent, manifest_id, attempt) &&
+           (state == SERIN_STATE_CONFIRMED || state == SERIN_STATE_REGRESSED);
+}
+
+static void remember_tried(struct serin_agent_record *record,
+                           const struct serin_attempt_report *attempt)
+{
+    memmove(&record->tried[1], &record->tried[0],
+            (SERIN_AGENT_TRIED_MAX - 1u) * sizeof record->tried[0]);
+    memcpy(record->tried[0].manifest_id, attempt->manifest_id, SERIN_AGENT_TRIED_ID);
+    record->tried[0].attempt = attempt->attempt;
+}
+
+/* The one function that changes a state: `next` is a copy of the record whose last attempt moves.
+ */
+static enum serin_error enter(struct serin_agent *agent, struct serin_agent_record *next,
+                              enum serin_attempt_event event, enum serin_reason reason,
+                              uint32_t detail)
+{
+    struct serin_attempt_report *attempt = &next->attempts[next->attempt_count - 1u];
+    enum serin_state state = serin_attempt_next(state_of(attempt), event);
+    if (state == SERIN_STATE_INVALID) {
+        return SERIN_ERR_STATE;
+    }
+    SERIN_ASSERT(attempt->transition_count < SERIN_REPORT_TRANSITIONS_MAX);
+    attempt->transitions[attempt->transition_count++] =
+        (struct serin_transition){.state = state,
+                                  .reason = reason,
+                                  .time_s = serin_agent_clock_s(agent),
+                                  .uptime_ms = agent->now_ms,
+                                  .detail = detail};
+    if (state == SERIN_STATE_FAILED || state == SERIN_STATE_REJECTED ||
+        state == SERIN_STATE_ROLLED_BACK) {
+        remember_tried(next, attempt);
+    }
+    next->number++;
+    enum serin_error error = serin_record_store(agent, next);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (fault_points[state] != NULL) {
+        serin_agent_fault_point(agent, fault_points[state]);
+    }
+    serin_agent_log(agent, serin_state_text(state),
+                    reason == SERIN_REASON_NONE ? NULL : serin_reason_text(reason));
+    if (agent->config->platform->transition != NULL) {
+        agent->config->platform->transition(agent->config->platform_ctx,
+                                            serin_attempt_current(agent));
+    }
+    serin_report_due(agent);
+    return SERIN_OK;
+}
+
+enum serin_error serin_attempt_move(struct serin_agent *agent, enum serin_attempt_event event,
+                                    enum serin_reason reason, uint32_t detail)
+{
+    if (agent->record.attempt_count == 0) {
+        return SERIN_ERR_STATE;
+    }
+    struct serin_agent_record next = agent->record;
+    return enter(agent, &next, event, reason, detail);
+}
+
+/* Room for one more account: the last one is kept until serind has acknowledged it, but not beside
+ * another of the same (manifest, attempt), which takes its place: an attempt that was cancelled may
+ * be offered again. */
+static void make_room(struct serin_agent_record *record, const uint8_t *manifest_id,
+                      uint32_t attempt)
+{
+    size_t kept = 0;
+    bool acked = record->acked >= record->number;
+    for (size_t i = 0; i < record->attempt_count; i++) {
+        if (!acked && !same(&record->attempts[i], manifest_id, attempt)) {
+            record->attempts[kept++] = record->attempts[i];
+        }
+    }
+    if (kept == SERIN_REPORT_ATTEMPTS_MAX) {
+        memmove(&record->attempts[0], &record->attempts[1],
+                (SERIN_REPORT_ATTEMPTS_MAX - 1u) * sizeof record->attempts[0]);
+        kept--;
+    }
+    record->attempt_count = kept;
+}
+
+enum serin_error serin_attempt_open(struct serin_agent *agent,
+                                    const struct serin_agent_standing *standing, bool targeted)
+{
+    enum serin_state state = serin_attempt_state(agent);
+    if (serin_attempt_in_progress(state) || state == SERIN_STATE_TRIAL) {
+        return SERIN_ERR_STATE;
+    }
+    struct serin_agent_record next = agent->record;
+    make_room(&next, standing->manifest_id, standing->attempt);
+    struct serin_attempt_report *attempt = &next.attempts[next.attempt_count++];
+    memset(attempt, 0, sizeof *attempt);
+    memcpy(attempt->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
+    attempt->attempt = standing->attempt;
+    attempt->order = standing->order;
+    attempt->targeted = targeted;
+    return enter(agent, &next, SERIN_ATTEMPT_ACCEPT, SERIN_REASON_NONE, 0);
+}

@@ -1,0 +1,364 @@
+/* Manifest, piece table and image into the slot that does not run (design decisions 10 and 16). */
+#include "agent_internal.h"
+#include "flash_io.h"
+
+#include <serin/piece.h>
+
+#include <string.h>
+
+#define BAD_IN_A_ROW_MAX                                                     \
+    5u /* fetches of one part that fail its digest, before the attempt fails \
+        */
+#define CHECK_SLICE (64u * 1024u) /* bytes of an image that are read back in one step */
+
+static struct serin_attempt_report *account_of(struct serin_agent *agent)
+{
+    return &agent->record.attempts[agent->record.attempt_count - 1u];
+}
+
+static uint8_t *manifest_bytes(const struct serin_agent *agent)
+{
+    return agent->config->scratch + SERIN_DOWNLOAD_RECORD_HEAD;
+}
+
+void serin_download_stop(struct serin_agent *agent)
+{
+    serin_fetch_stop(agent);
+    memset(&agent->download, 0, sizeof agent->download);
+    agent->checking = false;
+}
+
+static enum serin_error fail(struct serin_agent *agent, enum serin_reason reason, uint32_t detail)
+{
+    enum serin_error error = serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, reason, detail);
+    if (error == SERIN_OK) {
+        serin_download_stop(agent);
+    }
+    return error;
+}
+
+static enum serin_error reject(struct serin_agent *agent, enum serin_reason reason)
+{
+    enum serin_error error = serin_attempt_move(agent, SERIN_ATTEMPT_REJECT, reason, 0);
+    if (error == SERIN_OK) {
+        serin_download_stop(agent);
+    }
+    return error;
+}
+
+/* Whether the manifest in scratch may be taken, in full, before anything else of the release is
+ * used. */
+static enum serin_reason judge_manifest(struct serin_agent *agent, size_t size, bool revert)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    struct serin_manifest *manifest = &agent->download.manifest;
+    uint32_t floor = agent->running.floor;
+    enum serin_error error = agent->have_trust
+                                 ? serin_manifest_open(boot->crypto, &agent->trust,
+                                                       manifest_bytes(agent), size, manifest, NULL)
+                                 : SERIN_ERR_KEY;
+    if (error == SERIN_OK) {
+        error = serin_slot_suits(boot, serin_agent_spare(agent), floor, manifest);
+    }
+    if (error != SERIN_OK) {
+        return serin_intake_reason(error);
+    }
+    if (!revert && serin_version_compare(manifest->version, agent->running.version) <= 0) {
+        return SERIN_REASON_NOT_NEWER;
+    }
+    return SERIN_REASON_NONE;
+}
+
+/* Whether scratch holds the manifest that the directive names. */
+static bool manifest_named(const struct serin_agent *agent, size_t size)
+{
+    uint8_t id[SERIN_SHA256_SIZE];
+    if (size < SERIN_MANIFEST_BODY_SIZE) {
+        return false;
+    }
+    serin_manifest_id(agent->config->boot->crypto, manifest_bytes(agent), id);
+    return serin_bytes_equal(id, serin_attempt_current(agent)->manifest_id, sizeof id);
+}
+
+/* A whole manifest has arrived. */
+static enum serin_error take_manifest(struct serin_agent *agent, size_t size)
+{
+    const struct serin_agent_standing *standing = serin_intake_standing(agent);
+    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
+    if (!manifest_named(agent, size)) {
+        if (++agent->download.bad_rows >= BAD_IN_A_ROW_MAX) {
+            return fail(agent, SERIN_REASON_DIGEST, 0);
+        }
+        serin_fetch_rewind(agent, 0);
+        return SERIN_OK;
+    }
+    serin_fetch_stop(agent);
+    agent->download.target = SERIN_AGENT_TARGET_NONE;
+    agent->download.bad_rows = 0;
+    /* Only the first look compares versions: what was accepted once is not weighed again. */
+    bool revert = !pending || (standing != NULL && (standing->flags & SERIN_RELEASE_REVERT) != 0);
+    enum serin_reason reason = judge_manifest(agent, size, revert);
+    if (reason != SERIN_REASON_NONE) {
+        return reject(agent, reason);
+    }
+    account_of(agent)->version = agent->download.manifest.version;
+    enum serin_error error = serin_fill_store_manifest(agent, size);
+    if (error == SERIN_OK && pending) {
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_SUITS, SERIN_REASON_NONE, 0);
+    }
+    agent->download.have_manifest = error == SERIN_OK;
+    return error;
+}
+
+void serin_download_resume(struct serin_agent *agent)
+{
+    enum serin_state state = serin_attempt_state(agent);
+    size_t size;
+    if ((state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING) &&
+        serin_fill_load_manifest(agent, &size) == SERIN_OK && manifest_named(agent, size) &&
+        judge_manifest(agent, size, true) == SERIN_REASON_NONE) {
+        agent->download.have_manifest = true;
+        serin_agent_log(agent, "download resumed", NULL);
+    }
+}
+
+/* Bytes of `data` that belong to the object and fill whole write units, or reach its end. */
+static uint32_t usable(const struct serin_agent *agent, uint32_t size)
+{
+    uint32_t left = agent->fetch.size - agent->fetch.position;
+    if (size >= left || agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
+        return size < left ? size : left;
+    }
+    return size - size % agent->config->boot->flash->write_unit;
+}
+
+/* A part that does not have its digest is fetched again, a few times. */
+static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, uint32_t detail,
+                                 enum serin_error error)
+{
+    bool table = agent->download.target == SERIN_AGENT_TARGET_TABLE;
+    enum serin_reason reason = table ? SERIN_REASON_PIECE_TABLE : SERIN_REASON_DIGEST;
+    reason = error == SERIN_ERR_FLASH ? SERIN_REASON_FLASH : reason;
+    if (!table && error == SERIN_ERR_DIGEST) {
+        account_of(agent)->pieces_refetched++;
+    }
+    if (++agent->download.bad_rows >= BAD_IN_A_ROW_MAX) {
+        return fail(agent, reason, detail);
+    }
+    serin_fetch_rewind(agent, position);
+    return error;
+}
+
+/* Stores image bytes piece by piece; each complete piece is read back, checked and journaled. */
+static enum serin_error store_image(struct serin_agent *agent, const uint8_t *data, uint32_t size)
+{
+    uint32_t total = agent->fetch.size;
+    uint32_t done = 0;
+    while (done < size) {
+        uint32_t position = agent->fetch.position + done;
+        uint32_t index = position / SERIN_PIECE_SIZE;
+        uint32_t start = index * SERIN_PIECE_SIZE;
+        uint32_t end = start + serin_piece_size(total, index);
+        uint32_t part = end - position < size - done ? end - position : size - done;
+        enum serin_error error = serin_fill_program(agent, position, data + done, part);
+        if (error == SERIN_OK && position + part == end) {
+            error = serin_fill_accept_piece(agent, index);
+            agent->download.bad_rows = error == SERIN_OK ? 0 : agent->download.bad_rows;
+        }
+        if (error != SERIN_OK) {
+            return bad_part(agent, start, index, error);
+        }
+        done += part;
+    }
+    return SERIN_OK;
+}
+
+static enum serin_error store_table(struct serin_agent *agent, const uint8_t *data, uint32_t size)
+{
+    enum serin_error error = serin_fill_program(agent, agent->fetch.position, data, size);
+    if (error == SERIN_OK && agent->fetch.position + size == agent->fetch.size) {
+        error = serin_fill_accept_table(agent);
+    }
+    if (error == SERIN_OK) {
+        return SERIN_OK;
+    }
+    bool found;
+    enum serin_error erased = serin_fill_find_table(agent, &found);
+    if (found) {
+        return SERIN_OK;
+    }
+    error = bad_part(agent, 0, 0, error);
+    return erased != SERIN_OK ? erased : error;
+}
+
+static enum serin_error store_manifest(struct serin_agent *agent, const uint8_t *data,
+                                       uint32_t size)
+{
+    if (agent->fetch.size > SERIN_MANIFEST_MAX) {
+        return fail(agent, SERIN_REASON_FORMAT, 0);
+    }
+    memcpy(manifest_bytes(agent) + agent->fetch.position, data, size);
+    return SERIN_OK;
+}
+
+static enum serin_error store(struct serin_agent *agent, const uint8_t *data, uint32_t size)
+{
+    switch (agent->download.target) {
+    case SERIN_AGENT_TARGET_MANIFEST:
+        return store_manifest(agent, data, size);
+    case SERIN_AGENT_TARGET_TABLE:
+        return store_table(agent, data, size);
+    case SERIN_AGENT_TARGET_IMAGE:
+        return store_image(agent, data, size);
+    case SERIN_AGENT_TARGET_NONE:
+        break;
+    }
+    return SERIN_ERR_STATE;
+}
+
+enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *payload,
+                                      size_t size)
+{
+    struct serin_block block;
+    enum serin_error error = serin_fetch_block(agent, payload, size, &block);
+    if (serin_attempt_in_progress(serin_attempt_state(agent))) {
+        account_of(agent)->bytes_fetched += agent->fetch.received;
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    uint32_t take = usable(agent, (uint32_t)block.data_size);
+    if (take == 0) {
+        serin_fetch_lost(agent);
+        return SERIN_ERR_INVALID;
+    }
+    error = store(agent, block.data, take);
+    if (error != SERIN_OK || !agent->fetch.active) {
+        return error;
+    }
+    serin_fetch_took(agent, take, take == block.data_size);
+    bool whole = agent->fetch.position == agent->fetch.size;
+    if (whole && agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
+        return take_manifest(agent, agent->fetch.size);
+    }
+    if (whole) {
+        serin_fetch_stop(agent);
+        agent->download.target = SERIN_AGENT_TARGET_NONE; /* pursue finds what comes next */
+    }
+    return SERIN_OK;
+}
+
+static void fetch(struct serin_agent *agent, enum serin_agent_target target, const uint8_t *object,
+                  uint32_t size, uint32_t position)
+{
+    agent->download.target = target;
+    agent->download.bad_rows = 0;
+    serin_fetch_start(agent, object, size, position);
+}
+
+/* Finds out what is missing and starts to fetch it; with all in place the attempt moves on to
+ * verifying. */
+static enum serin_error find_next(struct serin_agent *agent)
+{
+    const struct serin_manifest *manifest = &agent->download.manifest;
+    if (!agent->download.prepared) {
+        enum serin_error error = serin_fill_prepare(agent);
+        if (error != SERIN_OK) {
+            return error;
+        }
+        agent->download.prepared = true;
+    }
+    bool found;
+    enum serin_error error = serin_fill_find_table(agent, &found);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (!found) {
+        fetch(agent, SERIN_AGENT_TARGET_TABLE, manifest->pieces_sha256,
+              serin_piece_table_size(manifest->image_size_bytes), 0);
+        return SERIN_OK;
+    }
+    uint32_t index = serin_fill_find_piece(agent);
+    if (index < serin_piece_count(manifest->image_size_bytes)) {
+        fetch(agent, SERIN_AGENT_TARGET_IMAGE, manifest->image_sha256, manifest->image_size_bytes,
+              index * SERIN_PIECE_SIZE);
+        return SERIN_OK;
+    }
+    return serin_attempt_move(agent, SERIN_ATTEMPT_FETCHED, SERIN_REASON_NONE, 0);
+}
+
+static enum serin_error verify(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    const struct serin_manifest *manifest = &agent->download.manifest;
+    if (!agent->checking) {
+        serin_image_check_start(&agent->check, boot, serin_agent_spare(agent),
+                                manifest->image_size_bytes);
+        agent->checking = true;
+    }
+    enum serin_error error = serin_image_check_step(&agent->check, boot, agent->config->scratch,
+                                                    SERIN_PIECE_SIZE, CHECK_SLICE);
+    if (error == SERIN_ERR_AGAIN) {
+        return SERIN_OK;
+    }
+    agent->checking = false;
+    if (error == SERIN_OK) {
+        error = serin_image_check_end(&agent->check, boot, manifest);
+    }
+    if (error != SERIN_OK) {
+        return fail(agent, serin_intake_reason(error), 0);
+    }
+    serin_agent_fault_point(agent, "agent.verified");
+    error = serin_fill_seal(agent);
+    if (error == SERIN_ERR_NOT_FOUND) {
+        agent->download.have_manifest =
+            false; /* the download record has rotted: fetch the manifest again */
+        return SERIN_OK;
+    }
+    if (error == SERIN_OK) {
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_VERIFIED, SERIN_REASON_NONE, 0);
+    }
+    return error;
+}
+
+/* Starts to fetch the manifest, once its time has come. */
+static void want_manifest(struct serin_agent *agent, const struct serin_agent_standing *standing)
+{
+    bool early = serin_attempt_state(agent) == SERIN_STATE_PENDING && standing != NULL &&
+                 agent->now_ms < standing->start_ms;
+    if (standing != NULL && !early) {
+        fetch(agent, SERIN_AGENT_TARGET_MANIFEST, serin_attempt_current(agent)->manifest_id, 0, 0);
+    }
+}
+
+enum serin_error serin_download_pursue(struct serin_agent *agent,
+                                       const struct serin_agent_standing *standing)
+{
+    struct serin_agent_download *download = &agent->download;
+    enum serin_error error = SERIN_OK;
+    if (!download->have_manifest) {
+        if (download->target == SERIN_AGENT_TARGET_NONE) {
+            want_manifest(agent, standing);
+        }
+    } else if (serin_attempt_state(agent) == SERIN_STATE_VERIFYING) {
+        error = verify(agent);
+    } else if (download->target == SERIN_AGENT_TARGET_NONE) {
+        error = find_next(agent);
+    }
+    if (error == SERIN_ERR_FLASH && ++download->bad_rows >= BAD_IN_A_ROW_MAX) {
+        return fail(agent, SERIN_REASON_FLASH, 0);
+    }
+    enum serin_reason failed;
+    serin_fetch_poll(agent, &failed);
+    return error == SERIN_OK && failed != SERIN_REASON_NONE ? fail(agent, failed, 0) : error;
+}
+
+uint32_t serin_download_done(const struct serin_agent *agent)
+{
+    enum serin_state state = serin_attempt_state(agent);
+    if (state == SERIN_STATE_DOWNLOADING) {
+        return agent->download.target == SERIN_AGENT_TARGET_IMAGE ? agent->fetch.position : 0;
+    }
+    bool all = state == SERIN_STATE_VERIFYING || state == SERIN_STATE_STAGED;
+    return all ? agent->download.manifest.image_size_bytes : 0;
+}

@@ -1,0 +1,280 @@
+/*
+ * The slot being filled: download record, journal, piece table and image (docs/spec/flash.md,
+ * section 5; design decisions 16 and 18).
+ *
+ *   the download record, at the start of the scratch region:
+ *   offset size  field
+ *        0    4  magic "SRND"
+ *        4    4  attempt
+ *        8    4  size of the manifest, bytes
+ *       12    4  CRC-32/ISO-HDLC of bytes 0..11 and the manifest
+ *       16    n  the manifest with its signature area
+ */
+#include "agent_internal.h"
+#include "flash_io.h"
+#include "journal.h"
+
+#include <serin/crc32.h>
+#include <serin/piece.h>
+
+#include <string.h>
+
+#define RECORD_MAGIC 0x444E5253u /* "SRND" */
+#define RECORD_CRC   12u
+
+_Static_assert(SERIN_DOWNLOAD_RECORD_HEAD + SERIN_MANIFEST_MAX <= SERIN_SCRATCH_RECORD_SIZE,
+               "docs/spec/flash.md");
+
+static const struct serin_boot *boot_of(const struct serin_agent *agent)
+{
+    return agent->config->boot;
+}
+
+static uint32_t record_crc(const uint8_t *record, size_t manifest_size)
+{
+    uint32_t crc = serin_crc32(0, record, RECORD_CRC);
+    return serin_crc32(crc, record + SERIN_DOWNLOAD_RECORD_HEAD, manifest_size);
+}
+
+enum serin_error serin_fill_store_manifest(struct serin_agent *agent, size_t size)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    uint8_t *record = agent->config->scratch;
+    size_t whole = SERIN_DOWNLOAD_RECORD_HEAD + size;
+    SERIN_ASSERT(whole <= SERIN_SCRATCH_RECORD_SIZE);
+    serin_put_le32(record, RECORD_MAGIC);
+    serin_put_le32(record + 4, serin_attempt_current(agent)->attempt);
+    serin_put_le32(record + 8, (uint32_t)size);
+    serin_put_le32(record + RECORD_CRC, record_crc(record, size));
+    uint32_t address = boot->layout->scratch.address;
+    enum serin_error error = serin_flash_erase(
+        boot->flash, address, serin_round_up((uint32_t)whole, boot->flash->sector_size));
+    if (error == SERIN_OK) {
+        error = serin_flash_program(boot->flash, address, record, whole);
+    }
+    if (error == SERIN_OK && !serin_flash_holds(boot->flash, address, record, whole)) {
+        error = SERIN_ERR_FLASH;
+    }
+    return error;
+}
+
+enum serin_error serin_fill_load_manifest(struct serin_agent *agent, size_t *size)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    uint8_t *record = agent->config->scratch;
+    if (serin_flash_read(boot->flash, boot->layout->scratch.address, record,
+                         SERIN_DOWNLOAD_RECORD_HEAD) != SERIN_OK) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    uint32_t stored = serin_get_le32(record + 8);
+    if (serin_get_le32(record) != RECORD_MAGIC ||
+        serin_get_le32(record + 4) != serin_attempt_current(agent)->attempt ||
+        stored > SERIN_MANIFEST_SIZE_P256 ||
+        serin_flash_read(boot->flash, boot->layout->scratch.address + SERIN_DOWNLOAD_RECORD_HEAD,
+                         record + SERIN_DOWNLOAD_RECORD_HEAD, stored) != SERIN_OK ||
+        serin_get_le32(record + RECORD_CRC) != record_crc(record, stored)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    *size = stored;
+    return SERIN_OK;
+}
+
+/* Where the parts of the slot being filled are, and what is expected in them. */
+struct filling {
+    struct serin_slot_map map;
+    uint32_t base;
+    uint32_t image_size, piece_count, table_size;
+    struct serin_journal journal;
+};
+
+static struct filling filling_of(const struct serin_agent *agent)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    struct filling fill;
+    serin_slot_map(boot->flash, boot->layout, &fill.map);
+    fill.base = serin_slot_address(boot, serin_agent_spare(agent), 0);
+    fill.image_size = agent->download.manifest.image_size_bytes;
+    fill.piece_count = serin_piece_count(fill.image_size);
+    fill.table_size = serin_piece_table_size(fill.image_size);
+    fill.journal = (struct serin_journal){.flash = boot->flash,
+                                          .address = fill.base + fill.map.journal_offset,
+                                          .stride = fill.map.journal_stride,
+                                          .size = fill.map.journal_size,
+                                          .manifest_id = serin_attempt_current(agent)->manifest_id,
+                                          .attempt = serin_attempt_current(agent)->attempt};
+    return fill;
+}
+
+/* Journals `position` with the account so far. A torn position cannot be used: what it stands for
+ * is then found by its hash at the next boot. */
+static enum serin_error journal_account(struct serin_agent *agent, const struct filling *fill,
+                                        uint32_t position)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    struct serin_journal_account account = {.bytes_fetched = current->bytes_fetched < UINT32_MAX
+                                                                 ? (uint32_t)current->bytes_fetched
+                                                                 : UINT32_MAX,
+                                            .pieces_refetched = current->pieces_refetched};
+    if (!serin_journal_free(&fill->journal, position)) {
+        return SERIN_OK;
+    }
+    return serin_journal_write(&fill->journal, position, &account);
+}
+
+enum serin_error serin_fill_prepare(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    struct filling fill = filling_of(agent);
+    /* First of all: from here on the slot does not boot, whatever happens to it. */
+    enum serin_error error = serin_slot_invalidate(boot, serin_agent_spare(agent));
+    if (error == SERIN_OK) {
+        serin_agent_fault_point(agent, "agent.slot.invalidated");
+        serin_mirror_learn(agent);
+    }
+    if (error != SERIN_OK || serin_journal_has(&fill.journal, SERIN_JOURNAL_PREPARED, NULL)) {
+        return error;
+    }
+    error = serin_journal_erase(&fill.journal);
+    if (error == SERIN_OK) {
+        error = journal_account(agent, &fill, SERIN_JOURNAL_PREPARED);
+    }
+    return error;
+}
+
+static bool table_right(struct serin_agent *agent, const struct filling *fill)
+{
+    const struct serin_crypto *crypto = boot_of(agent)->crypto;
+    struct serin_sha256 sha;
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    crypto->ops->sha256_init(crypto->ctx, &sha);
+    for (uint32_t done = 0; done < fill->table_size;) {
+        uint32_t part = fill->table_size - done;
+        part = part < sizeof chunk ? part : (uint32_t)sizeof chunk;
+        if (serin_flash_read(boot_of(agent)->flash, fill->base + fill->map.pieces_offset + done,
+                             chunk, part) != SERIN_OK) {
+            return false;
+        }
+        crypto->ops->sha256_update(crypto->ctx, &sha, chunk, part);
+        done += part;
+    }
+    uint8_t digest[SERIN_SHA256_SIZE];
+    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
+    return serin_bytes_equal(digest, agent->download.manifest.pieces_sha256, sizeof digest);
+}
+
+static enum serin_error erase_table(struct serin_agent *agent, const struct filling *fill)
+{
+    uint32_t size = serin_round_up(fill->table_size, boot_of(agent)->flash->sector_size);
+    return serin_flash_erase(boot_of(agent)->flash, fill->base + fill->map.pieces_offset, size);
+}
+
+enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found)
+{
+    struct filling fill = filling_of(agent);
+    *found = serin_journal_has(&fill.journal, SERIN_JOURNAL_TABLE, NULL);
+    if (*found) {
+        return SERIN_OK;
+    }
+    if (table_right(agent, &fill)) {
+        *found = true; /* the power went between the last byte and its entry */
+        return journal_account(agent, &fill, SERIN_JOURNAL_TABLE);
+    }
+    return erase_table(agent, &fill);
+}
+
+enum serin_error serin_fill_accept_table(struct serin_agent *agent)
+{
+    struct filling fill = filling_of(agent);
+    if (!table_right(agent, &fill)) {
+        return SERIN_ERR_DIGEST;
+    }
+    return journal_account(agent, &fill, SERIN_JOURNAL_TABLE);
+}
+
+/* Whether piece `index`, read back from the slot, has the digest of the table. */
+static bool piece_right(struct serin_agent *agent, const struct filling *fill, uint32_t index)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    uint32_t size = serin_piece_size(fill->image_size, index);
+    uint32_t address = fill->base + fill->map.image_offset + index * SERIN_PIECE_SIZE;
+    uint8_t expected[SERIN_SHA256_SIZE], digest[SERIN_SHA256_SIZE];
+    if (serin_flash_read(boot->flash,
+                         fill->base + fill->map.pieces_offset + index * SERIN_SHA256_SIZE, expected,
+                         sizeof expected) != SERIN_OK ||
+        serin_flash_read(boot->flash, address, agent->config->scratch, size) != SERIN_OK) {
+        return false;
+    }
+    serin_sha256_of(boot->crypto, agent->config->scratch, size, digest);
+    return serin_bytes_equal(digest, expected, sizeof digest);
+}
+
+uint32_t serin_fill_find_piece(struct serin_agent *agent)
+{
+    struct filling fill = filling_of(agent);
+    struct serin_journal_account account = {0};
+    uint32_t index = 0;
+    while (index < fill.piece_count) {
+        uint32_t position = SERIN_JOURNAL_FIRST_PIECE + index;
+        if (!serin_journal_has(&fill.journal, position, &account) &&
+            !piece_right(agent, &fill, index)) {
+            break;
+        }
+        index++;
+    }
+    /* The record in the agent log is as old as the last transition; the journal knows better. */
+    struct serin_attempt_report *current =
+        &agent->record.attempts[agent->record.attempt_count - 1u];
+    if (account.bytes_fetched > current->bytes_fetched) {
+        current->bytes_fetched = account.bytes_fetched;
+    }
+    if (account.pieces_refetched > current->pieces_refetched) {
+        current->pieces_refetched = account.pieces_refetched;
+    }
+    return index;
+}
+
+enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,
+                                    const uint8_t *data, uint32_t size)
+{
+    const struct serin_flash *flash = boot_of(agent)->flash;
+    struct filling fill = filling_of(agent);
+    bool table = agent->download.target == SERIN_AGENT_TARGET_TABLE;
+    uint32_t address =
+        fill.base + (table ? fill.map.pieces_offset : fill.map.image_offset) + position;
+    enum serin_error error = SERIN_OK;
+    if (!table && position % SERIN_PIECE_SIZE == 0) {
+        error = serin_flash_erase(flash, address, SERIN_PIECE_SIZE);
+    }
+    return error == SERIN_OK ? serin_flash_program(flash, address, data, size) : error;
+}
+
+enum serin_error serin_fill_accept_piece(struct serin_agent *agent, uint32_t index)
+{
+    struct filling fill = filling_of(agent);
+    serin_agent_fault_point(agent, "agent.piece.written");
+    if (!piece_right(agent, &fill, index)) {
+        return SERIN_ERR_DIGEST;
+    }
+    enum serin_error error = journal_account(agent, &fill, SERIN_JOURNAL_FIRST_PIECE + index);
+    if (error == SERIN_OK) {
+        serin_agent_fault_point(agent, "agent.piece.journaled");
+    }
+    return error;
+}
+
+enum serin_error serin_fill_seal(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    enum serin_slot slot = serin_agent_spare(agent);
+    size_t size;
+    enum serin_error error = serin_fill_load_manifest(agent, &size);
+    if (error == SERIN_OK) {
+        error =
+            serin_slot_invalidate(boot, slot); /* what a cut inside the next step may have left */
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_manifest_program(
+            boot, slot, agent->config->scratch + SERIN_DOWNLOAD_RECORD_HEAD, size);
+    }
+    return error;
+}

@@ -1,0 +1,244 @@
+/* Directives, trust records and holds: what the agent believes, and in which order it checks
+ * (docs/spec/directive.md). */
+#include "agent_internal.h"
+
+#include <serin/order_guard.h>
+
+#include <string.h>
+
+enum serin_reason serin_intake_reason(enum serin_error error)
+{
+    static const enum serin_reason reasons[SERIN_ERROR_COUNT] = {
+        [SERIN_ERR_SIGNATURE] = SERIN_REASON_SIGNATURE,
+        [SERIN_ERR_CRYPTO] = SERIN_REASON_SIGNATURE,
+        [SERIN_ERR_KEY] = SERIN_REASON_KEY,
+        [SERIN_ERR_FEATURE] = SERIN_REASON_FEATURE,
+        [SERIN_ERR_PRODUCT] = SERIN_REASON_PRODUCT,
+        [SERIN_ERR_CHANNEL] = SERIN_REASON_CHANNEL,
+        [SERIN_ERR_HARDWARE] = SERIN_REASON_HARDWARE,
+        [SERIN_ERR_UNSUPPORTED] = SERIN_REASON_HARDWARE, /* made for the other slot */
+        [SERIN_ERR_COUNTER] = SERIN_REASON_COUNTER,
+        [SERIN_ERR_BOOTLOADER] = SERIN_REASON_BOOTLOADER,
+        [SERIN_ERR_TOO_LARGE] = SERIN_REASON_TOO_LARGE,
+        [SERIN_ERR_CRC] = SERIN_REASON_CRC,
+        [SERIN_ERR_DIGEST] = SERIN_REASON_DIGEST,
+        [SERIN_ERR_FLASH] = SERIN_REASON_FLASH,
+        [SERIN_ERR_DEVICE] = SERIN_REASON_WITHDRAWN,
+        [SERIN_ERR_STALE] = SERIN_REASON_NEWER_DIRECTIVE,
+    };
+    enum serin_reason reason =
+        (unsigned)error < SERIN_ERROR_COUNT ? reasons[error] : SERIN_REASON_INVALID;
+    return reason != SERIN_REASON_INVALID ? reason : SERIN_REASON_FORMAT;
+}
+
+static enum serin_error refuse(struct serin_agent *agent, const char *what, enum serin_error error)
+{
+    if (error == SERIN_ERR_FLASH) {
+        return error; /* not the directive's fault: it is heard again */
+    }
+    agent->refusals++;
+    agent->refused = serin_intake_reason(error);
+    serin_agent_log(agent, what, serin_error_text(error));
+    serin_beat_soon(agent);
+    return error;
+}
+
+/* When this device may start: spread over spread_s by its place in the cohort, so that a stage does
+ * not come as a herd. */
+static uint64_t start_ms(const struct serin_agent *agent, const struct serin_directive *directive,
+                         uint64_t rank, bool candidate)
+{
+    if ((directive->flags & SERIN_DIRECTIVE_EMERGENCY) != 0 || directive->spread_s == 0) {
+        return agent->now_ms;
+    }
+    uint64_t threshold = candidate ? directive->threshold : SERIN_COHORT_EVERYONE;
+    uint64_t delay_ms = (uint64_t)directive->spread_s * 1000u;
+    delay_ms = delay_ms * (rank >> 32) / ((threshold >> 32) + 1u);
+    uint64_t clock_s = serin_agent_clock_s(agent);
+    uint64_t gone_ms = clock_s > directive->issued_s ? (clock_s - directive->issued_s) * 1000u : 0;
+    return agent->now_ms + (delay_ms > gone_ms ? delay_ms - gone_ms : 0);
+}
+
+/* Whether a release of the directive lets the device commit what it runs. */
+static bool commits(const struct serin_agent *agent, const struct serin_release *release)
+{
+    const struct serin_offer *offer =
+        serin_release_offer(release, agent->config->boot->identity.hardware);
+    return offer != NULL && (release->flags & SERIN_RELEASE_COMMIT) != 0 &&
+           serin_bytes_equal(offer->manifest_id, agent->running.manifest_id, SERIN_SHA256_SIZE);
+}
+
+static void weigh(const struct serin_agent *agent, const struct serin_directive *directive,
+                  bool newer, struct serin_agent_standing *standing)
+{
+    const struct serin_identity *identity = &agent->config->boot->identity;
+    uint64_t rank =
+        serin_cohort_rank(agent->config->boot->crypto, directive->salt, identity->device_id);
+    struct serin_wish wish = serin_directive_wish(directive, rank, identity->hardware);
+    bool candidate = wish.kind != SERIN_WISH_STABLE;
+    memset(standing, 0, sizeof *standing);
+    standing->heard = true;
+    standing->fresh = newer;
+    standing->may_commit =
+        commits(agent, &directive->stable) || commits(agent, &directive->candidate);
+    standing->kind = wish.kind;
+    if (wish.offer != NULL) {
+        memcpy(standing->manifest_id, wish.offer->manifest_id, SERIN_SHA256_SIZE);
+    }
+    standing->attempt = wish.attempt;
+    standing->flags = wish.flags;
+    standing->order = directive->order;
+    standing->lease_end_s = directive->issued_s + directive->lease_s;
+    standing->start_ms = start_ms(agent, directive, rank, candidate);
+}
+
+/* Persist, then act: the order is durable before anything follows from the directive. */
+static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_source source,
+                                    const struct serin_directive *directive)
+{
+    struct serin_agent_record next = agent->record;
+    next.order[source] = directive->order;
+    next.halted[source] = directive->candidate_state == SERIN_CANDIDATE_HALTED;
+    if (source == SERIN_AGENT_OWN) {
+        /* A targeted directive without an offer releases the device to its channel. */
+        next.targeted = directive->stable.offer_count > 0 || directive->candidate.offer_count > 0;
+    }
+    if (directive->issued_s > next.signed_time_s) {
+        next.signed_time_s = directive->issued_s;
+    }
+    enum serin_error error = serin_record_store(agent, &next);
+    if (error == SERIN_OK) {
+        serin_agent_fault_point(agent, "agent.directive.stored");
+    }
+    return error;
+}
+
+static enum serin_error open_directive(const struct serin_agent *agent,
+                                       enum serin_agent_source source, const uint8_t *payload,
+                                       size_t size, struct serin_directive *directive)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    if (!agent->have_trust) {
+        return SERIN_ERR_KEY;
+    }
+    enum serin_error error = serin_directive_open(boot->crypto, agent->config->codec, &agent->trust,
+                                                  payload, size, directive);
+    if (error == SERIN_OK) {
+        error = serin_directive_addressed(directive, source == SERIN_AGENT_OWN, &boot->identity);
+    }
+    return error;
+}
+
+/* Signed time only grows. */
+static void learn_time(struct serin_agent *agent, uint64_t issued_s)
+{
+    if (issued_s > serin_agent_time_s(agent)) {
+        agent->time_base_s = issued_s;
+        agent->time_base_ms = agent->now_ms;
+    }
+}
+
+enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
+                                        const uint8_t *payload, size_t size)
+{
+    struct serin_directive directive;
+    if (size == 0) {
+        return SERIN_OK; /* somebody cleared the topic: what holds still holds */
+    }
+    enum serin_error error = open_directive(agent, source, payload, size, &directive);
+    if (error != SERIN_OK) {
+        return refuse(agent, "directive refused", error);
+    }
+    enum serin_order_verdict verdict =
+        serin_order_judge(agent->record.order[source], directive.order);
+    if (verdict == SERIN_ORDER_OLDER) {
+        return refuse(agent, "directive refused", SERIN_ERR_STALE);
+    }
+    struct serin_agent_standing standing;
+    weigh(agent, &directive, verdict == SERIN_ORDER_NEWER, &standing);
+    if (verdict == SERIN_ORDER_NEWER) {
+        if (agent->armed && standing.kind == SERIN_WISH_STOP) {
+            /* Before the order is stored: power that goes in between must not end in the trial that
+             * is being halted. */
+            error = serin_trial_disarm(agent);
+        }
+        if (error == SERIN_OK) {
+            error = store_order(agent, source, &directive);
+        }
+        if (error != SERIN_OK) {
+            return error;
+        }
+        agent->refused = SERIN_REASON_NONE;
+    } else {
+        standing.fresh = agent->standing[source].heard && agent->standing[source].fresh;
+        standing.start_ms =
+            agent->standing[source].heard ? agent->standing[source].start_ms : standing.start_ms;
+    }
+    learn_time(agent, directive.issued_s);
+    agent->standing[source] = standing;
+    agent->directive_seen = true;
+    return SERIN_OK;
+}
+
+const struct serin_agent_standing *serin_intake_standing(const struct serin_agent *agent)
+{
+    enum serin_agent_source source = agent->record.targeted ? SERIN_AGENT_OWN : SERIN_AGENT_CHANNEL;
+    return agent->standing[source].heard ? &agent->standing[source] : NULL;
+}
+
+bool serin_intake_lease(const struct serin_agent *agent,
+                        const struct serin_agent_standing *standing)
+{
+    if (agent->held || (agent->hold_heard && agent->now_ms >= agent->hold_lease_end_ms)) {
+        return false;
+    }
+    /* Without a clock a reset loses the time: only a directive that was new since then proves that
+     * the lease runs. */
+    if (serin_agent_clock_s(agent) == 0 && !standing->fresh) {
+        return false;
+    }
+    return serin_agent_time_s(agent) < standing->lease_end_s;
+}
+
+enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size)
+{
+    struct serin_trust_payload trust;
+    if (size == 0) {
+        return SERIN_OK;
+    }
+    enum serin_error error = agent->config->codec->decode_trust_payload(payload, size, &trust);
+    if (error == SERIN_OK) {
+        error = serin_trust_region_update(agent->config->boot, trust.record, trust.record_size);
+    }
+    if (error == SERIN_ERR_STALE) {
+        return SERIN_OK; /* the retained record, once more */
+    }
+    if (error == SERIN_ERR_FLASH) {
+        return serin_agent_failed(agent, error);
+    }
+    if (error != SERIN_OK) {
+        return refuse(agent, "trust record refused", error);
+    }
+    serin_agent_fault_point(agent, "agent.trust.stored");
+    agent->have_trust = serin_trust_region_read(agent->config->boot, &agent->trust) == SERIN_OK;
+    return SERIN_OK;
+}
+
+enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *payload, size_t size)
+{
+    struct serin_hold hold;
+    if (size == 0) {
+        agent->held = false;
+        agent->hold_heard = false;
+        return SERIN_OK;
+    }
+    enum serin_error error = agent->config->codec->decode_hold(payload, size, &hold);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    learn_time(agent, hold.time_s); /* unsigned, and so it can only end a lease earlier */
+    agent->held = hold.held;
+    agent->hold_heard = true;
+    agent->hold_lease_end_ms = agent->now_ms + (uint64_t)hold.lease_left_s * 1000u;
+    return SERIN_OK;
+}

@@ -1,0 +1,201 @@
+/*
+ * How the files of the agent talk to each other. Each owns one concern:
+ *
+ *   agent_record     what survives a reset        agent_download   manifest, piece table and image
+ * into the slot agent_attempt    the table of states          agent_trial      staged, trial,
+ * confirm, commit agent_intake     directives, trust, hold      agent_mirror     the other slot as
+ * a copy agent_pursue     what to do next              agent_report     report, ack, beat
+ *   agent_fetch      one object, block by block   agent            events, deadlines, the view
+ */
+#ifndef SERIN_DEVICE_SRC_AGENT_INTERNAL_H
+#define SERIN_DEVICE_SRC_AGENT_INTERNAL_H
+
+#include "slot.h"
+
+#include <serin/assert.h>
+#include <serin/device/agent_state.h>
+
+#define SERIN_NEVER_MS UINT64_MAX
+
+/* ---- agent: small helpers ---- */
+
+void serin_agent_log(const struct serin_agent *agent, const char *text, const char *detail);
+void serin_agent_fault_point(const struct serin_agent *agent, const char *name);
+/* The largest signed time plus uptime, or the board's clock where that is later. */
+uint64_t serin_agent_time_s(const struct serin_agent *agent);
+/* The board's clock, 0 without one. */
+uint64_t serin_agent_clock_s(const struct serin_agent *agent);
+/* Uniform in [0, range]; range < 2^32. Without random numbers the middle of the range: late, not
+ * wrong. */
+uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range);
+/* Waits a second after a write that failed, and counts it. Returns `error`. */
+enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error);
+/* The slot that does not run. */
+static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
+{
+    return serin_slot_other(agent->info.slot);
+}
+
+/* ---- record ---- */
+
+void serin_record_encode(const struct serin_agent_record *record, uint8_t *payload);
+SERIN_MUST_USE enum serin_error serin_record_decode(const uint8_t *payload,
+                                                    struct serin_agent_record *record);
+#define SERIN_RECORD_PAYLOAD_SIZE 1012u
+/* SERIN_ERR_NOT_FOUND: no valid record. */
+SERIN_MUST_USE enum serin_error serin_record_load(const struct serin_boot *boot,
+                                                  struct serin_agent_record *record);
+/* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. */
+SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
+                                                   const struct serin_agent_record *next);
+
+/* ---- attempt ---- */
+
+enum serin_attempt_event {
+    SERIN_ATTEMPT_ACCEPT,    /* a directive asks for it */
+    SERIN_ATTEMPT_SUITS,     /* its manifest verified and suits */
+    SERIN_ATTEMPT_REJECT,    /* it does not */
+    SERIN_ATTEMPT_FETCHED,   /* every piece is in the slot */
+    SERIN_ATTEMPT_VERIFIED,  /* the image is the manifest's */
+    SERIN_ATTEMPT_BOOTED,    /* it runs for the first time */
+    SERIN_ATTEMPT_CONFIRM,   /* the application is healthy */
+    SERIN_ATTEMPT_ROLL_BACK, /* the trial ended without */
+    SERIN_ATTEMPT_FAIL,
+    SERIN_ATTEMPT_CANCEL,
+    SERIN_ATTEMPT_SUPERSEDE,
+    SERIN_ATTEMPT_REGRESS, /* healthy no more, after it was confirmed */
+    SERIN_ATTEMPT_EVENT_COUNT
+};
+
+/* The table, for tests: SERIN_STATE_INVALID where the event is refused. */
+enum serin_state serin_attempt_next(enum serin_state state, enum serin_attempt_event event);
+
+/* The current attempt, NULL without one. */
+const struct serin_attempt_report *serin_attempt_current(const struct serin_agent *agent);
+enum serin_state serin_attempt_state(const struct serin_agent *agent);
+bool serin_attempt_is(const struct serin_agent *agent, const uint8_t *manifest_id,
+                      uint32_t attempt);
+bool serin_attempt_in_progress(enum serin_state state); /* pending to staged */
+
+/* Opens an attempt for what `standing` asks (event ACCEPT). */
+SERIN_MUST_USE enum serin_error serin_attempt_open(struct serin_agent *agent,
+                                                   const struct serin_agent_standing *standing,
+                                                   bool targeted);
+/* Moves the current attempt by `event`: persisted, then told to the platform and due for a report.
+ * SERIN_ERR_STATE: the table refuses it. SERIN_ERR_FLASH: not durable, nothing changed. */
+SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
+                                                   enum serin_attempt_event event,
+                                                   enum serin_reason reason, uint32_t detail);
+/* Whether (manifest, attempt) ended in a way that must not be repeated. */
+bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifest_id,
+                         uint32_t attempt);
+
+/* ---- intake ---- */
+
+enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
+                                        const uint8_t *payload, size_t size);
+enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size);
+enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *payload, size_t size);
+/* The directive in force: the device's own until released, else its channel's. NULL: not heard
+ * since boot. */
+const struct serin_agent_standing *serin_intake_standing(const struct serin_agent *agent);
+/* Whether a trial may start under `standing` now: lease and hold. */
+bool serin_intake_lease(const struct serin_agent *agent,
+                        const struct serin_agent_standing *standing);
+/* The reason on the wire for an error of a manifest or a directive. */
+enum serin_reason serin_intake_reason(enum serin_error error);
+
+/* ---- pursue ---- */
+
+/* Does what is due now: bounded work; called after every event. */
+void serin_agent_pursue(struct serin_agent *agent);
+
+/* ---- fetch ---- */
+
+void serin_fetch_start(struct serin_agent *agent, const uint8_t object[SERIN_SHA256_SIZE],
+                       uint32_t size, uint32_t position);
+void serin_fetch_stop(struct serin_agent *agent);
+/* Sends the next request where one is due. `failed` is why the object is given up, NONE while it is
+ * not. */
+void serin_fetch_poll(struct serin_agent *agent, enum serin_reason *failed);
+/* A block: `data` is what stands at fetch.position, if anything. SERIN_OK: use it, then call
+ * serin_fetch_took. */
+SERIN_MUST_USE enum serin_error serin_fetch_block(struct serin_agent *agent, const uint8_t *payload,
+                                                  size_t size, struct serin_block *block);
+/* The first `size` bytes of the block are stored; fewer than it held: the window is given up. */
+void serin_fetch_took(struct serin_agent *agent, uint32_t size, bool all);
+/* A block was lost, or came too small to store: asks again. Losses in a row count like silence, so
+ * that a server that always answers wrongly is asked less and less, and given up in the end. */
+void serin_fetch_lost(struct serin_agent *agent);
+/* Asks again from `position`, at once. */
+void serin_fetch_rewind(struct serin_agent *agent, uint32_t position);
+
+/* ---- download ---- */
+
+/* Reads back what an earlier boot had: manifest and journal. */
+void serin_download_resume(struct serin_agent *agent);
+/* Goes on with states pending, downloading and verifying. */
+enum serin_error serin_download_pursue(struct serin_agent *agent,
+                                       const struct serin_agent_standing *standing);
+enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *payload,
+                                      size_t size);
+void serin_download_stop(struct serin_agent *agent);
+/* Bytes of the image that are in place. */
+uint32_t serin_download_done(const struct serin_agent *agent);
+
+/* ---- the download record and the slot being filled ---- */
+
+#define SERIN_DOWNLOAD_RECORD_HEAD 16u
+/* Stores the manifest that stands at scratch + SERIN_DOWNLOAD_RECORD_HEAD. */
+SERIN_MUST_USE enum serin_error serin_fill_store_manifest(struct serin_agent *agent, size_t size);
+/* Loads it into scratch, at the same place. SERIN_ERR_NOT_FOUND. */
+SERIN_MUST_USE enum serin_error serin_fill_load_manifest(struct serin_agent *agent, size_t *size);
+/* Invalidates the slot and starts its journal, or finds both done for this attempt. */
+SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
+/* Whether the piece table is in place; erases its sectors where it is not. */
+SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found);
+/* The first piece that is not in place, the number of pieces if all are. */
+uint32_t serin_fill_find_piece(struct serin_agent *agent);
+/* Programs bytes of the piece table or the image at `position`, in whole units; the first byte of a
+ * piece erases its sectors. */
+SERIN_MUST_USE enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,
+                                                   const uint8_t *data, uint32_t size);
+/* Checks the table, or piece `index`, by reading back, and journals it. SERIN_ERR_DIGEST,
+ * SERIN_ERR_FLASH. */
+SERIN_MUST_USE enum serin_error serin_fill_accept_table(struct serin_agent *agent);
+SERIN_MUST_USE enum serin_error serin_fill_accept_piece(struct serin_agent *agent, uint32_t index);
+/* Programs the manifest of the download record into the slot: the slot boots from here on. */
+SERIN_MUST_USE enum serin_error serin_fill_seal(struct serin_agent *agent);
+
+/* ---- trial ---- */
+
+/* Learns what the last boots did to the attempt. */
+SERIN_MUST_USE enum serin_error serin_trial_resume(struct serin_agent *agent);
+enum serin_error serin_trial_start(struct serin_agent *agent,
+                                   const struct serin_agent_standing *standing);
+enum serin_error serin_trial_run(struct serin_agent *agent);
+enum serin_error serin_trial_confirm(struct serin_agent *agent);
+enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_reason reason,
+                                       uint32_t detail);
+enum serin_error serin_trial_commit(struct serin_agent *agent);
+/* Takes a staged image back before it booted. */
+enum serin_error serin_trial_disarm(struct serin_agent *agent);
+
+/* ---- mirror ---- */
+
+void serin_mirror_stop(struct serin_agent *agent);
+/* Works on the other slot in the background: looks whether it is sound, copies where it may. */
+enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_copy);
+/* Looks at the other slot's manifest and marker. */
+void serin_mirror_learn(struct serin_agent *agent);
+
+/* ---- report ---- */
+
+void serin_report_due(struct serin_agent *agent);
+void serin_report_poll(struct serin_agent *agent);
+enum serin_error serin_report_ack(struct serin_agent *agent, const uint8_t *payload, size_t size);
+void serin_report_connected(struct serin_agent *agent);
+/* An extra beat soon, so that an operator sees a change. */
+void serin_beat_soon(struct serin_agent *agent);
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * The other slot in the background (design decision 20): once after each boot its image is looked
+ * at, so that the beat tells the truth about redundancy; where the directive allows to commit what
+ * runs, and the other slot could not take over, it becomes a copy. Every step can be cut and is
+ * found again by comparing.
+ */
+#include "agent_internal.h"
+#include "flash_io.h"
+
+#include <serin/piece.h>
+
+#include <string.h>
+
+#define SLICE (64u * 1024u) /* bytes that are read in one step */
+
+static const struct serin_boot *boot_of(const struct serin_agent *agent)
+{
+    return agent->config->boot;
+}
+
+/* The running slot's manifest; it verified at boot. */
+static enum serin_error running_manifest(const struct serin_agent *agent,
+                                         struct serin_manifest *manifest)
+{
+    return agent->have_trust
+               ? serin_slot_manifest_open(boot_of(agent), &agent->trust, agent->info.slot,
+                                          agent->running.floor, manifest, NULL)
+               : SERIN_ERR_KEY;
+}
+
+void serin_mirror_learn(struct serin_agent *agent)
+{
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    enum serin_slot spare = serin_agent_spare(agent);
+    agent->redundancy = SERIN_REDUNDANCY_NONE;
+    if (agent->have_trust &&
+        serin_slot_manifest_open(boot_of(agent), &agent->trust, spare, agent->running.floor,
+                                 &manifest, id) == SERIN_OK &&
+        serin_slot_marked(boot_of(agent), spare, id)) {
+        agent->redundancy = serin_bytes_equal(id, agent->running.manifest_id, sizeof id)
+                                ? SERIN_REDUNDANCY_MIRRORED
+                                : SERIN_REDUNDANCY_OLDER;
+    }
+}
+
+void serin_mirror_stop(struct serin_agent *agent)
+{
+    agent->job = SERIN_AGENT_JOB_NONE;
+}
+
+/* Looks whether the other slot's image still has its digest. */
+static enum serin_error look(struct serin_agent *agent)
+{
+    struct serin_manifest manifest;
+    enum serin_error error = serin_image_check_step(
+        &agent->check, boot_of(agent), agent->config->scratch, SERIN_PIECE_SIZE, SLICE);
+    if (error == SERIN_ERR_AGAIN) {
+        return SERIN_OK;
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
+                                         agent->running.floor, &manifest, NULL);
+    }
+    if (error == SERIN_OK) {
+        error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
+    }
+    if (error != SERIN_OK) {
+        agent->redundancy = SERIN_REDUNDANCY_NONE;
+        serin_agent_log(agent, "the other slot's image has rotted", NULL);
+    }
+    agent->looked = true;
+    agent->job = SERIN_AGENT_JOB_NONE;
+    return SERIN_OK;
+}
+
+static enum serin_error copy_piece(struct serin_agent *agent, uint32_t from, uint32_t to,
+                                   uint32_t size)
+{
+    const struct serin_flash *flash = boot_of(agent)->flash;
+    uint8_t *piece = agent->config->scratch;
+    enum serin_error error = serin_flash_read(flash, from, piece, size);
+    if (error != SERIN_OK || serin_flash_holds(flash, to, piece, size)) {
+        return error; /* an earlier boot copied it */
+    }
+    error = serin_flash_erase(flash, to, SERIN_PIECE_SIZE);
+    if (error == SERIN_OK) {
+        error = serin_flash_program(flash, to, piece, size);
+    }
+    return error;
+}
+
+static enum serin_error copy(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    struct serin_manifest manifest;
+    enum serin_error error = running_manifest(agent, &manifest);
+    if (error == SERIN_OK && agent->job_position == 0) {
+        error = serin_slot_invalidate(boot, serin_agent_spare(agent));
+        serin_agent_fault_point(agent, "agent.mirror.invalidated");
+    }
+    struct serin_slot_map map;
+    serin_slot_map(boot->flash, boot->layout, &map);
+    uint32_t count = error == SERIN_OK ? serin_piece_count(manifest.image_size_bytes) : 0;
+    uint32_t end = agent->job_position + SLICE / SERIN_PIECE_SIZE;
+    while (error == SERIN_OK && agent->job_position < count && agent->job_position < end) {
+        uint32_t offset = map.image_offset + agent->job_position * SERIN_PIECE_SIZE;
+        error = copy_piece(agent, serin_slot_address(boot, agent->info.slot, offset),
+                           serin_slot_address(boot, serin_agent_spare(agent), offset),
+                           serin_piece_size(manifest.image_size_bytes, agent->job_position));
+        agent->job_position += error == SERIN_OK ? 1u : 0u;
+    }
+    if (error == SERIN_OK && agent->job_position == count) {
+        serin_image_check_start(&agent->check, boot, serin_agent_spare(agent),
+                                manifest.image_size_bytes);
+        agent->job = SERIN_AGENT_JOB_CHECK;
+    }
+    return error;
+}
+
+/* The copy has its digest: manifest and marker make it a slot that boots. */
+static enum serin_error seal(struct serin_agent *agent)
+{
+    uint8_t bytes[SERIN_MANIFEST_SIZE_P256];
+    size_t size;
+    enum serin_slot spare = serin_agent_spare(agent);
+    enum serin_error error =
+        serin_slot_manifest_read(boot_of(agent), agent->info.slot, bytes, &size);
+    if (error == SERIN_OK) {
+        error = serin_slot_manifest_program(boot_of(agent), spare, bytes, size);
+    }
+    if (error == SERIN_OK) {
+        serin_agent_fault_point(agent, "agent.mirror.sealed");
+        error = serin_slot_mark(boot_of(agent), spare, agent->running.manifest_id);
+    }
+    return error;
+}
+
+static enum serin_error check(struct serin_agent *agent)
+{
+    struct serin_manifest manifest;
+    enum serin_error error = serin_image_check_step(
+        &agent->check, boot_of(agent), agent->config->scratch, SERIN_PIECE_SIZE, SLICE);
+    if (error == SERIN_ERR_AGAIN) {
+        return SERIN_OK;
+    }
+    if (error == SERIN_OK) {
+        error = running_manifest(agent, &manifest);
+    }
+    if (error == SERIN_OK) {
+        error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
+    }
+    if (error == SERIN_OK) {
+        error = seal(agent);
+    }
+    agent->job = SERIN_AGENT_JOB_NONE;
+    serin_mirror_learn(agent);
+    if (error == SERIN_OK) {
+        serin_agent_log(agent, "mirrored into the other slot", NULL);
+        serin_beat_soon(agent);
+    }
+    return error == SERIN_OK ? SERIN_OK : SERIN_ERR_FLASH;
+}
+
+/* Whether the running image could stand in the other slot. */
+static bool copyable(const struct serin_agent *agent)
+{
+    struct serin_manifest manifest;
+    return running_manifest(agent, &manifest) == SERIN_OK &&
+           serin_slot_suits(boot_of(agent), serin_agent_spare(agent), agent->running.floor,
+                            &manifest) == SERIN_OK;
+}
+
+static void choose(struct serin_agent *agent, bool may_copy)
+{
+    struct serin_manifest manifest;
+    if (agent->redundancy == SERIN_REDUNDANCY_NONE) {
+        if (may_copy && copyable(agent)) {
+            agent->job = SERIN_AGENT_JOB_COPY;
+            agent->job_position = 0;
+        }
+    } else if (!agent->looked &&
+               serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
+                                        agent->running.floor, &manifest, NULL) == SERIN_OK) {
+        serin_image_check_start(&agent->check, boot_of(agent), serin_agent_spare(agent),
+                                manifest.image_size_bytes);
+        agent->job = SERIN_AGENT_JOB_LOOK;
+    }
+}
+
+enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_copy)
+{
+    if (agent->job == SERIN_AGENT_JOB_NONE) {
+        choose(agent, may_copy);
+    }
+    switch (agent->job) {
+    case SERIN_AGENT_JOB_NONE:
+        return SERIN_OK;
+    case SERIN_AGENT_JOB_LOOK:
+        return look(agent);
+    case SERIN_AGENT_JOB_COPY:
+        return copy(agent);
+    case SERIN_AGENT_JOB_CHECK:
+        return check(agent);
+    }
+    return SERIN_ERR_STATE;
+}

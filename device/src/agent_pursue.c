@@ -1,0 +1,101 @@
+/* What to do next: the directive in force against the state of the current attempt. */
+#include "agent_internal.h"
+
+/* Ends an attempt that the directive no longer asks for. */
+static enum serin_error drop(struct serin_agent *agent, enum serin_attempt_event event,
+                             enum serin_reason reason)
+{
+    enum serin_error error = serin_trial_disarm(agent);
+    if (error == SERIN_OK) {
+        error = serin_attempt_move(agent, event, reason, 0);
+    }
+    if (error == SERIN_OK) {
+        serin_download_stop(agent);
+    }
+    return error;
+}
+
+/* Whether the attempt in progress goes on; ends it where not. */
+static enum serin_error weigh_current(struct serin_agent *agent,
+                                      const struct serin_agent_standing *standing)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    bool same = serin_bytes_equal(current->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
+    if (standing->kind == SERIN_WISH_STOP) {
+        return drop(agent, SERIN_ATTEMPT_CANCEL,
+                    same ? SERIN_REASON_HALTED : SERIN_REASON_WITHDRAWN);
+    }
+    if (standing->kind == SERIN_WISH_NOTHING) {
+        return drop(agent, SERIN_ATTEMPT_CANCEL, SERIN_REASON_WITHDRAWN);
+    }
+    if (!same || current->attempt < standing->attempt) {
+        return drop(agent, SERIN_ATTEMPT_SUPERSEDE, SERIN_REASON_NEWER_DIRECTIVE);
+    }
+    return SERIN_OK;
+}
+
+/* Whether the directive asks for an attempt that this device has not made. */
+static bool asks(const struct serin_agent *agent, const struct serin_agent_standing *standing)
+{
+    if (standing->kind != SERIN_WISH_STABLE && standing->kind != SERIN_WISH_CANDIDATE) {
+        return false;
+    }
+    return !serin_bytes_equal(standing->manifest_id, agent->running.manifest_id,
+                              SERIN_SHA256_SIZE) &&
+           !serin_attempt_tried(agent, standing->manifest_id, standing->attempt);
+}
+
+static enum serin_error weigh(struct serin_agent *agent,
+                              const struct serin_agent_standing *standing)
+{
+    enum serin_error error = SERIN_OK;
+    if (serin_attempt_in_progress(serin_attempt_state(agent))) {
+        error = weigh_current(agent, standing);
+    }
+    enum serin_state state = serin_attempt_state(agent);
+    if (error == SERIN_OK && !serin_attempt_in_progress(state) && state != SERIN_STATE_TRIAL &&
+        !agent->trial && asks(agent, standing)) {
+        serin_mirror_stop(agent);
+        serin_download_stop(agent);
+        error = serin_attempt_open(agent, standing, agent->record.targeted);
+    }
+    return error;
+}
+
+static enum serin_error act(struct serin_agent *agent, const struct serin_agent_standing *standing)
+{
+    if (agent->trial) {
+        return serin_trial_run(agent);
+    }
+    enum serin_state state = serin_attempt_state(agent);
+    if (state == SERIN_STATE_STAGED) {
+        return serin_trial_start(agent, standing);
+    }
+    if (serin_attempt_in_progress(state)) {
+        return serin_download_pursue(agent, standing);
+    }
+    bool may_commit = standing != NULL && standing->may_commit;
+    enum serin_error error = SERIN_OK;
+    if (may_commit) {
+        error = serin_trial_commit(agent);
+    }
+    return error == SERIN_OK ? serin_mirror_run(agent, may_commit) : error;
+}
+
+void serin_agent_pursue(struct serin_agent *agent)
+{
+    if (agent->now_ms >= agent->retry_ms) {
+        const struct serin_agent_standing *standing = serin_intake_standing(agent);
+        enum serin_error error = SERIN_OK;
+        if (standing != NULL) {
+            error = weigh(agent, standing);
+        }
+        if (error == SERIN_OK && !agent->stopped) {
+            error = act(agent, standing);
+        }
+        if (error == SERIN_ERR_FLASH) {
+            (void)serin_agent_failed(agent, error);
+        }
+    }
+    serin_report_poll(agent);
+}

@@ -1,0 +1,246 @@
+/* Staged, trial, confirmed, committed: the agent against the boot log (design decisions 5, 19 and
+ * 20). */
+#include "agent_internal.h"
+
+#include <string.h>
+
+#define ELAPSE_STEP_S 10u
+
+static const struct serin_boot *boot_of(const struct serin_agent *agent)
+{
+    return agent->config->boot;
+}
+
+static void ask_reset(struct serin_agent *agent)
+{
+    agent->stopped = true;
+    agent->config->platform->reset(agent->config->platform_ctx);
+}
+
+/* Whether the boot log's trial, running or over, is of the current attempt. */
+static bool of_current(const struct serin_agent *agent, const struct serin_boot_state *state)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    return current != NULL &&
+           serin_bytes_equal(state->last_manifest_id, current->manifest_id, SERIN_SHA256_SIZE);
+}
+
+/* The end of a trial that the boot log knows and the account does not. */
+static enum serin_error close_account(struct serin_agent *agent,
+                                      const struct serin_boot_state *state)
+{
+    if (!of_current(agent, state) || (state->last_outcome != SERIN_STATE_CONFIRMED &&
+                                      state->last_outcome != SERIN_STATE_ROLLED_BACK)) {
+        /* The boot log was lost in between. What runs tells the outcome. */
+        bool runs = serin_bytes_equal(serin_attempt_current(agent)->manifest_id,
+                                      agent->running.manifest_id, SERIN_SHA256_SIZE);
+        return serin_attempt_move(agent, runs ? SERIN_ATTEMPT_CONFIRM : SERIN_ATTEMPT_ROLL_BACK,
+                                  runs ? SERIN_REASON_NONE : SERIN_REASON_INTERNAL, 0);
+    }
+    if (state->last_outcome == SERIN_STATE_CONFIRMED) {
+        return serin_attempt_move(agent, SERIN_ATTEMPT_CONFIRM, SERIN_REASON_NONE, 0);
+    }
+    return serin_attempt_move(agent, SERIN_ATTEMPT_ROLL_BACK, state->last_reason,
+                              (uint32_t)state->last_cause);
+}
+
+static void start_window(struct serin_agent *agent, const struct serin_boot_state *state)
+{
+    uint32_t left_s =
+        state->window_s > state->elapsed_s ? (uint32_t)state->window_s - state->elapsed_s : 0;
+    agent->trial = true;
+    agent->elapsed_to_ms = agent->now_ms;
+    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_S * 1000u;
+    agent->window_end_ms = agent->now_ms + left_s * 1000u;
+}
+
+enum serin_error serin_trial_resume(struct serin_agent *agent)
+{
+    struct serin_boot_state state;
+    if (serin_boot_read(boot_of(agent), &state) != SERIN_OK) {
+        agent->errors++; /* lost: `state` is what the slots tell */
+    }
+    enum serin_state attempt = serin_attempt_state(agent);
+    bool mine = of_current(agent, &state);
+    if (agent->info.trial && state.phase == SERIN_BOOT_TRIAL) {
+        start_window(agent, &state);
+        return attempt == SERIN_STATE_STAGED && mine
+                   ? serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE,
+                                        state.tries_left)
+                   : SERIN_OK;
+    }
+    if (state.phase != SERIN_BOOT_STEADY) {
+        return SERIN_OK; /* the trial could not be recorded at this boot; a later one continues */
+    }
+    enum serin_error error = SERIN_OK;
+    bool over = state.last_outcome == SERIN_STATE_CONFIRMED ||
+                state.last_outcome == SERIN_STATE_ROLLED_BACK;
+    if (attempt == SERIN_STATE_STAGED && mine && over) {
+        /* The image never came so far as to tell. */
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE, 0);
+        attempt = serin_attempt_state(agent);
+    }
+    if (error == SERIN_OK && attempt == SERIN_STATE_TRIAL) {
+        error = close_account(agent, &state);
+    }
+    return error;
+}
+
+enum serin_error serin_trial_disarm(struct serin_agent *agent)
+{
+    if (!agent->armed) {
+        return SERIN_OK;
+    }
+    enum serin_error error = serin_boot_unstage(boot_of(agent));
+    if (error == SERIN_OK) {
+        agent->armed = false;
+        agent->stopped = false;
+        serin_agent_log(agent, "staged image taken back", NULL);
+    }
+    return error;
+}
+
+/* Arms the bootloader and asks for the reset. */
+static enum serin_error arm(struct serin_agent *agent)
+{
+    struct serin_boot_state state;
+    enum serin_error error = serin_boot_read(boot_of(agent), &state);
+    if (error == SERIN_OK && state.phase == SERIN_BOOT_STEADY) {
+        error = serin_boot_stage(boot_of(agent), serin_agent_spare(agent));
+    }
+    if (error == SERIN_ERR_NOT_FOUND) {
+        return SERIN_ERR_FLASH; /* the logs are lost: the next boot writes a new one, this one does
+                                   not dare */
+    }
+    if (error == SERIN_OK) {
+        agent->armed = true;
+        serin_agent_fault_point(agent, "agent.armed");
+        ask_reset(agent);
+    }
+    return error;
+}
+
+enum serin_error serin_trial_start(struct serin_agent *agent,
+                                   const struct serin_agent_standing *standing)
+{
+    bool asked = standing != NULL &&
+                 (standing->kind == SERIN_WISH_STABLE || standing->kind == SERIN_WISH_CANDIDATE);
+    if (agent->armed || !asked || !serin_intake_lease(agent, standing)) {
+        return SERIN_OK;
+    }
+    enum serin_error error = arm(agent);
+    if (error != SERIN_OK && error != SERIN_ERR_FLASH) {
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, serin_intake_reason(error), 0);
+    }
+    return error;
+}
+
+/* Logs what is over of the window, in whole seconds, rounded up: time is never given twice. */
+static void log_elapsed(struct serin_agent *agent)
+{
+    uint64_t seconds = (agent->now_ms - agent->elapsed_to_ms + 999u) / 1000u;
+    if (seconds > 0 &&
+        serin_boot_elapse(boot_of(agent),
+                          (uint16_t)(seconds < UINT16_MAX ? seconds : UINT16_MAX)) == SERIN_OK) {
+        agent->elapsed_to_ms = agent->now_ms;
+    }
+    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_S * 1000u;
+}
+
+static enum serin_error abandon(struct serin_agent *agent, enum serin_reason reason)
+{
+    enum serin_error error = serin_boot_abandon(boot_of(agent), reason);
+    if (error == SERIN_OK) {
+        serin_agent_fault_point(agent, "agent.abandoned");
+        agent->trial = false;
+        ask_reset(agent);
+    }
+    return error;
+}
+
+static bool may_confirm(const struct serin_agent *agent)
+{
+    return agent->trial && agent->now_ms < agent->window_end_ms &&
+           (!agent->config->confirm_needs_directive || (agent->connected && agent->directive_seen));
+}
+
+enum serin_error serin_trial_run(struct serin_agent *agent)
+{
+    if (agent->now_ms >= agent->window_end_ms) {
+        log_elapsed(agent);
+        return abandon(agent, SERIN_REASON_NOT_CONFIRMED);
+    }
+    if (agent->now_ms >= agent->elapse_ms) {
+        log_elapsed(agent);
+    }
+    if (agent->config->auto_confirm && may_confirm(agent)) {
+        return serin_trial_confirm(agent);
+    }
+    return SERIN_OK;
+}
+
+enum serin_error serin_trial_confirm(struct serin_agent *agent)
+{
+    if (!agent->trial) {
+        /* An application confirms at each of its starts; once is enough. */
+        return agent->stopped ? SERIN_ERR_STATE : SERIN_OK;
+    }
+    if (!may_confirm(agent)) {
+        return SERIN_ERR_STATE;
+    }
+    serin_agent_fault_point(agent, "agent.confirmed.before");
+    enum serin_error error = serin_boot_confirm(boot_of(agent));
+    if (error != SERIN_OK) {
+        return serin_agent_failed(agent, error);
+    }
+    serin_agent_fault_point(agent, "agent.confirmed.booted");
+    agent->trial = false;
+    serin_mirror_learn(agent);
+    if (serin_attempt_state(agent) == SERIN_STATE_TRIAL) {
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_CONFIRM, SERIN_REASON_NONE, 0);
+    }
+    return error;
+}
+
+enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_reason reason,
+                                       uint32_t detail)
+{
+    agent->errors++;
+    agent->crashes += reason == SERIN_REASON_CRASH ? 1u : 0u;
+    agent->watchdogs += reason == SERIN_REASON_WATCHDOG ? 1u : 0u;
+    if (reason == SERIN_REASON_INVALID) {
+        reason = SERIN_REASON_HEALTH;
+    }
+    if (agent->trial) {
+        return abandon(agent, reason);
+    }
+    serin_beat_soon(agent);
+    bool runs = serin_attempt_current(agent) != NULL &&
+                serin_bytes_equal(serin_attempt_current(agent)->manifest_id,
+                                  agent->running.manifest_id, SERIN_SHA256_SIZE);
+    if (runs && serin_attempt_state(agent) == SERIN_STATE_CONFIRMED) {
+        return serin_attempt_move(agent, SERIN_ATTEMPT_REGRESS, reason, detail);
+    }
+    return SERIN_OK;
+}
+
+enum serin_error serin_trial_commit(struct serin_agent *agent)
+{
+    uint32_t counter = agent->running.security_counter;
+    if (agent->running.floor >= counter) {
+        return SERIN_OK;
+    }
+    serin_agent_fault_point(agent, "agent.commit.before");
+    enum serin_error error = serin_boot_commit(boot_of(agent), counter);
+    if (error != SERIN_OK) {
+        return error == SERIN_ERR_STATE ? SERIN_OK : error;
+    }
+    serin_agent_fault_point(agent, "agent.commit.after");
+    agent->running.floor = counter;
+    serin_mirror_learn(agent); /* the old image may have fallen below the floor */
+    serin_agent_log(agent, "security counter committed", NULL);
+    serin_beat_soon(agent);
+    struct serin_agent_record next = agent->record;
+    next.floor = counter;
+    return serin_record_store(agent, &next);
+}
