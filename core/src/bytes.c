@@ -93,7 +93,8 @@ enum serin_error serin_field_put(uint8_t *field, size_t size, const char *text)
     if (length > size) {
         return SERIN_ERR_TOO_LARGE;
     }
-    memcpy(field, text, length);
-    memset(field + length, 0, size - length);
+    for (size_t i = 0; i < size; i++) {
+        field[i] = i < length ? (uint8_t)text[i] : 0;
+    }
     return SERIN_OK;
 }

@@ -1,6 +1,8 @@
 /* The manifest's body: fixed layout, little-endian, every field bounded (docs/spec/manifest.md). */
 #include <serin/manifest.h>
 
+#include <serin/assert.h>
+
 #include <string.h>
 
 /* Offsets in the body, in its order. */
@@ -126,11 +128,12 @@ enum serin_error serin_manifest_check(const struct serin_manifest *manifest, con
     return error;
 }
 
-/* Writes a name that has been checked, so it is shorter than its field or fills it. */
+/* Writes a name that has been checked, so it fits. Channels are as long as products. */
 static void put_name(uint8_t *field, const char *name)
 {
-    memcpy(field, name, strlen(name));
+    SERIN_ASSERT(serin_field_put(field, SERIN_PRODUCT_MAX, name) == SERIN_OK);
 }
+_Static_assert(SERIN_CHANNEL_MAX == SERIN_PRODUCT_MAX, "all names of a manifest have one size");
 
 enum serin_error serin_manifest_encode(const struct serin_manifest *m,
                                        uint8_t body[SERIN_MANIFEST_BODY_SIZE])
