@@ -5,3 +5,15 @@ pkg_check_modules(CYAML_OF_TESTS REQUIRED IMPORTED_TARGET libcyaml)
 # The test of the loader makes schemas with the macros that the loaders use.
 serin_unit_test(yaml LINK serin::yaml PkgConfig::CYAML_OF_TESTS)
 target_include_directories(check_yaml PRIVATE ${PROJECT_SOURCE_DIR}/adapters/yaml/src)
+serin_unit_test(agent_config LINK serin::agent_config serin::yaml)
+target_compile_definitions(check_agent_config PRIVATE
+  AGENT_YAML="${PROJECT_SOURCE_DIR}/configs/agent.yaml")
+
+find_package(Threads REQUIRED)
+serin_unit_test(log_fault LINK serin::log serin::fault Threads::Threads)
+serin_unit_test(file_flash LINK serin::device_linux serin::log)
+serin_unit_test(supervisor LINK serin::device_linux)
+serin_unit_test(control LINK serin::device_linux Threads::Threads)
+serin_unit_test(launcher LINK serin::device_linux serin::log)
+target_compile_definitions(check_launcher PRIVATE APPS="${CMAKE_BINARY_DIR}/bin/apps")
+add_dependencies(check_launcher app_v3)

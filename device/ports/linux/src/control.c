@@ -151,6 +151,9 @@ static bool client_line(struct serin_control *control, struct client *client)
         client_refuse(client);
         return false;
     }
+    if (strlen(line) != size) {
+        line[0] = '\0'; /* a NUL must not make a request of what only starts like one */
+    }
     request_handle(control, client, line);
     return client->fd >= 0;
 }

@@ -100,20 +100,22 @@ static enum serin_error op_read(void *ctx, uint32_t address, void *out, size_t s
                                                           : flash_fail("reading", address, size);
 }
 
-/* Whether `size` bytes at `address` are erased; an error of reading counts as not erased. */
-static bool erased(const struct serin_file_flash *flash, uint32_t address, size_t size)
+/* SERIN_OK: `size` bytes at `address` are erased. */
+static enum serin_error erased_check(const struct serin_file_flash *flash, uint32_t address,
+                                     size_t size)
 {
     uint8_t chunk[4096];
-    while (size > 0) {
-        size_t part = size < sizeof chunk ? size : sizeof chunk;
-        if (!read_all(flash->fd, (off_t)address, chunk, part) ||
-            !serin_bytes_all(chunk, part, flash->port.erased_value)) {
-            return false;
+    for (size_t done = 0; done < size;) {
+        size_t part = size - done < sizeof chunk ? size - done : sizeof chunk;
+        if (!read_all(flash->fd, (off_t)(address + done), chunk, part)) {
+            return flash_fail("looking at", address, size);
         }
-        address += (uint32_t)part;
-        size -= part;
+        if (!serin_bytes_all(chunk, part, flash->port.erased_value)) {
+            return flash_refuse("programming what is not erased", address, size);
+        }
+        done += part;
     }
-    return true;
+    return SERIN_OK;
 }
 
 /* Both operations write in two steps with a fault point between them: flash that loses its power
@@ -126,8 +128,9 @@ static enum serin_error op_program(void *ctx, uint32_t address, const void *data
     if (!inside(&flash->port, address, size) || address % unit != 0 || size % unit != 0) {
         return flash_refuse("programming off the write units", address, size);
     }
-    if (!erased(flash, address, size)) {
-        return flash_refuse("programming what is not erased", address, size);
+    enum serin_error result = erased_check(flash, address, size);
+    if (result != SERIN_OK) {
+        return result;
     }
     SERIN_FAULT_POINT("flash.program.before");
     size_t first = size / 2;
