@@ -1,0 +1,15 @@
+# The plugin's pure core, and the adapters that came with it.
+foreach(module acl guard session supply options)
+  serin_unit_test(plugin_${module} LINK serin::plugin_core)
+endforeach()
+serin_unit_test(plugin_payload SOURCES wire_values.c
+  LINK serin::plugin_core serin::protobufc serin::openssl)
+
+serin_unit_test(depot LINK serin::depot serin::openssl)
+serin_unit_test(records LINK serin::records)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBCRYPTO_OF_TESTS REQUIRED IMPORTED_TARGET libcrypto)
+serin_unit_test(openssl LINK serin::openssl PkgConfig::LIBCRYPTO_OF_TESTS)
+foreach(module depot records)
+  target_compile_definitions(check_${module} PRIVATE _DEFAULT_SOURCE)
+endforeach()
