@@ -155,6 +155,27 @@ START_TEST(points_off_the_curve_are_refused)
 }
 END_TEST
 
+/* With a digest of zero, u1 = 0; with r = s = x(Q), u2 = 1 and R = Q: a signature that holds for
+ * any point Q, on the curve or not. Only the check of the point tells them apart. (Nobody has a
+ * message with that digest.) */
+START_TEST(a_point_off_the_curve_cannot_vouch_for_itself)
+{
+    const struct serin_crypto *crypto = serin_wolfcrypt();
+    uint8_t key[SERIN_P256_PUBLIC_SIZE], signature[SERIN_P256_SIGNATURE_SIZE];
+    uint8_t digest[SERIN_SHA256_SIZE] = {0};
+    ck_assert_int_eq(serin_hex_decode(PUBLIC_KEY, key, sizeof(key)), SERIN_OK);
+    memcpy(signature, key, 32);
+    memcpy(signature + 32, key, 32);
+    ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature), SERIN_OK);
+    key[63] ^= 1;
+    ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature),
+                     SERIN_ERR_SIGNATURE);
+    memset(key + 32, 0, 32); /* a point of order two on another curve */
+    ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature),
+                     SERIN_ERR_SIGNATURE);
+}
+END_TEST
+
 START_TEST(random_bytes_differ_and_fill)
 {
     const struct serin_crypto *crypto = serin_wolfcrypt();
@@ -201,6 +222,7 @@ int main(void)
         scalars_out_of_range_are_refused,
         every_flipped_bit_is_refused,
         points_off_the_curve_are_refused,
+        a_point_off_the_curve_cannot_vouch_for_itself,
         random_bytes_differ_and_fill,
         threads_do_not_disturb_each_other,
         NULL,
