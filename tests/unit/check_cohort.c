@@ -96,6 +96,23 @@ START_TEST(ranks_spread_evenly)
 }
 END_TEST
 
+static void no_share(void)
+{
+    (void)serin_cohort_count(10, 0);
+}
+
+static void too_large_a_share(void)
+{
+    (void)serin_cohort_count(10, 10001);
+}
+
+START_TEST(shares_outside_the_range_stop_the_program)
+{
+    ck_assert(check_dies(no_share));
+    ck_assert(check_dies(too_large_a_share));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {ranks_are_frozen,
@@ -103,6 +120,7 @@ int main(void)
                                   counts_are_exact_and_round_up,
                                   a_stage_never_exceeds_the_population_and_never_shrinks,
                                   ranks_spread_evenly,
+                                  shares_outside_the_range_stop_the_program,
                                   NULL};
     return check_run("cohort", tests);
 }

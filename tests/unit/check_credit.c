@@ -159,6 +159,47 @@ START_TEST(a_client_that_follows_the_rules_gets_everything)
 }
 END_TEST
 
+/* What a checked request and sane limits never are. */
+static struct serin_get broken_get;
+static struct serin_credit_limits broken_limits;
+
+static void ask(void)
+{
+    struct serin_credit credit = {0};
+    (void)serin_credit_request(&credit, &broken_limits, &broken_get, 1000, 0);
+}
+
+static void make_sane(void)
+{
+    broken_limits = limits;
+    broken_get = request(0, 1, 256, 1, 0);
+}
+
+START_TEST(broken_promises_stop_the_program)
+{
+    make_sane();
+    ck_assert(!check_dies(ask));
+    broken_limits.window_bytes_max = SERIN_BLOCK_DATA_MAX;
+    ck_assert(!check_dies(ask));
+    broken_limits.window_bytes_max = SERIN_BLOCK_DATA_MAX - 1;
+    ck_assert(check_dies(ask));
+    make_sane();
+    broken_limits.window_blocks_max = 0;
+    ck_assert(check_dies(ask));
+    make_sane();
+    broken_get.token = 0;
+    ck_assert(check_dies(ask));
+    make_sane();
+    broken_get.length = 0;
+    ck_assert(check_dies(ask));
+    make_sane();
+    broken_get.block_size = SERIN_BLOCK_DATA_MIN - 1;
+    ck_assert(check_dies(ask));
+    broken_get.block_size = SERIN_BLOCK_DATA_MAX + 1;
+    ck_assert(check_dies(ask));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {a_window_is_the_smallest_bound,
@@ -168,6 +209,7 @@ int main(void)
                                   a_lost_window_is_forgotten_in_time,
                                   every_answer_settles_the_last_window,
                                   a_client_that_follows_the_rules_gets_everything,
+                                  broken_promises_stop_the_program,
                                   NULL};
     return check_run("credit", tests);
 }

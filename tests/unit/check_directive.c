@@ -128,6 +128,12 @@ START_TEST(releases_have_their_bounds)
     try_release(&directive.candidate, "candidate");
     directive.stable.offer_count = 0; /* attempt and flags stay behind */
     expect_wrong("stable");
+    directive.stable.offer_count = 0;
+    directive.stable.attempt = 0; /* the flags stay behind */
+    expect_wrong("stable");
+    directive.stable.offer_count = 0;
+    directive.stable.flags = 0; /* the attempt stays behind */
+    expect_wrong("stable");
     memset(&directive.stable, 0, sizeof directive.stable);
     expect_right();
 }

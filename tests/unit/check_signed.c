@@ -109,9 +109,31 @@ START_TEST(key_ids_are_those_of_the_public_key_info)
 }
 END_TEST
 
+static enum serin_signed_kind wrong_kind;
+
+static void digest_wrong(void)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    serin_signed_digest(serin_wolfcrypt(), wrong_kind, (const uint8_t *)"", 0, digest);
+}
+
+START_TEST(an_invalid_kind_stops_the_program)
+{
+    for (int kind = -1; kind <= SERIN_SIGNED_COUNT; kind++) {
+        bool valid = kind > SERIN_SIGNED_INVALID && kind < SERIN_SIGNED_COUNT;
+        wrong_kind = (enum serin_signed_kind)kind;
+        ck_assert_int_eq(check_dies(digest_wrong), !valid);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {domains_are_frozen, a_kind_holds_for_itself_only,
-                                  every_bit_counts, key_ids_are_those_of_the_public_key_info, NULL};
+    const TTest *const tests[] = {domains_are_frozen,
+                                  a_kind_holds_for_itself_only,
+                                  every_bit_counts,
+                                  key_ids_are_those_of_the_public_key_info,
+                                  an_invalid_kind_stops_the_program,
+                                  NULL};
     return check_run("signed", tests);
 }

@@ -167,14 +167,42 @@ START_TEST(our_space_is_recognised)
 }
 END_TEST
 
+static struct serin_topic wrong;
+
+static void format_wrong(void)
+{
+    char text[SERIN_TOPIC_MAX];
+    serin_topic_format(&wrong, text);
+}
+
+static void format_long_id(void)
+{
+    char text[SERIN_TOPIC_MAX];
+    serin_topic_device(SERIN_TOPIC_DEV_ACK,
+                       "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii", text);
+}
+
+START_TEST(wrong_names_stop_the_formatter)
+{
+    wrong = (struct serin_topic){.kind = SERIN_TOPIC_PRESENCE, .id = "d-7"};
+    ck_assert(!check_dies(format_wrong));
+    wrong.id[0] = '+';
+    ck_assert(check_dies(format_wrong));
+    wrong.id[0] = '\0';
+    ck_assert(check_dies(format_wrong));
+    wrong = (struct serin_topic){.kind = SERIN_TOPIC_INVALID};
+    ck_assert(check_dies(format_wrong));
+    wrong.kind = SERIN_TOPIC_COUNT;
+    ck_assert(check_dies(format_wrong));
+    ck_assert(check_dies(format_long_id));
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {every_kind_goes_both_ways,
-                                  prefixes_and_tails_are_refused,
-                                  near_misses_are_refused,
-                                  the_longest_names_fit,
-                                  shorthands_format_the_same,
-                                  our_space_is_recognised,
-                                  NULL};
+    const TTest *const tests[] = {every_kind_goes_both_ways,      prefixes_and_tails_are_refused,
+                                  near_misses_are_refused,        the_longest_names_fit,
+                                  shorthands_format_the_same,     our_space_is_recognised,
+                                  wrong_names_stop_the_formatter, NULL};
     return check_run("topic", tests);
 }
