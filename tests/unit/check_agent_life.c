@@ -1,0 +1,77 @@
+/*
+ * The life of a device: provision, directive, download, verify, stage, trial, confirm, commit,
+ * mirror.
+ */
+#include "check_main.h"
+#include "device_bench.h"
+
+#include <string.h>
+
+static struct bench bench;
+static struct bench_release *v1, *v2;
+
+static void set_up(void)
+{
+    bench_open(&bench, &bench_small);
+    v1 = bench_release(1, 9000, BENCH_GOOD);
+    v2 = bench_release(2, 9500, BENCH_GOOD);
+    bench_serve(&bench, v1);
+    bench_serve(&bench, v2);
+    bench_provision(&bench, v1);
+    bench_boot(&bench, SERIN_RESET_POWER);
+}
+
+static void tear_down(void)
+{
+    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
+    bench_close(&bench);
+    bench_release_free(v1);
+    bench_release_free(v2);
+}
+
+START_TEST(takes_a_release_and_confirms_it)
+{
+    set_up();
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 500));
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    bench_run_for(&bench, 5000);
+    ck_assert_uint_eq(bench.report.attempt_count, 1);
+    static const enum serin_state path[] = {SERIN_STATE_PENDING,   SERIN_STATE_DOWNLOADING,
+                                            SERIN_STATE_VERIFYING, SERIN_STATE_STAGED,
+                                            SERIN_STATE_TRIAL,     SERIN_STATE_CONFIRMED};
+    const struct serin_attempt_report *attempt = &bench.report.attempts[0];
+    ck_assert_uint_eq(attempt->transition_count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_int_eq(attempt->transitions[i].state, path[i]);
+    }
+    ck_assert_uint_eq(attempt->bytes_fetched, 9500 + 96 + SERIN_MANIFEST_SIZE_P256);
+    ck_assert_uint_eq(bench.report.running.version.minor, 2);
+    ck_assert_uint_eq(bench.agent.record.acked, bench.agent.record.number);
+    /* Nothing is committed without leave: the old slot still boots. */
+    ck_assert_uint_eq(bench.agent.running.floor, 0);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_OLDER);
+
+    directive = bench_directive(&bench, v2, NULL);
+    directive.stable.flags = SERIN_RELEASE_COMMIT;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 20000);
+    ck_assert_uint_eq(bench.agent.running.floor, 2);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_MIRRORED);
+    ck_assert_uint_eq(bench.beat.running.floor, 2);
+    ck_assert_int_eq(bench.beat.redundancy, SERIN_REDUNDANCY_MIRRORED);
+    ck_assert_uint_eq(bench.agent.record.attempt_count, 1);
+    tear_down();
+}
+END_TEST
+
+int main(void)
+{
+    bench_open_keys();
+    const TTest *const tests[] = {takes_a_release_and_confirms_it, NULL};
+    int status = check_run("agent_life", tests);
+    test_keys_close();
+    return status;
+}

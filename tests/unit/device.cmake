@@ -1,0 +1,15 @@
+# The device: flash, logs, boot and agent, on the flash emulator, with real crypto and the real codec. The tests look into
+# device/src where the contract has no window: tables, journal, records.
+add_library(serin_device_bench STATIC device_bench.c device_release.c test_keys.c)
+target_link_libraries(serin_device_bench PUBLIC serin::device serin::flash_emulator serin::host
+                      serin::keys serin::wolfcrypt serin::protobufc serin::sanitizers)
+target_include_directories(serin_device_bench PUBLIC ${PROJECT_SOURCE_DIR}/device/src
+                           ${CMAKE_CURRENT_SOURCE_DIR})
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+target_link_libraries(serin_device_bench PUBLIC PkgConfig::CHECK)
+target_compile_options(serin_device_bench PRIVATE -Wall -Wextra -Werror)
+
+foreach(module agent_life)
+  serin_unit_test(${module} LINK serin_device_bench)
+endforeach()

@@ -1,0 +1,250 @@
+/*
+ * What the bench's server has to give: signed releases, trust records and directives, and a crypto
+ * port that remembers.
+ */
+#include "device_bench.h"
+
+#include <serin/adapters/protobufc.h>
+#include <serin/adapters/wolfcrypt.h>
+#include <serin/piece.h>
+
+#include <check.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- crypto that remembers ---- */
+
+#define MEMORY 64
+
+struct remembered {
+    uint8_t key[SERIN_P256_PUBLIC_SIZE], digest[32], signature[SERIN_P256_SIGNATURE_SIZE];
+    enum serin_error verdict;
+};
+
+static struct remembered memory[MEMORY];
+static size_t memory_count;
+static uint64_t random_state = 88172645463325252u;
+
+static void remember_init(void *ctx, struct serin_sha256 *sha)
+{
+    (void)ctx;
+    const struct serin_crypto *real = serin_wolfcrypt();
+    real->ops->sha256_init(real->ctx, sha);
+}
+
+static void remember_update(void *ctx, struct serin_sha256 *sha, const void *data, size_t size)
+{
+    (void)ctx;
+    const struct serin_crypto *real = serin_wolfcrypt();
+    real->ops->sha256_update(real->ctx, sha, data, size);
+}
+
+static void remember_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SERIN_SHA256_SIZE])
+{
+    (void)ctx;
+    const struct serin_crypto *real = serin_wolfcrypt();
+    real->ops->sha256_final(real->ctx, sha, digest);
+}
+
+static enum serin_error remember_verify(void *ctx, const uint8_t key[SERIN_P256_PUBLIC_SIZE],
+                                        const uint8_t digest[SERIN_SHA256_SIZE],
+                                        const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+{
+    (void)ctx;
+    const struct serin_crypto *real = serin_wolfcrypt();
+    for (size_t i = 0; i < memory_count && i < MEMORY; i++) {
+        if (memcmp(memory[i].key, key, sizeof(memory[i].key)) == 0 &&
+            memcmp(memory[i].digest, digest, 32) == 0 &&
+            memcmp(memory[i].signature, signature, sizeof(memory[i].signature)) == 0) {
+            return memory[i].verdict;
+        }
+    }
+    struct remembered *place = &memory[memory_count++ % MEMORY];
+    memcpy(place->key, key, sizeof(place->key));
+    memcpy(place->digest, digest, 32);
+    memcpy(place->signature, signature, sizeof(place->signature));
+    place->verdict = real->ops->p256_verify(real->ctx, key, digest, signature);
+    return place->verdict;
+}
+
+/* xorshift64: a run is the same each time. */
+static enum serin_error remember_random(void *ctx, void *out, size_t size)
+{
+    (void)ctx;
+    for (size_t i = 0; i < size; i++) {
+        random_state ^= random_state << 13;
+        random_state ^= random_state >> 7;
+        random_state ^= random_state << 17;
+        ((uint8_t *)out)[i] = (uint8_t)(random_state >> 24);
+    }
+    return SERIN_OK;
+}
+
+const struct serin_crypto *bench_crypto(void)
+{
+    static const struct serin_crypto_ops ops = {.sha256_init = remember_init,
+                                                .sha256_update = remember_update,
+                                                .sha256_final = remember_final,
+                                                .p256_verify = remember_verify,
+                                                .random = remember_random};
+    static const struct serin_crypto crypto = {.ops = &ops};
+    return &crypto;
+}
+
+void bench_open_keys(void)
+{
+    test_keys_open();
+}
+
+/* ---- releases ---- */
+
+void bench_release_seal(struct bench_release *release)
+{
+    ck_assert_int_eq(serin_manifest_seal(serin_wolfcrypt(), &test_keys[TEST_RELEASE].signer,
+                                         &release->manifest, release->manifest_bytes, NULL),
+                     SERIN_OK);
+    serin_manifest_id(serin_wolfcrypt(), release->manifest_bytes, release->id);
+}
+
+static void fill_manifest(struct serin_manifest *manifest, uint16_t minor)
+{
+    snprintf(manifest->vendor, sizeof(manifest->vendor), "serin");
+    snprintf(manifest->product, sizeof(manifest->product), "pump");
+    snprintf(manifest->component, sizeof(manifest->component), "main");
+    snprintf(manifest->channels[0], sizeof(manifest->channels[0]), "stable");
+    manifest->hw_min = 1;
+    manifest->hw_max = 3;
+    manifest->version = (struct serin_version){.major = 1, .minor = minor};
+    manifest->security_counter = minor;
+    manifest->slot_mask = SERIN_SLOT_MASK_A | SERIN_SLOT_MASK_B;
+    manifest->confirm_window_s = 60;
+    manifest->confirm_tries = 3;
+    manifest->created_s = 1767225600;
+}
+
+struct bench_release *bench_release(uint16_t minor, size_t image_size, enum bench_app app)
+{
+    struct bench_release *release = calloc(1, sizeof(*release));
+    ck_assert_ptr_nonnull(release);
+    release->app = app;
+    release->image = malloc(image_size);
+    ck_assert_ptr_nonnull(release->image);
+    uint32_t x = 12345u + minor;
+    for (size_t i = 0; i < image_size; i++) {
+        x = x * 1664525u + 1013904223u;
+        release->image[i] = (uint8_t)(x >> 24);
+    }
+    fill_manifest(&release->manifest, minor);
+    uint8_t *prefix;
+    size_t prefix_size;
+    ck_assert_int_eq(serin_bundle_build(serin_wolfcrypt(), &test_keys[TEST_RELEASE].signer,
+                                        &release->manifest, release->image, image_size, &prefix,
+                                        &prefix_size, NULL),
+                     SERIN_OK);
+    release->table_size = serin_piece_table_size((uint32_t)image_size);
+    release->table = malloc(release->table_size);
+    ck_assert_ptr_nonnull(release->table);
+    memcpy(release->table, prefix + prefix_size - release->table_size, release->table_size);
+    free(prefix);
+    bench_release_seal(release);
+    return release;
+}
+
+void bench_release_free(struct bench_release *release)
+{
+    free(release->image);
+    free(release->table);
+    free(release);
+}
+
+struct image_source {
+    const struct bench_release *release;
+};
+
+static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t size)
+{
+    const struct image_source *source = ctx;
+    memcpy(out, source->release->image + offset, size);
+    return SERIN_OK;
+}
+
+void bench_provision(struct bench *bench, const struct bench_release *release)
+{
+    struct serin_trust trust;
+    struct image_source source = {.release = release};
+    test_trust(&trust, "pump");
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    ck_assert_int_eq(
+        serin_trust_seal(serin_wolfcrypt(), &test_keys[TEST_ROOT].signer, &trust, record),
+        SERIN_OK);
+    struct serin_factory_image image = {.manifest = release->manifest_bytes,
+                                        .manifest_size = sizeof(release->manifest_bytes),
+                                        .read = read_image,
+                                        .ctx = &source};
+    ck_assert_int_eq(serin_boot_provision(&bench->boot, record, sizeof(record), &image), SERIN_OK);
+}
+
+/* ---- directives ---- */
+
+static void offer(struct serin_release *out, const struct bench_release *release)
+{
+    if (release == NULL) {
+        return;
+    }
+    out->offer_count = 1;
+    out->offers[0].hw_min = 1;
+    out->offers[0].hw_max = 3;
+    memcpy(out->offers[0].manifest_id, release->id, SERIN_SHA256_SIZE);
+    out->attempt = 1;
+}
+
+struct serin_directive bench_directive(struct bench *bench, const struct bench_release *stable,
+                                       const struct bench_release *candidate)
+{
+    struct serin_directive directive;
+    memset(&directive, 0, sizeof(directive));
+    snprintf(directive.product, sizeof(directive.product), "pump");
+    snprintf(directive.channel, sizeof(directive.channel), "stable");
+    bench->order.sequence++;
+    directive.order = bench->order;
+    directive.issued_s = 1767225600;
+    directive.lease_s = 6 * 3600;
+    directive.candidate_state = candidate != NULL ? SERIN_CANDIDATE_ROLLING : SERIN_CANDIDATE_NONE;
+    directive.threshold = candidate != NULL ? SERIN_COHORT_EVERYONE : 0;
+    memset(directive.salt, candidate != NULL ? 7 : 0, sizeof(directive.salt));
+    offer(&directive.stable, stable);
+    offer(&directive.candidate, candidate);
+    return directive;
+}
+
+size_t bench_seal(const struct serin_directive *directive, enum test_key_name key, uint8_t *payload)
+{
+    const char *field = "none";
+    size_t size;
+    enum serin_error error =
+        serin_directive_seal(serin_wolfcrypt(), serin_protobufc(), &test_keys[key].signer,
+                             directive, payload, &size, &field);
+    ck_assert_msg(error == SERIN_OK, "seal: %s (%s)", serin_error_text(error), field);
+    return size;
+}
+
+void bench_publish_raw(struct bench *bench, bool targeted, const uint8_t *payload, size_t size)
+{
+    size_t at = targeted ? 1 : 2;
+    ck_assert_uint_le(size, sizeof(bench->retained[at]));
+    memcpy(bench->retained[at], payload, size);
+    bench->retained_size[at] = size;
+    if (bench->running && bench->online) {
+        bench_send(bench, targeted ? SERIN_TOPIC_DEV_DIRECTIVE : SERIN_TOPIC_DIRECTIVE, payload,
+                   size);
+    }
+}
+
+void bench_publish(struct bench *bench, const struct serin_directive *directive)
+{
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(directive, TEST_DIRECTOR, payload);
+    bench_publish_raw(bench, directive->device_id[0] != '\0', payload, size);
+}
