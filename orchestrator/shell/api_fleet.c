@@ -1,0 +1,234 @@
+/* The API's status, audit log and devices. */
+#include "api.h"
+#include "fleet.h"
+#include "pass.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICES_PER_PAGE_MAX 1000u
+#define DEVICES_PER_LOOK_MAX \
+    20000u /* so that a search that finds little does not hold the loop up */
+#define AUDIT_LINES_MAX 1000u
+
+void serind_get_status(struct serind_call *call)
+{
+    struct serind *serind = call->serind;
+    struct serin_json *object = serin_json_object();
+    char time[SERIND_TIME_SIZE];
+    serind_time_s(serind_now_s(serind), time);
+    uint64_t active = 0;
+    for (size_t i = 0; i < serind->rollouts.count; i++) {
+        active += serind_rollout_over(serind->rollouts.slots[i]->rollout.state) ? 0 : 1;
+    }
+    struct serin_json *alarms = serin_json_array();
+    for (size_t i = 0; i < serind->alarms.count; i++) {
+        serin_json_add(alarms, serin_json_text(serind->alarms.list[i].text));
+    }
+    serin_json_put_text(object, "version", SERIND_VERSION);
+    serin_json_put_bool(object, "connected", serind_reports_up(serind));
+    serin_json_put_text(object, "time", time);
+    serin_json_put(object, "order", serind_order_json(serind->meta.order));
+    serin_json_put_number(object, "devices", serind->index.count);
+    serin_json_put_number(object, "online", serind->index.online);
+    serin_json_put_number(object, "rollouts_active", active);
+    serin_json_put(object, "alarms", alarms);
+    serind_answer(call, 200, object);
+}
+
+/* ---- audit ---- */
+
+/* Adds each line of the text to the array; a line that was cut by a full disk is left out. */
+static void add_lines(struct serin_json *array, char *text)
+{
+    char why[160];
+    for (char *line = text; *line != '\0';) {
+        size_t size = strcspn(line, "\n");
+        struct serin_json *value = NULL;
+        if (size > 0 && serin_json_parse(line, size, &value, why, sizeof why) == SERIN_OK) {
+            serin_json_add(array, value);
+        }
+        line += size + (line[size] == '\n' ? 1 : 0);
+    }
+}
+
+void serind_get_audit(struct serind_call *call)
+{
+    uint64_t after = 0;
+    uint64_t limit = 0;
+    if (!serind_query_number(call, "after", INT64_MAX, 0, &after) ||
+        !serind_query_number(call, "limit", AUDIT_LINES_MAX, 100, &limit)) {
+        return;
+    }
+    char *text = NULL;
+    uint64_t next = 0;
+    enum serin_error error = serind_audit_read(call->serind, after, (unsigned)limit, &text, &next);
+    if (error != SERIN_OK) {
+        serind_fail(call, error, "the audit log cannot be read: %s", serin_error_text(error));
+        return;
+    }
+    struct serin_json *lines = serin_json_array();
+    add_lines(lines, text);
+    free(text);
+    struct serin_json *object = serin_json_object();
+    serin_json_put(object, "lines", lines);
+    serin_json_put_number(object, "next", next);
+    serind_answer(call, 200, object);
+}
+
+/* ---- devices ---- */
+
+struct listing {
+    struct serind *serind;
+    const char *product, *channel, *state; /* NULL: any */
+    uint64_t limit, taken;
+    unsigned looked;
+    char last[SERIN_ID_MAX + 1]; /* the last device looked at */
+    bool more;
+    struct serin_json *array;
+};
+
+static bool wanted(const struct listing *listing, const struct serin_device_record *record)
+{
+    return (listing->product == NULL || strcmp(listing->product, record->product) == 0) &&
+           (listing->channel == NULL || strcmp(listing->channel, record->channel) == 0) &&
+           (listing->state == NULL || strcmp(listing->state, serin_state_text(serind_device_state(
+                                                                 listing->serind, record))) == 0);
+}
+
+static bool list_device(void *arg, const struct serin_device_record *record)
+{
+    struct listing *listing = arg;
+    if (listing->taken == listing->limit || listing->looked == DEVICES_PER_LOOK_MAX) {
+        listing->more = true;
+        return false;
+    }
+    listing->looked++;
+    memcpy(listing->last, record->id, sizeof listing->last);
+    if (wanted(listing, record)) {
+        listing->taken++;
+        serin_json_add(listing->array, serind_device_json(listing->serind, record));
+    }
+    return true;
+}
+
+static enum serin_error walk(struct listing *listing, const char *after)
+{
+    const struct serin_store *store = &listing->serind->store;
+    if (listing->product != NULL && listing->channel != NULL) {
+        return store->ops->each_fleet_device(store->ctx, listing->product, listing->channel, after,
+                                             list_device, listing);
+    }
+    return store->ops->each_device(store->ctx, after, list_device, listing);
+}
+
+void serind_get_devices(struct serind_call *call)
+{
+    struct listing listing = {
+        .serind = call->serind,
+        .product = serin_http_query(call->request, "product"),
+        .channel = serin_http_query(call->request, "channel"),
+        .state = serin_http_query(call->request, "state"),
+    };
+    const char *after = serin_http_query(call->request, "after");
+    bool names_fit = (listing.product == NULL ||
+                      serin_product_valid(listing.product, strlen(listing.product))) &&
+                     (listing.channel == NULL ||
+                      serin_channel_valid(listing.channel, strlen(listing.channel))) &&
+                     (after == NULL || serin_id_valid(after, strlen(after)));
+    if (!names_fit) {
+        serind_fail(call, SERIN_ERR_INVALID, "'product', 'channel' or 'after' is no valid name");
+        return;
+    }
+    if (!serind_query_number(call, "limit", DEVICES_PER_PAGE_MAX, 100, &listing.limit) ||
+        !serind_read_begin(call)) {
+        return;
+    }
+    listing.array = serin_json_array();
+    enum serin_error error = walk(&listing, after);
+    serind_read_end(call);
+    if (error != SERIN_OK) {
+        serin_json_free(listing.array);
+        serind_fail(call, error, "the devices cannot be read: %s", serin_error_text(error));
+        return;
+    }
+    struct serin_json *object = serin_json_object();
+    serin_json_put(object, "devices", listing.array);
+    if (listing.more) {
+        serin_json_put_text(object, "next", listing.last);
+    } else {
+        serin_json_put_null(object, "next");
+    }
+    serind_answer(call, 200, object);
+}
+
+struct history {
+    struct serind *serind;
+    struct serin_json *array;
+};
+
+static bool list_attempt(void *arg, const struct serin_attempt_record *record)
+{
+    struct history *history = arg;
+    serin_json_add(history->array, serind_attempt_json(history->serind, record));
+    return true;
+}
+
+void serind_get_device(struct serind_call *call)
+{
+    struct serind *serind = call->serind;
+    const char *id = call->argument[0];
+    struct serin_device_record record;
+    if (!serind_read_begin(call)) {
+        return;
+    }
+    enum serin_error error = serind->store.ops->get_device(serind->store.ctx, id, &record);
+    struct history history = {.serind = serind, .array = serin_json_array()};
+    if (error == SERIN_OK) {
+        error = serind->store.ops->each_attempt(serind->store.ctx, id, list_attempt, &history);
+    }
+    if (error != SERIN_OK) {
+        serin_json_free(history.array);
+        serind_fail(call, error,
+                    error == SERIN_ERR_NOT_FOUND ? "there is no device %s"
+                                                 : "the record of device %s cannot be read",
+                    id);
+    } else {
+        struct serin_json *object = serind_device_json(serind, &record);
+        serin_json_put(object, "attempts", history.array);
+        serind_answer(call, 200, object);
+    }
+    serind_read_end(call);
+}
+
+void serind_post_device(struct serind_call *call)
+{
+    struct serind *serind = call->serind;
+    const char *id = call->argument[0];
+    bool approve = strcmp(call->argument[1], "approve") == 0;
+    if (!approve && strcmp(call->argument[1], "refuse") != 0) {
+        serind_fail(call, SERIN_ERR_NOT_FOUND, "a device is approved or refused, nothing else");
+        return;
+    }
+    struct serin_device_record record;
+    enum serin_error error = serind_pass_begin(serind);
+    if (error == SERIN_OK) {
+        error = serind_fleet_decide(
+            serind, id, approve ? SERIN_ENROLMENT_ENROLLED : SERIN_ENROLMENT_REFUSED, &record);
+        if (error == SERIN_OK) {
+            error = serind_pass_end(serind);
+        } else {
+            serind_pass_cancel(serind);
+        }
+    }
+    if (error != SERIN_OK) {
+        serind_fail(call, error,
+                    error == SERIN_ERR_NOT_FOUND ? "there is no device %s"
+                                                 : "the decision on device %s was not stored",
+                    id);
+    } else if (serind_read_begin(call)) {
+        serind_answer(call, 200, serind_device_json(serind, &record));
+        serind_read_end(call);
+    }
+}

@@ -1,0 +1,63 @@
+/*
+ * The audit log: an append-only file with one JSON line for every command, decision, refusal,
+ * enrolment, change of epoch and alarm (docs/serind.md, "The audit log").
+ *
+ *   {"time":"…","actor":"serind","what":"rollout","rollout":3,"text":"halted: …","order":{…}}
+ *
+ * Lines are gathered in memory and written at the end of a pass or of a turn of the loop, after the
+ * commit of what they tell and before anyone acts on it, with one fdatasync. What cannot be written
+ * (disk full) stays in memory, up to SERIND_AUDIT_HELD_MAX, and is tried again; an alarm stands
+ * meanwhile.
+ */
+#ifndef SERIND_AUDIT_H
+#define SERIND_AUDIT_H
+
+#include <serin/wire.h>
+
+#define SERIND_AUDIT_HELD_MAX (1024u * 1024u)
+#define SERIND_AUDIT_LINE_MAX 4096u
+
+struct serind;
+
+struct serind_audit {
+    int file; /* -1: not open */
+    char *held;
+    size_t held_size, held_capacity;
+    size_t mark;   /* where the lines of the pass under way begin */
+    uint64_t lost; /* lines dropped because too much was held */
+    uint64_t retry_at_ms;
+};
+
+/* What one line tells; zero or NULL members are left out. */
+struct serind_audit_line {
+    const char *actor; /* "serind", "operator", "device"; NULL: "serind" */
+    const char *what;  /* the kind: "rollout", "enrolment", "publish", … */
+    uint64_t rollout;
+    const char *device, *topic;
+    struct serin_order order;
+};
+
+/* Opens (or makes, mode 0640) the file. SERIN_ERR_IO: errno says why. */
+SERIN_MUST_USE enum serin_error serind_audit_open(struct serind *serind);
+/* Opens it again under its name, after a log rotation. On an error the old file stays. */
+void serind_audit_reopen(struct serind *serind);
+void serind_audit_close(struct serind *serind);
+
+/* Adds a line. */
+void serind_audit(struct serind *serind, const struct serind_audit_line *line, const char *format,
+                  ...) __attribute__((format(printf, 3, 4)));
+
+/* Writes what is held; called at the end of a pass and of a turn. */
+void serind_audit_flush(struct serind *serind);
+
+/* The lines of a pass: marked at its begin, dropped where it failed. */
+void serind_audit_mark(struct serind *serind);
+void serind_audit_drop(struct serind *serind);
+
+/* Reads up to `limit` whole lines after the position `after` (bytes; 0 is the start) into *text
+ * (malloc'd, terminated, lines separated by newlines) and gives the position behind them. A
+ * position past the end (the log was rotated) starts again at 0. SERIN_ERR_IO, SERIN_ERR_MEMORY. */
+SERIN_MUST_USE enum serin_error serind_audit_read(const struct serind *serind, uint64_t after,
+                                                  unsigned limit, char **text, uint64_t *next);
+
+#endif

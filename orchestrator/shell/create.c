@@ -1,0 +1,381 @@
+/* Commands on rollouts (create.h). A creation checks first and changes after: what is refused
+ * leaves no trace but its line in the audit log. */
+#include "create.h"
+
+#include "pass.h"
+#include "serind.h"
+
+#include <serin/adapters/log.h>
+#include <serin/directive.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A creation under way. */
+struct creation {
+    struct serind *serind;
+    struct serin_policy_file file;
+    struct serin_release_record releases[SERIN_DIRECTIVE_OFFERS_MAX];
+    struct serin_stable_record stable; /* offer_count 0: none */
+    struct serind_slot *present;       /* the latest rollout there; NULL: none */
+    uint32_t attempt;
+    uint8_t salt[SERIN_SALT_SIZE];
+    struct serind_slot *slot;
+    struct serind_refusal *refusal;
+};
+
+static enum serin_error refuse(struct creation *creation, enum serin_error error, const char *field,
+                               const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static enum serin_error refuse(struct creation *creation, enum serin_error error, const char *field,
+                               const char *format, ...)
+{
+    struct serind_refusal *refusal = creation->refusal;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(refusal->message, sizeof refusal->message, format, arguments);
+    va_end(arguments);
+    (void)snprintf(refusal->field, sizeof refusal->field, "%s", field);
+    refusal->line = field[0] != '\0' ? serin_yaml_line(creation->file.document, field) : 0;
+    return error;
+}
+
+static enum serin_error store_failed(struct serind_refusal *refusal, enum serin_error error)
+{
+    if (refusal->message[0] == '\0') {
+        (void)snprintf(refusal->message, sizeof refusal->message,
+                       "the store could not take it: %s; nothing was changed",
+                       serin_error_text(error));
+    }
+    return error;
+}
+
+/* ---- checks ---- */
+
+/* The manifest behind a stable offer that overlaps `offer`, if there is one. */
+static enum serin_error stable_overlap(struct creation *creation, const struct serin_offer *offer,
+                                       struct serin_release_record *found)
+{
+    const struct serin_release *stable = &creation->stable.release;
+    for (size_t i = 0; i < stable->offer_count; i++) {
+        if (stable->offers[i].hw_min <= offer->hw_max &&
+            offer->hw_min <= stable->offers[i].hw_max) {
+            return creation->serind->store.ops->get_release(creation->serind->store.ctx,
+                                                            stable->offers[i].manifest_id, found);
+        }
+    }
+    return SERIN_ERR_NOT_FOUND;
+}
+
+/* A device takes only what is newer than what it runs, unless told to revert, and never what lies
+ * below its floor: a rollout of something else would end in a heap of refusals. */
+static enum serin_error check_newer(struct creation *creation, size_t index,
+                                    const struct serin_offer *offer)
+{
+    const struct serin_manifest *manifest = &creation->releases[index].manifest;
+    struct serin_release_record stable;
+    enum serin_error error = stable_overlap(creation, offer, &stable);
+    if (error != SERIN_OK) {
+        return error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error;
+    }
+    char field[SERIN_YAML_FIELD_MAX];
+    char ours[SERIN_VERSION_TEXT_SIZE];
+    char theirs[SERIN_VERSION_TEXT_SIZE];
+    (void)snprintf(field, sizeof field, "releases[%zu]", index);
+    serin_version_format(manifest->version, ours);
+    serin_version_format(stable.manifest.version, theirs);
+    if (manifest->security_counter < stable.manifest.security_counter) {
+        return refuse(creation, SERIN_ERR_COUNTER, field,
+                      "version %s has security counter %u, below %u of the stable version %s: "
+                      "devices that committed that one refuse it",
+                      ours, manifest->security_counter, stable.manifest.security_counter, theirs);
+    }
+    if (!creation->file.policy.revert &&
+        serin_version_compare(manifest->version, stable.manifest.version) <= 0) {
+        return refuse(creation, SERIN_ERR_STATE, field,
+                      "version %s is not newer than the stable version %s: to go back on purpose "
+                      "set 'revert: true'",
+                      ours, theirs);
+    }
+    return SERIN_OK;
+}
+
+static bool has_channel(const struct serin_manifest *manifest, const char *channel)
+{
+    for (size_t i = 0; i < SERIN_MANIFEST_CHANNELS; i++) {
+        if (strcmp(manifest->channels[i], channel) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum serin_error resolve(struct creation *creation, size_t index)
+{
+    const struct serin_policy_release *wanted = &creation->file.releases[index];
+    struct serin_policy *policy = &creation->file.policy;
+    struct serin_release_record *record = &creation->releases[index];
+    const struct serin_manifest *manifest = &record->manifest;
+    char field[SERIN_YAML_FIELD_MAX];
+    char why[SERIND_WHY_MAX];
+    (void)snprintf(field, sizeof field, "releases[%zu]", index);
+    enum serin_error error =
+        serind_releases_find(creation->serind, policy->product, wanted, record, why);
+    if (error != SERIN_OK) {
+        return refuse(creation, error, field, "%s", why);
+    }
+    if (!has_channel(manifest, policy->channel)) {
+        return refuse(creation, SERIN_ERR_CHANNEL, field,
+                      "the release does not allow channel %s: pack it with --channels %s",
+                      policy->channel, policy->channel);
+    }
+    struct serin_offer offer = {.hw_min = manifest->hw_min, .hw_max = manifest->hw_max};
+    if (wanted->has_hardware) {
+        if (wanted->hw_min < manifest->hw_min || wanted->hw_max > manifest->hw_max) {
+            return refuse(creation, SERIN_ERR_HARDWARE, field,
+                          "hardware %u-%u is not within the release's %u-%u", wanted->hw_min,
+                          wanted->hw_max, manifest->hw_min, manifest->hw_max);
+        }
+        offer.hw_min = wanted->hw_min;
+        offer.hw_max = wanted->hw_max;
+    }
+    memcpy(offer.manifest_id, record->manifest_id, SERIN_SHA256_SIZE);
+    policy->offers[policy->offer_count++] = offer;
+    creation->attempt =
+        record->last_attempt >= creation->attempt ? record->last_attempt + 1 : creation->attempt;
+    return check_newer(creation, index, &offer);
+}
+
+/* One rollout at a time on a product and channel. */
+static enum serin_error check_alone(struct creation *creation)
+{
+    const struct serin_policy *policy = &creation->file.policy;
+    creation->present = serind_rollouts_latest(creation->serind, policy->product, policy->channel);
+    if (creation->present != NULL && !serind_rollout_over(creation->present->rollout.state) &&
+        !policy->supersede) {
+        return refuse(creation, SERIN_ERR_STATE, "channel",
+                      "rollout %llu of %s %s is %s: wait for its end, abort it, or set "
+                      "'supersede: true'",
+                      (unsigned long long)creation->present->rollout.id, policy->product,
+                      policy->channel, serin_rollout_state_text(creation->present->rollout.state));
+    }
+    if (serind_trusts_find(creation->serind, policy->product) == NULL) {
+        return refuse(creation, SERIN_ERR_NOT_FOUND, "product",
+                      "there is no trust record of product %s: publish it first", policy->product);
+    }
+    return SERIN_OK;
+}
+
+static enum serin_error choose_salt(struct creation *creation)
+{
+    const struct serin_policy_file *file = &creation->file;
+    struct serind *serind = creation->serind;
+    if (file->from == 0) {
+        return serind->crypto->ops->random(serind->crypto->ctx, creation->salt,
+                                           sizeof creation->salt);
+    }
+    struct serin_rollout from;
+    enum serin_error error = serind->store.ops->get_rollout(serind->store.ctx, file->from, &from);
+    if (error == SERIN_ERR_NOT_FOUND) {
+        return refuse(creation, error, "from", "there is no rollout %llu",
+                      (unsigned long long)file->from);
+    }
+    if (error == SERIN_OK && (strcmp(from.policy.product, file->policy.product) != 0 ||
+                              strcmp(from.policy.channel, file->policy.channel) != 0)) {
+        return refuse(creation, SERIN_ERR_PRODUCT, "from", "rollout %llu was on %s %s",
+                      (unsigned long long)file->from, from.policy.product, from.policy.channel);
+    }
+    if (error == SERIN_OK && from.state != SERIN_ROLLOUT_HALTED &&
+        from.state != SERIN_ROLLOUT_ABORTED) {
+        return refuse(creation, SERIN_ERR_STATE, "from", "rollout %llu is %s, not halted",
+                      (unsigned long long)file->from, serin_rollout_state_text(from.state));
+    }
+    memcpy(creation->salt, from.salt, sizeof creation->salt);
+    return error;
+}
+
+static enum serin_error check(struct creation *creation)
+{
+    struct serin_policy *policy = &creation->file.policy;
+    struct serind *serind = creation->serind;
+    enum serin_error error = check_alone(creation);
+    if (error == SERIN_OK) {
+        error = serind->store.ops->get_stable(serind->store.ctx, policy->product, policy->channel,
+                                              &creation->stable);
+        error = error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error;
+    }
+    creation->attempt = 1;
+    for (size_t i = 0; error == SERIN_OK && i < creation->file.release_count; i++) {
+        error = resolve(creation, i);
+    }
+    if (error == SERIN_OK) {
+        error = choose_salt(creation);
+    }
+    const char *field = "";
+    if (error == SERIN_OK && serin_policy_check(policy, &field) != SERIN_OK) {
+        error = refuse(creation, SERIN_ERR_INVALID, "", "the policy is not sound: %s", field);
+    }
+    return error;
+}
+
+/* ---- changes ---- */
+
+static bool enter_device(void *arg, const struct serin_device_record *record)
+{
+    struct creation *creation = arg;
+    const struct serin_policy *policy = &creation->file.policy;
+    struct serind *serind = creation->serind;
+    bool offered = false;
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        offered |= record->hardware >= policy->offers[i].hw_min &&
+                   record->hardware <= policy->offers[i].hw_max;
+    }
+    uint32_t device = serind_index_find(&serind->index, record->id);
+    if (!offered || record->enrolment != SERIN_ENROLMENT_ENROLLED || device == SERIND_NO_DEVICE) {
+        return true;
+    }
+    bool runs_it = serind_rollout_offers(&creation->slot->rollout, record->running.manifest_id,
+                                         record->hardware);
+    return serind_pass_check(serind, serind_slot_hold(serind, creation->slot, device, runs_it));
+}
+
+/* The releases' attempt numbers are given out with the rollout, so that none is used twice. */
+static void put_attempts(struct creation *creation)
+{
+    for (size_t i = 0; i < creation->file.release_count; i++) {
+        creation->releases[i].last_attempt = creation->attempt;
+        (void)serind_pass_check(
+            creation->serind, creation->serind->store.ops->put_release(creation->serind->store.ctx,
+                                                                       &creation->releases[i]));
+    }
+}
+
+static enum serin_error supersede(struct creation *creation)
+{
+    struct serind_slot *present = creation->present;
+    if (present == NULL) {
+        return SERIN_OK;
+    }
+    present->retired = true;
+    if (serind_rollout_over(present->rollout.state)) {
+        return SERIN_OK;
+    }
+    const struct serin_rollout_event event = {.kind = SERIN_ROLLOUT_SUPERSEDE};
+    return serind_rollouts_step(creation->serind, present, &event);
+}
+
+static enum serin_error begin(struct creation *creation)
+{
+    struct serind *serind = creation->serind;
+    const struct serin_policy *policy = &creation->file.policy;
+    uint64_t id = serind->meta.next_rollout_id;
+    serind->meta.next_rollout_id = id + 1;
+    struct serin_rollout rollout;
+    enum serin_error error =
+        serin_rollout_init(&rollout, id, policy, creation->salt, creation->attempt, serind->now_ms);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    error = supersede(creation);
+    creation->slot = error == SERIN_OK ? serind_rollouts_add(serind, &rollout) : NULL;
+    if (creation->slot == NULL) {
+        return error != SERIN_OK ? error : SERIN_ERR_MEMORY;
+    }
+    error = serind->store.ops->each_fleet_device(serind->store.ctx, policy->product,
+                                                 policy->channel, NULL, enter_device, creation);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    put_attempts(creation);
+    serind_slot_save_members(serind, creation->slot);
+    serind_audit(serind,
+                 &(struct serind_audit_line){.actor = "operator", .what = "create", .rollout = id},
+                 "%s %s: %u devices, attempt %u%s", policy->product, policy->channel,
+                 creation->slot->members.count, creation->attempt,
+                 creation->file.from != 0 ? ", with the salt of an earlier rollout" : "");
+    const struct serin_rollout_event start = {.kind = SERIN_ROLLOUT_START};
+    return serind_rollouts_step(serind, creation->slot, &start);
+}
+
+static enum serin_error run(struct creation *creation)
+{
+    struct serind *serind = creation->serind;
+    enum serin_error error = serind_pass_begin(serind);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    error = check(creation);
+    if (error != SERIN_OK) {
+        serind_pass_cancel(serind);
+        return error;
+    }
+    error = begin(creation);
+    (void)serind_pass_check(serind, error);
+    return serind_pass_end(serind);
+}
+
+enum serin_error serind_rollout_create(struct serind *serind, const char *text, size_t size,
+                                       struct serind_slot **slot, struct serind_refusal *refusal)
+{
+    struct creation creation = {.serind = serind, .refusal = refusal};
+    struct serin_yaml_error wrong;
+    *refusal = (struct serind_refusal){.line = 0};
+    enum serin_error error = serin_policy_file_open(&creation.file, "policy", text, size, &wrong);
+    if (error != SERIN_OK) {
+        (void)snprintf(refusal->message, sizeof refusal->message, "%s", wrong.reason);
+        (void)snprintf(refusal->field, sizeof refusal->field, "%s", wrong.field);
+        refusal->line = wrong.line;
+    } else {
+        error = run(&creation);
+        serin_policy_file_close(&creation.file);
+        *slot = error == SERIN_OK ? creation.slot : NULL;
+    }
+    if (error != SERIN_OK) {
+        (void)store_failed(refusal, error);
+        serind_audit(serind, &(struct serind_audit_line){.actor = "operator", .what = "refused"},
+                     "rollout create: %s", refusal->message);
+    }
+    return error;
+}
+
+/* ---- verbs ---- */
+
+enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
+                                        enum serin_rollout_event_kind kind, const char *reason,
+                                        struct serind_slot **slot, struct serind_refusal *refusal)
+{
+    *refusal = (struct serind_refusal){.line = 0};
+    *slot = serind_rollouts_find(serind, id);
+    if (*slot == NULL) {
+        (void)snprintf(refusal->message, sizeof refusal->message,
+                       "there is no rollout %llu, or another has taken its place",
+                       (unsigned long long)id);
+        return SERIN_ERR_NOT_FOUND;
+    }
+    enum serin_error error = serind_pass_begin(serind);
+    if (error != SERIN_OK) {
+        return store_failed(refusal, error);
+    }
+    const struct serin_rollout_event event = {.kind = kind, .note = reason};
+    serind_audit(serind,
+                 &(struct serind_audit_line){.actor = "operator", .what = "command", .rollout = id},
+                 "%s%s%s", serin_rollout_event_text(kind), reason != NULL ? ": " : "",
+                 reason != NULL ? reason : "");
+    error = serind_rollouts_step(serind, *slot, &event);
+    if (error == SERIN_ERR_STATE) {
+        serind_pass_cancel(serind);
+        (void)snprintf(refusal->message, sizeof refusal->message,
+                       "rollout %llu is %s: '%s' is not allowed then", (unsigned long long)id,
+                       serin_rollout_state_text((*slot)->rollout.state),
+                       serin_rollout_event_text(kind));
+        serind_audit(
+            serind,
+            &(struct serind_audit_line){.actor = "operator", .what = "refused", .rollout = id},
+            "%s", refusal->message);
+        return error;
+    }
+    (void)serind_pass_check(serind, error);
+    error = serind_pass_end(serind);
+    return error == SERIN_OK ? error : store_failed(refusal, error);
+}

@@ -1,0 +1,34 @@
+/*
+ * Commands on rollouts: creating one from a policy, and the operator's verbs.
+ */
+#ifndef SERIND_CREATE_H
+#define SERIND_CREATE_H
+
+#include "releases.h"
+#include "rollouts.h"
+
+/* What is wrong with a command, in the terms of the API's errors. */
+struct serind_refusal {
+    char message[SERIND_WHY_MAX];
+    char field[SERIN_YAML_FIELD_MAX]; /* "": not known */
+    unsigned line;                    /* 0: not known */
+};
+
+/* Creates and starts a rollout from the text of a policy, in a pass of its own. *slot is the
+ * publisher's new charge. SERIN_ERR_CONFIG (the policy), SERIN_ERR_NOT_FOUND (a release, a
+ * rollout), SERIN_ERR_CHANNEL, SERIN_ERR_HARDWARE, SERIN_ERR_COUNTER (content that devices would
+ * refuse), SERIN_ERR_STATE (another rollout runs, or the version is not newer), and errors of the
+ * store. */
+SERIN_MUST_USE enum serin_error serind_rollout_create(struct serind *serind, const char *text,
+                                                      size_t size, struct serind_slot **slot,
+                                                      struct serind_refusal *refusal);
+
+/* One of pause, resume, halt, advance, abort, in a pass of its own. SERIN_ERR_NOT_FOUND,
+ * SERIN_ERR_STATE, and errors of the store. `reason` is the operator's, or NULL. */
+SERIN_MUST_USE enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
+                                                       enum serin_rollout_event_kind kind,
+                                                       const char *reason,
+                                                       struct serind_slot **slot,
+                                                       struct serind_refusal *refusal);
+
+#endif

@@ -1,0 +1,200 @@
+/* The intake (intake.h). */
+#include "intake.h"
+
+#include "serind.h"
+
+#include <serin/adapters/log.h>
+#include <serin/topic.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAY_EVERY_MS 10000u
+
+enum serin_error serind_intake_init(struct serind *serind)
+{
+    serind->intake = (struct serind_intake){
+        .batch = calloc(SERIND_BATCH_MAX, sizeof *serind->intake.batch),
+    };
+    return serind->intake.batch != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+}
+
+void serind_intake_free(struct serind *serind)
+{
+    free(serind->intake.batch);
+    serind->intake.batch = NULL;
+}
+
+/* ---- connections ---- */
+
+static void broker_alarm_key(size_t broker, char key[SERIND_ALARM_KEY_MAX])
+{
+    (void)snprintf(key, SERIND_ALARM_KEY_MAX, "broker:%zu", broker);
+}
+
+static void connected(struct serind *serind, size_t broker)
+{
+    struct serind_broker *at = &serind->brokers[broker];
+    char key[SERIND_ALARM_KEY_MAX];
+    broker_alarm_key(broker, key);
+    serin_log(SERIN_LOG_INFO, "connected broker=%s", at->uri);
+    serind_alarm_clear(serind, key);
+    at->connected = true;
+    at->settled = false;
+    at->connected_at_ms = at->heard_at_ms = serind->mono_ms;
+}
+
+static void disconnected(struct serind *serind, size_t broker, const char *why)
+{
+    struct serind_broker *at = &serind->brokers[broker];
+    char key[SERIND_ALARM_KEY_MAX];
+    broker_alarm_key(broker, key);
+    serind_alarm_raise(serind, key, "not connected to %s: %s", at->uri, why);
+    at->connected = at->settled = false;
+    serind_publisher_disconnected(serind, broker);
+}
+
+void serind_intake_tend(struct serind *serind)
+{
+    for (size_t i = 0; i < serind->broker_count; i++) {
+        struct serind_broker *at = &serind->brokers[i];
+        if (at->connected && !at->settled &&
+            serind->mono_ms - at->connected_at_ms >= SERIND_SETTLE_MS &&
+            serind->mono_ms - at->heard_at_ms >= SERIND_SETTLE_MS / 2) {
+            at->settled = true;
+            serind->publisher.tend_at_ms = 0;
+            serin_log(SERIN_LOG_INFO, "its retained messages are heard broker=%s", at->uri);
+        }
+        uint64_t dropped = serin_mqtt_dropped(at->mqtt);
+        if (dropped != at->dropped) {
+            serin_log(SERIN_LOG_WARN, "messages of QoS 0 dropped broker=%s count=%llu", at->uri,
+                      (unsigned long long)(dropped - at->dropped));
+            at->dropped = dropped;
+        }
+    }
+}
+
+/* ---- messages ---- */
+
+/* The plugin refuses what is malformed; what comes through all the same is counted, and said now
+ * and then. */
+static void malformed(struct serind *serind, const char *topic, enum serin_error error)
+{
+    struct serind_intake *intake = &serind->intake;
+    intake->malformed++;
+    if (intake->said_at_ms == 0 || serind->mono_ms - intake->said_at_ms >= SAY_EVERY_MS) {
+        intake->said_at_ms = serind->mono_ms;
+        serin_log(SERIN_LOG_WARN, "message refused topic=%s in_all=%llu: %s", topic,
+                  (unsigned long long)intake->malformed, serin_error_text(error));
+    }
+}
+
+static void presence(struct serind *serind, const struct serin_topic *topic,
+                     const struct serin_mqtt_event *event)
+{
+    struct serin_presence value = {.online = false};
+    if (event->payload_size > 0 &&
+        serind->codec->decode_presence(event->payload, event->payload_size, &value) != SERIN_OK) {
+        malformed(serind, event->topic, SERIN_ERR_FORMAT);
+        return;
+    }
+    uint32_t device = serind_index_find(&serind->index, topic->id);
+    if (device != SERIND_NO_DEVICE) {
+        serind_index_online(&serind->index, device, value.online);
+    }
+}
+
+/* Decodes a report or beat into the next place of the batch. A device speaks for itself only: the
+ * id in the payload must be that of the topic, which the broker let this identity publish on. */
+static void item(struct serind *serind, size_t broker, const struct serin_topic *topic,
+                 const struct serin_mqtt_event *event)
+{
+    struct serind_intake *intake = &serind->intake;
+    struct serind_item *next = &intake->batch[intake->count];
+    bool is_report = topic->kind == SERIN_TOPIC_DEV_REPORT;
+    enum serin_error error =
+        is_report ? serind->codec->decode_report(event->payload, event->payload_size, &next->report)
+                  : serind->codec->decode_beat(event->payload, event->payload_size, &next->beat);
+    const char *id = is_report ? next->report.device_id : next->beat.device_id;
+    if (error == SERIN_OK && strcmp(id, topic->id) != 0) {
+        error = SERIN_ERR_DEVICE;
+    }
+    if (error != SERIN_OK) {
+        malformed(serind, event->topic, error);
+        return;
+    }
+    next->kind = is_report ? SERIND_ITEM_REPORT : SERIND_ITEM_BEAT;
+    next->broker = broker;
+    intake->urgent |= is_report;
+    if (intake->count++ == 0) {
+        intake->oldest_at_ms = serind->mono_ms;
+    }
+}
+
+static void message(struct serind *serind, size_t broker, const struct serin_mqtt_event *event)
+{
+    struct serin_topic topic;
+    enum serin_error error = serin_topic_parse(event->topic, &topic);
+    if (error != SERIN_OK) {
+        malformed(serind, event->topic, error);
+        return;
+    }
+    if (topic.kind == SERIN_TOPIC_DEV_REPORT || topic.kind == SERIN_TOPIC_DEV_BEAT) {
+        item(serind, broker, &topic, event);
+    } else if (topic.kind == SERIN_TOPIC_DIRECTIVE || topic.kind == SERIN_TOPIC_DEV_DIRECTIVE ||
+               topic.kind == SERIN_TOPIC_TRUST) {
+        serind->brokers[broker].heard_at_ms = serind->mono_ms;
+        serind_publisher_shown(serind, broker, &topic, event->payload, event->payload_size);
+    } else if (topic.kind == SERIN_TOPIC_PRESENCE) {
+        presence(serind, &topic, event);
+    } else {
+        malformed(serind, event->topic, SERIN_ERR_UNSUPPORTED);
+    }
+}
+
+static void happened(struct serind *serind, size_t broker, const struct serin_mqtt_event *event)
+{
+    switch (event->kind) {
+    case SERIN_MQTT_CONNECTED:
+        connected(serind, broker);
+        break;
+    case SERIN_MQTT_DISCONNECTED:
+        disconnected(serind, broker, event->why);
+        break;
+    case SERIN_MQTT_MESSAGE:
+        message(serind, broker, event);
+        break;
+    case SERIN_MQTT_DELIVERED:
+        serind_publisher_delivered(serind, broker, event->token);
+        break;
+    default:
+        break;
+    }
+}
+
+bool serind_intake_drain(struct serind *serind)
+{
+    for (size_t i = 0; i < serind->broker_count; i++) {
+        /* Bounded apart from the batch, so that a storm of presence does not starve operators. */
+        for (unsigned taken = 0; taken < 4 * SERIND_BATCH_MAX; taken++) {
+            struct serin_mqtt_event event;
+            if (serind->intake.count == SERIND_BATCH_MAX) {
+                return true;
+            }
+            if (!serin_mqtt_next(serind->brokers[i].mqtt, &event)) {
+                break;
+            }
+            happened(serind, i, &event);
+            serin_mqtt_event_free(&event);
+        }
+    }
+    return false;
+}
+
+bool serind_intake_due(const struct serind *serind)
+{
+    const struct serind_intake *intake = &serind->intake;
+    return intake->count > 0 && (intake->urgent || intake->count == SERIND_BATCH_MAX ||
+                                 serind->mono_ms - intake->oldest_at_ms >= SERIND_BEAT_WAIT_MS);
+}

@@ -1,0 +1,56 @@
+/*
+ * The intake: events of the MQTT clients, decoded and sorted. Reports and beats wait in a batch for
+ * the next pass; what concerns retained messages, connections and presence is dealt with at once.
+ *
+ * Reports go into the pass of the same turn. Beats may wait for SERIND_BEAT_WAIT_MS, so that a
+ * fleet of quiet devices costs one commit a second and not one each.
+ */
+#ifndef SERIND_INTAKE_H
+#define SERIND_INTAKE_H
+
+#include <serin/wire.h>
+
+#define SERIND_BATCH_MAX    512u
+#define SERIND_BEAT_WAIT_MS 1000u
+#define SERIND_SETTLE_MS    1000u /* retained messages have arrived so long after connecting */
+
+struct serind;
+
+enum serind_item_kind { SERIND_ITEM_REPORT, SERIND_ITEM_BEAT };
+
+struct serind_item {
+    enum serind_item_kind kind;
+    size_t broker;
+    uint32_t device; /* filled in by the fleet; SERIND_NO_DEVICE: turned away */
+    bool joins;      /* filled in by the fleet: it joins the running rollout */
+    union {
+        struct serin_report report;
+        struct serin_beat beat;
+    };
+};
+
+struct serind_intake {
+    struct serind_item *batch; /* SERIND_BATCH_MAX of them */
+    size_t count;
+    bool urgent;                       /* there is a report among them */
+    uint64_t oldest_at_ms;             /* monotonic; of the first item */
+    uint64_t said_at_ms;               /* monotonic; when a malformed message was last logged */
+    uint64_t malformed;                /* such messages, in all */
+    uint32_t refusal_minute, refusals; /* devices turned away in this minute */
+};
+
+/* SERIN_ERR_MEMORY. */
+SERIN_MUST_USE enum serin_error serind_intake_init(struct serind *serind);
+void serind_intake_free(struct serind *serind);
+
+/* Takes events until all clients are drained or the batch is full; outside of a pass. Returns
+ * whether there may be more. */
+bool serind_intake_drain(struct serind *serind);
+
+/* Whether the batch should be taken in now. */
+bool serind_intake_due(const struct serind *serind);
+
+/* Notices what time brings: a broker's retained messages have been heard. */
+void serind_intake_tend(struct serind *serind);
+
+#endif

@@ -1,0 +1,22 @@
+/* What publisher.c (topics, making and sending) and tend.c (watching, repair) share. */
+#ifndef SERIND_PUBLISHER_INTERNAL_H
+#define SERIND_PUBLISHER_INTERNAL_H
+
+#include "serind.h"
+
+/* Whether what the broker shows is what should be retained. */
+bool serind_view_same(const struct serind_topic *topic, const struct serind_view *view);
+
+/* Publishes what should be retained on a topic to one broker. */
+void serind_topic_send(struct serind *serind, struct serind_topic *topic, size_t broker);
+
+/* Opens a directive payload with the trust record of `topic`'s product, or of any product where
+ * the topic is a device's own. False: not signed by a director of ours. */
+bool serind_directive_read(const struct serind *serind, const struct serin_topic *topic,
+                           const uint8_t *payload, size_t size, struct serin_directive *directive);
+
+/* The entry of a topic, made if `make`; NULL: there is none, or no room. */
+struct serind_topic *serind_topic_find(struct serind *serind, const struct serin_topic *topic,
+                                       bool make);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Releases: bundles taken in, and found again by id, prefix or version.
+ */
+#ifndef SERIND_RELEASES_H
+#define SERIND_RELEASES_H
+
+#include <serin/adapters/policy.h>
+#include <serin/orchestrator/store.h>
+
+#include <stdio.h>
+
+struct serind;
+
+/* Largest bundle: header, manifest, piece table and image at their limits. */
+#define SERIND_BUNDLE_MAX \
+    (32u + (uint64_t)SERIN_MANIFEST_MAX + SERIN_IMAGE_SIZE_MAX / 4096u * 32u + SERIN_IMAGE_SIZE_MAX)
+
+#define SERIND_WHY_MAX 512u
+
+/* Takes a bundle in: verifies all of it with the trust record that lists its key, puts its objects
+ * into the depot, then its record into the store, in a pass of its own. `file` is open for reading.
+ * SERIN_ERR_EXISTS: the release was known; `record` is filled in all the same. SERIN_ERR_KEY,
+ * SERIN_ERR_SIGNATURE and the other errors of serin_bundle_split and serin_bundle_verify; those of
+ * depot and store. `why` then says what and what to do. */
+SERIN_MUST_USE enum serin_error serind_releases_take(struct serind *serind, int file, uint64_t size,
+                                                     struct serin_release_record *record,
+                                                     char why[SERIND_WHY_MAX]);
+
+/* Finds the release that an entry of a policy means; inside a transaction. SERIN_ERR_NOT_FOUND,
+ * SERIN_ERR_INVALID (several fit); `why` says so. */
+SERIN_MUST_USE enum serin_error serind_releases_find(struct serind *serind, const char *product,
+                                                     const struct serin_policy_release *wanted,
+                                                     struct serin_release_record *record,
+                                                     char why[SERIND_WHY_MAX]);
+
+#endif
