@@ -122,13 +122,13 @@ struct serin_rollout {
     uint64_t thresholds[SERIN_STAGES_MAX]; /* of each stage begun, as they stand now */
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
+    char why[SERIN_ROLLOUT_WHY_MAX]; /* of a halt, an abort: with the figures it was taken on */
     uint32_t publishes; /* PUBLISH actions so far: one a stage, one for each other change */
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late;       /* open devices that joined during this stage: it does not wait for them */
     uint32_t sweep_next; /* member at which the next TICK looks for deadlines */
     bool sweeping;       /* a pass over the members is under way */
-    uint64_t sweep_due_ms;           /* no deadline passes before the watch shows this */
-    char why[SERIN_ROLLOUT_WHY_MAX]; /* of a halt, an abort: with the figures it was taken on */
+    uint64_t sweep_due_ms; /* no deadline passes before the watch shows this */
 };
 
 enum serin_rollout_action_kind {

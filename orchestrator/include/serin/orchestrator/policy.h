@@ -32,8 +32,7 @@ struct serin_policy {
     size_t stage_count; /* 1 .. SERIN_STAGES_MAX; they grow strictly; the last is everyone */
     struct serin_stage_policy stages[SERIN_STAGES_MAX];
     struct serin_gate_policy gate;
-    uint32_t
-        patience_s; /* silent before accepting for so long: unreached, the next takes its place */
+    uint32_t patience_s;        /* silent before accepting for so long: unreached, and replaced */
     uint32_t deadline_s;        /* accepted and not final after so long: timed_out, a failure */
     uint32_t lease_s;           /* SERIN_LEASE_MIN_S .. SERIN_LEASE_MAX_S */
     uint32_t spread_s;          /* at most a day, shorter than patience and deadline */

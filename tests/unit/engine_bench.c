@@ -1,0 +1,294 @@
+/* The bench for the rollout engine, and what must hold after every step. */
+#include "engine_bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Check writes a record for every assertion that holds; here there are millions of them. */
+#define hold(condition)                     \
+    do {                                    \
+        if (!(condition)) {                 \
+            ck_abort_msg("%s", #condition); \
+        }                                   \
+    } while (0)
+#define hold_msg(condition, ...)       \
+    do {                               \
+        if (!(condition)) {            \
+            ck_abort_msg(__VA_ARGS__); \
+        }                              \
+    } while (0)
+
+uint64_t bench_random(uint64_t *seed)
+{
+    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+struct serin_policy bench_policy(void)
+{
+    struct serin_policy policy;
+    serin_policy_default(&policy);
+    strcpy(policy.product, "lamp");
+    strcpy(policy.channel, "stable");
+    policy.offer_count = 1;
+    policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = 3, .manifest_id = {0xA5}};
+    for (size_t i = 0; i < policy.stage_count; i++) {
+        policy.stages[i].soak_s = BENCH_SOAK_S;
+    }
+    policy.patience_s = 600;
+    policy.deadline_s = 1200;
+    return policy;
+}
+
+void bench_make(struct bench *bench, const struct serin_policy *policy, uint32_t count,
+                uint64_t seed)
+{
+    static const uint8_t salt[SERIN_SALT_SIZE] = {7};
+    memset(bench, 0, sizeof *bench);
+    bench->check = count <= 1000;
+    bench->now_ms = BENCH_START_MS;
+    bench->capacity = count + 64;
+    bench->members.list = calloc(bench->capacity, sizeof *bench->members.list);
+    bench->shadow = calloc(bench->capacity, sizeof *bench->shadow);
+    ck_assert_ptr_nonnull(bench->members.list);
+    ck_assert_ptr_nonnull(bench->shadow);
+    ck_assert_int_eq(serin_rollout_init(&bench->rollout, 9, policy, salt, 1, bench->now_ms),
+                     SERIN_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        bench->members.list[i] = serin_rollout_member(&bench->rollout, bench_random(&seed), i);
+    }
+    bench->members.count = count;
+    serin_rollout_rebuild(&bench->rollout, &bench->members);
+    memcpy(bench->shadow, bench->members.list, count * sizeof *bench->shadow);
+    bench_do(bench, SERIN_ROLLOUT_REPORTS_UP);
+}
+
+void bench_free(struct bench *bench)
+{
+    free(bench->members.list);
+    free(bench->shadow);
+}
+
+/* ---- what must hold after every step ---- */
+
+static bool in(uint8_t state, const enum serin_state *states)
+{
+    for (; *states != SERIN_STATE_INVALID; states++) {
+        if (state == *states) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts the books again from the members alone, in other words than the engine's. */
+static void check_books(const struct bench *bench)
+{
+    static const enum serin_state failures[] = {SERIN_STATE_ROLLED_BACK, SERIN_STATE_FAILED,
+                                                SERIN_STATE_TIMED_OUT,   SERIN_STATE_REGRESSED,
+                                                SERIN_STATE_REVERTED,    SERIN_STATE_INVALID};
+    static const enum serin_state unheard[] = {SERIN_STATE_IDLE, SERIN_STATE_UNREACHED,
+                                               SERIN_STATE_INVALID};
+    static const enum serin_state others[] = {SERIN_STATE_SUPERSEDED, SERIN_STATE_CANCELLED,
+                                              SERIN_STATE_INVALID};
+    static const enum serin_state later[] = {SERIN_STATE_REGRESSED, SERIN_STATE_REVERTED,
+                                             SERIN_STATE_INVALID};
+    struct serin_tally tally = {0};
+    uint32_t reasons = 0;
+    for (uint32_t i = 0; i < bench->members.count; i++) {
+        const struct serin_member *m = &bench->members.list[i];
+        hold(i == 0 || bench->members.list[i - 1].rank <= m->rank);
+        if (bench->rollout.stage == 0 || m->rank > bench->rollout.threshold) {
+            hold(m->stage == 0);
+            continue;
+        }
+        bool ahead = m->state == SERIN_STATE_REJECTED && m->reason == SERIN_REASON_NOT_NEWER;
+        hold(m->stage >= 1);
+        hold(m->stage <= bench->rollout.stage);
+        hold(m->rank <= bench->rollout.thresholds[m->stage - 1]);
+        tally.offered++;
+        tally.accepted += !in(m->state, unheard);
+        tally.confirmed += m->state == SERIN_STATE_CONFIRMED;
+        tally.failed += in(m->state, failures);
+        tally.rejected += m->state == SERIN_STATE_REJECTED && !ahead;
+        tally.unreached += m->state == SERIN_STATE_UNREACHED;
+        tally.regressed += in(m->state, later);
+        tally.other += in(m->state, others) || ahead;
+    }
+    hold(memcmp(&tally, &bench->rollout.tally, sizeof tally) == 0);
+    for (size_t i = 0; i < SERIN_REASON_COUNT; i++) {
+        reasons += bench->rollout.reasons[i];
+    }
+    hold(reasons == tally.failed + tally.rejected);
+}
+
+/* What a step may do to a member: only what an action names, and never leave an end. */
+static void check_members(struct bench *bench)
+{
+    static const enum serin_state ends[] = {
+        SERIN_STATE_ROLLED_BACK, SERIN_STATE_FAILED,    SERIN_STATE_REJECTED,
+        SERIN_STATE_SUPERSEDED,  SERIN_STATE_CANCELLED, SERIN_STATE_TIMED_OUT,
+        SERIN_STATE_REGRESSED,   SERIN_STATE_REVERTED,  SERIN_STATE_INVALID};
+    for (size_t i = 0; i < bench->actions.count; i++) {
+        const struct serin_rollout_action *action = &bench->actions.list[i];
+        if (action->kind != SERIN_ROLLOUT_ACT_SAVE_MEMBER) {
+            continue;
+        }
+        struct serin_member *was = &bench->shadow[action->member];
+        const struct serin_member *is = &bench->members.list[action->member];
+        hold_msg(!in(was->state, ends), "%s was left for %s",
+                 serin_state_text((enum serin_state)was->state),
+                 serin_state_text((enum serin_state)is->state));
+        hold(was->state != SERIN_STATE_CONFIRMED || is->state == SERIN_STATE_REGRESSED ||
+             is->state == SERIN_STATE_REVERTED);
+        hold(action->before.state == was->state);
+        *was = *is;
+    }
+    for (uint32_t i = 0; i < bench->members.count; i++) {
+        bench->shadow[i].stage = bench->members.list[i].stage; /* follows from the rank */
+    }
+    hold(memcmp(bench->shadow, bench->members.list, bench->members.count * sizeof *bench->shadow) ==
+         0);
+}
+
+static void check_step(struct bench *bench, const struct serin_rollout *before)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    unsigned publishes = 0;
+    for (size_t i = 0; i < bench->actions.count; i++) {
+        publishes += bench->actions.list[i].kind == SERIN_ROLLOUT_ACT_PUBLISH;
+    }
+    hold(after->threshold >= before->threshold);
+    hold(after->stage - before->stage <= 1);
+    hold(publishes <= 1);
+    if (after->stage != before->stage || after->threshold != before->threshold) {
+        hold(publishes == 1);
+    }
+    if (before->state == SERIN_ROLLOUT_HALTED) {
+        hold(after->state == SERIN_ROLLOUT_HALTED || after->state == SERIN_ROLLOUT_ABORTED);
+        hold(after->stage == before->stage);
+    }
+    hold(after->soaked_ms <= after->watch_ms + BENCH_SOAK_S * 1000u);
+    if (bench->check) {
+        check_books(bench);
+        check_members(bench);
+    }
+}
+
+/* ---- steps ---- */
+
+static enum serin_error step(struct bench *bench, const struct serin_rollout_event *event)
+{
+    struct serin_rollout before = bench->rollout;
+    enum serin_error error =
+        serin_rollout_step(&bench->rollout, &bench->members, bench->now_ms, event, &bench->actions);
+    if (error != SERIN_OK) {
+        hold(memcmp(&before, &bench->rollout, sizeof before) == 0);
+        hold(bench->actions.count == 0);
+        return error;
+    }
+    for (size_t i = 0; i < bench->actions.count; i++) {
+        enum serin_rollout_action_kind kind = bench->actions.list[i].kind;
+        bench->publishes += kind == SERIN_ROLLOUT_ACT_PUBLISH;
+        bench->promotes += kind == SERIN_ROLLOUT_ACT_PROMOTE;
+        bench->saves += kind == SERIN_ROLLOUT_ACT_SAVE_MEMBER;
+        bench->audits += kind == SERIN_ROLLOUT_ACT_AUDIT;
+    }
+    check_step(bench, &before);
+    return SERIN_OK;
+}
+
+enum serin_error bench_send(struct bench *bench, enum serin_rollout_event_kind kind)
+{
+    return step(bench, &(struct serin_rollout_event){.kind = kind});
+}
+
+enum serin_error bench_note(struct bench *bench, enum serin_rollout_event_kind kind,
+                            const char *note)
+{
+    return step(bench, &(struct serin_rollout_event){.kind = kind, .note = note});
+}
+
+enum serin_error bench_member(struct bench *bench, uint32_t member, enum serin_state state,
+                              enum serin_reason reason)
+{
+    return step(bench, &(struct serin_rollout_event){.kind = SERIN_ROLLOUT_MEMBER,
+                                                     .member = member,
+                                                     .state = state,
+                                                     .reason = reason});
+}
+
+void bench_do(struct bench *bench, enum serin_rollout_event_kind kind)
+{
+    enum serin_error error = bench_send(bench, kind);
+    hold_msg(error == SERIN_OK, "%s in %s: %s", serin_rollout_event_text(kind),
+             serin_rollout_state_text(bench->rollout.state), serin_error_text(error));
+}
+
+void bench_set(struct bench *bench, uint32_t member, enum serin_state state)
+{
+    hold(bench_member(bench, member, state, SERIN_REASON_NONE) == SERIN_OK);
+}
+
+void bench_fail(struct bench *bench, uint32_t member)
+{
+    hold(bench_member(bench, member, SERIN_STATE_ROLLED_BACK, SERIN_REASON_NOT_CONFIRMED) ==
+         SERIN_OK);
+}
+
+void bench_settle(struct bench *bench)
+{
+    for (int i = 0; i < 10000; i++) {
+        if (serin_rollout_deadline_ms(&bench->rollout, &bench->members) > bench->now_ms) {
+            return;
+        }
+        bench_do(bench, SERIN_ROLLOUT_TICK);
+    }
+    ck_abort_msg("the engine asks for ticks without end");
+}
+
+void bench_pass(struct bench *bench, uint64_t ms)
+{
+    uint64_t end_ms = bench->now_ms + ms;
+    bench_settle(bench);
+    while (bench->now_ms < end_ms) {
+        uint64_t due_ms = serin_rollout_deadline_ms(&bench->rollout, &bench->members);
+        bench->now_ms = due_ms < end_ms ? due_ms : end_ms;
+        bench_do(bench, SERIN_ROLLOUT_TICK);
+        bench_settle(bench);
+    }
+}
+
+void bench_confirm_offered(struct bench *bench)
+{
+    uint32_t offered = bench->rollout.tally.offered; /* a stage may open on the way */
+    for (uint32_t i = 0; i < offered; i++) {
+        const struct serin_member *m = &bench->members.list[i];
+        if ((m->state == SERIN_STATE_IDLE || m->state == SERIN_STATE_PENDING ||
+             m->state == SERIN_STATE_TRIAL)) {
+            bench_set(bench, i, SERIN_STATE_CONFIRMED);
+        }
+    }
+}
+
+bool bench_acted(const struct bench *bench, enum serin_rollout_action_kind kind)
+{
+    for (size_t i = 0; i < bench->actions.count; i++) {
+        if (bench->actions.list[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool bench_said(const struct bench *bench, const char *words)
+{
+    for (size_t i = 0; i < bench->actions.count; i++) {
+        if (strstr(bench->actions.list[i].text, words) != NULL) {
+            return true;
+        }
+    }
+    return strstr(bench->rollout.why, words) != NULL;
+}
