@@ -60,7 +60,7 @@ enum serin_error serin_bundle_split(const uint8_t *data, size_t size, struct ser
     uint32_t pieces_size = serin_get_le32(data + OFFSET_PIECES_SIZE);
     uint64_t image_size = serin_get_le64(data + OFFSET_IMAGE_SIZE);
     if (manifest_size > SERIN_MANIFEST_MAX || pieces_size > PIECES_MAX ||
-        image_size > SERIN_IMAGE_SIZE_MAX) {
+        image_size > (uint64_t)SERIN_IMAGE_SIZE_MAX) {
         return SERIN_ERR_TOO_LARGE;
     }
     /* All three are bounded now, so this sum cannot wrap. */
@@ -206,7 +206,7 @@ enum serin_error serin_bundle_build(const struct serin_crypto *crypto,
     const char *wrong = "image_size_bytes";
     uint8_t *bytes = NULL;
     enum serin_error error = SERIN_ERR_INVALID;
-    if (image_size < 1 || image_size > SERIN_IMAGE_SIZE_MAX) {
+    if (image_size < 1 || image_size > (size_t)SERIN_IMAGE_SIZE_MAX) {
         goto out;
     }
     uint32_t size = (uint32_t)image_size;

@@ -185,6 +185,8 @@ static void *list_of(void *item)
     X(directive, Directive, flag, m->flags = SERIN_DIRECTIVE_FLAGS_KNOWN + 1)                   \
     X(directive, Directive, offers_3, m->stable->n_offers = 3,                                  \
       m->stable->offers = list_of(m->stable->offers[0]))                                        \
+    X(directive, Directive, offers_many, m->device_id = NULL, m->stable->n_offers = 5,          \
+      m->stable->offers = list_of(m->stable->offers[0]))                                        \
     X(directive, Directive, overlap, m->stable->offers[1] = m->stable->offers[0])               \
     X(directive, Directive, hw_0, m->stable->offers[0]->hw_min = 0)                             \
     X(directive, Directive, hw_65536, m->stable->offers[1]->hw_max = 65536)                     \
@@ -236,6 +238,9 @@ static void *list_of(void *item)
     X(report, ReportBody, version_65536, m->attempts[1]->firmware->patch = 65536)               \
     X(report, ReportBody, transitions_0, m->attempts[0]->n_transitions = 0)                     \
     X(report, ReportBody, transitions_17, m->attempts[0]->n_transitions = 17,                   \
+      m->attempts[0]->transitions = list_of(m->attempts[0]->transitions[0]))                    \
+    X(report, ReportBody, transitions_many, m->attempts[0]->n_transitions = LIST_MAX,           \
+      m->attempts[1]->n_transitions = 1,                                                        \
       m->attempts[0]->transitions = list_of(m->attempts[0]->transitions[0]))                    \
     X(report, ReportBody, state_0, m->attempts[1]->transitions[15]->state = 0)                  \
     X(report, ReportBody, state_17, m->attempts[1]->transitions[15]->state = SERIN_STATE_COUNT) \

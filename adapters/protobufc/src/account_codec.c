@@ -16,7 +16,8 @@
 
 static Serin__V1__Order put_order(struct serin_order value)
 {
-    Serin__V1__Order message = SERIN__V1__ORDER__INIT;
+    Serin__V1__Order message;
+    serin__v1__order__init(&message);
     message.epoch = value.epoch;
     message.sequence = value.sequence;
     return message;
@@ -34,7 +35,8 @@ static struct serin_order get_order(const Serin__V1__Order *message)
 
 static Serin__V1__FirmwareVersion put_version(struct serin_version value)
 {
-    Serin__V1__FirmwareVersion message = SERIN__V1__FIRMWARE_VERSION__INIT;
+    Serin__V1__FirmwareVersion message;
+    serin__v1__firmware_version__init(&message);
     message.major = value.major;
     message.minor = value.minor;
     message.patch = value.patch;
@@ -152,7 +154,8 @@ static enum serin_error encode_report_body(const struct serin_report *value, uin
     struct running_parts running;
     struct attempt_parts attempts[SERIN_REPORT_ATTEMPTS_MAX];
     Serin__V1__AttemptReport *pointers[SERIN_REPORT_ATTEMPTS_MAX];
-    Serin__V1__ReportBody message = SERIN__V1__REPORT_BODY__INIT;
+    Serin__V1__ReportBody message;
+    serin__v1__report_body__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.device_id = serin_pbc_text(value->device_id);
     message.product = serin_pbc_text(value->product);
@@ -181,7 +184,8 @@ enum serin_error serin_pbc_encode_report(const struct serin_report *value, uint8
     if (error != SERIN_OK) {
         return error;
     }
-    Serin__V1__Report message = SERIN__V1__REPORT__INIT;
+    Serin__V1__Report message;
+    serin__v1__report__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.body = serin_pbc_bytes(body, body_size);
     message.mac_type = value->mac_type;
@@ -263,7 +267,8 @@ enum serin_error serin_pbc_encode_ack(const struct serin_ack *value, uint8_t *ou
     if (!serin_bounds_ack(value)) {
         return SERIN_ERR_INVALID;
     }
-    Serin__V1__Ack message = SERIN__V1__ACK__INIT;
+    Serin__V1__Ack message;
+    serin__v1__ack__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.incarnation = value->incarnation;
     message.number = value->number;
@@ -304,7 +309,8 @@ enum serin_error serin_pbc_encode_beat(const struct serin_beat *value, uint8_t *
     Serin__V1__Order own_order = put_order(value->own_order);
     Serin__V1__Counter counters[SERIN_BEAT_COUNTERS_MAX];
     Serin__V1__Counter *pointers[SERIN_BEAT_COUNTERS_MAX];
-    Serin__V1__Beat message = SERIN__V1__BEAT__INIT;
+    Serin__V1__Beat message;
+    serin__v1__beat__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.device_id = serin_pbc_text(value->device_id);
     message.product = serin_pbc_text(value->product);

@@ -24,7 +24,8 @@ enum serin_error serin_pbc_encode_envelope(const struct serin_envelope *value, u
     if (!serin_bounds_envelope(value)) {
         return SERIN_ERR_INVALID;
     }
-    Serin__V1__Envelope message = SERIN__V1__ENVELOPE__INIT;
+    Serin__V1__Envelope message;
+    serin__v1__envelope__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.key_id = serin_pbc_bytes(value->key_id, sizeof(value->key_id));
     message.body = serin_pbc_bytes(value->body, value->body_size);
@@ -126,10 +127,12 @@ enum serin_error serin_pbc_encode_directive(const struct serin_directive *value,
         return SERIN_ERR_INVALID;
     }
     struct release_parts stable, candidate;
-    Serin__V1__Order order = SERIN__V1__ORDER__INIT;
+    Serin__V1__Order order;
+    serin__v1__order__init(&order);
     order.epoch = value->order.epoch;
     order.sequence = value->order.sequence;
-    Serin__V1__Directive message = SERIN__V1__DIRECTIVE__INIT;
+    Serin__V1__Directive message;
+    serin__v1__directive__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.required_features = value->required_features;
     message.product = serin_pbc_text(value->product);
@@ -217,7 +220,8 @@ enum serin_error serin_pbc_encode_trust_payload(const struct serin_trust_payload
     if (!serin_bounds_trust_payload(value)) {
         return SERIN_ERR_INVALID;
     }
-    Serin__V1__TrustPayload message = SERIN__V1__TRUST_PAYLOAD__INIT;
+    Serin__V1__TrustPayload message;
+    serin__v1__trust_payload__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.record = serin_pbc_bytes(value->record, value->record_size);
     return serin_pbc_pack(&message.base, SERIN_TRUST_PAYLOAD_MAX, out, capacity, size);

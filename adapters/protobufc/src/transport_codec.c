@@ -17,7 +17,8 @@ enum serin_error serin_pbc_encode_get(const struct serin_get *value, uint8_t *ou
     if (!serin_bounds_get(value)) {
         return SERIN_ERR_INVALID;
     }
-    Serin__V1__Get message = SERIN__V1__GET__INIT;
+    Serin__V1__Get message;
+    serin__v1__get__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.object = serin_pbc_bytes(value->object, sizeof(value->object));
     message.offset = value->offset;
@@ -57,7 +58,8 @@ enum serin_error serin_pbc_encode_block(const struct serin_block *value, uint8_t
     if (!serin_bounds_block(value)) {
         return SERIN_ERR_INVALID;
     }
-    Serin__V1__Block message = SERIN__V1__BLOCK__INIT;
+    Serin__V1__Block message;
+    serin__v1__block__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.token = value->token;
     message.status = value->status;
@@ -107,7 +109,8 @@ enum serin_error serin_pbc_encode_hold(const struct serin_hold *value, uint8_t *
     if (!serin_bounds_hold(value)) {
         return SERIN_ERR_INVALID;
     }
-    Serin__V1__Hold message = SERIN__V1__HOLD__INIT;
+    Serin__V1__Hold message;
+    serin__v1__hold__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.held = value->held;
     message.lease_left_s = value->lease_left_s;
@@ -140,7 +143,8 @@ enum serin_error serin_pbc_decode_hold(const uint8_t *data, size_t size, struct 
 enum serin_error serin_pbc_encode_presence(const struct serin_presence *value, uint8_t *out,
                                            size_t capacity, size_t *size)
 {
-    Serin__V1__Presence message = SERIN__V1__PRESENCE__INIT;
+    Serin__V1__Presence message;
+    serin__v1__presence__init(&message);
     message.version = SERIN_WIRE_VERSION;
     message.online = value->online;
     message.time_s = value->time_s;
