@@ -13,3 +13,10 @@ serin_unit_test(openssl LINK serin::openssl PkgConfig::LIBCRYPTO_OF_TESTS)
 foreach(module depot records)
   target_compile_definitions(check_${module} PRIVATE _DEFAULT_SOURCE)
 endforeach()
+
+# The client side of tests/e2e/plugin.sh.
+pkg_check_modules(LIBMOSQUITTO_OF_TESTS REQUIRED IMPORTED_TARGET libmosquitto)
+add_executable(plugin_probe ${PROJECT_SOURCE_DIR}/tests/e2e/tools/plugin_probe.c)
+target_compile_definitions(plugin_probe PRIVATE _DEFAULT_SOURCE)
+target_link_libraries(plugin_probe PRIVATE serin::depot serin::openssl serin::protobufc
+  PkgConfig::LIBMOSQUITTO_OF_TESTS serin::warnings serin::sanitizers)

@@ -1,0 +1,422 @@
+#!/usr/bin/env bash
+# The plugin in a real Mosquitto, with TLS and certificates: who may publish and subscribe what, what payloads pass, the order guard
+# across kill -9 and a resurrected database, blocks from the depot with credit, halts, presence and takeovers.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# A function at the end of a pipe runs in this shell, so that its checks count.
+shopt -s lastpipe
+PROBE=$SERIN_BIN/plugin_probe
+bench_begin plugin
+
+# ---- certificates, in the layout of `serin pki init`, with roles that it does not give ----
+
+certificate() { # FILE-BASE SUBJECT [EXTENSION]
+    openssl ecparam -name prime256v1 -genkey -noout -out "$1.key" 2>>"$BENCH/log/pki.log"
+    openssl req -new -key "$1.key" -subj "$2" 2>>"$BENCH/log/pki.log" |
+        openssl x509 -req -CA "$BENCH/pki/ca.pem" -CAkey "$BENCH/pki/ca.key" -CAcreateserial -days 2 \
+            -extfile <(echo "${3-}") -out "$1.pem" 2>>"$BENCH/log/pki.log"
+}
+mkdir -p "$BENCH/pki/devices"
+openssl ecparam -name prime256v1 -genkey -noout -out "$BENCH/pki/ca.key"
+openssl req -x509 -key "$BENCH/pki/ca.key" -subj "/CN=Test CA" -days 2 -out "$BENCH/pki/ca.pem"
+certificate "$BENCH/pki/broker" "/CN=localhost" "subjectAltName=DNS:localhost,IP:127.0.0.1"
+certificate "$BENCH/pki/devices/serind" "/CN=serind/OU=serind"
+certificate "$BENCH/pki/devices/serind-2" "/CN=serind-2/OU=serind"
+certificate "$BENCH/pki/devices/gw-1" "/CN=gw-1/OU=gateway"
+certificate "$BENCH/pki/devices/admin" "/CN=admin/OU=admin"
+for id in sensor-01 sensor-02 sensor-03; do
+    certificate "$BENCH/pki/devices/$id" "/CN=$id"
+done
+
+# ---- talking to the broker ----
+
+# The client id is a lie on purpose: the broker must go by the certificate. With EXEC=exec a client in the background is the
+# process that its number names.
+client() { # TOOL ID ARGUMENTS…
+    local tool=$1 id=$2
+    shift 2
+    ${EXEC-} "$tool" -h localhost -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/devices/$id.pem" \
+        --key "$BENCH/pki/devices/$id.key" -i "${CLIENT_ID:-liar}" "$@"
+}
+payload() { "$PROBE" payload "$@"; }
+
+CHECKS=0
+ok() {
+    CHECKS=$((CHECKS + 1))
+    [ -z "${VERBOSE-}" ] || note "$*"
+}
+
+# accepts ID QOS RETAIN TOPIC <PAYLOAD · refuses REASON ID QOS RETAIN TOPIC <PAYLOAD
+# By MQTT 5 the broker tells about QoS 1. QoS 0 is judged by the plugin's line in the log, which names topic and reason.
+publish() { # ID QOS RETAIN TOPIC
+    cat >"$BENCH/payload"
+    local from=(-f "$BENCH/payload")
+    [ -s "$BENCH/payload" ] || from=(-n)
+    client mosquitto_pub "$1" -V mqttv5 -q "$2" ${3:+-r} -t "$4" "${from[@]}" 2>&1
+}
+refusals() { grep -c 'serin: refused' "$BENCH/log/broker.log" || true; }
+accepts() {
+    local before output
+    before=$(refusals)
+    output=$(publish "$@") || true
+    sync_broker
+    [ -z "$output" ] || fail "publish by $1 on $4: $output"
+    [ "$(refusals)" -eq "$before" ] || fail "publish by $1 on $4 was refused: $(tail -1 "$BENCH/log/broker.log")"
+    ok "accepted: $4 by $1"
+}
+refuses() {
+    local reason=$1 before output
+    shift
+    before=$(refusals)
+    output=$(publish "$@") || true
+    sync_broker
+    [ "$(refusals)" -gt "$before" ] || fail "publish by $1 on $4 was not refused: $output"
+    grep 'serin: refused' "$BENCH/log/broker.log" | tail -1 | grep -qF -- "$reason" ||
+        fail "publish by $1 on $4: expected \"$reason\", got $(grep 'serin: refused' "$BENCH/log/broker.log" | tail -1)"
+    [ "$2" -eq 0 ] || [[ $output == *"Not authorized"* ]] || fail "publish by $1 on $4: the client was told: $output"
+    ok "refused: $4 by $1: $reason"
+}
+# A round trip through the broker's one thread: what was sent before it has been dealt with.
+sync_broker() { CLIENT_ID=probe client mosquitto_pub sensor-03 -V mqttv5 -q 1 -t sync -n >/dev/null 2>&1 || true; }
+
+# subscribes VERDICT ID FILTER
+subscribes() {
+    local output
+    output=$(client mosquitto_sub "$2" -t "$3" -E -W 5 -d 2>&1) || true
+    case $output in
+    *"Subscribed (mid: 1): 128"*) [ "$1" = denied ] ;;
+    *"Subscribed (mid: 1):"*) [ "$1" = allowed ] ;;
+    *) fail "subscription of $2 to $3: $output" ;;
+    esac || fail "subscription of $2 to $3 should be $1: $output"
+    ok "subscription $1: $3 by $2"
+}
+# The size of what one message on a topic is for a client that waits for it; "none" if nothing comes.
+received() { # ID TOPIC [SECONDS]
+    client mosquitto_sub "$1" -t "$2" -C 1 -W "${3:-2}" -F '%l' 2>/dev/null || echo none
+}
+
+broker_start
+SUBSCRIBER=$BENCH/log/serind.txt
+# An identity of its own: a second connection as serind would take over the first.
+watch_as_serind() {
+    EXEC=exec client mosquitto_sub serind-2 -q 1 -t serin/1/dev/+/report -t serin/1/dev/+/beat -t serin/1/directive/+/+ \
+        -t serin/1/trust/+ -t serin/1/gw/+/reports -t serin/1/presence/+ -F '%t %l' >>"$SUBSCRIBER" 2>&1 &
+    PID[watcher]=$!
+    wait_for 5 "serind's presence is told" grep -q presence/serind-2 "$SUBSCRIBER"
+}
+watch_as_serind
+
+title "identities"
+subscribes denied admin serin/1/trust/lamp
+grep -q "OU names no role" "$BENCH/log/broker.log" || fail "no word about the wrong OU"
+if openssl s_client -connect "localhost:$BROKER_PORT" -CAfile "$BENCH/pki/ca.pem" -verify_return_error </dev/null 2>&1 |
+    grep -q "CONNACK"; then
+    fail "a client without a certificate got in"
+fi
+mosquitto_pub -h localhost -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" -t x -n >/dev/null 2>&1 &&
+    fail "a client without a certificate could publish"
+ok "no certificate, no connection"
+
+title "subscriptions"
+for filter in serin/1/dev/sensor-01/{directive,ack,block} serin/1/directive/lamp/stable serin/1/directive/lock/beta \
+    serin/1/trust/lamp serin/1/hold/lamp; do
+    subscribes allowed sensor-01 "$filter"
+done
+for filter in '#' 'serin/#' 'serin/1/#' '+/#' '+/1/dev/+/report' 'serin/1/dev/+/ack' 'serin/1/dev/sensor-01/#' \
+    serin/1/dev/sensor-02/{directive,ack,block} serin/1/dev/sensor-01/{report,beat,get} 'serin/1/directive/lamp/+' \
+    'serin/1/directive/#' 'serin/1/trust/+' serin/1/presence/sensor-01 serin/1/gw/gw-1/acks serin/1/depot/have serin \
+    '$share/g/serin/1/directive/lamp/stable' '$share/g/#'; do
+    subscribes denied sensor-01 "$filter"
+done
+for filter in 'serin/1/dev/+/report' 'serin/1/dev/+/beat' 'serin/1/directive/+/+' 'serin/1/directive/#' 'serin/1/trust/+' \
+    'serin/1/presence/+' 'serin/1/gw/+/reports' 'serin/1/gw/+/status'; do
+    subscribes allowed serind "$filter"
+done
+for filter in '#' 'serin/1/#' 'serin/1/dev/+/get' 'serin/1/dev/+/block' 'serin/1/dev/#' 'serin/1/gw/+/+'; do
+    subscribes denied serind "$filter"
+done
+for filter in serin/1/gw/gw-1/{acks,block} serin/1/directive/lamp/stable; do
+    subscribes allowed gw-1 "$filter"
+done
+for filter in serin/1/gw/gw-2/acks 'serin/1/gw/+/acks' serin/1/dev/sensor-01/ack 'serin/1/dev/+/report'; do
+    subscribes denied gw-1 "$filter"
+done
+
+title "who may publish what"
+REPORT=serin/1/dev/sensor-01/report BEAT=serin/1/dev/sensor-01/beat GET=serin/1/dev/sensor-01/get
+STABLE=serin/1/directive/lamp/stable
+OBJECT=$(printf '%064d' 7)
+HEAD=$(printf '%064d' 1)
+payload report >"$BENCH/report.bin"
+payload beat >"$BENCH/beat.bin"
+payload get object="$OBJECT" >"$BENCH/get.bin"
+payload ack >"$BENCH/ack.bin"
+payload block >"$BENCH/block.bin"
+payload presence >"$BENCH/presence.bin"
+payload trust >"$BENCH/trust.bin"
+payload directive sequence=2 stable="$HEAD" >"$BENCH/directive.bin"
+payload directive sequence=2 stable="$HEAD" id=sensor-01 >"$BENCH/own.bin"
+
+accepts sensor-01 1 '' "$REPORT" <"$BENCH/report.bin"
+accepts sensor-01 0 '' "$BEAT" <"$BENCH/beat.bin"
+accepts sensor-01 0 '' "$GET" <"$BENCH/get.bin"
+accepts serind 1 '' serin/1/dev/sensor-01/ack <"$BENCH/ack.bin"
+accepts serind 1 retain "$STABLE" <"$BENCH/directive.bin"
+accepts serind 1 retain serin/1/dev/sensor-01/directive <"$BENCH/own.bin"
+accepts serind 1 retain serin/1/trust/lamp <"$BENCH/trust.bin"
+accepts gw-1 1 '' serin/1/gw/gw-1/reports <"$BENCH/report.bin"
+
+WHO="may not publish there"
+refuses "$WHO" sensor-02 1 '' "$REPORT" <"$BENCH/report.bin"
+refuses "$WHO" sensor-02 0 '' "$BEAT" <"$BENCH/beat.bin"
+refuses "$WHO" sensor-02 0 '' "$GET" <"$BENCH/get.bin"
+refuses "$WHO" sensor-01 1 retain "$STABLE" <"$BENCH/directive.bin"
+refuses "$WHO" sensor-01 1 retain serin/1/dev/sensor-01/directive <"$BENCH/own.bin"
+refuses "$WHO" sensor-01 1 retain serin/1/trust/lamp <"$BENCH/trust.bin"
+refuses "$WHO" sensor-01 1 '' serin/1/dev/sensor-01/ack <"$BENCH/ack.bin"
+refuses "$WHO" sensor-01 0 '' serin/1/dev/sensor-02/block <"$BENCH/block.bin"
+refuses "$WHO" sensor-01 1 retain serin/1/presence/sensor-01 <"$BENCH/presence.bin"
+refuses "$WHO" sensor-01 1 '' serin/1/gw/gw-1/reports <"$BENCH/report.bin"
+refuses "$WHO" gw-1 1 '' serin/1/gw/gw-2/reports <"$BENCH/report.bin"
+refuses "$WHO" gw-1 1 retain "$STABLE" <"$BENCH/directive.bin"
+refuses "$WHO" serind 1 '' "$REPORT" <"$BENCH/report.bin"
+refuses "$WHO" serind 1 retain serin/1/presence/sensor-01 <"$BENCH/presence.bin"
+refuses "no such topic" sensor-01 1 '' serin/1/dev/sensor-01/nonsense <"$BENCH/report.bin"
+refuses "no such topic" serind 1 retain serin/2/directive/lamp/stable <"$BENCH/directive.bin"
+refuses "OU names no role" admin 1 '' serin/1/dev/admin/report <"$BENCH/report.bin"
+
+title "payloads: wrong owner, form, malformed, truncated, oversized, empty"
+# damaged ID QOS RETAIN TOPIC FILE LIMIT
+damaged() {
+    local file=$5 size
+    size=$(stat -c %s "$file")
+    refuses "empty payload" "$1" "$2" "$3" "$4" </dev/null
+    head -c $((size - 1)) "$file" | refuses "" "$1" "$2" "$3" "$4"
+    head -c $((size / 2)) "$file" | refuses "" "$1" "$2" "$3" "$4"
+    head -c 1 "$file" | refuses "" "$1" "$2" "$3" "$4"
+    head -c "$size" /dev/zero | tr '\0' '\377' | refuses "" "$1" "$2" "$3" "$4"
+    head -c "$size" /dev/zero | refuses "" "$1" "$2" "$3" "$4"
+    { cat "$file" && head -c "$6" /dev/zero; } | refuses "payload too large for the topic" "$1" "$2" "$3" "$4"
+    refuses "wrong QoS" "$1" $((1 - $2)) "$3" "$4" <"$file"
+    if [ -n "$3" ]; then
+        refuses "must be retained" "$1" "$2" '' "$4" <"$file"
+    else
+        refuses "must not be retained" "$1" "$2" retain "$4" <"$file"
+    fi
+}
+damaged sensor-01 1 '' "$REPORT" "$BENCH/report.bin" 2048
+damaged sensor-01 0 '' "$BEAT" "$BENCH/beat.bin" 1024
+damaged sensor-01 0 '' "$GET" "$BENCH/get.bin" 128
+damaged serind 1 '' serin/1/dev/sensor-01/ack "$BENCH/ack.bin" 128
+damaged serind 1 retain "$STABLE" "$BENCH/directive.bin" 512
+damaged serind 1 retain serin/1/dev/sensor-01/directive "$BENCH/own.bin" 512
+damaged serind 1 retain serin/1/trust/lamp "$BENCH/trust.bin" 4096
+payload report id=sensor-02 | refuses "addressed to another device" sensor-01 1 '' "$REPORT"
+payload beat id=sensor-02 | refuses "addressed to another device" sensor-01 0 '' "$BEAT"
+refuses "addressed to another device" serind 1 retain serin/1/dev/sensor-02/directive <"$BENCH/own.bin"
+refuses "addressed to another device" serind 1 retain "$STABLE" <"$BENCH/own.bin"
+refuses "made for another product" serind 1 retain serin/1/directive/lock/stable <"$BENCH/directive.bin"
+refuses "not allowed on this channel" serind 1 retain serin/1/directive/lamp/beta <"$BENCH/directive.bin"
+refuses "made for another product" serind 1 retain serin/1/trust/lock <"$BENCH/trust.bin"
+head -c 70000 /dev/zero | publish gw-1 1 '' serin/1/gw/gw-1/reports | grep -q "Packet too large" ||
+    fail "a message past message_size_limit was taken"
+
+[ "$(grep -c "^$REPORT " "$SUBSCRIBER")" -eq 1 ] || fail "serind saw reports that were refused"
+[ "$(grep -c "^$BEAT " "$SUBSCRIBER")" -eq 1 ] || fail "serind saw beats that were refused"
+[ "$(grep -c "^$STABLE " "$SUBSCRIBER")" -eq 1 ] || fail "serind saw directives that were refused"
+note "$CHECKS checks; what was refused reached nobody"
+
+title "order guard"
+DIRECTIVE_SIZE=$(stat -c %s "$BENCH/directive.bin")
+order() { # VERDICT EPOCH SEQUENCE
+    case $1 in
+    taken) payload directive epoch="$2" sequence="$3" stable="$HEAD" | accepts serind 1 retain "$STABLE" ;;
+    *) payload directive epoch="$2" sequence="$3" stable="$HEAD" | refuses "$1" serind 1 retain "$STABLE" ;;
+    esac
+}
+LOWER="the order is lower"
+order taken 1 5
+order "$LOWER" 1 4
+order "$LOWER" 0 9
+order taken 1 5
+payload directive sequence=5 stable="$OBJECT" | refuses "another meaning" serind 1 retain "$STABLE"
+payload trust version=3 | accepts serind 1 retain serin/1/trust/lamp
+payload trust version=2 | refuses "$LOWER" serind 1 retain serin/1/trust/lamp
+[ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the retained directive is not delivered"
+
+kill_hard broker
+broker_start
+note "broker killed; its own memory of the last minute is gone, the plugin's is not"
+order "$LOWER" 1 4
+payload trust version=2 | refuses "$LOWER" serind 1 retain serin/1/trust/lamp
+order taken 1 5
+[ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the repaired directive is not delivered"
+
+stop broker
+cp "$BENCH/broker/mosquitto.db" "$BENCH/old.db"
+broker_start
+order taken 1 6
+stop broker
+cp "$BENCH/old.db" "$BENCH/broker/mosquitto.db"
+broker_start
+[ "$(received sensor-01 "$STABLE")" = none ] || fail "a resurrected directive of a lower order was delivered"
+grep -q "delivery by sensor-01 on $STABLE: out of date" "$BENCH/log/broker.log" || fail "no word about the old directive"
+order "$LOWER" 1 5
+order taken 1 6
+[ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the repaired directive is not delivered"
+ok "an old database brings nothing back"
+
+for point in plugin.directive.before_persist plugin.directive.persisted; do
+    stop broker
+    BROKER_FAULT=$point:1 broker_start
+    payload directive epoch=2 sequence=1 stable="$HEAD" | publish serind 1 retain "$STABLE" >/dev/null || true
+    expect_killed broker 10
+    broker_start
+    case $point in
+    *before*) order taken 1 7 ;;  # it was never accepted, so the old epoch goes on
+    *) order "$LOWER" 1 8 ;;      # it was remembered first, so there is no way back
+    esac
+done
+order taken 2 1
+
+mkdir "$BENCH/plugin/.writing" # what is written first cannot be written
+payload directive epoch=2 sequence=2 stable="$HEAD" | refuses "reading or writing failed" serind 1 retain "$STABLE"
+rmdir "$BENCH/plugin/.writing"
+order taken 2 2
+
+title "a broker that cannot be safe does not start"
+starts_not() { # WORDS
+    spawn broker env ${SANITIZER:+LD_PRELOAD=$SANITIZER} ASAN_OPTIONS=detect_leaks=0 \
+        "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$BENCH/bad.conf"
+    wait_gone "${PID[broker]}" 50 || fail "the broker starts although: $1"
+    unset "PID[broker]"
+    tail -3 "$BENCH/log/broker.log" | grep -qF -- "$1" || fail "no clear line: $1; $(tail -3 "$BENCH/log/broker.log")"
+    ok "refused to start: $1"
+}
+SANITIZER=$(sanitizer_library)
+stop broker
+sed 's|^plugin_opt_window_bytes .*|plugin_opt_window_bytes 5|' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
+starts_not "plugin_opt_window_bytes is out of its range: 65536 to 4194304"
+sed 's|^plugin_opt_retry_ms|plugin_opt_retry|' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
+starts_not "plugin_opt_retry is not an option"
+sed 's|^plugin_opt_depot .*|plugin_opt_depot /nowhere/depot|' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
+starts_not "plugin_opt_depot: cannot open the folder /nowhere/depot"
+sed '/^plugin_opt_state/d' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
+starts_not "plugin_opt_state is missing"
+cp "$BENCH/mosquitto.conf" "$BENCH/bad.conf"
+cp "$BENCH/plugin/directive.lamp.stable" "$BENCH/record"
+printf '\1' | dd of="$BENCH/plugin/directive.lamp.stable" bs=1 seek=8 conv=notrunc 2>/dev/null
+starts_not "directive.lamp.stable is not usable: a CRC does not match"
+cp "$BENCH/record" "$BENCH/plugin/directive.lamp.stable"
+broker_start
+
+title "blocks"
+head -c 1500001 /dev/urandom >"$BENCH/image"
+eval "$("$PROBE" release "$BENCH/depot" "$BENCH/image")"
+fetch() { # OBJECT BLOCK WINDOW
+    rm -f "$BENCH/out"
+    "$PROBE" fetch "$BROKER_PORT" "$BENCH/pki" sensor-01 "$1" "$BENCH/out" "$2" "$3" 2>&1
+}
+for shape in "16384 65536" "65536 262144" "1000 50000" "4096 4096"; do
+    # shellcheck disable=SC2086
+    result=$(fetch "$image" $shape) || fail "download with $shape: $result"
+    cmp -s "$BENCH/image" "$BENCH/out" || fail "download with $shape is not byte-identical"
+    ok "$shape: $result"
+done
+result=$(fetch "$manifest" 256 592) || fail "manifest: $result"
+[ "$(head -c 512 "$BENCH/out" | sha256sum | cut -c1-64)" = "$manifest" ] || fail "the manifest is not the one of its id"
+result=$(fetch "$(printf '%064d' 42)" 4096 4096) && fail "an object that does not exist was served"
+[[ $result == *status=3* ]] || fail "expected NOT_FOUND: $result"
+note "whole objects are byte-identical in four shapes of window"
+
+result=$("$PROBE" greedy "$BROKER_PORT" "$BENCH/pki" sensor-02 "$image" 100)
+[[ $result == "bytes=262144 blocks=16 busy=99" ]] || fail "a greedy client: $result"
+result=$("$PROBE" greedy "$BROKER_PORT" "$BENCH/pki" sensor-02 "$image" 3000)
+busy=${result##*busy=}
+[[ $result == "bytes=262144 blocks=16 "* ]] && [ "$busy" -lt 1600 ] && [ "$busy" -gt 300 ] ||
+    fail "a flooding client: $result"
+grep -q "sensor-02 asks too often" "$BENCH/log/broker.log" || fail "no word about the flood"
+note "a client that asks 3,000 times without acknowledging: $result"
+
+stop broker
+BROKER_FAULT=plugin.block.sent:20 broker_start
+fetch "$image" 16384 65536 >/dev/null && fail "the download outlived its broker"
+expect_killed broker 10
+BROKER_FAULT=plugin.get.granted:3 broker_start
+fetch "$image" 16384 65536 >/dev/null && fail "the download outlived its broker"
+expect_killed broker 10
+broker_start
+fetch "$image" 16384 65536 >/dev/null && cmp -s "$BENCH/image" "$BENCH/out" || fail "no download after the restart"
+
+title "halt and damage in the depot"
+rollout() { # SEQUENCE STATE
+    payload directive epoch=3 sequence="$1" stable="$HEAD" candidate="$manifest" state="$2" |
+        accepts serind 1 retain "$STABLE"
+}
+refused_now() {
+    local object
+    for object in "$image" "$pieces" "$manifest"; do
+        result=$(fetch "$object" 4096 4096) && fail "an object of a halted candidate was served: $result"
+        [[ $result == *status=5* ]] || fail "expected REFUSED: $result"
+    done
+    ok "$1"
+}
+rollout 1 rolling
+result=$(fetch "$image" 65536 262144) || fail "the rolling candidate is not served: $result"
+rollout 2 halted
+refused_now "halted"
+kill_hard broker
+broker_start
+refused_now "halted, after the broker was killed, with serind away"
+rollout 3 rolling
+result=$(fetch "$pieces" 4096 4096 || fail "not served after the halt was lifted: $result")
+truncate -s 700000 "$BENCH/depot/objects/${image:0:2}/$image"
+result=$(fetch "$image" 4096 4096) && fail "a truncated object was served"
+[[ $result == *status=3* ]] || fail "expected NOT_FOUND: $result"
+grep -q "object $image is damaged: 700000 bytes, the manifest says 1500001" "$BENCH/log/broker.log" ||
+    fail "no word about the truncated object"
+"$PROBE" store "$BENCH/depot" "$BENCH/image" >/dev/null
+result=$(fetch "$image" 65536 262144) || fail "the mended object is not served: $result"
+note "a halt closes image, piece table and manifest; a truncated object is not served"
+
+title "presence"
+! alive watcher || kill_hard watcher
+: >"$SUBSCRIBER"
+watch_as_serind
+online() { [ "$(grep "^serin/1/presence/$1 " "$SUBSCRIBER" | tail -1)" = "serin/1/presence/$1 10" ]; }
+offline() { [ "$(grep "^serin/1/presence/$1 " "$SUBSCRIBER" | tail -1)" = "serin/1/presence/$1 8" ]; }
+listen() { # NAME ID
+    EXEC=exec client mosquitto_sub "$2" -t "serin/1/dev/$2/ack" --will-topic serin/1/dev/sensor-03/report --will-qos 1 \
+        --will-payload x >/dev/null 2>&1 &
+    PID[$1]=$!
+}
+listen first sensor-02
+wait_for 5 "sensor-02 is online" online sensor-02
+kill_hard first
+wait_for 5 "sensor-02 is offline" offline sensor-02
+wait_for 5 "its will is refused" grep -q "message by sensor-02 on serin/1/dev/sensor-03/report" "$BENCH/log/broker.log"
+listen first sensor-02
+wait_for 5 "sensor-02 is online again" online sensor-02
+kill -STOP "${PID[first]}" # so that it does not come back by itself and take over in turn
+listen second sensor-02
+wait_for 5 "the takeover" grep -q "sensor-02 already connected" "$BENCH/log/broker.log"
+sleep 1
+wait_for 5 "sensor-02 is online after the takeover" online sensor-02
+kill -CONT "${PID[first]}"
+kill_hard first
+sleep 0.5
+online sensor-02 || fail "the end of the old connection made the new one offline"
+kill_hard watcher
+kill -STOP "${PID[second]}" # its connection ends with the broker, and not before
+stop broker
+kill_hard second
+broker_start
+: >"$SUBSCRIBER"
+watch_as_serind
+sleep 1
+! grep -q presence/sensor-02 "$SUBSCRIBER" || fail "a presence of before the restart is still told: $(cat "$SUBSCRIBER")"
+ok "presence does not outlive the broker"
+stop broker
+
+printf '\n%d checks passed\n' "$CHECKS"
