@@ -1,0 +1,35 @@
+/*
+ * Files of the command: read whole and bounded, written whole or not at all. Every function
+ * complains for itself and returns the exit status.
+ */
+#ifndef SERIN_CLI_FILE_H
+#define SERIN_CLI_FILE_H
+
+#include <serin/cli/cli.h>
+
+#define SERIN_CLI_PATH_MAX 1024u
+
+/* Reads a plain file of at most `max` bytes into *data (allocated with a terminator; the caller
+ * frees it). */
+enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path, size_t max,
+                                   uint8_t **data, size_t *size);
+
+/* Writes a file with mode 0640 so that it is there whole or, as before, after a power cut.
+ * `replace`: over an old one. */
+enum serin_cli_exit serin_cli_write(const struct serin_cli *cli, const char *path,
+                                    const uint8_t *data, size_t size, bool replace);
+
+/* Joins a folder and a name. False: too long; complained. */
+bool serin_cli_join(const struct serin_cli *cli, const char *folder, const char *name,
+                    char path[SERIN_CLI_PATH_MAX]);
+
+/* Makes the names in a folder outlive a power cut, as far as the file system can. */
+void serin_cli_sync_folder(const char *path);
+
+/* Whether there is something of this name. */
+bool serin_cli_exists(const char *path);
+
+/* Removes a folder with all in it, as far as that goes; at most four levels deep. */
+void serin_cli_remove_folder(const char *path);
+
+#endif

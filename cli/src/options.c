@@ -1,0 +1,236 @@
+/*
+ * The options of each command (options.h). Bounds are those of the formats.
+ */
+#include "options.h"
+
+#include <serin/adapters/x509.h>
+
+#define DAYS                                                              \
+    {                                                                     \
+        .name = "days", .kind = SERIN_CLI_NUMBER, .value = "N", .min = 1, \
+        .max = SERIN_X509_DAYS_MAX, .fallback = "3650",                   \
+        .help = "how long the certificates are valid"                     \
+    }
+
+const struct serin_cli_option serin_cli_options_pki_init[] = {
+    {.name = "product",
+     .required = true,
+     .kind = SERIN_CLI_NAME,
+     .value = "P",
+     .help = "the product that the trust record is for"},
+    {.name = "devices",
+     .kind = SERIN_CLI_IDS,
+     .value = "ID,ID…",
+     .help = "devices to make certificates for"},
+    {.name = "device-count",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "N",
+     .min = 0,
+     .max = 10000,
+     .fallback = "0",
+     .help = "or so many of them, numbered from 01"},
+    {.name = "device-prefix",
+     .kind = SERIN_CLI_TEXT,
+     .value = "TEXT",
+     .fallback = "sensor-",
+     .help = "what stands before the number"},
+    {.name = "broker-name",
+     .kind = SERIN_CLI_TEXT,
+     .value = "HOST",
+     .fallback = "localhost",
+     .help = "the broker's name or address, besides localhost and loopback"},
+    DAYS,
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_pki_device[] = {
+    DAYS,
+    SERIN_CLI_END,
+};
+
+#define OUTPUT(what)                                                               \
+    {                                                                              \
+        .name = "output", .letter = 'o', .required = true, .kind = SERIN_CLI_FILE, \
+        .value = "FILE", .help = what                                              \
+    }
+
+const struct serin_cli_option serin_cli_options_key_public[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "write it there, never over another file, instead of printing it"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_trust_make[] = {
+    {.name = "root",
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "KEY",
+     .help = "the root's private key, which signs"},
+    {.name = "product",
+     .required = true,
+     .kind = SERIN_CLI_NAME,
+     .value = "P",
+     .help = "the product that the record is for"},
+    {.name = "version",
+     .required = true,
+     .kind = SERIN_CLI_NUMBER,
+     .value = "N",
+     .min = 1,
+     .max = UINT32_MAX,
+     .help = "higher than that of the record it replaces"},
+    {.name = "release",
+     .required = true,
+     .kind = SERIN_CLI_FILES,
+     .value = "PUB…",
+     .help = "public keys that may sign releases"},
+    {.name = "director",
+     .required = true,
+     .kind = SERIN_CLI_FILES,
+     .value = "PUB…",
+     .help = "public keys that may sign directives"},
+    OUTPUT("the record; never written over another"),
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_trust_show[] = {
+    {.name = "root",
+     .kind = SERIN_CLI_FILE,
+     .value = "PUB",
+     .help = "verify it with the root's public key"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_pack[] = {
+    {.name = "product",
+     .required = true,
+     .kind = SERIN_CLI_NAME,
+     .value = "P",
+     .help = "devices of this product take it"},
+    {.name = "version",
+     .required = true,
+     .kind = SERIN_CLI_VERSION,
+     .value = "1.2.3",
+     .help = "its version; devices take what is newer"},
+    {.name = "image",
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the firmware image, as it is to stand in the slot"},
+    {.name = "key",
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the private release key, which signs the manifest"},
+    OUTPUT("the bundle; an older one is replaced"),
+    {.name = "vendor",
+     .kind = SERIN_CLI_NAME,
+     .value = "V",
+     .fallback = "serin",
+     .help = "who made it"},
+    {.name = "component",
+     .kind = SERIN_CLI_NAME,
+     .value = "C",
+     .fallback = "app",
+     .help = "which part of the device it is"},
+    {.name = "counter",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "N",
+     .max = UINT32_MAX,
+     .fallback = "0",
+     .help = "security counter; once committed, no device goes below it"},
+    {.name = "hw",
+     .kind = SERIN_CLI_HARDWARE,
+     .value = "1-3",
+     .fallback = "1",
+     .help = "hardware revisions it runs on"},
+    {.name = "channels",
+     .kind = SERIN_CLI_CHANNELS,
+     .value = "A,B",
+     .fallback = "stable",
+     .help = "channels it may be offered on"},
+    {.name = "confirm-window",
+     .kind = SERIN_CLI_DURATION,
+     .value = "60s",
+     .min = 1000,
+     .max = SERIN_MANIFEST_WINDOW_MAX_S * 1000u,
+     .fallback = "60s",
+     .help = "time in which a new image must confirm itself"},
+    {.name = "confirm-tries",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "N",
+     .min = 1,
+     .max = SERIN_MANIFEST_TRIES_MAX,
+     .fallback = "3",
+     .help = "boots in which it must do so"},
+    {.name = "load-address",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "0x…",
+     .max = UINT32_MAX,
+     .fallback = "0",
+     .help = "where the board loads it"},
+    {.name = "entry",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "0x…",
+     .max = UINT32_MAX,
+     .fallback = "0",
+     .help = "where the board starts it"},
+    {.name = "slots",
+     .kind = SERIN_CLI_SLOTS,
+     .value = "a|b|ab",
+     .fallback = "ab",
+     .help = "slots it can run from"},
+    {.name = "bootloader-min",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "N",
+     .max = UINT32_MAX,
+     .fallback = "0",
+     .help = "oldest bootloader that can start it"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_verify[] = {
+    {.name = "trust",
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the trust record with the release keys"},
+    {.name = "root",
+     .kind = SERIN_CLI_FILE,
+     .value = "PUB",
+     .help = "the root's public key, to verify the trust record itself"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_rollout_create[] = {
+    {.name = "policy",
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "what to roll out, in which stages (docs/spec/policy.md)"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_reason[] = {
+    {.name = "reason",
+     .kind = SERIN_CLI_REASON,
+     .value = "TEXT",
+     .help = "why; it goes into the audit log and the rollout"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_device_list[] = {
+    {.name = "product", .kind = SERIN_CLI_NAME, .value = "P", .help = "only of this product"},
+    {.name = "channel", .kind = SERIN_CLI_NAME, .value = "C", .help = "only on this channel"},
+    {.name = "state",
+     .kind = SERIN_CLI_TEXT,
+     .value = "STATE",
+     .help = "only in this state, such as confirmed or rolled_back"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_audit[] = {
+    {.name = "follow", .letter = 'f', .kind = SERIN_CLI_FLAG, .help = "go on as lines are added"},
+    SERIN_CLI_END,
+};

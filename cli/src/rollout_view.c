@@ -1,0 +1,151 @@
+/*
+ * What a rollout looks like (rollouts.h).
+ */
+#include "format.h"
+#include "rollouts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BAR_WIDTH 20u
+
+bool serin_cli_rollout_over(const char *state, enum serin_cli_exit *exit)
+{
+    static const struct {
+        const char *state;
+        enum serin_cli_exit exit;
+    } ends[] = {{"completed", SERIN_CLI_DONE},
+                {"halted", SERIN_CLI_REFUSED},
+                {"aborted", SERIN_CLI_REFUSED},
+                {"superseded", SERIN_CLI_REFUSED}};
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (strcmp(state, ends[i].state) == 0) {
+            *exit = ends[i].exit;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "10 %" or "5 devices": what the policy says of a stage. */
+static void share_text(const struct serin_json *stage, char *out, size_t size)
+{
+    double percent = 0;
+
+    if (serin_json_as_real(serin_json_get(stage, "percent"), &percent) && percent > 0) {
+        (void)snprintf(out, size, "%g %%", percent);
+    } else {
+        (void)snprintf(out, size, "count");
+    }
+}
+
+static void print_bar(const struct serin_cli *cli, uint64_t part, uint64_t whole,
+                      enum serin_cli_colour colour)
+{
+    uint64_t filled = whole > 0 ? part * BAR_WIDTH / whole : 0;
+
+    serin_cli_print(cli, "%s", serin_cli_colour(cli, colour));
+    for (unsigned i = 0; i < BAR_WIDTH; i++) {
+        serin_cli_print(cli, "%s", i < filled ? "\u2588" : "\u2591");
+    }
+    serin_cli_print(cli, "%s", serin_cli_colour(cli, SERIN_CLI_PLAIN));
+}
+
+/* The stage that is under way. */
+static void print_current(const struct serin_cli *cli, const struct serin_json *rollout,
+                          uint64_t devices)
+{
+    const struct serin_json *tally = serin_json_get(rollout, "tally");
+    const char *state = serin_cli_member(rollout, "state");
+    uint64_t confirmed = serin_cli_count(tally, "confirmed");
+    uint64_t failed = serin_cli_count(tally, "failed") + serin_cli_count(tally, "regressed");
+    uint64_t left = serin_cli_count(rollout, "soak_left_s");
+    char text[SERIN_CLI_SHORT_SIZE];
+
+    print_bar(cli, confirmed, devices, serin_cli_state_colour(state));
+    serin_cli_print(cli, " %llu confirmed", (unsigned long long)confirmed);
+    if (failed > 0) {
+        serin_cli_print(cli, ", %s%llu failed%s", serin_cli_colour(cli, SERIN_CLI_BAD),
+                        (unsigned long long)failed, serin_cli_colour(cli, SERIN_CLI_PLAIN));
+    }
+    if (strcmp(state, "soaking") == 0) {
+        serin_cli_format_seconds(left, text);
+        serin_cli_print(cli, ", soaking for another %s", text);
+    } else if (strcmp(state, "awaiting") == 0) {
+        serin_cli_print(cli, ", waits for 'serin rollout advance'");
+    }
+}
+
+static void print_stage(const struct serin_cli *cli, const struct serin_json *rollout,
+                        const struct serin_json *stage, uint64_t number, uint64_t current)
+{
+    uint64_t devices = serin_cli_count(stage, "devices");
+    bool completed = strcmp(serin_cli_member(rollout, "state"), "completed") == 0;
+    char share[32];
+
+    share_text(stage, share, sizeof(share));
+    serin_cli_print(cli, "  %2llu  %8s  %7llu device%s  ", (unsigned long long)number, share,
+                    (unsigned long long)devices, devices == 1 ? " " : "s");
+    if (number < current || completed) {
+        print_bar(cli, 1, 1, SERIN_CLI_GOOD);
+        serin_cli_print(cli, " done");
+    } else if (number == current) {
+        print_current(cli, rollout, devices);
+    } else {
+        print_bar(cli, 0, 1, SERIN_CLI_DIM);
+    }
+    serin_cli_print(cli, "\n");
+}
+
+unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const struct serin_json *stages = serin_json_get(rollout, "stages");
+    const char *state = serin_cli_member(rollout, "state");
+    const char *why = serin_cli_member(rollout, "why");
+    unsigned lines = 1;
+
+    serin_cli_print(cli, "rollout %llu ", (unsigned long long)serin_cli_count(rollout, "id"));
+    serin_cli_print_foreign(cli, serin_cli_member(rollout, "name"), 0);
+    serin_cli_print(cli, " (");
+    serin_cli_print_foreign(cli, serin_cli_member(rollout, "product"), 0);
+    serin_cli_print(cli, "/");
+    serin_cli_print_foreign(cli, serin_cli_member(rollout, "channel"), 0);
+    serin_cli_print(cli, "): %s", serin_cli_colour(cli, serin_cli_state_colour(state)));
+    serin_cli_print_foreign(cli, state, 0);
+    serin_cli_print(cli, "%s\n", serin_cli_colour(cli, SERIN_CLI_PLAIN));
+    if (why[0] != '\0') {
+        serin_cli_print(cli, "  because ");
+        serin_cli_print_foreign(cli, why, 0);
+        serin_cli_print(cli, "\n");
+        lines++;
+    }
+    for (size_t i = 0; i < serin_json_count(stages); i++, lines++) {
+        print_stage(cli, rollout, serin_json_at(stages, i), i + 1,
+                    serin_cli_count(rollout, "stage"));
+    }
+    return lines;
+}
+
+void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const struct serin_json *tally = serin_json_get(rollout, "tally");
+    const char *why = serin_cli_member(rollout, "why");
+
+    serin_cli_print_foreign(cli, serin_cli_member(rollout, "state"), 0);
+    serin_cli_print(cli, " stage %llu/%zu, cohort %llu of %llu:",
+                    (unsigned long long)serin_cli_count(rollout, "stage"),
+                    serin_json_count(serin_json_get(rollout, "stages")),
+                    (unsigned long long)serin_cli_count(rollout, "target"),
+                    (unsigned long long)serin_cli_count(rollout, "population"));
+    serin_cli_print(cli, " %llu accepted, %llu confirmed, %llu failed, %llu regressed",
+                    (unsigned long long)serin_cli_count(tally, "accepted"),
+                    (unsigned long long)serin_cli_count(tally, "confirmed"),
+                    (unsigned long long)serin_cli_count(tally, "failed"),
+                    (unsigned long long)serin_cli_count(tally, "regressed"));
+    if (why[0] != '\0') {
+        serin_cli_print(cli, "; ");
+        serin_cli_print_foreign(cli, why, 0);
+    }
+    serin_cli_print(cli, "\n");
+}

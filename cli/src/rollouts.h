@@ -1,0 +1,22 @@
+/*
+ * Showing a rollout, shared by `show` and `watch`.
+ */
+#ifndef SERIN_CLI_ROLLOUTS_H
+#define SERIN_CLI_ROLLOUTS_H
+
+#include "api.h"
+
+/* The path of a rollout's API with `verb` ("" or "/halt") behind; false and a complaint where the
+ * operand is no number. */
+bool serin_cli_rollout_path(const struct serin_cli *cli, const char *verb, char *path, size_t size);
+
+/* Whether a rollout in `state` has ended, and how that exits: 0 completed, 4 otherwise. */
+bool serin_cli_rollout_over(const char *state, enum serin_cli_exit *exit);
+
+/* Prints name, state and stages with their progress; returns how many lines. */
+unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin_json *rollout);
+
+/* One line: state, stage and tally. */
+void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout);
+
+#endif
