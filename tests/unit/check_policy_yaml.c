@@ -1,0 +1,216 @@
+/*
+ * The policy's YAML: the example of docs/spec/policy.md loads with every value, defaults are the
+ * engine's, each wrong value is one exact reason with field and line.
+ */
+#include "check_main.h"
+
+#include <serin/adapters/policy.h>
+
+#include <string.h>
+
+#define HEAD "product: lamp\nchannel: stable\n"
+#define REL  "releases: [{version: 2.0.0}]\n"
+
+static enum serin_error parse(struct serin_policy_file *file, const char *text,
+                              struct serin_yaml_error *error)
+{
+    return serin_policy_file_open(file, "policy.yaml", text, strlen(text), error);
+}
+
+START_TEST(every_key_is_taken)
+{
+    static const char text[] = "name: spring-release\n"
+                               "product: lamp\n"
+                               "channel: stable\n"
+                               "releases:\n"
+                               "  - manifest: 6F1Cabcd\n"
+                               "    hardware: 1-3\n"
+                               "  - version: 2.0.1\n"
+                               "    hardware: 7\n"
+                               "stages:\n"
+                               "  - {count: 10, soak: 0, approval: true}\n"
+                               "  - {percent: 12.5, soak: 90s}\n"
+                               "  - {percent: 100}\n"
+                               "gate: {failures_max_percent: 0.5, resolved_min: 20}\n"
+                               "patience: 2m\n"
+                               "deadline: 3h\n"
+                               "lease: 1d\n"
+                               "spread: 5s\n"
+                               "site_failures_max: 4\n"
+                               "revert: true\n"
+                               "emergency: true\n"
+                               "supersede: true\n"
+                               "from: 12\n";
+    struct serin_policy_file file;
+    struct serin_yaml_error error;
+    ck_assert_int_eq(parse(&file, text, &error), SERIN_OK);
+    const struct serin_policy *policy = &file.policy;
+    ck_assert_str_eq(policy->name, "spring-release");
+    ck_assert_str_eq(policy->product, "lamp");
+    ck_assert_str_eq(policy->channel, "stable");
+    ck_assert_uint_eq(policy->offer_count, 0);
+    ck_assert_uint_eq(file.release_count, 2);
+    ck_assert_str_eq(file.releases[0].manifest, "6f1cabcd");
+    ck_assert(file.releases[0].has_hardware);
+    ck_assert_uint_eq(file.releases[0].hw_min, 1);
+    ck_assert_uint_eq(file.releases[0].hw_max, 3);
+    ck_assert_str_eq(file.releases[1].manifest, "");
+    ck_assert_uint_eq(file.releases[1].version.major, 2);
+    ck_assert_uint_eq(file.releases[1].version.patch, 1);
+    ck_assert_uint_eq(file.releases[1].hw_min, 7);
+    ck_assert_uint_eq(file.releases[1].hw_max, 7);
+    ck_assert_uint_eq(policy->stage_count, 3);
+    ck_assert_uint_eq(policy->stages[0].count, 10);
+    ck_assert_uint_eq(policy->stages[0].permyriad, 0);
+    ck_assert_uint_eq(policy->stages[0].soak_s, 0);
+    ck_assert(policy->stages[0].approval);
+    ck_assert_uint_eq(policy->stages[1].permyriad, 1250);
+    ck_assert_uint_eq(policy->stages[1].soak_s, 90);
+    ck_assert_uint_eq(policy->stages[2].permyriad, 10000);
+    ck_assert_uint_eq(policy->stages[2].soak_s, 86400);
+    ck_assert_uint_eq(policy->gate.failures_max_permyriad, 50);
+    ck_assert_uint_eq(policy->gate.resolved_min, 20);
+    ck_assert_uint_eq(policy->patience_s, 120);
+    ck_assert_uint_eq(policy->deadline_s, 10800);
+    ck_assert_uint_eq(policy->lease_s, 86400);
+    ck_assert_uint_eq(policy->spread_s, 5);
+    ck_assert_uint_eq(policy->site_failures_max, 4);
+    ck_assert(policy->revert && policy->emergency && policy->supersede);
+    ck_assert_uint_eq(file.from, 12);
+    serin_policy_file_close(&file);
+}
+END_TEST
+
+START_TEST(defaults_are_the_engines)
+{
+    struct serin_policy_file file;
+    struct serin_yaml_error error;
+    struct serin_policy defaults;
+    serin_policy_default(&defaults);
+    ck_assert_int_eq(parse(&file, HEAD REL, &error), SERIN_OK);
+    ck_assert_uint_eq(file.policy.stage_count, defaults.stage_count);
+    ck_assert_mem_eq(file.policy.stages, defaults.stages, sizeof defaults.stages);
+    ck_assert_uint_eq(file.policy.patience_s, defaults.patience_s);
+    ck_assert_uint_eq(file.policy.deadline_s, defaults.deadline_s);
+    ck_assert_uint_eq(file.policy.lease_s, defaults.lease_s);
+    ck_assert_uint_eq(file.policy.gate.failures_max_permyriad,
+                      defaults.gate.failures_max_permyriad);
+    ck_assert(!file.policy.revert && !file.policy.emergency && !file.policy.supersede);
+    ck_assert_uint_eq(file.from, 0);
+    ck_assert(!file.releases[0].has_hardware);
+    serin_policy_file_close(&file);
+}
+END_TEST
+
+/* Each document, and the field, reason and line that it must be refused with. */
+static const struct {
+    const char *text, *field, *reason;
+    unsigned line;
+} wrong[] = {
+    {HEAD REL "speed: 1\n", "speed", "unknown key 'speed'", 4},
+    {HEAD REL "name: 'a b'\n", "name", "'name' may contain letters, digits, '_', '.' and '-' only",
+     4},
+    {"product: la/mp\nchannel: stable\n" REL, "product",
+     "'product' may contain letters, digits, '_' and '-' only", 1},
+    {"product: lamp\nchannel: a+b\n" REL, "channel",
+     "'channel' may contain letters, digits, '_' and '-' only", 2},
+    {HEAD "releases: [{hardware: 1}]\n", "releases[0]",
+     "'releases[0]' must have either 'manifest' or 'version'", 3},
+    {HEAD "releases: [{version: 1.0.0, manifest: 0123456789}]\n", "releases[0]",
+     "'releases[0]' must have either 'manifest' or 'version'", 3},
+    {HEAD "releases: [{manifest: 1234567}]\n", "releases[0].manifest",
+     "'releases[0].manifest' must be a manifest id or its first 8 digits or more (0-9, a-f)", 3},
+    {HEAD "releases: [{manifest: 1234567g}]\n", "releases[0].manifest",
+     "'releases[0].manifest' must be a manifest id or its first 8 digits or more (0-9, a-f)", 3},
+    {HEAD "releases: [{version: 1.0}]\n", "releases[0].version",
+     "'releases[0].version' must be a version such as 1.2.3", 3},
+    {HEAD "releases: [{version: 1.0.0, hardware: 3-1}]\n", "releases[0].hardware",
+     "'releases[0].hardware' must be a revision or a range such as 1-3, from 1 to 65535", 3},
+    {HEAD "releases: [{version: 1.0.0, hardware: 0-1}]\n", "releases[0].hardware",
+     "'releases[0].hardware' must be a revision or a range such as 1-3, from 1 to 65535", 3},
+    {HEAD "releases: [{version: 1.0.0, hardware: 1-65536}]\n", "releases[0].hardware",
+     "'releases[0].hardware' must be a revision or a range such as 1-3, from 1 to 65535", 3},
+    {HEAD REL "stages:\n  - {soak: 1h}\n", "stages[0]",
+     "'stages[0]' must have either 'percent' or 'count'", 5},
+    {HEAD REL "stages:\n  - {percent: 0}\n", "stages[0].percent",
+     "'stages[0].percent' must be from 0.01 to 100, with at most two decimals", 5},
+    {HEAD REL "stages:\n  - {percent: 100.01}\n", "stages[0].percent",
+     "'stages[0].percent' must be from 0.01 to 100, with at most two decimals", 5},
+    {HEAD REL "stages:\n  - {percent: 0.001}\n", "stages[0].percent",
+     "'stages[0].percent' must be from 0.01 to 100, with at most two decimals", 5},
+    {HEAD REL "stages:\n  - {percent: -1}\n", "stages[0].percent",
+     "'stages[0].percent' must be from 0.01 to 100, with at most two decimals", 5},
+    {HEAD REL "stages:\n  - {count: 0}\n", "stages[0].count",
+     "'stages[0].count' must be at least 1", 5},
+    {HEAD REL "stages:\n  - {percent: 10}\n  - {percent: 10}\n", "stages[1].percent",
+     "'stages[1].percent' must be larger than in the stages before", 6},
+    {HEAD REL "stages:\n  - {count: 10}\n  - {count: 9}\n", "stages[1].count",
+     "'stages[1].count' must be larger than in the stages before", 6},
+    {HEAD REL "stages:\n  - {percent: 10}\n", "stages[0]",
+     "'stages[0]' is the last stage and must have percent: 100", 5},
+    {HEAD REL "stages:\n  - {percent: 100, soak: 1500ms}\n", "stages[0].soak",
+     "'stages[0].soak' must be whole seconds", 5},
+    {HEAD REL "gate: {failures_max_percent: 101}\n", "gate.failures_max_percent",
+     "'gate.failures_max_percent' must be from 0 to 100, with at most two decimals", 4},
+    {HEAD REL "gate: {resolved_min: 0}\n", "gate.resolved_min",
+     "'gate.resolved_min' must be at least 1", 4},
+    {HEAD REL "from: 0\n", "from", "'from' must be the id of a rollout, 1 or more", 4},
+};
+
+START_TEST(each_wrong_value_is_one_clear_reason)
+{
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct serin_policy_file file;
+        struct serin_yaml_error error;
+        ck_assert_int_eq(parse(&file, wrong[i].text, &error), SERIN_ERR_CONFIG);
+        ck_assert_str_eq(error.reason, wrong[i].reason);
+        ck_assert_str_eq(error.field, wrong[i].field);
+        ck_assert_uint_eq(error.line, wrong[i].line);
+    }
+}
+END_TEST
+
+/* Limits of durations are told by the loader in its own words: the field is what matters here. */
+START_TEST(times_have_limits)
+{
+    static const struct {
+        const char *text, *field;
+    } times[] = {
+        {HEAD REL "patience: 0\n", "patience"},
+        {HEAD REL "deadline: 31d\n", "deadline"},
+        {HEAD REL "lease: 59s\n", "lease"},
+        {HEAD REL "lease: 31d\n", "lease"},
+        {HEAD REL "spread: 25h\n", "spread"},
+        {HEAD REL "stages: [{percent: 100, soak: 31d}]\n", "stages[0].soak"},
+        {HEAD REL "patience: soon\n", "patience"},
+    };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct serin_policy_file file;
+        struct serin_yaml_error error;
+        ck_assert_int_eq(parse(&file, times[i].text, &error), SERIN_ERR_CONFIG);
+        ck_assert_str_eq(error.field, times[i].field);
+    }
+}
+END_TEST
+
+/* A count of devices may stand before or between shares: nobody can say yet which is larger. */
+START_TEST(counts_and_shares_mix)
+{
+    struct serin_policy_file file;
+    struct serin_yaml_error error;
+    ck_assert_int_eq(
+        parse(&file, HEAD REL "stages: [{count: 5}, {percent: 1}, {count: 500}, {percent: 100}]\n",
+              &error),
+        SERIN_OK);
+    serin_policy_file_close(&file);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const list[] = {
+        every_key_is_taken, defaults_are_the_engines, each_wrong_value_is_one_clear_reason,
+        times_have_limits,  counts_and_shares_mix,    NULL,
+    };
+    return check_run("policy_yaml", list);
+}
