@@ -71,6 +71,7 @@ static const struct serin_platform_ops platform_ops = {.reset = platform_reset,
 void bench_open(struct bench *bench, const struct bench_geometry *geometry)
 {
     memset(bench, 0, sizeof(*bench));
+    bench_seed();
     struct serin_flash_emulator_config config = {.size_bytes = geometry->size,
                                                  .sector_size = geometry->sector,
                                                  .write_unit = geometry->unit,
@@ -389,6 +390,7 @@ static bool try_boot(struct bench *bench, enum serin_reset_cause cause)
 void bench_boot(struct bench *bench, enum serin_reset_cause cause)
 {
     while (!try_boot(bench, cause)) {
+        bench->cuts++;
         serin_flash_emulator_power_on(bench->emulator);
         cause = SERIN_RESET_POWER;
     }
@@ -439,6 +441,7 @@ static bool after_step(struct bench *bench)
 {
     if (bench->killed || serin_flash_emulator_is_off(bench->emulator)) {
         bench->killed = false;
+        bench->cuts++;
         bench_power_cycle(bench);
         return true;
     }

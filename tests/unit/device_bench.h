@@ -66,7 +66,7 @@ struct bench {
     uint64_t now_ms;
     bool running, reset_asked, confirmed_sent;
     uint64_t clock_s; /* 0: the board has none */
-    unsigned boots, transitions;
+    unsigned boots, cuts, transitions;
     unsigned confirm_refused;
     const char *kill_point; /* the power goes at this fault point ... */
     unsigned kill_nth;      /* ... when it is passed for the n-th time */
@@ -99,6 +99,8 @@ void bench_open_keys(void);
 /* wolfCrypt, with signatures that were checked before remembered, and random numbers that repeat.
  */
 const struct serin_crypto *bench_crypto(void);
+/* Starts the random numbers again. */
+void bench_seed(void);
 
 /* The geometry of a bench. */
 struct bench_geometry {
