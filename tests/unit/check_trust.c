@@ -63,6 +63,19 @@ START_TEST(decoding_gives_back_what_was_encoded)
 }
 END_TEST
 
+START_TEST(the_smallest_record_has_one_key)
+{
+    struct serin_trust back;
+    reset();
+    trust.version = 1;
+    trust.key_count = 1;
+    memset(&trust.keys[1], 0, sizeof trust.keys[1]);
+    ck_assert_int_eq(serin_trust_encode(&trust, body), SERIN_OK);
+    ck_assert_int_eq(decode(&back), SERIN_OK);
+    ck_assert_mem_eq(&back, &trust, sizeof back);
+}
+END_TEST
+
 START_TEST(a_full_record_has_eight_keys)
 {
     struct serin_trust back;
@@ -277,6 +290,7 @@ int main(void)
 {
     const TTest *const tests[] = {the_layout_is_the_specified_one,
                                   decoding_gives_back_what_was_encoded,
+                                  the_smallest_record_has_one_key,
                                   a_full_record_has_eight_keys,
                                   every_shorter_length_is_truncated,
                                   the_frame_is_exact,
