@@ -96,6 +96,8 @@ START_TEST(the_good_ones_open)
     ck_assert_uint_eq(size, SERIN_MANIFEST_SIZE_P256);
     ck_assert_int_eq(serin_manifest_open(serin_wolfcrypt(), &trust, record, size, &manifest, id),
                      SERIN_OK);
+    ck_assert_int_eq(serin_manifest_open(serin_wolfcrypt(), &trust, record, size, &manifest, NULL),
+                     SERIN_OK);
     memset(&expected, 0, sizeof expected);
     sample_manifest(serin_wolfcrypt(), &expected);
     ck_assert_str_eq(manifest.product, expected.product);
