@@ -165,5 +165,7 @@ void serind_run(struct serind *serind)
         serin_http_run(serind->http);
         serind_audit_flush(serind);
     }
+    serind_audit(serind, &(struct serind_audit_line){.what = "stop", .order = serind->meta.order},
+                 "serind ended on a signal");
     (void)close(signal_file);
 }
