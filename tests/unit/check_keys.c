@@ -112,6 +112,30 @@ START_TEST(a_pair_is_made_and_works)
 }
 END_TEST
 
+/* One number in 256 begins with a zero byte, which encoders like to drop: enough signatures to meet
+ * some. */
+START_TEST(short_numbers_are_widened)
+{
+    const struct serin_crypto *crypto = serin_wolfcrypt();
+    uint8_t key[SERIN_P256_PUBLIC_SIZE], signature[SERIN_P256_SIGNATURE_SIZE];
+    uint8_t digest[SERIN_SHA256_SIZE];
+    struct serin_key_signer *signer = NULL;
+    size_t met = 0;
+    ck_assert_int_eq(serin_key_generate("a.key", NULL, NULL), SERIN_OK);
+    ck_assert_int_eq(serin_key_signer_open(&signer, "a.key", NULL), SERIN_OK);
+    struct serin_signer port = serin_key_signer_port(signer);
+    ck_assert_int_eq(port.ops->public_key(port.ctx, key), SERIN_OK);
+    for (uint32_t i = 0; i < 20000 && met < 4; i++) {
+        serin_sha256_of(crypto, &i, sizeof(i), digest);
+        ck_assert_int_eq(port.ops->sign(port.ctx, digest, signature), SERIN_OK);
+        ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature), SERIN_OK);
+        met += signature[0] == 0 || signature[32] == 0;
+    }
+    ck_assert_uint_eq(met, 4);
+    serin_key_signer_close(signer);
+}
+END_TEST
+
 START_TEST(keys_differ)
 {
     uint8_t a[SERIN_P256_PUBLIC_SIZE], b[SERIN_P256_PUBLIC_SIZE];
@@ -246,6 +270,14 @@ START_TEST(other_public_keys_are_refused)
     } cases[] = {
         {ECPARAM "-noout | openssl ec -pubout -conv_form compressed -out p 2>/dev/null",
          SERIN_ERR_FORMAT},
+        /* another algorithm's name in front of a good point of the right curve */
+        {ECPARAM "-noout | openssl ec -pubout -outform DER -out d 2>/dev/null; "
+                 "{ echo -----BEGIN PUBLIC KEY-----; "
+                 "{ head -c 12 d; printf '\\002'; tail -c +14 d; } | base64; "
+                 "echo -----END PUBLIC KEY-----; } > p",
+         SERIN_ERR_FORMAT},
+        {ECPARAM "-noout | openssl ec -pubout -conv_form hybrid -out p 2>/dev/null",
+         SERIN_ERR_FORMAT},
         {GENPKEY "EC -pkeyopt ec_paramgen_curve:P-384 | openssl pkey -pubout -out p",
          SERIN_ERR_UNSUPPORTED},
         {GENPKEY "EC -pkeyopt ec_paramgen_curve:secp256k1 | openssl pkey -pubout -out p",
@@ -292,6 +324,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_pair_is_made_and_works,
+        short_numbers_are_widened,
         keys_differ,
         nothing_is_overwritten,
         private_stays_private_whatever_the_umask,
