@@ -106,7 +106,7 @@ static size_t candidates(const struct serin_cli_table *table, const struct serin
 static bool unknown_word(struct reader *reader, const char *word)
 {
     const struct serin_cli_group *group = reader->args->group;
-    const char *words[WORDS_MAX];
+    const char *words[WORDS_MAX] = {NULL};
     size_t count = candidates(reader->table, group, words);
     const char *nearest = serin_cli_nearest(word, words, count);
 

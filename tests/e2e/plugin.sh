@@ -100,7 +100,7 @@ broker_start
 SUBSCRIBER=$BENCH/log/serind.txt
 # An identity of its own: a second connection as serind would take over the first.
 watch_as_serind() {
-    EXEC=exec client mosquitto_sub serind-2 -q 1 -t serin/1/dev/+/report -t serin/1/dev/+/beat -t serin/1/directive/+/+ \
+    EXEC="exec" client mosquitto_sub serind-2 -q 1 -t serin/1/dev/+/report -t serin/1/dev/+/beat -t serin/1/directive/+/+ \
         -t serin/1/trust/+ -t serin/1/gw/+/reports -t serin/1/presence/+ -F '%t %l' >>"$SUBSCRIBER" 2>&1 &
     PID[watcher]=$!
     wait_for 5 "serind's presence is told" grep -q presence/serind-2 "$SUBSCRIBER"
@@ -240,7 +240,7 @@ order taken 1 5
 order "$LOWER" 1 4
 order "$LOWER" 0 9
 order taken 1 5
-payload directive sequence=5 stable="$OBJECT" | refuses "another meaning" serind 1 retain "$STABLE"
+payload directive sequence=5 stable="$OBJECT" | refuses "another content" serind 1 retain "$STABLE"
 payload trust version=3 | accepts serind 1 retain serin/1/trust/lamp
 payload trust version=2 | refuses "$LOWER" serind 1 retain serin/1/trust/lamp
 [ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the retained directive is not delivered"
@@ -313,6 +313,7 @@ broker_start
 
 title "blocks"
 head -c 1500001 /dev/urandom >"$BENCH/image"
+image='' pieces='' manifest=''
 eval "$("$PROBE" release "$BENCH/depot" "$BENCH/image")"
 fetch() { # OBJECT BLOCK WINDOW
     rm -f "$BENCH/out"
@@ -334,8 +335,9 @@ result=$("$PROBE" greedy "$BROKER_PORT" "$BENCH/pki" sensor-02 "$image" 100)
 [[ $result == "bytes=262144 blocks=16 busy=99" ]] || fail "a greedy client: $result"
 result=$("$PROBE" greedy "$BROKER_PORT" "$BENCH/pki" sensor-02 "$image" 3000)
 busy=${result##*busy=}
-[[ $result == "bytes=262144 blocks=16 "* ]] && [ "$busy" -lt 1600 ] && [ "$busy" -gt 300 ] ||
+if [[ $result != "bytes=262144 blocks=16 "* ]] || [ "$busy" -gt 1600 ] || [ "$busy" -lt 300 ]; then
     fail "a flooding client: $result"
+fi
 grep -q "sensor-02 asks too often" "$BENCH/log/broker.log" || fail "no word about the flood"
 note "a client that asks 3,000 times without acknowledging: $result"
 
@@ -347,7 +349,8 @@ BROKER_FAULT=plugin.get.granted:3 broker_start
 fetch "$image" 16384 65536 >/dev/null && fail "the download outlived its broker"
 expect_killed broker 10
 broker_start
-fetch "$image" 16384 65536 >/dev/null && cmp -s "$BENCH/image" "$BENCH/out" || fail "no download after the restart"
+fetch "$image" 16384 65536 >/dev/null || fail "no download after the restart"
+cmp -s "$BENCH/image" "$BENCH/out" || fail "the download after the restart differs"
 
 title "halt and damage in the depot"
 rollout() { # SEQUENCE STATE
@@ -387,7 +390,7 @@ watch_as_serind
 online() { [ "$(grep "^serin/1/presence/$1 " "$SUBSCRIBER" | tail -1)" = "serin/1/presence/$1 10" ]; }
 offline() { [ "$(grep "^serin/1/presence/$1 " "$SUBSCRIBER" | tail -1)" = "serin/1/presence/$1 8" ]; }
 listen() { # NAME ID
-    EXEC=exec client mosquitto_sub "$2" -t "serin/1/dev/$2/ack" --will-topic serin/1/dev/sensor-03/report --will-qos 1 \
+    EXEC="exec" client mosquitto_sub "$2" -t "serin/1/dev/$2/ack" --will-topic serin/1/dev/sensor-03/report --will-qos 1 \
         --will-payload x >/dev/null 2>&1 &
     PID[$1]=$!
 }

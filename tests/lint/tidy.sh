@@ -5,6 +5,6 @@ root=$(cd "$1" && pwd) build=$2
 mapfile -t files < <(jq -r '.[].file' "$build/compile_commands.json" | sort -u |
     grep -E "^$root/(core|device|orchestrator|broker-plugin|host|adapters|cli)/")
 [ ${#files[@]} -gt 0 ] || { echo "tidy: no files found"; exit 1; }
-printf '%s\n' "${files[@]}" | xargs -P 2 -n 8 clang-tidy -p "$build" --quiet \
+printf '%s\n' "${files[@]}" | xargs -P 2 -n 1 clang-tidy -p "$build" --quiet \
     --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 echo "tidy: ${#files[@]} files"

@@ -98,7 +98,7 @@ static bool set(struct serin_directive *d, struct serin_release **last, const ch
 }
 
 /* Seals without the checks of serin_directive_seal: an attacker is not polite. */
-static int seal(const struct serin_signer *signer, const struct serin_directive *directive,
+static int seal(const struct serin_signer *signer, struct serin_directive *directive,
                 const char *out)
 {
     const struct serin_crypto *crypto = serin_wolfcrypt();
@@ -107,8 +107,16 @@ static int seal(const struct serin_signer *signer, const struct serin_directive 
     uint8_t public_key[SERIN_P256_PUBLIC_SIZE], digest[SERIN_SHA256_SIZE];
     struct serin_envelope envelope = {.body = body};
     size_t size = 0;
-    if (codec->encode_directive(directive, body, sizeof body, &envelope.body_size) != SERIN_OK) {
+    /* The codec encodes no feature that it does not know; field 2 is appended by hand. */
+    uint8_t features = (uint8_t)directive->required_features;
+    directive->required_features = 0;
+    if (codec->encode_directive(directive, body, sizeof body - 2, &envelope.body_size) !=
+        SERIN_OK) {
         return fail("the directive does not encode");
+    }
+    if (features != 0) {
+        body[envelope.body_size++] = 2 << 3;
+        body[envelope.body_size++] = features;
     }
     serin_signed_digest(crypto, SERIN_SIGNED_DIRECTIVE, body, envelope.body_size, digest);
     if (signer->ops->public_key(signer->ctx, public_key) != SERIN_OK ||
