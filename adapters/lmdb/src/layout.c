@@ -1,0 +1,301 @@
+/*
+ * The fields of each kind of record (docs/spec/store.md, section 4). One function a kind serves
+ * both directions, so that writing and reading cannot disagree.
+ *
+ * To add a field: append it at the end under `if (io->version >= N)`, give it a value for older
+ * records before that, and raise the kind's version in the table below to N.
+ */
+#include "record.h"
+
+#include <string.h>
+
+/* ---- parts ---- */
+
+static void order_fields(struct record_io *io, struct serin_order *order)
+{
+    order->epoch = record_u32(io, order->epoch);
+    order->sequence = record_u32(io, order->sequence);
+}
+
+static void version_fields(struct record_io *io, struct serin_version *version)
+{
+    version->major = record_u16(io, version->major);
+    version->minor = record_u16(io, version->minor);
+    version->patch = record_u16(io, version->patch);
+}
+
+static enum serin_state state_field(struct record_io *io, enum serin_state state)
+{
+    return (enum serin_state)record_range(io, (unsigned)state, SERIN_STATE_IDLE,
+                                          SERIN_STATE_COUNT - 1u);
+}
+
+static enum serin_reason reason_field(struct record_io *io, enum serin_reason reason)
+{
+    return (enum serin_reason)record_range(io, (unsigned)reason, SERIN_REASON_NONE,
+                                           SERIN_REASON_COUNT - 1u);
+}
+
+static void offers_fields(struct record_io *io, size_t *count,
+                          struct serin_offer offers[SERIN_DIRECTIVE_OFFERS_MAX])
+{
+    *count = record_range(io, (unsigned)*count, 0, SERIN_DIRECTIVE_OFFERS_MAX);
+    for (size_t i = 0; i < *count; i++) {
+        offers[i].hw_min = record_u16(io, offers[i].hw_min);
+        offers[i].hw_max = record_u16(io, offers[i].hw_max);
+        record_bytes(io, offers[i].manifest_id, sizeof offers[i].manifest_id);
+    }
+}
+
+static void running_fields(struct record_io *io, struct serin_running *running)
+{
+    record_bytes(io, running->manifest_id, sizeof running->manifest_id);
+    version_fields(io, &running->version);
+    running->security_counter = record_u32(io, running->security_counter);
+    running->floor = record_u32(io, running->floor);
+    running->slot = record_u8(io, running->slot);
+}
+
+/* An attempt, or the place of one: attempt 0 has no more fields. */
+static void attempt_part(struct record_io *io, struct serin_attempt_record *attempt)
+{
+    attempt->attempt = record_u32(io, attempt->attempt);
+    if (attempt->attempt == 0) {
+        return;
+    }
+    record_bytes(io, attempt->manifest_id, sizeof attempt->manifest_id);
+    attempt->state = state_field(io, attempt->state);
+    attempt->reason = reason_field(io, attempt->reason);
+    attempt->final = record_bool(io, attempt->final);
+    attempt->updated_s = record_u64(io, attempt->updated_s);
+    attempt->bytes_fetched = record_u64(io, attempt->bytes_fetched);
+    attempt->pieces_refetched = record_u32(io, attempt->pieces_refetched);
+    attempt->transition_count =
+        record_range(io, (unsigned)attempt->transition_count, 0, SERIN_REPORT_TRANSITIONS_MAX);
+    for (size_t i = 0; i < attempt->transition_count; i++) {
+        struct serin_transition *t = &attempt->transitions[i];
+        t->state = state_field(io, t->state);
+        t->reason = reason_field(io, t->reason);
+        t->time_s = record_u64(io, t->time_s);
+        t->uptime_ms = record_u64(io, t->uptime_ms);
+        t->detail = record_u32(io, t->detail);
+    }
+}
+
+static void policy_fields(struct record_io *io, struct serin_policy *policy)
+{
+    record_text(io, policy->name, sizeof policy->name);
+    record_text(io, policy->product, sizeof policy->product);
+    record_text(io, policy->channel, sizeof policy->channel);
+    offers_fields(io, &policy->offer_count, policy->offers);
+    policy->stage_count = record_range(io, (unsigned)policy->stage_count, 1, SERIN_STAGES_MAX);
+    for (size_t i = 0; i < policy->stage_count; i++) {
+        struct serin_stage_policy *stage = &policy->stages[i];
+        stage->permyriad = record_u32(io, stage->permyriad);
+        stage->count = record_u32(io, stage->count);
+        stage->soak_s = record_u32(io, stage->soak_s);
+        stage->approval = record_bool(io, stage->approval);
+    }
+    policy->gate.failures_max_permyriad = record_u32(io, policy->gate.failures_max_permyriad);
+    policy->gate.resolved_min = record_u32(io, policy->gate.resolved_min);
+    policy->patience_s = record_u32(io, policy->patience_s);
+    policy->deadline_s = record_u32(io, policy->deadline_s);
+    policy->lease_s = record_u32(io, policy->lease_s);
+    policy->spread_s = record_u32(io, policy->spread_s);
+    policy->site_failures_max = record_u32(io, policy->site_failures_max);
+    policy->revert = record_bool(io, policy->revert);
+    policy->emergency = record_bool(io, policy->emergency);
+    policy->supersede = record_bool(io, policy->supersede);
+}
+
+static void tally_fields(struct record_io *io, struct serin_tally *tally)
+{
+    tally->offered = record_u32(io, tally->offered);
+    tally->accepted = record_u32(io, tally->accepted);
+    tally->confirmed = record_u32(io, tally->confirmed);
+    tally->failed = record_u32(io, tally->failed);
+    tally->rejected = record_u32(io, tally->rejected);
+    tally->unreached = record_u32(io, tally->unreached);
+    tally->regressed = record_u32(io, tally->regressed);
+    tally->other = record_u32(io, tally->other);
+}
+
+/* ---- kinds ---- */
+
+static void meta_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_meta_record *meta = &value->meta;
+    order_fields(io, &meta->order);
+    meta->next_rollout_id = record_u64(io, meta->next_rollout_id);
+    meta->trust_version = record_u32(io, meta->trust_version);
+}
+
+static void device_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_device_record *device = &value->device;
+    record_text(io, device->id, sizeof device->id);
+    record_text(io, device->product, sizeof device->product);
+    record_text(io, device->channel, sizeof device->channel);
+    device->hardware = record_u16(io, device->hardware);
+    device->enrolment = (enum serin_enrolment)record_range(
+        io, (unsigned)device->enrolment, SERIN_ENROLMENT_PENDING, SERIN_ENROLMENT_REFUSED);
+    device->cursor.incarnation = record_u64(io, device->cursor.incarnation);
+    device->cursor.number = record_u64(io, device->cursor.number);
+    running_fields(io, &device->running);
+    device->redundancy = (enum serin_redundancy)record_range(
+        io, (unsigned)device->redundancy, SERIN_REDUNDANCY_INVALID, SERIN_REDUNDANCY_MIRRORED);
+    order_fields(io, &device->channel_order);
+    order_fields(io, &device->own_order);
+    device->refused = (enum serin_reason)record_range(
+        io, (unsigned)device->refused, SERIN_REASON_INVALID, SERIN_REASON_COUNT - 1u);
+    device->first_seen_s = record_u64(io, device->first_seen_s);
+    device->last_report_s = record_u64(io, device->last_report_s);
+    device->last_beat_s = record_u64(io, device->last_beat_s);
+    device->beat_interval_s = record_u32(io, device->beat_interval_s);
+    device->online = record_bool(io, device->online);
+    device->counter_count =
+        record_range(io, (unsigned)device->counter_count, 0, SERIN_BEAT_COUNTERS_MAX);
+    for (size_t i = 0; i < device->counter_count; i++) {
+        device->counters[i].id = record_u32(io, device->counters[i].id);
+        device->counters[i].value = record_u64(io, device->counters[i].value);
+    }
+    attempt_part(io, &device->last_attempt);
+}
+
+static void attempt_fields(struct record_io *io, union record_value *value)
+{
+    attempt_part(io, &value->attempt);
+}
+
+/* The manifest as fields and not as its signed bytes: those are in the depot, under its id. */
+static void release_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_manifest *m = &value->release.manifest;
+    record_bytes(io, value->release.manifest_id, sizeof value->release.manifest_id);
+    value->release.published_s = record_u64(io, value->release.published_s);
+    value->release.last_attempt = record_u32(io, value->release.last_attempt);
+    m->required_features = record_u32(io, m->required_features);
+    record_text(io, m->vendor, sizeof m->vendor);
+    record_text(io, m->product, sizeof m->product);
+    record_text(io, m->component, sizeof m->component);
+    m->hw_min = record_u16(io, m->hw_min);
+    m->hw_max = record_u16(io, m->hw_max);
+    version_fields(io, &m->version);
+    m->security_counter = record_u32(io, m->security_counter);
+    m->image_size_bytes = record_u32(io, m->image_size_bytes);
+    m->image_crc32 = record_u32(io, m->image_crc32);
+    record_bytes(io, m->image_sha256, sizeof m->image_sha256);
+    record_bytes(io, m->pieces_sha256, sizeof m->pieces_sha256);
+    m->load_address = record_u32(io, m->load_address);
+    m->entry_address = record_u32(io, m->entry_address);
+    m->slot_mask = record_u32(io, m->slot_mask);
+    m->bootloader_min = record_u32(io, m->bootloader_min);
+    m->confirm_window_s = record_u16(io, m->confirm_window_s);
+    m->confirm_tries = record_u8(io, m->confirm_tries);
+    m->created_s = record_u64(io, m->created_s);
+    for (size_t i = 0; i < SERIN_MANIFEST_CHANNELS; i++) {
+        record_text(io, m->channels[i], sizeof m->channels[i]);
+    }
+}
+
+static void stable_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_stable_record *stable = &value->stable;
+    record_text(io, stable->product, sizeof stable->product);
+    record_text(io, stable->channel, sizeof stable->channel);
+    offers_fields(io, &stable->release.offer_count, stable->release.offers);
+    stable->release.attempt = record_u32(io, stable->release.attempt);
+    stable->release.flags = record_u32(io, stable->release.flags);
+}
+
+/* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
+static void rollout_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_rollout *rollout = &value->rollout;
+    rollout->id = record_u64(io, rollout->id);
+    policy_fields(io, &rollout->policy);
+    record_bytes(io, rollout->salt, sizeof rollout->salt);
+    rollout->attempt = record_u32(io, rollout->attempt);
+    rollout->state = (enum serin_rollout_state)record_range(io, (unsigned)rollout->state, 1,
+                                                            SERIN_ROLLOUT_STATE_COUNT - 1u);
+    rollout->resume_to = (enum serin_rollout_state)record_range(io, (unsigned)rollout->resume_to, 0,
+                                                                SERIN_ROLLOUT_STATE_COUNT - 1u);
+    rollout->stage = record_range(io, rollout->stage, 0, (unsigned)rollout->policy.stage_count);
+    rollout->threshold = record_u64(io, rollout->threshold);
+    rollout->target = record_u32(io, rollout->target);
+    rollout->created_ms = record_u64(io, rollout->created_ms);
+    rollout->stage_started_ms = record_u64(io, rollout->stage_started_ms);
+    rollout->ended_ms = record_u64(io, rollout->ended_ms);
+    rollout->soaked_ms = record_u64(io, rollout->soaked_ms);
+    rollout->last_ms = record_u64(io, rollout->last_ms);
+    rollout->watch_ms = record_u64(io, rollout->watch_ms);
+    rollout->stage_watch_ms = record_u64(io, rollout->stage_watch_ms);
+    rollout->widened_watch_ms = record_u64(io, rollout->widened_watch_ms);
+    rollout->stage_threshold = record_u64(io, rollout->stage_threshold);
+    for (size_t i = 0; i < rollout->stage; i++) {
+        rollout->thresholds[i] = record_u64(io, rollout->thresholds[i]);
+    }
+    tally_fields(io, &rollout->tally);
+    /* New reasons are added at the end: the number of those that were known is part of the record.
+     */
+    unsigned reasons = record_range(io, SERIN_REASON_COUNT, 1, SERIN_REASON_COUNT);
+    for (size_t i = 0; i < reasons; i++) {
+        rollout->reasons[i] = record_u32(io, rollout->reasons[i]);
+    }
+    record_text(io, rollout->why, sizeof rollout->why);
+}
+
+static void member_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_member *member = &value->member.member;
+    value->member.rollout_id = record_u64(io, value->member.rollout_id);
+    record_text(io, value->member.device_id, sizeof value->member.device_id);
+    member->rank = record_u64(io, member->rank);
+    member->device = record_u32(io, member->device);
+    member->since_s = record_u32(io, member->since_s);
+    member->watch_s = record_u32(io, member->watch_s);
+    member->state = (uint8_t)state_field(io, (enum serin_state)member->state);
+    member->reason = (uint8_t)reason_field(io, (enum serin_reason)member->reason);
+    member->stage = (uint8_t)record_range(io, member->stage, 0, SERIN_STAGES_MAX);
+    member->joined = (uint8_t)record_range(io, member->joined, 0, SERIN_STAGES_MAX);
+}
+
+static void directive_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_directive_record *directive = &value->directive;
+    record_text(io, directive->topic, sizeof directive->topic);
+    order_fields(io, &directive->order);
+    directive->issued_s = record_u64(io, directive->issued_s);
+    directive->lease_s = record_u32(io, directive->lease_s);
+    bool fits = directive->payload_size <= sizeof directive->payload;
+    directive->payload_size = record_u16(io, fits ? (uint16_t)directive->payload_size : 0);
+    if (!fits || directive->payload_size > sizeof directive->payload) {
+        io->failed = true;
+        return;
+    }
+    record_bytes(io, directive->payload, directive->payload_size);
+}
+
+static void trust_fields(struct record_io *io, union record_value *value)
+{
+    struct record_trust *trust = &value->trust;
+    bool fits = trust->size <= sizeof trust->bytes;
+    trust->size = record_u16(io, fits ? (uint16_t)trust->size : 0);
+    if (!fits || trust->size < 1 || trust->size > sizeof trust->bytes) {
+        io->failed = true;
+        return;
+    }
+    record_bytes(io, trust->bytes, trust->size);
+}
+
+const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
+    [RECORD_META] = {.version = 1, .fields = meta_fields},
+    [RECORD_DEVICE] = {.version = 1, .fields = device_fields},
+    [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
+    [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
+    [RECORD_STABLE] = {.version = 1, .fields = stable_fields},
+    [RECORD_ROLLOUT] = {.version = 1, .fields = rollout_fields},
+    [RECORD_MEMBER] = {.version = 1, .fields = member_fields},
+    [RECORD_DIRECTIVE] = {.version = 1, .fields = directive_fields},
+    [RECORD_TRUST] = {.version = 1, .fields = trust_fields},
+};
