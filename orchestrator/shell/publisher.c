@@ -355,6 +355,7 @@ void serind_publisher_keep(struct serind *serind)
 {
     struct serind_publisher *publisher = &serind->publisher;
     publisher->want_epoch = false;
+    publisher->due = false;
     for (size_t i = 0; i < publisher->count; i++) {
         struct serind_topic *topic = publisher->topics[i];
         topic->wanted = false;

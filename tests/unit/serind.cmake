@@ -7,3 +7,7 @@ serin_unit_test(repair LINK serin::orchestrator_core)
 serin_unit_test(fleet_index SOURCES ${PROJECT_SOURCE_DIR}/orchestrator/shell/fleet_index.c
                 LINK serin::core)
 target_include_directories(check_fleet_index PRIVATE ${PROJECT_SOURCE_DIR}/orchestrator/shell)
+
+find_package(Threads REQUIRED)
+serin_unit_test(http LINK serin::http Threads::Threads)
+serin_unit_test(json LINK serin::json)
