@@ -43,6 +43,7 @@ START_TEST(roles_come_from_the_certificate)
         ck_assert_int_eq(serin_role_from_text(wrong[i]), SERIN_ROLE_INVALID);
     }
     ck_assert_str_eq(serin_role_text((enum serin_role)99), "invalid");
+    ck_assert_str_eq(serin_role_text((enum serin_role)(SERIN_ROLE_SERIND + 1)), "invalid");
 }
 END_TEST
 

@@ -188,6 +188,31 @@ START_TEST(every_number_has_its_bounds)
 }
 END_TEST
 
+START_TEST(four_full_channels_and_not_one_more)
+{
+    struct {
+        struct serin_manifest manifest;
+        char behind[64]; /* what a fifth channel would be read from */
+    } box;
+    struct serin_manifest back;
+    const struct serin_identity identity = {
+        .product = "lamp", .channel = "xx", .hardware = 1, .bootloader = 2};
+    reset();
+    memset(&box, 'x', sizeof box);
+    memcpy(&box.manifest, &manifest, offsetof(struct serin_manifest, channels));
+    for (size_t i = 0; i < SERIN_MANIFEST_CHANNELS; i++) {
+        memset(box.manifest.channels[i], (int)('a' + i), SERIN_CHANNEL_MAX);
+        box.manifest.channels[i][SERIN_CHANNEL_MAX] = '\0';
+    }
+    ck_assert_int_eq(serin_manifest_encode(&box.manifest, body), SERIN_OK);
+    ck_assert(serin_bytes_all(body + 328, 32, 'd'));
+    ck_assert(serin_bytes_all(body + 360, 152, 0));
+    ck_assert_int_eq(serin_manifest_decode(body, sizeof body, &back), SERIN_OK);
+    ck_assert_str_eq(back.channels[3], box.manifest.channels[3]);
+    ck_assert_int_eq(serin_manifest_suits(&box.manifest, &identity, 0), SERIN_ERR_CHANNEL);
+}
+END_TEST
+
 static void expect_wrong(const char *name)
 {
     const char *field = "";
@@ -269,6 +294,7 @@ int main(void)
                                   an_unknown_feature_is_named_before_its_bytes,
                                   names_are_checked_in_every_field,
                                   every_number_has_its_bounds,
+                                  four_full_channels_and_not_one_more,
                                   the_wrong_field_is_named,
                                   it_suits_only_its_devices,
                                   NULL};

@@ -36,6 +36,17 @@ static enum serin_error decode(struct serin_trust *out)
     return serin_trust_decode(serin_wolfcrypt(), body, sizeof body, out);
 }
 
+/* Signs whatever `body` holds. */
+static size_t seal(const struct vector_key *key, uint8_t record[SERIN_TRUST_SIZE_P256])
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    uint8_t signature[SERIN_P256_SIGNATURE_SIZE];
+    serin_signed_digest(serin_wolfcrypt(), SERIN_SIGNED_TRUST, body, sizeof body, digest);
+    ck_assert(vector_sign_digest(key, digest, signature));
+    memcpy(record, body, sizeof body);
+    return serin_signature_area_encode_p256(record, sizeof body, key->key_id, signature);
+}
+
 START_TEST(the_layout_is_the_specified_one)
 {
     reset();
@@ -96,6 +107,12 @@ START_TEST(a_full_record_has_eight_keys)
             serin_trust_find(&back, trust.keys[i].role, trust.keys[i].key_id);
         ck_assert_ptr_eq(found, &back.keys[i]);
     }
+    ck_assert_ptr_null(serin_trust_find(&back, SERIN_KEY_ROLE_RELEASE, root.key_id));
+
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    size_t size = seal(&root, record);
+    ck_assert_int_eq(serin_trust_open(serin_wolfcrypt(), root.public_key, record, size, &back),
+                     SERIN_OK);
 }
 END_TEST
 
@@ -223,17 +240,6 @@ START_TEST(a_key_is_found_by_its_role_only)
     ck_assert_ptr_null(serin_trust_find(&trust, SERIN_KEY_ROLE_INVALID, release.key_id));
 }
 END_TEST
-
-/* Signs whatever `body` holds. */
-static size_t seal(const struct vector_key *key, uint8_t record[SERIN_TRUST_SIZE_P256])
-{
-    uint8_t digest[SERIN_SHA256_SIZE];
-    uint8_t signature[SERIN_P256_SIGNATURE_SIZE];
-    serin_signed_digest(serin_wolfcrypt(), SERIN_SIGNED_TRUST, body, sizeof body, digest);
-    ck_assert(vector_sign_digest(key, digest, signature));
-    memcpy(record, body, sizeof body);
-    return serin_signature_area_encode_p256(record, sizeof body, key->key_id, signature);
-}
 
 START_TEST(only_root_opens_a_record)
 {
