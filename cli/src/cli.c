@@ -38,7 +38,8 @@ uint64_t serin_cli_number(const struct serin_cli *cli, const char *option)
 
 /* One line, whatever the message holds: a newline of a file's name or of the server would make two.
  */
-static void say(const struct serin_cli *cli, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say(const struct serin_cli *cli,
+                                                      const char *format, va_list arguments)
 {
     const struct serin_cli_args *args = &cli->args;
     const char *name = args->command != NULL ? args->command->name
