@@ -1,0 +1,564 @@
+/*
+ * What directives do to a device: halted and paused in every state, superseded, targeted, stale,
+ * replayed, refused for each reason; lease and hold; trust records.
+ */
+#include "check_main.h"
+#include "device_bench.h"
+
+#include <serin/adapters/protobufc.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static struct bench bench;
+static struct bench_release *v1, *v2, *v3;
+
+static void set_up(void)
+{
+    bench_open(&bench, &bench_small);
+    v1 = bench_release(1, 9000, BENCH_GOOD);
+    v2 = bench_release(2, 9500, BENCH_GOOD);
+    v3 = bench_release(3, 5000, BENCH_GOOD);
+    bench_serve(&bench, v1);
+    bench_serve(&bench, v2);
+    bench_serve(&bench, v3);
+    bench_provision(&bench, v1);
+    bench_boot(&bench, SERIN_RESET_POWER);
+}
+
+static void tear_down(void)
+{
+    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
+    bench_close(&bench);
+    bench_release_free(v1);
+    bench_release_free(v2);
+    bench_release_free(v3);
+}
+
+static void publish(enum serin_candidate_state state)
+{
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.candidate_state = state;
+    bench_publish(&bench, &directive);
+}
+
+/* Brings v2 to `state`; a lease that is over keeps it staged. */
+static void bring_to(enum serin_state state)
+{
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    if (state == SERIN_STATE_STAGED) {
+        bench.clock_s = directive.issued_s + directive.lease_s + 10;
+    }
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, state, 1000));
+}
+
+START_TEST(a_halt_stops_what_has_not_booted)
+{
+    static const enum serin_state states[] = {SERIN_STATE_PENDING, SERIN_STATE_DOWNLOADING,
+                                              SERIN_STATE_VERIFYING, SERIN_STATE_STAGED};
+    set_up();
+    bring_to(states[_i]);
+    publish(SERIN_CANDIDATE_HALTED);
+    /* Blocks may still be under way; the halt overtakes nothing that is not durable yet. */
+    bench_run_for(&bench, 30000);
+    if (states[_i] == SERIN_STATE_VERIFYING && bench_running(&bench) == 2) {
+        ck_abort_msg("the halt was not heard before the trial");
+    }
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_CANCELLED);
+    ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_HALTED);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    ck_assert(bench.agent.record.halted[SERIN_AGENT_CHANNEL]);
+    bench.clock_s = 1767225600;
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    /* A cancelled attempt is not a tried one: the rollout may go on. */
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_halt_between_arming_and_reset_takes_the_image_back)
+{
+    set_up();
+    bring_to(SERIN_STATE_STAGED);
+    bench.clock_s = 1767225600;
+    struct serin_agent_event tick = {.kind = SERIN_AGENT_TICK};
+    ck_assert_int_eq(serin_agent_step(&bench.agent, bench.now_ms, &tick), SERIN_OK);
+    ck_assert(bench.reset_asked); /* the boot log is staged, the board is slow to reset */
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.candidate_state = SERIN_CANDIDATE_HALTED;
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(&directive, TEST_DIRECTOR, payload);
+    struct serin_agent_event event = {.kind = SERIN_AGENT_MESSAGE,
+                                      .topic = SERIN_TOPIC_DIRECTIVE,
+                                      .payload = payload,
+                                      .payload_size = size};
+    ck_assert_int_eq(serin_agent_step(&bench.agent, bench.now_ms, &event), SERIN_OK);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_CANCELLED);
+    bench.online = false;
+    bench_boot(&bench, SERIN_RESET_REQUESTED);
+    ck_assert(!bench.choice.trial);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_trial_ends_by_its_own_rules_when_halted)
+{
+    set_up();
+    bring_to(SERIN_STATE_TRIAL);
+    publish(SERIN_CANDIDATE_HALTED);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 2); /* who confirmed stays */
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_pause_lets_downloads_go_on_and_starts_nothing)
+{
+    set_up();
+    publish(SERIN_CANDIDATE_PAUSED);
+    bench_run_for(&bench, 30000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_IDLE);
+    bring_to(SERIN_STATE_DOWNLOADING);
+    publish(SERIN_CANDIDATE_PAUSED);
+    bench_run_for(&bench, 30000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    bench_power_cycle(&bench); /* nor does losing power */
+    bench_run_for(&bench, 30000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_newer_directive_supersedes)
+{
+    static const enum serin_state states[] = {SERIN_STATE_PENDING, SERIN_STATE_DOWNLOADING,
+                                              SERIN_STATE_VERIFYING, SERIN_STATE_STAGED};
+    set_up();
+    bench.ack = false;
+    bring_to(states[_i]);
+    bench.clock_s = 1767225600;
+    struct serin_directive directive = bench_directive(&bench, v1, v3);
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    if (states[_i] != SERIN_STATE_VERIFYING || bench_running(&bench) == 3) {
+        bench_run_for(&bench, 10000);
+        ck_assert_uint_eq(bench_running(&bench), 3);
+    }
+    /* Both accounts are told until serind has them. */
+    bench_run_for(&bench, 10000);
+    ck_assert_uint_eq(bench.report.attempt_count, 2);
+    const struct serin_attempt_report *first = &bench.report.attempts[0];
+    enum serin_state ended = first->transitions[first->transition_count - 1].state;
+    ck_assert_int_eq(ended, SERIN_STATE_SUPERSEDED);
+    bench.ack = true;
+    bench_run_for(&bench, 2 * 3600 * 1000);
+    ck_assert_uint_eq(bench.agent.record.attempt_count, 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_withdrawn_offer_cancels)
+{
+    set_up();
+    bring_to(SERIN_STATE_DOWNLOADING);
+    struct serin_directive directive = bench_directive(&bench, v1, NULL);
+    directive.stable.offers[0].hw_min = directive.stable.offers[0].hw_max = 3;
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CANCELLED, 100));
+    ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_WITHDRAWN);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_retry_is_a_higher_attempt)
+{
+    set_up();
+    v2->app = BENCH_CRASH;
+    bring_to(SERIN_STATE_ROLLED_BACK);
+    v2->app = BENCH_GOOD;
+    publish(SERIN_CANDIDATE_ROLLING);
+    bench_run_for(&bench, 30000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_ROLLED_BACK);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.candidate.attempt = 2;
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(outside_the_cohort_the_stable_release_holds)
+{
+    set_up();
+    struct serin_directive directive = bench_directive(&bench, v2, v3);
+    uint64_t rank = serin_cohort_rank(bench_crypto(), directive.salt, "pump-01");
+    directive.threshold = rank - 1;
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    directive = bench_directive(&bench, v2, v3);
+    directive.threshold = rank;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_targeted_directive_wins_until_released)
+{
+    set_up();
+    struct serin_directive own = bench_directive(&bench, v2, NULL);
+    snprintf(own.device_id, sizeof(own.device_id), "pump-01");
+    struct serin_directive channel = bench_directive(&bench, v1, v3);
+    bench_publish(&bench, &own);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_PENDING, 100));
+    bench_publish(&bench, &channel);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    ck_assert(bench.agent.record.attempts[0].targeted);
+    /* After losing power the channel's directive comes first, and waits for the device's own. */
+    bench.retained_size[1] = 0;
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    own = bench_directive(&bench, NULL, NULL);
+    snprintf(own.device_id, sizeof(own.device_id), "pump-01");
+    bench_publish(&bench, &own);
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench_running(&bench), 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(spread_delays_the_start_and_emergency_does_not)
+{
+    set_up();
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.spread_s = 3600;
+    directive.flags = _i == 1 ? SERIN_DIRECTIVE_EMERGENCY : 0;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 5000);
+    uint64_t rank = serin_cohort_rank(bench_crypto(), directive.salt, "pump-01");
+    uint64_t delay_ms = 3600000 * (rank >> 32) >> 32;
+    ck_assert_uint_gt(delay_ms, 10000);
+    if (_i == 1) {
+        ck_assert_uint_gt(bench.gets, 0);
+    } else {
+        ck_assert_int_eq(bench_state(&bench), SERIN_STATE_PENDING);
+        ck_assert_uint_eq(bench.gets, 0);
+        bench_run_for(&bench, delay_ms);
+        ck_assert_uint_gt(bench.gets, 0);
+    }
+    tear_down();
+}
+END_TEST
+
+/* ---- lease and hold ---- */
+
+START_TEST(no_trial_starts_after_the_lease)
+{
+    set_up();
+    bring_to(SERIN_STATE_STAGED);
+    bench_run_for(&bench, 60000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    struct serin_directive renewal = bench_directive(&bench, v1, v2);
+    renewal.issued_s = bench.clock_s;
+    bench_publish(&bench, &renewal);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(without_a_clock_a_reset_ends_the_lease)
+{
+    set_up();
+    bench.clock_s = 0;
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_DOWNLOADING, 100));
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 60000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    publish(SERIN_CANDIDATE_ROLLING); /* the renewal: a higher order */
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(without_a_clock_uptime_ends_the_lease)
+{
+    set_up();
+    bench.clock_s = 0;
+    publish(SERIN_CANDIDATE_PAUSED);
+    bench_run_for(&bench, 1000);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.lease_s = 60;
+    directive.spread_s = 86400;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 86400000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    tear_down();
+}
+END_TEST
+
+static void hold(bool held, uint32_t left_s)
+{
+    struct serin_hold value = {
+        .held = held, .lease_left_s = left_s, .reason = SERIN_REASON_NONE, .time_s = 1};
+    uint8_t payload[SERIN_HOLD_MAX];
+    size_t size;
+    ck_assert_int_eq(serin_protobufc()->encode_hold(&value, payload, sizeof(payload), &size),
+                     SERIN_OK);
+    bench_send(&bench, SERIN_TOPIC_HOLD, payload, size);
+}
+
+START_TEST(a_hold_delays_the_trial_only)
+{
+    set_up();
+    hold(true, 3600);
+    publish(SERIN_CANDIDATE_ROLLING);
+    bench_run_for(&bench, 30000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    hold(false, _i == 0 ? 3600 : 0);
+    bench_run_for(&bench, 30000);
+    ck_assert_int_eq(bench_state(&bench), _i == 0 ? SERIN_STATE_CONFIRMED : SERIN_STATE_STAGED);
+    bench_send(&bench, SERIN_TOPIC_HOLD, (const uint8_t *)"", 0);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+/* ---- refused ---- */
+
+static void product_of_another(struct serin_directive *d)
+{
+    snprintf(d->product, sizeof(d->product), "valve");
+}
+static void channel_of_another(struct serin_directive *d)
+{
+    snprintf(d->channel, sizeof(d->channel), "beta");
+}
+static void device_of_another(struct serin_directive *d)
+{
+    snprintf(d->device_id, sizeof(d->device_id), "pump-02");
+}
+static void older_order(struct serin_directive *d)
+{
+    d->order.epoch = 0;
+}
+static void nothing_wrong(struct serin_directive *d)
+{
+    (void)d;
+}
+
+static const struct refusal {
+    void (*spoil)(struct serin_directive *directive);
+    enum test_key_name key;
+    enum serin_error error;
+    enum serin_reason reason;
+} refusals[] = {
+    {product_of_another, TEST_DIRECTOR, SERIN_ERR_PRODUCT, SERIN_REASON_PRODUCT},
+    {channel_of_another, TEST_DIRECTOR, SERIN_ERR_CHANNEL, SERIN_REASON_CHANNEL},
+    {device_of_another, TEST_DIRECTOR, SERIN_ERR_DEVICE, SERIN_REASON_WITHDRAWN},
+    {older_order, TEST_DIRECTOR, SERIN_ERR_STALE, SERIN_REASON_NEWER_DIRECTIVE},
+    {nothing_wrong, TEST_RELEASE, SERIN_ERR_KEY, SERIN_REASON_KEY},
+    {nothing_wrong, TEST_STRANGER, SERIN_ERR_KEY, SERIN_REASON_KEY},
+};
+
+static enum serin_error deliver(enum serin_topic_kind topic, const uint8_t *payload, size_t size)
+{
+    struct serin_agent_event event = {
+        .kind = SERIN_AGENT_MESSAGE, .topic = topic, .payload = payload, .payload_size = size};
+    return serin_agent_step(&bench.agent, ++bench.now_ms, &event);
+}
+
+START_TEST(a_directive_is_refused_with_its_reason)
+{
+    const struct refusal *refusal = &refusals[_i];
+    set_up();
+    publish(SERIN_CANDIDATE_PAUSED);
+    bench_run_for(&bench, 1000);
+    struct serin_order known = bench.agent.record.order[SERIN_AGENT_CHANNEL];
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    refusal->spoil(&directive);
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(&directive, refusal->key, payload);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), refusal->error);
+    bench_run_for(&bench, 10000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_IDLE);
+    ck_assert_uint_eq(bench.gets, 0);
+    ck_assert_int_eq(bench.beat.refused, refusal->reason);
+    ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].sequence, known.sequence);
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_int_eq(bench.agent.refused, SERIN_REASON_NONE);
+    tear_down();
+}
+END_TEST
+
+START_TEST(every_flipped_bit_of_a_directive_is_refused)
+{
+    set_up();
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(&directive, TEST_DIRECTOR, payload);
+    for (size_t i = 0; i < size; i++) {
+        payload[i] ^= (uint8_t)(1u << (i % 8));
+        ck_assert_int_ne(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_OK);
+        payload[i] ^= (uint8_t)(1u << (i % 8));
+        ck_assert_int_ne(deliver(SERIN_TOPIC_DIRECTIVE, payload, i == 0 ? 1 : i), SERIN_OK);
+    }
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, 0), SERIN_OK); /* empty: ignored */
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_IDLE);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_OK);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_PENDING);
+    /* The same again is harmless; an empty one takes nothing back. */
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_OK);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, 0), SERIN_OK);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_PENDING);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_channels_directive_on_the_devices_topic_is_refused)
+{
+    set_up();
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(&directive, TEST_DIRECTOR, payload);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DEV_DIRECTIVE, payload, size), SERIN_ERR_DEVICE);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_PRESENCE, payload, size), SERIN_ERR_INVALID);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_older_directive_is_refused_after_losing_power)
+{
+    set_up();
+    struct serin_directive old = bench_directive(&bench, v1, v2);
+    publish(SERIN_CANDIDATE_HALTED);
+    bench_run_for(&bench, 1000);
+    bench.retained_size[2] = 0;
+    bench_power_cycle(&bench);
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(&old, TEST_DIRECTOR, payload);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_ERR_STALE);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_IDLE);
+    tear_down();
+}
+END_TEST
+
+/* ---- trust ---- */
+
+static enum serin_error send_trust(uint32_t version, bool keep_release, enum test_key_name signer)
+{
+    struct serin_trust trust;
+    test_trust(&trust, "pump");
+    trust.version = version;
+    if (!keep_release) {
+        memcpy(trust.keys[0].public_key, test_keys[TEST_STRANGER].public_key,
+               sizeof(trust.keys[0].public_key));
+        serin_key_id(bench_crypto(), trust.keys[0].public_key, trust.keys[0].key_id);
+    }
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    ck_assert_int_eq(serin_trust_seal(bench_crypto(), &test_keys[signer].signer, &trust, record),
+                     SERIN_OK);
+    struct serin_trust_payload value = {.record = record, .record_size = sizeof(record)};
+    uint8_t payload[SERIN_TRUST_PAYLOAD_MAX];
+    size_t size;
+    ck_assert_int_eq(
+        serin_protobufc()->encode_trust_payload(&value, payload, sizeof(payload), &size), SERIN_OK);
+    return deliver(SERIN_TOPIC_TRUST, payload, size);
+}
+
+START_TEST(trust_is_replaced_by_version_and_root_alone)
+{
+    set_up();
+    ck_assert_uint_eq(bench.agent.trust.version, 1);
+    ck_assert_int_eq(send_trust(3, true, TEST_STRANGER), SERIN_ERR_KEY);
+    ck_assert_int_eq(send_trust(3, true, TEST_ROOT), SERIN_OK);
+    ck_assert_uint_eq(bench.agent.trust.version, 3);
+    ck_assert_int_eq(send_trust(3, true, TEST_ROOT), SERIN_OK); /* retained, once more */
+    ck_assert_int_eq(send_trust(2, true, TEST_ROOT), SERIN_OK);
+    ck_assert_uint_eq(bench.agent.trust.version, 3);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench.agent.trust.version, 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(trust_that_would_unboot_the_device_is_refused)
+{
+    set_up();
+    ck_assert_int_eq(send_trust(2, false, TEST_ROOT), SERIN_ERR_KEY);
+    ck_assert_uint_eq(bench.agent.trust.version, 1);
+    bench_power_cycle(&bench); /* asserts that something boots */
+    tear_down();
+}
+END_TEST
+
+START_TEST(trust_update_survives_every_cut)
+{
+    for (unsigned at = 1; at <= 2; at++) {
+        for (int how = SERIN_CUT_BEFORE; how <= SERIN_CUT_AFTER; how++) {
+            set_up();
+            serin_flash_emulator_cut(bench.emulator, at, (enum serin_cut)how);
+            ck_assert_int_ne(send_trust(2, true, TEST_ROOT), SERIN_OK);
+            ck_assert(serin_flash_emulator_is_off(bench.emulator));
+            bench_power_cycle(&bench);
+            ck_assert(bench.agent.have_trust);
+            ck_assert_int_eq(send_trust(2, true, TEST_ROOT), SERIN_OK);
+            ck_assert_uint_eq(bench.agent.trust.version, 2);
+            tear_down();
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    bench_open_keys();
+    Suite *suite = suite_create("agent_orders");
+    TCase *tests = tcase_create("agent_orders");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, a_halt_stops_what_has_not_booted, 0, 4);
+    tcase_add_test(tests, a_halt_between_arming_and_reset_takes_the_image_back);
+    tcase_add_test(tests, a_trial_ends_by_its_own_rules_when_halted);
+    tcase_add_test(tests, a_pause_lets_downloads_go_on_and_starts_nothing);
+    tcase_add_loop_test(tests, a_newer_directive_supersedes, 0, 4);
+    tcase_add_test(tests, a_withdrawn_offer_cancels);
+    tcase_add_test(tests, a_retry_is_a_higher_attempt);
+    tcase_add_test(tests, outside_the_cohort_the_stable_release_holds);
+    tcase_add_test(tests, a_targeted_directive_wins_until_released);
+    tcase_add_loop_test(tests, spread_delays_the_start_and_emergency_does_not, 0, 2);
+    tcase_add_test(tests, no_trial_starts_after_the_lease);
+    tcase_add_test(tests, without_a_clock_a_reset_ends_the_lease);
+    tcase_add_test(tests, without_a_clock_uptime_ends_the_lease);
+    tcase_add_loop_test(tests, a_hold_delays_the_trial_only, 0, 2);
+    tcase_add_loop_test(tests, a_directive_is_refused_with_its_reason, 0,
+                        sizeof(refusals) / sizeof(refusals[0]));
+    tcase_add_test(tests, every_flipped_bit_of_a_directive_is_refused);
+    tcase_add_test(tests, a_channels_directive_on_the_devices_topic_is_refused);
+    tcase_add_test(tests, an_older_directive_is_refused_after_losing_power);
+    tcase_add_test(tests, trust_is_replaced_by_version_and_root_alone);
+    tcase_add_test(tests, trust_that_would_unboot_the_device_is_refused);
+    tcase_add_test(tests, trust_update_survives_every_cut);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    test_keys_close();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
