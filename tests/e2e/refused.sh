@@ -68,7 +68,7 @@ stop serind
 as() { # CERTIFICATE COMMAND…: mosquitto_pub or _sub with that identity
     local who=$1 tool=$2
     shift 2
-    "$tool" -h 127.0.0.1 -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/$who.pem" \
+    "$tool" -i "${who##*/}" -h 127.0.0.1 -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/$who.pem" \
         --key "$BENCH/pki/$who.key" "$@"
 }
 topic=serin/1/directive/$PRODUCT/$CHANNEL

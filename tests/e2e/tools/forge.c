@@ -7,7 +7,8 @@
  *
  * Keys of `directive`: product, channel, device, epoch, sequence, lease, features, stable (manifest
  * id), candidate (manifest id), state (candidate_state), attempt, flags (of the release named
- * last), issued (Unix seconds). The threshold is everyone.
+ * last), issued (Unix seconds). A candidate is for
+ * everyone.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -84,6 +85,7 @@ static bool set(struct serin_directive *d, struct serin_release **last, const ch
     } else if (strcmp(key, "candidate") == 0) {
         *last = &d->candidate;
         d->candidate_state = SERIN_CANDIDATE_ROLLING;
+        d->threshold = SERIN_COHORT_EVERYONE;
         return set_release(&d->candidate, value);
     } else if (strcmp(key, "state") == 0) {
         d->candidate_state = (enum serin_candidate_state)number;
@@ -136,8 +138,7 @@ static int forge_directive(int argc, char **argv)
     struct serin_directive directive = {.order = {1, 1},
                                         .issued_s = (uint64_t)time(NULL),
                                         .lease_s = 3600,
-                                        .candidate_state = SERIN_CANDIDATE_NONE,
-                                        .threshold = SERIN_COHORT_EVERYONE};
+                                        .candidate_state = SERIN_CANDIDATE_NONE};
     struct serin_release *last = &directive.candidate;
     struct serin_key_signer *key = NULL;
     struct serin_key_why why;

@@ -4,6 +4,9 @@
  *
  *   linkcut LISTEN_PORT TARGET_PORT CUT_BYTES OUTAGE_MS
  *
+ * A CUT_BYTES of 0 never cuts. After each connection it says "relayed N bytes": all from the target
+ * to the client so far.
+ *
  * After CUT_BYTES from the target to the client it resets the connection in the middle of whatever
  * was on its way, refuses new ones for OUTAGE_MS, and then relays freely. It says "cut after N
  * bytes" and "restored" on stdout, so that a test can prove that its fault happened. One client at
@@ -83,7 +86,8 @@ static bool relay_chunk(struct relay *relay, int from, int to, bool downstream)
         return false;
     }
     size_t size = (size_t)got;
-    if (downstream && !relay->has_cut && relay->seen_bytes + size >= relay->cut_bytes) {
+    if (downstream && relay->cut_bytes > 0 && !relay->has_cut &&
+        relay->seen_bytes + size >= relay->cut_bytes) {
         size = (size_t)(relay->cut_bytes - relay->seen_bytes);
         (void)!write_all(to, buffer, size);
         relay->seen_bytes += size;
@@ -142,6 +146,7 @@ int main(int argc, char **argv)
         }
         if (client >= 0) {
             serve(&relay, client);
+            printf("relayed %llu bytes\n", (unsigned long long)relay.seen_bytes);
         }
         if (relay.has_cut && !told) {
             told = true;
