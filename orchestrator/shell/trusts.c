@@ -104,11 +104,6 @@ static enum serin_error keep(struct serind *serind, const struct serin_trust *tr
     return SERIN_OK;
 }
 
-static void alarm_key(const char *product, char key[SERIND_ALARM_KEY_MAX])
-{
-    (void)snprintf(key, SERIND_ALARM_KEY_MAX, "trust:%s", product);
-}
-
 static enum serin_error store(struct serind *serind, const struct serin_trust *trust,
                               const uint8_t *record, size_t size, const char *actor)
 {
@@ -155,9 +150,7 @@ enum serin_error serind_trusts_take(struct serind *serind, const uint8_t *record
     }
     error = keep(serind, trust, record, size);
     if (error == SERIN_OK) {
-        char key[SERIND_ALARM_KEY_MAX];
-        alarm_key(trust->product, key);
-        serind_alarm_clear(serind, key);
+        serind_alarm_clear(serind, "trust:stored");
         serind_publisher_trust(serind, trust->product, record, size);
     }
     return error;
@@ -170,7 +163,7 @@ struct loading {
     enum serin_error error;
 };
 
-static bool load(void *arg, const char *product, const uint8_t *record, size_t size)
+static bool load(void *arg, const uint8_t *record, size_t size)
 {
     struct loading *loading = arg;
     struct serin_trust trust;
@@ -178,14 +171,13 @@ static bool load(void *arg, const char *product, const uint8_t *record, size_t s
     if (serind_trusts_verify(loading->serind, record, size, &trust, why, sizeof why) != SERIN_OK) {
         /* A root or director key was changed in the configuration: its files must then bring a
          * record that fits. Until then the product has none, and nothing is published for it. */
-        char key[SERIND_ALARM_KEY_MAX];
-        alarm_key(product, key);
-        serind_alarm_raise(loading->serind, key, "the stored trust record of %s: %s", product, why);
+        serind_alarm_raise(loading->serind, "trust:stored", "a stored trust record is not used: %s",
+                           why);
         return true;
     }
     loading->error = keep(loading->serind, &trust, record, size);
     if (loading->error == SERIN_OK) {
-        serind_publisher_trust(loading->serind, product, record, size);
+        serind_publisher_trust(loading->serind, trust.product, record, size);
     }
     return loading->error == SERIN_OK;
 }

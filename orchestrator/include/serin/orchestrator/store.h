@@ -140,8 +140,7 @@ struct serin_store_ops {
                                                      const struct serin_directive_record *record),
                                        void *arg);
     enum serin_error (*each_trust)(void *ctx,
-                                   bool (*visit)(void *arg, const char *product,
-                                                 const uint8_t *record, size_t size),
+                                   bool (*visit)(void *arg, const uint8_t *record, size_t size),
                                    void *arg);
     /* As each_device, for one product and channel only: a range scan. */
     enum serin_error (*each_fleet_device)(
