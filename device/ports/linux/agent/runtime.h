@@ -29,9 +29,10 @@ struct runtime {
     uint64_t booted_ms; /* on the clock of runtime_clock_ms */
     struct serin_boot_choice choice;
     enum serin_reset_cause cause;
-    struct serin_agent *agent; /* NULL: not running */
-    uint64_t agent_retry_ms;   /* when to try again to start it, where it could not */
-    int application_code;      /* how the application last ended, for the fleet's eyes */
+    struct serin_agent_config config; /* the agent keeps a pointer to it */
+    struct serin_agent *agent;        /* NULL: not running */
+    uint64_t agent_retry_ms;          /* when to try again to start it, where it could not */
+    int application_code;             /* how the application last ended, for the fleet's eyes */
 
     bool failed_to_start;              /* the application could not be started: as good as ended */
     enum serin_reset_cause reset;      /* asked for; UNKNOWN: not */

@@ -119,7 +119,7 @@ static enum serin_error mqtt_start(struct runtime *runtime)
 static enum serin_error agent_make(struct runtime *runtime)
 {
     const struct serin_agent_settings *settings = &runtime->device.settings;
-    struct serin_agent_config config = {
+    runtime->config = (struct serin_agent_config){
         .boot = &runtime->device.boot,
         .codec = serin_protobufc(),
         .link = &link_ops,
@@ -146,7 +146,8 @@ static enum serin_error agent_make(struct runtime *runtime)
     if (agent == NULL) {
         return SERIN_ERR_MEMORY;
     }
-    enum serin_error result = serin_agent_init(agent, &config, &info, runtime_now_ms(runtime));
+    enum serin_error result =
+        serin_agent_init(agent, &runtime->config, &info, runtime_now_ms(runtime));
     if (result != SERIN_OK) {
         free(agent);
         return result;
