@@ -40,6 +40,8 @@ static uint64_t now_ms(void)
 }
 
 static void log_line(enum shell_level level, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+static void log_line(enum shell_level level, const char *format, va_list arguments)
 {
     char line[512];
     (void)vsnprintf(line, sizeof line, format, arguments);
@@ -202,10 +204,10 @@ static enum serin_error guard_publish(struct shell *shell, const char *text,
     switch ((int)topic->kind) {
     case SERIN_TOPIC_DIRECTIVE:
     case SERIN_TOPIC_DEV_DIRECTIVE:
-        serin_guard_view_directive(&payload->directive, &view);
+        serin_guard_view_directive(&payload->directive, payload->content, &view);
         break;
     case SERIN_TOPIC_TRUST:
-        serin_guard_view_trust(payload->trust_version, &view);
+        serin_guard_view_trust(payload->trust_version, payload->content, &view);
         break;
     default:
         return SERIN_OK;
@@ -215,7 +217,7 @@ static enum serin_error guard_publish(struct shell *shell, const char *text,
 
 static const char *why_guarded(enum serin_error error)
 {
-    return error == SERIN_ERR_STATE ? "its order was given to another meaning before"
+    return error == SERIN_ERR_STATE ? "its order was given to another content before"
                                     : serin_error_text(error);
 }
 
@@ -279,9 +281,10 @@ static bool current(struct shell *shell, const struct mosquitto_evt_acl_check *e
     if (topic->kind == SERIN_TOPIC_PRESENCE) {
         return !payload.presence.online || serin_sessions_connected(&shell->sessions, topic->id);
     }
-    struct serin_order order = topic->kind == SERIN_TOPIC_TRUST
-                                   ? (struct serin_order){.sequence = payload.trust_version}
-                                   : payload.directive.order;
+    struct serin_order order = payload.directive.order;
+    if (topic->kind == SERIN_TOPIC_TRUST) {
+        order = (struct serin_order){.sequence = payload.trust_version};
+    }
     return serin_guard_deliver(&shell->guard, event->topic, order) == SERIN_OK;
 }
 

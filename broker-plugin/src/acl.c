@@ -39,8 +39,9 @@ static const struct serin_topic_form forms[SERIN_TOPIC_COUNT] = {
 #define NAMED SERIN_REACH_NAMED
 #define ANY   SERIN_REACH_ANY
 
-/* What a role has no line for it may neither publish nor read. Blocks and presence are published by the plugin alone;
- * requests are read by the plugin alone. The topics local to a site (hold, depot) have no publisher on a cloud broker. */
+/* What a role has no line for it may neither publish nor read. Blocks and presence are published by
+ * the plugin alone; requests are read by the plugin alone. The topics local to a site (hold, depot)
+ * have no publisher on a cloud broker. */
 static const struct serin_right rights[][SERIN_TOPIC_COUNT] = {
     [SERIN_ROLE_DEVICE] = {
         /*                             publish read */

@@ -24,17 +24,20 @@ enum {
     AT_TOPIC = 24,
     AT_STABLE = 184,
     AT_CANDIDATE = 248,
-    AT_CRC = 312
+    AT_CONTENT = 312,
+    AT_CRC = 344
 };
 #define RECORD_FORMAT 1u
 static const uint8_t magic[4] = {'S', 'R', 'N', 'G'};
 
 _Static_assert(AT_TOPIC + SERIN_TOPIC_MAX == AT_STABLE, "the topic field ends where the ids start");
+_Static_assert(AT_CONTENT + SERIN_SHA256_SIZE == AT_CRC, "the CRC follows the content");
 _Static_assert(AT_CRC + 4 == SERIN_GUARD_RECORD_SIZE, "the CRC ends the record");
 _Static_assert(SERIN_DIRECTIVE_OFFERS_MAX *SERIN_SHA256_SIZE == AT_CANDIDATE - AT_STABLE,
                "two ids fill their field");
 
 void serin_guard_view_directive(const struct serin_directive *directive,
+                                const uint8_t content[SERIN_SHA256_SIZE],
                                 struct serin_guard_view *view)
 {
     *view = (struct serin_guard_view){.order = directive->order,
@@ -47,12 +50,15 @@ void serin_guard_view_directive(const struct serin_directive *directive,
     for (size_t i = 0; i < directive->candidate.offer_count; i++) {
         memcpy(view->candidate[i], directive->candidate.offers[i].manifest_id, SERIN_SHA256_SIZE);
     }
+    memcpy(view->content, content, SERIN_SHA256_SIZE);
 }
 
-void serin_guard_view_trust(uint32_t version, struct serin_guard_view *view)
+void serin_guard_view_trust(uint32_t version, const uint8_t content[SERIN_SHA256_SIZE],
+                            struct serin_guard_view *view)
 {
     *view = (struct serin_guard_view){.order = {.epoch = 0, .sequence = version},
                                       .candidate_state = SERIN_CANDIDATE_NONE};
+    memcpy(view->content, content, SERIN_SHA256_SIZE);
 }
 
 void serin_guard_init(struct serin_guard *guard, const struct serin_guard_ops *ops, void *ctx,
@@ -95,7 +101,9 @@ static bool has_room(const struct serin_guard *guard)
     return guard->entry_count < guard->entry_capacity - guard->entry_capacity / 4;
 }
 
-static bool view_equal(const struct serin_guard_view *a, const struct serin_guard_view *b)
+/* Whether both offer the same in the same state: then the objects that they name stay as they are.
+ */
+static bool offers_equal(const struct serin_guard_view *a, const struct serin_guard_view *b)
 {
     return a->candidate_state == b->candidate_state && a->stable_count == b->stable_count &&
            a->candidate_count == b->candidate_count &&
@@ -115,9 +123,10 @@ static void encode(const char *topic, const struct serin_guard_view *view,
     record[AT_STATE] = (uint8_t)view->candidate_state;
     record[AT_STABLE_COUNT] = (uint8_t)view->stable_count;
     record[AT_CANDIDATE_COUNT] = (uint8_t)view->candidate_count;
-    memcpy(record + AT_TOPIC, topic, strlen(topic));
+    SERIN_ASSERT(serin_field_put(record + AT_TOPIC, SERIN_TOPIC_MAX, topic) == SERIN_OK);
     memcpy(record + AT_STABLE, view->stable, sizeof view->stable);
     memcpy(record + AT_CANDIDATE, view->candidate, sizeof view->candidate);
+    memcpy(record + AT_CONTENT, view->content, sizeof view->content);
     serin_put_le32(record + AT_CRC, serin_crc32(0, record, AT_CRC));
 }
 
@@ -165,6 +174,7 @@ static enum serin_error decode(const uint8_t *record, size_t size, struct serin_
         .candidate_count = record[AT_CANDIDATE_COUNT]};
     memcpy(view->stable, record + AT_STABLE, sizeof view->stable);
     memcpy(view->candidate, record + AT_CANDIDATE, sizeof view->candidate);
+    memcpy(view->content, record + AT_CONTENT, sizeof view->content);
     bool valid = view->candidate_state >= SERIN_CANDIDATE_NONE &&
                  view->candidate_state <= SERIN_CANDIDATE_HALTED &&
                  view->stable_count <= SERIN_DIRECTIVE_OFFERS_MAX &&
@@ -198,7 +208,11 @@ void serin_guard_key(const char *topic, char *key)
     SERIN_ASSERT(strncmp(topic, SERIN_TOPIC_PREFIX, prefix) == 0);
     SERIN_ASSERT(strlen(topic) < SERIN_TOPIC_MAX);
     for (topic += prefix; *topic != '\0'; topic++) {
-        *key++ = *topic == '/' ? '.' : *topic;
+        *key = *topic;
+        if (*key == '/') {
+            *key = '.';
+        }
+        key++;
     }
     *key = '\0';
 }
@@ -225,7 +239,9 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
         case SERIN_ORDER_OLDER:
             return SERIN_ERR_STALE;
         case SERIN_ORDER_SAME:
-            return view_equal(&place->view, view) ? SERIN_OK : SERIN_ERR_STATE;
+            return memcmp(place->view.content, view->content, SERIN_SHA256_SIZE) == 0
+                       ? SERIN_OK
+                       : SERIN_ERR_STATE;
         case SERIN_ORDER_NEWER:
             break;
         }
@@ -237,7 +253,7 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
         return error;
     }
     /* A renewed lease changes the order alone, and then the objects stay as they are. */
-    guard->stale = guard->stale || !known || !view_equal(&place->view, view);
+    guard->stale = guard->stale || !known || !offers_equal(&place->view, view);
     memcpy(place->topic, topic, strlen(topic) + 1);
     place->view = *view;
     guard->entry_count += known ? 0 : 1;

@@ -17,6 +17,7 @@ static bool same(const uint8_t *a, const uint8_t *b)
 /* Names are SHA-256 digests: any four bytes of them are a hash. */
 static uint32_t slot_of(const struct serin_guard *guard, const uint8_t *name)
 {
+    SERIN_ASSERT(guard->object_capacity > 0);
     uint32_t index = serin_get_le32(name) % guard->object_capacity;
     while (guard->objects[index].used && !same(guard->objects[index].name, name)) {
         index = (index + 1) % guard->object_capacity;

@@ -26,6 +26,7 @@ static enum serin_error check_directive(const struct serin_payload_ports *ports,
     if (error != SERIN_OK) {
         return error;
     }
+    serin_sha256_of(ports->crypto, envelope.body, envelope.body_size, payload->content);
     /* A channel's topic has no id, and a channel's directive has none either. */
     if (strcmp(directive->device_id, topic->id) != 0) {
         return SERIN_ERR_DEVICE;
@@ -58,6 +59,7 @@ static enum serin_error check_trust(const struct serin_payload_ports *ports,
         return error;
     }
     payload->trust_version = trust.version;
+    serin_sha256_of(ports->crypto, wrapped.record, SERIN_TRUST_BODY_SIZE, payload->content);
     return strcmp(trust.product, topic->product) == 0 ? SERIN_OK : SERIN_ERR_PRODUCT;
 }
 

@@ -93,8 +93,9 @@ static struct serin_guard_view view(uint32_t epoch, uint32_t sequence, uint8_t s
     directive.candidate.offer_count = candidate != 0;
     name_of(stable, directive.stable.offers[0].manifest_id);
     name_of(candidate, directive.candidate.offers[0].manifest_id);
+    uint8_t content[SERIN_SHA256_SIZE] = {stable, candidate, (uint8_t)state};
     struct serin_guard_view result;
-    serin_guard_view_directive(&directive, &result);
+    serin_guard_view_directive(&directive, content, &result);
     return result;
 }
 
@@ -123,6 +124,9 @@ START_TEST(test_order_only_grows)
     ck_assert_int_eq(accept(CHANNEL, view(1, 6, 1, 2, SERIN_CANDIDATE_HALTED)), SERIN_OK);
     ck_assert_int_eq(accept(CHANNEL, view(2, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
     ck_assert_int_eq(accept(CHANNEL, view(1, 7, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_ERR_STALE);
+    struct serin_guard_view longer_lease = view(2, 1, 1, 0, SERIN_CANDIDATE_NONE);
+    longer_lease.content[31] ^= 1;
+    ck_assert_int_eq(accept(CHANNEL, longer_lease), SERIN_ERR_STATE);
     /* Each topic has an order of its own. */
     ck_assert_int_eq(accept(BETA, view(1, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
     ck_assert_uint_eq(saves, 4);
@@ -133,7 +137,8 @@ START_TEST(test_memory_survives)
 {
     fresh();
     struct serin_guard_view trust;
-    serin_guard_view_trust(7, &trust);
+    uint8_t content[SERIN_SHA256_SIZE] = {1};
+    serin_guard_view_trust(7, content, &trust);
     ck_assert_int_eq(accept(CHANNEL, view(3, 9, 1, 2, SERIN_CANDIDATE_HALTED)), SERIN_OK);
     ck_assert_int_eq(
         accept("serin/1/dev/sensor-01/directive", view(3, 2, 4, 0, SERIN_CANDIDATE_NONE)),
@@ -143,8 +148,13 @@ START_TEST(test_memory_survives)
     ck_assert_uint_eq(guard.entry_count, 3);
     ck_assert_int_eq(accept(CHANNEL, view(3, 8, 1, 2, SERIN_CANDIDATE_ROLLING)), SERIN_ERR_STALE);
     ck_assert_int_eq(accept(CHANNEL, view(3, 9, 1, 2, SERIN_CANDIDATE_HALTED)), SERIN_OK);
-    serin_guard_view_trust(6, &trust);
+    serin_guard_view_trust(6, content, &trust);
     ck_assert_int_eq(accept(TRUST, trust), SERIN_ERR_STALE);
+    serin_guard_view_trust(7, content, &trust);
+    ck_assert_int_eq(accept(TRUST, trust), SERIN_OK);
+    content[0] = 2;
+    serin_guard_view_trust(7, content, &trust);
+    ck_assert_int_eq(accept(TRUST, trust), SERIN_ERR_STATE);
     ck_assert(refused("any", 2));
     ck_assert_str_eq(disk[1].key, "dev.sensor-01.directive");
 }
@@ -245,7 +255,7 @@ START_TEST(test_forged_records)
         uint8_t record[SERIN_GUARD_RECORD_SIZE];
         memcpy(record, disk[0].record, sizeof record);
         record[cases[i].at] = cases[i].value;
-        serin_put_le32(record + 312, serin_crc32(0, record, 312));
+        serin_put_le32(record + 344, serin_crc32(0, record, 344));
         restart();
         ck_assert_msg(serin_guard_restore(&guard, record, sizeof record) == cases[i].error,
                       "byte %zu", cases[i].at);

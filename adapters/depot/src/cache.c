@@ -10,16 +10,14 @@
 void depot_path(enum depot_shelf shelf, const uint8_t name[SERIN_SHA256_SIZE],
                 char path[DEPOT_PATH_SIZE])
 {
-    char hex[SERIN_SHA256_HEX_SIZE];
-    serin_hex_encode(name, SERIN_SHA256_SIZE, hex);
     if (shelf == DEPOT_SHELF_OBJECTS) {
-        memcpy(path, "objects/", 8);
-        memcpy(path + 8, hex, 2);
-        path[10] = '/';
-        memcpy(path + 11, hex, sizeof(hex));
+        char *hex = path + sizeof "objects/ab/" - 1;
+        serin_hex_encode(name, SERIN_SHA256_SIZE, hex);
+        memcpy(path, "objects/ab/", sizeof "objects/ab/" - 1);
+        memcpy(path + sizeof "objects/" - 1, hex, 2);
     } else {
-        memcpy(path, "manifests/", 10);
-        memcpy(path + 10, hex, sizeof(hex));
+        memcpy(path, "manifests/", sizeof "manifests/" - 1);
+        serin_hex_encode(name, SERIN_SHA256_SIZE, path + sizeof "manifests/" - 1);
     }
 }
 

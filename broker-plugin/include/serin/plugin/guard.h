@@ -14,11 +14,11 @@
  *   ------ ---- ------------------------------     ------ ---- ------------------------------
  *        0    4 magic "SRNG"                           20    4 reserved, zero
  *        4    2 format = 1                             24  160 topic, NUL-padded
- *        6    2 size = 316                            184   64 stable manifest ids, 2 × 32
+ *        6    2 size = 348                            184   64 stable manifest ids, 2 × 32
  *        8    4 epoch                                 248   64 candidate manifest ids, 2 × 32
- *       12    4 sequence                              312    4 CRC-32/ISO-HDLC of bytes 0..311
- *       16    1 candidate state (1..4)                316      end
- *       17    1 stable offers, 0..2
+ *       12    4 sequence                              312   32 SHA-256 of the signed body
+ *       16    1 candidate state (1..4)                344    4 CRC-32/ISO-HDLC of bytes 0..343
+ *       17    1 stable offers, 0..2                   348      end
  *       18    1 candidate offers, 0..2
  *       19    1 reserved, zero
  *
@@ -30,7 +30,7 @@
 #include <serin/topic.h>
 #include <serin/wire.h>
 
-#define SERIN_GUARD_RECORD_SIZE 316u
+#define SERIN_GUARD_RECORD_SIZE 348u
 
 /* What a directive (or a trust record) on a topic says, as far as the guard cares. */
 struct serin_guard_view {
@@ -39,11 +39,15 @@ struct serin_guard_view {
     size_t stable_count, candidate_count;
     uint8_t stable[SERIN_DIRECTIVE_OFFERS_MAX][SERIN_SHA256_SIZE];
     uint8_t candidate[SERIN_DIRECTIVE_OFFERS_MAX][SERIN_SHA256_SIZE];
+    uint8_t
+        content[SERIN_SHA256_SIZE]; /* SHA-256 of the signed body: what the order was given to */
 };
 
 void serin_guard_view_directive(const struct serin_directive *directive,
+                                const uint8_t content[SERIN_SHA256_SIZE],
                                 struct serin_guard_view *view);
-void serin_guard_view_trust(uint32_t version, struct serin_guard_view *view);
+void serin_guard_view_trust(uint32_t version, const uint8_t content[SERIN_SHA256_SIZE],
+                            struct serin_guard_view *view);
 
 /* What a manifest names; `known` false: the manifest could not be read (yet). */
 struct serin_guard_objects {
@@ -112,7 +116,7 @@ SERIN_MUST_USE enum serin_error serin_guard_restore(struct serin_guard *guard,
 /* Judges what is about to be published on `topic` (directive/…, dev/<id>/directive, trust/…) and
  * remembers it, on the disk first. SERIN_OK: newer and stored, or the very one that is remembered.
  * SERIN_ERR_STALE: lower than remembered. SERIN_ERR_STATE: the remembered order with another
- * meaning; one order says one thing. SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
+ * content; one order says one thing. SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
  * SERIN_ERR_IO: could not be stored. After an error nothing has changed in memory. */
 SERIN_MUST_USE enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
                                                    const struct serin_guard_view *view);

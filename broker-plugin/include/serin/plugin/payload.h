@@ -14,15 +14,16 @@
 
 struct serin_payload_ports {
     const struct serin_codec *codec;
-    const struct serin_crypto *crypto; /* hashing only: key ids of a trust record */
+    const struct serin_crypto *crypto; /* hashing only */
 };
 
 /* What the plugin goes on to work with. */
 struct serin_payload {
-    struct serin_directive directive; /* of directive topics */
-    uint32_t trust_version;           /* of trust topics */
-    struct serin_get get;             /* of get topics */
-    struct serin_presence presence;   /* of presence topics */
+    struct serin_directive directive;   /* of directive topics */
+    uint32_t trust_version;             /* of trust topics */
+    uint8_t content[SERIN_SHA256_SIZE]; /* of both: SHA-256 of the signed body */
+    struct serin_get get;               /* of get topics */
+    struct serin_presence presence;     /* of presence topics */
 };
 
 /* Checks a payload on a parsed topic. SERIN_ERR_DEVICE, SERIN_ERR_PRODUCT, SERIN_ERR_CHANNEL: it

@@ -6,11 +6,11 @@
  * takeover two connections of one id exist at a time and their events interleave: what does not
  * come from the session's connection cannot end it.
  *
- *            JOIN              ANNOUNCE              DROP, KEEP
- *   absent ───────▶ joined ───────────────▶ online ──────────────▶ absent (DROP) · kept (KEEP)
- *                     │  DROP, KEEP: as from online, and nothing is told          │
- *                     └───────────────────────────────────────▶ kept ─── EVICT ──▶ absent
- *                                                                 └──── JOIN ────▶ joined
+ *            JOIN            ANNOUNCE            DROP
+ *   absent ───────▶ joined ──────────▶ online ─────────▶ absent
+ *                     │                  │  KEEP
+ *                     │                  └─────────────▶ kept ── EVICT ──▶ absent
+ *                     └─ DROP, KEEP ──▶ absent, kept       └─── JOIN ────▶ joined
  *
  * `kept` remembers the role of an id whose persistent session waits in the broker: messages are
  * queued for it while there is no certificate to look at.
