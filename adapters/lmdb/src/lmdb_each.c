@@ -162,3 +162,23 @@ enum serin_error serin_lmdb_each_directive(
     struct directive_visit to = {.visit = visit, .arg = arg};
     return serin_lmdb_walk(ctx, &range, visit_directive, &to);
 }
+
+struct trust_visit {
+    bool (*visit)(void *arg, const uint8_t *record, size_t size);
+    void *arg;
+};
+
+static bool visit_trust(void *ctx, const union record_value *value)
+{
+    const struct trust_visit *to = ctx;
+    return to->visit(to->arg, value->trust.bytes, value->trust.size);
+}
+
+enum serin_error serin_lmdb_each_trust(void *ctx,
+                                       bool (*visit)(void *arg, const uint8_t *record, size_t size),
+                                       void *arg)
+{
+    struct serin_lmdb_range range = {.table = TABLE_TRUST, .kind = RECORD_TRUST};
+    struct trust_visit to = {.visit = visit, .arg = arg};
+    return serin_lmdb_walk(ctx, &range, visit_trust, &to);
+}

@@ -110,5 +110,8 @@ enum serin_error serin_lmdb_each_stable(
     void *ctx, bool (*visit)(void *arg, const struct serin_stable_record *record), void *arg);
 enum serin_error serin_lmdb_each_directive(
     void *ctx, bool (*visit)(void *arg, const struct serin_directive_record *record), void *arg);
+enum serin_error serin_lmdb_each_trust(void *ctx,
+                                       bool (*visit)(void *arg, const uint8_t *record, size_t size),
+                                       void *arg);
 
 #endif

@@ -276,5 +276,6 @@ const struct serin_store_ops serin_lmdb_ops = {
     .each_member = serin_lmdb_each_member,
     .each_stable = serin_lmdb_each_stable,
     .each_directive = serin_lmdb_each_directive,
+    .each_trust = serin_lmdb_each_trust,
     .each_fleet_device = serin_lmdb_each_fleet_device,
 };
