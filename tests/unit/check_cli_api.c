@@ -1,0 +1,377 @@
+/*
+ * serin and the API of serind: what each command asks, what it shows, and how each answer exits.
+ * The server is the test's own, with answers of docs/spec/http-api.md.
+ */
+#include "api_server.h"
+#include "program.h"
+
+#include <serin/cli/args.h>
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char folder[64];
+static struct api_server server;
+static const struct program_result *result;
+
+static void setup(void)
+{
+    memset(&server, 0, sizeof(server));
+    folder_make(folder);
+}
+
+static void teardown(void)
+{
+    api_server_stop(&server);
+    folder_remove(folder);
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+/* Runs serin with the words of a line; an underscore stands for a space inside a word. */
+static int serin(const char *format, ...)
+{
+    static char line[1024];
+    char url[96];
+    const char *argv[PROGRAM_ARGS_MAX] = {SERIN_PROGRAM};
+    const char *environment[] = {url, "SERIN_TOKEN_FILE=token", NULL};
+    size_t argc = 1;
+    va_list arguments;
+
+    snprintf(url, sizeof(url), "SERIN_SERVER=%s", server.url);
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    for (char *word = strtok(line, " "); word != NULL; word = strtok(NULL, " ")) {
+        argv[argc++] = word;
+        for (char *p = word; argc > 4 && *p != '\0'; p++) {
+            *p = *p == '_' ? ' ' : *p;
+        }
+    }
+    result = program_run(folder, environment, argv);
+    ck_assert_msg(strstr(result->err, "Sanitizer") == NULL, "%s", result->err);
+    return result->status;
+}
+
+static void start(const struct api_answer *answers)
+{
+    api_server_start(&server, folder, answers);
+    file_write(path_of("token"), "secret-of-serind\n", 17);
+}
+
+static void expect_asked(const char *request)
+{
+    ck_assert_msg(strstr(api_server_log(&server), request) != NULL, "'%s' not in: %s", request,
+                  api_server_log(&server));
+}
+
+static void expect_shown(const char *part)
+{
+    ck_assert_msg(strstr(result->out, part) != NULL, "'%s' not in: %s", part, result->out);
+}
+
+#define SUCCEEDS(...) \
+    ck_assert_msg(serin(__VA_ARGS__) == SERIN_CLI_DONE, "%d: %s", result->status, result->err)
+#define FAILS(status_, part, ...)                                                              \
+    do {                                                                                       \
+        ck_assert_msg(serin(__VA_ARGS__) == (status_), "%d: %s", result->status, result->err); \
+        ck_assert_msg(strncmp(result->err, "serin ", 6) == 0, "%s", result->err);              \
+        ck_assert_msg(strstr(result->err, (part)) != NULL, "'%s' not in: %s", (part),          \
+                      result->err);                                                            \
+    } while (0)
+
+#define ROLLOUT(state_, why_, stage_, confirmed_, failed_)                                     \
+    "{\"id\":3,\"name\":\"spring\",\"product\":\"lamp\",\"channel\":\"stable\",\"state\":"     \
+    "\"" state_ "\",\"why\":\"" why_ "\",\"stage\":" stage_                                    \
+    ",\"stages\":[{\"percent\":1.0,\"soak_s\":60,\"devices\":1,\"approval\":false},"           \
+    "{\"percent\":100.0,\"soak_s\":60,\"devices\":100,\"approval\":false}],\"target\":1,"      \
+    "\"releases\":[{\"hw_min\":1,\"hw_max\":3,\"manifest_id\":\"ab\",\"version\":\"2.0.0\"}]," \
+    "\"population\":100,\"tally\":{\"offered\":1,\"accepted\":1,\"confirmed\":" confirmed_     \
+    ",\"failed\":" failed_ ",\"rejected\":0,\"unreached\":0,\"regressed\":0,\"other\":0},"     \
+    "\"soaked_s\":1,\"soak_left_s\":59,\"publishes\":1,\"created\":null,\"ended\":null"
+
+START_TEST(every_command_asks_what_the_api_says)
+{
+    static const struct {
+        const char *line, *request, *body;
+    } cases[] = {
+        {"status", "GET /v1/status", ""},
+        {"release list", "GET /v1/releases", ""},
+        {"rollout list", "GET /v1/rollouts", ""},
+        {"rollout show 3", "GET /v1/rollouts/3", ""},
+        {"rollout create --policy policy", "POST /v1/rollouts", "product: lamp"},
+        {"rollout pause 3", "POST /v1/rollouts/3/pause", ""},
+        {"rollout resume 3", "POST /v1/rollouts/3/resume", ""},
+        {"rollout halt 3 --reason too_hot", "POST /v1/rollouts/3/halt", "{\"reason\":\"too hot\"}"},
+        {"rollout advance 3", "POST /v1/rollouts/3/advance", ""},
+        {"rollout abort 3 --reason no", "POST /v1/rollouts/3/abort", "{\"reason\":\"no\"}"},
+        {"device list", "GET /v1/devices?limit=1000", ""},
+        {"device list --product lamp --state rolled_back --channel beta",
+         "GET /v1/devices?limit=1000&product=lamp&channel=beta&state=rolled%20back", ""},
+        {"device show sensor-1", "GET /v1/devices/sensor-1", ""},
+        {"device approve sensor-1", "POST /v1/devices/sensor-1/approve", ""},
+        {"device refuse sensor-1", "POST /v1/devices/sensor-1/refuse", ""},
+        {"audit", "GET /v1/audit?after=0&limit=500", ""},
+    };
+    struct api_answer answers[32] = {0};
+    const size_t count = sizeof(cases) / sizeof(cases[0]);
+
+    for (size_t i = 0; i < count; i++) {
+        answers[i] = (struct api_answer){cases[i].request, 200, "{\"id\":3}"};
+    }
+    start(answers);
+    file_write(path_of("policy"), "product: lamp", 13);
+    for (size_t i = 0; i < count; i++) {
+        char expected[512];
+        SUCCEEDS("%s", cases[i].line);
+        snprintf(expected, sizeof(expected), "%s\ntoken=secret-of-serind\n", cases[i].request);
+        expect_asked(expected);
+        if (cases[i].body[0] != '\0') {
+            snprintf(expected, sizeof(expected), "body=%s\n", cases[i].body);
+            expect_asked(expected);
+        }
+    }
+}
+END_TEST
+
+START_TEST(every_status_has_its_exit)
+{
+    static const struct {
+        unsigned status;
+        int exit;
+    } cases[] = {{200, SERIN_CLI_DONE},    {201, SERIN_CLI_DONE},      {400, SERIN_CLI_INPUT},
+                 {401, SERIN_CLI_REFUSED}, {404, SERIN_CLI_NOT_FOUND}, {409, SERIN_CLI_REFUSED},
+                 {413, SERIN_CLI_INPUT},   {422, SERIN_CLI_REFUSED},   {500, SERIN_CLI_FAILED},
+                 {507, SERIN_CLI_FAILED},  {302, SERIN_CLI_FAILED}};
+    static const char body[] =
+        "{\"error\":{\"code\":\"CONFIG\",\"message\":\"percent is 200; at most 100\","
+        "\"field\":\"stages[1].percent\",\"line\":12}}";
+    struct api_answer answers[16] = {0};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        answers[i] = (struct api_answer){"GET /v1/status", cases[i].status, body};
+    }
+    start(answers);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ck_assert_msg(serin("status") == cases[i].exit, "%u: %d", cases[i].status, result->status);
+        if (cases[i].exit != SERIN_CLI_DONE) {
+            ck_assert_ptr_nonnull(strstr(result->err, "percent is 200; at most 100 (CONFIG; field "
+                                                      "stages[1].percent, line 12)"));
+        }
+    }
+}
+END_TEST
+
+START_TEST(odd_answers_are_survived)
+{
+    const struct api_answer answers[] = {
+        {"GET /v1/status", 200, "<html>"},
+        {"GET /v1/status", 500, "<html>"},
+        {"GET /v1/status", 0, NULL},
+        {"GET /v1/status", 200, "[]"},
+        {"GET /v1/status", 200, "{\"alarms\":[\"\\u001b[2Jgone\"]}"},
+        {"GET /v1/rollouts", 200, "{\"rollouts\":[{},{\"releases\":[1],\"id\":-1}]}"},
+        {"GET /v1/devices?limit=1000", 200, "{\"devices\":[{}]}"},
+        {NULL, 0, NULL}};
+    start(answers);
+    FAILS(SERIN_CLI_FAILED, "no JSON", "status");
+    FAILS(SERIN_CLI_FAILED, "status 500", "status");
+    FAILS(SERIN_CLI_UNREACHABLE, "is serind running?", "status");
+    SUCCEEDS("status");
+    /* What the server says cannot take over the terminal. */
+    SUCCEEDS("status");
+    expect_shown("?[2Jgone");
+    ck_assert_ptr_null(strchr(result->out, '\x1b'));
+    SUCCEEDS("rollout list");
+    SUCCEEDS("device list");
+}
+END_TEST
+
+START_TEST(finds_server_and_token)
+{
+    const struct api_answer answers[] = {{"GET /v1/status", 200, "{}"}, {NULL, 0, NULL}};
+
+    start(answers);
+    file_write(path_of("other"), "other-token", 11);
+    SUCCEEDS("status --token-file other");
+    expect_asked("token=other-token\n");
+    FAILS(SERIN_CLI_NOT_FOUND, "none", "status --token-file none");
+    ck_assert_ptr_nonnull(strstr(result->err, "--token-file or SERIN_TOKEN_FILE"));
+    FAILS(SERIN_CLI_USAGE, "unencrypted", "status --server http://serind.example:8470");
+    FAILS(SERIN_CLI_USAGE, "is no server", "status --server 127.0.0.1:8470");
+    FAILS(SERIN_CLI_UNREACHABLE, "cannot reach", "status --server http://127.0.0.1:1");
+    /* The default place, under the home folder. */
+    char home[128];
+    snprintf(home, sizeof(home), "HOME=%s", folder);
+    mkdir(path_of(".config"), 0700);
+    mkdir(path_of(".config/serin"), 0700);
+    file_write(path_of(".config/serin/token"), "home-token\n", 11);
+    const char *argv[] = {SERIN_PROGRAM, "status", "--server", server.url, NULL};
+    const char *environment[] = {home, "SERIN_TOKEN_FILE=", "XDG_CONFIG_HOME=", NULL};
+    result = program_run(folder, environment, argv);
+    ck_assert_msg(result->status == SERIN_CLI_DONE, "%s", result->err);
+    expect_asked("token=home-token\n");
+    FAILS(SERIN_CLI_USAGE, "is no rollout", "rollout show x");
+    FAILS(SERIN_CLI_USAGE, "is no rollout", "rollout show 0");
+    FAILS(SERIN_CLI_USAGE, "is no device id", "device show a/b");
+}
+END_TEST
+
+START_TEST(json_is_passed_on)
+{
+    static const char status[] = "{\"version\":\"0.1.0\",\"connected\":true,\"alarms\":[]}";
+    const struct api_answer answers[] = {
+        {"GET /v1/status", 200, status},
+        {"GET /v1/devices?limit=1000", 200,
+         "{\"devices\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"next\":\"b\"}"},
+        {"GET /v1/devices?limit=1000&after=b", 200, "{\"devices\":[{\"id\":\"c\"}],\"next\":null}"},
+        {"GET /v1/audit?after=0&limit=500", 200,
+         "{\"lines\":[{\"time\":\"t\",\"what\":\"x\"},{\"time\":\"u\",\"what\":\"y\"}],\"next\":"
+         "77}"},
+        {"GET /v1/audit?after=77&limit=500", 200, "{\"lines\":[],\"next\":77}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("status --json");
+    ck_assert_mem_eq(result->out, status, strlen(status));
+    ck_assert_str_eq(result->out + strlen(status), "\n");
+    /* All pages become one. */
+    SUCCEEDS("device list --json");
+    ck_assert_str_eq(
+        result->out,
+        "{\"devices\":[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}],\"next\":null}\n");
+    SUCCEEDS("audit --json");
+    ck_assert_str_eq(result->out,
+                     "{\"time\":\"t\",\"what\":\"x\"}\n{\"time\":\"u\",\"what\":\"y\"}\n");
+}
+END_TEST
+
+START_TEST(tables_align)
+{
+    const struct api_answer answers[] = {
+        {"GET /v1/devices?limit=1000", 200,
+         "{\"devices\":[{\"id\":\"sensor-1\",\"product\":\"lamp\",\"channel\":\"stable\","
+         "\"hardware\":2,\"state\":\"rolled_back\",\"reason\":\"crash\",\"version\":\"2.0.0\","
+         "\"online\":true,\"redundancy\":\"older\",\"last_report\":\"2026-01-31T12:00:00Z\"},"
+         "{\"id\":\"a\",\"product\":\"lamp\",\"channel\":\"st\u00e4ble\",\"hardware\":10,"
+         "\"state\":\"idle\",\"version\":\"10.0.0\",\"online\":false}],\"next\":null}"},
+        {"GET /v1/rollouts/3", 200,
+         ROLLOUT("rolling", "", "1", "0", "1") ",\"failures\":[{\"device\":"
+                                               "\"sensor-1\",\"state\":\"rolled_back\",\"reason\":"
+                                               "\"crash\",\"text\":\"it crashed\"}]}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("device list");
+    ck_assert_str_eq(
+        result->out,
+        "DEVICE    PRODUCT  CHANNEL  HW  VERSION  STATE        REASON  LINK     REDUNDANCY  LAST "
+        "REPORT\n"
+        "sensor-1  lamp     stable    2    2.0.0  rolled_back  crash   online   older       "
+        "2026-01-31T12:00:00Z\n"
+        "a         lamp     st\u00e4ble   10   10.0.0  idle         -       offline  -           "
+        "never\n");
+    SUCCEEDS("rollout show 3");
+    expect_shown("rollout 3 spring (lamp/stable): rolling\n");
+    expect_shown("0 confirmed, 1 failed");
+    expect_shown("sensor-1  rolled_back  crash   it crashed\n");
+}
+END_TEST
+
+START_TEST(watch_ends_with_the_rollout)
+{
+    const struct api_answer good[] = {
+        {"GET /v1/rollouts/3", 200, ROLLOUT("rolling", "", "1", "0", "0") "}"},
+        {"GET /v1/rollouts/3", 200, ROLLOUT("rolling", "", "1", "0", "0") "}"},
+        {"GET /v1/rollouts/3", 0, NULL}, /* serind restarts */
+        {"GET /v1/rollouts/3", 200, ROLLOUT("soaking", "", "1", "1", "0") "}"},
+        {"GET /v1/rollouts/3", 200, ROLLOUT("completed", "", "2", "100", "0") "}"},
+        {NULL, 0, NULL}};
+    const struct api_answer bad[] = {
+        {"GET /v1/rollouts/3", 200, ROLLOUT("halted", "1 of 1 failed", "1", "0", "1") "}"},
+        {"GET /v1/rollouts/4", 200, ROLLOUT("aborted", "", "1", "0", "1") "}"},
+        {NULL, 0, NULL}};
+
+    start(good);
+    SUCCEEDS("rollout watch 3");
+    /* One line for each change, none for what stayed. */
+    ck_assert_str_eq(
+        result->out,
+        "rolling stage 1/2, cohort 1 of 100: 1 accepted, 0 confirmed, 0 failed, 0 regressed\n"
+        "soaking stage 1/2, cohort 1 of 100: 1 accepted, 1 confirmed, 0 failed, 0 regressed\n"
+        "completed stage 2/2, cohort 1 of 100: 1 accepted, 100 confirmed, 0 failed, 0 regressed\n");
+    api_server_stop(&server);
+    start(bad);
+    ck_assert_int_eq(serin("rollout watch 3 --json"), SERIN_CLI_REFUSED);
+    ck_assert_str_eq(result->out, ROLLOUT("halted", "1 of 1 failed", "1", "0", "1") "}\n");
+    ck_assert_int_eq(serin("rollout watch 4"), SERIN_CLI_REFUSED);
+    ck_assert_int_eq(serin("rollout watch 5"), SERIN_CLI_NOT_FOUND);
+    api_server_stop(&server);
+    ck_assert_int_eq(serin("rollout watch 3"), SERIN_CLI_UNREACHABLE);
+}
+END_TEST
+
+START_TEST(publishes_sound_files_only)
+{
+    const struct api_answer answers[] = {
+        {"PUT /v1/bundles", 201,
+         "{\"product\":\"lamp\",\"version\":\"1.0.0\",\"manifest_id\":\"ab12\"}"},
+        {"PUT /v1/trust", 201, "{}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    file_write(path_of("fw"), "firmware", 8);
+    SUCCEEDS("pki init pki --product lamp");
+    SUCCEEDS("pack --product lamp --version 1.0.0 --image fw --key pki/keys/release.key -o v1");
+    SUCCEEDS("publish v1");
+    expect_shown("published lamp 1.0.0, manifest ab12\n");
+    ck_assert_ptr_null(strchr(result->out, '\x1b'));
+    ck_assert_str_eq(result->err, "");
+    expect_asked(
+        "PUT /v1/bundles\ntoken=secret-of-serind\ntype=application/octet-stream\nbody=664 bytes\n");
+    SUCCEEDS("trust publish pki/trust.bin");
+    expect_asked("PUT /v1/trust\n");
+    FAILS(SERIN_CLI_INPUT, "not a bundle; see 'serin trust publish'", "publish pki/trust.bin");
+    FAILS(SERIN_CLI_INPUT, "not a trust record", "trust publish v1");
+    /* A damaged bundle is not sent at all. */
+    static unsigned char bundle[4096];
+    size_t size = file_read(path_of("v1"), bundle, sizeof(bundle));
+    bundle[size - 1] ^= 1;
+    file_write(path_of("v1"), bundle, size);
+    size_t before = strlen(api_server_log(&server));
+    FAILS(SERIN_CLI_REFUSED, "is damaged: image piece", "publish v1");
+    ck_assert_uint_eq(strlen(api_server_log(&server)), before);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cli_api");
+    TCase *tests = tcase_create("api");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, every_command_asks_what_the_api_says);
+    tcase_add_test(tests, every_status_has_its_exit);
+    tcase_add_test(tests, odd_answers_are_survived);
+    tcase_add_test(tests, finds_server_and_token);
+    tcase_add_test(tests, json_is_passed_on);
+    tcase_add_test(tests, tables_align);
+    tcase_add_test(tests, watch_ends_with_the_rollout);
+    tcase_add_test(tests, publishes_sound_files_only);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
