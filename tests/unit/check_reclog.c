@@ -1,0 +1,195 @@
+/*
+ * The log of records over two banks: the newest valid record wins, whatever happens to the others.
+ */
+#include "check_main.h"
+
+#include "reclog.h"
+
+#include <serin/emulator/flash_emulator.h>
+
+#include <string.h>
+
+#define PAYLOAD 52
+
+static struct serin_flash_emulator *emulator;
+static struct serin_reclog log_;
+
+static void set_up_geometry(uint32_t unit, uint8_t erased, bool ecc, uint64_t seed)
+{
+    struct serin_flash_emulator_config config = {.size_bytes = 4096,
+                                                 .sector_size = 512,
+                                                 .write_unit = unit,
+                                                 .erased_value = erased,
+                                                 .ecc = ecc,
+                                                 .seed = seed};
+    ck_assert_int_eq(serin_flash_emulator_open(&emulator, &config), SERIN_OK);
+    log_ = (struct serin_reclog){.flash = serin_flash_emulator_flash(emulator),
+                                 .region = {.address = 1024, .size = 1024},
+                                 .magic = 0x424E5253u,
+                                 .payload_size = PAYLOAD};
+}
+
+static void set_up(void)
+{
+    set_up_geometry(8, 0xFF, false, 1);
+}
+
+static void tear_down(void)
+{
+    ck_assert_uint_eq(serin_flash_emulator_breaches(emulator), 0);
+    serin_flash_emulator_close(emulator);
+}
+
+static enum serin_error append(uint32_t value)
+{
+    uint8_t payload[PAYLOAD];
+    memset(payload, (int)(value & 0xFF), sizeof(payload));
+    serin_put_le32(payload, value);
+    return serin_reclog_append(&log_, payload);
+}
+
+/* The value of the newest record, 0 where there is none. */
+static uint32_t newest(uint32_t *sequence)
+{
+    uint8_t payload[PAYLOAD];
+    enum serin_error error = serin_reclog_read(&log_, payload, sequence);
+    if (error != SERIN_OK) {
+        ck_assert_int_eq(error, SERIN_ERR_NOT_FOUND);
+        return 0;
+    }
+    uint32_t value = serin_get_le32(payload);
+    ck_assert(serin_bytes_all(payload + 4, PAYLOAD - 4, (uint8_t)value));
+    return value;
+}
+
+START_TEST(appends_over_many_banks)
+{
+    static const struct {
+        uint32_t unit;
+        uint8_t erased;
+    } flashes[] = {{1, 0xFF}, {8, 0xFF}, {32, 0x00}, {64, 0xFF}, {128, 0x00}, {512, 0xFF}};
+    set_up_geometry(flashes[_i].unit, flashes[_i].erased, false, 1);
+    ck_assert_uint_eq(newest(NULL), 0);
+    for (uint32_t value = 1; value <= 200; value++) {
+        uint32_t sequence;
+        ck_assert_int_eq(append(value), SERIN_OK);
+        ck_assert_uint_eq(newest(&sequence), value);
+        ck_assert_uint_eq(sequence, value);
+    }
+    /* Wear is shared by the banks. */
+    uint32_t a = serin_flash_emulator_wear(emulator, 1024);
+    uint32_t b = serin_flash_emulator_wear(emulator, 1536);
+    ck_assert_uint_le(a > b ? a - b : b - a, 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(any_flipped_bit_makes_a_record_invalid)
+{
+    set_up();
+    ck_assert_int_eq(append(1), SERIN_OK);
+    ck_assert_int_eq(append(2), SERIN_OK);
+    for (uint32_t at = 64; at < 128; at++) {
+        for (int bit = 0; bit < 8; bit++) {
+            serin_flash_emulator_rot(emulator, 1024 + at, (uint8_t)(1 << bit));
+            ck_assert_uint_eq(newest(NULL), 1);
+            serin_flash_emulator_rot(emulator, 1024 + at, (uint8_t)(1 << bit));
+        }
+    }
+    ck_assert_uint_eq(newest(NULL), 2);
+    tear_down();
+}
+END_TEST
+
+START_TEST(every_cut_keeps_the_last_or_the_new_record)
+{
+    static const struct {
+        uint32_t unit;
+        uint8_t erased;
+        bool ecc;
+    } flashes[] = {{1, 0xFF, false}, {8, 0x00, false}, {64, 0xFF, true}, {256, 0xFF, true}};
+    for (uint64_t at = 1; at <= 40; at++) {
+        for (int how = SERIN_CUT_BEFORE; how <= SERIN_CUT_AFTER; how++) {
+            set_up_geometry(flashes[_i].unit, flashes[_i].erased, flashes[_i].ecc, at);
+            serin_flash_emulator_cut(emulator, at, (enum serin_cut)how);
+            uint32_t value = 1;
+            while (append(value) == SERIN_OK) {
+                value++;
+                ck_assert_uint_lt(value, 100);
+            }
+            ck_assert(serin_flash_emulator_is_off(emulator));
+            serin_flash_emulator_power_on(emulator);
+            uint32_t found = newest(NULL);
+            ck_assert_msg(found == value - 1 || found == value, "%u after %u", found, value);
+            for (uint32_t next = 1000; next < 1040; next++) {
+                ck_assert_int_eq(append(next), SERIN_OK);
+                ck_assert_uint_eq(newest(NULL), next);
+            }
+            tear_down();
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_broken_bank_keeps_the_newest_record)
+{
+    set_up();
+    for (uint32_t value = 1; value <= 8; value++) {
+        ck_assert_int_eq(append(value), SERIN_OK); /* bank 0 is full */
+    }
+    serin_flash_emulator_break(emulator, 1536, 512);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(append(9), SERIN_ERR_FLASH);
+        ck_assert_uint_eq(newest(NULL), 8);
+    }
+    serin_flash_emulator_break(emulator, 0, 0);
+    ck_assert_int_eq(append(9), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 9);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_broken_place_is_passed_over)
+{
+    set_up();
+    ck_assert_int_eq(append(1), SERIN_OK);
+    serin_flash_emulator_break(emulator, 1024 + 64, 64);
+    ck_assert_int_eq(append(2), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 2);
+    ck_assert_int_eq(append(3), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(records_of_another_log_do_not_count)
+{
+    set_up();
+    ck_assert_int_eq(append(1), SERIN_OK);
+    log_.magic++;
+    ck_assert_uint_eq(newest(NULL), 0);
+    ck_assert_int_eq(append(5), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 5);
+    ck_assert_int_eq(serin_reclog_format(&log_), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 0);
+    tear_down();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("reclog");
+    TCase *tests = tcase_create("reclog");
+    tcase_add_loop_test(tests, appends_over_many_banks, 0, 6);
+    tcase_add_test(tests, any_flipped_bit_makes_a_record_invalid);
+    tcase_add_loop_test(tests, every_cut_keeps_the_last_or_the_new_record, 0, 4);
+    tcase_add_test(tests, a_broken_bank_keeps_the_newest_record);
+    tcase_add_test(tests, a_broken_place_is_passed_over);
+    tcase_add_test(tests, records_of_another_log_do_not_count);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
