@@ -10,6 +10,6 @@ pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
 target_link_libraries(serin_device_bench PUBLIC PkgConfig::CHECK)
 target_compile_options(serin_device_bench PRIVATE -Wall -Wextra -Werror)
 
-foreach(module flash_layout flash_emulator reclog boot agent_table agent_life agent_cut agent_end agent_orders)
+foreach(module flash_layout flash_emulator reclog boot agent_table agent_life agent_cut agent_end agent_orders agent_report)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
