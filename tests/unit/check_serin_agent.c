@@ -240,6 +240,7 @@ START_TEST(unhealthy_trial_goes_back)
 }
 END_TEST
 
+#ifdef SERIN_FAULT_POINTS
 /* A kill -9 at each of these, then a start: the new release is confirmed all the same, and not one
  * image byte more than what was in flight is fetched again. */
 static const char *const faults[] = {
@@ -266,6 +267,7 @@ START_TEST(killed_agent_goes_on)
     ck_assert_uint_le(bench.served_bytes, once + SERIN_MANIFEST_SIZE_P256 + 5 * 4096);
 }
 END_TEST
+#endif
 
 START_TEST(provisioning_is_careful)
 {
@@ -434,7 +436,9 @@ int main(void)
     tcase_add_test(tests, confirmed_image_that_crashes_is_restarted_and_counted);
     tcase_add_test(tests, opaque_image_is_carried);
     tcase_add_test(tests, unhealthy_trial_goes_back);
+#ifdef SERIN_FAULT_POINTS
     tcase_add_loop_test(tests, killed_agent_goes_on, 0, (int)(sizeof faults / sizeof *faults));
+#endif
     tcase_add_test(tests, provisioning_is_careful);
     tcase_add_test(tests, nothing_bootable_is_said_loudly);
     tcase_add_test(tests, no_application_without_agent);

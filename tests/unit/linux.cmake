@@ -1,4 +1,5 @@
-# serin-agent's parts: the loader of its configuration, the log and the fault points, and the port to Linux.
+# serin-agent's parts: the loader of its configuration, the log and the fault points, and the port
+# to Linux.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CYAML_OF_TESTS REQUIRED IMPORTED_TARGET libcyaml)
 
@@ -18,8 +19,8 @@ serin_unit_test(launcher LINK serin::device_linux serin::log)
 target_compile_definitions(check_launcher PRIVATE APPS="${CMAKE_BINARY_DIR}/bin/apps")
 add_dependencies(check_launcher app_v3)
 
-# The program as a whole, with the applications of tests/apps and a real broker. It takes a minute: most of it is devices
-# that wait for their windows to end.
+# The program as a whole, with the applications of tests/apps and a real broker. It takes a minute:
+# most of it is devices that wait for their windows to end.
 serin_unit_test(serin_agent
   SOURCES agent_bench.c broker.c test_keys.c
   LINK serin::device serin::host serin::keys serin::wolfcrypt serin::protobufc serin::mqtt)
@@ -27,3 +28,6 @@ target_compile_definitions(check_serin_agent PRIVATE
   _GNU_SOURCE APPS="${CMAKE_BINARY_DIR}/bin/apps" AGENT="$<TARGET_FILE:serin-agent>")
 add_dependencies(check_serin_agent serin-agent app_v1 app_v2 app_v3 app_v4 app_v5 app_v6)
 set_tests_properties(unit.serin_agent PROPERTIES TIMEOUT 400)
+if(SERIN_FAULT_POINTS)
+  target_compile_definitions(check_serin_agent PRIVATE SERIN_FAULT_POINTS=1)
+endif()

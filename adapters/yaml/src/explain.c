@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- collecting ---- */
@@ -36,7 +37,7 @@ static void trail_add(struct explain *explain, const char *line)
         explain->trail_count++;
     } else if (between(line, "  in sequence entry '", '\'', number, sizeof number)) {
         explain->trail[explain->trail_count].in_list = true;
-        (void)sscanf(number, "%u", &explain->trail[explain->trail_count].position);
+        explain->trail[explain->trail_count].position = (unsigned)strtoul(number, NULL, 10);
         explain->trail_count++;
     } else if (strncmp(line, "  in mapping (", 14) == 0) {
         explain->trail_count++; /* a mapping whose key is not known to the schema */

@@ -10,7 +10,7 @@
 
 #include <cyaml/cyaml.h>
 
-#define EXPLAIN_TRAIL_MAX (2u * SERIN_YAML_DEPTH_MAX)
+#define EXPLAIN_TRAIL_MAX ((size_t)2 * SERIN_YAML_DEPTH_MAX)
 
 /* What libcyaml said in one load. Zero before it. */
 struct explain {
@@ -24,7 +24,8 @@ struct explain {
 };
 
 /* The log function for libcyaml; `ctx` is a struct explain. */
-void explain_log(cyaml_log_t level, void *ctx, const char *format, va_list arguments);
+void explain_log(cyaml_log_t level, void *ctx, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 /* Writes the path of what is wrong into `field` and the reason into `reason`, both empty at the
  * start. */

@@ -218,7 +218,8 @@ enum serin_error yaml_index_make(struct yaml_index **index, const void *text, si
     *index = NULL;
     *line = 0;
     yaml_parser_t parser;
-    struct reading reading = {.index = calloc(1, sizeof **index), .reason = reason};
+    struct reading reading = {.index = calloc(1, sizeof **index)};
+    reading.reason = reason;
     if (reading.index == NULL || yaml_parser_initialize(&parser) == 0) {
         free(reading.index);
         return SERIN_ERR_MEMORY;

@@ -147,7 +147,8 @@ enum serin_error serin_yaml_open_file(struct serin_yaml **yaml, const char *path
         int number = errno;
         return document_fail(path, error, errno_result(number), strerror(number));
     }
-    size_t capacity = SERIN_YAML_SIZE_MAX + 1, size = 0; /* one more, so that too much is seen */
+    size_t capacity = (size_t)SERIN_YAML_SIZE_MAX + 1,
+           size = 0; /* one more, so that too much is seen */
     uint8_t *buffer = malloc(capacity);
     bool complete = buffer != NULL && file_read(fd, buffer, capacity, &size);
     int number = errno;
@@ -166,8 +167,10 @@ void serin_yaml_close(struct serin_yaml *yaml)
         return;
     }
     cyaml_config_t config = settings(NULL);
-    if (yaml->value != NULL && cyaml_free(&config, yaml->schema, yaml->value, 0) != CYAML_OK) {
-        assert(!"libcyaml cannot free what it has loaded");
+    if (yaml->value != NULL) {
+        cyaml_err_t freed = cyaml_free(&config, yaml->schema, yaml->value, 0);
+        assert(freed == CYAML_OK); /* it has loaded it by the same schema */
+        (void)freed;
     }
     yaml_index_free(yaml->index);
     free(yaml->name);

@@ -198,7 +198,7 @@ static const struct command *command_find(const char *name)
     return NULL;
 }
 
-int main(int argc, char **argv)
+static enum exit_code program_run(int argc, char **argv)
 {
     static char name[] = "serin-agent"; /* what getopt's own complaints start with */
     if (argc < 2) {
@@ -233,4 +233,9 @@ int main(int argc, char **argv)
                         options.log);
     }
     return command->run(&options);
+}
+
+int main(int argc, char **argv)
+{
+    return (int)program_run(argc, argv);
 }

@@ -181,7 +181,7 @@ static void client_read(struct serin_control *control, struct client *client, ui
 /* A free place, or that of the client that can best be spared. */
 static struct client *place_find(struct serin_control *control)
 {
-    struct client *spare = NULL;
+    struct client *spare = &control->clients[0];
     bool spare_is_application = true;
     for (size_t i = 0; i < SERIN_CONTROL_CLIENTS_MAX; i++) {
         struct client *client = &control->clients[i];
@@ -189,7 +189,7 @@ static struct client *place_find(struct serin_control *control)
             return client;
         }
         bool application = control->ops->is_application(control->ctx, client->pid);
-        if (spare == NULL || (spare_is_application && !application) ||
+        if ((spare_is_application && !application) ||
             (spare_is_application == application && client->heard_ms < spare->heard_ms)) {
             spare = client;
             spare_is_application = application;
@@ -382,7 +382,7 @@ enum serin_error serin_control_ask(const char *path, const char *request,
     if (fd < 0) {
         return SERIN_ERR_IO;
     }
-    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = (timeout_ms % 1000) * 1000L};
     enum serin_error result = SERIN_ERR_IO;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0) {

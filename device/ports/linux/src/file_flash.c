@@ -107,7 +107,7 @@ static enum serin_error erased_check(const struct serin_file_flash *flash, uint3
     uint8_t chunk[4096];
     for (size_t done = 0; done < size;) {
         size_t part = size - done < sizeof chunk ? size - done : sizeof chunk;
-        if (!read_all(flash->fd, (off_t)(address + done), chunk, part)) {
+        if (!read_all(flash->fd, (off_t)address + (off_t)done, chunk, part)) {
             return flash_fail("looking at", address, size);
         }
         if (!serin_bytes_all(chunk, part, flash->port.erased_value)) {
@@ -139,7 +139,7 @@ static enum serin_error op_program(void *ctx, uint32_t address, const void *data
         return flash_fail("programming", address, size);
     }
     SERIN_FAULT_POINT("flash.program.half");
-    if (!write_all(flash->fd, (off_t)(address + first), bytes + first, size - first) ||
+    if (!write_all(flash->fd, (off_t)address + (off_t)first, bytes + first, size - first) ||
         !durable(flash)) {
         return flash_fail("programming", address, size);
     }
@@ -158,7 +158,7 @@ static enum serin_error op_erase(void *ctx, uint32_t address, size_t size)
             return flash_fail("erasing", address, size);
         }
         SERIN_FAULT_POINT("flash.erase.half");
-        if (!write_all(flash->fd, (off_t)(at + sector / 2), flash->erased, sector / 2)) {
+        if (!write_all(flash->fd, (off_t)at + (off_t)(sector / 2), flash->erased, sector / 2)) {
             return flash_fail("erasing", address, size);
         }
     }

@@ -21,12 +21,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIN_YAML_SIZE_MAX   (256u * 1024u) /* bytes of a document */
-#define SERIN_YAML_NODES_MAX  4096u          /* keys and list entries in it */
-#define SERIN_YAML_DEPTH_MAX  16u            /* nesting */
-#define SERIN_YAML_FIELD_MAX  128u           /* of a path, with terminator */
-#define SERIN_YAML_REASON_MAX 512u           /* of an error's reason, with terminator */
-#define SERIN_YAML_TEXT_MAX   1024u          /* of the whole error, with terminator */
+#define SERIN_YAML_SIZE_MAX   262144u /* bytes of a document */
+#define SERIN_YAML_NODES_MAX  4096u   /* keys and list entries in it */
+#define SERIN_YAML_DEPTH_MAX  16u     /* nesting */
+#define SERIN_YAML_FIELD_MAX  128u    /* of a path, with terminator */
+#define SERIN_YAML_REASON_MAX 512u    /* of an error's reason, with terminator */
+#define SERIN_YAML_TEXT_MAX   1024u   /* of the whole error, with terminator */
 
 /* What is wrong with a document. */
 struct serin_yaml_error {
