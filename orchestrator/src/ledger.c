@@ -96,8 +96,8 @@ enum serin_error serin_ledger_merge(struct serin_attempt_record *record,
 
 void serin_ledger_expire(struct serin_attempt_record *record, uint64_t now_s, bool *changed)
 {
-    *changed = record->attempt != 0 && !record->final &&
-               enter(record, SERIN_STATE_TIMED_OUT, SERIN_REASON_DEADLINE, now_s);
+    *changed =
+        record->attempt != 0 && enter(record, SERIN_STATE_TIMED_OUT, SERIN_REASON_DEADLINE, now_s);
 }
 
 void serin_ledger_running(struct serin_attempt_record *record, const struct serin_running *running,

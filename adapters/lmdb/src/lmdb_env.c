@@ -92,45 +92,6 @@ const char *serin_lmdb_store_trouble(const struct serin_lmdb_store *store)
     return store->trouble;
 }
 
-/* ---- transactions ---- */
-
-enum serin_error serin_lmdb_begin(void *ctx, bool write)
-{
-    struct serin_lmdb_store *store = ctx;
-    SERIN_ASSERT(store->txn == NULL);
-    store->trouble[0] = '\0';
-    store->writing = write;
-    store->failed = SERIN_OK;
-    int code = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &store->txn);
-    if (code != MDB_SUCCESS) {
-        store->txn = NULL;
-    }
-    return serin_lmdb_error(store, "begin", code);
-}
-
-void serin_lmdb_abort(void *ctx)
-{
-    struct serin_lmdb_store *store = ctx;
-    SERIN_ASSERT(store->txn != NULL);
-    mdb_txn_abort(store->txn);
-    store->txn = NULL;
-}
-
-enum serin_error serin_lmdb_commit(void *ctx)
-{
-    struct serin_lmdb_store *store = ctx;
-    SERIN_ASSERT(store->txn != NULL);
-    if (!store->writing || store->failed != SERIN_OK) {
-        serin_lmdb_abort(store);
-        return store->failed;
-    }
-    SERIN_FAULT_POINT("store.commit.before");
-    int code = mdb_txn_commit(store->txn);
-    store->txn = NULL; /* LMDB frees it whatever the outcome */
-    SERIN_FAULT_POINT("store.commit.after");
-    return serin_lmdb_error(store, "commit", code);
-}
-
 /* ---- opening ---- */
 
 /* Makes the folder and takes the lock that says whose it is. */
@@ -199,20 +160,96 @@ static enum serin_error open_tables(struct serin_lmdb_store *store)
     return serin_lmdb_error(store, "meta", code);
 }
 
-static enum serin_error open_store(struct serin_lmdb_store *store)
+static void take_down(struct serin_lmdb_store *store)
 {
-    enum serin_error error = take_folder(store);
+    if (store->env != NULL) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+    }
+}
+
+/* Starts a transaction; the environment is up. */
+static int begin(struct serin_lmdb_store *store, bool write)
+{
+    store->writing = write;
+    store->failed = SERIN_OK;
+    int code = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &store->txn);
+    if (code != MDB_SUCCESS) {
+        store->txn = NULL;
+    }
+    return code;
+}
+
+/* Ends a transaction with whatever it came to. */
+static enum serin_error finish(struct serin_lmdb_store *store)
+{
+    if (!store->writing || store->failed != SERIN_OK) {
+        mdb_txn_abort(store->txn);
+        store->txn = NULL;
+        return store->failed;
+    }
+    int code = mdb_txn_commit(store->txn);
+    store->txn = NULL; /* LMDB frees it whatever the outcome */
+    return serin_lmdb_error(store, "commit", code);
+}
+
+/* (Re)opens the environment and its tables. After an error there is no environment. */
+static enum serin_error bring_up(struct serin_lmdb_store *store)
+{
+    take_down(store);
+    enum serin_error error = open_environment(store);
     if (error == SERIN_OK) {
-        error = open_environment(store);
+        error = serin_lmdb_error(store, store->folder, begin(store, true));
     }
     if (error == SERIN_OK) {
-        error = serin_lmdb_begin(store, true);
+        store->failed = open_tables(store);
+        error = finish(store);
     }
     if (error != SERIN_OK) {
-        return error;
+        take_down(store);
     }
-    store->failed = open_tables(store);
-    return serin_lmdb_commit(store);
+    return error;
+}
+
+/* ---- transactions ---- */
+
+enum serin_error serin_lmdb_begin(void *ctx, bool write)
+{
+    struct serin_lmdb_store *store = ctx;
+    SERIN_ASSERT(store->txn == NULL);
+    store->trouble[0] = '\0';
+    int code = store->env != NULL ? begin(store, write) : MDB_PANIC;
+    if (code == MDB_PANIC) {
+        /* The disk failed in the middle of a commit, and LMDB trusts its own memory no more. What
+         * is on the disk is whole: it is read again from there. */
+        enum serin_error error = bring_up(store);
+        if (error != SERIN_OK) {
+            return error;
+        }
+        code = begin(store, write);
+    }
+    return serin_lmdb_error(store, "begin", code);
+}
+
+void serin_lmdb_abort(void *ctx)
+{
+    struct serin_lmdb_store *store = ctx;
+    SERIN_ASSERT(store->txn != NULL);
+    mdb_txn_abort(store->txn);
+    store->txn = NULL;
+}
+
+enum serin_error serin_lmdb_commit(void *ctx)
+{
+    struct serin_lmdb_store *store = ctx;
+    SERIN_ASSERT(store->txn != NULL);
+    if (!store->writing) {
+        return finish(store);
+    }
+    SERIN_FAULT_POINT("store.commit.before");
+    enum serin_error error = finish(store);
+    SERIN_FAULT_POINT("store.commit.after");
+    return error;
 }
 
 enum serin_error serin_lmdb_store_open(struct serin_lmdb_store **store, const char *folder,
@@ -230,7 +267,10 @@ enum serin_error serin_lmdb_store_open(struct serin_lmdb_store **store, const ch
     made->map_size_bytes = map_size_bytes;
     enum serin_error error = serin_text_copy(made->folder, sizeof made->folder, folder);
     if (error == SERIN_OK) {
-        error = open_store(made);
+        error = take_folder(made);
+    }
+    if (error == SERIN_OK) {
+        error = bring_up(made);
     }
     if (error != SERIN_OK) {
         serin_lmdb_store_close(made);
@@ -248,9 +288,7 @@ void serin_lmdb_store_close(struct serin_lmdb_store *store)
     if (store->txn != NULL) {
         serin_lmdb_abort(store);
     }
-    if (store->env != NULL) {
-        mdb_env_close(store->env);
-    }
+    take_down(store);
     if (store->lock_fd >= 0) {
         (void)close(store->lock_fd); /* and with it the lock */
     }

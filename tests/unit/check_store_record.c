@@ -1,0 +1,274 @@
+/*
+ * Records of the store as bytes: what is written is read, and whatever is wrong with the bytes is
+ * found.
+ *
+ * Each test names the mutation that it was seen to catch.
+ */
+#include "check_main.h"
+#include "record.h"
+#include "store_samples.h"
+
+#include <serin/crc32.h>
+
+#include <string.h>
+
+static const struct record_key key = {.size = 6, .bytes = "lamp-7"};
+
+/* A record of a kind, with whatever lists it has full. */
+static void sample(enum record_kind kind, uint64_t seed, union record_value *value)
+{
+    memset(value, 0, sizeof *value);
+    switch (kind) {
+    case RECORD_META:
+        value->meta = sample_meta(seed);
+        break;
+    case RECORD_DEVICE:
+        value->device = sample_device(seed, "lamp-7", seed % 2 == 0);
+        break;
+    case RECORD_ATTEMPT:
+        value->attempt = sample_attempt(seed, seed % 2 == 0);
+        break;
+    case RECORD_RELEASE:
+        value->release = sample_release(seed);
+        break;
+    case RECORD_STABLE:
+        value->stable = sample_stable(seed, "lamp", "beta");
+        break;
+    case RECORD_ROLLOUT:
+        value->rollout = sample_rollout(seed, seed);
+        break;
+    case RECORD_MEMBER:
+        value->member = sample_member(seed, seed, "lamp-7");
+        break;
+    case RECORD_DIRECTIVE:
+        value->directive = sample_directive(seed, "serin/1/directive/lamp/beta");
+        break;
+    case RECORD_TRUST:
+        value->trust.size = 1 + seed % SERIN_TRUST_MAX;
+        memset(value->trust.bytes, (int)seed, value->trust.size);
+        break;
+    case RECORD_INVALID:
+    case RECORD_KIND_COUNT:
+        ck_abort();
+    }
+}
+
+/* A record as bytes, in memory of exactly its size so that a sanitizer sees any step beyond it. */
+static uint8_t *encoded(enum record_kind kind, uint64_t seed, size_t *size)
+{
+    static union record_value value;
+    uint8_t bytes[RECORD_MAX];
+    sample(kind, seed, &value);
+    ck_assert_int_eq(record_encode(kind, &key, &value, bytes, size), SERIN_OK);
+    uint8_t *copy = malloc(*size);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, bytes, *size);
+    return copy;
+}
+
+static enum serin_error decode(enum record_kind kind, const uint8_t *bytes, size_t size,
+                               union record_value *value)
+{
+    return record_decode(kind, key.bytes, key.size, bytes, size, value);
+}
+
+/* Seals bytes that were tampered with, so that only the fields can give them away. */
+static void reseal(uint8_t *bytes, size_t size)
+{
+    uint32_t crc = serin_crc32(serin_crc32(0, key.bytes, key.size), bytes, size - 4);
+    serin_put_le32(bytes + size - 4, crc);
+}
+
+/* Written again from what was read, the bytes are the same: no field is lost. Caught: a field left
+ * out of a layout is caught by the store's test, which compares values. */
+START_TEST(what_is_written_is_read)
+{
+    static union record_value value;
+    for (int kind = 1; kind < RECORD_KIND_COUNT; kind++) {
+        for (uint64_t seed = 1; seed <= 200; seed++) {
+            size_t size = 0, again = 0;
+            uint8_t bytes[RECORD_MAX];
+            uint8_t *first = encoded((enum record_kind)kind, seed, &size);
+            ck_assert_int_eq(decode((enum record_kind)kind, first, size, &value), SERIN_OK);
+            ck_assert_int_eq(record_encode((enum record_kind)kind, &key, &value, bytes, &again),
+                             SERIN_OK);
+            ck_assert_uint_eq(size, again);
+            ck_assert_mem_eq(first, bytes, size);
+            free(first);
+        }
+    }
+}
+END_TEST
+
+/* Caught: the last bytes left out of the CRC; the key left out. */
+START_TEST(every_flipped_bit_is_found)
+{
+    static union record_value value;
+    for (int kind = 1; kind < RECORD_KIND_COUNT; kind++) {
+        size_t size = 0;
+        uint8_t *bytes = encoded((enum record_kind)kind, 2, &size);
+        for (size_t bit = 0; bit < size * 8; bit++) {
+            bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            if (decode((enum record_kind)kind, bytes, size, &value) != SERIN_ERR_CRC) {
+                ck_abort_msg("kind %d, bit %zu", kind, bit);
+            }
+            bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        ck_assert_int_eq(record_decode((enum record_kind)kind, "lamp-8", 6, bytes, size, &value),
+                         SERIN_ERR_CRC);
+        free(bytes);
+    }
+}
+END_TEST
+
+/* Cut short and sealed again at every length: never accepted, never read beyond. Caught: the length
+ * of a text not compared with what is left; trailing bytes accepted. */
+START_TEST(no_other_length_is_accepted)
+{
+    static union record_value value;
+    for (int kind = 1; kind < RECORD_KIND_COUNT; kind++) {
+        size_t size = 0;
+        uint8_t *bytes = encoded((enum record_kind)kind, 2, &size);
+        for (size_t cut = 0; cut < size; cut++) {
+            uint8_t *part = malloc(cut + 1);
+            ck_assert_ptr_nonnull(part);
+            memcpy(part, bytes, cut);
+            if (cut >= 4) {
+                reseal(part, cut);
+            }
+            enum serin_error error = decode((enum record_kind)kind, part, cut, &value);
+            if (error != SERIN_ERR_TRUNCATED && error != SERIN_ERR_FORMAT) {
+                ck_abort_msg("kind %d cut to %zu of %zu: %d", kind, cut, size, error);
+            }
+            free(part);
+        }
+        uint8_t longer[RECORD_MAX + 1];
+        memcpy(longer, bytes, size);
+        longer[size] = 0;
+        reseal(longer, size + 1);
+        ck_assert_int_eq(decode((enum record_kind)kind, longer, size + 1, &value),
+                         SERIN_ERR_FORMAT);
+        free(bytes);
+    }
+}
+END_TEST
+
+/* Random bytes under a good seal: refused or read within bounds, never worse. */
+START_TEST(tampered_fields_stay_within_bounds)
+{
+    static union record_value value;
+    uint64_t dice = 99;
+    for (int kind = 1; kind < RECORD_KIND_COUNT; kind++) {
+        for (int i = 0; i < 3000; i++) {
+            size_t size = 0;
+            uint8_t *bytes = encoded((enum record_kind)kind, (uint64_t)(i % 7 + 1), &size);
+            for (int j = 0; j < 3; j++) {
+                dice = dice * UINT64_C(6364136223846793005) + 1442695040888963407u;
+                bytes[2 + (dice >> 33) % (size - 6)] = (uint8_t)(dice >> 56);
+            }
+            reseal(bytes, size);
+            enum serin_error error = decode((enum record_kind)kind, bytes, size, &value);
+            if (error != SERIN_OK && error != SERIN_ERR_FORMAT) {
+                ck_abort_msg("kind %d: %d", kind, error);
+            }
+            if (error == SERIN_OK && kind == RECORD_DEVICE &&
+                (value.device.counter_count > SERIN_BEAT_COUNTERS_MAX ||
+                 strlen(value.device.id) > SERIN_ID_MAX ||
+                 value.device.last_attempt.transition_count > SERIN_REPORT_TRANSITIONS_MAX)) {
+                ck_abort_msg("out of bounds");
+            }
+            free(bytes);
+        }
+    }
+}
+END_TEST
+
+START_TEST(another_kind_and_a_newer_version_are_told_apart)
+{
+    static union record_value value;
+    size_t size = 0;
+    uint8_t *bytes = encoded(RECORD_META, 1, &size);
+    ck_assert_int_eq(decode(RECORD_MEMBER, bytes, size, &value), SERIN_ERR_FORMAT);
+    bytes[1] = (uint8_t)(record_layouts[RECORD_META].version + 1);
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_VERSION);
+    bytes[1] = 0;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_FORMAT);
+    free(bytes);
+}
+END_TEST
+
+/* Caught: each check of a bound on the way out. */
+START_TEST(values_out_of_bounds_are_not_written)
+{
+    static union record_value value;
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    for (int plant = 0; plant < 8; plant++) {
+        static const enum record_kind kinds[] = {RECORD_DEVICE,  RECORD_DEVICE,    RECORD_ATTEMPT,
+                                                 RECORD_ATTEMPT, RECORD_DIRECTIVE, RECORD_TRUST,
+                                                 RECORD_ROLLOUT, RECORD_TRUST};
+        sample(kinds[plant], 2, &value);
+        switch (plant) {
+        case 0:
+            memset(value.device.id, 'x', sizeof value.device.id);
+            break;
+        case 1:
+            value.device.counter_count = SERIN_BEAT_COUNTERS_MAX + 1;
+            break;
+        case 2:
+            value.attempt.state = SERIN_STATE_COUNT;
+            break;
+        case 3:
+            value.attempt.transition_count = SERIN_REPORT_TRANSITIONS_MAX + 1;
+            break;
+        case 4:
+            value.directive.payload_size = SERIN_DIRECTIVE_MAX + 1;
+            break;
+        case 5:
+            value.trust.size = SERIN_TRUST_MAX + 1;
+            break;
+        case 6:
+            value.rollout.policy.stage_count = 300;
+            break;
+        default:
+            value.trust.size = 0;
+            break;
+        }
+        ck_assert_msg(record_encode(kinds[plant], &key, &value, bytes, &size) == SERIN_ERR_INVALID,
+                      "plant %d", plant);
+    }
+}
+END_TEST
+
+/* A device with its whole last attempt, every list full and every name as long as it may be. */
+START_TEST(a_full_device_stays_small)
+{
+    union record_value value;
+    memset(&value, 0, sizeof value);
+    char id[SERIN_ID_MAX + 1];
+    memset(id, 'd', SERIN_ID_MAX);
+    id[SERIN_ID_MAX] = '\0';
+    value.device = sample_device(2, id, true);
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    ck_assert_int_eq(record_encode(RECORD_DEVICE, &key, &value, bytes, &size), SERIN_OK);
+    ck_assert_uint_le(size, 1024);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_is_written_is_read,
+        every_flipped_bit_is_found,
+        no_other_length_is_accepted,
+        tampered_fields_stay_within_bounds,
+        another_kind_and_a_newer_version_are_told_apart,
+        values_out_of_bounds_are_not_written,
+        a_full_device_stays_small,
+        NULL,
+    };
+    return check_run("store_record", tests);
+}

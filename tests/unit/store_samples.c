@@ -1,0 +1,274 @@
+/* Records of every kind of the fleet store, filled from a seed within their bounds. */
+#include "store_samples.h"
+
+#include <string.h>
+
+static uint64_t dice(uint64_t *seed)
+{
+    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+static uint32_t dice32(uint64_t *seed)
+{
+    return (uint32_t)dice(seed);
+}
+
+static unsigned within(uint64_t *seed, unsigned low, unsigned high)
+{
+    return low + (unsigned)(dice(seed) % (high - low + 1));
+}
+
+static void bytes(uint64_t *seed, uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)dice(seed);
+    }
+}
+
+static void name(uint64_t *seed, char *out, size_t capacity, bool full)
+{
+    size_t length = full ? capacity - 1 : within(seed, 1, (unsigned)capacity - 1);
+    for (size_t i = 0; i < length; i++) {
+        out[i] = (char)within(seed, 'a', 'z');
+    }
+    out[length] = '\0';
+}
+
+static struct serin_order order(uint64_t *seed)
+{
+    return (struct serin_order){.epoch = dice32(seed), .sequence = dice32(seed)};
+}
+
+static struct serin_version version(uint64_t *seed)
+{
+    return (struct serin_version){.major = (uint16_t)dice(seed),
+                                  .minor = (uint16_t)dice(seed),
+                                  .patch = (uint16_t)dice(seed)};
+}
+
+static size_t offers(uint64_t *seed, struct serin_offer *list)
+{
+    size_t count = within(seed, 1, SERIN_DIRECTIVE_OFFERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        list[i].hw_min = (uint16_t)(1 + 100 * i);
+        list[i].hw_max = (uint16_t)(50 + 100 * i);
+        bytes(seed, list[i].manifest_id, sizeof list[i].manifest_id);
+    }
+    return count;
+}
+
+struct serin_meta_record sample_meta(uint64_t seed)
+{
+    return (struct serin_meta_record){
+        .order = order(&seed), .next_rollout_id = dice(&seed), .trust_version = dice32(&seed)};
+}
+
+struct serin_attempt_record sample_attempt(uint64_t seed, bool full)
+{
+    struct serin_attempt_record record;
+    memset(&record, 0, sizeof record);
+    bytes(&seed, record.manifest_id, sizeof record.manifest_id);
+    record.attempt = 1 + dice32(&seed) % 1000;
+    record.state = (enum serin_state)within(&seed, 1, SERIN_STATE_COUNT - 1);
+    record.reason = (enum serin_reason)within(&seed, 1, SERIN_REASON_COUNT - 1);
+    record.final = dice(&seed) & 1;
+    record.updated_s = dice(&seed);
+    record.bytes_fetched = dice(&seed);
+    record.pieces_refetched = dice32(&seed);
+    record.transition_count =
+        full ? SERIN_REPORT_TRANSITIONS_MAX : within(&seed, 0, SERIN_REPORT_TRANSITIONS_MAX);
+    for (size_t i = 0; i < record.transition_count; i++) {
+        struct serin_transition *t = &record.transitions[i];
+        t->state = (enum serin_state)within(&seed, 1, SERIN_STATE_COUNT - 1);
+        t->reason = (enum serin_reason)within(&seed, 1, SERIN_REASON_COUNT - 1);
+        t->time_s = dice(&seed);
+        t->uptime_ms = dice(&seed);
+        t->detail = dice32(&seed);
+    }
+    return record;
+}
+
+struct serin_device_record sample_device(uint64_t seed, const char *id, bool full)
+{
+    struct serin_device_record record;
+    memset(&record, 0, sizeof record);
+    strcpy(record.id, id);
+    name(&seed, record.product, sizeof record.product, full);
+    name(&seed, record.channel, sizeof record.channel, full);
+    record.hardware = (uint16_t)dice(&seed);
+    record.enrolment = (enum serin_enrolment)within(&seed, 1, 3);
+    record.cursor.incarnation = dice(&seed);
+    record.cursor.number = dice(&seed);
+    bytes(&seed, record.running.manifest_id, sizeof record.running.manifest_id);
+    record.running.version = version(&seed);
+    record.running.security_counter = dice32(&seed);
+    record.running.floor = dice32(&seed);
+    record.running.slot = (uint8_t)within(&seed, 1, 2);
+    record.redundancy = (enum serin_redundancy)within(&seed, 0, 3);
+    record.channel_order = order(&seed);
+    record.own_order = order(&seed);
+    record.refused = (enum serin_reason)within(&seed, 0, SERIN_REASON_COUNT - 1);
+    record.first_seen_s = dice(&seed);
+    record.last_report_s = dice(&seed);
+    record.last_beat_s = dice(&seed);
+    record.beat_interval_s = dice32(&seed);
+    record.online = dice(&seed) & 1;
+    record.counter_count = full ? SERIN_BEAT_COUNTERS_MAX : within(&seed, 0, 8);
+    for (size_t i = 0; i < record.counter_count; i++) {
+        record.counters[i].id = dice32(&seed);
+        record.counters[i].value = dice(&seed);
+    }
+    if (full || dice(&seed) & 1) {
+        record.last_attempt = sample_attempt(dice(&seed), full);
+    }
+    return record;
+}
+
+struct serin_release_record sample_release(uint64_t seed)
+{
+    struct serin_release_record record;
+    struct serin_manifest *m = &record.manifest;
+    memset(&record, 0, sizeof record);
+    bytes(&seed, record.manifest_id, sizeof record.manifest_id);
+    record.published_s = dice(&seed);
+    record.last_attempt = dice32(&seed);
+    m->required_features = dice32(&seed);
+    name(&seed, m->vendor, sizeof m->vendor, false);
+    name(&seed, m->product, sizeof m->product, false);
+    name(&seed, m->component, sizeof m->component, false);
+    m->hw_min = (uint16_t)dice(&seed);
+    m->hw_max = (uint16_t)dice(&seed);
+    m->version = version(&seed);
+    m->security_counter = dice32(&seed);
+    m->image_size_bytes = dice32(&seed);
+    m->image_crc32 = dice32(&seed);
+    bytes(&seed, m->image_sha256, sizeof m->image_sha256);
+    bytes(&seed, m->pieces_sha256, sizeof m->pieces_sha256);
+    m->load_address = dice32(&seed);
+    m->entry_address = dice32(&seed);
+    m->slot_mask = dice32(&seed);
+    m->bootloader_min = dice32(&seed);
+    m->confirm_window_s = (uint16_t)dice(&seed);
+    m->confirm_tries = (uint8_t)dice(&seed);
+    m->created_s = dice(&seed);
+    for (size_t i = 0; i < SERIN_MANIFEST_CHANNELS; i++) {
+        name(&seed, m->channels[i], sizeof m->channels[i], i == 0);
+    }
+    return record;
+}
+
+struct serin_stable_record sample_stable(uint64_t seed, const char *product, const char *channel)
+{
+    struct serin_stable_record record;
+    memset(&record, 0, sizeof record);
+    strcpy(record.product, product);
+    strcpy(record.channel, channel);
+    record.release.offer_count = offers(&seed, record.release.offers);
+    record.release.attempt = dice32(&seed);
+    record.release.flags = dice32(&seed);
+    return record;
+}
+
+static struct serin_policy policy(uint64_t seed)
+{
+    struct serin_policy policy;
+    memset(&policy, 0, sizeof policy);
+    name(&seed, policy.name, sizeof policy.name, true);
+    name(&seed, policy.product, sizeof policy.product, true);
+    name(&seed, policy.channel, sizeof policy.channel, true);
+    policy.offer_count = offers(&seed, policy.offers);
+    policy.stage_count = within(&seed, 1, SERIN_STAGES_MAX);
+    for (size_t i = 0; i < policy.stage_count; i++) {
+        policy.stages[i] = (struct serin_stage_policy){.permyriad = dice32(&seed),
+                                                       .count = dice32(&seed),
+                                                       .soak_s = dice32(&seed),
+                                                       .approval = dice(&seed) & 1};
+    }
+    policy.gate.failures_max_permyriad = dice32(&seed);
+    policy.gate.resolved_min = dice32(&seed);
+    policy.patience_s = dice32(&seed);
+    policy.deadline_s = dice32(&seed);
+    policy.lease_s = dice32(&seed);
+    policy.spread_s = dice32(&seed);
+    policy.site_failures_max = dice32(&seed);
+    policy.revert = dice(&seed) & 1;
+    policy.emergency = dice(&seed) & 1;
+    policy.supersede = dice(&seed) & 1;
+    return policy;
+}
+
+struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
+{
+    struct serin_rollout rollout;
+    memset(&rollout, 0, sizeof rollout);
+    rollout.id = id;
+    struct serin_policy made = policy(dice(&seed));
+    memcpy(&rollout.policy, &made, sizeof made); /* with its padding, so that records compare */
+    bytes(&seed, rollout.salt, sizeof rollout.salt);
+    rollout.attempt = dice32(&seed);
+    rollout.state = (enum serin_rollout_state)within(&seed, 1, SERIN_ROLLOUT_STATE_COUNT - 1);
+    rollout.resume_to = (enum serin_rollout_state)within(&seed, 0, SERIN_ROLLOUT_STATE_COUNT - 1);
+    rollout.stage = within(&seed, 0, (unsigned)rollout.policy.stage_count);
+    rollout.threshold = dice(&seed);
+    rollout.target = dice32(&seed);
+    rollout.created_ms = dice(&seed);
+    rollout.stage_started_ms = dice(&seed);
+    rollout.ended_ms = dice(&seed);
+    rollout.soaked_ms = dice(&seed);
+    rollout.last_ms = dice(&seed);
+    rollout.watch_ms = dice(&seed);
+    rollout.stage_watch_ms = dice(&seed);
+    rollout.widened_watch_ms = dice(&seed);
+    rollout.stage_threshold = dice(&seed);
+    for (size_t i = 0; i < rollout.stage; i++) {
+        rollout.thresholds[i] = dice(&seed);
+    }
+    rollout.tally = (struct serin_tally){.offered = dice32(&seed),
+                                         .accepted = dice32(&seed),
+                                         .confirmed = dice32(&seed),
+                                         .failed = dice32(&seed),
+                                         .rejected = dice32(&seed),
+                                         .unreached = dice32(&seed),
+                                         .regressed = dice32(&seed),
+                                         .other = dice32(&seed)};
+    for (size_t i = 0; i < SERIN_REASON_COUNT; i++) {
+        rollout.reasons[i] = dice32(&seed);
+    }
+    name(&seed, rollout.why, sizeof rollout.why, false);
+    return rollout;
+}
+
+struct serin_member_record sample_member(uint64_t seed, uint64_t rollout_id, const char *device_id)
+{
+    struct serin_member_record record;
+    memset(&record, 0, sizeof record);
+    record.rollout_id = rollout_id;
+    strcpy(record.device_id, device_id);
+    record.member = (struct serin_member){
+        .rank = dice(&seed),
+        .device = dice32(&seed),
+        .since_s = dice32(&seed),
+        .watch_s = dice32(&seed),
+        .state = (uint8_t)within(&seed, 1, SERIN_STATE_COUNT - 1),
+        .reason = (uint8_t)within(&seed, 1, SERIN_REASON_COUNT - 1),
+        .stage = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
+        .joined = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
+    };
+    return record;
+}
+
+struct serin_directive_record sample_directive(uint64_t seed, const char *topic)
+{
+    struct serin_directive_record record;
+    memset(&record, 0, sizeof record);
+    strcpy(record.topic, topic);
+    record.order = order(&seed);
+    record.issued_s = dice(&seed);
+    record.lease_s = dice32(&seed);
+    record.payload_size = within(&seed, 1, SERIN_DIRECTIVE_MAX);
+    bytes(&seed, record.payload, record.payload_size);
+    return record;
+}
