@@ -11,8 +11,8 @@
 static const struct serin_plugin_range ranges[] = {
     {"window_bytes", 64 * KIB, 4 * MIB, 256 * KIB},
     {"window_blocks", 1, 1024, 64},
-    {"total_bytes", 64 * KIB, 4096 * MIB, 64 * MIB},
-    {"forget_ms", 100, 600000, 10000},
+    {"total_bytes", 64 * KIB, 4096 * MIB, 256 * MIB},
+    {"forget_ms", 100, 600000, 5000},
     {"retry_ms", 10, 60000, 500},
     {"gets_per_second", 1, 100000, 200},
     {"clients_max", 16, 2000000, 100000},

@@ -29,7 +29,7 @@ START_TEST(test_defaults)
     ck_assert_str_eq(options.depot, "/d");
     ck_assert_str_eq(options.state, "/s");
     ck_assert_uint_eq(options.window_bytes, 256 * 1024);
-    ck_assert_uint_eq(options.total_bytes, 64 * 1024 * 1024);
+    ck_assert_uint_eq(options.total_bytes, 256 * 1024 * 1024);
     ck_assert_uint_eq(options.directives_max, 16384);
 }
 END_TEST

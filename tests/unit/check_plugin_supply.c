@@ -120,6 +120,15 @@ START_TEST(test_what_ends_a_window)
     serin_supply_release(&supply, client[1]);
     serin_supply_release(&supply, client[1]);
     ck_assert_uint_eq(supply.in_flight_bytes, 0);
+    /* A request makes room by itself, without waiting for the timer. */
+    (void)ask(3, 1, 0, 64 * KIB, 100);
+    (void)ask(4, 1, 0, 64 * KIB, 100);
+    (void)ask(5, 1, 0, 64 * KIB, 100);
+    ck_assert_uint_eq(supply.in_flight_bytes, limits.total_bytes_max);
+    ck_assert_int_eq(ask(6, 1, 0, 64 * KIB, 1099).status, SERIN_BLOCK_BUSY);
+    ck_assert_int_eq(ask(6, 2, 0, 64 * KIB, 1100).status, SERIN_BLOCK_DATA);
+    serin_supply_release(&supply, client[6]);
+    ck_assert_uint_eq(supply.in_flight_bytes, 0);
     (void)ask(2, 7, 0, 64 * KIB, 1200);
     serin_supply_settle(&supply, client[2], 8); /* not its token */
     ck_assert_uint_eq(supply.in_flight_bytes, 64 * KIB);

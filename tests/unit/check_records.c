@@ -68,6 +68,14 @@ START_TEST(test_save_and_walk)
     ck_assert_str_eq(found.text, "dev.a.directive=second");
     serin_records_close(records);
     records = opened();
+    /* A process that died while it wrote has left more than is written next. */
+    char path[128];
+    snprintf(path, sizeof path, "%s/.writing", folder);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_eq((int)write(fd, "left over", 9), 9);
+    close(fd);
+    ck_assert_int_eq(serin_records_save(records, "dev.a.directive", "third", 5), SERIN_OK);
+    ck_assert_str_eq(walk(records, SERIN_OK).text, "dev.a.directive=third");
     ck_assert_int_eq(serin_records_save(records, "b", "", 0), SERIN_OK);
     ck_assert_uint_eq(walk(records, SERIN_OK).count, 2);
     serin_records_close(records);
