@@ -146,8 +146,8 @@ static enum serin_error broker_read(const struct reader *reader, size_t index)
     if (error != SERIN_OK) {
         return error;
     }
-    uint64_t min_ms = 500;
-    uint64_t max_ms = 30000;
+    uint64_t min_ms = 200;
+    uint64_t max_ms = 5000;
     (void)snprintf(field, sizeof field, "brokers[%zu].reconnect_min", index);
     error = serin_yaml_duration(document, field, raw->reconnect_min, 10, 3600000, &min_ms,
                                 reader->error);

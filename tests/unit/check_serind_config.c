@@ -43,8 +43,8 @@ START_TEST(defaults_are_as_documented)
     ck_assert_uint_eq(config.broker_count, 1);
     ck_assert_str_eq(config.brokers[0].uri, "ssl://h:1");
     ck_assert_str_eq(config.brokers[0].key_file, "k");
-    ck_assert_uint_eq(config.brokers[0].reconnect_min_ms, 500);
-    ck_assert_uint_eq(config.brokers[0].reconnect_max_ms, 30000);
+    ck_assert_uint_eq(config.brokers[0].reconnect_min_ms, 200);
+    ck_assert_uint_eq(config.brokers[0].reconnect_max_ms, 5000);
     ck_assert_uint_eq(config.trust_count, 0);
     ck_assert_uint_eq(config.root_key_count, 1);
     ck_assert_str_eq(config.root_key_files[0], "r");

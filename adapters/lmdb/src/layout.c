@@ -242,6 +242,7 @@ static void rollout_fields(struct record_io *io, union record_value *value)
     for (size_t i = 0; i < reasons; i++) {
         rollout->reasons[i] = record_u32(io, rollout->reasons[i]);
     }
+    rollout->publishes = record_u32(io, rollout->publishes);
     record_text(io, rollout->why, sizeof rollout->why);
 }
 
