@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define ELAPSE_STEP_S 10u
+#define ELAPSE_STEP_MS 10000u
 
 static const struct serin_boot *boot_of(const struct serin_agent *agent)
 {
@@ -50,8 +50,8 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
         state->window_s > state->elapsed_s ? (uint32_t)state->window_s - state->elapsed_s : 0;
     agent->trial = true;
     agent->elapsed_to_ms = agent->now_ms;
-    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_S * 1000u;
-    agent->window_end_ms = agent->now_ms + left_s * 1000u;
+    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_MS;
+    agent->window_end_ms = agent->now_ms + (uint64_t)left_s * 1000u;
 }
 
 enum serin_error serin_trial_resume(struct serin_agent *agent)
@@ -144,7 +144,7 @@ static void log_elapsed(struct serin_agent *agent)
                           (uint16_t)(seconds < UINT16_MAX ? seconds : UINT16_MAX)) == SERIN_OK) {
         agent->elapsed_to_ms = agent->now_ms;
     }
-    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_S * 1000u;
+    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_MS;
 }
 
 static enum serin_error abandon(struct serin_agent *agent, enum serin_reason reason)

@@ -416,7 +416,7 @@ START_TEST(a_worn_slot_fails_the_attempt)
     struct serin_slot_map map;
     serin_slot_map(bench.boot.flash, &bench.layout, &map);
     serin_flash_emulator_break(bench.emulator, bench.layout.slot[1].address + map.image_offset,
-                               map.image_capacity);
+                               map.image_capacity, SERIN_BREAKAGE_FAILS);
     offer_v2();
     expect_failed(SERIN_REASON_FLASH);
     tear_down();
@@ -427,14 +427,14 @@ START_TEST(a_broken_agent_log_blocks_every_action)
 {
     set_up_good();
     serin_flash_emulator_break(bench.emulator, bench.layout.agent_log.address,
-                               bench.layout.agent_log.size);
+                               bench.layout.agent_log.size, SERIN_BREAKAGE_FAILS);
     offer_v2();
     bench_run_for(&bench, 60000);
     ck_assert_int_eq(bench_state(&bench), SERIN_STATE_IDLE);
     ck_assert_uint_eq(bench.gets, 0);
     ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].sequence, 0);
     /* Once it can write again it goes on: the directive is heard again at the next connection. */
-    serin_flash_emulator_break(bench.emulator, 0, 0);
+    serin_flash_emulator_break(bench.emulator, 0, 0, SERIN_BREAKAGE_FAILS);
     bench_online(&bench, false);
     bench_online(&bench, true);
     ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));

@@ -489,8 +489,10 @@ START_TEST(trust_is_replaced_by_version_and_root_alone)
     ck_assert_int_eq(send_trust(3, true, TEST_STRANGER), SERIN_ERR_KEY);
     ck_assert_int_eq(send_trust(3, true, TEST_ROOT), SERIN_OK);
     ck_assert_uint_eq(bench.agent.trust.version, 3);
+    uint64_t operations = serin_flash_emulator_operations(bench.emulator);
     ck_assert_int_eq(send_trust(3, true, TEST_ROOT), SERIN_OK); /* retained, once more */
     ck_assert_int_eq(send_trust(2, true, TEST_ROOT), SERIN_OK);
+    ck_assert_uint_eq(serin_flash_emulator_operations(bench.emulator), operations);
     ck_assert_uint_eq(bench.agent.trust.version, 3);
     bench_power_cycle(&bench);
     ck_assert_uint_eq(bench.agent.trust.version, 3);

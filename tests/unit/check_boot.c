@@ -312,6 +312,20 @@ START_TEST(an_image_that_rots_while_staged_does_not_run)
 }
 END_TEST
 
+START_TEST(another_image_than_the_staged_one_does_not_run)
+{
+    set_up();
+    install(v2, SERIN_SLOT_B);
+    ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_B), SERIN_OK);
+    v2->manifest.version.patch = 1;
+    bench_release_seal(v2);
+    install(v2, SERIN_SLOT_B); /* it verifies, but nobody staged it */
+    ck_assert_int_eq(choose(SERIN_RESET_REQUESTED).slot, SERIN_SLOT_A);
+    ck_assert_int_eq(read_state().last_reason, SERIN_REASON_BOOT_VERIFY);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_confirmed_image_stays_and_marks_its_slot)
 {
     set_up();
@@ -434,6 +448,11 @@ START_TEST(a_lost_log_is_derived_from_the_slots)
     ck_assert_int_eq(serin_slot_mark(&bench.boot, SERIN_SLOT_B, v1->id), SERIN_OK);
     ck_assert_int_eq(serin_boot_read(&bench.boot, &state), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(state.active, SERIN_SLOT_A);
+    /* A mark counts more than a version, in either slot. */
+    install(v2, SERIN_SLOT_A);
+    ck_assert_int_eq(serin_boot_read(&bench.boot, &state), SERIN_ERR_NOT_FOUND);
+    ck_assert_int_eq(state.active, SERIN_SLOT_B);
+    ck_assert_int_eq(serin_slot_mark(&bench.boot, SERIN_SLOT_A, v2->id), SERIN_OK);
     /* The next boot writes a log again. */
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_A);
     ck_assert_int_eq(read_state().active, SERIN_SLOT_A);
@@ -459,16 +478,16 @@ START_TEST(a_log_that_cannot_be_written_stops_trials_not_boots)
     install(v2, SERIN_SLOT_B);
     ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_B), SERIN_OK);
     serin_flash_emulator_break(bench.emulator, bench.layout.boot_log.address,
-                               bench.layout.boot_log.size);
+                               bench.layout.boot_log.size, SERIN_BREAKAGE_FAILS);
     struct serin_boot_choice choice = choose(SERIN_RESET_POWER);
     ck_assert_int_eq(choice.slot, SERIN_SLOT_A);
     ck_assert(!choice.trial);
-    serin_flash_emulator_break(bench.emulator, 0, 0);
+    serin_flash_emulator_break(bench.emulator, 0, 0, SERIN_BREAKAGE_FAILS);
     ck_assert(choose(SERIN_RESET_POWER).trial);
     ck_assert_int_eq(serin_boot_abandon(&bench.boot, SERIN_REASON_CRASH), SERIN_OK);
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_A);
     serin_flash_emulator_break(bench.emulator, bench.layout.boot_log.address,
-                               bench.layout.boot_log.size);
+                               bench.layout.boot_log.size, SERIN_BREAKAGE_FAILS);
     ck_assert(choose(SERIN_RESET_POWER).log_failed);
     tear_down();
 }
@@ -503,6 +522,12 @@ START_TEST(verify_names_what_is_wrong)
     install(v2, SERIN_SLOT_B);
     ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_B, 0, NULL, NULL),
                      SERIN_ERR_UNSUPPORTED);
+    v2->manifest.slot_mask = SERIN_SLOT_MASK_B;
+    v2->manifest.image_sha256[31] ^= 1;
+    bench_release_seal(v2);
+    install(v2, SERIN_SLOT_B);
+    ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_B, 0, NULL, NULL),
+                     SERIN_ERR_DIGEST);
     rot_image(SERIN_SLOT_A);
     ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_A, 0, NULL, NULL),
                      SERIN_ERR_CRC);
@@ -542,6 +567,7 @@ int main(void)
     tcase_add_test(tests, an_abandoned_trial_does_not_run_again);
     tcase_add_test(tests, window_left_is_what_is_not_elapsed);
     tcase_add_test(tests, an_image_that_rots_while_staged_does_not_run);
+    tcase_add_test(tests, another_image_than_the_staged_one_does_not_run);
     tcase_add_test(tests, a_confirmed_image_stays_and_marks_its_slot);
     tcase_add_test(tests, a_cut_in_a_confirmation_is_decided_by_the_marker);
     tcase_add_test(tests, a_torn_marker_leaves_the_next_one);

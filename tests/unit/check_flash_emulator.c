@@ -187,14 +187,17 @@ START_TEST(history_rot_breaks_and_copies)
     ck_assert_int_eq(other->ops->program(other->ctx, 32, data, 16), SERIN_ERR_FLASH);
     ck_assert_uint_eq(serin_flash_emulator_operations(copy), 2);
     serin_flash_emulator_close(copy);
-    serin_flash_emulator_break(emulator, 64, 32);
+    serin_flash_emulator_break(emulator, 64, 32, SERIN_BREAKAGE_FAILS);
     ck_assert_int_eq(program(48, data, 16), SERIN_OK);
     ck_assert_int_eq(program(80, data, 16), SERIN_ERR_FLASH);
     ck_assert_int_eq(erase(0, 1024), SERIN_ERR_FLASH);
     ck_assert_uint_eq(serin_flash_emulator_breaches(emulator),
                       0); /* the flash's fault, not the code's */
-    serin_flash_emulator_break(emulator, 0, 0);
+    serin_flash_emulator_break(emulator, 0, 0, SERIN_BREAKAGE_FAILS);
     ck_assert_int_eq(program(80, data, 16), SERIN_OK);
+    serin_flash_emulator_break(emulator, 128, 16, SERIN_BREAKAGE_STUCK);
+    ck_assert_int_eq(program(128, data, 16), SERIN_OK);
+    expect(128, 0xFF, 16);
     tear_down();
 }
 END_TEST

@@ -137,12 +137,12 @@ START_TEST(a_broken_bank_keeps_the_newest_record)
     for (uint32_t value = 1; value <= 8; value++) {
         ck_assert_int_eq(append(value), SERIN_OK); /* bank 0 is full */
     }
-    serin_flash_emulator_break(emulator, 1536, 512);
+    serin_flash_emulator_break(emulator, 1536, 512, SERIN_BREAKAGE_FAILS);
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(append(9), SERIN_ERR_FLASH);
         ck_assert_uint_eq(newest(NULL), 8);
     }
-    serin_flash_emulator_break(emulator, 0, 0);
+    serin_flash_emulator_break(emulator, 0, 0, SERIN_BREAKAGE_FAILS);
     ck_assert_int_eq(append(9), SERIN_OK);
     ck_assert_uint_eq(newest(NULL), 9);
     tear_down();
@@ -153,11 +153,37 @@ START_TEST(a_broken_place_is_passed_over)
 {
     set_up();
     ck_assert_int_eq(append(1), SERIN_OK);
-    serin_flash_emulator_break(emulator, 1024 + 64, 64);
+    serin_flash_emulator_break(emulator, 1024 + 64, 64, SERIN_BREAKAGE_FAILS);
     ck_assert_int_eq(append(2), SERIN_OK);
     ck_assert_uint_eq(newest(NULL), 2);
     ck_assert_int_eq(append(3), SERIN_OK);
     ck_assert_uint_eq(newest(NULL), 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_place_that_does_not_hold_is_passed_over)
+{
+    set_up();
+    ck_assert_int_eq(append(1), SERIN_OK);
+    serin_flash_emulator_break(emulator, 1024 + 100, 4, SERIN_BREAKAGE_STUCK);
+    ck_assert_int_eq(append(2), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 2);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_stuck_bank_never_costs_the_newest_record)
+{
+    /* One record to a bank: after the stuck one only the bank of the newest is left, and must not
+     * be erased. */
+    set_up_geometry(512, 0xFF, false, 1);
+    ck_assert_int_eq(append(1), SERIN_OK);
+    serin_flash_emulator_break(emulator, 1536, 512, SERIN_BREAKAGE_STUCK);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(append(2), SERIN_ERR_FLASH);
+        ck_assert_uint_eq(newest(NULL), 1);
+    }
     tear_down();
 }
 END_TEST
@@ -185,6 +211,8 @@ int main(void)
     tcase_add_loop_test(tests, every_cut_keeps_the_last_or_the_new_record, 0, 4);
     tcase_add_test(tests, a_broken_bank_keeps_the_newest_record);
     tcase_add_test(tests, a_broken_place_is_passed_over);
+    tcase_add_test(tests, a_place_that_does_not_hold_is_passed_over);
+    tcase_add_test(tests, a_stuck_bank_never_costs_the_newest_record);
     tcase_add_test(tests, records_of_another_log_do_not_count);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

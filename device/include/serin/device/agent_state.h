@@ -87,47 +87,46 @@ enum serin_agent_job {
 
 struct serin_agent {
     const struct serin_agent_config *config;
+    uint64_t now_ms;
+    uint64_t time_base_s, time_base_ms; /* the largest time heard, and the uptime at which it was */
+    uint64_t retry_ms;                  /* after a failed write: nothing is tried before */
+
     struct serin_agent_boot_info info;
-    struct serin_trust trust;
-    bool have_trust;
     struct serin_running running;
+    struct serin_trust trust; /* valid with have_trust */
     struct serin_agent_record record;
     struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
 
-    uint64_t now_ms;
-    uint64_t time_base_s,
-        time_base_ms; /* the largest time heard, and the uptime at which that was */
-    bool connected;
-    bool directive_seen; /* verified one since boot */
-    bool armed;          /* a reset is asked for; the boot log is staged */
-    bool stopped;        /* a reset is asked for; nothing is done any more */
-    uint64_t retry_ms;   /* after a failed write: nothing is tried before */
-
-    bool trial;
+    /* the trial */
     uint64_t elapse_ms;     /* when the next part of the window is logged */
     uint64_t elapsed_to_ms; /* what is logged so far */
     uint64_t window_end_ms;
+    uint64_t hold_lease_end_ms; /* valid with hold_heard */
 
-    bool held;
-    bool hold_heard;
-    uint64_t hold_lease_end_ms;
-
+    /* the download, and the other slot */
     struct serin_agent_fetch fetch;
     struct serin_agent_download download;
-    bool checking; /* `check` runs over the downloaded image, else over the job's */
-    enum serin_agent_job job;
-    bool looked; /* the other slot was checked since boot */
-    uint32_t job_position;
     struct serin_image_check check;
+    enum serin_agent_job job;
+    uint32_t job_position; /* pieces copied */
     enum serin_redundancy redundancy;
 
-    uint64_t report_due_ms;
-    uint64_t report_sent_ms;
-    uint32_t report_tries;
-    uint64_t beat_due_ms;
-    uint64_t beat_sent_ms;
-    enum serin_reason refused;
+    /* what is told */
+    uint32_t report_tries; /* of the present number */
+    uint64_t report_due_ms, report_sent_ms;
+    uint64_t beat_due_ms, beat_sent_ms;
+    enum serin_reason refused; /* the last directive that was */
     uint32_t crashes, watchdogs, errors, reconnects, refusals;
+
+    bool have_trust;
+    bool connected;
+    bool directive_seen; /* verified one since boot */
+    bool armed;          /* the boot log is staged; a reset is asked for */
+    bool stopped;        /* a reset is asked for; nothing is done any more */
+    bool trial;
+    bool held, hold_heard;
+    bool checking; /* `check` runs over the downloaded image, else over the job's */
+    bool looked;   /* the other slot was checked since boot */
 };
 
 _Static_assert(sizeof(struct serin_agent) <= 4096u,

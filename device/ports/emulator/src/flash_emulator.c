@@ -22,6 +22,7 @@ struct serin_flash_emulator {
     enum serin_cut cut;
     bool off;
     struct serin_region broken;
+    enum serin_breakage breakage;
     struct serin_flash_operation history[HISTORY];
 };
 
@@ -47,11 +48,12 @@ static bool inside(const struct serin_flash_emulator *emulator, uint32_t address
     return address <= emulator->config.size_bytes && size <= emulator->config.size_bytes - address;
 }
 
-static bool in_broken(const struct serin_flash_emulator *emulator, uint32_t address, size_t size)
+static bool in_broken(const struct serin_flash_emulator *emulator, uint32_t address, size_t size,
+                      enum serin_breakage how)
 {
     const struct serin_region *broken = &emulator->broken;
-    return broken->size > 0 && address < broken->address + broken->size &&
-           broken->address < address + size;
+    return emulator->breakage == how && broken->size > 0 &&
+           address < broken->address + broken->size && broken->address < address + size;
 }
 
 /* Counts the operation and says whether it is the one that the power goes in. */
@@ -101,7 +103,9 @@ static void program_bytes(struct serin_flash_emulator *emulator, uint32_t addres
     uint32_t unit = emulator->config.write_unit;
     for (size_t i = 0; i < size; i++) {
         uint8_t *byte = &emulator->bytes[address + i];
-        *byte = programmed(emulator, *byte, data[i]);
+        if (!in_broken(emulator, address + (uint32_t)i, 1, SERIN_BREAKAGE_STUCK)) {
+            *byte = programmed(emulator, *byte, data[i]);
+        }
         emulator->units[(address + i) / unit] = UNIT_PROGRAMMED;
     }
     if (size > 0) {
@@ -138,7 +142,7 @@ static enum serin_error emulator_program(void *ctx, uint32_t address, const void
         }
     }
     enum serin_cut cut = begin(emulator, SERIN_FLASH_PROGRAM, address, size);
-    if (in_broken(emulator, address, size)) {
+    if (in_broken(emulator, address, size, SERIN_BREAKAGE_FAILS)) {
         return SERIN_ERR_FLASH;
     }
     switch (cut) {
@@ -196,7 +200,7 @@ static enum serin_error emulator_erase(void *ctx, uint32_t address, size_t size)
     uint32_t first = address / sector_size;
     uint32_t count = (uint32_t)(size / sector_size);
     enum serin_cut cut = begin(emulator, SERIN_FLASH_ERASE, address, size);
-    if (in_broken(emulator, address, size)) {
+    if (in_broken(emulator, address, size, SERIN_BREAKAGE_FAILS)) {
         return SERIN_ERR_FLASH;
     }
     uint32_t whole = count;
@@ -288,6 +292,7 @@ enum serin_error serin_flash_emulator_copy(struct serin_flash_emulator **copy,
     made->operations = emulator->operations;
     made->breaches = emulator->breaches;
     made->broken = emulator->broken;
+    made->breakage = emulator->breakage;
     return SERIN_OK;
 }
 
@@ -347,8 +352,9 @@ void serin_flash_emulator_rot(struct serin_flash_emulator *emulator, uint32_t ad
 }
 
 void serin_flash_emulator_break(struct serin_flash_emulator *emulator, uint32_t address,
-                                uint32_t size)
+                                uint32_t size, enum serin_breakage how)
 {
+    emulator->breakage = how;
     SERIN_ASSERT(inside(emulator, address, size));
     emulator->broken = (struct serin_region){.address = address, .size = size};
 }

@@ -82,8 +82,16 @@ uint32_t serin_flash_emulator_wear(const struct serin_flash_emulator *emulator, 
 /* Flips the bits of `mask` in the byte at `address`, as rot does. */
 void serin_flash_emulator_rot(struct serin_flash_emulator *emulator, uint32_t address,
                               uint8_t mask);
-/* From now on programs and erases that touch [address, address + size) fail; size 0 ends it. */
+/* How a broken part behaves. */
+enum serin_breakage {
+    SERIN_BREAKAGE_FAILS, /* programs and erases that touch it fail */
+    SERIN_BREAKAGE_STUCK /* they succeed, and programs leave it as it was: a worn part that does not
+                            say so */
+};
+
+/* From now on [address, address + size) is broken; size 0 ends it. There is one broken part at a
+ * time. */
 void serin_flash_emulator_break(struct serin_flash_emulator *emulator, uint32_t address,
-                                uint32_t size);
+                                uint32_t size, enum serin_breakage how);
 
 #endif
