@@ -219,7 +219,7 @@ START_TEST(what_is_not_there_is_not_found)
 }
 END_TEST
 
-/* Caught: commit instead of abort; reads that see another transaction's writes only. */
+/* Caught: a field of a device left out, which shows only where whole records are compared. */
 START_TEST(a_transaction_is_all_or_nothing)
 {
     begin(true);
@@ -240,7 +240,7 @@ START_TEST(a_transaction_is_all_or_nothing)
 }
 END_TEST
 
-/* Caught: an error of a put that a later commit forgets. */
+/* Caught: an error that is not kept; one that is kept beyond its transaction. */
 START_TEST(a_failed_put_ends_its_transaction)
 {
     begin(true);
@@ -400,7 +400,7 @@ END_TEST
 
 /* ---- one process ---- */
 
-/* Caught: the lock taken shared; not taken at all; left behind by a process that died. */
+/* Caught: the lock taken shared. */
 START_TEST(a_second_process_is_refused)
 {
     struct serin_lmdb_store *other = (void *)folder;
@@ -496,7 +496,7 @@ static uint64_t fleet_seed(void)
     return seed;
 }
 
-/* Caught: MDB_NOSYNC; the fault points before and after the commit swapped. */
+/* Caught: the fault point before the commit put behind it. */
 START_TEST(a_killed_writer_leaves_the_last_commit)
 {
     write_fleet(1);
@@ -514,7 +514,7 @@ START_TEST(a_killed_writer_leaves_the_last_commit)
 }
 END_TEST
 
-/* Caught: a failed commit that says SERIN_OK; a store that cannot go on after it. */
+/* Caught: a failed commit that says SERIN_OK; a store that cannot go on after it; MDB_NOSYNC. */
 START_TEST(a_disk_that_fails_at_any_write_loses_nothing)
 {
     static const int errors[] = {ENOSPC, EIO, EDQUOT};
@@ -547,7 +547,7 @@ START_TEST(a_disk_that_fails_at_any_write_loses_nothing)
 }
 END_TEST
 
-/* Caught: the transaction kept after MDB_MAP_FULL. */
+/* Caught: the failure of a put forgotten by the commit. */
 START_TEST(a_full_map_refuses_and_goes_on)
 {
     serin_lmdb_store_close(lmdb);

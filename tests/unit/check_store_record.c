@@ -100,7 +100,7 @@ START_TEST(what_is_written_is_read)
 }
 END_TEST
 
-/* Caught: the last bytes left out of the CRC; the key left out. */
+/* Caught: the CRC not compared; the key left out of it. */
 START_TEST(every_flipped_bit_is_found)
 {
     static union record_value value;
@@ -189,6 +189,10 @@ START_TEST(another_kind_and_a_newer_version_are_told_apart)
     size_t size = 0;
     uint8_t *bytes = encoded(RECORD_META, 1, &size);
     ck_assert_int_eq(decode(RECORD_MEMBER, bytes, size, &value), SERIN_ERR_FORMAT);
+    bytes[0] = RECORD_MEMBER; /* the fields of one kind under the name of another */
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_FORMAT);
+    bytes[0] = RECORD_META;
     bytes[1] = (uint8_t)(record_layouts[RECORD_META].version + 1);
     reseal(bytes, size);
     ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_VERSION);
@@ -199,16 +203,16 @@ START_TEST(another_kind_and_a_newer_version_are_told_apart)
 }
 END_TEST
 
-/* Caught: each check of a bound on the way out. */
+/* Caught: the upper bound left out; a number that does not fit its byte written as another. */
 START_TEST(values_out_of_bounds_are_not_written)
 {
     static union record_value value;
     uint8_t bytes[RECORD_MAX];
     size_t size = 0;
-    for (int plant = 0; plant < 8; plant++) {
+    for (int plant = 0; plant < 9; plant++) {
         static const enum record_kind kinds[] = {RECORD_DEVICE,  RECORD_DEVICE,    RECORD_ATTEMPT,
                                                  RECORD_ATTEMPT, RECORD_DIRECTIVE, RECORD_TRUST,
-                                                 RECORD_ROLLOUT, RECORD_TRUST};
+                                                 RECORD_ROLLOUT, RECORD_TRUST,     RECORD_DEVICE};
         sample(kinds[plant], 2, &value);
         switch (plant) {
         case 0:
@@ -232,8 +236,11 @@ START_TEST(values_out_of_bounds_are_not_written)
         case 6:
             value.rollout.policy.stage_count = 300;
             break;
-        default:
+        case 7:
             value.trust.size = 0;
+            break;
+        default:
+            value.device.counter_count = 300; /* more than its byte can hold */
             break;
         }
         ck_assert_msg(record_encode(kinds[plant], &key, &value, bytes, &size) == SERIN_ERR_INVALID,
