@@ -302,8 +302,12 @@ static int check_read(struct shell *shell, const struct mosquitto_evt_acl_check 
     if (serin_acl_read(role, id, event->topic, &topic).verdict != SERIN_ACL_ALLOW) {
         return MOSQ_ERR_ACL_DENIED;
     }
-    return current(shell, event, &topic)
-               ? MOSQ_ERR_SUCCESS
+    if (current(shell, event, &topic)) {
+        return MOSQ_ERR_SUCCESS;
+    }
+    /* A client that left before its presence was delivered is an everyday matter, and no news. */
+    return topic.kind == SERIN_TOPIC_PRESENCE
+               ? MOSQ_ERR_ACL_DENIED
                : deny(shell, event->client, "delivery", event->topic, "out of date");
 }
 

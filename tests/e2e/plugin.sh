@@ -311,6 +311,24 @@ starts_not "directive.lamp.stable is not usable: a CRC does not match"
 cp "$BENCH/record" "$BENCH/plugin/directive.lamp.stable"
 broker_start
 
+title "a broker that is set up wrong lets nobody in by it"
+stop broker
+PLAIN_PORT=$(free_port)
+sed -e '/^use_username_as_clientid/d' -e 's/^allow_anonymous .*/allow_anonymous true/' "$BENCH/mosquitto.conf" >"$BENCH/wrong.conf"
+echo "listener $PLAIN_PORT 127.0.0.1" >>"$BENCH/wrong.conf"
+spawn broker env ${SANITIZER:+LD_PRELOAD=$SANITIZER} ASAN_OPTIONS=detect_leaks=0 \
+    "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$BENCH/wrong.conf"
+wait_for 10 "the broker listens" port_open "$PLAIN_PORT"
+CLIENT_ID=sensor-02 refuses "client id is not its certificate's CN" sensor-01 1 '' serin/1/dev/sensor-02/report <"$BENCH/report.bin"
+subscribes denied sensor-01 serin/1/directive/lamp/stable
+mosquitto_pub -h 127.0.0.1 -p "$PLAIN_PORT" -i sensor-01 -u sensor-01 -q 1 -t "$REPORT" -f "$BENCH/report.bin"
+wait_for 5 "the plain listener's client is refused" grep -q "message by sensor-01 on $REPORT: it shows no certificate" \
+    "$BENCH/log/broker.log"
+mosquitto_sub -h 127.0.0.1 -p "$PLAIN_PORT" -i sensor-01 -t '#' -E -W 5 -d 2>&1 | grep -q "Subscribed (mid: 1): 128" ||
+    fail "a client without a certificate may subscribe"
+stop broker
+broker_start
+
 title "blocks"
 head -c 1500001 /dev/urandom >"$BENCH/image"
 image='' pieces='' manifest=''
