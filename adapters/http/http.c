@@ -297,7 +297,7 @@ enum serin_error serin_http_open(struct serin_http **http, const struct serin_ht
     *http = NULL;
     size_t token_size = strlen(config->token);
     if (token_size < 16 || token_size > SERIN_HTTP_TOKEN_MAX) {
-        (void)snprintf(why, why_size, "the API token must have 16 to %u characters",
+        (void)snprintf(why, why_size, "the API token must have 16 to %zu characters",
                        SERIN_HTTP_TOKEN_MAX);
         return SERIN_ERR_CONFIG;
     }

@@ -45,7 +45,10 @@ static json_t *text_value(const char *text)
     size_t size = strlen(text);
     char *copy = must_have(malloc(size + 1));
     for (size_t i = 0; i <= size; i++) {
-        copy[i] = (unsigned char)text[i] < 0x80u ? text[i] : '?';
+        copy[i] = text[i];
+        if ((unsigned char)text[i] >= 0x80u) {
+            copy[i] = '?';
+        }
     }
     value = must_have(json_string(copy));
     free(copy);

@@ -6,7 +6,7 @@
 
 #include "src/fields.h"
 
-#include <inttypes.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,7 +231,7 @@ static enum serin_error manifest_read(const struct reader *reader, const char *f
     }
     for (size_t i = 0; i < size; i++) {
         char digit = text[i];
-        release->manifest[i] = digit >= 'A' && digit <= 'F' ? (char)(digit - 'A' + 'a') : digit;
+        release->manifest[i] = (char)tolower((unsigned char)digit);
     }
     return SERIN_OK;
 }
@@ -293,7 +293,7 @@ static enum serin_error stage_read(const struct reader *reader, size_t index)
         stage->count = *raw->count;
     }
     (void)snprintf(field, sizeof field, "stages[%zu].soak", index);
-    return seconds_read(reader, field, raw->soak, 0, SERIN_POLICY_SOAK_MAX_S * SECOND_MS,
+    return seconds_read(reader, field, raw->soak, 0, (uint64_t)SERIN_POLICY_SOAK_MAX_S * SECOND_MS,
                         &stage->soak_s);
 }
 
@@ -372,8 +372,8 @@ static enum serin_error times_read(const struct reader *reader)
     } times[] = {
         {"patience", raw->patience, SECOND_MS, MONTH_MS, &policy->patience_s},
         {"deadline", raw->deadline, SECOND_MS, MONTH_MS, &policy->deadline_s},
-        {"lease", raw->lease, SERIN_LEASE_MIN_S * SECOND_MS, SERIN_LEASE_MAX_S * SECOND_MS,
-         &policy->lease_s},
+        {"lease", raw->lease, SERIN_LEASE_MIN_S * SECOND_MS,
+         (uint64_t)SERIN_LEASE_MAX_S * SECOND_MS, &policy->lease_s},
         {"spread", raw->spread, 0, DAY_MS, &policy->spread_s},
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {

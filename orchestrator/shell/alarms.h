@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SERIND_ALARMS_MAX     64u
-#define SERIND_ALARM_KEY_MAX  200u
-#define SERIND_ALARM_TEXT_MAX 320u
+#define SERIND_ALARMS_MAX     ((size_t)64)
+#define SERIND_ALARM_KEY_MAX  ((size_t)200)
+#define SERIND_ALARM_TEXT_MAX ((size_t)320)
 
 struct serind_alarm {
     char key[SERIND_ALARM_KEY_MAX];

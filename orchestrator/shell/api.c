@@ -205,7 +205,7 @@ static struct serin_http_intake accept_body(void *ctx, enum serin_http_method me
     if (method == SERIN_HTTP_PUT && strcmp(path, "/v1/bundles") == 0) {
         return (struct serin_http_intake){.size_max = SERIND_BUNDLE_MAX, .to_file = true};
     }
-    return (struct serin_http_intake){.size_max = SERIN_HTTP_BODY_MAX};
+    return (struct serin_http_intake){.size_max = (uint64_t)SERIN_HTTP_BODY_MAX};
 }
 
 static char *error_body(void *ctx, enum serin_error error, const char *message)

@@ -14,8 +14,8 @@
 
 #include <serin/wire.h>
 
-#define SERIND_AUDIT_HELD_MAX (1024u * 1024u)
-#define SERIND_AUDIT_LINE_MAX 4096u
+#define SERIND_AUDIT_HELD_MAX ((size_t)1024 * 1024)
+#define SERIND_AUDIT_LINE_MAX ((size_t)4096)
 
 struct serind;
 

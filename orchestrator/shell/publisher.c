@@ -161,7 +161,8 @@ void serind_publisher_want(struct serind *serind, const char *product, const cha
     (void)serind_pass_check(serind,
                             serin_text_copy(wanted.channel, sizeof wanted.channel, channel));
     struct serind_topic *topic = serind_topic_find(serind, &wanted, true);
-    if (!serind_pass_check(serind, topic != NULL ? SERIN_OK : SERIN_ERR_MEMORY)) {
+    if (topic == NULL) {
+        (void)serind_pass_check(serind, SERIN_ERR_MEMORY);
         return;
     }
     topic->wanted = true;

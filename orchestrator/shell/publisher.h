@@ -42,20 +42,20 @@ struct serind_view {
 struct serind_topic {
     struct serin_topic topic;
     char name[SERIN_TOPIC_MAX];
-    bool held;                         /* `own` is committed */
-    struct serin_directive_record own; /* directive topics */
-    uint8_t *payload;                  /* what should be retained; trust topics too */
+    uint8_t *payload; /* what should be retained */
     size_t payload_size;
-    bool halt;              /* the directive says that its candidate is halted */
-    uint64_t changed_at_ms; /* monotonic; when `own` changed last */
-    bool wanted;            /* a new directive is asked for in this pass */
-    bool pending;           /* `next` was made in this pass */
-    struct serin_directive_record next;
-    bool next_halt;
-    const char *reason; /* why: static text, for the audit log */
-    uint64_t rollout;   /* whose change it is, 0: none */
-    bool renew;         /* ask for a new directive in the next pass, for `reason` */
+    struct serin_directive_record own;  /* directive topics: the committed one */
+    struct serin_directive_record next; /* made in this pass */
+    uint64_t changed_at_ms;             /* monotonic; when the payload changed last */
+    uint64_t rollout;                   /* whose change it is, 0: none */
+    const char *reason;                 /* of the change: static text, for the audit log */
     struct serind_view views[SERIN_SERIND_BROKERS_MAX];
+    bool held;      /* there is a payload, and it is committed */
+    bool halt;      /* the directive says that its candidate is halted */
+    bool next_halt; /* so will the next one */
+    bool renew;     /* ask for a new directive in the next pass, for `reason` */
+    bool wanted;    /* a new directive is asked for in this pass */
+    bool pending;   /* `next` was made in this pass */
 };
 
 struct serind_publisher {

@@ -5,6 +5,7 @@
 #define SERIND_RELEASES_H
 
 #include <serin/adapters/policy.h>
+#include <serin/host/bundle.h>
 #include <serin/orchestrator/store.h>
 
 #include <stdio.h>
@@ -12,8 +13,10 @@
 struct serind;
 
 /* Largest bundle: header, manifest, piece table and image at their limits. */
-#define SERIND_BUNDLE_MAX \
-    (32u + (uint64_t)SERIN_MANIFEST_MAX + SERIN_IMAGE_SIZE_MAX / 4096u * 32u + SERIN_IMAGE_SIZE_MAX)
+#define SERIND_BUNDLE_MAX                                                      \
+    (SERIN_BUNDLE_HEADER_SIZE + (uint64_t)SERIN_MANIFEST_MAX +                 \
+     (uint64_t)(SERIN_IMAGE_SIZE_MAX / SERIN_PIECE_SIZE) * SERIN_SHA256_SIZE + \
+     (uint64_t)(SERIN_IMAGE_SIZE_MAX))
 
 #define SERIND_WHY_MAX 512u
 

@@ -66,7 +66,7 @@ enum serin_claim {
  * years to use up the 2^32 epochs. */
 enum serin_claim serin_claim_judge(struct serin_order given_out, struct serin_order claimed,
                                    bool is_signed);
-#define SERIN_CLAIM_REST_MS (10u * 60u * 1000u)
+#define SERIN_CLAIM_REST_MS UINT64_C(600000)
 
 /* The order after `order`: the next sequence, or the first of the next epoch. SERIN_ERR_NO_SPACE:
  * there is none. */

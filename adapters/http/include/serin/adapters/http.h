@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIN_HTTP_BODY_MAX  (256u * 1024u) /* bytes of a body held in memory */
-#define SERIN_HTTP_TOKEN_MAX 128u           /* characters of a token */
+#define SERIN_HTTP_BODY_MAX  ((size_t)256 * 1024) /* bytes of a body held in memory */
+#define SERIN_HTTP_TOKEN_MAX ((size_t)128)        /* characters of a token */
 
 struct serin_http; /* opaque */
 
