@@ -159,8 +159,10 @@ static void enter(struct serin_step *step, enum serin_rollout_state to)
     struct serin_rollout *rollout = step->rollout;
     if (to == BACK) {
         to = rollout->resume_to;
+    }
+    if (to != PAUSED) {
         rollout->resume_to = SERIN_ROLLOUT_INVALID;
-    } else if (to == PAUSED && rollout->state != PAUSED) {
+    } else if (rollout->state != PAUSED) {
         rollout->resume_to = rollout->state;
     }
     if (serin_rollout_traits(to)->over && rollout->ended_ms == 0) {
