@@ -169,16 +169,21 @@ static const char *limits_wrong(const struct serin_policy *policy)
 
 enum serin_error serin_policy_check(const struct serin_policy *policy, const char **field)
 {
-    const char *(*const rules[])(const struct serin_policy *) = {names_wrong, offers_wrong,
-                                                                 stages_wrong, limits_wrong};
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        const char *wrong = rules[i](policy);
-        if (wrong != NULL) {
-            if (field != NULL) {
-                *field = wrong;
-            }
-            return SERIN_ERR_INVALID;
-        }
+    const char *wrong = names_wrong(policy);
+    if (wrong == NULL) {
+        wrong = offers_wrong(policy);
     }
-    return SERIN_OK;
+    if (wrong == NULL) {
+        wrong = stages_wrong(policy);
+    }
+    if (wrong == NULL) {
+        wrong = limits_wrong(policy);
+    }
+    if (wrong == NULL) {
+        return SERIN_OK;
+    }
+    if (field != NULL) {
+        *field = wrong;
+    }
+    return SERIN_ERR_INVALID;
 }

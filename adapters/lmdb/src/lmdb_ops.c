@@ -222,7 +222,7 @@ static enum serin_error put_directive(void *ctx, const struct serin_directive_re
 static enum serin_error get_trust(void *ctx, const char *product, uint8_t *record, size_t capacity,
                                   size_t *size)
 {
-    union record_value value;
+    union record_value value = {.trust = {.size = 0}};
     struct record_key key = serin_lmdb_text_key(product);
     enum serin_error error = serin_lmdb_get(ctx, TABLE_TRUST, RECORD_TRUST, &key, &value);
     if (error != SERIN_OK) {

@@ -25,7 +25,7 @@
 
 #include <serin/orchestrator/policy.h>
 
-#define SERIN_ENGINE_JUMP_MS (10u * 60u * 1000u)
+#define SERIN_ENGINE_JUMP_MS 600000u /* ten minutes */
 /* A step back by no more than this is the noise of a disciplined clock: nothing is counted until
  * the clock has caught up, and nothing is said. */
 #define SERIN_ENGINE_SLEW_MS 1000u
