@@ -60,13 +60,14 @@ static enum serin_error check_image(const struct serin_boot *boot,
     return error == SERIN_OK ? serin_image_check_end(&check, boot, manifest) : error;
 }
 
-static enum serin_error first_record(const struct serin_boot *boot)
+/* A factory image is committed from the start: there is nothing older to go back to. */
+static enum serin_error first_record(const struct serin_boot *boot, uint32_t counter)
 {
     struct serin_boot_state state;
     memset(&state, 0, sizeof state);
     state.phase = SERIN_BOOT_STEADY;
     state.active = SERIN_SLOT_A;
-    state.floor = boot->floor_constant;
+    state.floor = counter > boot->floor_constant ? counter : boot->floor_constant;
     return serin_boot_log_append(boot, &state);
 }
 
@@ -118,5 +119,5 @@ enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8
     if (error == SERIN_OK) {
         error = serin_slot_mark(boot, SERIN_SLOT_A, id);
     }
-    return error == SERIN_OK ? first_record(boot) : error;
+    return error == SERIN_OK ? first_record(boot, manifest.security_counter) : error;
 }
