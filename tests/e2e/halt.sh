@@ -56,5 +56,5 @@ try_bad() { # VERSION WHY-WORD
 try_bad 3.0.0 crash
 try_bad 4.0.0 watchdog
 try_bad 5.0.0 not_confirmed
-try_bad 6.0.0 regressed
+try_bad 6.0.0 crash
 note "done"

@@ -34,8 +34,8 @@ kill_at() { # POINT
     done
 }
 
-for point in ${POINTS:-plugin.directive.before_persist:1 plugin.directive.persisted:1 plugin.block.served:9 \
-    plugin.block.served:23 plugin.report.accepted:5 plugin.presence.published:2}; do
+for point in ${POINTS:-plugin.directive.before_persist:1 plugin.directive.persisted:1 plugin.get.granted:3 \
+    plugin.block.sent:23 plugin.presence.before:2}; do
     kill_at "$point"
 done
 

@@ -61,7 +61,7 @@ refused_by_serind "a release that was not published" "2.0.9|release|found" \
 printf 'product: lamp\nchannel: stable\nreleases: [{version: 2.0.0}]\nstagez: []\n' >"$BENCH/typo.yaml"
 refused_by_serind "an unknown key in a policy" "stagez" "$SERIN" rollout create --policy "$BENCH/typo.yaml"
 printf 'wrong' >"$BENCH/wrong-token" && chmod 600 "$BENCH/wrong-token"
-refused_by_serind "a wrong token" "token" "$SERIN" --token-file "$BENCH/wrong-token" status
+refused_by_serind "a wrong token" "token" "$SERIN" status --token-file "$BENCH/wrong-token"
 
 title "By the plugin, of a client with serind's certificate or another device's"
 stop serind
@@ -104,7 +104,16 @@ forge device stable="$good"
 as devices/sensor-02 mosquitto_pub -q 1 -r -t "$topic" -f "$BENCH/device.bin" 2>/dev/null || true
 kept "a directive published by a device"
 
-title "By the device, with broker, depot and serind's certificate in other hands"
+"$FORGE" directive "$BENCH/pki/keys/director.key" "$BENCH/features.bin" product="$PRODUCT" channel="$CHANNEL" epoch=1 \
+    sequence=$((sequence += 1)) stable="$good" features=1
+send -f "$BENCH/features.bin"
+kept "a directive with an unknown required feature"
+as devices/sensor-02 mosquitto_pub -q 1 -t serin/1/dev/sensor-01/report -f "$BENCH/first.bin" 2>/dev/null || true
+! as serind mosquitto_sub -t serin/1/dev/sensor-01/report -C 1 -W 2 >/dev/null 2>&1 ||
+    fail "sensor-02 spoke for sensor-01"
+note "refused: a report published by another device"
+
+title "By the device, with serind's certificate, the depot and the plugin's rights in other hands"
 said_by_device() { tail -n +"$mark" "$BENCH/log/sensor-01.log" | grep -q -i -E "$1"; }
 mark=1
 installed_nothing() { # WHAT
@@ -125,16 +134,6 @@ offer() { # NAME: a directive with the director's good key for a manifest that s
     forge "$1" candidate="$("$FORGE" unpack "$BENCH/bundles/$1.serin" "$BENCH/depot")" stable="$good" ||
         fail "offer $1"
 }
-KEY=$release forge by-release stable="$good"
-device_refuses "the release key on a directive" "refused.*(key|role)" "$BENCH/by-release.bin"
-forge features stable="$good" features=1
-device_refuses "a directive with an unknown required feature" "refused.*feature" "$BENCH/features.bin"
-"$FORGE" directive "$BENCH/pki/keys/director.key" "$BENCH/product.bin" product=toaster channel="$CHANNEL" epoch=1 \
-    sequence=$((sequence += 1)) stable="$good"
-device_refuses "a directive for another product" "refused.*product" "$BENCH/product.bin"
-"$FORGE" directive "$BENCH/pki/keys/director.key" "$BENCH/channel.bin" product="$PRODUCT" channel=other epoch=1 \
-    sequence=$((sequence += 1)) stable="$good"
-device_refuses "a directive for another channel" "refused.*channel" "$BENCH/channel.bin"
 for case in foreign:key signature:signature feature:feature product:product channel:channel hardware:hardware \
     counter:counter image:digest; do
     name=${case%%:*} word=${case##*:}
@@ -142,12 +141,36 @@ for case in foreign:key signature:signature feature:feature product:product chan
     device_refuses "the bundle '$name'" "(rejected|failed).*$word" "$BENCH/$name.bin"
 done
 
-title "By the device, of a broker whose plugin has lost its memory"
+title "By the device, on a broker that the attacker runs, without the plugin"
 kill_hard broker
-rm -rf "$BENCH/plugin" "$BENCH/broker" && mkdir -p "$BENCH/plugin" "$BENCH/broker"
-broker_start
+cat >"$BENCH/plain.conf" <<CONF
+listener $BROKER_PORT 127.0.0.1
+cafile $BENCH/pki/ca.pem
+certfile $BENCH/pki/broker.pem
+keyfile $BENCH/pki/broker.key
+require_certificate true
+use_identity_as_username true
+allow_anonymous false
+CONF
+[ "$(id -u)" -ne 0 ] || echo "user root" >>"$BENCH/plain.conf"
+spawn broker "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$BENCH/plain.conf"
+wait_for 10 "the plain broker listens" port_open "$BROKER_PORT"
 mark=$(($(wc -l <"$BENCH/log/sensor-01.log") + 1))
-reconnected() { tail -n +"$mark" "$BENCH/log/sensor-01.log" | grep -q -i 'connected'; }
-wait_for 20 "sensor-01 is connected again" reconnected
-device_refuses "a replayed older directive" "refused.*(stale|order|older)" "$BENCH/old.bin"
+reconnected() { tail -n +"$mark" "$BENCH/log/sensor-01.log" | grep -q -i 'connected broker'; }
+wait_for 30 "sensor-01 is connected again" reconnected
+KEY=$release forge by-release stable="$good"
+device_refuses "the release key on a directive" "refused.*(key|role)" "$BENCH/by-release.bin"
+device_refuses "a directive with an unknown required feature" "refused.*feature" "$BENCH/features.bin"
+"$FORGE" directive "$BENCH/pki/keys/director.key" "$BENCH/product.bin" product=toaster channel="$CHANNEL" epoch=1 \
+    sequence=$((sequence += 1)) stable="$good"
+device_refuses "a directive for another product" "refused.*product" "$BENCH/product.bin"
+"$FORGE" directive "$BENCH/pki/keys/director.key" "$BENCH/channel.bin" product="$PRODUCT" channel=other epoch=1 \
+    sequence=$((sequence += 1)) stable="$good"
+device_refuses "a directive for another channel" "refused.*channel" "$BENCH/channel.bin"
+"$FORGE" directive "$BENCH/pki/keys/director.key" "$BENCH/targeted.bin" product="$PRODUCT" channel="$CHANNEL" epoch=1 \
+    sequence=$((sequence += 1)) stable="$good" device=sensor-02
+device_refuses "a directive addressed to another device" "refused.*device" "$BENCH/targeted.bin"
+device_refuses "a replayed older directive" "refused.*(stale|order|lower)" "$BENCH/old.bin"
+device_refuses "a truncated directive" "refused" "$BENCH/cut.bin"
+device_refuses "an oversized directive" "refused" "$BENCH/large.bin"
 note "done"
