@@ -172,32 +172,30 @@ struct serin_stable_record sample_stable(uint64_t seed, const char *product, con
     return record;
 }
 
-static struct serin_policy policy(uint64_t seed)
+/* Field by field over zeroed memory: records are compared whole, with their padding. */
+static void fill_policy(uint64_t seed, struct serin_policy *policy)
 {
-    struct serin_policy policy;
-    memset(&policy, 0, sizeof policy);
-    name(&seed, policy.name, sizeof policy.name, true);
-    name(&seed, policy.product, sizeof policy.product, true);
-    name(&seed, policy.channel, sizeof policy.channel, true);
-    policy.offer_count = offers(&seed, policy.offers);
-    policy.stage_count = within(&seed, 1, SERIN_STAGES_MAX);
-    for (size_t i = 0; i < policy.stage_count; i++) {
-        policy.stages[i] = (struct serin_stage_policy){.permyriad = dice32(&seed),
-                                                       .count = dice32(&seed),
-                                                       .soak_s = dice32(&seed),
-                                                       .approval = dice(&seed) & 1};
+    name(&seed, policy->name, sizeof policy->name, true);
+    name(&seed, policy->product, sizeof policy->product, true);
+    name(&seed, policy->channel, sizeof policy->channel, true);
+    policy->offer_count = offers(&seed, policy->offers);
+    policy->stage_count = within(&seed, 1, SERIN_STAGES_MAX);
+    for (size_t i = 0; i < policy->stage_count; i++) {
+        policy->stages[i].permyriad = dice32(&seed);
+        policy->stages[i].count = dice32(&seed);
+        policy->stages[i].soak_s = dice32(&seed);
+        policy->stages[i].approval = dice(&seed) & 1;
     }
-    policy.gate.failures_max_permyriad = dice32(&seed);
-    policy.gate.resolved_min = dice32(&seed);
-    policy.patience_s = dice32(&seed);
-    policy.deadline_s = dice32(&seed);
-    policy.lease_s = dice32(&seed);
-    policy.spread_s = dice32(&seed);
-    policy.site_failures_max = dice32(&seed);
-    policy.revert = dice(&seed) & 1;
-    policy.emergency = dice(&seed) & 1;
-    policy.supersede = dice(&seed) & 1;
-    return policy;
+    policy->gate.failures_max_permyriad = dice32(&seed);
+    policy->gate.resolved_min = dice32(&seed);
+    policy->patience_s = dice32(&seed);
+    policy->deadline_s = dice32(&seed);
+    policy->lease_s = dice32(&seed);
+    policy->spread_s = dice32(&seed);
+    policy->site_failures_max = dice32(&seed);
+    policy->revert = dice(&seed) & 1;
+    policy->emergency = dice(&seed) & 1;
+    policy->supersede = dice(&seed) & 1;
 }
 
 struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
@@ -205,8 +203,7 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     struct serin_rollout rollout;
     memset(&rollout, 0, sizeof rollout);
     rollout.id = id;
-    struct serin_policy made = policy(dice(&seed));
-    memcpy(&rollout.policy, &made, sizeof made); /* with its padding, so that records compare */
+    fill_policy(dice(&seed), &rollout.policy);
     bytes(&seed, rollout.salt, sizeof rollout.salt);
     rollout.attempt = dice32(&seed);
     rollout.state = (enum serin_rollout_state)within(&seed, 1, SERIN_ROLLOUT_STATE_COUNT - 1);
