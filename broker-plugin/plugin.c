@@ -86,22 +86,30 @@ void shell_send(const char *id, const char *topic, uint8_t *payload, size_t size
     }
 }
 
+void shell_retain(const char *topic, const uint8_t *payload, size_t size)
+{
+    uint8_t *copy = mosquitto_malloc(size);
+    if (copy == NULL) {
+        shell_log(SHELL_ERROR, "no memory to publish on %s", topic);
+        return;
+    }
+    memcpy(copy, payload, size);
+    if (mosquitto_broker_publish(NULL, topic, (int)size, copy, 1, true, NULL) != MOSQ_ERR_SUCCESS) {
+        mosquitto_free(copy);
+    }
+}
+
 static void tell_presence(struct shell *shell, const char *id, bool online)
 {
     const struct serin_presence presence = {.online = online, .time_s = (uint64_t)time(NULL)};
+    uint8_t payload[SERIN_PRESENCE_MAX];
     size_t size = 0;
     char topic[SERIN_TOPIC_MAX];
     serin_topic_device(SERIN_TOPIC_PRESENCE, id, topic);
-    uint8_t *payload = mosquitto_malloc(SERIN_PRESENCE_MAX);
-    if (payload == NULL || shell->ports.codec->encode_presence(
-                               &presence, payload, SERIN_PRESENCE_MAX, &size) != SERIN_OK) {
-        mosquitto_free(payload);
-        return;
-    }
-    SERIN_FAULT_POINT("plugin.presence.before");
-    if (mosquitto_broker_publish(NULL, topic, (int)size, payload, 1, true, NULL) !=
-        MOSQ_ERR_SUCCESS) {
-        mosquitto_free(payload);
+    if (shell->ports.codec->encode_presence(&presence, payload, sizeof payload, &size) ==
+        SERIN_OK) {
+        SERIN_FAULT_POINT("plugin.presence.before");
+        shell_retain(topic, payload, size);
     }
 }
 
@@ -196,7 +204,8 @@ static int check_subscribe(struct shell *shell, const struct mosquitto_evt_acl_c
 }
 
 /* Remembers what a directive or trust topic is to say, before the broker takes it. */
-static enum serin_error guard_publish(struct shell *shell, const char *text,
+static enum serin_error guard_publish(struct shell *shell,
+                                      const struct mosquitto_evt_acl_check *event,
                                       const struct serin_topic *topic,
                                       const struct serin_payload *payload)
 {
@@ -212,7 +221,8 @@ static enum serin_error guard_publish(struct shell *shell, const char *text,
     default:
         return SERIN_OK;
     }
-    return serin_guard_accept(&shell->guard, text, &view);
+    return serin_guard_accept(&shell->guard, event->topic, &view, event->payload,
+                              event->payloadlen);
 }
 
 static const char *why_guarded(enum serin_error error)
@@ -243,7 +253,7 @@ static int check_publish(struct shell *shell, const struct mosquitto_evt_acl_che
     if (error != SERIN_OK) {
         return deny(shell, event->client, "message", event->topic, serin_error_text(error));
     }
-    error = guard_publish(shell, event->topic, &topic, &payload);
+    error = guard_publish(shell, event, &topic, &payload);
     if (error != SERIN_OK) {
         return deny(shell, event->client, "message", event->topic, why_guarded(error));
     }
@@ -372,6 +382,10 @@ static int on_tick(int kind, void *data, void *userdata)
     (void)kind;
     (void)data;
     struct shell *shell = userdata;
+    if (!shell->told_remembered) {
+        shell->told_remembered = true;
+        shell_publish_remembered(shell);
+    }
     serin_supply_expire(&shell->supply, now_ms());
     if (shell->lines_dropped > 0 &&
         serin_bucket_take(&shell->lines, SHELL_LINES_PER_S, SHELL_LINES_BURST, now_ms())) {

@@ -10,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum serin_error save_record(void *ctx, const char *key,
-                                    const uint8_t record[SERIN_GUARD_RECORD_SIZE])
+static enum serin_error save_record(void *ctx, const char *key, const uint8_t *record, size_t size)
 {
     struct shell *shell = ctx;
     SERIN_FAULT_POINT("plugin.directive.before_persist");
-    enum serin_error error =
-        serin_records_save(shell->records, key, record, SERIN_GUARD_RECORD_SIZE);
+    enum serin_error error = serin_records_save(shell->records, key, record, size);
     SERIN_FAULT_POINT("plugin.directive.persisted");
     if (error != SERIN_OK) {
         shell_log(SHELL_ERROR, "cannot remember %s in %s: %s (%s); the directive is refused", key,
@@ -54,6 +52,8 @@ static void lookup_manifest(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SI
     memcpy(objects->pieces, manifest.pieces_sha256, SERIN_SHA256_SIZE);
 }
 
+_Static_assert(SERIN_GUARD_RECORD_MAX <= SERIN_RECORDS_SIZE_MAX, "every record fits its file");
+
 static const struct serin_guard_ops guard_ops = {.save = save_record, .lookup = lookup_manifest};
 
 static enum serin_error restore_record(void *ctx, const char *name, const uint8_t *data,
@@ -62,6 +62,30 @@ static enum serin_error restore_record(void *ctx, const char *name, const uint8_
     (void)name;
     struct shell *shell = ctx;
     return serin_guard_restore(&shell->guard, data, size);
+}
+
+static enum serin_error publish_record(void *ctx, const char *name, const uint8_t *data,
+                                       size_t size)
+{
+    (void)ctx;
+    (void)name;
+    char topic[SERIN_TOPIC_MAX];
+    const uint8_t *payload = NULL;
+    size_t payload_size = 0;
+    enum serin_error error = serin_guard_recall(data, size, topic, &payload, &payload_size);
+    if (error == SERIN_OK) {
+        shell_retain(topic, payload, payload_size);
+    }
+    return error;
+}
+
+void shell_publish_remembered(struct shell *shell)
+{
+    char name[SERIN_RECORDS_NAME_MAX + 1];
+    enum serin_error error = serin_records_each(shell->records, publish_record, shell, name);
+    if (error != SERIN_OK) {
+        shell_log(SHELL_ERROR, "cannot publish %s again: %s", name, serin_error_text(error));
+    }
 }
 
 static bool open_depot(struct shell *shell)

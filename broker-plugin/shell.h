@@ -31,12 +31,17 @@ struct shell {
     /* Lines in the log about what clients do wrong; they must not be able to fill the disk. */
     struct serin_bucket lines;
     uint64_t lines_dropped;
+    bool told_remembered;
 };
 
 /* Opens the depot and the memory of orders. NULL: it cannot start, and a line in the log says why.
  */
 struct shell *shell_open(const struct serin_plugin_options *options);
 void shell_close(struct shell *shell); /* NULL is fine */
+
+/* Publishes every remembered directive and trust record again, so that what a killed broker forgot
+ * or brought back is mended before serind comes. From a callback of the broker, once. */
+void shell_publish_remembered(struct shell *shell);
 
 /* Answers a request for blocks by a client that may make it. */
 void shell_serve(struct shell *shell, uint32_t session, const struct serin_topic *topic,
@@ -60,6 +65,9 @@ void shell_log_client(struct shell *shell, const char *format, ...)
  */
 uint8_t *shell_payload_new(size_t size);
 void shell_payload_free(uint8_t *payload);
+
+/* Publishes a retained message with QoS 1 to all. */
+void shell_retain(const char *topic, const uint8_t *payload, size_t size);
 
 /* Sends a payload (of shell_payload_new, taken over in any case) to one client. */
 void shell_send(const char *id, const char *topic, uint8_t *payload, size_t size);

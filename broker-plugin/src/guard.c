@@ -19,20 +19,23 @@ enum {
     AT_STATE = 16,
     AT_STABLE_COUNT = 17,
     AT_CANDIDATE_COUNT = 18,
-    AT_RESERVED_1 = 19,
-    AT_RESERVED_2 = 20,
+    AT_RESERVED_1 = 19, /* 5 bytes */
     AT_TOPIC = 24,
     AT_STABLE = 184,
     AT_CANDIDATE = 248,
     AT_CONTENT = 312,
-    AT_CRC = 344
+    AT_PAYLOAD_SIZE = 344,
+    AT_RESERVED_2 = 346, /* 2 bytes */
+    AT_PAYLOAD = 348
 };
 #define RECORD_FORMAT 1u
+#define CRC_SIZE      4u
 static const uint8_t magic[4] = {'S', 'R', 'N', 'G'};
 
 _Static_assert(AT_TOPIC + SERIN_TOPIC_MAX == AT_STABLE, "the topic field ends where the ids start");
-_Static_assert(AT_CONTENT + SERIN_SHA256_SIZE == AT_CRC, "the CRC follows the content");
-_Static_assert(AT_CRC + 4 == SERIN_GUARD_RECORD_SIZE, "the CRC ends the record");
+_Static_assert(AT_CONTENT + SERIN_SHA256_SIZE == AT_PAYLOAD_SIZE, "the size follows the content");
+_Static_assert(AT_PAYLOAD == SERIN_GUARD_HEAD_SIZE, "the payload follows the head");
+_Static_assert(SERIN_GUARD_PAYLOAD_MAX >= SERIN_DIRECTIVE_MAX, "a directive fits as well");
 _Static_assert(SERIN_DIRECTIVE_OFFERS_MAX *SERIN_SHA256_SIZE == AT_CANDIDATE - AT_STABLE,
                "two ids fill their field");
 
@@ -111,13 +114,14 @@ static bool offers_equal(const struct serin_guard_view *a, const struct serin_gu
            memcmp(a->candidate, b->candidate, sizeof a->candidate) == 0;
 }
 
-static void encode(const char *topic, const struct serin_guard_view *view,
-                   uint8_t record[SERIN_GUARD_RECORD_SIZE])
+/* Returns the size of the record. */
+static size_t encode(const char *topic, const struct serin_guard_view *view, const uint8_t *payload,
+                     size_t payload_size, uint8_t record[SERIN_GUARD_RECORD_MAX])
 {
-    memset(record, 0, SERIN_GUARD_RECORD_SIZE);
+    memset(record, 0, SERIN_GUARD_HEAD_SIZE);
     memcpy(record + AT_MAGIC, magic, sizeof magic);
     serin_put_le16(record + AT_FORMAT, RECORD_FORMAT);
-    serin_put_le16(record + AT_SIZE, SERIN_GUARD_RECORD_SIZE);
+    serin_put_le16(record + AT_SIZE, SERIN_GUARD_HEAD_SIZE);
     serin_put_le32(record + AT_EPOCH, view->order.epoch);
     serin_put_le32(record + AT_SEQUENCE, view->order.sequence);
     record[AT_STATE] = (uint8_t)view->candidate_state;
@@ -127,25 +131,34 @@ static void encode(const char *topic, const struct serin_guard_view *view,
     memcpy(record + AT_STABLE, view->stable, sizeof view->stable);
     memcpy(record + AT_CANDIDATE, view->candidate, sizeof view->candidate);
     memcpy(record + AT_CONTENT, view->content, sizeof view->content);
-    serin_put_le32(record + AT_CRC, serin_crc32(0, record, AT_CRC));
+    serin_put_le16(record + AT_PAYLOAD_SIZE, (uint16_t)payload_size);
+    memcpy(record + AT_PAYLOAD, payload, payload_size);
+    size_t size = AT_PAYLOAD + payload_size;
+    serin_put_le32(record + size, serin_crc32(0, record, size));
+    return size + CRC_SIZE;
 }
 
 static enum serin_error decode_head(const uint8_t *record, size_t size)
 {
-    if (size != SERIN_GUARD_RECORD_SIZE) {
-        return size < SERIN_GUARD_RECORD_SIZE ? SERIN_ERR_TRUNCATED : SERIN_ERR_TOO_LARGE;
+    if (size < AT_PAYLOAD + CRC_SIZE) {
+        return SERIN_ERR_TRUNCATED;
     }
     if (memcmp(record + AT_MAGIC, magic, sizeof magic) != 0) {
         return SERIN_ERR_FORMAT;
     }
-    if (serin_get_le32(record + AT_CRC) != serin_crc32(0, record, AT_CRC)) {
+    size_t whole = AT_PAYLOAD + (size_t)serin_get_le16(record + AT_PAYLOAD_SIZE) + CRC_SIZE;
+    if (size != whole || size > SERIN_GUARD_RECORD_MAX) {
+        return size < whole ? SERIN_ERR_TRUNCATED : SERIN_ERR_TOO_LARGE;
+    }
+    if (serin_get_le32(record + size - CRC_SIZE) != serin_crc32(0, record, size - CRC_SIZE)) {
         return SERIN_ERR_CRC;
     }
     if (serin_get_le16(record + AT_FORMAT) != RECORD_FORMAT ||
-        serin_get_le16(record + AT_SIZE) != SERIN_GUARD_RECORD_SIZE) {
+        serin_get_le16(record + AT_SIZE) != SERIN_GUARD_HEAD_SIZE) {
         return SERIN_ERR_VERSION;
     }
-    return record[AT_RESERVED_1] == 0 && serin_get_le32(record + AT_RESERVED_2) == 0
+    return serin_bytes_all(record + AT_RESERVED_1, AT_TOPIC - AT_RESERVED_1, 0) &&
+                   serin_get_le16(record + AT_RESERVED_2) == 0
                ? SERIN_OK
                : SERIN_ERR_RESERVED;
 }
@@ -217,21 +230,38 @@ void serin_guard_key(const char *topic, char *key)
     *key = '\0';
 }
 
+enum serin_error serin_guard_recall(const uint8_t *record, size_t size, char *topic,
+                                    const uint8_t **payload, size_t *payload_size)
+{
+    struct serin_guard_entry entry;
+    enum serin_error error = decode(record, size, &entry);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    memcpy(topic, entry.topic, sizeof entry.topic);
+    *payload = record + AT_PAYLOAD;
+    *payload_size = serin_get_le16(record + AT_PAYLOAD_SIZE);
+    return SERIN_OK;
+}
+
 /* Writes what is to be remembered; it counts only when this has succeeded. */
 static enum serin_error persist(struct serin_guard *guard, const char *topic,
-                                const struct serin_guard_view *view)
+                                const struct serin_guard_view *view, const uint8_t *payload,
+                                size_t payload_size)
 {
-    uint8_t record[SERIN_GUARD_RECORD_SIZE];
+    uint8_t record[SERIN_GUARD_RECORD_MAX];
     char key[SERIN_TOPIC_MAX];
-    encode(topic, view, record);
+    size_t size = encode(topic, view, payload, payload_size, record);
     serin_guard_key(topic, key);
-    return guard->ops->save(guard->ctx, key, record);
+    return guard->ops->save(guard->ctx, key, record, size);
 }
 
 enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
-                                    const struct serin_guard_view *view)
+                                    const struct serin_guard_view *view, const uint8_t *payload,
+                                    size_t payload_size)
 {
     SERIN_ASSERT(strlen(topic) < SERIN_TOPIC_MAX && view->order.sequence > 0);
+    SERIN_ASSERT(payload_size > 0 && payload_size <= SERIN_GUARD_PAYLOAD_MAX);
     struct serin_guard_entry *place = place_of(guard, topic);
     bool known = place->topic[0] != '\0';
     if (known) {
@@ -248,7 +278,7 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
     } else if (!has_room(guard)) {
         return SERIN_ERR_NO_SPACE;
     }
-    enum serin_error error = persist(guard, topic, view);
+    enum serin_error error = persist(guard, topic, view, payload, payload_size);
     if (error != SERIN_OK) {
         return error;
     }

@@ -91,9 +91,11 @@ subscribes() {
     esac || fail "subscription of $2 to $3 should be $1: $output"
     ok "subscription $1: $3 by $2"
 }
-# The size of what one message on a topic is for a client that waits for it; "none" if nothing comes.
-received() { # ID TOPIC [SECONDS]
-    client mosquitto_sub "$1" -t "$2" -C 1 -W "${3:-2}" -F '%l' 2>/dev/null || echo none
+# delivers ID TOPIC FILE: what is retained on the topic reaches the client, byte for byte.
+delivers() {
+    client mosquitto_sub "$1" -t "$2" -C 1 -W 3 -N >"$BENCH/delivered" 2>/dev/null || fail "nothing retained on $2 for $1"
+    cmp -s "$BENCH/delivered" "$3" || fail "another message than expected on $2 for $1"
+    ok "delivered: $2 to $1"
 }
 
 broker_start
@@ -228,11 +230,12 @@ head -c 70000 /dev/zero | publish gw-1 1 '' serin/1/gw/gw-1/reports | grep -q "P
 note "$CHECKS checks; what was refused reached nobody"
 
 title "order guard"
-DIRECTIVE_SIZE=$(stat -c %s "$BENCH/directive.bin")
+directive() { payload directive epoch="$1" sequence="$2" stable="$HEAD" >"$BENCH/directive-$1.$2"; }
 order() { # VERDICT EPOCH SEQUENCE
+    directive "$2" "$3"
     case $1 in
-    taken) payload directive epoch="$2" sequence="$3" stable="$HEAD" | accepts serind 1 retain "$STABLE" ;;
-    *) payload directive epoch="$2" sequence="$3" stable="$HEAD" | refuses "$1" serind 1 retain "$STABLE" ;;
+    taken) accepts serind 1 retain "$STABLE" <"$BENCH/directive-$2.$3" ;;
+    *) refuses "$1" serind 1 retain "$STABLE" <"$BENCH/directive-$2.$3" ;;
     esac
 }
 LOWER="the order is lower"
@@ -241,17 +244,21 @@ order "$LOWER" 1 4
 order "$LOWER" 0 9
 order taken 1 5
 payload directive sequence=5 stable="$OBJECT" | refuses "another content" serind 1 retain "$STABLE"
-payload trust version=3 | accepts serind 1 retain serin/1/trust/lamp
+payload trust version=3 >"$BENCH/trust-3"
+accepts serind 1 retain serin/1/trust/lamp <"$BENCH/trust-3"
 payload trust version=2 | refuses "$LOWER" serind 1 retain serin/1/trust/lamp
-[ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the retained directive is not delivered"
+delivers sensor-01 "$STABLE" "$BENCH/directive-1.5"
 
 kill_hard broker
+rm -f "$BENCH/broker/mosquitto.db"
 broker_start
-note "broker killed; its own memory of the last minute is gone, the plugin's is not"
+note "the broker was killed and its database is lost; the plugin publishes again what it remembers"
+delivers sensor-01 "$STABLE" "$BENCH/directive-1.5"
+delivers sensor-01 serin/1/trust/lamp "$BENCH/trust-3"
+delivers sensor-01 serin/1/dev/sensor-01/directive "$BENCH/own.bin"
 order "$LOWER" 1 4
 payload trust version=2 | refuses "$LOWER" serind 1 retain serin/1/trust/lamp
 order taken 1 5
-[ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the repaired directive is not delivered"
 
 stop broker
 cp "$BENCH/broker/mosquitto.db" "$BENCH/old.db"
@@ -260,12 +267,19 @@ order taken 1 6
 stop broker
 cp "$BENCH/old.db" "$BENCH/broker/mosquitto.db"
 broker_start
-[ "$(received sensor-01 "$STABLE")" = none ] || fail "a resurrected directive of a lower order was delivered"
-grep -q "delivery by sensor-01 on $STABLE: out of date" "$BENCH/log/broker.log" || fail "no word about the old directive"
+delivers sensor-01 "$STABLE" "$BENCH/directive-1.6"
 order "$LOWER" 1 5
-order taken 1 6
-[ "$(received sensor-01 "$STABLE")" = "$DIRECTIVE_SIZE" ] || fail "the repaired directive is not delivered"
-ok "an old database brings nothing back"
+note "an old database brings nothing back"
+
+# A queue of before: the older directive in it is not delivered any more.
+queued() { client mosquitto_sub sensor-01 -c -q 1 -t "$STABLE" "$@"; }
+queued -C 1 -W 3 >/dev/null || fail "no persistent session"
+order taken 1 7
+order taken 1 8
+queued -C 1 -W 3 -N >"$BENCH/delivered" || fail "the newest directive of the queue did not come"
+cmp -s "$BENCH/delivered" "$BENCH/directive-1.8" || fail "an older directive came out of a queue"
+grep -q "delivery by sensor-01 on $STABLE: out of date" "$BENCH/log/broker.log" || fail "no word about the old directive"
+client mosquitto_sub sensor-01 -t "$STABLE" -E >/dev/null # ends the persistent session
 
 for point in plugin.directive.before_persist plugin.directive.persisted; do
     stop broker
@@ -274,8 +288,8 @@ for point in plugin.directive.before_persist plugin.directive.persisted; do
     expect_killed broker 10
     broker_start
     case $point in
-    *before*) order taken 1 7 ;;  # it was never accepted, so the old epoch goes on
-    *) order "$LOWER" 1 8 ;;      # it was remembered first, so there is no way back
+    *before*) order taken 1 9 ;;  # it was never accepted, so the old epoch goes on
+    *) order "$LOWER" 1 10 ;;     # it was remembered first, so there is no way back
     esac
 done
 order taken 2 1

@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ENTRIES 16u
-#define OBJECTS 64u
-#define CHANNEL "serin/1/directive/lamp/stable"
-#define BETA    "serin/1/directive/lamp/beta"
-#define TRUST   "serin/1/trust/lamp"
+#define ENTRIES      16u
+#define OBJECTS      64u
+#define CHANNEL      "serin/1/directive/lamp/stable"
+#define BETA         "serin/1/directive/lamp/beta"
+#define PAYLOAD      ((const uint8_t *)"a payload")
+#define PAYLOAD_SIZE 9u
+#define RECORD_SIZE  (SERIN_GUARD_HEAD_SIZE + PAYLOAD_SIZE + 4u)
+#define TRUST        "serin/1/trust/lamp"
 
 static struct serin_guard guard;
 static struct serin_guard_entry entries[ENTRIES];
@@ -20,14 +23,14 @@ static struct serin_guard_object objects[OBJECTS];
 /* A disk with one record for each key, which can be told to fail. */
 static struct {
     char key[SERIN_TOPIC_MAX];
-    uint8_t record[SERIN_GUARD_RECORD_SIZE];
+    uint8_t record[SERIN_GUARD_RECORD_MAX];
+    size_t size;
 } disk[ENTRIES];
 static unsigned disk_count, saves;
 static enum serin_error disk_error;
 static bool depot_readable;
 
-static enum serin_error save(void *ctx, const char *key,
-                             const uint8_t record[SERIN_GUARD_RECORD_SIZE])
+static enum serin_error save(void *ctx, const char *key, const uint8_t *record, size_t size)
 {
     ck_assert_ptr_eq(ctx, &guard);
     if (disk_error != SERIN_OK) {
@@ -41,7 +44,8 @@ static enum serin_error save(void *ctx, const char *key,
     ck_assert_uint_lt(at, ENTRIES);
     disk_count += at == disk_count;
     strcpy(disk[at].key, key);
-    memcpy(disk[at].record, record, SERIN_GUARD_RECORD_SIZE);
+    memcpy(disk[at].record, record, size);
+    disk[at].size = size;
     return SERIN_OK;
 }
 
@@ -71,8 +75,7 @@ static void restart(void)
     memset(objects, 0, sizeof objects);
     serin_guard_init(&guard, &ops, &guard, entries, ENTRIES, objects, OBJECTS);
     for (unsigned i = 0; i < disk_count; i++) {
-        ck_assert_int_eq(serin_guard_restore(&guard, disk[i].record, SERIN_GUARD_RECORD_SIZE),
-                         SERIN_OK);
+        ck_assert_int_eq(serin_guard_restore(&guard, disk[i].record, disk[i].size), SERIN_OK);
     }
 }
 
@@ -101,7 +104,7 @@ static struct serin_guard_view view(uint32_t epoch, uint32_t sequence, uint8_t s
 
 static enum serin_error accept(const char *topic, struct serin_guard_view what)
 {
-    return serin_guard_accept(&guard, topic, &what);
+    return serin_guard_accept(&guard, topic, &what, PAYLOAD, PAYLOAD_SIZE);
 }
 
 static bool refused(const char *id, uint8_t number)
@@ -157,6 +160,18 @@ START_TEST(test_memory_survives)
     ck_assert_int_eq(accept(TRUST, trust), SERIN_ERR_STATE);
     ck_assert(refused("any", 2));
     ck_assert_str_eq(disk[1].key, "dev.sensor-01.directive");
+    /* What was published can be published again, byte for byte. */
+    char topic[SERIN_TOPIC_MAX];
+    const uint8_t *payload;
+    size_t size;
+    ck_assert_int_eq(serin_guard_recall(disk[1].record, disk[1].size, topic, &payload, &size),
+                     SERIN_OK);
+    ck_assert_str_eq(topic, "serin/1/dev/sensor-01/directive");
+    ck_assert_uint_eq(size, PAYLOAD_SIZE);
+    ck_assert_mem_eq(payload, PAYLOAD, size);
+    disk[1].record[disk[1].size - 5] ^= 1;
+    ck_assert_int_eq(serin_guard_recall(disk[1].record, disk[1].size, topic, &payload, &size),
+                     SERIN_ERR_CRC);
 }
 END_TEST
 
@@ -215,23 +230,22 @@ START_TEST(test_damaged_records)
 {
     fresh();
     ck_assert_int_eq(accept(CHANNEL, view(1, 1, 1, 2, SERIN_CANDIDATE_ROLLING)), SERIN_OK);
-    uint8_t record[SERIN_GUARD_RECORD_SIZE + 1];
-    memcpy(record, disk[0].record, SERIN_GUARD_RECORD_SIZE);
-    ck_assert_int_eq(serin_guard_restore(&guard, record, SERIN_GUARD_RECORD_SIZE),
-                     SERIN_ERR_EXISTS);
+    uint8_t record[RECORD_SIZE + 1];
+    memcpy(record, disk[0].record, RECORD_SIZE);
+    ck_assert_int_eq(serin_guard_restore(&guard, record, RECORD_SIZE), SERIN_ERR_EXISTS);
     disk_count = 0;
     restart();
-    for (size_t size = 0; size < SERIN_GUARD_RECORD_SIZE; size++) {
+    for (size_t size = 0; size < RECORD_SIZE; size++) {
         ck_assert_int_eq(serin_guard_restore(&guard, record, size), SERIN_ERR_TRUNCATED);
     }
     ck_assert_int_eq(serin_guard_restore(&guard, record, sizeof record), SERIN_ERR_TOO_LARGE);
-    for (size_t bit = 0; bit < 8u * SERIN_GUARD_RECORD_SIZE; bit++) {
+    for (size_t bit = 0; bit < 8u * RECORD_SIZE; bit++) {
         record[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        ck_assert_int_ne(serin_guard_restore(&guard, record, SERIN_GUARD_RECORD_SIZE), SERIN_OK);
+        ck_assert_int_ne(serin_guard_restore(&guard, record, RECORD_SIZE), SERIN_OK);
         record[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     ck_assert_uint_eq(guard.entry_count, 0);
-    ck_assert_int_eq(serin_guard_restore(&guard, record, SERIN_GUARD_RECORD_SIZE), SERIN_OK);
+    ck_assert_int_eq(serin_guard_restore(&guard, record, RECORD_SIZE), SERIN_OK);
 }
 END_TEST
 
@@ -243,19 +257,22 @@ START_TEST(test_forged_records)
         uint8_t value;
         enum serin_error error;
     } cases[] = {
-        {4, 2, SERIN_ERR_VERSION},    {6, 0, SERIN_ERR_VERSION},      {12, 0, SERIN_ERR_INVALID},
-        {16, 0, SERIN_ERR_INVALID},   {16, 5, SERIN_ERR_INVALID},     {17, 3, SERIN_ERR_INVALID},
-        {18, 3, SERIN_ERR_INVALID},   {19, 1, SERIN_ERR_RESERVED},    {23, 1, SERIN_ERR_RESERVED},
-        {24, 'x', SERIN_ERR_INVALID}, {183, 'x', SERIN_ERR_RESERVED},
+        {4, 2, SERIN_ERR_VERSION},      {6, 0, SERIN_ERR_VERSION},
+        {12, 0, SERIN_ERR_INVALID},     {16, 0, SERIN_ERR_INVALID},
+        {16, 5, SERIN_ERR_INVALID},     {17, 3, SERIN_ERR_INVALID},
+        {18, 3, SERIN_ERR_INVALID},     {19, 1, SERIN_ERR_RESERVED},
+        {23, 1, SERIN_ERR_RESERVED},    {24, 'x', SERIN_ERR_INVALID},
+        {183, 'x', SERIN_ERR_RESERVED}, {344, 8, SERIN_ERR_TOO_LARGE},
+        {344, 10, SERIN_ERR_TRUNCATED}, {346, 1, SERIN_ERR_RESERVED},
     };
     fresh();
     ck_assert_int_eq(accept(CHANNEL, view(0, 1, 1, 2, SERIN_CANDIDATE_ROLLING)), SERIN_OK);
     disk_count = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        uint8_t record[SERIN_GUARD_RECORD_SIZE];
+        uint8_t record[RECORD_SIZE];
         memcpy(record, disk[0].record, sizeof record);
         record[cases[i].at] = cases[i].value;
-        serin_put_le32(record + 344, serin_crc32(0, record, 344));
+        serin_put_le32(record + sizeof record - 4, serin_crc32(0, record, sizeof record - 4));
         restart();
         ck_assert_msg(serin_guard_restore(&guard, record, sizeof record) == cases[i].error,
                       "byte %zu", cases[i].at);

@@ -5,22 +5,23 @@
  *
  * A broker's own database forgets and resurrects retained messages when it is killed. This memory
  * does not: what is lower than remembered is refused at publication and not delivered from a
- * resurrected database. It also knows which candidates are halted, so that their objects stay
- * unserved while serind is away. Pure; writes through a port, into memory of the caller.
+ * resurrected database, and what was lost is published again from here at the start. It also knows
+ * which candidates are halted, so that their objects stay unserved while serind is away. Pure;
+ * writes through a port, into memory of the caller.
  *
  * A record, little-endian:
  *
  *   offset size field                              offset size field
  *   ------ ---- ------------------------------     ------ ---- ------------------------------
- *        0    4 magic "SRNG"                           20    4 reserved, zero
- *        4    2 format = 1                             24  160 topic, NUL-padded
- *        6    2 size = 348                            184   64 stable manifest ids, 2 × 32
- *        8    4 epoch                                 248   64 candidate manifest ids, 2 × 32
- *       12    4 sequence                              312   32 SHA-256 of the signed body
- *       16    1 candidate state (1..4)                344    4 CRC-32/ISO-HDLC of bytes 0..343
- *       17    1 stable offers, 0..2                   348      end
- *       18    1 candidate offers, 0..2
- *       19    1 reserved, zero
+ *        0    4 magic "SRNG"                           24  160 topic, NUL-padded
+ *        4    2 format = 1                            184   64 stable manifest ids, 2 × 32
+ *        6    2 head size = 348                       248   64 candidate manifest ids, 2 × 32
+ *        8    4 epoch                                 312   32 SHA-256 of the signed body
+ *       12    4 sequence                              344    2 payload size n
+ *       16    1 candidate state (1..4)                346    2 reserved, zero
+ *       17    1 stable offers, 0..2                   348    n payload, as it was published
+ *       18    1 candidate offers, 0..2              348+n    4 CRC-32/ISO-HDLC of all before
+ *       19    5 reserved, zero                      352+n      end
  *
  * A trust topic is kept as epoch 0, sequence = version of the record, without offers.
  */
@@ -30,7 +31,9 @@
 #include <serin/topic.h>
 #include <serin/wire.h>
 
-#define SERIN_GUARD_RECORD_SIZE 348u
+#define SERIN_GUARD_HEAD_SIZE   348u
+#define SERIN_GUARD_PAYLOAD_MAX SERIN_TRUST_PAYLOAD_MAX
+#define SERIN_GUARD_RECORD_MAX  (SERIN_GUARD_HEAD_SIZE + SERIN_GUARD_PAYLOAD_MAX + 4u)
 
 /* What a directive (or a trust record) on a topic says, as far as the guard cares. */
 struct serin_guard_view {
@@ -61,8 +64,7 @@ struct serin_guard_objects {
 struct serin_guard_ops {
     /* Stores a record durably under `key` ([A-Za-z0-9_.-], the topic without its prefix, '.' for
      * '/'). SERIN_OK only when it would outlive a power cut; any error refuses the directive. */
-    enum serin_error (*save)(void *ctx, const char *key,
-                             const uint8_t record[SERIN_GUARD_RECORD_SIZE]);
+    enum serin_error (*save)(void *ctx, const char *key, const uint8_t *record, size_t size);
     /* Looks up what a manifest names. `objects->known` false: not now. */
     void (*lookup)(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
                    struct serin_guard_objects *objects);
@@ -117,9 +119,17 @@ SERIN_MUST_USE enum serin_error serin_guard_restore(struct serin_guard *guard,
  * remembers it, on the disk first. SERIN_OK: newer and stored, or the very one that is remembered.
  * SERIN_ERR_STALE: lower than remembered. SERIN_ERR_STATE: the remembered order with another
  * content; one order says one thing. SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
- * SERIN_ERR_IO: could not be stored. After an error nothing has changed in memory. */
+ * SERIN_ERR_IO: could not be stored. After an error nothing has changed in memory. The
+ * payload (1 .. SERIN_GUARD_PAYLOAD_MAX bytes) is stored as it is. */
 SERIN_MUST_USE enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
-                                                   const struct serin_guard_view *view);
+                                                   const struct serin_guard_view *view,
+                                                   const uint8_t *payload, size_t payload_size);
+
+/* The topic and payload of a stored record that serin_guard_restore has taken, to publish it again.
+ * `payload` points into `record`; `topic` holds SERIN_TOPIC_MAX bytes. Errors as
+ * serin_guard_restore. */
+SERIN_MUST_USE enum serin_error serin_guard_recall(const uint8_t *record, size_t size, char *topic,
+                                                   const uint8_t **payload, size_t *payload_size);
 
 /* Judges what is about to be delivered. SERIN_ERR_STALE: lower than remembered. SERIN_OK: the
  * remembered one, or a topic that is not remembered (the device's own guard decides). */

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define SERIN_RECORDS_NAME_MAX 160u
-#define SERIN_RECORDS_SIZE_MAX 4096u
+#define SERIN_RECORDS_SIZE_MAX 8192u
 
 struct serin_records; /* opaque; one thread */
 
