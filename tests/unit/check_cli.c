@@ -159,6 +159,8 @@ START_TEST(openssl_takes_the_certificates)
           "sensor-01'");
     shell(
         "openssl x509 -in pki/devices/sensor-01.pem -noout -text | grep -q 'ASN1 OID: prime256v1'");
+    shell("openssl x509 -in pki/devices/sensor-01.pem -noout -text | grep -q 'CA:FALSE'");
+    shell("openssl x509 -in pki/ca.pem -noout -text | grep -q 'CA:TRUE, pathlen:0'");
     shell("[ \"$(openssl x509 -in pki/broker.pem -noout -serial)\" != \"$(openssl x509 -in "
           "pki/serind.pem -noout -serial)\" ]");
 }
@@ -375,7 +377,7 @@ START_TEST(trust_records_are_made_and_kept)
     FAILS(SERIN_CLI_REFUSED, "key", "verify two.serin --trust pki/trust.bin");
     FAILS(SERIN_CLI_REFUSED, "not overwritten",
           "%s --release two.pub --director pki/keys/director.pub -o t", make);
-    FAILS(SERIN_CLI_REFUSED, "one key has one role", "%s --release two.pub --director two.pub -o u",
+    FAILS(SERIN_CLI_REFUSED, "already, as release", "%s --release two.pub --director two.pub -o u",
           make);
     FAILS(SERIN_CLI_REFUSED, "one key has one role",
           "%s --release two.pub pki/keys/root.pub --director pki/keys/director.pub -o u", make);

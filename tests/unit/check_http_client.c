@@ -145,6 +145,7 @@ START_TEST(guards_the_token)
         {"https://serind.example:8470", "t", SERIN_OK},
         {"http://serind.example:8470", NULL, SERIN_OK},
         {"http://serind.example:8470", "t", SERIN_ERR_CONFIG},
+        {"http://10.0.0.1:1", "t", SERIN_ERR_CONFIG},
         {"http://127.evil.example", "t", SERIN_ERR_CONFIG},
         {"http://127.0.0.1@evil.example", "t", SERIN_ERR_CONFIG},
         {"http://127.0.0.1:1/path", "t", SERIN_ERR_CONFIG},

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -189,6 +190,125 @@ START_TEST(tells_connected_before_retained_messages)
 }
 END_TEST
 
+/* A listener that takes connections and never answers. */
+static int black_hole(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(fd, 16), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* ---- a broker that does what Mosquitto seldom does ---- */
+
+/* Reads one MQTT packet of fewer than 128 bytes behind its header. */
+static void read_packet(int fd, uint8_t type)
+{
+    uint8_t head[2];
+    uint8_t body[128];
+
+    ck_assert_int_eq(recv(fd, head, 2, MSG_WAITALL), 2);
+    ck_assert_uint_eq(head[0] >> 4, type);
+    ck_assert_uint_lt(head[1], 128);
+    ck_assert_int_eq(recv(fd, body, head[1], MSG_WAITALL), head[1]);
+}
+
+/* Accepts one client, answers CONNECT and SUBSCRIBE, the latter with `answer`, then waits for the
+ * end. */
+static pid_t odd_broker(uint16_t *port, const uint8_t *answer, size_t size)
+{
+    static const uint8_t connack[] = {0x20, 2, 0, 0};
+    int listener = black_hole(port);
+    pid_t child = fork();
+
+    if (child == 0) {
+        uint8_t byte;
+        int fd = accept(listener, NULL, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        read_packet(fd, 1);
+        (void)!write(fd, connack, sizeof(connack));
+        read_packet(fd, 8);
+        (void)!write(fd, answer, size);
+        while (size > 0 && recv(fd, &byte, 1, 0) > 0) {
+        }
+        _exit(0);
+    }
+    close(listener);
+    return child;
+}
+
+static struct serin_mqtt *open_at(uint16_t port, char uri[64], const char *filter)
+{
+    struct serin_mqtt_config config = plain_config("one");
+
+    snprintf(uri, 64, "tcp://127.0.0.1:%u", port);
+    config.uri = uri;
+    config.reconnect_min_ms = config.reconnect_max_ms = 60000;
+    return open_client(&config, filter);
+}
+
+START_TEST(holds_messages_until_subscribed)
+{
+    /* A retained message before the SUBACK, as the standard allows. */
+    static const uint8_t answer[] = {0x31, 6, 0, 3, 'a', '/', 'b', 'x', 0x90, 3, 0, 1, 1};
+    char uri[64];
+    uint16_t port = 0;
+    pid_t child = odd_broker(&port, answer, sizeof(answer));
+    struct serin_mqtt *mqtt = open_at(port, uri, "a/#");
+
+    expect(mqtt, SERIN_MQTT_CONNECTED);
+    struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_MESSAGE);
+    ck_assert_str_eq(event.topic, "a/b");
+    ck_assert(event.retained);
+    serin_mqtt_event_free(&event);
+    serin_mqtt_close(mqtt);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
+START_TEST(a_refused_subscription_ends_the_connection)
+{
+    static const uint8_t answer[] = {0x31, 6, 0, 3, 'a', '/', 'b', 'x', 0x90, 3, 0, 1, 0x80};
+    char uri[64];
+    uint16_t port = 0;
+    pid_t child = odd_broker(&port, answer, sizeof(answer));
+    struct serin_mqtt *mqtt = open_at(port, uri, "a/#");
+
+    struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_DISCONNECTED);
+    ck_assert_str_eq(event.why, "the broker refuses the subscription to a/#");
+    /* The message of a connection that never stood is not told; the broker sees the client go at
+     * once. */
+    ck_assert(!wait_event(mqtt, &event, 100));
+    pid_t gone = 0;
+    for (int i = 0; i < 50 && gone == 0; i++) {
+        gone = waitpid(child, NULL, WNOHANG);
+        pause_ms(100);
+    }
+    ck_assert_int_eq(gone, child);
+    serin_mqtt_close(mqtt);
+}
+END_TEST
+
+START_TEST(a_connection_lost_while_subscribing_was_none)
+{
+    static const uint8_t none[1] = {0};
+    char uri[64];
+    uint16_t port = 0;
+    pid_t child = odd_broker(&port, none, 0);
+    struct serin_mqtt *mqtt = open_at(port, uri, "a/#");
+
+    expect(mqtt, SERIN_MQTT_DISCONNECTED);
+    serin_mqtt_close(mqtt);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 START_TEST(reconnects_after_the_broker_died)
 {
     broker_start(&broker, false, NULL);
@@ -279,6 +399,21 @@ START_TEST(bounds_what_is_in_flight)
     for (unsigned i = 0; i < SERIN_MQTT_IN_FLIGHT_MAX; i++) {
         expect(mqtt, SERIN_MQTT_DELIVERED);
     }
+    /* A lost connection ends the waiting, so that the room is not lost with it. */
+    kill(broker.pid, SIGSTOP);
+    for (unsigned i = 0; i < SERIN_MQTT_IN_FLIGHT_MAX; i++) {
+        publish(mqtt, "f", "x", 1, false);
+    }
+    broker_kill(&broker);
+    struct serin_mqtt_event event;
+    do {
+        ck_assert(wait_event(mqtt, &event, 15000));
+    } while (event.kind == SERIN_MQTT_DELIVERED);
+    ck_assert_int_eq(event.kind, SERIN_MQTT_DISCONNECTED);
+    broker_start(&broker, false, NULL);
+    expect_connected(mqtt);
+    publish(mqtt, "f", "x", 1, false);
+    expect(mqtt, SERIN_MQTT_DELIVERED);
     static uint8_t large[SERIN_MQTT_PAYLOAD_MAX + 1];
     ck_assert_int_eq(serin_mqtt_publish(mqtt, "f", large, sizeof(large), 1, false, NULL),
                      SERIN_ERR_TOO_LARGE);
@@ -346,6 +481,14 @@ START_TEST(will_speaks_for_the_dead_only)
     struct serin_mqtt_event event = expect(reader, SERIN_MQTT_MESSAGE);
     ck_assert_mem_eq(event.payload, "gone", 4);
     serin_mqtt_event_free(&event);
+    /* It is retained: who comes later hears it too. */
+    reader_config = plain_config("late");
+    struct serin_mqtt *late = open_client(&reader_config, "will/#");
+    expect_connected(late);
+    event = expect(late, SERIN_MQTT_MESSAGE);
+    ck_assert(event.retained);
+    serin_mqtt_event_free(&event);
+    serin_mqtt_close(late);
 
     struct serin_mqtt *tidy = open_client(&config, NULL);
     expect_connected(tidy);
@@ -356,21 +499,6 @@ START_TEST(will_speaks_for_the_dead_only)
     close(ready[1]);
 }
 END_TEST
-
-/* A listener that takes connections and never answers. */
-static int black_hole(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(listen(fd, 16), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
 
 START_TEST(closes_in_every_state)
 {
@@ -571,6 +699,9 @@ int main(void)
     tcase_set_timeout(tls, 60);
     tcase_add_test(plain, delivers_and_receives);
     tcase_add_test(plain, tells_connected_before_retained_messages);
+    tcase_add_test(plain, holds_messages_until_subscribed);
+    tcase_add_test(plain, a_refused_subscription_ends_the_connection);
+    tcase_add_test(plain, a_connection_lost_while_subscribing_was_none);
     tcase_add_test(plain, reconnects_after_the_broker_died);
     tcase_add_test(plain, bounds_the_queue);
     tcase_add_test(plain, bounds_what_is_in_flight);

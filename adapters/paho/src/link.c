@@ -201,6 +201,15 @@ static void stand(struct serin_mqtt *mqtt)
     }
 }
 
+/* Ends a connection that cannot hear: `filter` was refused. */
+static void refuse(struct serin_mqtt *mqtt, const struct filter *filter)
+{
+    char why[128];
+
+    (void)snprintf(why, sizeof(why), "the broker refuses the subscription to %.80s", filter->text);
+    (void)link_lose(mqtt, why, true);
+}
+
 static void on_subscribed(void *context, MQTTAsync_successData *data)
 {
     struct serin_mqtt *mqtt = enter(context);
@@ -212,10 +221,7 @@ static void on_subscribed(void *context, MQTTAsync_successData *data)
     for (size_t i = 0; i < mqtt->filter_count; i++) {
         int granted = mqtt->filter_count == 1 ? data->alt.qos : data->alt.qosList[i];
         if (granted == 0x80) {
-            char why[128];
-            (void)snprintf(why, sizeof(why), "the broker refuses the subscription to %.80s",
-                           mqtt->filters[i].text);
-            (void)link_lose(mqtt, why, true);
+            refuse(mqtt, &mqtt->filters[i]);
             break;
         }
     }
@@ -223,15 +229,19 @@ static void on_subscribed(void *context, MQTTAsync_successData *data)
     leave(mqtt);
 }
 
+/* Paho comes here when a single filter is refused, and when the connection ends first. */
 static void on_unsubscribed(void *context, MQTTAsync_failureData *data)
 {
     struct serin_mqtt *mqtt = enter(context);
 
-    (void)data;
     if (mqtt == NULL) {
         return;
     }
-    (void)link_lose(mqtt, "the broker refuses a subscription", true);
+    if (data != NULL && data->code == 0x80) {
+        refuse(mqtt, &mqtt->filters[0]);
+    } else {
+        (void)link_lose(mqtt, "the connection was lost while subscribing", true);
+    }
     leave(mqtt);
 }
 
