@@ -39,5 +39,5 @@ serin_build() {
     shift
     step "Building (preset $preset)"
     (cd "$SERIN_ROOT" && cmake --preset "$preset" >/dev/null &&
-        cmake --build --preset "$preset" ${1:+--target "$@"}) || die "the build failed"
+        cmake --build --preset "$preset" ${1:+--target} "$@") || die "the build failed"
 }

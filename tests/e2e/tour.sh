@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs docs/tour.md as a newcomer would, every block in one shell, on free ports and in a folder of its own, and looks at what
+# it showed.
+. "$(dirname "$0")/lib.sh"
+bench_begin tour
+sed -n '/^```sh$/,/^```$/p' "$E2E_SOURCE/docs/tour.md" | grep -v '^```' |
+    sed -e "s/18883/$BROKER_PORT/g; s/18470/$API_PORT/g; s|/tmp/serin-tour|$BENCH/tour|g" \
+        -e "s|\$SRC/build/dev/bin|$SERIN_BIN|g; s|\$SRC/build/dev/lib/serin_plugin.so|$SERIN_PLUGIN|g" \
+        -e "s|^/usr/sbin/mosquitto|LD_PRELOAD=$(sanitizer_library) ASAN_OPTIONS=detect_leaks=0 &|" >"$BENCH/tour.bash"
+[ "$(grep -c serin "$BENCH/tour.bash")" -gt 20 ] || fail "the blocks of docs/tour.md were not found"
+# At the end whatever the tour started is gone, as it says itself.
+(cd "$E2E_SOURCE" && timeout 120 bash -e "$BENCH/tour.bash") >"$BENCH/log/tour.log" 2>&1 || [ $? -eq 143 ] || {
+    cat "$BENCH/log/tour.log" "$BENCH"/tour/*.log
+    fail "the tour ended with an error"
+}
+grep -q -E 'completed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "2.0.0 did not complete"; }
+grep -q -E 'halted: 1 of 1 resolved failed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "3.0.0 did not halt"; }
+grep -q 'ended with status 4' "$BENCH/log/tour.log" || fail "rollout watch did not end with status 4"
+note "$(grep -c . "$BENCH/log/tour.log") lines shown, as the page promises"
