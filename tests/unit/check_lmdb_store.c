@@ -352,6 +352,37 @@ START_TEST(walks_are_ranges_in_order)
 }
 END_TEST
 
+static bool note_trust(void *arg, const uint8_t *record, size_t size)
+{
+    struct list *list = arg;
+    char text[64];
+    snprintf(text, sizeof text, "%u:%zu ", record[0], size);
+    strcat(list->text, text);
+    return --list->left != 0;
+}
+
+/* Caught: a trust record of no size stored. */
+START_TEST(trust_records_are_walked)
+{
+    char longest[SERIN_PRODUCT_MAX + 1];
+    memset(longest, 'z', SERIN_PRODUCT_MAX);
+    longest[SERIN_PRODUCT_MAX] = '\0';
+    uint8_t record[3] = {7};
+    begin(true);
+    ck_assert_int_eq(store.ops->put_trust(store.ctx, longest, record, 1), SERIN_OK);
+    ck_assert_int_eq(store.ops->put_trust(store.ctx, "lamp", record, 3), SERIN_OK);
+    ck_assert_int_eq(store.ops->put_trust(store.ctx, "la", record, 2), SERIN_OK);
+    struct list list = {.left = 0};
+    ck_assert_int_eq(store.ops->each_trust(store.ctx, note_trust, &list), SERIN_OK);
+    ck_assert_str_eq(list.text, "7:2 7:3 7:1 ");
+    list = (struct list){.left = 1};
+    ck_assert_int_eq(store.ops->each_trust(store.ctx, note_trust, &list), SERIN_OK);
+    ck_assert_str_eq(list.text, "7:2 ");
+    ck_assert_int_eq(store.ops->put_trust(store.ctx, "lamp", record, 0), SERIN_ERR_INVALID);
+    ck_assert_int_eq(store.ops->commit(store.ctx), SERIN_ERR_INVALID);
+}
+END_TEST
+
 START_TEST(members_and_attempts_keep_to_their_own)
 {
     static const uint64_t rollouts[] = {256, 1, 2, 255, UINT64_MAX};
@@ -674,6 +705,7 @@ int main(void)
         a_failed_put_ends_its_transaction,
         walks_are_ranges_in_order,
         members_and_attempts_keep_to_their_own,
+        trust_records_are_walked,
         a_second_process_is_refused,
         opening_says_what_is_wrong,
         a_killed_writer_leaves_the_last_commit,

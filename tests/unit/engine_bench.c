@@ -196,6 +196,7 @@ static enum serin_error step(struct bench *bench, const struct serin_rollout_eve
         bench->saves += kind == SERIN_ROLLOUT_ACT_SAVE_MEMBER;
         bench->audits += kind == SERIN_ROLLOUT_ACT_AUDIT;
     }
+    hold(bench->rollout.publishes == bench->publishes);
     check_step(bench, &before);
     return SERIN_OK;
 }

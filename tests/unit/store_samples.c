@@ -211,6 +211,7 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.stage = within(&seed, 0, (unsigned)rollout.policy.stage_count);
     rollout.threshold = dice(&seed);
     rollout.target = dice32(&seed);
+    rollout.publishes = dice32(&seed);
     rollout.created_ms = dice(&seed);
     rollout.stage_started_ms = dice(&seed);
     rollout.ended_ms = dice(&seed);
