@@ -194,7 +194,8 @@ START_TEST(hang_is_killed_with_its_children)
 {
     struct serin_launch_end end;
     char expected[64];
-    start("#!/bin/sh\nsleep 1000 & echo child=$!; trap '' TERM; wait; wait\n");
+    /* What is ignored is ignored by the children too: only SIGKILL to the group ends this one. */
+    start("#!/bin/sh\ntrap '' TERM; sleep 1000 & echo child=$!; wait; wait\n");
     pid_t group = serin_launcher_pid(launcher);
     ck_assert(!ends_within(&end, 300));
     ck_assert(serin_launcher_owns(launcher, group));
@@ -211,6 +212,20 @@ START_TEST(hang_is_killed_with_its_children)
     ck_assert_int_eq(kill(-group, 0), -1);
     ck_assert_int_eq(errno, ESRCH);
     serin_launcher_stop(launcher, 100); /* nothing to stop: nothing happens */
+}
+END_TEST
+
+START_TEST(end_takes_the_children_along)
+{
+    struct serin_launch_end end;
+    start("#!/bin/sh\nsleep 1000 >/dev/null 2>&1 &\nexit 5\n");
+    pid_t group = serin_launcher_pid(launcher);
+    ck_assert(ends_within(&end, 10000));
+    ck_assert_int_eq(end.code, 5);
+    for (int i = 0; i < 100 && kill(-group, 0) == 0; i++) {
+        (void)usleep(20000);
+    }
+    ck_assert_int_eq(kill(-group, 0), -1);
 }
 END_TEST
 
@@ -341,6 +356,7 @@ int main(void)
     tcase_add_test(tests, environment_and_arguments_arrive);
     tcase_add_test(tests, no_descriptor_leaks);
     tcase_add_test(tests, hang_is_killed_with_its_children);
+    tcase_add_test(tests, end_takes_the_children_along);
     tcase_add_test(tests, polite_child_may_clean_up);
     tcase_add_test(tests, unreadable_image_does_not_start);
     tcase_add_test(tests, child_does_not_outlive_the_agent);

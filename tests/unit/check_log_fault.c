@@ -58,6 +58,16 @@ START_TEST(line_has_its_form)
     ck_assert_int_eq(end, (int)strlen(text));
     ck_assert_str_eq(label, "INFO");
     ck_assert_int_ge(year, 2020);
+
+    /* Where nothing can be written, the caller does not notice either. */
+    int kept = dup(STDERR_FILENO);
+    (void)close(STDERR_FILENO);
+    errno = EINTR;
+    serin_log(SERIN_LOG_INFO, "unheard");
+    int after = errno;
+    ck_assert_int_eq(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    (void)close(kept);
+    ck_assert_int_eq(after, EINTR);
 }
 END_TEST
 
@@ -143,12 +153,19 @@ static const struct {
     int passages; /* made */
     int dies_at;  /* 0: lives */
 } faults[] = {
-    {"a.b.c:1", "a.b.c", 1, 1},         {"a.b.c:3", "a.b.c", 5, 3},
-    {"a.b.c:3", "a.b.c", 2, 0},         {"a.b.c:1", "a.b", 5, 0},
-    {"a.b:1", "a.b.c", 5, 0},           {"x:1,a.b.c:2", "a.b.c", 5, 2},
-    {"a.b.c:4,a.b.c:2", "a.b.c", 5, 2}, {"a.b.c", "a.b.c", 5, 0},
-    {"a.b.c:x", "a.b.c", 5, 0},         {"", "a.b.c", 5, 0},
-    {",,:1,", "a.b.c", 5, 0},           {NULL, "a.b.c", 5, 0},
+    {"a.b.c:1", "a.b.c", 1, 1},
+    {"a.b.c:3", "a.b.c", 5, 3},
+    {"a.b.c:3", "a.b.c", 2, 0},
+    {"a.b.c:1", "a.b", 5, 0},
+    {"a.b:1", "a.b.c", 5, 0},
+    {"x:1,a.b.c:2", "a.b.c", 5, 2},
+    {"a.b.c:4,a.b.c:2", "a.b.c", 5, 2},
+    {"a.b.c", "a.b.c", 5, 0},
+    {"a.b.c:x", "a.b.c", 5, 0},
+    {"", "a.b.c", 5, 0},
+    {",,:1,", "a.b.c", 5, 0},
+    {"a.bx1:9", "a.b", 5, 0},
+    {NULL, "a.b.c", 5, 0},
 };
 
 START_TEST(fault_kills_at_its_passage)
