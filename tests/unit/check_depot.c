@@ -15,21 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static char all[] = "/tmp/serin-depot.XXXXXX"; /* removed by the program, whatever its tests did */
 static char base[64];
 static char root[96];
 
-/* Check runs each test in a process of its own, so the folder goes by the process that made it. */
-static void remove_base(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    ck_assert_int_eq(system(command), 0);
-}
-
+/* Each test runs in a process of its own, with a folder of its own below that of the program. */
 static void setup(void)
 {
-    strcpy(base, "/tmp/serin-depot.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    snprintf(base, sizeof base, "%s/%d", all, (int)getpid());
+    ck_assert_int_eq(mkdir(base, 0700), 0);
     snprintf(root, sizeof root, "%s/depot", base);
 }
 
@@ -106,7 +100,6 @@ START_TEST(test_round_trip)
     ck_assert_uint_eq(count_files("tmp"), 0);
     serin_depot_close(in);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -122,7 +115,6 @@ START_TEST(test_wrong_name_is_refused)
     ck_assert_int_eq(serin_depot_size(out, name, &size), SERIN_ERR_NOT_FOUND);
     ck_assert_uint_eq(count_files("objects"), 0);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -151,7 +143,6 @@ START_TEST(test_manifests)
     ck_assert_uint_eq(count_files("manifests"), 1);
     serin_depot_close(in);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -194,7 +185,6 @@ START_TEST(test_damage)
     ck_assert_int_eq(serin_depot_read(in, name, 0, back, 1), SERIN_ERR_IO);
     serin_depot_close(in);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -214,7 +204,6 @@ START_TEST(test_one_writer)
     out = writer();
     ck_assert_uint_eq(count_files("tmp"), 0);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -241,7 +230,6 @@ START_TEST(test_missing_folders)
     serin_depot_close(NULL);
     serin_depot_close(in);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -273,7 +261,6 @@ START_TEST(test_more_files_than_are_kept_open)
     ck_assert_uint_le(open_files, 2 * SERIN_DEPOT_OPEN_FILES + 32);
     serin_depot_close(in);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -303,7 +290,6 @@ START_TEST(test_full_disk)
     ck_assert_int_eq(serin_depot_put(out, name, data, sizeof data), SERIN_OK);
     ck_assert_int_eq(serin_depot_check(out, name), SERIN_OK);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -341,7 +327,6 @@ START_TEST(test_concurrent_reader)
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
     serin_depot_close(out);
-    remove_base();
 }
 END_TEST
 
@@ -357,5 +342,11 @@ int main(void)
                                   test_full_disk,
                                   test_concurrent_reader,
                                   NULL};
-    return check_run("depot", tests);
+    if (mkdtemp(all) == NULL) {
+        return EXIT_FAILURE;
+    }
+    int status = check_run("depot", tests);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf '%s'", all);
+    return system(command) == 0 ? status : EXIT_FAILURE;
 }

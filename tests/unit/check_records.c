@@ -8,23 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+static char all[] =
+    "/tmp/serin-records.XXXXXX"; /* removed by the program, whatever its tests did */
 static char base[64];
 static char folder[96];
 
+/* Each test runs in a process of its own, with a folder of its own below that of the program. */
 static void setup(void)
 {
-    strcpy(base, "/tmp/serin-records.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(base));
+    snprintf(base, sizeof base, "%s/%d", all, (int)getpid());
+    ck_assert_int_eq(mkdir(base, 0700), 0);
     snprintf(folder, sizeof folder, "%s/state", base);
-}
-
-static void remove_base(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    ck_assert_int_eq(system(command), 0);
 }
 
 static struct serin_records *opened(void)
@@ -79,7 +76,6 @@ START_TEST(test_save_and_walk)
     ck_assert_int_eq(serin_records_save(records, "b", "", 0), SERIN_OK);
     ck_assert_uint_eq(walk(records, SERIN_OK).count, 2);
     serin_records_close(records);
-    remove_base();
 }
 END_TEST
 
@@ -93,7 +89,6 @@ START_TEST(test_a_visitor_stops_the_walk)
     ck_assert_int_eq(serin_records_each(records, visit, &found, name), SERIN_ERR_CRC);
     ck_assert_str_eq(name, "bad");
     serin_records_close(records);
-    remove_base();
 }
 END_TEST
 
@@ -110,7 +105,6 @@ START_TEST(test_too_large)
     (void)walk(records, SERIN_ERR_TOO_LARGE);
     close(fd);
     serin_records_close(records);
-    remove_base();
 }
 END_TEST
 
@@ -128,7 +122,6 @@ START_TEST(test_opening)
     snprintf(deep, sizeof deep, "%s/state/.lock", base);
     ck_assert_int_eq(serin_records_open(&second, deep), SERIN_ERR_IO);
     serin_records_close(NULL);
-    remove_base();
 }
 END_TEST
 
@@ -147,7 +140,6 @@ START_TEST(test_full_disk_keeps_the_old_record)
     ck_assert_int_eq(error, SERIN_ERR_NO_SPACE);
     ck_assert_str_eq(walk(records, SERIN_OK).text, "a=old");
     serin_records_close(records);
-    remove_base();
 }
 END_TEST
 
@@ -156,5 +148,11 @@ int main(void)
     const TTest *const tests[] = {
         test_save_and_walk, test_a_visitor_stops_the_walk,       test_too_large,
         test_opening,       test_full_disk_keeps_the_old_record, NULL};
-    return check_run("records", tests);
+    if (mkdtemp(all) == NULL) {
+        return EXIT_FAILURE;
+    }
+    int status = check_run("records", tests);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf '%s'", all);
+    return system(command) == 0 ? status : EXIT_FAILURE;
 }
