@@ -77,7 +77,12 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 static bool config_usable(const struct serin_agent_config *config)
 {
     const struct serin_flash *flash = config->boot->flash;
-    return config->block_size >= SERIN_BLOCK_DATA_MIN &&
+    const struct serin_identity *identity = &config->boot->identity;
+    bool named = serin_id_valid(identity->device_id, strlen(identity->device_id)) &&
+                 serin_product_valid(identity->product, strlen(identity->product)) &&
+                 serin_channel_valid(identity->channel, strlen(identity->channel)) &&
+                 identity->hardware > 0;
+    return named && config->block_size >= SERIN_BLOCK_DATA_MIN &&
            config->block_size <= SERIN_BLOCK_DATA_MAX &&
            config->block_size % flash->write_unit == 0 && config->window_blocks > 0 &&
            config->beat_interval_s > 0 && config->beat_interval_s <= 604800u &&
@@ -105,6 +110,8 @@ static enum serin_error learn_running(struct serin_agent *agent)
         memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
         return SERIN_OK;
     }
+    agent->confirmed = state.phase == SERIN_BOOT_STEADY && state.active == agent->info.slot &&
+                       state.active_confirmed;
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
     if (agent->record.floor > agent->running.floor &&
@@ -161,9 +168,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     }
     if (error == SERIN_OK) {
         serin_mirror_learn(agent);
-        error = serin_trial_resume(agent);
-    }
-    if (error == SERIN_OK) {
+        serin_trial_resume(agent);
         serin_download_resume(agent);
     }
     return error;
@@ -249,6 +254,9 @@ static uint64_t work_ms(const struct serin_agent *agent)
     if (agent->trial) {
         return earlier(agent->elapse_ms, agent->window_end_ms);
     }
+    if (agent->unsettled) {
+        return agent->retry_ms;
+    }
     if (agent->stopped) {
         return SERIN_NEVER_MS;
     }
@@ -284,6 +292,9 @@ uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
 
 bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms)
 {
+    if (agent->stopped && serin_attempt_state(agent) == SERIN_STATE_TRIAL) {
+        return false; /* abandoned: should the reset not come, the watchdog brings it */
+    }
     return !agent->trial || now_ms < agent->window_end_ms;
 }
 

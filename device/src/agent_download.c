@@ -278,7 +278,11 @@ static enum serin_error find_next(struct serin_agent *agent)
               serin_piece_table_size(manifest->image_size_bytes), 0);
         return SERIN_OK;
     }
-    uint32_t index = serin_fill_find_piece(agent);
+    uint32_t index;
+    error = serin_fill_find_piece(agent, &index);
+    if (error != SERIN_OK) {
+        return error == SERIN_ERR_AGAIN ? SERIN_OK : error;
+    }
     if (index < serin_piece_count(manifest->image_size_bytes)) {
         fetch(agent, SERIN_AGENT_TARGET_IMAGE, manifest->image_sha256, manifest->image_size_bytes,
               index * SERIN_PIECE_SIZE);

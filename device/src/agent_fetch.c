@@ -114,8 +114,8 @@ static void ask_later(struct serin_agent *agent, uint32_t wait_ms)
 {
     struct serin_agent_fetch *fetch = &agent->fetch;
     fetch->in_flight = false;
-    fetch->granted =
-        false; /* nothing is in flight under this token: the last one stays to be acknowledged */
+    /* Nothing is in flight under this token: the last one stays to be acknowledged. */
+    fetch->granted = false;
     fetch->due_ms = agent->now_ms + wait_ms + serin_agent_random(agent, wait_ms);
 }
 

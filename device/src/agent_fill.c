@@ -22,6 +22,8 @@
 #define RECORD_MAGIC 0x444E5253u /* "SRND" */
 #define RECORD_CRC   12u
 
+#define PIECES_HASHED_MAX 16u /* in one step */
+
 _Static_assert(SERIN_DOWNLOAD_RECORD_HEAD + SERIN_MANIFEST_MAX <= SERIN_SCRATCH_RECORD_SIZE,
                "docs/spec/flash.md");
 
@@ -208,29 +210,43 @@ static bool piece_right(struct serin_agent *agent, const struct filling *fill, u
     return serin_bytes_equal(digest, expected, sizeof digest);
 }
 
-uint32_t serin_fill_find_piece(struct serin_agent *agent)
+/* The record in the agent log is as old as the last transition; the journal knows better. */
+static void learn_account(struct serin_agent *agent, const struct serin_journal_account *account)
 {
-    struct filling fill = filling_of(agent);
-    struct serin_journal_account account = {0};
-    uint32_t index = 0;
-    while (index < fill.piece_count) {
-        uint32_t position = SERIN_JOURNAL_FIRST_PIECE + index;
-        if (!serin_journal_has(&fill.journal, position, &account) &&
-            !piece_right(agent, &fill, index)) {
-            break;
-        }
-        index++;
-    }
-    /* The record in the agent log is as old as the last transition; the journal knows better. */
     struct serin_attempt_report *current =
         &agent->record.attempts[agent->record.attempt_count - 1u];
-    if (account.bytes_fetched > current->bytes_fetched) {
-        current->bytes_fetched = account.bytes_fetched;
+    if (account->bytes_fetched > current->bytes_fetched) {
+        current->bytes_fetched = account->bytes_fetched;
     }
-    if (account.pieces_refetched > current->pieces_refetched) {
-        current->pieces_refetched = account.pieces_refetched;
+    if (account->pieces_refetched > current->pieces_refetched) {
+        current->pieces_refetched = account->pieces_refetched;
     }
-    return index;
+}
+
+enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *missing)
+{
+    struct filling fill = filling_of(agent);
+    uint32_t *index = &agent->download.pieces_found;
+    for (uint32_t hashed = 0; *index < fill.piece_count; (*index)++) {
+        uint32_t position = SERIN_JOURNAL_FIRST_PIECE + *index;
+        struct serin_journal_account account;
+        if (serin_journal_has(&fill.journal, position, &account)) {
+            learn_account(agent, &account);
+            continue;
+        }
+        if (hashed++ == PIECES_HASHED_MAX) {
+            return SERIN_ERR_AGAIN;
+        }
+        if (!piece_right(agent, &fill, *index)) {
+            break;
+        }
+        enum serin_error error = journal_account(agent, &fill, position);
+        if (error != SERIN_OK) {
+            return error;
+        }
+    }
+    *missing = *index;
+    return SERIN_OK;
 }
 
 enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,

@@ -138,6 +138,18 @@ static void learn_time(struct serin_agent *agent, uint64_t issued_s)
     }
 }
 
+/* What cannot be stored is not acted on, but for what only stops: no trial starts under a directive
+ * that is known to be overruled. */
+static enum serin_error obey_at_least(struct serin_agent *agent, enum serin_agent_source source,
+                                      const struct serin_agent_standing *standing,
+                                      enum serin_error error)
+{
+    if (standing->kind == SERIN_WISH_STOP || standing->kind == SERIN_WISH_WAIT) {
+        agent->standing[source] = *standing;
+    }
+    return error;
+}
+
 enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
                                         const uint8_t *payload, size_t size)
 {
@@ -166,7 +178,7 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
             error = store_order(agent, source, &directive);
         }
         if (error != SERIN_OK) {
-            return error;
+            return obey_at_least(agent, source, &standing, error);
         }
         agent->refused = SERIN_REASON_NONE;
     } else {

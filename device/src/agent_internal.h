@@ -154,8 +154,10 @@ SERIN_MUST_USE enum serin_error serin_fill_load_manifest(struct serin_agent *age
 SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
 /* Whether the piece table is in place; erases its sectors where it is not. */
 SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found);
-/* The first piece that is not in place, the number of pieces if all are. */
-uint32_t serin_fill_find_piece(struct serin_agent *agent);
+/* Finds the first piece that is not in place; the number of pieces if all are. A piece is in place
+ * where the journal says so, or where it has its digest: left by a cut, or by an earlier attempt at
+ * the same image. SERIN_ERR_AGAIN: call again, a step hashes so many only. */
+SERIN_MUST_USE enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *missing);
 /* Programs bytes of the piece table or the image at `position`, in whole units; the first byte of a
  * piece erases its sectors. */
 SERIN_MUST_USE enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,
@@ -169,8 +171,10 @@ SERIN_MUST_USE enum serin_error serin_fill_seal(struct serin_agent *agent);
 
 /* ---- trial ---- */
 
-/* Learns what the last boots did to the attempt. */
-SERIN_MUST_USE enum serin_error serin_trial_resume(struct serin_agent *agent);
+/* Starts the window of a trial that runs, and learns what the last boots did to the attempt. */
+void serin_trial_resume(struct serin_agent *agent);
+/* Brings the account up to what the boot log tells; `unsettled` until it is durable. */
+SERIN_MUST_USE enum serin_error serin_trial_settle(struct serin_agent *agent);
 enum serin_error serin_trial_start(struct serin_agent *agent,
                                    const struct serin_agent_standing *standing);
 enum serin_error serin_trial_run(struct serin_agent *agent);

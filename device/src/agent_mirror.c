@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define SLICE (64u * 1024u) /* bytes that are read in one step */
+#define SLICE        (64u * 1024u) /* bytes that are read in one step */
+#define FAILURES_MAX 3u            /* copies since boot: a worn slot is left alone then */
 
 static const struct serin_boot *boot_of(const struct serin_agent *agent)
 {
@@ -90,6 +91,15 @@ static enum serin_error copy_piece(struct serin_agent *agent, uint32_t from, uin
     return error;
 }
 
+/* A copy that did not hold: it is tried again from the start, a few times. */
+static enum serin_error give_up(struct serin_agent *agent, enum serin_error error)
+{
+    agent->job = SERIN_AGENT_JOB_NONE;
+    agent->job_failures++;
+    serin_agent_log(agent, "the other slot does not hold a copy", serin_error_text(error));
+    return SERIN_ERR_FLASH;
+}
+
 static enum serin_error copy(struct serin_agent *agent)
 {
     const struct serin_boot *boot = boot_of(agent);
@@ -97,6 +107,9 @@ static enum serin_error copy(struct serin_agent *agent)
     enum serin_error error = running_manifest(agent, &manifest);
     if (error == SERIN_OK && agent->job_position == 0) {
         error = serin_slot_invalidate(boot, serin_agent_spare(agent));
+        if (error == SERIN_OK) {
+            error = serin_slot_forget(boot, serin_agent_spare(agent));
+        }
         serin_agent_fault_point(agent, "agent.mirror.invalidated");
     }
     struct serin_slot_map map;
@@ -115,7 +128,7 @@ static enum serin_error copy(struct serin_agent *agent)
                                 manifest.image_size_bytes);
         agent->job = SERIN_AGENT_JOB_CHECK;
     }
-    return error;
+    return error == SERIN_OK ? SERIN_OK : give_up(agent, error);
 }
 
 /* The copy has its digest: manifest and marker make it a slot that boots. */
@@ -153,20 +166,22 @@ static enum serin_error check(struct serin_agent *agent)
     if (error == SERIN_OK) {
         error = seal(agent);
     }
-    agent->job = SERIN_AGENT_JOB_NONE;
     serin_mirror_learn(agent);
-    if (error == SERIN_OK) {
-        serin_agent_log(agent, "mirrored into the other slot", NULL);
-        serin_beat_soon(agent);
+    if (error != SERIN_OK) {
+        return give_up(agent, error);
     }
-    return error == SERIN_OK ? SERIN_OK : SERIN_ERR_FLASH;
+    agent->job = SERIN_AGENT_JOB_NONE;
+    serin_agent_log(agent, "mirrored into the other slot", NULL);
+    serin_beat_soon(agent);
+    return SERIN_OK;
 }
 
-/* Whether the running image could stand in the other slot. */
+/* Whether the running image is confirmed and could stand in the other slot. */
 static bool copyable(const struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    return running_manifest(agent, &manifest) == SERIN_OK &&
+    return agent->confirmed && agent->job_failures < FAILURES_MAX &&
+           running_manifest(agent, &manifest) == SERIN_OK &&
            serin_slot_suits(boot_of(agent), serin_agent_spare(agent), agent->running.floor,
                             &manifest) == SERIN_OK;
 }
@@ -179,13 +194,19 @@ static void choose(struct serin_agent *agent, bool may_copy)
             agent->job = SERIN_AGENT_JOB_COPY;
             agent->job_position = 0;
         }
-    } else if (!agent->looked &&
-               serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
-                                        agent->running.floor, &manifest, NULL) == SERIN_OK) {
-        serin_image_check_start(&agent->check, boot_of(agent), serin_agent_spare(agent),
-                                manifest.image_size_bytes);
-        agent->job = SERIN_AGENT_JOB_LOOK;
+        return;
     }
+    if (agent->looked) {
+        return;
+    }
+    if (serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
+                                 agent->running.floor, &manifest, NULL) != SERIN_OK) {
+        agent->redundancy = SERIN_REDUNDANCY_NONE;
+        return;
+    }
+    serin_image_check_start(&agent->check, boot_of(agent), serin_agent_spare(agent),
+                            manifest.image_size_bytes);
+    agent->job = SERIN_AGENT_JOB_LOOK;
 }
 
 enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_copy)

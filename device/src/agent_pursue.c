@@ -87,7 +87,10 @@ void serin_agent_pursue(struct serin_agent *agent)
     if (agent->now_ms >= agent->retry_ms) {
         const struct serin_agent_standing *standing = serin_intake_standing(agent);
         enum serin_error error = SERIN_OK;
-        if (standing != NULL) {
+        if (agent->unsettled) {
+            error = serin_trial_settle(agent);
+        }
+        if (error == SERIN_OK && standing != NULL) {
             error = weigh(agent, standing);
         }
         if (error == SERIN_OK && !agent->stopped) {

@@ -54,36 +54,56 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
     agent->window_end_ms = agent->now_ms + (uint64_t)left_s * 1000u;
 }
 
-enum serin_error serin_trial_resume(struct serin_agent *agent)
+/* Brings the account up to what the boot log tells. */
+static enum serin_error settle_account(struct serin_agent *agent,
+                                       const struct serin_boot_state *state)
 {
-    struct serin_boot_state state;
-    if (serin_boot_read(boot_of(agent), &state) != SERIN_OK) {
-        agent->errors++; /* lost: `state` is what the slots tell */
-    }
     enum serin_state attempt = serin_attempt_state(agent);
-    bool mine = of_current(agent, &state);
-    if (agent->info.trial && state.phase == SERIN_BOOT_TRIAL) {
-        start_window(agent, &state);
+    bool mine = of_current(agent, state);
+    if (agent->trial) {
         return attempt == SERIN_STATE_STAGED && mine
                    ? serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE,
-                                        state.tries_left)
+                                        state->tries_left)
                    : SERIN_OK;
     }
-    if (state.phase != SERIN_BOOT_STEADY) {
+    if (state->phase != SERIN_BOOT_STEADY) {
         return SERIN_OK; /* the trial could not be recorded at this boot; a later one continues */
     }
     enum serin_error error = SERIN_OK;
-    bool over = state.last_outcome == SERIN_STATE_CONFIRMED ||
-                state.last_outcome == SERIN_STATE_ROLLED_BACK;
+    bool over = state->last_outcome == SERIN_STATE_CONFIRMED ||
+                state->last_outcome == SERIN_STATE_ROLLED_BACK;
     if (attempt == SERIN_STATE_STAGED && mine && over) {
         /* The image never came so far as to tell. */
         error = serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE, 0);
         attempt = serin_attempt_state(agent);
     }
     if (error == SERIN_OK && attempt == SERIN_STATE_TRIAL) {
-        error = close_account(agent, &state);
+        error = close_account(agent, state);
     }
     return error;
+}
+
+enum serin_error serin_trial_settle(struct serin_agent *agent)
+{
+    struct serin_boot_state state;
+    if (serin_boot_read(boot_of(agent), &state) != SERIN_OK) {
+        agent->errors++; /* lost: `state` is what the slots tell */
+    }
+    enum serin_error error = settle_account(agent, &state);
+    agent->unsettled = error != SERIN_OK;
+    return error;
+}
+
+void serin_trial_resume(struct serin_agent *agent)
+{
+    struct serin_boot_state state;
+    if (agent->info.trial && serin_boot_read(boot_of(agent), &state) == SERIN_OK &&
+        state.phase == SERIN_BOOT_TRIAL) {
+        start_window(agent, &state);
+    }
+    if (serin_trial_settle(agent) != SERIN_OK) {
+        serin_agent_log(agent, "the account could not be written", "trying again");
+    }
 }
 
 enum serin_error serin_trial_disarm(struct serin_agent *agent)
@@ -167,7 +187,6 @@ static bool may_confirm(const struct serin_agent *agent)
 enum serin_error serin_trial_run(struct serin_agent *agent)
 {
     if (agent->now_ms >= agent->window_end_ms) {
-        log_elapsed(agent);
         return abandon(agent, SERIN_REASON_NOT_CONFIRMED);
     }
     if (agent->now_ms >= agent->elapse_ms) {
@@ -195,6 +214,7 @@ enum serin_error serin_trial_confirm(struct serin_agent *agent)
     }
     serin_agent_fault_point(agent, "agent.confirmed.booted");
     agent->trial = false;
+    agent->confirmed = true;
     serin_mirror_learn(agent);
     if (serin_attempt_state(agent) == SERIN_STATE_TRIAL) {
         error = serin_attempt_move(agent, SERIN_ATTEMPT_CONFIRM, SERIN_REASON_NONE, 0);
@@ -208,7 +228,7 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
     agent->errors++;
     agent->crashes += reason == SERIN_REASON_CRASH ? 1u : 0u;
     agent->watchdogs += reason == SERIN_REASON_WATCHDOG ? 1u : 0u;
-    if (reason == SERIN_REASON_INVALID) {
+    if (reason == SERIN_REASON_INVALID || (unsigned)reason >= SERIN_REASON_COUNT) {
         reason = SERIN_REASON_HEALTH;
     }
     if (agent->trial) {
@@ -227,8 +247,8 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
 enum serin_error serin_trial_commit(struct serin_agent *agent)
 {
     uint32_t counter = agent->running.security_counter;
-    if (agent->running.floor >= counter) {
-        return SERIN_OK;
+    if (agent->running.floor >= counter || !agent->confirmed) {
+        return SERIN_OK; /* also an image that runs as the last resort, and never confirmed */
     }
     serin_agent_fault_point(agent, "agent.commit.before");
     enum serin_error error = serin_boot_commit(boot_of(agent), counter);

@@ -81,4 +81,5 @@ void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *s
         }
     }
     state->active = best.slot;
+    state->active_confirmed = best.marked;
 }

@@ -109,8 +109,10 @@ static enum serin_error select_steady(const struct serin_boot *boot,
             continue;
         }
         if (order[i] != state->active && state->phase == SERIN_BOOT_STEADY) {
+            bool marked = serin_slot_marked(boot, order[i], choice->manifest_id);
             change_state(state, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_FALL_BACK,
-                                                           .slot = order[i]});
+                                                           .slot = order[i],
+                                                           .confirmed = marked});
         }
         fill_choice(boot, order[i], false, state, choice);
         return SERIN_OK;

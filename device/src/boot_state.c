@@ -7,6 +7,8 @@
 
 #define PHASES (SERIN_BOOT_TRIAL + 1)
 
+#define FLAG_ACTIVE_CONFIRMED 1u
+
 /* What is not listed is refused. */
 static const enum serin_boot_phase next_phase[PHASES][SERIN_BOOT_EVENT_COUNT] = {
     [SERIN_BOOT_STEADY] =
@@ -92,6 +94,7 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
         break;
     case SERIN_BOOT_EVENT_CONFIRM:
         state->active = state->trial;
+        state->active_confirmed = true;
         disarm(state, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE, change->cause);
         break;
     case SERIN_BOOT_EVENT_ABANDON:
@@ -103,6 +106,7 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
         break;
     case SERIN_BOOT_EVENT_FALL_BACK:
         state->active = change->slot;
+        state->active_confirmed = change->confirmed;
         break;
     case SERIN_BOOT_EVENT_COMMIT:
         state->floor = change->floor > state->floor ? change->floor : state->floor;
@@ -128,7 +132,7 @@ void serin_boot_encode(const struct serin_boot_state *state,
     payload[16] = (uint8_t)state->last_outcome;
     payload[17] = (uint8_t)state->last_reason;
     payload[18] = (uint8_t)state->last_cause;
-    payload[19] = 0;
+    payload[19] = state->active_confirmed ? FLAG_ACTIVE_CONFIRMED : 0;
     memcpy(payload + 20, state->last_manifest_id, SERIN_SHA256_SIZE);
 }
 
@@ -139,7 +143,7 @@ enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE
         payload[1] > SERIN_SLOT_B || payload[2] > SERIN_SLOT_B ||
         (payload[0] == SERIN_BOOT_STEADY) != (payload[2] == SERIN_SLOT_NONE) ||
         payload[16] >= SERIN_STATE_COUNT || payload[17] >= SERIN_REASON_COUNT ||
-        payload[18] > SERIN_RESET_CRASH || payload[19] != 0) {
+        payload[18] > SERIN_RESET_CRASH || (payload[19] & ~FLAG_ACTIVE_CONFIRMED) != 0) {
         return SERIN_ERR_FORMAT;
     }
     state->phase = (enum serin_boot_phase)payload[0];
@@ -153,6 +157,7 @@ enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE
     state->last_outcome = (enum serin_state)payload[16];
     state->last_reason = (enum serin_reason)payload[17];
     state->last_cause = (enum serin_reset_cause)payload[18];
+    state->active_confirmed = (payload[19] & FLAG_ACTIVE_CONFIRMED) != 0;
     memcpy(state->last_manifest_id, payload + 20, SERIN_SHA256_SIZE);
     return SERIN_OK;
 }

@@ -7,7 +7,7 @@
  *        1    1  active slot                              16    1  last outcome
  *        2    1  trial slot                               17    1  last reason
  *        3    1  tries left                               18    1  last reset cause
- *        4    2  elapsed, seconds                         19    1  reserved, zero
+ *        4    2  elapsed, seconds                         19    1  flags: bit 0 active is confirmed
  *        6    2  window, seconds                          20   32  last manifest id
  *        8    4  floor                                    52       end
  */
@@ -30,7 +30,7 @@ enum serin_boot_event {
     SERIN_BOOT_EVENT_CONFIRM,   /* it is healthy: it becomes active */
     SERIN_BOOT_EVENT_ABANDON,   /* reason: no further try */
     SERIN_BOOT_EVENT_ROLL_BACK, /* reason, cause: the trial is over */
-    SERIN_BOOT_EVENT_FALL_BACK, /* slot: the active slot does not verify, the other does */
+    SERIN_BOOT_EVENT_FALL_BACK, /* slot, confirmed: the active slot fails, the other verifies */
     SERIN_BOOT_EVENT_COMMIT,    /* floor */
     SERIN_BOOT_EVENT_COUNT
 };
@@ -38,6 +38,7 @@ enum serin_boot_event {
 struct serin_boot_change {
     enum serin_boot_event event;
     enum serin_slot slot;
+    bool confirmed;
     uint8_t tries;
     uint16_t seconds;
     uint32_t floor;

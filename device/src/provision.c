@@ -67,6 +67,7 @@ static enum serin_error first_record(const struct serin_boot *boot, uint32_t cou
     memset(&state, 0, sizeof state);
     state.phase = SERIN_BOOT_STEADY;
     state.active = SERIN_SLOT_A;
+    state.active_confirmed = true;
     state.floor = counter > boot->floor_constant ? counter : boot->floor_constant;
     return serin_boot_log_append(boot, &state);
 }

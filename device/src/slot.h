@@ -62,6 +62,11 @@ SERIN_MUST_USE enum serin_error serin_slot_verify(const struct serin_boot *boot,
 SERIN_MUST_USE enum serin_error serin_slot_invalidate(const struct serin_boot *boot,
                                                       enum serin_slot slot);
 
+/* Erases the journal, where it is not erased: a download that was broken off must not find its
+ * pieces in place when something else has taken their room. */
+SERIN_MUST_USE enum serin_error serin_slot_forget(const struct serin_boot *boot,
+                                                  enum serin_slot slot);
+
 /* Whether the slot bears a valid `confirmed` marker for manifest `id`. */
 bool serin_slot_marked(const struct serin_boot *boot, enum serin_slot slot,
                        const uint8_t id[SERIN_SHA256_SIZE]);

@@ -91,6 +91,7 @@ START_TEST(silence_ends_in_the_old_slot_after_the_window)
     ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
     ck_assert(serin_agent_may_feed(&bench.agent, bench.now_ms));
     ck_assert(!serin_agent_may_feed(&bench.agent, 60000));
+    ck_assert(serin_agent_may_feed(&bench.agent, 59999));
     unsigned boots = bench.boots;
     expect_rolled_back(SERIN_REASON_NOT_CONFIRMED);
     ck_assert_uint_eq(bench.boots,
@@ -124,6 +125,7 @@ START_TEST(bad_health_in_the_trial_rolls_back_at_once)
     unsigned boots = bench.boots;
     ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_UNHEALTHY, SERIN_REASON_HEALTH), SERIN_OK);
     ck_assert(bench.reset_asked);
+    ck_assert(!serin_agent_may_feed(&bench.agent, bench.now_ms)); /* should the reset not come */
     bench_boot(&bench, SERIN_RESET_REQUESTED);
     ck_assert_uint_eq(bench.boots, boots + 1);
     expect_rolled_back(SERIN_REASON_HEALTH);
@@ -311,6 +313,23 @@ START_TEST(a_block_with_a_bad_crc_is_not_used)
     offer_v2();
     ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
     ck_assert_uint_eq(bench.report.attempts[0].pieces_refetched, 0);
+    ck_assert_uint_gt(bench.image_blocks, 10); /* it was asked for again */
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_busy_answer_does_not_lose_the_credit)
+{
+    set_up_good();
+    offer_v2();
+    while (bench.image_blocks < 4) {
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    bench.faults.busy_requests = 2;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_VERIFYING, 1000));
+    /* The request after the busy ones names the window before them as done: nobody has to forget
+     * it. */
+    ck_assert_uint_lt(bench.now_ms, bench.limits.forget_ms / 2);
     tear_down();
 }
 END_TEST
@@ -464,6 +483,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_block_costs_one_piece);
     tcase_add_test(tests, a_block_with_a_bad_crc_is_not_used);
     tcase_add_loop_test(tests, a_lost_block_is_asked_for_again, 1, 11);
+    tcase_add_test(tests, a_busy_answer_does_not_lose_the_credit);
     tcase_add_test(tests, busy_servers_are_waited_for);
     tcase_add_test(tests, a_piece_that_stays_damaged_fails_the_attempt);
     tcase_add_test(tests, a_damaged_piece_table_fails_the_attempt);

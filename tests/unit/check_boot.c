@@ -110,6 +110,7 @@ START_TEST(changes_do_what_they_say)
     change.event = SERIN_BOOT_EVENT_CONFIRM;
     ck_assert_int_eq(serin_boot_apply(&state, &change), SERIN_OK);
     ck_assert_int_eq(state.active, SERIN_SLOT_B);
+    ck_assert(state.active_confirmed);
     ck_assert_int_eq(state.last_outcome, SERIN_STATE_CONFIRMED);
     ck_assert(memcmp(state.last_manifest_id, id, sizeof(id)) == 0);
 }
@@ -128,12 +129,17 @@ START_TEST(the_record_survives_encoding_and_refuses_nonsense)
                                      .last_manifest_id = {1, 2, 3},
                                      .last_outcome = SERIN_STATE_ROLLED_BACK,
                                      .last_reason = SERIN_REASON_CRASH,
-                                     .last_cause = SERIN_RESET_WATCHDOG};
+                                     .last_cause = SERIN_RESET_WATCHDOG,
+                                     .active_confirmed = true};
     uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE];
-    struct serin_boot_state back = {0};
+    struct serin_boot_state back;
+    memset(&back, 0, sizeof(back));
     serin_boot_encode(&state, payload);
     ck_assert_int_eq(serin_boot_decode(payload, &back), SERIN_OK);
-    ck_assert(memcmp(&state, &back, sizeof(state)) == 0);
+    uint8_t again[SERIN_BOOT_PAYLOAD_SIZE];
+    serin_boot_encode(&back, again);
+    ck_assert_mem_eq(payload, again, sizeof(again));
+    ck_assert(back.active_confirmed && back.boots == state.boots && back.elapsed_s == 513);
     static const struct {
         size_t at;
         uint8_t value;
@@ -145,7 +151,7 @@ START_TEST(the_record_survives_encoding_and_refuses_nonsense)
                  {16, SERIN_STATE_COUNT},
                  {17, SERIN_REASON_COUNT},
                  {18, SERIN_RESET_CRASH + 1},
-                 {19, 1}};
+                 {19, 2}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         serin_boot_encode(&state, payload);
         payload[wrong[i].at] = wrong[i].value;
@@ -394,6 +400,7 @@ START_TEST(rot_of_the_active_slot_falls_back_to_the_other)
     rot_image(SERIN_SLOT_A);
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
     ck_assert_int_eq(read_state().active, SERIN_SLOT_B);
+    ck_assert(!read_state().active_confirmed); /* nobody ever confirmed it */
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
     struct serin_boot_choice choice;
     rot_image(SERIN_SLOT_B);

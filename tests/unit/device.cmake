@@ -1,5 +1,5 @@
-# The device: flash, logs, boot and agent, on the flash emulator, with real crypto and the real codec. The tests look into
-# device/src where the contract has no window: tables, journal, records.
+# The device: flash, logs, boot and agent, on the flash emulator, with real crypto and the real codec.
+# The tests look into device/src where the contract has no window: tables, journal, records.
 add_library(serin_device_bench STATIC device_bench.c device_release.c test_keys.c)
 target_link_libraries(serin_device_bench PUBLIC serin::device serin::flash_emulator serin::host
                       serin::keys serin::wolfcrypt serin::protobufc serin::sanitizers)
@@ -10,6 +10,7 @@ pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
 target_link_libraries(serin_device_bench PUBLIC PkgConfig::CHECK)
 target_compile_options(serin_device_bench PRIVATE -Wall -Wextra -Werror)
 
-foreach(module flash_layout flash_emulator reclog boot agent_table agent_life agent_cut agent_end agent_orders agent_report)
+foreach(module flash_layout flash_emulator reclog boot agent_table agent_life agent_cut agent_end
+               agent_orders agent_refuse agent_slots agent_report)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()

@@ -57,7 +57,7 @@ static void platform_fault_point(void *ctx, const char *name)
     if (bench->kill_point != NULL && strcmp(bench->kill_point, name) == 0 && bench->kill_nth > 0 &&
         --bench->kill_nth == 0) {
         bench->killed = true;
-        serin_flash_emulator_cut(bench->emulator, 1, SERIN_CUT_BEFORE);
+        serin_flash_emulator_power_off(bench->emulator);
     }
 }
 

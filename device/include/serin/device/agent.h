@@ -49,11 +49,13 @@ struct serin_agent_config {
     void *link_ctx;
     const struct serin_platform_ops *platform;
     void *platform_ctx;
-    uint32_t block_size;      /* SERIN_BLOCK_DATA_MIN .. SERIN_BLOCK_DATA_MAX */
-    uint32_t window_blocks;   /* blocks per request; ≥ 1 */
-    uint32_t beat_interval_s; /* 1 .. 604800 */
-    uint32_t report_retry_min_ms,
-        report_retry_max_ms;      /* 5 s and 1 h by default; jitter is full between them */
+    /* SERIN_BLOCK_DATA_MIN .. SERIN_BLOCK_DATA_MAX; a multiple of the flash's write unit, so that
+     * blocks are programmed as they come. */
+    uint32_t block_size;
+    uint32_t window_blocks;       /* blocks per request; ≥ 1 */
+    uint32_t beat_interval_s;     /* 1 .. 604800 */
+    uint32_t report_retry_min_ms; /* 5 s by default; ≥ 1 */
+    uint32_t report_retry_max_ms; /* 1 h by default; the jitter is full between the two */
     uint32_t block_timeout_ms;    /* ask again when a window makes no progress for so long */
     bool confirm_needs_directive; /* `confirm` only after a directive verified since boot */
     bool auto_confirm; /* the agent confirms by itself as soon as it may (no application) */
@@ -66,9 +68,14 @@ enum serin_agent_event_kind {
     SERIN_AGENT_DISCONNECTED,
     SERIN_AGENT_MESSAGE, /* topic kind and payload */
     SERIN_AGENT_TICK,
-    SERIN_AGENT_CONFIRM,  /* the application says it is healthy; the result is that of
-                             serin_agent_step */
-    SERIN_AGENT_UNHEALTHY /* the application (or the launcher) reports bad health; `reason` */
+    /* The application says that it is healthy. The step returns SERIN_OK: confirmed, or nothing to
+     * confirm; SERIN_ERR_STATE: not allowed yet, say it again later, nothing is remembered;
+     * SERIN_ERR_FLASH: not durable, say it again. */
+    SERIN_AGENT_CONFIRM,
+    /* The application, or the launcher, reports bad health: `reason`, `detail`. A trial is
+     * abandoned and a reset asked for; a confirmed attempt becomes regressed; both are counted in
+     * beats. */
+    SERIN_AGENT_UNHEALTHY
 };
 
 struct serin_agent_event {
@@ -94,8 +101,10 @@ struct serin_agent_boot_info {
 };
 
 /* Prepares `agent` (serin_agent_size() bytes, aligned as max_align_t) and reads its stores. An
- * empty agent log is started (new incarnation). SERIN_ERR_LAYOUT, SERIN_ERR_FLASH,
- * SERIN_ERR_CONFIG. */
+ * empty agent log is started (new incarnation). SERIN_ERR_LAYOUT; SERIN_ERR_CONFIG: a value is out
+ * of its range, or the identity is not one; SERIN_ERR_CRYPTO: no random incarnation to be had;
+ * SERIN_ERR_FLASH: the first record cannot be written. After an error the agent must not be
+ * stepped. A log that can be read but not written is no error: the agent tries again. */
 SERIN_MUST_USE enum serin_error serin_agent_init(struct serin_agent *agent,
                                                  const struct serin_agent_config *config,
                                                  const struct serin_agent_boot_info *info,

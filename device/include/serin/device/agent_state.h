@@ -72,9 +72,10 @@ enum serin_agent_target {
 
 struct serin_agent_download {
     enum serin_agent_target target;
-    bool have_manifest; /* `manifest` is opened and suits */
-    bool prepared;      /* the slot is invalidated, its journal belongs to this attempt */
-    uint32_t bad_rows;  /* failures in a row of the part being fetched */
+    bool have_manifest;    /* `manifest` is opened and suits */
+    bool prepared;         /* the slot is invalidated, its journal belongs to this attempt */
+    uint32_t bad_rows;     /* failures in a row of the part being fetched */
+    uint32_t pieces_found; /* from the first on, since boot or since the attempt began */
     struct serin_manifest manifest;
 };
 
@@ -109,6 +110,7 @@ struct serin_agent {
     struct serin_image_check check;
     enum serin_agent_job job;
     uint32_t job_position; /* pieces copied */
+    uint32_t job_failures; /* copies since boot that did not hold */
     enum serin_redundancy redundancy;
 
     /* what is told */
@@ -124,6 +126,8 @@ struct serin_agent {
     bool armed;          /* the boot log is staged; a reset is asked for */
     bool stopped;        /* a reset is asked for; nothing is done any more */
     bool trial;
+    bool confirmed; /* what runs is, by the boot log */
+    bool unsettled; /* what the last boots did is not in the account yet */
     bool held, hold_heard;
     bool checking; /* `check` runs over the downloaded image, else over the job's */
     bool looked;   /* the other slot was checked since boot */

@@ -28,8 +28,7 @@ struct serin_boot {
     const struct serin_layout *layout;
     const uint8_t *root_key; /* SERIN_P256_PUBLIC_SIZE bytes; provisioned */
     struct serin_identity identity;
-    uint32_t
-        floor_constant; /* the bootloader's own floor; the floor is the highest of all sources */
+    uint32_t floor_constant; /* the bootloader's own; the floor is the highest of all sources */
 };
 
 enum serin_boot_phase {
@@ -43,8 +42,8 @@ enum serin_boot_phase {
 struct serin_boot_state {
     uint32_t sequence; /* of the record; 0: none was found */
     enum serin_boot_phase phase;
-    enum serin_slot active; /* the slot that boots: confirmed, or the last resort where no confirmed
-                               one verifies */
+    enum serin_slot active; /* the slot that boots */
+    bool active_confirmed;  /* false: it is the last resort, as no confirmed one verifies */
     enum serin_slot trial;  /* NONE in STEADY */
     uint8_t tries_left;
     uint16_t elapsed_s; /* of the confirmation window, in all boots */

@@ -74,9 +74,8 @@ struct serin_layout {
 /* Where the parts of a slot lie; offsets are from the start of the slot. */
 struct serin_slot_map {
     uint32_t manifest_offset, manifest_size;
-    uint32_t
-        marker_offset; /* of the once-programmed `confirmed` units, inside the manifest sectors */
-    uint32_t marker_count; /* ≥ 1: a torn marker leaves the next one to program */
+    uint32_t marker_offset; /* of the `confirmed` markers, inside the manifest sectors */
+    uint32_t marker_count;  /* ≥ 1: a torn marker leaves the next one to program */
     uint32_t pieces_offset, pieces_size;
     uint32_t journal_offset, journal_size;
     uint32_t journal_stride;               /* bytes of one entry: 16, in whole write units */

@@ -309,6 +309,11 @@ void serin_flash_emulator_cut(struct serin_flash_emulator *emulator, uint64_t nt
     emulator->cut_at = emulator->operations + nth;
 }
 
+void serin_flash_emulator_power_off(struct serin_flash_emulator *emulator)
+{
+    emulator->off = true;
+}
+
 bool serin_flash_emulator_is_off(const struct serin_flash_emulator *emulator)
 {
     return emulator->off;

@@ -53,7 +53,9 @@ enum serin_cut { SERIN_CUT_NONE, SERIN_CUT_BEFORE, SERIN_CUT_INSIDE, SERIN_CUT_A
  * has not fired. */
 void serin_flash_emulator_cut(struct serin_flash_emulator *emulator, uint64_t nth,
                               enum serin_cut cut);
-/* Whether the power is off: the cut has fired. */
+/* Cuts the power now, between two operations. */
+void serin_flash_emulator_power_off(struct serin_flash_emulator *emulator);
+/* Whether the power is off: a cut has fired. */
 bool serin_flash_emulator_is_off(const struct serin_flash_emulator *emulator);
 void serin_flash_emulator_power_on(struct serin_flash_emulator *emulator);
 
