@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -541,6 +542,40 @@ START_TEST(closes_in_every_state)
 }
 END_TEST
 
+/* How many threads this process has. */
+static unsigned threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned count = 0;
+
+    ck_assert_ptr_nonnull(tasks);
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
+        count += entry->d_name[0] != '.' ? 1 : 0;
+    }
+    closedir(tasks);
+    return count;
+}
+
+START_TEST(the_last_client_leaves_no_thread)
+{
+    broker_start(&broker, false, NULL);
+    unsigned before = threads();
+    struct serin_mqtt_config config = plain_config("one");
+    struct serin_mqtt *one = open_client(&config, NULL);
+    config = plain_config("two");
+    struct serin_mqtt *two = open_client(&config, NULL);
+    expect_connected(one);
+    expect_connected(two);
+    ck_assert_uint_gt(threads(), before);
+    serin_mqtt_close(one);
+    ck_assert_uint_gt(threads(), before);
+    publish(two, "a", "still here", 1, false);
+    expect(two, SERIN_MQTT_DELIVERED);
+    serin_mqtt_close(two);
+    ck_assert_uint_eq(threads(), before);
+}
+END_TEST
+
 START_TEST(refuses_a_wrong_configuration)
 {
     struct serin_mqtt *mqtt = NULL;
@@ -709,6 +744,7 @@ int main(void)
     tcase_add_test(plain, tells_why_the_broker_refuses);
     tcase_add_test(plain, will_speaks_for_the_dead_only);
     tcase_add_test(plain, closes_in_every_state);
+    tcase_add_test(plain, the_last_client_leaves_no_thread);
     tcase_add_test(plain, refuses_a_wrong_configuration);
     tcase_add_test(plain, spreads_the_backoff);
     tcase_add_test(tls, connects_with_a_client_certificate);

@@ -122,4 +122,9 @@ void link_on_written(void *context, MQTTAsync_successData *data);
 void link_on_delivered(void *context, MQTTAsync_successData *data);
 void link_on_unsent(void *context, MQTTAsync_failureData *data);
 
+/* ---- threads.c ---- */
+
+/* Waits, at most a second, until Paho's threads are gone. Only where no client is left. */
+void threads_await(void);
+
 #endif

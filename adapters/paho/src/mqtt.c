@@ -3,6 +3,7 @@
  */
 #include "client.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 
 #define RECONNECT_LIMIT_MS 86400000u
+
+/* Clients of this process: Paho's threads serve them all, and end with the last. */
+static atomic_uint open_clients;
 
 static bool config_sound(const struct serin_mqtt_config *config)
 {
@@ -106,7 +110,9 @@ enum serin_error serin_mqtt_open(struct serin_mqtt **out, const struct serin_mqt
         return SERIN_ERR_MEMORY;
     }
     mqtt->event_fd = mqtt->timer_fd = mqtt->poll_fd = -1;
+    (void)atomic_fetch_add(&open_clients, 1);
     if (!init_locks(mqtt)) {
+        (void)atomic_fetch_sub(&open_clients, 1);
         free(mqtt);
         return SERIN_ERR_MEMORY;
     }
@@ -142,6 +148,9 @@ void serin_mqtt_close(struct serin_mqtt *mqtt)
     mqtt->link = NULL;
     pthread_mutex_unlock(&mqtt->mutex);
     link_free(link);
+    if (atomic_fetch_sub(&open_clients, 1) == 1) {
+        threads_await();
+    }
 
     pthread_mutex_lock(&mqtt->mutex);
     mqtt->tell_connected = mqtt->tell_lost = false;
