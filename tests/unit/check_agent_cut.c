@@ -4,7 +4,10 @@
  * cut, the device boots something that verifies, keeps its floor, fetches no journaled piece again,
  * and ends where the uncut life ends.
  *
- * A failure names the cut: CUT_AT=<n> CUT_HOW=<1..3> CUT_FLASH=<0..> replay that one alone.
+ * Then two cuts in one life, chosen by a seed: the second often falls into what mends the first.
+ *
+ * A failure names the cut: CUT_FLASH, CUT_AT, CUT_HOW, or CUT_SEED, set as it says, replay that one
+ * alone.
  */
 #include "check_main.h"
 #include "device_bench.h"
@@ -15,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STEPS_MAX 3000
+#define STEPS_MAX   3000
+#define DOUBLE_CUTS 60 /* lives with two cuts, per geometry */
 
 /* The cut that is being tried: a failure prints it. */
 static char replay[80];
@@ -136,18 +140,30 @@ static void live_with_cut(const struct bench_geometry *geometry, uint64_t at, en
     bench_close(&bench);
 }
 
-static void cut_everywhere(int which)
+static void make_releases(void)
 {
-    const struct bench_geometry *geometry = &geometries[which];
     v1 = bench_release(1, 5000, BENCH_GOOD);
     v2 = bench_release(2, 9000, BENCH_GOOD);
     v3 = bench_release(3, 6000, BENCH_CRASH);
+}
+
+static void free_releases(void)
+{
+    bench_release_free(v1);
+    bench_release_free(v2);
+    bench_release_free(v3);
+}
+
+static void cut_everywhere(int which)
+{
+    const struct bench_geometry *geometry = &geometries[which];
     const char *only_at = getenv("CUT_AT");
     const char *only_how = getenv("CUT_HOW");
     const char *only_flash = getenv("CUT_FLASH");
-    if (only_flash != NULL && atoi(only_flash) != which) {
+    if (getenv("CUT_SEED") != NULL || (only_flash != NULL && atoi(only_flash) != which)) {
         return;
     }
+    make_releases();
     uint64_t operations = count_operations(geometry);
     ck_assert_uint_gt(operations, 80);
     for (uint64_t at = 1; at <= operations; at++) {
@@ -161,9 +177,58 @@ static void cut_everywhere(int which)
             live_with_cut(geometry, at, (enum serin_cut)how);
         }
     }
-    bench_release_free(v1);
-    bench_release_free(v2);
-    bench_release_free(v3);
+    free_releases();
+}
+
+/* xorshift64: a seed gives the same two cuts each time. */
+static uint64_t dice(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static void live_with_two_cuts(const struct bench_geometry *geometry, uint64_t operations,
+                               uint64_t seed)
+{
+    static struct bench bench;
+    uint64_t state = seed * 7919u + 1u;
+    for (int i = 0; i < 8; i++) {
+        (void)dice(&state);
+    }
+    begin(&bench, geometry);
+    uint64_t first = dice(&state) % (operations - 25) + 1; /* room for a second */
+    serin_flash_emulator_cut(bench.emulator, first, (enum serin_cut)(dice(&state) % 3 + 1));
+    /* Half of the second cuts come within ten operations. */
+    uint64_t range = dice(&state) % 2 == 0 ? 10 : operations;
+    bench.second_cut_nth = dice(&state) % range + 1;
+    bench.second_cut = (enum serin_cut)(dice(&state) % 3 + 1);
+    bench_boot(&bench, SERIN_RESET_POWER);
+    live(&bench);
+    ck_assert_uint_ge(bench.cuts, 1);
+    ck_assert_msg(bench.cuts == 2 || range > 10, "the second cut did not fire");
+    bench_close(&bench);
+}
+
+static void cut_twice(int which)
+{
+    const struct bench_geometry *geometry = &geometries[which];
+    const char *only_flash = getenv("CUT_FLASH");
+    const char *only_seed = getenv("CUT_SEED");
+    if (getenv("CUT_AT") != NULL || (only_flash != NULL && atoi(only_flash) != which)) {
+        return;
+    }
+    make_releases();
+    uint64_t operations = count_operations(geometry);
+    for (uint64_t seed = 1; seed <= DOUBLE_CUTS; seed++) {
+        if (only_seed == NULL || strtoull(only_seed, NULL, 10) == seed) {
+            snprintf(replay, sizeof(replay), "replay with CUT_FLASH=%d CUT_SEED=%llu\n", which,
+                     (unsigned long long)seed);
+            live_with_two_cuts(geometry, operations, seed);
+        }
+    }
+    free_releases();
 }
 
 static const int crashes[] = {SIGILL, SIGTRAP, SIGSEGV, SIGABRT};
@@ -181,6 +246,12 @@ START_TEST(every_cut_ends_well)
 }
 END_TEST
 
+START_TEST(two_cuts_end_well)
+{
+    cut_twice(_i);
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -190,6 +261,7 @@ int main(void)
     Suite *suite = suite_create("agent_cut");
     TCase *tests = tcase_create("agent_cut");
     tcase_add_loop_test(tests, every_cut_ends_well, 0, sizeof(geometries) / sizeof(geometries[0]));
+    tcase_add_loop_test(tests, two_cuts_end_well, 0, sizeof(geometries) / sizeof(geometries[0]));
     suite_add_tcase(suite, tests);
     /* Without fork, so that the name of the cut outlives a failure, and checked signatures are
      * remembered. */

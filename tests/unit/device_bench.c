@@ -387,11 +387,21 @@ static bool try_boot(struct bench *bench, enum serin_reset_cause cause)
     return true;
 }
 
+/* The power is back. */
+static void power_on(struct bench *bench)
+{
+    serin_flash_emulator_power_on(bench->emulator);
+    if (bench->second_cut_nth > 0) {
+        serin_flash_emulator_cut(bench->emulator, bench->second_cut_nth, bench->second_cut);
+        bench->second_cut_nth = 0;
+    }
+}
+
 void bench_boot(struct bench *bench, enum serin_reset_cause cause)
 {
     while (!try_boot(bench, cause)) {
         bench->cuts++;
-        serin_flash_emulator_power_on(bench->emulator);
+        power_on(bench);
         cause = SERIN_RESET_POWER;
     }
     bench->running = true;
@@ -403,7 +413,7 @@ void bench_boot(struct bench *bench, enum serin_reset_cause cause)
 void bench_power_cycle(struct bench *bench)
 {
     serin_flash_emulator_cut(bench->emulator, 1, SERIN_CUT_NONE);
-    serin_flash_emulator_power_on(bench->emulator);
+    power_on(bench);
     bench_boot(bench, SERIN_RESET_POWER);
 }
 
