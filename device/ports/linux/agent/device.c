@@ -69,6 +69,7 @@ enum exit_code device_load(struct device *device, const char *config)
     if (serin_agent_settings_load(&device->settings, config, &error) != SERIN_OK) {
         return complain(EXIT_CONFIG, "%s", error.text);
     }
+    device->settings.identity.bootloader = BOOTLOADER_VERSION;
     if (serin_key_read_public(device->settings.root_key, device->root_key, &why) != SERIN_OK) {
         return complain(EXIT_CONFIG, "%s", why.text);
     }
@@ -101,7 +102,6 @@ enum exit_code device_flash_take(struct device *device, struct serin_file_flash 
         .root_key = device->root_key,
         .identity = device->settings.identity,
     };
-    device->boot.identity.bootloader = BOOTLOADER_VERSION;
     return EXIT_DONE;
 }
 

@@ -89,7 +89,7 @@ static enum exit_code input_verify(const struct device *device, const struct opt
     if (result == SERIN_OK && (manifest.slot_mask & SERIN_SLOT_MASK_A) == 0) {
         return complain(EXIT_REFUSED, "%s: the image does not run in slot A", options->bundle);
     }
-    if (result != SERIN_OK && result != SERIN_ERR_BOOTLOADER) {
+    if (result != SERIN_OK) {
         return complain(exit_code_of(result), "%s: not for this device: %s", options->bundle,
                         serin_error_text(result));
     }

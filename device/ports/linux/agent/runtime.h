@@ -6,8 +6,6 @@
 
 #include "agent.h"
 
-#include <serin/topic.h>
-
 #include <serin/adapters/mqtt.h>
 #include <serin/device/agent.h>
 #include <serin/piece.h>
