@@ -88,7 +88,7 @@ START_TEST(ranks_spread_evenly)
     const uint8_t salt[SERIN_SALT_SIZE] = {1};
     unsigned low = 0;
     for (int i = 0; i < 10000; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "device-%d", i);
         low += serin_cohort_rank(serin_wolfcrypt(), salt, id) <= UINT64_MAX / 10;
     }
