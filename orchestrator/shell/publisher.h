@@ -15,11 +15,10 @@
 #include <serin/orchestrator/store.h>
 #include <serin/topic.h>
 
-#define SERIND_TOPICS_MAX 4096u
-#define SERIND_ANSWER_MS                                                     \
-    10000u /* a publish that is not shown in return is sent again after this \
-            */
-#define SERIND_HALT_MS       10000u /* a halt that is not on every broker after this is an alarm */
+#define SERIND_TOPICS_MAX    4096u
+#define SERIND_ANSWER_MS     3000u  /* a publish that is not shown by then is sent again */
+#define SERIND_HALT_MS       10000u /* a halt that is not on every broker by then is an alarm */
+#define SERIND_GUARD_REST_MS 60000u /* between two epochs begun for a broker's silence */
 #define SERIND_TEND_MS       200u
 #define SERIND_LEASE_S       21600u /* where no rollout says otherwise */
 #define SERIND_EPOCH_WHY_MAX 256u

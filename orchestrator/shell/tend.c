@@ -122,19 +122,45 @@ static bool waits(const struct serind *serind, struct serind_view *view)
     return false;
 }
 
+static void silence_alarm(struct serind *serind, const struct serind_topic *topic, size_t broker,
+                          bool silent)
+{
+    alarm_key key;
+    (void)snprintf(key, sizeof key, "silent:%zu:%s", broker, topic->name);
+    if (!silent) {
+        serind_alarm_clear(serind, key);
+        return;
+    }
+    serind_alarm_raise(serind, key,
+                       "%s acknowledges what is published on %s, but does not show it: its plugin "
+                       "refuses it, see the broker's log",
+                       serind->brokers[broker].uri, topic->name);
+}
+
+/* The broker has acknowledged again and again and shows nothing of it: its order guard remembers a
+ * higher order than its retained message tells. Whether a new epoch was asked for. */
+static bool outbid(struct serind *serind, const struct serind_topic *topic, size_t broker)
+{
+    silence_alarm(serind, topic, broker, true);
+    if (topic->topic.kind != SERIN_TOPIC_DIRECTIVE ||
+        serind->mono_ms < serind->publisher.guard_rest_until_ms) {
+        return false;
+    }
+    serind->publisher.guard_rest_until_ms = serind->mono_ms + SERIND_GUARD_REST_MS;
+    serind_publisher_want_epoch(serind, topic->own.order,
+                                "%s takes no directive on %s: its order guard remembers a higher "
+                                "order",
+                                serind->brokers[broker].uri, topic->name);
+    return true;
+}
+
 static void repair_publish(struct serind *serind, struct serind_topic *topic, size_t broker,
                            enum serin_sight sight)
 {
     struct serind_view *view = &topic->views[broker];
     if (view->unanswered >= SERIN_REPAIR_UNANSWERED_MAX) {
         view->unanswered = 0;
-        if (topic->topic.kind == SERIN_TOPIC_DIRECTIVE &&
-            serind->mono_ms >= serind->publisher.guard_rest_until_ms) {
-            serind->publisher.guard_rest_until_ms = serind->mono_ms + SERIN_CLAIM_REST_MS;
-            serind_publisher_want_epoch(serind, topic->own.order,
-                                        "%s takes no directive on %s: its order guard remembers a "
-                                        "higher order",
-                                        serind->brokers[broker].uri, topic->name);
+        if (outbid(serind, topic, broker)) {
             return;
         }
     }
@@ -171,7 +197,11 @@ static void look_after(struct serind *serind, struct serind_topic *topic, size_t
     if (!is_trust) {
         foreign_alarm(serind, topic, broker, sight == SERIN_SIGHT_FOREIGN);
     }
-    if (sight == SERIN_SIGHT_SAME || waits(serind, view)) {
+    if (sight == SERIN_SIGHT_SAME) {
+        silence_alarm(serind, topic, broker, false);
+        return;
+    }
+    if (waits(serind, view)) {
         return;
     }
     enum serin_repair repair = serin_repair_decide(topic->held, sight);
