@@ -178,14 +178,21 @@ static void add_options(struct serin_cli_args *args, const struct serin_cli_opti
     }
 }
 
-static struct serin_cli_given *find_option(struct serin_cli_args *args, const char *name,
-                                           size_t size, char letter)
+static struct serin_cli_given *find_name(struct serin_cli_args *args, const char *name, size_t size)
 {
     for (size_t i = 0; i < args->option_count; i++) {
-        const struct serin_cli_option *option = args->options[i].option;
-        if ((letter != 0 && option->letter == letter) ||
-            (letter == 0 && strlen(option->name) == size &&
-             memcmp(option->name, name, size) == 0)) {
+        const char *other = args->options[i].option->name;
+        if (strlen(other) == size && memcmp(other, name, size) == 0) {
+            return &args->options[i];
+        }
+    }
+    return NULL;
+}
+
+static struct serin_cli_given *find_letter(struct serin_cli_args *args, char letter)
+{
+    for (size_t i = 0; i < args->option_count; i++) {
+        if (args->options[i].option->letter == letter) {
             return &args->options[i];
         }
     }
@@ -248,7 +255,7 @@ static bool read_option(struct reader *reader, const char *word)
     const char *equals = named ? strchr(word, '=') : NULL;
     size_t size = equals != NULL ? (size_t)(equals - word) : strlen(word);
     struct serin_cli_given *given =
-        named ? find_option(args, word + 2, size - 2, 0) : find_option(args, NULL, 0, word[1]);
+        named ? find_name(args, word + 2, size - 2) : find_letter(args, word[1]);
 
     if (given == NULL || (!named && word[2] != '\0')) {
         return unknown_option(args, word, size);

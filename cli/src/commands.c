@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-#define MANY SERIN_CLI_LIST_MAX * 16u
+#define MANY 10000u
 
 static const struct serin_cli_group groups[] = {
     {"pki", "certificates of a private CA, and the first keys"},

@@ -41,7 +41,8 @@ static bool page_path(const struct serin_cli *cli, const char *after, char path[
     if (after[0] == '\0') {
         return true;
     }
-    strcat(path, "&after=");
+    size_t used = strlen(path);
+    (void)snprintf(path + used, PATH_SIZE - used, "&after=");
     return serin_cli_encode(path, PATH_SIZE, after);
 }
 

@@ -8,7 +8,7 @@
 #include <serin/host/bundle.h>
 
 /* A bundle of the largest image, and its piece table and manifest. */
-#define SERIN_CLI_DOCUMENT_MAX (SERIN_IMAGE_SIZE_MAX + SERIN_IMAGE_SIZE_MAX / 128u + 65536u)
+#define SERIN_CLI_DOCUMENT_MAX ((size_t)SERIN_IMAGE_SIZE_MAX / 128u * 129u + 65536u)
 
 enum serin_cli_document_kind {
     SERIN_CLI_BUNDLE = 1,

@@ -16,7 +16,7 @@ void serin_cli_format_time(uint64_t unix_s, char text[SERIN_CLI_TIME_SIZE])
 
     if (unix_s == 0 || unix_s > TIME_MAX || gmtime_r(&time, &parts) == NULL ||
         strftime(text, SERIN_CLI_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-        strcpy(text, "-");
+        (void)snprintf(text, SERIN_CLI_TIME_SIZE, "-");
     }
 }
 

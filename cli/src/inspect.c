@@ -145,8 +145,8 @@ static enum serin_cli_exit show_manifest(const struct serin_cli *cli,
 static enum serin_cli_exit show_trust(const struct serin_cli *cli,
                                       const struct serin_cli_document *document)
 {
-    struct serin_signature_area area;
-    struct serin_trust trust;
+    struct serin_signature_area area = {.key_id = {0}};
+    struct serin_trust trust = {.version = 0};
 
     enum serin_cli_exit exit =
         serin_cli_trust_open(cli, document->path, document->data, document->size, NULL, &trust);

@@ -48,12 +48,6 @@ const struct serin_cli_option serin_cli_options_pki_device[] = {
     SERIN_CLI_END,
 };
 
-#define OUTPUT(what)                                                               \
-    {                                                                              \
-        .name = "output", .letter = 'o', .required = true, .kind = SERIN_CLI_FILE, \
-        .value = "FILE", .help = what                                              \
-    }
-
 const struct serin_cli_option serin_cli_options_key_public[] = {
     {.name = "output",
      .letter = 'o',
@@ -91,7 +85,12 @@ const struct serin_cli_option serin_cli_options_trust_make[] = {
      .kind = SERIN_CLI_FILES,
      .value = "PUB…",
      .help = "public keys that may sign directives"},
-    OUTPUT("the record; never written over another"),
+    {.name = "output",
+     .letter = 'o',
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the record; never written over another"},
     SERIN_CLI_END,
 };
 
@@ -124,7 +123,12 @@ const struct serin_cli_option serin_cli_options_pack[] = {
      .kind = SERIN_CLI_FILE,
      .value = "FILE",
      .help = "the private release key, which signs the manifest"},
-    OUTPUT("the bundle; an older one is replaced"),
+    {.name = "output",
+     .letter = 'o',
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the bundle; an older one is replaced"},
     {.name = "vendor",
      .kind = SERIN_CLI_NAME,
      .value = "V",
@@ -155,7 +159,7 @@ const struct serin_cli_option serin_cli_options_pack[] = {
      .kind = SERIN_CLI_DURATION,
      .value = "60s",
      .min = 1000,
-     .max = SERIN_MANIFEST_WINDOW_MAX_S * 1000u,
+     .max = SERIN_MANIFEST_WINDOW_MAX_S * UINT64_C(1000),
      .fallback = "60s",
      .help = "time in which a new image must confirm itself"},
     {.name = "confirm-tries",

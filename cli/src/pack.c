@@ -122,8 +122,8 @@ enum serin_cli_exit serin_cli_run_pack(struct serin_cli *cli)
     if (error != SERIN_OK) {
         return serin_cli_fail(cli, serin_cli_exit_of(error), "%s", why.text);
     }
-    enum serin_cli_exit exit =
-        serin_cli_read(cli, serin_cli_text(cli, "image"), SERIN_IMAGE_SIZE_MAX, &image, &size);
+    enum serin_cli_exit exit = serin_cli_read(cli, serin_cli_text(cli, "image"),
+                                              (size_t)SERIN_IMAGE_SIZE_MAX, &image, &size);
     if (exit == SERIN_CLI_DONE) {
         exit = sign(cli, key, image, size);
     }

@@ -34,8 +34,8 @@ static void draw(void *ctx, uint64_t sent, uint64_t size)
         return;
     }
     bar->shown = permille + 1;
-    for (unsigned i = 0; i < BAR_WIDTH; i++) {
-        strcat(text, i < filled ? "\u2588" : "\u2591");
+    for (size_t i = 0; i < BAR_WIDTH; i++) {
+        memcpy(text + i * 3, i < filled ? "\u2588" : "\u2591", 4); /* three bytes and the end */
     }
     serin_cli_format_size(size, total);
     (void)fprintf(bar->cli->world->err, "\r%s %3u.%u %% of %s", text, permille / 10, permille % 10,

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLICY_MAX (64u * 1024u)
+#define POLICY_MAX 65536u
 #define PATH_SIZE  128u
 
 bool serin_cli_rollout_path(const struct serin_cli *cli, const char *verb, char *path, size_t size)

@@ -54,7 +54,10 @@ void serin_cli_grid_cell(struct serin_cli_grid *grid, enum serin_cli_colour colo
     char *copy = must_have(malloc(size + 1));
     for (size_t i = 0; i <= size; i++) {
         unsigned char byte = (unsigned char)shown[i];
-        copy[i] = (byte < 0x20 && byte != 0) || byte == 0x7f ? '?' : shown[i];
+        copy[i] = shown[i];
+        if ((byte < 0x20 && byte != 0) || byte == 0x7f) {
+            copy[i] = '?';
+        }
     }
     grid->cells[grid->count++] = (struct cell){.text = copy, .colour = colour};
 }

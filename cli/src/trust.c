@@ -206,8 +206,8 @@ void serin_cli_trust_print(const struct serin_cli *cli, const struct serin_trust
 enum serin_cli_exit serin_cli_run_trust_show(struct serin_cli *cli)
 {
     const char *path = cli->args.operands[0];
-    struct serin_trust trust;
-    struct serin_signature_area area;
+    struct serin_trust trust = {.version = 0};
+    struct serin_signature_area area = {.key_id = {0}};
     uint8_t *data = NULL;
     size_t size = 0;
 

@@ -47,7 +47,7 @@ static void show(const struct serin_cli *cli, struct watch *watch,
 
     digest(answer->json, now);
     bool changed = strcmp(now, watch->last) != 0;
-    strcpy(watch->last, now);
+    memcpy(watch->last, now, sizeof(now));
     if (picture) {
         /* Back to the first line of the last picture, then erase to the end of the screen. */
         if (watch->lines > 0) {

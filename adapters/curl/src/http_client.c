@@ -87,19 +87,18 @@ static enum serin_error check_server(const char *server, bool with_token,
 static enum serin_error make_authorization(struct serin_http_client *client, const char *token,
                                            struct serin_http_client_why *why)
 {
-    static const char head[] = "Authorization: Bearer ";
+    size_t size = strlen("Authorization: Bearer ") + strlen(token) + 1;
 
     for (const char *p = token; *p != '\0'; p++) {
         if (!isgraph((unsigned char)*p)) {
             return explain(why, SERIN_ERR_CONFIG, "the token has spaces or control characters");
         }
     }
-    client->authorization = malloc(sizeof(head) + strlen(token));
+    client->authorization = malloc(size);
     if (client->authorization == NULL) {
         return explain(why, SERIN_ERR_MEMORY, "memory is exhausted");
     }
-    strcpy(client->authorization, head);
-    strcat(client->authorization, token);
+    (void)snprintf(client->authorization, size, "Authorization: Bearer %s", token);
     return SERIN_OK;
 }
 
@@ -115,7 +114,9 @@ enum serin_error serin_http_client_open(struct serin_http_client **out, const ch
     if (client == NULL) {
         return explain(why, SERIN_ERR_MEMORY, "memory is exhausted");
     }
-    client->server = strdup(server);
+    /* A slash at the end would make two with that of the path. */
+    size_t size = strlen(server);
+    client->server = strndup(server, size > 0 && server[size - 1] == '/' ? size - 1 : size);
     client->curl = curl_easy_init();
     if (client->server == NULL || client->curl == NULL) {
         error = explain(why, SERIN_ERR_MEMORY, "memory is exhausted");
@@ -125,10 +126,6 @@ enum serin_error serin_http_client_open(struct serin_http_client **out, const ch
     if (error != SERIN_OK) {
         serin_http_client_close(client);
         return error;
-    }
-    size_t size = strlen(client->server);
-    if (client->server[size - 1] == '/') {
-        client->server[size - 1] = '\0';
     }
     *out = client;
     return SERIN_OK;
@@ -155,7 +152,7 @@ static size_t on_write(char *data, size_t unit, size_t count, void *context)
     struct serin_http_client_answer *answer = transfer->answer;
     size_t size = unit * count;
 
-    if (size > SERIN_HTTP_CLIENT_ANSWER_MAX - answer->body_size) {
+    if (size > (size_t)SERIN_HTTP_CLIENT_ANSWER_MAX - answer->body_size) {
         transfer->too_large = true;
         return 0;
     }
@@ -317,11 +314,11 @@ static enum serin_error judge(CURLcode code, const struct transfer *transfer, co
 /* Makes the whole address; NULL: memory is exhausted. */
 static char *join(const char *server, const char *path)
 {
-    char *url = malloc(strlen(server) + strlen(path) + 1);
+    size_t size = strlen(server) + strlen(path) + 1;
+    char *url = malloc(size);
 
     if (url != NULL) {
-        strcpy(url, server);
-        strcat(url, path);
+        (void)snprintf(url, size, "%s%s", server, path);
     }
     return url;
 }
