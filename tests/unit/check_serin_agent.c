@@ -85,6 +85,11 @@ START_TEST(good_release_is_installed_and_confirmed)
     status_has("\"application\":\"running\"");
     slot_holds("a", &v1);
     slot_holds("b", &v2);
+    char table[2048];
+    ck_assert_int_eq(
+        bench_command(&bench, table, sizeof table, "status", "--config", bench.config, NULL), 0);
+    ck_assert_ptr_nonnull(strstr(table, "\nruns                 2.0.0\nslot                 b\n"));
+    ck_assert_ptr_nonnull(strstr(table, "\nconnected            yes\n"));
     ck_assert_uint_eq(bench.report.running.slot, 2);
     ck_assert_mem_eq(bench.report.running.manifest_id, v2.id, SERIN_SHA256_SIZE);
 

@@ -1,5 +1,8 @@
 # serin-agent's parts: the loader of its configuration, the log and the fault points, and the port
 # to Linux.
+if(NOT TARGET serin_device_linux)
+  return() # the adapters are not configured
+endif()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CYAML_OF_TESTS REQUIRED IMPORTED_TARGET libcyaml)
 
