@@ -296,6 +296,35 @@ START_TEST(without_a_clock_a_reset_ends_the_lease)
 }
 END_TEST
 
+START_TEST(without_a_clock_a_reconnection_does_not_end_the_lease)
+{
+    set_up();
+    bench.clock_s = 0;
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_DOWNLOADING, 100));
+    bench_online(&bench, false);
+    bench_online(&bench, true); /* the retained directive is heard again */
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_offer_that_comes_back_has_one_account)
+{
+    set_up();
+    bench.ack = false;
+    bring_to(SERIN_STATE_DOWNLOADING);
+    publish(SERIN_CANDIDATE_HALTED);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CANCELLED, 100));
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 10000);
+    ck_assert_uint_eq(bench.report.attempt_count, 1);
+    ck_assert_uint_eq(bench.report.attempts[0].transition_count, 6);
+    tear_down();
+}
+END_TEST
+
 START_TEST(without_a_clock_uptime_ends_the_lease)
 {
     set_up();
@@ -375,6 +404,8 @@ int main(void)
     tcase_add_loop_test(tests, spread_delays_the_start_and_emergency_does_not, 0, 2);
     tcase_add_test(tests, no_trial_starts_after_the_lease);
     tcase_add_test(tests, without_a_clock_a_reset_ends_the_lease);
+    tcase_add_test(tests, without_a_clock_a_reconnection_does_not_end_the_lease);
+    tcase_add_test(tests, an_offer_that_comes_back_has_one_account);
     tcase_add_test(tests, without_a_clock_uptime_ends_the_lease);
     tcase_add_test(tests, without_a_clock_the_time_that_was_heard_outlives_power);
     tcase_add_loop_test(tests, a_hold_delays_the_trial_only, 0, 2);

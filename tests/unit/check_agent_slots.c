@@ -57,6 +57,7 @@ START_TEST(a_slot_is_invalidated_before_anything_else_of_it)
     uint64_t first = serin_flash_emulator_operations(bench.emulator);
     offer(v2, v3, 1, 0);
     ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+    ck_assert_uint_eq(bench.agent.record.attempt_count, 1); /* v2's account is acknowledged */
     struct serin_slot_map map;
     serin_slot_map(bench.boot.flash, &bench.layout, &map);
     uint32_t slot = bench.layout.slot[0].address;
@@ -245,6 +246,23 @@ START_TEST(rot_of_the_other_slot_is_seen_and_mended)
 }
 END_TEST
 
+START_TEST(a_mirror_goes_on_where_power_left_it)
+{
+    set_up();
+    struct serin_slot_map map;
+    serin_slot_map(bench.boot.flash, &bench.layout, &map);
+    uint32_t image = bench.layout.slot[1].address + map.image_offset;
+    bench.kill_point = "agent.mirror.sealed"; /* the manifest is there, the marker is not */
+    bench.kill_nth = 1;
+    offer(v1, NULL, 0, SERIN_RELEASE_COMMIT);
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench.cuts, 1);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_MIRRORED);
+    ck_assert_uint_eq(serin_flash_emulator_wear(bench.emulator, image), 1); /* copied once */
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_slot_that_holds_no_copy_is_left_alone)
 {
     set_up();
@@ -343,7 +361,7 @@ START_TEST(a_halt_that_cannot_be_stored_stops_the_trial_nevertheless)
                                bench.layout.agent_log.size, SERIN_BREAKAGE_FAILS);
     ck_assert_int_eq(halt_now(), SERIN_ERR_FLASH);
     bench.clock_s -= 100 * 3600;
-    bench_run_for(&bench, 60000);
+    bench_run_for(&bench, 600000);
     ck_assert_uint_eq(bench_running(&bench), 1);
     ck_assert_uint_eq(bench.boots, 1);
     tear_down();
@@ -387,6 +405,7 @@ int main(void)
     tcase_add_test(tests, a_higher_attempt_starts_again);
     tcase_add_test(tests, a_confirmed_image_that_rots_is_not_taken_again_by_itself);
     tcase_add_test(tests, rot_of_the_other_slot_is_seen_and_mended);
+    tcase_add_test(tests, a_mirror_goes_on_where_power_left_it);
     tcase_add_loop_test(tests, a_slot_that_holds_no_copy_is_left_alone, 0, 2);
     tcase_add_test(tests, a_floor_that_the_boot_log_forgot_is_committed_again);
     tcase_add_test(tests, an_account_that_cannot_be_written_at_boot_is_written_later);
