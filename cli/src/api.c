@@ -110,8 +110,8 @@ static enum serin_cli_exit exit_of_status(unsigned status)
     return SERIN_CLI_FAILED;
 }
 
-/* "message (CODE; field stages[1].percent, line 12)" */
-static enum serin_cli_exit complain(const struct serin_cli *cli, unsigned status,
+/* "policy.yaml:12: message (CODE; field stages[1].percent)" */
+static enum serin_cli_exit complain(const struct serin_cli *cli, const char *file, unsigned status,
                                     const struct serin_json *json)
 {
     const struct serin_json *error = serin_json_get(json, "error");
@@ -119,23 +119,20 @@ static enum serin_cli_exit complain(const struct serin_cli *cli, unsigned status
     const char *code = serin_cli_member(error, "code");
     const char *field = serin_cli_member(error, "field");
     uint64_t line = serin_cli_count(error, "line");
-    char where[160] = "";
+    char where[SERIN_CLI_PATH_MAX + 32] = "";
 
-    if (field[0] != '\0' && line > 0) {
-        (void)snprintf(where, sizeof(where), "; field %.100s, line %llu", field,
-                       (unsigned long long)line);
-    } else if (field[0] != '\0') {
-        (void)snprintf(where, sizeof(where), "; field %.100s", field);
-    } else if (line > 0) {
-        (void)snprintf(where, sizeof(where), "; line %llu", (unsigned long long)line);
+    if (file != NULL && line > 0) {
+        (void)snprintf(where, sizeof(where), "%s:%llu: ", file, (unsigned long long)line);
+    } else if (file != NULL) {
+        (void)snprintf(where, sizeof(where), "%s: ", file);
     }
     if (message[0] == '\0') {
-        return serin_cli_fail(cli, exit_of_status(status), "the server answers with status %u",
-                              status);
+        return serin_cli_fail(cli, exit_of_status(status), "%sthe server answers with status %u",
+                              where, status);
     }
-    return serin_cli_fail(cli, exit_of_status(status), "%s (%s%s)%s", message,
-                          code[0] != '\0' ? code : "no code", where,
-                          status == 401 ? "; is the token that of this server?" : "");
+    return serin_cli_fail(cli, exit_of_status(status), "%s%s (%s%s%s)%s", where, message,
+                          code[0] != '\0' ? code : "no code", field[0] != '\0' ? "; field " : "",
+                          field, status == 401 ? "; is the token that of this server?" : "");
 }
 
 enum serin_cli_exit serin_cli_ask(struct serin_cli *cli, const struct serin_cli_request *request,
@@ -166,7 +163,7 @@ enum serin_cli_exit serin_cli_ask(struct serin_cli *cli, const struct serin_cli_
     answer->text = got.body;
     error = serin_json_parse(got.body, got.body_size, &answer->json, reason, sizeof(reason));
     if (got.status < 200 || got.status > 299) {
-        return complain(cli, got.status, answer->json);
+        return complain(cli, request->file, got.status, answer->json);
     }
     if (error != SERIN_OK) {
         return serin_cli_fail(cli, SERIN_CLI_FAILED, "the server's answer is no JSON: %s", reason);

@@ -21,6 +21,7 @@ struct serin_cli_request {
     size_t body_size;
     void (*progress)(void *ctx, uint64_t sent, uint64_t size);
     void *progress_ctx;
+    const char *file; /* what an error's line is a line of; NULL: nothing the operator wrote */
     bool quiet; /* do not complain when the server cannot be reached: the caller tries again */
 };
 

@@ -49,6 +49,7 @@ static bool page_path(const struct serin_cli *cli, const char *after, char path[
 static void add_row(struct serin_cli_grid *grid, const struct serin_json *device)
 {
     const char *state = serin_cli_member(device, "state");
+    const char *reason = serin_cli_member(device, "reason");
     bool online = serin_cli_truth(device, "online");
 
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "id"));
@@ -57,7 +58,7 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *device
     serin_cli_grid_format(grid, "%u", (unsigned)serin_cli_count(device, "hardware"));
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "version"));
     serin_cli_grid_cell(grid, serin_cli_state_colour(state), state);
-    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "reason"));
+    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, strcmp(reason, "none") != 0 ? reason : "");
     serin_cli_grid_cell(grid, online ? SERIN_CLI_GOOD : SERIN_CLI_DIM,
                         online ? "online" : "offline");
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "redundancy"));

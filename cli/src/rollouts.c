@@ -36,6 +36,7 @@ enum serin_cli_exit serin_cli_run_rollout_create(struct serin_cli *cli)
         .method = "POST", .path = "/v1/rollouts", .content_type = "application/yaml"};
     uint8_t *data = NULL;
 
+    request.file = policy;
     enum serin_cli_exit exit = serin_cli_read(cli, policy, POLICY_MAX, &data, &request.body_size);
     if (exit == SERIN_CLI_DONE) {
         request.body = data;

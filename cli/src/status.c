@@ -14,7 +14,7 @@ enum serin_cli_exit serin_cli_run_status(struct serin_cli *cli)
 {
     static const struct {
         const char *title, *key;
-    } lines[] = {{"version", "version"}, {"broker", "connected"},
+    } lines[] = {{"version", "version"}, {"connected", "connected"},
                  {"time", "time"},       {"devices", "devices"},
                  {"online", "online"},   {"active rollouts", "rollouts_active"}};
     struct serin_cli_answer answer;

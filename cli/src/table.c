@@ -102,10 +102,11 @@ static void print_cell(const struct serin_cli *cli, const struct serin_cli_grid 
     int padding = (int)(width - serin_cli_width(cell->text));
     bool right = grid->columns[column].right;
     bool last = column + 1 == grid->column_count;
+    bool coloured = cell->colour != SERIN_CLI_PLAIN;
 
     serin_cli_print(cli, "%*s%s%s%s%*s%s", right ? padding : 0, "",
-                    serin_cli_colour(cli, cell->colour), cell->text,
-                    cell->colour != SERIN_CLI_PLAIN ? serin_cli_colour(cli, SERIN_CLI_PLAIN) : "",
+                    coloured ? serin_cli_colour(cli, cell->colour) : "", cell->text,
+                    coloured ? serin_cli_colour(cli, SERIN_CLI_PLAIN) : "",
                     right || last ? 0 : padding, "", last ? "\n" : "  ");
 }
 

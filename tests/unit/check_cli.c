@@ -392,6 +392,37 @@ START_TEST(trust_records_are_made_and_kept)
 }
 END_TEST
 
+#ifdef SERIN_FAULT_POINTS
+START_TEST(a_killed_run_leaves_nothing_half)
+{
+    static const char *const points[] = {"cli.pki.hosts_made", "cli.pki.keys_made",
+                                         "cli.pki.before_rename"};
+    char fault[64];
+    const char *environment[] = {fault, NULL};
+    const char *init[] = {SERIN_PROGRAM, "pki", "init", "half", "--product", "lamp", NULL};
+    const char *pack[] = {SERIN_PROGRAM, "pack",     "--product", "lamp",  "--version",
+                          "9.0.0",       "--image",  "fw.bin",    "--key", "pki/keys/release.key",
+                          "-o",          "fw.serin", NULL};
+
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        snprintf(fault, sizeof(fault), "SERIN_FAULT=%s:1", points[i]);
+        result = program_run(folder, environment, init);
+        ck_assert_msg(result->status == 128 + 9, "%s did not fire: %d", points[i], result->status);
+        shell("[ ! -e half ]");
+    }
+    SUCCEEDS("pki init half --product lamp");
+    shell("cp fw.serin before");
+    snprintf(fault, sizeof(fault), "SERIN_FAULT=cli.pack.signed:1");
+    ck_assert_int_eq(program_run(folder, environment, pack)->status, 128 + 9);
+    shell("cmp fw.serin before");
+    snprintf(fault, sizeof(fault), "SERIN_FAULT=cli.pack.written:1");
+    ck_assert_int_eq(program_run(folder, environment, pack)->status, 128 + 9);
+    SUCCEEDS("verify fw.serin --trust pki/trust.bin --root pki/keys/root.pub");
+    ck_assert_ptr_nonnull(strstr(result->out, "9.0.0"));
+}
+END_TEST
+#endif
+
 int main(void)
 {
     const TTest *const tests[] = {pki_is_whole_and_private,
@@ -403,6 +434,9 @@ int main(void)
                                   verify_refuses_what_was_changed,
                                   verify_refuses_foreign_keys,
                                   trust_records_are_made_and_kept,
+#ifdef SERIN_FAULT_POINTS
+                                  a_killed_run_leaves_nothing_half,
+#endif
                                   NULL};
     Suite *suite = suite_create("cli");
     TCase *desk = tcase_create("release desk");

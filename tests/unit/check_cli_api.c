@@ -156,17 +156,21 @@ START_TEST(every_status_has_its_exit)
     static const char body[] =
         "{\"error\":{\"code\":\"CONFIG\",\"message\":\"percent is 200; at most 100\","
         "\"field\":\"stages[1].percent\",\"line\":12}}";
-    struct api_answer answers[16] = {0};
+    struct api_answer answers[20] = {0};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         answers[i] = (struct api_answer){"GET /v1/status", cases[i].status, body};
     }
+    answers[sizeof(cases) / sizeof(cases[0])] = (struct api_answer){"POST /v1/rollouts", 400, body};
     start(answers);
+    /* The line is one of the operator's file. */
+    file_write(path_of("policy"), "product: lamp", 13);
+    FAILS(SERIN_CLI_INPUT, "policy:12: percent is 200", "rollout create --policy policy");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         ck_assert_msg(serin("status") == cases[i].exit, "%u: %d", cases[i].status, result->status);
         if (cases[i].exit != SERIN_CLI_DONE) {
             ck_assert_ptr_nonnull(strstr(result->err, "percent is 200; at most 100 (CONFIG; field "
-                                                      "stages[1].percent, line 12)"));
+                                                      "stages[1].percent)"));
         }
     }
 }
