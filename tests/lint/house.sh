@@ -8,7 +8,7 @@ symbols=$build
 if [ "${3-}" != --symbols ]; then
     symbols=$build/lint-symbols
     cmake -S "$root" -B "$symbols" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-        "-DSERIN_PARTS=core;device;orchestrator;broker-plugin;gateway" >/dev/null
+        "-DSERIN_PARTS=core;proto;host;adapters;device;orchestrator;broker-plugin;gateway" >/dev/null
     for target in serin_core serin_device serin_orchestrator_core serin_plugin_core; do
         cmake --build "$symbols" --target "$target" >/dev/null
     done
