@@ -25,6 +25,14 @@ static bool of_current(const struct serin_agent *agent, const struct serin_boot_
            serin_bytes_equal(state->last_manifest_id, current->manifest_id, SERIN_SHA256_SIZE);
 }
 
+/* Whether what runs is the current attempt's image. */
+static bool runs_current(const struct serin_agent *agent)
+{
+    const struct serin_attempt_report *current = serin_attempt_current(agent);
+    return current != NULL &&
+           serin_bytes_equal(current->manifest_id, agent->running.manifest_id, SERIN_SHA256_SIZE);
+}
+
 /* The end of a trial that the boot log knows and the account does not. */
 static enum serin_error close_account(struct serin_agent *agent,
                                       const struct serin_boot_state *state)
@@ -32,8 +40,7 @@ static enum serin_error close_account(struct serin_agent *agent,
     if (!of_current(agent, state) || (state->last_outcome != SERIN_STATE_CONFIRMED &&
                                       state->last_outcome != SERIN_STATE_ROLLED_BACK)) {
         /* The boot log was lost in between. What runs tells the outcome. */
-        bool runs = serin_bytes_equal(serin_attempt_current(agent)->manifest_id,
-                                      agent->running.manifest_id, SERIN_SHA256_SIZE);
+        bool runs = runs_current(agent) && agent->confirmed;
         return serin_attempt_move(agent, runs ? SERIN_ATTEMPT_CONFIRM : SERIN_ATTEMPT_ROLL_BACK,
                                   runs ? SERIN_REASON_NONE : SERIN_REASON_INTERNAL, 0);
     }
@@ -70,6 +77,11 @@ static enum serin_error settle_account(struct serin_agent *agent,
         return SERIN_OK; /* the trial could not be recorded at this boot; a later one continues */
     }
     enum serin_error error = SERIN_OK;
+    if (serin_attempt_in_progress(attempt) && runs_current(agent)) {
+        /* The old image has rotted, and what waited for its trial runs as the last resort: without
+         * a trial, and so without a confirmation. */
+        return serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_BOOT_VERIFY, 0);
+    }
     bool over = state->last_outcome == SERIN_STATE_CONFIRMED ||
                 state->last_outcome == SERIN_STATE_ROLLED_BACK;
     if (attempt == SERIN_STATE_STAGED && mine && over) {
@@ -120,11 +132,32 @@ enum serin_error serin_trial_disarm(struct serin_agent *agent)
     return error;
 }
 
+/* Whether the other slot holds what is to be tried: it may have rotted, or its key been retired. */
+static enum serin_error spare_ready(const struct serin_agent *agent)
+{
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    enum serin_error error =
+        agent->have_trust
+            ? serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
+                                       agent->running.floor, &manifest, id)
+            : SERIN_ERR_KEY;
+    if (error == SERIN_OK &&
+        !serin_bytes_equal(id, serin_attempt_current(agent)->manifest_id, sizeof id)) {
+        error = SERIN_ERR_DIGEST;
+    }
+    return error == SERIN_ERR_NOT_FOUND ? SERIN_ERR_DIGEST : error;
+}
+
 /* Arms the bootloader and asks for the reset. */
 static enum serin_error arm(struct serin_agent *agent)
 {
     struct serin_boot_state state;
-    enum serin_error error = serin_boot_read(boot_of(agent), &state);
+    enum serin_error error = spare_ready(agent);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    error = serin_boot_read(boot_of(agent), &state);
     if (error == SERIN_OK && state.phase == SERIN_BOOT_STEADY) {
         error = serin_boot_stage(boot_of(agent), serin_agent_spare(agent));
     }
@@ -235,10 +268,7 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
         return abandon(agent, reason);
     }
     serin_beat_soon(agent);
-    bool runs = serin_attempt_current(agent) != NULL &&
-                serin_bytes_equal(serin_attempt_current(agent)->manifest_id,
-                                  agent->running.manifest_id, SERIN_SHA256_SIZE);
-    if (runs && serin_attempt_state(agent) == SERIN_STATE_CONFIRMED) {
+    if (runs_current(agent) && serin_attempt_state(agent) == SERIN_STATE_CONFIRMED) {
         return serin_attempt_move(agent, SERIN_ATTEMPT_REGRESS, reason, detail);
     }
     return SERIN_OK;

@@ -287,6 +287,53 @@ START_TEST(a_slot_that_holds_no_copy_is_left_alone)
 }
 END_TEST
 
+/* v2 is verified; its trial waits for a lease. */
+static void bring_to_staged(void)
+{
+    set_up();
+    bench.clock_s += 100 * 3600;
+    offer(v1, v2, 1, 0);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+}
+
+START_TEST(the_last_resort_is_neither_committed_nor_mirrored)
+{
+    bring_to_staged();
+    rot_image(SERIN_SLOT_A); /* the running one: v2, which waits for its trial, has to do */
+    bench.clock_s -= 100 * 3600;
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    ck_assert(!bench.choice.trial);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_FAILED);
+    ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_BOOT_VERIFY);
+    unsigned boots = bench.boots;
+    offer(v2, NULL, 0, SERIN_RELEASE_COMMIT);
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_eq(bench.boots, boots);
+    ck_assert_uint_eq(bench.agent.running.floor, 1); /* the factory's */
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_NONE);
+    /* The next release puts an end to it. */
+    offer(v2, v3, 1, 0);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_uint_eq(bench_running(&bench), 3);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_staged_image_that_rots_does_not_reset_the_device)
+{
+    bring_to_staged();
+    struct serin_slot_map map;
+    serin_slot_map(bench.boot.flash, &bench.layout, &map);
+    serin_flash_emulator_rot(bench.emulator, bench.layout.slot[1].address + 20, 1); /* manifest */
+    bench.clock_s -= 100 * 3600;
+    bench_run_for(&bench, 120000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_FAILED);
+    ck_assert_uint_eq(bench.boots, 1);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_floor_that_the_boot_log_forgot_is_committed_again)
 {
     set_up();
@@ -345,15 +392,6 @@ static enum serin_error halt_now(void)
     return serin_agent_step(&bench.agent, bench.now_ms, &event);
 }
 
-/* v2 is verified; its trial waits for a lease. */
-static void bring_to_staged(void)
-{
-    set_up();
-    bench.clock_s += 100 * 3600;
-    offer(v1, v2, 1, 0);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
-}
-
 START_TEST(a_halt_that_cannot_be_stored_stops_the_trial_nevertheless)
 {
     bring_to_staged();
@@ -407,6 +445,8 @@ int main(void)
     tcase_add_test(tests, rot_of_the_other_slot_is_seen_and_mended);
     tcase_add_test(tests, a_mirror_goes_on_where_power_left_it);
     tcase_add_loop_test(tests, a_slot_that_holds_no_copy_is_left_alone, 0, 2);
+    tcase_add_test(tests, the_last_resort_is_neither_committed_nor_mirrored);
+    tcase_add_test(tests, a_staged_image_that_rots_does_not_reset_the_device);
     tcase_add_test(tests, a_floor_that_the_boot_log_forgot_is_committed_again);
     tcase_add_test(tests, an_account_that_cannot_be_written_at_boot_is_written_later);
     tcase_add_test(tests, a_halt_that_cannot_be_stored_stops_the_trial_nevertheless);

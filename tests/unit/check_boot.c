@@ -475,6 +475,7 @@ START_TEST(an_unmarked_slot_is_the_last_resort)
     lose_boot_log();
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
     ck_assert(!serin_slot_marked(&bench.boot, SERIN_SLOT_B, v2->id));
+    ck_assert(!read_state().active_confirmed);
     tear_down();
 }
 END_TEST

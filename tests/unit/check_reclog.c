@@ -5,6 +5,7 @@
 
 #include "reclog.h"
 
+#include <serin/crc32.h>
 #include <serin/emulator/flash_emulator.h>
 
 #include <string.h>
@@ -188,6 +189,24 @@ START_TEST(a_stuck_bank_never_costs_the_newest_record)
 }
 END_TEST
 
+START_TEST(the_last_sequence_is_the_last)
+{
+    set_up();
+    uint8_t record[64] = {0};
+    serin_put_le32(record, log_.magic);
+    serin_put_le32(record + 4, UINT32_MAX);
+    serin_put_le32(record + 8, 7);
+    memset(record + 12, 7, PAYLOAD - 4);
+    serin_put_le32(record + 60, serin_crc32(0, record, 60));
+    const struct serin_flash *flash = log_.flash;
+    ck_assert_int_eq(flash->ops->program(flash->ctx, 1024, record, sizeof(record)), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 7);
+    ck_assert_int_eq(append(8), SERIN_ERR_FLASH); /* a wrapped sequence would be the oldest */
+    ck_assert_uint_eq(newest(NULL), 7);
+    tear_down();
+}
+END_TEST
+
 START_TEST(records_of_another_log_do_not_count)
 {
     set_up();
@@ -213,6 +232,7 @@ int main(void)
     tcase_add_test(tests, a_broken_place_is_passed_over);
     tcase_add_test(tests, a_place_that_does_not_hold_is_passed_over);
     tcase_add_test(tests, a_stuck_bank_never_costs_the_newest_record);
+    tcase_add_test(tests, the_last_sequence_is_the_last);
     tcase_add_test(tests, records_of_another_log_do_not_count);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
