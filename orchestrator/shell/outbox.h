@@ -1,12 +1,14 @@
 /*
- * The outbox: acks that wait for their pass to be committed.
+ * The outbox: acks on their way. Those of the pass under way wait for its commit; committed ones go
+ * out as the MQTT client has room for them, and are dropped where their broker is gone: the device
+ * resends, and is answered then.
  */
 #ifndef SERIND_OUTBOX_H
 #define SERIND_OUTBOX_H
 
 #include <serin/wire.h>
 
-#define SERIND_OUTBOX_MAX 1024u /* more than a pass takes in */
+#define SERIND_OUTBOX_MAX 8192u
 
 struct serind;
 
@@ -17,15 +19,25 @@ struct serind_letter {
 };
 
 struct serind_outbox {
-    size_t count;
-    struct serind_letter list[SERIND_OUTBOX_MAX];
+    struct serind_letter *list; /* SERIND_OUTBOX_MAX of them */
+    size_t committed;           /* the first so many may go out */
+    size_t count;               /* the rest belongs to the pass under way */
+    uint64_t dropped;           /* since it was last said */
 };
 
-/* Adds an ack. A full outbox drops it: the device resends. */
+/* SERIN_ERR_MEMORY. */
+SERIN_MUST_USE enum serin_error serind_outbox_init(struct serind *serind);
+void serind_outbox_free(struct serind *serind);
+
+/* Adds an ack, inside a pass. A full outbox drops it. */
 void serind_outbox_ack(struct serind *serind, size_t broker, const char *device_id,
                        const struct serin_ack *ack);
 
-/* Publishes all of it and empties it. */
+/* The end of a pass: its acks may go out, or never will. */
+void serind_outbox_keep(struct serind *serind);
+void serind_outbox_undo(struct serind *serind);
+
+/* Publishes as many committed acks as there is room for. */
 void serind_outbox_send(struct serind *serind);
 
 #endif

@@ -55,7 +55,7 @@ static void take_back(struct serind *serind)
     serind->in_pass = false;
     serind_rollouts_undo(serind);
     serind_publisher_undo(serind);
-    serind->outbox.count = 0;
+    serind_outbox_undo(serind);
     serind_audit_drop(serind);
 }
 
@@ -104,6 +104,7 @@ enum serin_error serind_pass_end(struct serind *serind)
     serind_rollouts_keep(serind);
     serind_audit_flush(serind);
     serind_publisher_keep(serind);
+    serind_outbox_keep(serind);
     serind_outbox_send(serind);
     return SERIN_OK;
 }

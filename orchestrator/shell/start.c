@@ -298,6 +298,9 @@ static void say_start(struct serind *serind)
 static enum serin_error open_all(struct serind *serind, const struct serind_start *start, char *why)
 {
     enum serin_error error = serind_intake_init(serind);
+    if (error == SERIN_OK) {
+        error = serind_outbox_init(serind);
+    }
     if (error != SERIN_OK) {
         return fail(why, error, "memory is exhausted");
     }
@@ -351,6 +354,7 @@ void serind_close(struct serind *serind)
     serind_trusts_free(serind);
     serind_index_free(&serind->index);
     serind_intake_free(serind);
+    serind_outbox_free(serind);
     serind_audit_close(serind);
     serin_key_signer_close(serind->director_key);
     if (serind->depot != NULL) {
