@@ -27,7 +27,7 @@ no_alarm() { ! alarm "$1"; }
 device_epoch() { device_json "$1" | jq -e --argjson e "$2" '.order.epoch == $e'; }
 # The directive that the broker retains now, as one line of digits; seen by a third device.
 retained() {
-    mosquitto_sub -h localhost -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/devices/sensor-03.pem" \
+    mosquitto_sub -h 127.0.0.1 -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/devices/sensor-03.pem" \
         --key "$BENCH/pki/devices/sensor-03.key" -i sensor-03 -t "serin/1/directive/$PRODUCT/$CHANNEL" -C 1 -W 5 -F %x 2>/dev/null || true
 }
 audit_has() { grep -q "$1" "$BENCH/audit.log"; }

@@ -36,7 +36,7 @@ done
 client() { # TOOL ID ARGUMENTS…
     local tool=$1 id=$2
     shift 2
-    ${EXEC-} "$tool" -h localhost -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/devices/$id.pem" \
+    ${EXEC-} "$tool" -h 127.0.0.1 -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/devices/$id.pem" \
         --key "$BENCH/pki/devices/$id.key" -i "${CLIENT_ID:-liar}" "$@"
 }
 payload() { "$PROBE" payload "$@"; }
@@ -112,11 +112,11 @@ watch_as_serind
 title "identities"
 subscribes denied admin serin/1/trust/lamp
 grep -q "OU names no role" "$BENCH/log/broker.log" || fail "no word about the wrong OU"
-if openssl s_client -connect "localhost:$BROKER_PORT" -CAfile "$BENCH/pki/ca.pem" -verify_return_error </dev/null 2>&1 |
+if openssl s_client -connect "127.0.0.1:$BROKER_PORT" -CAfile "$BENCH/pki/ca.pem" -verify_return_error </dev/null 2>&1 |
     grep -q "CONNACK"; then
     fail "a client without a certificate got in"
 fi
-mosquitto_pub -h localhost -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" -t x -n >/dev/null 2>&1 &&
+mosquitto_pub -h 127.0.0.1 -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" -t x -n >/dev/null 2>&1 &&
     fail "a client without a certificate could publish"
 ok "no certificate, no connection"
 

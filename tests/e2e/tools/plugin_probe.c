@@ -367,7 +367,7 @@ static void connect_client(struct client *client, const char *port, const char *
     mosquitto_connect_callback_set(client->mosquitto, on_connect);
     mosquitto_subscribe_callback_set(client->mosquitto, on_subscribe);
     mosquitto_message_callback_set(client->mosquitto, on_message);
-    if (mosquitto_connect(client->mosquitto, "localhost", atoi(port), 30) != 0) {
+    if (mosquitto_connect(client->mosquitto, "127.0.0.1", atoi(port), 30) != 0) {
         fail("connect", "refused");
     }
 }
