@@ -45,6 +45,11 @@ wait_for 30 "serind raises an alarm about its store" store_alarm
 alive serind || fail "serind ended"
 note "$("$SERIN" status --json | jq -c .alarms)"
 
+# The device goes on by itself, to the end of its attempt: its report must be taken whole once there is room.
+device_done() { grep -q 'attempt is confirmed' "$BENCH"/log/sensor-0?.log; }
+wait_for 60 "the device confirms while nobody can take its word" device_done
+sleep 1
+
 title "Room again"
 rm "$BENCH/data/filler"
 wait_for 90 "the rollout completes" rollout_is "$id" completed
@@ -53,4 +58,11 @@ for i in 1 2; do
 done
 no_alarm() { ! store_alarm; }
 wait_for 30 "the alarm is over" no_alarm
+
+title "What memory says is what the store says"
+books=$(rollout_json "$id" | jq -c '[.state, .stage, .tally, .publishes, .threshold]')
+kill_hard serind
+serind_start
+[ "$(rollout_json "$id" | jq -c '[.state, .stage, .tally, .publishes, .threshold]')" = "$books" ] ||
+    fail "after a restart the books are $(rollout_json "$id" | jq -c .tally), they were $books"
 note "done"

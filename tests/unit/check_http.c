@@ -254,6 +254,34 @@ START_TEST(a_body_over_its_limit_is_refused)
 }
 END_TEST
 
+/* The longest token, and one that goes on behind it. */
+START_TEST(the_longest_token_is_compared_to_its_end)
+{
+    struct seen seen = {0};
+    char why[256] = "";
+    char token[SERIN_HTTP_TOKEN_MAX + 2];
+    char request[512];
+    memset(token, 'a', sizeof token);
+    token[SERIN_HTTP_TOKEN_MAX] = '\0';
+    const struct serin_http_config config = {
+        .listen = "127.0.0.1:0", .token = token, .upload_dir = "/tmp", .connections_max = 8};
+    const struct serin_http_handler handler = {take, handle, error_body, &seen};
+    struct serin_http *http = NULL;
+    ck_assert_int_eq(serin_http_open(&http, &config, &handler, why, sizeof why), SERIN_OK);
+    uint16_t port = (uint16_t)atoi(strrchr(serin_http_address(http), ':') + 1);
+    static const char form[] =
+        "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n";
+    (void)snprintf(request, sizeof request, form, token);
+    ck_assert_int_eq(ask(http, port, request), 200);
+    token[SERIN_HTTP_TOKEN_MAX] = 'a';
+    token[SERIN_HTTP_TOKEN_MAX + 1] = '\0';
+    (void)snprintf(request, sizeof request, form, token);
+    ck_assert_int_eq(ask(http, port, request), 401);
+    serin_http_close(http);
+    ck_assert_int_eq(serin_http_open(&http, &config, &handler, why, sizeof why), SERIN_ERR_CONFIG);
+}
+END_TEST
+
 START_TEST(only_loopback_is_listened_on)
 {
     static const char *const wrong[] = {
@@ -316,6 +344,7 @@ int main(void)
         a_request_arrives_whole,
         a_large_body_goes_to_a_file,
         a_body_over_its_limit_is_refused,
+        the_longest_token_is_compared_to_its_end,
         only_loopback_is_listened_on,
         a_port_in_use_and_a_short_token_are_told,
         NULL,
