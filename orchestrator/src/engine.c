@@ -195,8 +195,7 @@ enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
                                          const struct serin_members *members)
 {
     const struct serin_tally *tally = &rollout->tally;
-    if (serin_rollout_traits(rollout->state)->gate &&
-        serin_gate_trips(&rollout->policy.gate, tally)) {
+    if (serin_rollout_traits(rollout->state)->gate && serin_gate_trips(rollout)) {
         return SERIN_SIGNAL_GATE;
     }
     if (rollout->state == AWAITING && after_soak(rollout) == SERIN_SIGNAL_NEXT) {

@@ -85,7 +85,7 @@ void serin_effect_open_stage(struct serin_step *step);
 void serin_effect_done(struct serin_step *step);
 
 /* Whether the gate halts on these figures: where a sequential test will take its place. */
-bool serin_gate_trips(const struct serin_gate_policy *gate, const struct serin_tally *tally);
+bool serin_gate_trips(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 /* Whether members of the stage are out of its reach and others can take their place. */

@@ -27,11 +27,22 @@ uint32_t serin_tally_waiting(const struct serin_rollout *rollout)
     return tally_reach(&rollout->tally) - serin_tally_resolved(&rollout->tally) - rollout->late;
 }
 
-bool serin_gate_trips(const struct serin_gate_policy *gate, const struct serin_tally *tally)
+/* Whether the present stage still waits for devices that the gate's minimum can wait for too. Once
+ * it does not, nothing more will come before the next stage: then the ratio is all there is, and a
+ * minimum above an early stage's size would carry a failed release on to everyone. */
+static bool stage_open(const struct serin_rollout *rollout)
 {
-    uint64_t resolved = serin_tally_resolved(tally);
-    uint64_t failures = serin_tally_failures(tally);
-    return resolved >= gate->resolved_min &&
+    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
+    enum serin_rollout_state state = paused ? rollout->resume_to : rollout->state;
+    return state == SERIN_ROLLOUT_ROLLING && serin_tally_waiting(rollout) > 0;
+}
+
+bool serin_gate_trips(const struct serin_rollout *rollout)
+{
+    const struct serin_gate_policy *gate = &rollout->policy.gate;
+    uint64_t resolved = serin_tally_resolved(&rollout->tally);
+    uint64_t failures = serin_tally_failures(&rollout->tally);
+    return (resolved >= gate->resolved_min || !stage_open(rollout)) &&
            failures * 10000u > gate->failures_max_permyriad * resolved;
 }
 

@@ -76,9 +76,12 @@ static enum serin_reason commonest(const struct serin_rollout *rollout)
 void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
 {
     const struct serin_gate_policy *gate = &rollout->policy.gate;
+    uint32_t resolved = serin_tally_resolved(&rollout->tally);
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "halted: %u of %u resolved failed (limit %u.%02u %%, minimum %u): %s",
-                   serin_tally_failures(&rollout->tally), serin_tally_resolved(&rollout->tally),
+                   "halted: %u of %u resolved failed (limit %u.%02u %%, minimum %u%s): %s",
+                   serin_tally_failures(&rollout->tally), resolved,
                    gate->failures_max_permyriad / 100u, gate->failures_max_permyriad % 100u,
-                   gate->resolved_min, serin_reason_word(commonest(rollout)));
+                   gate->resolved_min,
+                   resolved < gate->resolved_min ? ", but the stage waits for nobody" : "",
+                   serin_reason_word(commonest(rollout)));
 }

@@ -20,7 +20,9 @@ struct serin_stage_policy {
 
 struct serin_gate_policy {
     uint32_t failures_max_permyriad; /* failed ÷ resolved above this halts; 200 (2 %) by default */
-    uint32_t resolved_min;           /* but not before so many are resolved; 1 by default */
+    /* But while a stage waits for devices, not before so many are resolved; 1 by default. A stage
+     * that waits for nobody is judged without it. */
+    uint32_t resolved_min;
 };
 
 struct serin_policy {
