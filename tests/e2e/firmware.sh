@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A real firmware image of a microcontroller goes through as an opaque payload, with the launcher's exec off: in the slot it
 # is byte-identical. The images are data that is not in the repository: SERIN_FIRMWARE names their folder, by default
-# ../shared/firmware beside the checkout.
+# a folder shared/firmware beside the checkout.
 . "$(dirname "$0")/lib.sh"
 firmware=${SERIN_FIRMWARE:-$E2E_SOURCE/../shared/firmware}
 if [ ! -d "$firmware" ]; then
@@ -30,4 +30,8 @@ slot=$(device_json sensor-01 | jq -r .slot | tr 'AB' 'ab')
 "$SERIN_BIN/serin-agent" dump --config "$BENCH/devices/sensor-01/agent.yaml" --slot "$slot" \
     -o "$BENCH/slot.bin" || fail "serin-agent dump"
 cmp "$BENCH/slot.bin" "$pair/new.bin" || fail "the slot differs from the image"
+status=0
+"$SERIN_BIN/serin-agent" dump --config "$BENCH/devices/sensor-01/agent.yaml" --slot "$slot" \
+    -o "$BENCH/pki/keys/root.key" 2>/dev/null || status=$?
+[ $status -eq 4 ] && [ "$(stat -c %s "$BENCH/pki/keys/root.key")" -lt 1000 ] || fail "a dump replaced a file"
 note "$(stat -c %s "$pair/new.bin") bytes of ${pair##*/}/new.bin, byte-identical in slot $slot"

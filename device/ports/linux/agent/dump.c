@@ -41,6 +41,28 @@ static enum exit_code image_write(const struct device *device, uint32_t address,
     return EXIT_DONE;
 }
 
+/* Into a new file: a mistyped name must not cost a key, or the flash of a running agent. */
+static enum exit_code file_dump(const struct device *device, uint32_t address, uint32_t size,
+                                const char *output)
+{
+    int fd = open(output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) {
+        return complain(EXIT_REFUSED, "%s exists already and is left as it is: name another file",
+                        output);
+    }
+    if (fd < 0) {
+        return complain(EXIT_FAILED, "%s: %s", output, strerror(errno));
+    }
+    enum exit_code code = image_write(device, address, size, fd, output);
+    if (close(fd) != 0 && code == EXIT_DONE) {
+        code = complain(EXIT_FAILED, "%s: %s", output, strerror(errno));
+    }
+    if (code != EXIT_DONE) {
+        (void)unlink(output); /* half an image is no image */
+    }
+    return code;
+}
+
 static enum exit_code slot_dump(const struct device *device, enum serin_slot slot,
                                 const char *output)
 {
@@ -56,15 +78,7 @@ static enum exit_code slot_dump(const struct device *device, enum serin_slot slo
     if (strcmp(output, "-") == 0) {
         return image_write(device, address, manifest.image_size_bytes, STDOUT_FILENO, output);
     }
-    int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        return complain(EXIT_FAILED, "%s: %s", output, strerror(errno));
-    }
-    enum exit_code code = image_write(device, address, manifest.image_size_bytes, fd, output);
-    if (close(fd) != 0 && code == EXIT_DONE) {
-        code = complain(EXIT_FAILED, "%s: %s", output, strerror(errno));
-    }
-    return code;
+    return file_dump(device, address, manifest.image_size_bytes, output);
 }
 
 enum exit_code command_dump(const struct options *options)
