@@ -202,6 +202,16 @@ static void make_room(struct serin_agent_record *record, const uint8_t *manifest
     record->attempt_count = kept;
 }
 
+/* The end of the spread, in time that a reset does not take back. */
+static uint64_t start_s(const struct serin_agent *agent,
+                        const struct serin_agent_standing *standing)
+{
+    uint64_t wait_ms = standing->start_ms > agent->now_ms ? standing->start_ms - agent->now_ms : 0;
+    uint64_t now_s = serin_agent_time_s(agent);
+    uint64_t wait_s = wait_ms / 1000u + (wait_ms % 1000u != 0 ? 1u : 0u);
+    return now_s < UINT64_MAX - wait_s ? now_s + wait_s : UINT64_MAX;
+}
+
 enum serin_error serin_attempt_open(struct serin_agent *agent,
                                     const struct serin_agent_standing *standing, bool targeted)
 {
@@ -217,5 +227,6 @@ enum serin_error serin_attempt_open(struct serin_agent *agent,
     attempt->attempt = standing->attempt;
     attempt->order = standing->order;
     attempt->targeted = targeted;
+    next.start_s = start_s(agent, standing);
     return enter(agent, &next, SERIN_ATTEMPT_ACCEPT, SERIN_REASON_NONE, 0);
 }

@@ -43,20 +43,45 @@ static enum serin_error refuse(struct serin_agent *agent, const char *what, enum
     return error;
 }
 
-/* When this device may start: spread over spread_s by its place in the cohort, so that a stage does
- * not come as a herd. */
-static uint64_t start_ms(const struct serin_agent *agent, const struct serin_directive *directive,
-                         uint64_t rank, bool candidate)
+/* How long until this device may start: spread over spread_s by its place in the cohort, so that a
+ * stage does not come as a herd. */
+static uint64_t spread_ms(const struct serin_directive *directive, uint64_t rank, bool candidate,
+                          uint64_t time_s)
 {
     if ((directive->flags & SERIN_DIRECTIVE_EMERGENCY) != 0 || directive->spread_s == 0) {
-        return agent->now_ms;
+        return 0;
     }
     uint64_t threshold = candidate ? directive->threshold : SERIN_COHORT_EVERYONE;
     uint64_t delay_ms = (uint64_t)directive->spread_s * 1000u;
     delay_ms = delay_ms * (rank >> 32) / ((threshold >> 32) + 1u);
-    uint64_t clock_s = serin_agent_clock_s(agent);
-    uint64_t gone_ms = clock_s > directive->issued_s ? (clock_s - directive->issued_s) * 1000u : 0;
-    return agent->now_ms + (delay_ms > gone_ms ? delay_ms - gone_ms : 0);
+    uint64_t gone_s = time_s - directive->issued_s;
+    return gone_s < delay_ms / 1000u ? delay_ms - gone_s * 1000u : 0;
+}
+
+/* When this device may start. A renewal is issued anew, and a reset takes the uptime; neither
+ * begins the wait of an attempt again that waits already, or a spread beyond the half-life of the
+ * lease would never end. */
+static uint64_t start_ms(const struct serin_agent *agent, enum serin_agent_source source,
+                         const struct serin_agent_standing *standing,
+                         const struct serin_directive *directive, uint64_t rank)
+{
+    uint64_t heard_s = serin_agent_time_s(agent);
+    uint64_t time_s = heard_s > directive->issued_s ? heard_s : directive->issued_s;
+    uint64_t left_ms = spread_ms(directive, rank, standing->kind != SERIN_WISH_STABLE, time_s);
+    if (serin_attempt_state(agent) == SERIN_STATE_PENDING &&
+        serin_attempt_is(agent, standing->manifest_id, standing->attempt)) {
+        uint64_t start_s = agent->record.start_s;
+        uint64_t known_s = start_s > time_s ? start_s - time_s : 0;
+        left_ms = known_s < left_ms / 1000u ? known_s * 1000u : left_ms;
+        const struct serin_agent_standing *before = &agent->standing[source];
+        bool asked =
+            before->heard && before->attempt == standing->attempt &&
+            serin_bytes_equal(before->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
+        if (asked && before->start_ms < agent->now_ms + left_ms) {
+            return before->start_ms; /* should the clock have been set back since */
+        }
+    }
+    return agent->now_ms + left_ms;
 }
 
 /* Whether a release of the directive lets the device commit what it runs. */
@@ -68,14 +93,14 @@ static bool commits(const struct serin_agent *agent, const struct serin_release 
            serin_bytes_equal(offer->manifest_id, agent->running.manifest_id, SERIN_SHA256_SIZE);
 }
 
-static void weigh(const struct serin_agent *agent, const struct serin_directive *directive,
-                  bool newer, struct serin_agent_standing *standing)
+static void weigh(const struct serin_agent *agent, enum serin_agent_source source,
+                  const struct serin_directive *directive, bool newer,
+                  struct serin_agent_standing *standing)
 {
     const struct serin_identity *identity = &agent->config->boot->identity;
     uint64_t rank =
         serin_cohort_rank(agent->config->boot->crypto, directive->salt, identity->device_id);
     struct serin_wish wish = serin_directive_wish(directive, rank, identity->hardware);
-    bool candidate = wish.kind != SERIN_WISH_STABLE;
     memset(standing, 0, sizeof *standing);
     standing->heard = true;
     standing->fresh = newer;
@@ -89,7 +114,7 @@ static void weigh(const struct serin_agent *agent, const struct serin_directive 
     standing->flags = wish.flags;
     standing->order = directive->order;
     standing->lease_end_s = directive->issued_s + directive->lease_s;
-    standing->start_ms = start_ms(agent, directive, rank, candidate);
+    standing->start_ms = start_ms(agent, source, standing, directive, rank);
 }
 
 /* Persist, then act: the order is durable before anything follows from the directive. */
@@ -167,7 +192,7 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
         return refuse(agent, "directive refused", SERIN_ERR_STALE);
     }
     struct serin_agent_standing standing;
-    weigh(agent, &directive, verdict == SERIN_ORDER_NEWER, &standing);
+    weigh(agent, source, &directive, verdict == SERIN_ORDER_NEWER, &standing);
     if (verdict == SERIN_ORDER_NEWER) {
         if (agent->armed && standing.kind == SERIN_WISH_STOP) {
             /* Before the order is stored: power that goes in between must not end in the trial that

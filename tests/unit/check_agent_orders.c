@@ -265,6 +265,47 @@ START_TEST(spread_delays_the_start_and_emergency_does_not)
 }
 END_TEST
 
+/* A salt that gives the bench's device a place between 12,000 and 30,000 s of a day's spread. */
+static void place_late(uint8_t salt[SERIN_SALT_SIZE])
+{
+    uint64_t delay_s;
+    do {
+        salt[0]++;
+        delay_s = 86400 * (serin_cohort_rank(bench_crypto(), salt, "pump-01") >> 32) >> 32;
+    } while (delay_s < 12000 || delay_s > 30000);
+}
+
+/* Renewals come each half of the lease, and the device's place is far behind that. 0: with a clock;
+ * 1: without; 2: without, and the power goes each hour. */
+START_TEST(renewals_do_not_begin_the_spread_again)
+{
+    enum { HOUR_MS = 3600000 };
+    set_up();
+    uint64_t clock_s = bench.clock_s;
+    uint64_t gone_ms = 0;
+    bench.clock_s = _i == 0 ? clock_s : 0;
+    for (unsigned hour = 0; hour < 13 && bench_running(&bench) == 1; hour++) {
+        if (hour % 3 == 0) {
+            struct serin_directive renewal = bench_directive(&bench, v1, v2);
+            renewal.spread_s = 86400;
+            place_late(renewal.salt);
+            renewal.issued_s = clock_s + gone_ms / 1000;
+            bench_publish(&bench, &renewal);
+        }
+        bench_run_for(&bench, HOUR_MS);
+        gone_ms += HOUR_MS;
+        if (hour < 4) {
+            ck_assert_msg(bench_state(&bench) == SERIN_STATE_PENDING, "hour %u", hour);
+        }
+        if (_i == 2 && bench_state(&bench) == SERIN_STATE_PENDING) {
+            bench_power_cycle(&bench);
+        }
+    }
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    tear_down();
+}
+END_TEST
+
 /* ---- lease and hold ---- */
 
 START_TEST(no_trial_starts_after_the_lease)
@@ -403,6 +444,7 @@ int main(void)
     tcase_add_test(tests, outside_the_cohort_the_stable_release_holds);
     tcase_add_test(tests, a_targeted_directive_wins_until_released);
     tcase_add_loop_test(tests, spread_delays_the_start_and_emergency_does_not, 0, 2);
+    tcase_add_loop_test(tests, renewals_do_not_begin_the_spread_again, 0, 3);
     tcase_add_test(tests, no_trial_starts_after_the_lease);
     tcase_add_test(tests, without_a_clock_a_reset_ends_the_lease);
     tcase_add_test(tests, without_a_clock_a_reconnection_does_not_end_the_lease);

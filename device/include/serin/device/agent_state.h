@@ -31,6 +31,7 @@ struct serin_agent_record {
     struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
     size_t attempt_count;
     struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
+    uint64_t start_s; /* signed time from which the current one may start: its spread is over */
 };
 
 /* A directive as it concerns this device; heard since boot. */
