@@ -6,6 +6,7 @@
  */
 #define _DEFAULT_SOURCE
 #include <serin/adapters/log.h>
+#include <serin/adapters/wolfcrypt.h>
 #include <serin/ports/linux/launcher.h>
 
 #include <check.h>
@@ -63,10 +64,14 @@ static enum serin_error text_read(void *ctx, uint32_t offset, void *out, size_t 
 static enum serin_error start_with(const char *image, const char *const *arguments, size_t count)
 {
     static const char *const environment[] = {"SERIN_SLOT=b", "PATH=/usr/bin:/bin"};
+    uint8_t sha256[SERIN_SHA256_SIZE];
+    serin_sha256_of(serin_wolfcrypt(), image, strlen(image), sha256);
     struct serin_launch launch = {
         .read = text_read,
         .ctx = (void *)(uintptr_t)image,
         .image_size = (uint32_t)strlen(image),
+        .sha256 = sha256,
+        .crypto = serin_wolfcrypt(),
         .name = "image-1.0.0",
         .arguments = arguments,
         .argument_count = count,
@@ -268,6 +273,44 @@ START_TEST(unreadable_image_does_not_start)
 }
 END_TEST
 
+/* The flash gives other bytes than those that were verified, or fewer or more of them: no byte of
+ * them runs. */
+START_TEST(altered_image_does_not_start)
+{
+    static const char verified[] = "#!/bin/sh\necho intact\n",
+                      other[] = "#!/bin/sh\necho patched\n";
+    uint8_t sha256[SERIN_SHA256_SIZE];
+    struct serin_launch_end end;
+    serin_sha256_of(serin_wolfcrypt(), verified, sizeof verified - 1, sha256);
+    const struct {
+        const char *bytes;
+        size_t size;
+    } read[] = {
+        {other, sizeof other - 1},
+        {other, sizeof verified - 1},
+        {verified, sizeof verified - 2},
+        {verified, sizeof verified},
+        {verified, 0},
+    };
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        struct serin_launch launch = {
+            .read = text_read,
+            .ctx = (void *)(uintptr_t)read[i].bytes,
+            .image_size = (uint32_t)read[i].size,
+            .sha256 = sha256,
+            .crypto = serin_wolfcrypt(),
+            .name = "x",
+        };
+        ck_assert_int_eq(serin_launcher_start(launcher, &launch), SERIN_ERR_DIGEST);
+        ck_assert_int_eq(serin_launcher_pid(launcher), 0);
+    }
+    start(verified);
+    ck_assert(ends_within(&end, 10000));
+    ck_assert(log_has("application: intact\n"));
+    ck_assert(!log_has("patched"));
+}
+END_TEST
+
 /* The agent is killed; its child must die too. */
 START_TEST(child_does_not_outlive_the_agent)
 {
@@ -276,10 +319,15 @@ START_TEST(child_does_not_outlive_the_agent)
     pid_t agent = fork();
     if (agent == 0) {
         struct serin_launcher *own = NULL;
+        static const char image[] = "#!/bin/sh\nexec sleep 1000\n";
+        uint8_t sha256[SERIN_SHA256_SIZE];
+        serin_sha256_of(serin_wolfcrypt(), image, sizeof image - 1, sha256);
         struct serin_launch launch = {
             .read = text_read,
-            .ctx = (void *)(uintptr_t) "#!/bin/sh\nexec sleep 1000\n",
-            .image_size = 26,
+            .ctx = (void *)(uintptr_t)image,
+            .image_size = sizeof image - 1,
+            .sha256 = sha256,
+            .crypto = serin_wolfcrypt(),
             .name = "x",
         };
         if (serin_launcher_open(&own) != SERIN_OK ||
@@ -326,12 +374,19 @@ static enum serin_error file_read(void *ctx, uint32_t offset, void *out, size_t 
 
 START_TEST(real_program_crashes)
 {
+    static uint8_t image[1 << 20];
+    uint8_t sha256[SERIN_SHA256_SIZE];
     int fd = open(APPS "/app_v3", O_RDONLY | O_CLOEXEC);
     ck_assert_int_ge(fd, 0);
+    ssize_t size = pread(fd, image, sizeof image, 0);
+    ck_assert(size > 0 && size < (ssize_t)sizeof image);
+    serin_sha256_of(serin_wolfcrypt(), image, (size_t)size, sha256);
     struct serin_launch launch = {
         .read = file_read,
         .ctx = &fd,
-        .image_size = (uint32_t)lseek(fd, 0, SEEK_END),
+        .image_size = (uint32_t)size,
+        .sha256 = sha256,
+        .crypto = serin_wolfcrypt(),
         .name = "app",
     };
     struct serin_launch_end end;
@@ -359,6 +414,7 @@ int main(void)
     tcase_add_test(tests, end_takes_the_children_along);
     tcase_add_test(tests, polite_child_may_clean_up);
     tcase_add_test(tests, unreadable_image_does_not_start);
+    tcase_add_test(tests, altered_image_does_not_start);
     tcase_add_test(tests, child_does_not_outlive_the_agent);
     tcase_add_test(tests, real_program_crashes);
     suite_add_tcase(suite, tests);

@@ -25,9 +25,11 @@ static const struct expected {
     {OFF, SERIN_SUPERVISOR_BOOT_STEADY, STEADY, false, true, 0, 0},
     {TRIAL, SERIN_SUPERVISOR_CONFIRMED, STEADY, false, false, 0, 0},
     {TRIAL, SERIN_SUPERVISOR_ENDED, OFF, false, false, 0, SERIN_RESET_CRASH},
+    {TRIAL, SERIN_SUPERVISOR_ALTERED, OFF, false, false, 0, SERIN_RESET_CRASH},
     {TRIAL, SERIN_SUPERVISOR_SILENT, OFF, true, false, 0, SERIN_RESET_WATCHDOG},
     {TRIAL, SERIN_SUPERVISOR_WINDOW_OVER, OFF, true, false, 0, SERIN_RESET_WATCHDOG},
     {STEADY, SERIN_SUPERVISOR_ENDED, WAITING, false, false, SERIN_REASON_CRASH, 0},
+    {STEADY, SERIN_SUPERVISOR_ALTERED, OFF, false, false, 0, SERIN_RESET_REQUESTED},
     {STEADY, SERIN_SUPERVISOR_SILENT, WAITING, true, false, SERIN_REASON_WATCHDOG, 0},
     {WAITING, SERIN_SUPERVISOR_DUE, STEADY, false, true, 0, 0},
 };
@@ -79,7 +81,8 @@ START_TEST(every_pair_is_as_expected)
             ck_assert_int_eq(orders.start, want != NULL && want->start);
             ck_assert_int_eq((int)orders.unhealthy, want != NULL ? (int)want->unhealthy : 0);
             ck_assert_int_eq((int)orders.reset, want != NULL ? (int)want->reset : 0);
-            bool ended = want != NULL && event == SERIN_SUPERVISOR_ENDED;
+            bool ended = want != NULL &&
+                         (event == SERIN_SUPERVISOR_ENDED || event == SERIN_SUPERVISOR_ALTERED);
             bool silent = want != NULL && event == SERIN_SUPERVISOR_SILENT;
             ck_assert_uint_eq(supervisor.crashes, before.crashes + (ended ? 1 : 0));
             ck_assert_uint_eq(supervisor.watchdogs, before.watchdogs + (silent ? 1 : 0));

@@ -18,7 +18,7 @@ serin_unit_test(log_fault LINK serin::log serin::fault Threads::Threads)
 serin_unit_test(file_flash LINK serin::device_linux serin::log)
 serin_unit_test(supervisor LINK serin::device_linux)
 serin_unit_test(control LINK serin::device_linux Threads::Threads)
-serin_unit_test(launcher LINK serin::device_linux serin::log)
+serin_unit_test(launcher LINK serin::device_linux serin::wolfcrypt serin::log)
 target_compile_definitions(check_launcher PRIVATE APPS="${CMAKE_BINARY_DIR}/bin/apps")
 add_dependencies(check_launcher app_v3)
 

@@ -96,7 +96,7 @@ static uint64_t next_deadline_ms(const struct runtime *runtime)
     if (runtime->supervisor.state == SERIN_SUPERVISOR_TRIAL) {
         deadline_ms = min_u64(deadline_ms, runtime_now_ms(runtime) + TRIAL_LOOK_MS);
     }
-    return runtime->failed_to_start ? 0 : deadline_ms;
+    return runtime->start_error != SERIN_OK ? 0 : deadline_ms;
 }
 
 /* ---- a boot ---- */
@@ -150,7 +150,7 @@ static void boot_announce(const struct runtime *runtime)
 static void boot_run(struct runtime *runtime, enum serin_reset_cause cause)
 {
     runtime->reset = SERIN_RESET_UNKNOWN;
-    runtime->failed_to_start = false;
+    runtime->start_error = SERIN_OK;
     runtime->agent_retry_ms = 0;
     runtime->cause = cause;
     if (!boot_choose(runtime, cause)) {

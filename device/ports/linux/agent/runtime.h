@@ -32,7 +32,7 @@ struct runtime {
     uint64_t agent_retry_ms;          /* when to try again to start it, where it could not */
     int application_code;             /* how the application last ended, for the fleet's eyes */
 
-    bool failed_to_start;              /* the application could not be started: as good as ended */
+    enum serin_error start_error;      /* why the application could not be started; OK: it could */
     enum serin_reset_cause reset;      /* asked for; UNKNOWN: not */
     bool stopping;                     /* SIGTERM */
     uint8_t scratch[SERIN_PIECE_SIZE]; /* the agent's */

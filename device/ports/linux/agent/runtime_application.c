@@ -39,18 +39,19 @@ static void application_start(struct runtime *runtime)
     struct serin_launch launch = {
         .read = image_read,
         .ctx = runtime,
-        .image_size = choice->image_size,
+        .image_size = choice->manifest.image_size_bytes,
+        .sha256 = choice->manifest.image_sha256,
+        .crypto = runtime->device.boot.crypto,
         .name = name,
         .arguments = settings->application.arguments,
         .argument_count = settings->application.argument_count,
         .environment = environment,
         .environment_count = sizeof environment / sizeof *environment,
     };
-    enum serin_error result = serin_launcher_start(runtime->launcher, &launch);
-    if (result != SERIN_OK) {
+    runtime->start_error = serin_launcher_start(runtime->launcher, &launch);
+    if (runtime->start_error != SERIN_OK) {
         serin_log(SERIN_LOG_ERROR, "the application cannot be started: %s",
-                  serin_error_text(result));
-        runtime->failed_to_start = true;
+                  serin_error_text(runtime->start_error));
         return;
     }
     serin_log(SERIN_LOG_INFO, "application started version=%s pid=%d", version,
@@ -98,16 +99,17 @@ static void child_serve(struct runtime *runtime)
 {
     struct serin_launch_end end = {.by_signal = false, .code = 127};
     bool ended = serin_launcher_serve(runtime->launcher, &end);
-    if (!ended && !runtime->failed_to_start) {
+    if (!ended && runtime->start_error == SERIN_OK) {
         return;
     }
-    runtime->failed_to_start = false;
+    bool altered = runtime->start_error == SERIN_ERR_DIGEST;
+    runtime->start_error = SERIN_OK;
     /* As a shell counts: a signal is 128 and its number. */
     runtime->application_code = end.by_signal ? 128 + end.code : end.code;
     serin_log(SERIN_LOG_WARN, "application ended %s=%d", end.by_signal ? "signal" : "status",
               end.code);
     SERIN_FAULT_POINT("launcher.child.ended");
-    runtime_supervise(runtime, SERIN_SUPERVISOR_ENDED);
+    runtime_supervise(runtime, altered ? SERIN_SUPERVISOR_ALTERED : SERIN_SUPERVISOR_ENDED);
 }
 
 /* The trial ends with its confirmation, or with its window. */

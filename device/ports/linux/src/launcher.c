@@ -70,6 +70,29 @@ static enum serin_error image_copy(int fd, const struct serin_launch *launch, bo
     return fcntl(fd, F_ADD_SEALS, seals) == 0 ? SERIN_OK : SERIN_ERR_IO;
 }
 
+/* Whether the sealed copy is the image that was verified. The flash has been read again since then,
+ * and only the copy can no longer change. */
+static enum serin_error image_verify(int fd, const struct serin_launch *launch)
+{
+    const struct serin_crypto *crypto = launch->crypto;
+    uint8_t chunk[16384], digest[SERIN_SHA256_SIZE];
+    struct serin_sha256 sha;
+    off_t size = 0;
+    ssize_t got;
+    crypto->ops->sha256_init(crypto->ctx, &sha);
+    while ((got = pread(fd, chunk, sizeof chunk, size)) > 0) {
+        crypto->ops->sha256_update(crypto->ctx, &sha, chunk, (size_t)got);
+        size += got;
+    }
+    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
+    if (got < 0) {
+        return SERIN_ERR_IO;
+    }
+    return size == (off_t)launch->image_size && memcmp(digest, launch->sha256, sizeof digest) == 0
+               ? SERIN_OK
+               : SERIN_ERR_DIGEST;
+}
+
 /* The agent's environment with the launch's entries first, of which getenv takes the first. NULL:
  * no memory. */
 static char **environment_make(const struct serin_launch *launch)
@@ -121,7 +144,8 @@ static enum serin_error prepare(struct prepared *prepared, const struct serin_la
     if (fcntl(prepared->output[0], F_SETFL, O_NONBLOCK) != 0) {
         return SERIN_ERR_IO;
     }
-    return image_copy(prepared->image, launch, &prepared->script);
+    enum serin_error result = image_copy(prepared->image, launch, &prepared->script);
+    return result == SERIN_OK ? image_verify(prepared->image, launch) : result;
 }
 
 /* ---- between fork and exec: async-signal-safe calls only ---- */

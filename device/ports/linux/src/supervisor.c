@@ -22,6 +22,7 @@ static const struct rule rules[SERIN_SUPERVISOR_STATE_COUNT][SERIN_SUPERVISOR_EV
         {
             [SERIN_SUPERVISOR_CONFIRMED] = {true, SERIN_SUPERVISOR_STEADY, {.start = false}},
             [SERIN_SUPERVISOR_ENDED] = {true, SERIN_SUPERVISOR_OFF, {.reset = SERIN_RESET_CRASH}},
+            [SERIN_SUPERVISOR_ALTERED] = {true, SERIN_SUPERVISOR_OFF, {.reset = SERIN_RESET_CRASH}},
             [SERIN_SUPERVISOR_SILENT] = {true,
                                          SERIN_SUPERVISOR_OFF,
                                          {.kill = true, .reset = SERIN_RESET_WATCHDOG}},
@@ -34,6 +35,9 @@ static const struct rule rules[SERIN_SUPERVISOR_STATE_COUNT][SERIN_SUPERVISOR_EV
             [SERIN_SUPERVISOR_ENDED] = {true,
                                         SERIN_SUPERVISOR_WAITING,
                                         {.unhealthy = SERIN_REASON_CRASH}},
+            [SERIN_SUPERVISOR_ALTERED] = {true,
+                                          SERIN_SUPERVISOR_OFF,
+                                          {.reset = SERIN_RESET_REQUESTED}},
             [SERIN_SUPERVISOR_SILENT] = {true,
                                          SERIN_SUPERVISOR_WAITING,
                                          {.kill = true, .unhealthy = SERIN_REASON_WATCHDOG}},
@@ -81,7 +85,8 @@ enum serin_error serin_supervisor_step(struct serin_supervisor *supervisor, uint
     if (!rule->allowed) {
         return SERIN_ERR_STATE;
     }
-    supervisor->crashes += event == SERIN_SUPERVISOR_ENDED ? 1 : 0;
+    bool failed = event == SERIN_SUPERVISOR_ENDED || event == SERIN_SUPERVISOR_ALTERED;
+    supervisor->crashes += failed ? 1 : 0;
     supervisor->watchdogs += event == SERIN_SUPERVISOR_SILENT ? 1 : 0;
     if (orders->start) {
         supervisor->started_ms = now_ms;

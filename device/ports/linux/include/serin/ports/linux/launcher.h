@@ -1,17 +1,17 @@
 /*
  * The launcher: runs the image of a slot as a child process, where a board would jump to it.
  *
- * The image is copied into a sealed memory file and executed from there, so that what runs is what
- * was verified, whatever happens to the flash meanwhile. The child has a process group of its own,
- * dies with the agent, inherits no descriptor but its standard ones, and its output goes into the
- * agent's log, line by line.
+ * The image is copied into a memory file, which is sealed, then hashed, then executed: only the
+ * bytes that were verified run, whatever became of the flash since. The child has a process group
+ * of its own, dies with the agent, inherits no descriptor but its standard ones, and its output
+ * goes into the agent's log, line by line.
  *
  * One child at a time. One thread.
  */
 #ifndef SERIN_PORTS_LINUX_LAUNCHER_H
 #define SERIN_PORTS_LINUX_LAUNCHER_H
 
-#include <serin/error.h>
+#include <serin/crypto.h>
 
 #include <poll.h>
 #include <stdbool.h>
@@ -31,6 +31,8 @@ struct serin_launch {
     enum serin_error (*read)(void *ctx, uint32_t offset, void *out, size_t size); /* the image */
     void *ctx;
     uint32_t image_size;
+    const uint8_t *sha256; /* of the image, SERIN_SHA256_SIZE bytes: from its signed manifest */
+    const struct serin_crypto *crypto;
     const char *name; /* argv[0], and the name of the memory file */
     const char *const *arguments;
     size_t argument_count; /* < SERIN_LAUNCHER_ARGUMENTS_MAX - 1 */
@@ -50,7 +52,8 @@ SERIN_MUST_USE enum serin_error serin_launcher_open(struct serin_launcher **laun
 /* Kills a running child first. NULL is fine. */
 void serin_launcher_close(struct serin_launcher *launcher);
 
-/* Starts the child; none may run. The error of `read`; SERIN_ERR_NO_SPACE, SERIN_ERR_MEMORY,
+/* Starts the child; none may run. The error of `read`; SERIN_ERR_DIGEST: what was read is not the
+ * image of `sha256`, and no byte of it has run; SERIN_ERR_NO_SPACE, SERIN_ERR_MEMORY,
  * SERIN_ERR_IO: it could not be started. An image that the kernel does not take for a program ends
  * at once with exit status 127. */
 SERIN_MUST_USE enum serin_error serin_launcher_start(struct serin_launcher *launcher,

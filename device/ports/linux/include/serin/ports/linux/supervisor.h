@@ -6,12 +6,14 @@
  *   off ───────────────────────────────▶ steady ─────────────────▶ waiting
  *    │ boot_trial              confirmed ▲    ▲                       │
  *    └────────────▶ trial ───────────────┘    └───────────────────────┘ due
- *                     │ ended, silent, window_over
- *                     └──▶ off, and the device resets
+ *                     │ ended, silent, window_over, altered
+ *                     └──▶ off, and the device resets ◀── altered, from steady
  *
  * In its trial an image has the boots and the window that its manifest grants: an end is a reset of
  * the device, and the bootloader judges. A confirmed image is started again after a pause of 1 s
- * that doubles up to 60 s, and the agent is told, so that the fleet learns of it.
+ * that doubles up to 60 s, and the agent is told, so that the fleet learns of it. One whose bytes
+ * in flash are no longer those that were verified is not started again: the device resets, so that
+ * the bootloader verifies the slots anew and takes the other one.
  */
 #ifndef SERIN_PORTS_LINUX_SUPERVISOR_H
 #define SERIN_PORTS_LINUX_SUPERVISOR_H
@@ -34,6 +36,7 @@ enum serin_supervisor_event {
     SERIN_SUPERVISOR_BOOT_STEADY, /* a confirmed one boots */
     SERIN_SUPERVISOR_CONFIRMED,   /* what runs has been confirmed */
     SERIN_SUPERVISOR_ENDED,       /* the application ended, or could not be started */
+    SERIN_SUPERVISOR_ALTERED,     /* it could not: its bytes are not those that were verified */
     SERIN_SUPERVISOR_SILENT,      /* the application's watchdog ran out */
     SERIN_SUPERVISOR_WINDOW_OVER, /* the confirmation window ended */
     SERIN_SUPERVISOR_DUE,         /* the pause before a restart is over */
