@@ -185,6 +185,23 @@ static void exchange_free(struct exchange *exchange)
     }
 }
 
+/* A file without a name, so that nothing is left of it after a crash. Where the file system has no
+ * such files it gets a name for a moment. */
+static int open_unnamed(const char *dir)
+{
+    int file = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) {
+        return file;
+    }
+    char path[UPLOAD_DIR_MAX + sizeof "/upload-XXXXXX"];
+    (void)snprintf(path, sizeof path, "%s/upload-XXXXXX", dir);
+    file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0) {
+        (void)unlink(path);
+    }
+    return file;
+}
+
 /* The head of a request is there: checks the token and the announced size, and makes room for the
  * body. */
 static enum MHD_Result begin(struct serin_http *http, struct MHD_Connection *connection,
@@ -213,7 +230,7 @@ static enum MHD_Result begin(struct serin_http *http, struct MHD_Connection *con
         return refuse_body(http, connection, exchange);
     }
     if (exchange->intake.to_file) {
-        exchange->file = open(http->upload_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        exchange->file = open_unnamed(http->upload_dir);
         if (exchange->file < 0) {
             exchange->error = errno == ENOSPC ? SERIN_ERR_NO_SPACE : SERIN_ERR_IO;
             return refuse_body(http, connection, exchange);

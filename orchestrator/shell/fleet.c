@@ -343,8 +343,8 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
         compare_running(serind, item, &record->last_attempt);
     }
     put_device(serind, record);
-    serind_publisher_claim(serind, record->id, beat->channel_order);
-    serind_publisher_claim(serind, record->id, beat->own_order);
+    serind_publisher_claim(serind, record, beat->channel_order);
+    serind_publisher_claim(serind, record, beat->own_order);
     if (beat->last_number > (same_stream ? record->cursor.number : 0)) {
         answer(serind, item, same_stream ? record->cursor.number : 0, SERIN_ACK_RESEND, 0);
     }

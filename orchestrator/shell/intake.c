@@ -62,7 +62,7 @@ void serind_intake_tend(struct serind *serind)
         if (at->connected && !at->settled &&
             serind->mono_ms - at->connected_at_ms >= SERIND_SETTLE_MS &&
             serind->mono_ms - at->heard_at_ms >= SERIND_SETTLE_MS / 2) {
-            at->settled = true;
+            at->settled = at->heard = true;
             serind->publisher.tend_at_ms = 0;
             serin_log(SERIN_LOG_INFO, "its retained messages are heard broker=%s", at->uri);
         }
@@ -111,6 +111,9 @@ static void item(struct serind *serind, size_t broker, const struct serin_topic 
                  const struct serin_mqtt_event *event)
 {
     struct serind_intake *intake = &serind->intake;
+    if (intake->count == SERIND_BATCH_MAX) {
+        return; /* brokers are not heard yet: nobody acknowledges it, so that it comes again */
+    }
     struct serind_item *next = &intake->batch[intake->count];
     bool is_report = topic->kind == SERIN_TOPIC_DEV_REPORT;
     enum serin_error error =
@@ -179,7 +182,7 @@ bool serind_intake_drain(struct serind *serind)
         /* Bounded apart from the batch, so that a storm of presence does not starve operators. */
         for (unsigned taken = 0; taken < 4 * SERIND_BATCH_MAX; taken++) {
             struct serin_mqtt_event event;
-            if (serind->intake.count == SERIND_BATCH_MAX) {
+            if (serind->intake.count == SERIND_BATCH_MAX && !serind_brokers_unheard(serind)) {
                 return true;
             }
             if (!serin_mqtt_next(serind->brokers[i].mqtt, &event)) {

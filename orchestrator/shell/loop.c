@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define WAIT_MAX_MS   1000
+#define WAIT_HEARD_MS 100   /* while a broker has not been heard */
 #define PASS_RETRY_MS 1000u /* after a pass that failed */
 
 void serind_clock(struct serind *serind)
@@ -35,6 +36,16 @@ bool serind_reports_up(const struct serind *serind)
         }
     }
     return true;
+}
+
+bool serind_brokers_unheard(const struct serind *serind)
+{
+    for (size_t i = 0; i < serind->broker_count; i++) {
+        if (serind->brokers[i].connected && !serind->brokers[i].heard) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void signals(sigset_t *set)
@@ -82,6 +93,9 @@ static bool pass_due(struct serind *serind)
  * when there may be room. */
 static void work(struct serind *serind)
 {
+    if (serind_brokers_unheard(serind)) {
+        return;
+    }
     if (serind->mono_ms < serind->pass_retry_at_ms) {
         serind->intake.count = 0;
         serind->intake.urgent = false;
@@ -117,6 +131,9 @@ static int wait_ms(struct serind *serind)
     if (http_ms >= 0 && http_ms < timeout_ms) {
         timeout_ms = http_ms;
     }
+    if (serind_brokers_unheard(serind)) {
+        return timeout_ms < WAIT_HEARD_MS ? timeout_ms : WAIT_HEARD_MS;
+    }
     if (serind->publisher.count > 0) {
         shorten(&timeout_ms, serind->publisher.tend_at_ms, serind->mono_ms);
     }
@@ -148,6 +165,10 @@ void serind_run(struct serind *serind)
     sigset_t set;
     signals(&set);
     int signal_file = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (signal_file < 0) {
+        serin_log(SERIN_LOG_ERROR, "signals cannot be received: %s", strerror(errno));
+        return;
+    }
     struct pollfd files[2 + SERIN_SERIND_BROKERS_MAX] = {
         {.fd = signal_file, .events = POLLIN},
         {.fd = serin_http_fd(serind->http), .events = POLLIN},

@@ -36,6 +36,7 @@ enum serin_error serind_pass_begin(struct serind *serind)
     serind->pass_error = SERIN_OK;
     serind->meta_before = serind->meta;
     serind_audit_mark(serind);
+    serind_publisher_learn(serind);
     return SERIN_OK;
 }
 

@@ -205,7 +205,7 @@ void serind_publisher_want_epoch(struct serind *serind, struct serin_order above
     va_end(arguments);
 }
 
-void serind_publisher_claim(struct serind *serind, const char *device_id,
+void serind_publisher_claim(struct serind *serind, const struct serin_device_record *device,
                             struct serin_order claimed)
 {
     switch (serin_claim_judge(serind->meta.order, claimed, false)) {
@@ -216,7 +216,7 @@ void serind_publisher_claim(struct serind *serind, const char *device_id,
             serind, "claim",
             "device %s says that it accepted order %u.%u, far above ours (%u.%u): if "
             "that is true, start once with --new-epoch %u",
-            device_id, claimed.epoch, claimed.sequence, serind->meta.order.epoch,
+            device->id, claimed.epoch, claimed.sequence, serind->meta.order.epoch,
             serind->meta.order.sequence, claimed.epoch);
         return;
     case SERIN_CLAIM_HIGHER:
@@ -229,7 +229,14 @@ void serind_publisher_claim(struct serind *serind, const char *device_id,
     serind->publisher.claim_rest_until_ms = serind->mono_ms + SERIN_CLAIM_REST_MS;
     serind_publisher_want_epoch(serind, claimed,
                                 "device %s accepted order %u.%u, above what this store gave out",
-                                device_id, claimed.epoch, claimed.sequence);
+                                device->id, claimed.epoch, claimed.sequence);
+    struct serin_topic channel = {.kind = SERIN_TOPIC_DIRECTIVE};
+    memcpy(channel.product, device->product, sizeof channel.product);
+    memcpy(channel.channel, device->channel, sizeof channel.channel);
+    struct serind_topic *topic = serind_topic_find(serind, &channel, false);
+    if (topic != NULL) {
+        serind_topic_doubt(topic, claimed);
+    }
 }
 
 /* ---- making directives ---- */
@@ -292,6 +299,7 @@ static void start_epoch(struct serind *serind)
 {
     struct serind_publisher *publisher = &serind->publisher;
     struct serin_order start;
+    serind_publisher_learn(serind); /* what this pass heard of orders above ours */
     if (!serind_pass_check(
             serind, serin_order_new_epoch(serind->meta.order, publisher->want_above, &start))) {
         return;
@@ -360,6 +368,10 @@ void serind_publisher_keep(struct serind *serind)
     for (size_t i = 0; i < publisher->count; i++) {
         struct serind_topic *topic = publisher->topics[i];
         topic->wanted = false;
+        topic->doubted = (struct serin_order){0, 0};
+        for (size_t b = 0; b < serind->broker_count; b++) {
+            topic->views[b].teaches = false;
+        }
         if (!topic->pending) {
             continue;
         }
@@ -378,7 +390,7 @@ void serind_publisher_keep(struct serind *serind)
         serin_log(SERIN_LOG_INFO, "directive topic=%s order=%u.%u reason=\"%s\"", topic->name,
                   topic->own.order.epoch, topic->own.order.sequence, topic->reason);
         for (size_t b = 0; b < serind->broker_count; b++) {
-            if (serind->brokers[b].connected) {
+            if (serind->brokers[b].connected && serind->brokers[b].heard) {
                 serind_topic_send(serind, topic, b);
             }
         }

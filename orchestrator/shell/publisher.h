@@ -31,6 +31,7 @@ struct serind_view {
     size_t payload_size;
     bool verified; /* signed by a director of ours, with `order` */
     struct serin_order order;
+    bool teaches;   /* it says of our rollout what the store does not know */
     bool in_flight; /* sent, not yet shown in return */
     bool acked;     /* and acknowledged */
     int token;
@@ -49,12 +50,13 @@ struct serind_topic {
     uint64_t rollout;                   /* whose change it is, 0: none */
     const char *reason;                 /* of the change: static text, for the audit log */
     struct serind_view views[SERIN_SERIND_BROKERS_MAX];
-    bool held;      /* there is a payload, and it is committed */
-    bool halt;      /* the directive says that its candidate is halted */
-    bool next_halt; /* so will the next one */
-    bool renew;     /* ask for a new directive in the next pass, for `reason` */
-    bool wanted;    /* a new directive is asked for in this pass */
-    bool pending;   /* `next` was made in this pass */
+    struct serin_order doubted; /* somebody took this order, which no broker shows; {0, 0}: none */
+    bool held;                  /* there is a payload, and it is committed */
+    bool halt;                  /* the directive says that its candidate is halted */
+    bool next_halt;             /* so will the next one */
+    bool renew;                 /* ask for a new directive in the next pass, for `reason` */
+    bool wanted;                /* a new directive is asked for in this pass */
+    bool pending;               /* `next` was made in this pass */
 };
 
 struct serind_publisher {
@@ -64,6 +66,7 @@ struct serind_publisher {
     struct serin_order want_above;
     char want_why[SERIND_EPOCH_WHY_MAX];
     bool due;                     /* a pass is needed */
+    bool agreed;                  /* a broker retained what our store holds, unasked */
     uint64_t tend_at_ms;          /* monotonic: when to look again */
     uint64_t claim_rest_until_ms; /* monotonic: no epoch on a device's word before this */
     uint64_t guard_rest_until_ms; /* monotonic: no epoch on a broker's silence before this */
@@ -87,8 +90,12 @@ void serind_publisher_want_epoch(struct serind *serind, struct serin_order above
                                  const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A device says that it accepted `claimed`. */
-void serind_publisher_claim(struct serind *serind, const char *device_id,
+void serind_publisher_claim(struct serind *serind, const struct serin_device_record *device,
                             struct serin_order claimed);
+
+/* The first thing in a pass: rollouts become what directives of ours say, where a broker shows that
+ * the store is a backup (learn.c). */
+void serind_publisher_learn(struct serind *serind);
 
 /* The end of a pass: makes and stores the directives asked for; then publishes them, or forgets
  * them. */

@@ -15,6 +15,20 @@ void serind_topic_send(struct serind *serind, struct serind_topic *topic, size_t
 bool serind_directive_read(const struct serind *serind, const struct serin_topic *topic,
                            const uint8_t *payload, size_t size, struct serin_directive *directive);
 
+/* Whether a verified directive says of the rollout of `topic` what the store does not know. */
+bool serind_directive_teaches(struct serind *serind, const struct serind_topic *topic,
+                              const struct serin_directive *directive);
+
+/* An order above ours was taken on the channel of `topic`; what it said is not known. */
+void serind_topic_doubt(struct serind_topic *topic, struct serin_order order);
+
+/* Clears the alarm of a rollout paused in doubt, once an operator decided. */
+void serind_topic_doubt_tend(struct serind *serind, const struct serind_topic *topic);
+
+/* The order against which what a broker shows on the topic is judged. */
+struct serin_order serind_topic_order(const struct serind *serind,
+                                      const struct serind_topic *topic);
+
 /* The entry of a topic, made if `make`; NULL: there is none, or no room. */
 struct serind_topic *serind_topic_find(struct serind *serind, const struct serin_topic *topic,
                                        bool make);

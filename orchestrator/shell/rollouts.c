@@ -378,6 +378,21 @@ enum serin_error serind_rollouts_step(struct serind *serind, struct serind_slot 
     return SERIN_OK;
 }
 
+void serind_rollouts_raise(struct serind *serind, struct serind_slot *slot, uint64_t threshold)
+{
+    assert(serind->in_pass);
+    struct serin_rollout *rollout = &slot->rollout;
+    if (threshold <= rollout->threshold || !serind_pass_check(serind, touch(slot))) {
+        return;
+    }
+    rollout->threshold = threshold;
+    if (rollout->stage > 0) {
+        rollout->thresholds[rollout->stage - 1] = threshold;
+        rollout->widened_watch_ms = rollout->watch_ms; /* who is covered by it has its patience */
+    }
+    slot->joined = true;
+}
+
 uint64_t serind_rollouts_deadline_ms(struct serind *serind)
 {
     uint64_t deadline_ms = UINT64_MAX;

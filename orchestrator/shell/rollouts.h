@@ -70,6 +70,10 @@ uint32_t serind_slot_position(struct serind *serind, struct serind_slot *slot, u
 enum serin_error serind_rollouts_step(struct serind *serind, struct serind_slot *slot,
                                       const struct serin_rollout_event *event);
 
+/* Raises the threshold to one that this rollout has given out already, which only a broker
+ * remembers; inside a pass. A lower one changes nothing. */
+void serind_rollouts_raise(struct serind *serind, struct serind_slot *slot, uint64_t threshold);
+
 /* When the next TICK is due (Unix ms). */
 uint64_t serind_rollouts_deadline_ms(struct serind *serind);
 

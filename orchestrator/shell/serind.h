@@ -3,8 +3,8 @@
  *
  *   main.c ── loop.c ──┬─ intake.c ──── fleet.c        messages of devices, in batches
  *                      ├─ tend.c ────── publisher.c    what should be retained, order and repair
- *                      └─ api*.c ────── rollouts.c     commands of operators
- *                               pass.c                 one transaction around each piece of work
+ * (learn.c) └─ api*.c ────── rollouts.c     commands of operators pass.c                 one
+ * transaction around each piece of work
  *
  * Persist, then act: whatever changes something runs inside a pass (pass.h). Audit lines, publishes
  * and acks that a pass makes are held back until its transaction is committed, and dropped, with
@@ -42,6 +42,7 @@ struct serind_broker {
     uint64_t dropped; /* messages of QoS 0 lost so far */
     bool connected;
     bool settled;             /* its retained messages have been heard */
+    bool heard;               /* so they were once since the start */
     uint64_t connected_at_ms; /* monotonic */
     uint64_t heard_at_ms;     /* monotonic; of the last retained directive or trust record */
 };
@@ -92,6 +93,10 @@ static inline uint64_t serind_now_s(const struct serind *serind)
 
 /* Reads both clocks. */
 void serind_clock(struct serind *serind);
+
+/* Whether a broker is connected whose retained messages were never heard. They may say more than
+ * our store, which may be a backup: nothing is decided, and nothing sent there, before. */
+bool serind_brokers_unheard(const struct serind *serind);
 
 /* Whether every broker is connected and heard: reports can arrive. */
 bool serind_reports_up(const struct serind *serind);

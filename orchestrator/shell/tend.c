@@ -80,7 +80,10 @@ void serind_publisher_shown(struct serind *serind, size_t broker, const struct s
     struct serind_view *view = &known->views[broker];
     struct serin_directive directive;
     serind->publisher.tend_at_ms = 0;
+    view->teaches = false;
     if (serind_view_same(known, view)) {
+        /* Only what we did not just send there says that broker and store remember the same. */
+        serind->publisher.agreed |= !is_trust && view->sent_at_ms == 0;
         view->in_flight = false;
         view->unanswered = 0;
         view->verified = true;
@@ -90,6 +93,7 @@ void serind_publisher_shown(struct serind *serind, size_t broker, const struct s
     } else {
         view->verified = serind_directive_read(serind, topic, payload, size, &directive);
         view->order = view->verified ? directive.order : (struct serin_order){0, 0};
+        view->teaches = view->verified && serind_directive_teaches(serind, known, &directive);
     }
 }
 
@@ -102,7 +106,7 @@ static enum serin_sight sight_of(const struct serind *serind, const struct serin
         .held = topic->held,
         .payload = topic->payload,
         .payload_size = topic->payload_size,
-        .order = topic->held ? topic->own.order : serind->meta.order,
+        .order = serind_topic_order(serind, topic),
     };
     return serin_repair_look(&own, view->payload, view->payload_size, view->verified, view->order);
 }
@@ -151,6 +155,10 @@ static bool outbid(struct serind *serind, const struct serind_topic *topic, size
                                 "%s takes no directive on %s: its order guard remembers a higher "
                                 "order",
                                 serind->brokers[broker].uri, topic->name);
+    /* A broker that agrees proves that the store is no backup: then only this broker is astray. */
+    if (!serind->publisher.agreed) {
+        serind_topic_doubt(topic, (struct serin_order){UINT32_MAX, UINT32_MAX});
+    }
     return true;
 }
 
@@ -208,6 +216,12 @@ static void look_after(struct serind *serind, struct serind_topic *topic, size_t
     if (is_trust) {
         /* Trust records have versions, no orders: a higher one was taken when it was shown. */
         repair = topic->held ? SERIN_REPAIR_PUBLISH : SERIN_REPAIR_KEEP;
+    }
+    if (view->teaches) {
+        serind->publisher.due = true;
+        if (repair == SERIN_REPAIR_PUBLISH) {
+            return; /* the next pass learns from it; ours would go over it unread */
+        }
     }
     switch (repair) {
     case SERIN_REPAIR_PUBLISH:
@@ -286,6 +300,7 @@ void serind_publisher_tend(struct serind *serind)
             }
             halt_alarm(serind, topic, b);
         }
+        serind_topic_doubt_tend(serind, topic);
         if (topic->topic.kind == SERIN_TOPIC_DIRECTIVE && topic->held && can_renew &&
             !topic->renew && lease_half_over(serind, topic)) {
             topic->renew = true;
