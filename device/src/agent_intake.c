@@ -223,6 +223,13 @@ const struct serin_agent_standing *serin_intake_standing(const struct serin_agen
     return agent->standing[source].heard ? &agent->standing[source] : NULL;
 }
 
+/* A clock that stands before what a director signed is provably wrong, and as good as none. */
+static bool clock_believed(const struct serin_agent *agent)
+{
+    uint64_t clock_s = serin_agent_clock_s(agent);
+    return clock_s != 0 && clock_s >= agent->record.signed_time_s;
+}
+
 bool serin_intake_lease(const struct serin_agent *agent,
                         const struct serin_agent_standing *standing)
 {
@@ -231,7 +238,7 @@ bool serin_intake_lease(const struct serin_agent *agent,
     }
     /* Without a clock a reset loses the time: only a directive that was new since then proves that
      * the lease runs. */
-    if (serin_agent_clock_s(agent) == 0 && !standing->fresh) {
+    if (!clock_believed(agent) && !standing->fresh) {
         return false;
     }
     return serin_agent_time_s(agent) < standing->lease_end_s;

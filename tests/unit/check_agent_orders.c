@@ -337,6 +337,20 @@ START_TEST(without_a_clock_a_reset_ends_the_lease)
 }
 END_TEST
 
+START_TEST(a_clock_before_signed_time_is_none)
+{
+    set_up();
+    bring_to(SERIN_STATE_DOWNLOADING);
+    bench.clock_s = 1600000000; /* the battery died: the board counts from when it was made */
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 60000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
 START_TEST(without_a_clock_a_reconnection_does_not_end_the_lease)
 {
     set_up();
@@ -447,6 +461,7 @@ int main(void)
     tcase_add_loop_test(tests, renewals_do_not_begin_the_spread_again, 0, 3);
     tcase_add_test(tests, no_trial_starts_after_the_lease);
     tcase_add_test(tests, without_a_clock_a_reset_ends_the_lease);
+    tcase_add_test(tests, a_clock_before_signed_time_is_none);
     tcase_add_test(tests, without_a_clock_a_reconnection_does_not_end_the_lease);
     tcase_add_test(tests, an_offer_that_comes_back_has_one_account);
     tcase_add_test(tests, without_a_clock_uptime_ends_the_lease);
