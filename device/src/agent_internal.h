@@ -181,15 +181,19 @@ enum serin_error serin_trial_run(struct serin_agent *agent);
 enum serin_error serin_trial_confirm(struct serin_agent *agent);
 enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_reason reason,
                                        uint32_t detail);
-enum serin_error serin_trial_commit(struct serin_agent *agent);
+/* Whether a commit would raise the floor: what runs is confirmed and carries a higher counter. */
+bool serin_trial_commits(const struct serin_agent *agent);
+/* Raises the floor. What runs must just have been verified: nothing else may boot after it. */
+SERIN_MUST_USE enum serin_error serin_trial_commit(struct serin_agent *agent);
 /* Takes a staged image back before it booted. */
 enum serin_error serin_trial_disarm(struct serin_agent *agent);
 
 /* ---- mirror ---- */
 
 void serin_mirror_stop(struct serin_agent *agent);
-/* Works on the other slot in the background: looks whether it is sound, copies where it may. */
-enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_copy);
+/* Works in the background: looks whether the other slot is sound; where it may, verifies what runs,
+ * commits it, and copies it into the other slot. */
+enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_commit);
 /* Looks at the other slot's manifest and marker. */
 void serin_mirror_learn(struct serin_agent *agent);
 

@@ -1,8 +1,9 @@
 /*
  * The other slot in the background (design decision 20): once after each boot its image is looked
  * at, so that the beat tells the truth about redundancy; where the directive allows to commit what
- * runs, and the other slot could not take over, it becomes a copy. Every step can be cut and is
- * found again by comparing.
+ * runs, it is committed, and the other slot, where it could not take over, becomes a copy. Both
+ * give up what else would boot, so what runs is verified once more before either: flash rots while
+ * it runs. Every step can be cut and is found again by comparing.
  */
 #include "agent_internal.h"
 #include "flash_io.h"
@@ -12,14 +13,14 @@
 #include <string.h>
 
 #define SLICE        (64u * 1024u) /* bytes that are read in one step */
-#define FAILURES_MAX 3u            /* copies since boot: a worn slot is left alone then */
+#define FAILURES_MAX 3u            /* since boot: a worn slot is left alone then */
 
 static const struct serin_boot *boot_of(const struct serin_agent *agent)
 {
     return agent->config->boot;
 }
 
-/* The running slot's manifest; it verified at boot. */
+/* The running slot's manifest, under the trust record and the floor of now. */
 static enum serin_error running_manifest(const struct serin_agent *agent,
                                          struct serin_manifest *manifest)
 {
@@ -180,23 +181,76 @@ static enum serin_error check(struct serin_agent *agent)
 static bool copyable(const struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    return agent->confirmed && agent->job_failures < FAILURES_MAX &&
+    return agent->confirmed && agent->redundancy == SERIN_REDUNDANCY_NONE &&
            running_manifest(agent, &manifest) == SERIN_OK &&
            serin_slot_suits(boot_of(agent), serin_agent_spare(agent), agent->running.floor,
                             &manifest) == SERIN_OK;
 }
 
-static void choose(struct serin_agent *agent, bool may_copy)
+/* What runs has rotted since it booted. The other slot may be all that boots: it is left alone. */
+static enum serin_error distrust(struct serin_agent *agent, enum serin_error error)
+{
+    agent->job = SERIN_AGENT_JOB_NONE;
+    agent->job_failures++;
+    agent->errors++;
+    serin_agent_log(agent, "what runs does not verify any more", serin_error_text(error));
+    return SERIN_OK;
+}
+
+/* Starts to verify what runs. */
+static void start_proof(struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    if (agent->redundancy == SERIN_REDUNDANCY_NONE) {
-        if (may_copy && copyable(agent)) {
-            agent->job = SERIN_AGENT_JOB_COPY;
-            agent->job_position = 0;
-        }
+    enum serin_error error = running_manifest(agent, &manifest);
+    if (error != SERIN_OK) {
+        (void)distrust(agent, error);
         return;
     }
-    if (agent->looked) {
+    serin_image_check_start(&agent->check, boot_of(agent), agent->info.slot,
+                            manifest.image_size_bytes);
+    agent->job = SERIN_AGENT_JOB_PROVE;
+}
+
+/* Goes on to verify what runs; then it is committed, and copied where the other slot cannot take
+ * over. */
+static enum serin_error prove(struct serin_agent *agent, bool may_commit)
+{
+    struct serin_manifest manifest;
+    enum serin_error error = serin_image_check_step(
+        &agent->check, boot_of(agent), agent->config->scratch, SERIN_PIECE_SIZE, SLICE);
+    if (error == SERIN_ERR_AGAIN) {
+        return SERIN_OK;
+    }
+    if (error == SERIN_OK) {
+        error = running_manifest(agent, &manifest);
+    }
+    if (error == SERIN_OK) {
+        error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
+    }
+    if (error != SERIN_OK) {
+        return distrust(agent, error);
+    }
+    agent->job = SERIN_AGENT_JOB_NONE;
+    if (!may_commit) {
+        return SERIN_OK; /* withdrawn in the meantime */
+    }
+    error = serin_trial_commit(agent);
+    if (error == SERIN_OK && copyable(agent)) {
+        agent->job = SERIN_AGENT_JOB_COPY;
+        agent->job_position = 0;
+    }
+    return error;
+}
+
+static void choose(struct serin_agent *agent, bool may_commit)
+{
+    struct serin_manifest manifest;
+    if (may_commit && agent->job_failures < FAILURES_MAX &&
+        (serin_trial_commits(agent) || copyable(agent))) {
+        start_proof(agent);
+        return;
+    }
+    if (agent->redundancy == SERIN_REDUNDANCY_NONE || agent->looked) {
         return;
     }
     if (serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
@@ -209,16 +263,18 @@ static void choose(struct serin_agent *agent, bool may_copy)
     agent->job = SERIN_AGENT_JOB_LOOK;
 }
 
-enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_copy)
+enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_commit)
 {
     if (agent->job == SERIN_AGENT_JOB_NONE) {
-        choose(agent, may_copy);
+        choose(agent, may_commit);
     }
     switch (agent->job) {
     case SERIN_AGENT_JOB_NONE:
         return SERIN_OK;
     case SERIN_AGENT_JOB_LOOK:
         return look(agent);
+    case SERIN_AGENT_JOB_PROVE:
+        return prove(agent, may_commit);
     case SERIN_AGENT_JOB_COPY:
         return copy(agent);
     case SERIN_AGENT_JOB_CHECK:

@@ -74,12 +74,7 @@ static enum serin_error act(struct serin_agent *agent, const struct serin_agent_
     if (serin_attempt_in_progress(state)) {
         return serin_download_pursue(agent, standing);
     }
-    bool may_commit = standing != NULL && standing->may_commit;
-    enum serin_error error = SERIN_OK;
-    if (may_commit) {
-        error = serin_trial_commit(agent);
-    }
-    return error == SERIN_OK ? serin_mirror_run(agent, may_commit) : error;
+    return serin_mirror_run(agent, standing != NULL && standing->may_commit);
 }
 
 void serin_agent_pursue(struct serin_agent *agent)

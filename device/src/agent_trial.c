@@ -274,11 +274,17 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
     return SERIN_OK;
 }
 
+bool serin_trial_commits(const struct serin_agent *agent)
+{
+    /* An image that runs as the last resort was never confirmed. */
+    return agent->confirmed && agent->running.security_counter > agent->running.floor;
+}
+
 enum serin_error serin_trial_commit(struct serin_agent *agent)
 {
     uint32_t counter = agent->running.security_counter;
-    if (agent->running.floor >= counter || !agent->confirmed) {
-        return SERIN_OK; /* also an image that runs as the last resort, and never confirmed */
+    if (!serin_trial_commits(agent)) {
+        return SERIN_OK;
     }
     serin_agent_fault_point(agent, "agent.commit.before");
     enum serin_error error = serin_boot_commit(boot_of(agent), counter);

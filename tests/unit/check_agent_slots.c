@@ -247,6 +247,50 @@ START_TEST(rot_of_the_other_slot_is_seen_and_mended)
 }
 END_TEST
 
+/* v2 is confirmed in B and v1 whole in A; then B rots while it runs. */
+START_TEST(a_running_image_that_rots_is_not_committed)
+{
+    set_up();
+    offer(v1, v2, 1, 0);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 10000);
+    if (_i == 0) {
+        rot_image(SERIN_SLOT_B);
+    } else {
+        serin_flash_emulator_rot(bench.emulator, bench.layout.slot[1].address + 20, 1);
+    }
+    offer(v2, NULL, 0, SERIN_RELEASE_COMMIT);
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_eq(bench.agent.running.floor, 1);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_OLDER);
+    ck_assert(bench_logged(&bench, "what runs does not verify any more"));
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    tear_down();
+}
+END_TEST
+
+/* The other slot has rotted and is to be mended from one that has rotted, too. */
+START_TEST(a_rotten_image_is_not_copied)
+{
+    set_up();
+    offer(v1, v2, 1, 0);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    rot_image(SERIN_SLOT_A);
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 10000);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_NONE);
+    rot_image(SERIN_SLOT_B);
+    uint32_t wear = serin_flash_emulator_wear(bench.emulator, bench.layout.slot[0].address);
+    offer(v2, NULL, 0, SERIN_RELEASE_COMMIT);
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_eq(serin_flash_emulator_wear(bench.emulator, bench.layout.slot[0].address),
+                      wear);
+    ck_assert_uint_eq(bench.agent.running.floor, 1);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_mirror_goes_on_where_power_left_it)
 {
     set_up();
@@ -450,6 +494,8 @@ int main(void)
     tcase_add_test(tests, a_higher_attempt_starts_again);
     tcase_add_test(tests, a_confirmed_image_that_rots_is_not_taken_again_by_itself);
     tcase_add_test(tests, rot_of_the_other_slot_is_seen_and_mended);
+    tcase_add_loop_test(tests, a_running_image_that_rots_is_not_committed, 0, 2);
+    tcase_add_test(tests, a_rotten_image_is_not_copied);
     tcase_add_test(tests, a_mirror_goes_on_where_power_left_it);
     tcase_add_loop_test(tests, a_slot_that_holds_no_copy_is_left_alone, 0, 2);
     tcase_add_test(tests, the_last_resort_is_neither_committed_nor_mirrored);

@@ -82,9 +82,10 @@ struct serin_agent_download {
 
 enum serin_agent_job {
     SERIN_AGENT_JOB_NONE,
-    SERIN_AGENT_JOB_LOOK, /* is the other slot's image sound? */
-    SERIN_AGENT_JOB_COPY, /* the running image into the other slot */
-    SERIN_AGENT_JOB_CHECK /* the copy, before it gets its manifest */
+    SERIN_AGENT_JOB_LOOK,  /* is the other slot's image sound? */
+    SERIN_AGENT_JOB_PROVE, /* does what runs still verify, before the other slot is given up? */
+    SERIN_AGENT_JOB_COPY,  /* the running image into the other slot */
+    SERIN_AGENT_JOB_CHECK  /* the copy, before it gets its manifest */
 };
 
 struct serin_agent {
@@ -111,7 +112,7 @@ struct serin_agent {
     struct serin_image_check check;
     enum serin_agent_job job;
     uint32_t job_position; /* pieces copied */
-    uint32_t job_failures; /* copies since boot that did not hold */
+    uint32_t job_failures; /* proofs and copies since boot that did not hold */
     enum serin_redundancy redundancy;
 
     /* what is told */
