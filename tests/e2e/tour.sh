@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 bench_begin tour
 sed -n '/^```sh$/,/^```$/p' "$E2E_SOURCE/docs/tour.md" | grep -v '^```' |
-    sed -e "s/18883/$BROKER_PORT/g; s/18470/$API_PORT/g; s|/tmp/serin-tour|$BENCH/tour|g" \
+    sed -e "s/18883/$BROKER_PORT/g; s/18470/$API_PORT/g; s|\$(mktemp -d /tmp/serin-tour.XXXXXX)|$BENCH/tour|g" \
         -e "s|\$SRC/build/dev/bin|$SERIN_BIN|g; s|\$SRC/build/dev/lib/serin_plugin.so|$SERIN_PLUGIN|g" \
         -e "s|^/usr/sbin/mosquitto|LD_PRELOAD=$(sanitizer_library) ASAN_OPTIONS=detect_leaks=0 &|" >"$BENCH/tour.bash"
 [ "$(grep -c serin "$BENCH/tour.bash")" -gt 20 ] || fail "the blocks of docs/tour.md were not found"
