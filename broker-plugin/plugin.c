@@ -141,7 +141,7 @@ static const char *why_unknown(enum serin_error error)
     case SERIN_ERR_DENIED:
         return "its certificate's OU names no role";
     case SERIN_ERR_NO_SPACE:
-        return "too many clients are connected (plugin_opt_clients_max)";
+        return "too many clients of its role are connected (plugin_opt_clients_max)";
     default:
         return "its certificate's subject is not usable";
     }

@@ -148,7 +148,10 @@ static bool start(struct shell *shell)
         .total_bytes_max = options->total_bytes,
         .gets_per_s = (uint32_t)options->gets_per_second,
         .gets_burst = (uint32_t)options->gets_per_second * 2};
-    uint32_t clients = (uint32_t)options->clients_max;
+    const struct serin_session_places places = {.any = (uint32_t)options->clients_max,
+                                                .gateway = SHELL_GATEWAY_PLACES,
+                                                .serind = SHELL_SERIND_PLACES};
+    uint32_t clients = places.any + places.gateway + places.serind;
     /* A quarter of the guard's tables stays free. */
     uint32_t entries = (uint32_t)(options->directives_max * 4 / 3 + 4);
     if (!allocate(shell, clients, entries)) {
@@ -156,7 +159,7 @@ static bool start(struct shell *shell)
     }
     shell->ports.codec = serin_protobufc();
     shell->ports.crypto = serin_openssl_hashing();
-    serin_sessions_init(&shell->sessions, shell->slots, shell->heads, clients);
+    serin_sessions_init(&shell->sessions, shell->slots, shell->heads, &places);
     serin_supply_init(&shell->supply, &shell->sessions, &limits);
     serin_guard_init(&shell->guard, &guard_ops, shell, shell->entries, entries, shell->objects,
                      entries);

@@ -12,6 +12,11 @@
 #include <serin/plugin/payload.h>
 #include <serin/plugin/supply.h>
 
+/* Places for clients beside plugin_opt_clients_max, so that no number of devices keeps out who must
+ * be able to halt them. */
+#define SHELL_GATEWAY_PLACES 256u
+#define SHELL_SERIND_PLACES  16u
+
 struct shell {
     void *plugin_id; /* plugin.c's handle of itself at the broker */
     struct serin_plugin_options options;

@@ -15,7 +15,7 @@ static const struct serin_plugin_range ranges[] = {
     {"forget_ms", 100, 600000, 5000},
     {"retry_ms", 10, 60000, 500},
     {"gets_per_second", 1, 100000, 200},
-    {"clients_max", 16, 2000000, 100000},
+    {"clients_max", 16, 2000000, 250000},
     {"directives_max", 16, 1000000, 16384},
 };
 static const size_t offsets[] = {

@@ -33,11 +33,14 @@ struct serin_session_step serin_session_table(enum serin_session_state state,
 }
 
 /* The one place that changes a session's state. The callers ask for listed steps only. */
-static void step(struct serin_session *session, enum serin_session_event event)
+static void step(struct serin_sessions *sessions, struct serin_session *session,
+                 enum serin_session_event event)
 {
     struct serin_session_step to = serin_session_table(session->state, event);
     SERIN_ASSERT(to.listed);
+    sessions->kept[session->role] -= session->state == SERIN_SESSION_KEPT;
     session->state = to.next;
+    sessions->kept[session->role] += session->state == SERIN_SESSION_KEPT;
 }
 
 bool serin_bucket_take(struct serin_bucket *bucket, uint32_t rate_per_s, uint32_t burst,
@@ -77,11 +80,18 @@ static uint32_t hash_of(const char *id)
 }
 
 void serin_sessions_init(struct serin_sessions *sessions, struct serin_session *slots,
-                         uint32_t *heads, uint32_t capacity)
+                         uint32_t *heads, const struct serin_session_places *places)
 {
+    uint64_t capacity = (uint64_t)places->any + places->gateway + places->serind;
     SERIN_ASSERT(capacity > 0 && capacity < SERIN_SESSION_NONE);
-    *sessions = (struct serin_sessions){
-        .slots = slots, .heads = heads, .capacity = capacity, .free_head = SERIN_SESSION_NONE};
+    *sessions =
+        (struct serin_sessions){.slots = slots,
+                                .heads = heads,
+                                .capacity = (uint32_t)capacity,
+                                .limits = {[SERIN_ROLE_DEVICE] = places->any,
+                                           [SERIN_ROLE_GATEWAY] = places->any + places->gateway,
+                                           [SERIN_ROLE_SERIND] = (uint32_t)capacity},
+                                .free_head = SERIN_SESSION_NONE};
     for (uint32_t i = 0; i < capacity; i++) {
         heads[i] = SERIN_SESSION_NONE;
     }
@@ -105,20 +115,40 @@ static void forget(struct serin_sessions *sessions, uint32_t index)
         link = &sessions->slots[*link].hash_next;
     }
     *link = session->hash_next;
+    sessions->places[session->role]--;
     *session = (struct serin_session){.hash_next = sessions->free_head};
     sessions->free_head = index;
     sessions->used--;
 }
 
-/* Frees the place of one kept session; the hand goes round, so each is spared as long as the
- * others. */
-static bool evict_one(struct serin_sessions *sessions)
+/* Whether one more of the role leaves what is kept for it and for each higher one as it must be. */
+static bool has_place(const struct serin_sessions *sessions, enum serin_role role)
 {
-    for (uint32_t i = 0; i < sessions->capacity; i++) {
+    uint32_t taken = 0;
+    for (int i = SERIN_ROLE_DEVICE; i <= SERIN_ROLE_SERIND; i++) {
+        taken += sessions->places[i];
+        if (i >= (int)role && taken >= sessions->limits[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Frees the place of one kept session of the role or a lower one; the hand goes round, so each is
+ * spared as long as the others. Where there is none, it is not looked for: a full table must not
+ * cost a walk for each device that finds no place. */
+static bool evict_one(struct serin_sessions *sessions, enum serin_role role)
+{
+    uint32_t kept = 0;
+    for (int i = SERIN_ROLE_DEVICE; i <= (int)role; i++) {
+        kept += sessions->kept[i];
+    }
+    for (uint32_t i = 0; kept > 0 && i < sessions->capacity; i++) {
         uint32_t index = sessions->evict_hand;
         sessions->evict_hand = (index + 1) % sessions->capacity;
-        if (sessions->slots[index].state == SERIN_SESSION_KEPT) {
-            step(&sessions->slots[index], SERIN_SESSION_EVICT);
+        if (index < sessions->touched && sessions->slots[index].state == SERIN_SESSION_KEPT &&
+            sessions->slots[index].role <= role) {
+            step(sessions, &sessions->slots[index], SERIN_SESSION_EVICT);
             forget(sessions, index);
             return true;
         }
@@ -126,31 +156,28 @@ static bool evict_one(struct serin_sessions *sessions)
     return false;
 }
 
-/* A free slot: one that was given back, or one that was never used, or that of a kept session. */
+/* A free slot, of which there is one: that was given back, or that was never used. */
 static uint32_t take_slot(struct serin_sessions *sessions)
 {
     if (sessions->free_head == SERIN_SESSION_NONE) {
-        if (sessions->touched < sessions->capacity) {
-            return sessions->touched++;
-        }
-        if (!evict_one(sessions)) {
-            return SERIN_SESSION_NONE;
-        }
+        SERIN_ASSERT(sessions->touched < sessions->capacity);
+        return sessions->touched++;
     }
     uint32_t index = sessions->free_head;
     sessions->free_head = sessions->slots[index].hash_next;
     return index;
 }
 
-static uint32_t add(struct serin_sessions *sessions, const char *id)
+static uint32_t add(struct serin_sessions *sessions, const char *id, enum serin_role role)
 {
-    uint32_t index = take_slot(sessions);
-    if (index == SERIN_SESSION_NONE) {
+    if (!has_place(sessions, role) && !evict_one(sessions, role)) {
         return SERIN_SESSION_NONE;
     }
+    uint32_t index = take_slot(sessions);
     struct serin_session *session = &sessions->slots[index];
     uint32_t *head = &sessions->heads[hash_of(id) % sessions->capacity];
-    *session = (struct serin_session){.hash_next = *head};
+    *session = (struct serin_session){.hash_next = *head, .role = role};
+    sessions->places[role]++;
     size_t length = strlen(id);
     SERIN_ASSERT(length <= SERIN_ID_MAX);
     memcpy(session->id, id, length + 1);
@@ -159,13 +186,22 @@ static uint32_t add(struct serin_sessions *sessions, const char *id)
     return index;
 }
 
+/* Counts a session as one of another role, if that leaves the places as they must be. */
+static bool move_place(struct serin_sessions *sessions, enum serin_role from, enum serin_role to)
+{
+    sessions->places[from]--;
+    bool fits = has_place(sessions, to);
+    sessions->places[fits ? to : from]++;
+    return fits;
+}
+
 enum serin_error serin_sessions_join(struct serin_sessions *sessions, const char *id,
                                      enum serin_role role, const void *connection, uint32_t *index)
 {
     SERIN_ASSERT(role != SERIN_ROLE_INVALID && connection != NULL);
     uint32_t found = serin_sessions_find(sessions, id);
     if (found == SERIN_SESSION_NONE) {
-        found = add(sessions, id);
+        found = add(sessions, id, role);
     }
     if (found == SERIN_SESSION_NONE) {
         return SERIN_ERR_NO_SPACE;
@@ -174,7 +210,10 @@ enum serin_error serin_sessions_join(struct serin_sessions *sessions, const char
     if (session->credit.token != 0) {
         return SERIN_ERR_STATE;
     }
-    step(session, SERIN_SESSION_JOIN);
+    if (session->role != role && !move_place(sessions, session->role, role)) {
+        return SERIN_ERR_NO_SPACE;
+    }
+    step(sessions, session, SERIN_SESSION_JOIN);
     session->role = role;
     session->connection = connection;
     *index = found;
@@ -186,7 +225,7 @@ bool serin_sessions_announce(struct serin_sessions *sessions, uint32_t index)
     SERIN_ASSERT(index < sessions->capacity);
     struct serin_session *session = &sessions->slots[index];
     bool first = session->state == SERIN_SESSION_JOINED;
-    step(session, SERIN_SESSION_ANNOUNCE);
+    step(sessions, session, SERIN_SESSION_ANNOUNCE);
     return first;
 }
 
@@ -208,7 +247,7 @@ bool serin_sessions_leave(struct serin_sessions *sessions, const char *id, const
     }
     SERIN_ASSERT(session->credit.token == 0);
     bool told = session->state == SERIN_SESSION_ONLINE;
-    step(session, keep ? SERIN_SESSION_KEEP : SERIN_SESSION_DROP);
+    step(sessions, session, keep ? SERIN_SESSION_KEEP : SERIN_SESSION_DROP);
     if (session->state == SERIN_SESSION_ABSENT) {
         forget(sessions, index);
     }

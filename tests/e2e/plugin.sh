@@ -343,6 +343,37 @@ mosquitto_sub -h 127.0.0.1 -p "$PLAIN_PORT" -i sensor-01 -t '#' -E -W 5 -d 2>&1 
 stop broker
 broker_start
 
+title "a table full of devices leaves room for serind"
+stop broker
+sed 's|^plugin_opt_clients_max .*|plugin_opt_clients_max 16|' "$BENCH/mosquitto.conf" >"$BENCH/small.conf"
+spawn broker env ${SANITIZER:+LD_PRELOAD=$SANITIZER} ASAN_OPTIONS=detect_leaks=0 \
+    "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$BENCH/small.conf"
+wait_for 10 "the broker listens" port_open "$BROKER_PORT"
+online_lines() { grep -c "^serin/1/presence/crowd-.* 10$" "$SUBSCRIBER" || true; }
+crowd_is_in() { [ "$(online_lines)" -eq 16 ]; }
+! alive watcher || kill_hard watcher
+: >"$SUBSCRIBER"
+watch_as_serind
+for i in $(seq 16); do
+    certificate "$BENCH/pki/devices/crowd-$i" "/CN=crowd-$i"
+    EXEC="exec" client mosquitto_sub "crowd-$i" -t "serin/1/dev/crowd-$i/ack" >/dev/null 2>&1 &
+    PID[crowd-$i]=$!
+done
+wait_for 20 "sixteen devices are in" crowd_is_in
+subscribes denied sensor-01 serin/1/dev/sensor-01/ack
+grep -q "subscription by sensor-01 .*too many clients" "$BENCH/log/broker.log" || fail "no word about the full table"
+kill_hard watcher # serind comes back, and another beside it
+subscribes allowed serind-2 'serin/1/dev/+/report'
+payload directive epoch=2 sequence=3 stable="$HEAD" candidate="$OBJECT" state=halted >"$BENCH/halt.bin"
+accepts serind 1 retain "$STABLE" <"$BENCH/halt.bin"
+accepts gw-1 1 '' serin/1/gw/gw-1/reports <"$BENCH/report.bin"
+for i in $(seq 16); do kill_hard "crowd-$i"; done
+note "sixteen devices fill a table of sixteen; serind halts all the same"
+stop broker
+broker_start
+: >"$SUBSCRIBER"
+watch_as_serind
+
 title "blocks"
 head -c 1500001 /dev/urandom >"$BENCH/image"
 image='' pieces='' manifest=''

@@ -31,6 +31,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(options.window_bytes, 256 * 1024);
     ck_assert_uint_eq(options.total_bytes, 256 * 1024 * 1024);
     ck_assert_uint_eq(options.directives_max, 16384);
+    ck_assert_uint_eq(options.clients_max, 250000); /* well above a fleet of 100,000 */
 }
 END_TEST
 

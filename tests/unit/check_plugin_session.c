@@ -8,14 +8,19 @@
 
 #define CAPACITY 8u
 static struct serin_sessions sessions;
-static struct serin_session slots[CAPACITY];
-static uint32_t heads[CAPACITY];
+#define GATEWAYS 2u
+#define SERINDS  1u
+#define PLACES   (CAPACITY + GATEWAYS + SERINDS)
+static struct serin_session slots[PLACES];
+static uint32_t heads[PLACES];
 static int here, there;
 
 static void fresh(void)
 {
     memset(slots, 0xA5, sizeof slots); /* their content must not matter */
-    serin_sessions_init(&sessions, slots, heads, CAPACITY);
+    const struct serin_session_places places = {
+        .any = CAPACITY, .gateway = GATEWAYS, .serind = SERINDS};
+    serin_sessions_init(&sessions, slots, heads, &places);
 }
 
 static uint32_t join(const char *id, const void *connection)
@@ -110,6 +115,89 @@ START_TEST(test_kept_sessions_give_way)
 }
 END_TEST
 
+static enum serin_error join_as(enum serin_role role, const char *prefix, unsigned number)
+{
+    char id[16];
+    uint32_t index;
+    snprintf(id, sizeof id, "%s%u", prefix, number);
+    return serin_sessions_join(&sessions, id, role, &here, &index);
+}
+
+/* As many as get in, of ids that start with the prefix. */
+static unsigned fill(enum serin_role role, const char *prefix)
+{
+    unsigned count = 0;
+    while (join_as(role, prefix, count) == SERIN_OK) {
+        ck_assert_uint_lt(++count, PLACES + 1);
+    }
+    return count;
+}
+
+START_TEST(test_devices_and_gateways_leave_room_for_serind)
+{
+    fresh();
+    ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "d"), CAPACITY);
+    ck_assert_uint_eq(fill(SERIN_ROLE_GATEWAY, "g"), GATEWAYS);
+    ck_assert_uint_eq(fill(SERIN_ROLE_SERIND, "s"), SERINDS);
+    ck_assert_uint_eq(sessions.used, PLACES);
+
+    fresh(); /* gateways may use the places of all, but serind's stays, whoever asks for it */
+    ck_assert_uint_eq(fill(SERIN_ROLE_GATEWAY, "g"), CAPACITY + GATEWAYS);
+    ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "d"), 0);
+    ck_assert_uint_eq(fill(SERIN_ROLE_SERIND, "s"), SERINDS);
+
+    fresh();
+    ck_assert_uint_eq(fill(SERIN_ROLE_SERIND, "s"), PLACES);
+    ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "d") + fill(SERIN_ROLE_GATEWAY, "g"), 0);
+}
+END_TEST
+
+/* serind's place is still serind's while it reconnects; a device takes no kept place but a
+ * device's.
+ */
+START_TEST(test_kept_places_stay_with_their_role)
+{
+    fresh();
+    (void)fill(SERIN_ROLE_DEVICE, "d");
+    (void)fill(SERIN_ROLE_GATEWAY, "g");
+    (void)fill(SERIN_ROLE_SERIND, "s");
+    (void)serin_sessions_leave(&sessions, "s0", &here, true);
+    (void)serin_sessions_leave(&sessions, "g0", &here, true);
+    ck_assert_int_eq(join_as(SERIN_ROLE_DEVICE, "x", 0), SERIN_ERR_NO_SPACE);
+    ck_assert_int_eq(join_as(SERIN_ROLE_GATEWAY, "h", 0), SERIN_OK);
+    ck_assert_int_eq(join_as(SERIN_ROLE_GATEWAY, "h", 1), SERIN_ERR_NO_SPACE);
+    ck_assert_uint_eq(serin_sessions_find(&sessions, "g0"), SERIN_SESSION_NONE);
+    ck_assert_uint_ne(serin_sessions_find(&sessions, "s0"), SERIN_SESSION_NONE);
+    ck_assert_int_eq(join_as(SERIN_ROLE_SERIND, "s", 0), SERIN_OK);
+    /* Another serind takes the kept place of a device rather than none. */
+    ck_assert_int_eq(join_as(SERIN_ROLE_SERIND, "t", 0), SERIN_ERR_NO_SPACE);
+    (void)serin_sessions_leave(&sessions, "d0", &here, true);
+    ck_assert_int_eq(join_as(SERIN_ROLE_SERIND, "t", 0), SERIN_OK);
+    ck_assert_uint_eq(serin_sessions_find(&sessions, "d0"), SERIN_SESSION_NONE);
+    ck_assert_uint_eq(sessions.used, PLACES);
+}
+END_TEST
+
+/* An id whose certificate has another role now counts for that, and cannot carry a place over. */
+START_TEST(test_a_role_that_changes)
+{
+    fresh();
+    ck_assert_int_eq(join_as(SERIN_ROLE_SERIND, "a", 0), SERIN_OK);
+    ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "d"), CAPACITY);
+    ck_assert_int_eq(join_as(SERIN_ROLE_DEVICE, "a", 0), SERIN_ERR_NO_SPACE);
+    ck_assert_int_eq(join_as(SERIN_ROLE_GATEWAY, "a", 0), SERIN_OK);
+    ck_assert_int_eq(join_as(SERIN_ROLE_SERIND, "d", 0), SERIN_OK);
+    ck_assert_int_eq(join_as(SERIN_ROLE_DEVICE, "a", 0), SERIN_OK);
+    ck_assert_uint_eq(fill(SERIN_ROLE_GATEWAY, "g"), GATEWAYS);
+    (void)serin_sessions_leave(&sessions, "d0", &here, true);
+    (void)serin_sessions_leave(&sessions, "a0", &here, true);
+    ck_assert_int_eq(join_as(SERIN_ROLE_SERIND, "a", 0), SERIN_OK); /* with its own place */
+    ck_assert_int_eq(join_as(SERIN_ROLE_DEVICE, "a", 0), SERIN_OK);
+    ck_assert_uint_eq(fill(SERIN_ROLE_SERIND, "s"), SERINDS);
+    ck_assert_uint_eq(serin_sessions_find(&sessions, "d0"), SERIN_SESSION_NONE);
+}
+END_TEST
+
 START_TEST(test_a_window_must_be_released_first)
 {
     fresh();
@@ -180,6 +268,9 @@ int main(void)
                                   test_presence_is_told_once,
                                   test_takeover,
                                   test_kept_sessions_give_way,
+                                  test_devices_and_gateways_leave_room_for_serind,
+                                  test_kept_places_stay_with_their_role,
+                                  test_a_role_that_changes,
                                   test_a_window_must_be_released_first,
                                   test_random_life,
                                   test_bucket,

@@ -28,7 +28,7 @@ static const struct serin_supply_limits limits = {
 
 static void fresh(void)
 {
-    serin_sessions_init(&sessions, slots, heads, CLIENTS);
+    serin_sessions_init(&sessions, slots, heads, &(struct serin_session_places){.any = CLIENTS});
     serin_supply_init(&supply, &sessions, &limits);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         char id[8];

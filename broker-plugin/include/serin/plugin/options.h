@@ -20,7 +20,8 @@ struct serin_plugin_options {
     uint64_t forget_ms;       /* a window that nobody acknowledges counts as lost after this time */
     uint64_t retry_ms;        /* what `busy` asks for at least */
     uint64_t gets_per_second; /* requests of one client; twice as many in a burst */
-    uint64_t clients_max;     /* identities remembered at a time */
+    uint64_t clients_max;     /* identities remembered at a time; gateways and serind have
+                                 places beside these */
     uint64_t directives_max;  /* directive and trust topics remembered */
 };
 

@@ -14,6 +14,10 @@
  *
  * `kept` remembers the role of an id whose persistent session waits in the broker: messages are
  * queued for it while there is no certificate to look at.
+ *
+ * Places belong to roles, so that a fleet as large as the table cannot lock out who must be able to
+ * halt it: devices find no place in what is kept for gateways and serind, gateways none in what is
+ * kept for serind, and a kept session makes room for its own role or a higher one alone.
  */
 #ifndef SERIN_PLUGIN_SESSION_H
 #define SERIN_PLUGIN_SESSION_H
@@ -70,10 +74,23 @@ struct serin_session {
     uint32_t flight_previous, flight_next; /* of the supply's list */
 };
 
+#define SERIN_SESSION_ROLES (SERIN_ROLE_SERIND + 1)
+
+/* How many places there are. Of a role there may be more than are kept for it, as long as those of
+ * lower roles leave room. */
+struct serin_session_places {
+    uint32_t any;     /* for all roles */
+    uint32_t gateway; /* kept for gateways and serind */
+    uint32_t serind;  /* kept for serind */
+};
+
 struct serin_sessions {
     struct serin_session *slots;
     uint32_t *heads;
-    uint32_t capacity;
+    uint32_t capacity;                    /* of all places */
+    uint32_t limits[SERIN_SESSION_ROLES]; /* most sessions of a role and all lower ones together */
+    uint32_t places[SERIN_SESSION_ROLES]; /* sessions by role, in any state but ABSENT */
+    uint32_t kept[SERIN_SESSION_ROLES];   /* those of them that are KEPT */
     uint32_t free_head;
     uint32_t
         touched; /* slots from here on were never used: a large table costs memory as it fills */
@@ -81,18 +98,18 @@ struct serin_sessions {
     uint32_t used;
 };
 
-/* `slots` and `heads` hold `capacity` (≥ 1) elements each and live as long as `sessions`; their
- * content does not matter. */
+/* `slots` and `heads` hold one element for each place (≥ 1 in all) and live as long as `sessions`;
+ * their content does not matter. */
 void serin_sessions_init(struct serin_sessions *sessions, struct serin_session *slots,
-                         uint32_t *heads, uint32_t capacity);
+                         uint32_t *heads, const struct serin_session_places *places);
 
 /* The session of an id in any state but ABSENT, or SERIN_SESSION_NONE. */
 uint32_t serin_sessions_find(const struct serin_sessions *sessions, const char *id);
 
 /* JOIN: makes `connection` the one of the id's session, in `role`, with fresh credit. A kept
- * session gives up its place when there is no free one. SERIN_ERR_NO_SPACE: all places are
- * connected. SERIN_ERR_STATE: the id is there with a window in flight that the supply has not
- * released (call serin_supply_release first). */
+ * session of the role or a lower one gives up its place when there is no free one.
+ * SERIN_ERR_NO_SPACE: all places of the role are connected. SERIN_ERR_STATE: the id is there with a
+ * window in flight that the supply has not released (call serin_supply_release first). */
 SERIN_MUST_USE enum serin_error serin_sessions_join(struct serin_sessions *sessions, const char *id,
                                                     enum serin_role role, const void *connection,
                                                     uint32_t *index);
