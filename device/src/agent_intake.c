@@ -230,6 +230,20 @@ static bool clock_believed(const struct serin_agent *agent)
     return clock_s != 0 && clock_s >= agent->record.signed_time_s;
 }
 
+/* The time that a lease is measured with: never before the agent's own. What a hold tells is
+ * unsigned, so it counts here alone, and only while that hold stands. */
+static uint64_t lease_time_s(const struct serin_agent *agent)
+{
+    uint64_t own_s = serin_agent_time_s(agent);
+    if (!agent->hold_heard) {
+        return own_s;
+    }
+    uint64_t since_s = (agent->now_ms - agent->hold_time_ms) / 1000u;
+    uint64_t told_s =
+        agent->hold_time_s < UINT64_MAX - since_s ? agent->hold_time_s + since_s : UINT64_MAX;
+    return told_s > own_s ? told_s : own_s;
+}
+
 bool serin_intake_lease(const struct serin_agent *agent,
                         const struct serin_agent_standing *standing)
 {
@@ -241,7 +255,7 @@ bool serin_intake_lease(const struct serin_agent *agent,
     if (!clock_believed(agent) && !standing->fresh) {
         return false;
     }
-    return serin_agent_time_s(agent) < standing->lease_end_s;
+    return lease_time_s(agent) < standing->lease_end_s;
 }
 
 enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size)
@@ -280,9 +294,10 @@ enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *pay
     if (error != SERIN_OK) {
         return error;
     }
-    learn_time(agent, hold.time_s); /* unsigned, and so it can only end a lease earlier */
     agent->held = hold.held;
     agent->hold_heard = true;
+    agent->hold_time_s = hold.time_s;
+    agent->hold_time_ms = agent->now_ms;
     agent->hold_lease_end_ms = agent->now_ms + (uint64_t)hold.lease_left_s * 1000u;
     return SERIN_OK;
 }

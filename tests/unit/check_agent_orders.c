@@ -415,16 +415,60 @@ START_TEST(without_a_clock_the_time_that_was_heard_outlives_power)
 }
 END_TEST
 
-static void hold(bool held, uint32_t left_s)
+static void hold_at(bool held, uint32_t left_s, uint64_t time_s)
 {
     struct serin_hold value = {
-        .held = held, .lease_left_s = left_s, .reason = SERIN_REASON_NONE, .time_s = 1};
+        .held = held, .lease_left_s = left_s, .reason = SERIN_REASON_NONE, .time_s = time_s};
     uint8_t payload[SERIN_HOLD_MAX];
     size_t size;
     ck_assert_int_eq(serin_protobufc()->encode_hold(&value, payload, sizeof(payload), &size),
                      SERIN_OK);
     bench_send(&bench, SERIN_TOPIC_HOLD, payload, size);
 }
+
+static void hold(bool held, uint32_t left_s)
+{
+    hold_at(held, left_s, 1);
+}
+
+START_TEST(the_time_of_a_hold_delays_while_it_stands)
+{
+    set_up();
+    bench.clock_s = 0;
+    hold_at(false, 3600, SERIN_TIME_MAX_S);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.spread_s = 3600;
+    place_late(directive.salt);
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_PENDING); /* no spread is shortened */
+    directive = bench_directive(&bench, v1, v2);
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    ck_assert_uint_lt(bench.agent.time_base_s, SERIN_TIME_MAX_S);
+    hold(false, 3600);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(the_time_of_a_hold_revives_no_lease)
+{
+    static const uint64_t times_s[] = {0, 1, SERIN_TIME_MAX_S};
+    set_up();
+    bench.clock_s = 0;
+    hold(true, 3600);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.lease_s = 60;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 600000);
+    hold_at(false, 3600, times_s[_i]);
+    bench_run_for(&bench, 600000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    tear_down();
+}
+END_TEST
 
 START_TEST(a_hold_delays_the_trial_only)
 {
@@ -466,6 +510,8 @@ int main(void)
     tcase_add_test(tests, an_offer_that_comes_back_has_one_account);
     tcase_add_test(tests, without_a_clock_uptime_ends_the_lease);
     tcase_add_test(tests, without_a_clock_the_time_that_was_heard_outlives_power);
+    tcase_add_test(tests, the_time_of_a_hold_delays_while_it_stands);
+    tcase_add_loop_test(tests, the_time_of_a_hold_revives_no_lease, 0, 3);
     tcase_add_loop_test(tests, a_hold_delays_the_trial_only, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

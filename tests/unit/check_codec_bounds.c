@@ -104,6 +104,7 @@ static union wire_value value;
     X(block, past_window, v->window_end--)                                            \
     X(block, before_window, v->window_end = v->offset - 1)                            \
     X(block, past_object, v->object_size--)                                           \
+    X(hold, time_late, v->time_s = SERIN_TIME_MAX_S + 1)                              \
     X(hold, reason_0, v->reason = SERIN_REASON_INVALID)                               \
     X(hold, reason_last, v->reason = SERIN_REASON_COUNT)
 
@@ -288,6 +289,7 @@ static void *list_of(void *item)
     X(block, Block, past_window, m->window_end--)                                                 \
     X(block, Block, before_window, m->window_end = m->offset - 1)                                 \
     X(block, Block, past_object, m->object_size--)                                                \
+    X(hold, Hold, time_late, m->time_s = SERIN_TIME_MAX_S + 1)                                    \
     X(hold, Hold, reason_0, m->reason = 0)                                                        \
     X(hold, Hold, reason_last, m->reason = SERIN_REASON_COUNT)
 

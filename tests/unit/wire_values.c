@@ -291,7 +291,7 @@ static void large_hold(void *value)
     struct serin_hold *hold = value;
     *hold = (struct serin_hold){.held = true,
                                 .lease_left_s = UINT32_MAX,
-                                .time_s = UINT64_MAX,
+                                .time_s = SERIN_TIME_MAX_S,
                                 .reason = (enum serin_reason)(SERIN_REASON_COUNT - 1)};
 }
 

@@ -153,5 +153,5 @@ bool serin_bounds_block(const struct serin_block *block)
 
 bool serin_bounds_hold(const struct serin_hold *hold)
 {
-    return reason_ok(hold->reason);
+    return hold->time_s <= SERIN_TIME_MAX_S && reason_ok(hold->reason);
 }

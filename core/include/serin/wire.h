@@ -260,7 +260,7 @@ struct serin_hold {
     bool held;
     uint32_t lease_left_s;
     /* The largest signed time that the gateway knows plus its monotonic clock; unsigned, so it
-     * only delays. */
+     * only delays. ≤ SERIN_TIME_MAX_S. */
     uint64_t time_s;
     enum serin_reason reason;
 };

@@ -104,7 +104,8 @@ struct serin_agent {
     uint64_t elapse_ms;     /* when the next part of the window is logged */
     uint64_t elapsed_to_ms; /* what is logged so far */
     uint64_t window_end_ms;
-    uint64_t hold_lease_end_ms; /* valid with hold_heard */
+    uint64_t hold_lease_end_ms;         /* valid with hold_heard, as are these: */
+    uint64_t hold_time_s, hold_time_ms; /* the time that it told, and the uptime at which it did */
 
     /* the download, and the other slot */
     struct serin_agent_fetch fetch;
