@@ -94,21 +94,32 @@ enum serin_error serin_trust_region_read(const struct serin_boot *boot, struct s
     return newest(boot, trust) < BANK_COUNT ? SERIN_OK : SERIN_ERR_NOT_FOUND;
 }
 
-/* What boots must stay bootable: a record that drops the key of the confirmed image would leave the
- * device with nothing at its next reset. Operators retire a release key after the fleet runs an
- * image of its successor. */
-static enum serin_error keeps_active_bootable(const struct serin_boot *boot,
-                                              const struct serin_trust *before,
-                                              const struct serin_trust *after)
+/* Refuses `after` where `slot` verifies now and would not any more. */
+static enum serin_error keeps_slot(const struct serin_boot *boot, const struct serin_trust *before,
+                                   const struct serin_trust *after, enum serin_slot slot,
+                                   uint32_t floor)
 {
-    struct serin_boot_state state;
     struct serin_manifest manifest;
-    if (serin_boot_read(boot, &state) != SERIN_OK || state.active == SERIN_SLOT_NONE ||
-        serin_slot_manifest_open(boot, before, state.active, state.floor, &manifest, NULL) !=
-            SERIN_OK) {
+    if (slot == SERIN_SLOT_NONE ||
+        serin_slot_manifest_open(boot, before, slot, floor, &manifest, NULL) != SERIN_OK) {
         return SERIN_OK;
     }
-    return serin_slot_manifest_open(boot, after, state.active, state.floor, &manifest, NULL);
+    return serin_slot_manifest_open(boot, after, slot, floor, &manifest, NULL);
+}
+
+/* What boots must stay bootable: a record that drops the key of the confirmed image, or of the one
+ * on trial, which may be confirmed next, would leave the device with nothing at a later reset.
+ * Operators retire a release key after the fleet runs an image of its successor. */
+static enum serin_error keeps_bootable(const struct serin_boot *boot,
+                                       const struct serin_trust *before,
+                                       const struct serin_trust *after)
+{
+    struct serin_boot_state state;
+    if (serin_boot_read(boot, &state) != SERIN_OK && state.active == SERIN_SLOT_NONE) {
+        return SERIN_OK; /* nothing boots that could be kept */
+    }
+    enum serin_error error = keeps_slot(boot, before, after, state.active, state.floor);
+    return error == SERIN_OK ? keeps_slot(boot, before, after, state.trial, state.floor) : error;
 }
 
 static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n, const uint8_t *record,
@@ -153,7 +164,7 @@ enum serin_error serin_trust_region_update(const struct serin_boot *boot, const 
         return SERIN_ERR_STALE;
     }
     if (bank < BANK_COUNT) {
-        error = keeps_active_bootable(boot, &before, &after);
+        error = keeps_bootable(boot, &before, &after);
     }
     if (error != SERIN_OK) {
         return error;

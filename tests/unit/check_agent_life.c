@@ -1,6 +1,7 @@
 /*
  * The life of a device: provision, directive, download, verify, stage, trial, confirm, commit,
- * mirror.
+ * mirror. Then what must not disturb it: keys that change, and a log that cannot be written when
+ * its trial begins or ends.
  */
 #include "check_main.h"
 #include "device_bench.h"
@@ -67,10 +68,39 @@ START_TEST(takes_a_release_and_confirms_it)
 }
 END_TEST
 
+/* v2, signed by the second release key, is on trial, or committed in the end, when a trust record
+ * drops that key. */
+START_TEST(the_key_of_an_image_on_trial_is_not_dropped)
+{
+    set_up();
+    v2->app = BENCH_SILENT;
+    bench_release_seal_second(v2);
+    bench_publish_trust(&bench, 2, true);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 500));
+    bench_publish_trust(&bench, 3, false);
+    bench_run_for(&bench, 2000);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    ck_assert_int_eq(bench.agent.refused, SERIN_REASON_KEY);
+    ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_CONFIRM, SERIN_REASON_INVALID), SERIN_OK);
+    directive = bench_directive(&bench, v2, NULL);
+    directive.stable.flags = SERIN_RELEASE_COMMIT;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 20000);
+    ck_assert_uint_eq(bench.agent.running.floor, 2);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
-    const TTest *const tests[] = {takes_a_release_and_confirms_it, NULL};
+    const TTest *const tests[] = {takes_a_release_and_confirms_it,
+                                  the_key_of_an_image_on_trial_is_not_dropped, NULL};
     int status = check_run("agent_life", tests);
     test_keys_close();
     return status;

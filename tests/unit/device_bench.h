@@ -121,11 +121,16 @@ void bench_close(struct bench *bench);
 struct bench_release *bench_release(uint16_t minor, size_t image_size, enum bench_app app);
 /* Seals it again after a change of its manifest. */
 void bench_release_seal(struct bench_release *release);
+/* The same by TEST_STRANGER, which only a trust record with the second key names. */
+void bench_release_seal_second(struct bench_release *release);
 void bench_release_free(struct bench_release *release);
 void bench_serve(struct bench *bench, struct bench_release *release);
 
 /* Provisions release 0 and stores the trust record. */
 void bench_provision(struct bench *bench, const struct bench_release *release);
+
+/* Publishes a trust record of `version`, with a second release key (TEST_STRANGER) or without. */
+void bench_publish_trust(struct bench *bench, uint32_t version, bool second_key);
 
 /* A directive with the next order that offers `stable` and `candidate` (each may be NULL) to
  * everyone. */

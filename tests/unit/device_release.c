@@ -105,12 +105,22 @@ void bench_open_keys(void)
 
 /* ---- releases ---- */
 
-void bench_release_seal(struct bench_release *release)
+static void seal_with(struct bench_release *release, enum test_key_name key)
 {
-    ck_assert_int_eq(serin_manifest_seal(serin_wolfcrypt(), &test_keys[TEST_RELEASE].signer,
+    ck_assert_int_eq(serin_manifest_seal(serin_wolfcrypt(), &test_keys[key].signer,
                                          &release->manifest, release->manifest_bytes, NULL),
                      SERIN_OK);
     serin_manifest_id(serin_wolfcrypt(), release->manifest_bytes, release->id);
+}
+
+void bench_release_seal(struct bench_release *release)
+{
+    seal_with(release, TEST_RELEASE);
+}
+
+void bench_release_seal_second(struct bench_release *release)
+{
+    seal_with(release, TEST_STRANGER);
 }
 
 static void fill_manifest(struct serin_manifest *manifest, uint16_t minor)
@@ -189,6 +199,28 @@ void bench_provision(struct bench *bench, const struct bench_release *release)
                                         .read = read_image,
                                         .ctx = &source};
     ck_assert_int_eq(serin_boot_provision(&bench->boot, record, sizeof(record), &image), SERIN_OK);
+}
+
+void bench_publish_trust(struct bench *bench, uint32_t version, bool second_key)
+{
+    struct serin_trust trust;
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    test_trust(&trust, "pump");
+    trust.version = version;
+    if (second_key) {
+        test_trust_add(&trust, SERIN_KEY_ROLE_RELEASE, TEST_STRANGER);
+    }
+    ck_assert_int_eq(
+        serin_trust_seal(serin_wolfcrypt(), &test_keys[TEST_ROOT].signer, &trust, record),
+        SERIN_OK);
+    struct serin_trust_payload value = {.record = record, .record_size = sizeof(record)};
+    ck_assert_int_eq(serin_protobufc()->encode_trust_payload(&value, bench->retained[0],
+                                                             sizeof(bench->retained[0]),
+                                                             &bench->retained_size[0]),
+                     SERIN_OK);
+    if (bench->running && bench->online) {
+        bench_send(bench, SERIN_TOPIC_TRUST, bench->retained[0], bench->retained_size[0]);
+    }
 }
 
 /* ---- directives ---- */

@@ -44,7 +44,7 @@ void test_keys_close(void)
     }
 }
 
-static void add_key(struct serin_trust *trust, enum serin_key_role role, enum test_key_name name)
+void test_trust_add(struct serin_trust *trust, enum serin_key_role role, enum test_key_name name)
 {
     struct serin_trust_key *key = &trust->keys[trust->key_count++];
     key->role = role;
@@ -58,6 +58,6 @@ void test_trust(struct serin_trust *trust, const char *product)
     trust->version = 1;
     trust->created_s = 1767225600;
     snprintf(trust->product, sizeof(trust->product), "%s", product);
-    add_key(trust, SERIN_KEY_ROLE_RELEASE, TEST_RELEASE);
-    add_key(trust, SERIN_KEY_ROLE_DIRECTOR, TEST_DIRECTOR);
+    test_trust_add(trust, SERIN_KEY_ROLE_RELEASE, TEST_RELEASE);
+    test_trust_add(trust, SERIN_KEY_ROLE_DIRECTOR, TEST_DIRECTOR);
 }

@@ -22,5 +22,6 @@ void test_keys_close(void);
 
 /* A trust record of the release and the director key for `product`. */
 void test_trust(struct serin_trust *trust, const char *product);
+void test_trust_add(struct serin_trust *trust, enum serin_key_role role, enum test_key_name name);
 
 #endif

@@ -153,8 +153,8 @@ SERIN_MUST_USE enum serin_error serin_trust_region_read(const struct serin_boot 
 
 /* Stores a record of a higher version, verified first. SERIN_ERR_STALE: version not higher.
  * SERIN_ERR_PRODUCT. Errors of serin_trust_open. SERIN_ERR_KEY, too, where the record drops the
- * release key of the confirmed image, which would not boot any more. The older record stays valid
- * until the new one is complete. */
+ * release key of the confirmed image, or of one that is staged or on trial, which would not boot
+ * any more. The older record stays valid until the new one is complete. */
 SERIN_MUST_USE enum serin_error serin_trust_region_update(const struct serin_boot *boot,
                                                           const uint8_t *record, size_t size);
 
