@@ -22,8 +22,9 @@ static bool tell_kind(struct serin_cli_document *document)
     static const struct {
         char magic[5];
         enum serin_cli_document_kind kind;
-    } kinds[] = {
-        {"SRNB", SERIN_CLI_BUNDLE}, {"SRNM", SERIN_CLI_MANIFEST}, {"SRNT", SERIN_CLI_TRUST_RECORD}};
+    } kinds[] = {{SERIN_CLI_BUNDLE_MAGIC, SERIN_CLI_BUNDLE},
+                 {"SRNM", SERIN_CLI_MANIFEST},
+                 {"SRNT", SERIN_CLI_TRUST_RECORD}};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (document->size >= 4 && memcmp(document->data, kinds[i].magic, 4) == 0) {

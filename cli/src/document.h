@@ -10,6 +10,9 @@
 /* A bundle of the largest image, and its piece table and manifest. */
 #define SERIN_CLI_DOCUMENT_MAX ((size_t)SERIN_IMAGE_SIZE_MAX / 128u * 129u + 65536u)
 
+/* What a bundle begins with (docs/spec/bundle.md). */
+#define SERIN_CLI_BUNDLE_MAGIC "SRNB"
+
 enum serin_cli_document_kind {
     SERIN_CLI_BUNDLE = 1,
     SERIN_CLI_MANIFEST, /* alone, as in a depot */

@@ -156,6 +156,33 @@ bool serin_cli_exists(const char *path)
     return lstat(path, &info) == 0;
 }
 
+bool serin_cli_same_file(const char *path, const char *other)
+{
+    struct stat info;
+    struct stat other_info;
+
+    return stat(path, &info) == 0 && stat(other, &other_info) == 0 &&
+           info.st_dev == other_info.st_dev && info.st_ino == other_info.st_ino;
+}
+
+bool serin_cli_begins_with(const char *path, const char *magic)
+{
+    uint8_t head[16];
+    struct stat info;
+    size_t size = strlen(magic);
+    size_t done = 0;
+    /* Without O_NONBLOCK a named pipe would hold the command up. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0) {
+        return false;
+    }
+    bool begins = size <= sizeof(head) && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                  read_all(fd, head, size, &done) && done == size && memcmp(head, magic, size) == 0;
+    (void)close(fd);
+    return begins;
+}
+
 static void remove_in(int parent, const char *name, unsigned depth)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -29,6 +29,12 @@ void serin_cli_sync_folder(const char *path);
 /* Whether there is something of this name. */
 bool serin_cli_exists(const char *path);
 
+/* Whether both paths lead to one file, through whatever links; false where one leads nowhere. */
+bool serin_cli_same_file(const char *path, const char *other);
+
+/* Whether a plain file of this name can be read and begins with `magic`. */
+bool serin_cli_begins_with(const char *path, const char *magic);
+
 /* Removes a folder with all in it, as far as that goes; at most four levels deep. */
 void serin_cli_remove_folder(const char *path);
 

@@ -2,6 +2,7 @@
  * `serin pack`: an image becomes a signed bundle (docs/spec/bundle.md).
  */
 #include "commands.h"
+#include "document.h"
 #include "file.h"
 #include "format.h"
 
@@ -65,6 +66,27 @@ static void report(const struct serin_cli *cli, const struct serin_manifest *man
                     hex);
 }
 
+/* A slip behind -o must not cost a key or an image: only an older bundle is replaced. Told before
+ * anything is signed. */
+static enum serin_cli_exit check_output(const struct serin_cli *cli)
+{
+    static const char *const inputs[] = {"image", "key"};
+    const char *output = serin_cli_text(cli, "output");
+
+    for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+        if (serin_cli_same_file(output, serin_cli_text(cli, inputs[i]))) {
+            return serin_cli_fail(cli, SERIN_CLI_REFUSED,
+                                  "%s is the file of --%s; it is not overwritten", output,
+                                  inputs[i]);
+        }
+    }
+    if (serin_cli_exists(output) && !serin_cli_begins_with(output, SERIN_CLI_BUNDLE_MAGIC)) {
+        return serin_cli_fail(cli, SERIN_CLI_REFUSED,
+                              "%s exists and is no bundle; it is not overwritten", output);
+    }
+    return SERIN_CLI_DONE;
+}
+
 /* Joins prefix and image in one file. */
 static enum serin_cli_exit write_bundle(const struct serin_cli *cli, const uint8_t *prefix,
                                         size_t prefix_size, const uint8_t *image, size_t image_size)
@@ -118,12 +140,16 @@ enum serin_cli_exit serin_cli_run_pack(struct serin_cli *cli)
     uint8_t *image = NULL;
     size_t size = 0;
 
+    enum serin_cli_exit exit = check_output(cli);
+    if (exit != SERIN_CLI_DONE) {
+        return exit;
+    }
     enum serin_error error = serin_key_signer_open(&key, serin_cli_text(cli, "key"), &why);
     if (error != SERIN_OK) {
         return serin_cli_fail(cli, serin_cli_exit_of(error), "%s", why.text);
     }
-    enum serin_cli_exit exit = serin_cli_read(cli, serin_cli_text(cli, "image"),
-                                              (size_t)SERIN_IMAGE_SIZE_MAX, &image, &size);
+    exit = serin_cli_read(cli, serin_cli_text(cli, "image"), (size_t)SERIN_IMAGE_SIZE_MAX, &image,
+                          &size);
     if (exit == SERIN_CLI_DONE) {
         exit = sign(cli, key, image, size);
     }

@@ -285,6 +285,43 @@ START_TEST(pack_refuses)
 }
 END_TEST
 
+START_TEST(pack_replaces_bundles_only)
+{
+    static const struct {
+        const char *output, *part;
+    } cases[] = {
+        {"pki/keys/release.key", "is the file of --key"},
+        {"pki/../pki/keys/release.key", "is the file of --key"},
+        {"fw.bin", "is the file of --image"},
+        {"soft", "is the file of --key"},
+        {"hard", "is the file of --image"},
+        {"pki/keys/root.key", "is no bundle"},
+        {"pki/trust.bin", "is no bundle"},
+        {"short", "is no bundle"},
+        {"empty", "is no bundle"},
+        {"nowhere", "is no bundle"},
+        {"pipe", "is no bundle"},
+        {"pki", "is no bundle"},
+    };
+
+    shell("cp -a pki kept && cp fw.bin kept.bin && printf SRN >short && : >empty && mkfifo pipe && "
+          "ln -s pki/keys/release.key soft && ln fw.bin hard && ln -s none nowhere");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        FAILS(SERIN_CLI_REFUSED, cases[i].part,
+              "pack --product lamp --version 2.0.0 --image fw.bin --key pki/keys/release.key -o %s",
+              cases[i].output);
+        ck_assert_ptr_nonnull(strstr(result->err, cases[i].output));
+        shell("diff -r pki kept && cmp fw.bin kept.bin && [ -L soft ] && [ -L nowhere ] && "
+              "[ -p pipe ] && [ $(stat -c %%s short) = 3 ] && [ ! -s empty ]");
+    }
+    /* A bundle is replaced, even one that a cut left too short to be of use. */
+    copy("fw.serin", "cut", 100);
+    SUCCEEDS(
+        "pack --product lamp --version 2.0.0 --image fw.bin --key pki/keys/release.key -o cut");
+    SUCCEEDS("verify cut --trust pki/trust.bin --root pki/keys/root.pub");
+}
+END_TEST
+
 START_TEST(verify_refuses_what_was_changed)
 {
     const char *verify = "verify bad --trust pki/trust.bin --root pki/keys/root.pub";
@@ -431,6 +468,7 @@ int main(void)
                                   keys_are_private_and_never_overwritten,
                                   bundle_says_what_was_packed,
                                   pack_refuses,
+                                  pack_replaces_bundles_only,
                                   verify_refuses_what_was_changed,
                                   verify_refuses_foreign_keys,
                                   trust_records_are_made_and_kept,
