@@ -119,10 +119,11 @@ static void weigh(const struct serin_agent *agent, enum serin_agent_source sourc
 
 /* Persist, then act: the order is durable before anything follows from the directive. */
 static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_source source,
-                                    const struct serin_directive *directive)
+                                    const struct serin_directive *directive, const uint8_t *said)
 {
     struct serin_agent_record next = agent->record;
     next.order[source] = directive->order;
+    memcpy(next.said[source], said, SERIN_AGENT_SAID_SIZE);
     next.halted[source] = directive->candidate_state == SERIN_CANDIDATE_HALTED;
     if (source == SERIN_AGENT_OWN) {
         /* A targeted directive without an offer releases the device to its channel. */
@@ -136,6 +137,16 @@ static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_
         serin_agent_fault_point(agent, "agent.directive.stored");
     }
     return error;
+}
+
+/* What an opened directive says, whoever signed it again: the digest of its body. */
+static void digest_body(const struct serin_agent *agent, const uint8_t *payload, size_t size,
+                        uint8_t said[SERIN_SHA256_SIZE])
+{
+    struct serin_envelope envelope;
+    enum serin_error error = agent->config->codec->decode_envelope(payload, size, &envelope);
+    SERIN_ASSERT(error == SERIN_OK);
+    serin_sha256_of(agent->config->boot->crypto, envelope.body, envelope.body_size, said);
 }
 
 static enum serin_error open_directive(const struct serin_agent *agent,
@@ -152,6 +163,17 @@ static enum serin_error open_directive(const struct serin_agent *agent,
         error = serin_directive_addressed(directive, source == SERIN_AGENT_OWN, &boot->identity);
     }
     return error;
+}
+
+/* An order that is known is the same directive, or it is nothing. */
+static enum serin_order_verdict judge(const struct serin_agent *agent,
+                                      enum serin_agent_source source, struct serin_order order,
+                                      const uint8_t *said)
+{
+    enum serin_order_verdict verdict = serin_order_judge(agent->record.order[source], order);
+    bool other = verdict == SERIN_ORDER_SAME &&
+                 !serin_bytes_equal(agent->record.said[source], said, SERIN_AGENT_SAID_SIZE);
+    return other ? SERIN_ORDER_OLDER : verdict;
 }
 
 /* Signed time only grows. */
@@ -186,8 +208,9 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
     if (error != SERIN_OK) {
         return refuse(agent, "directive refused", error);
     }
-    enum serin_order_verdict verdict =
-        serin_order_judge(agent->record.order[source], directive.order);
+    uint8_t said[SERIN_SHA256_SIZE];
+    digest_body(agent, payload, size, said);
+    enum serin_order_verdict verdict = judge(agent, source, directive.order, said);
     if (verdict == SERIN_ORDER_OLDER) {
         return refuse(agent, "directive refused", SERIN_ERR_STALE);
     }
@@ -200,7 +223,7 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
             error = serin_trial_disarm(agent);
         }
         if (error == SERIN_OK) {
-            error = store_order(agent, source, &directive);
+            error = store_order(agent, source, &directive, said);
         }
         if (error != SERIN_OK) {
             return obey_at_least(agent, source, &standing, error);

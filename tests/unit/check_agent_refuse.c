@@ -163,6 +163,37 @@ START_TEST(an_older_directive_is_refused_after_losing_power)
 }
 END_TEST
 
+/* An order that is known, said in another way: the halt taken back, the lease begun anew. 2 and 3:
+ * after losing power, too. */
+START_TEST(a_known_order_says_nothing_else)
+{
+    set_up();
+    struct serin_directive first = bench_directive(&bench, v1, v2);
+    first.candidate_state = _i % 2 == 0 ? SERIN_CANDIDATE_HALTED : SERIN_CANDIDATE_PAUSED;
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = bench_seal(&first, TEST_DIRECTOR, payload);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_OK);
+    if (_i >= 2) {
+        bench_power_cycle(&bench);
+    }
+    struct serin_directive other = first;
+    other.candidate_state = SERIN_CANDIDATE_ROLLING;
+    size = bench_seal(&other, TEST_DIRECTOR, payload);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_ERR_STALE);
+    other = first;
+    other.lease_s++;
+    size = bench_seal(&other, TEST_DIRECTOR, payload);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_ERR_STALE);
+    bench_run_for(&bench, 30000);
+    ck_assert_uint_eq(bench.gets, 0);
+    size = bench_seal(&first, TEST_DIRECTOR, payload); /* the same words, signed once more */
+    ck_assert_int_eq(deliver(SERIN_TOPIC_DIRECTIVE, payload, size), SERIN_OK);
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
 /* ---- trust ---- */
 
 static enum serin_error send_trust(uint32_t version, bool keep_release, enum test_key_name signer)
@@ -243,6 +274,7 @@ int main(void)
     tcase_add_test(tests, every_flipped_bit_of_a_directive_is_refused);
     tcase_add_test(tests, a_channels_directive_on_the_devices_topic_is_refused);
     tcase_add_test(tests, an_older_directive_is_refused_after_losing_power);
+    tcase_add_loop_test(tests, a_known_order_says_nothing_else, 0, 4);
     tcase_add_test(tests, trust_is_replaced_by_version_and_root_alone);
     tcase_add_test(tests, trust_that_would_unboot_the_device_is_refused);
     tcase_add_test(tests, trust_update_survives_every_cut);

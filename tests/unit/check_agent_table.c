@@ -103,6 +103,7 @@ static struct serin_agent_record full_record(void)
     record.signed_time_s = UINT64_MAX;
     record.floor = 0xDEADBEEF;
     record.start_s = UINT64_MAX - 1;
+    memset(record.said, 0x5A, sizeof(record.said));
     record.attempt_count = 2;
     for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
         record.tried[i].manifest_id[7] = (uint8_t)i;
@@ -141,6 +142,7 @@ START_TEST(the_record_survives_encoding)
     ck_assert_uint_eq(back.incarnation, record.incarnation);
     ck_assert_uint_eq(back.acked, record.acked);
     ck_assert_uint_eq(back.start_s, record.start_s);
+    ck_assert_mem_eq(back.said, record.said, sizeof(back.said));
     ck_assert_uint_eq(back.order[1].sequence, 0xFFFFFFFE);
     ck_assert(back.halted[0] && !back.halted[1] && back.targeted);
     ck_assert_uint_eq(back.tried[3].attempt, 103);
@@ -157,7 +159,7 @@ START_TEST(a_record_of_nonsense_is_refused)
     } wrong[] = {{0, 2},
                  {2, 8},
                  {3, 3},
-                 {944, 1},
+                 {976, 1},
                  {1011, 1},
                  {104 + 51, 0},
                  {104 + 51, 17},

@@ -9,6 +9,7 @@
 
 #define SERIN_AGENT_TRIED_MAX 4u
 #define SERIN_AGENT_TRIED_ID  8u
+#define SERIN_AGENT_SAID_SIZE 16u
 
 /* An attempt that failed, was rejected or rolled back: it is not taken again. */
 struct serin_agent_tried {
@@ -24,10 +25,12 @@ struct serin_agent_record {
     uint64_t incarnation;
     uint64_t number, acked;
     struct serin_order order[SERIN_AGENT_SOURCES]; /* highest accepted */
-    bool halted[SERIN_AGENT_SOURCES];              /* that directive's candidate was halted */
-    bool targeted;                                 /* the device's own directive is in force */
-    uint64_t signed_time_s;                        /* the largest seen in a directive */
-    uint32_t floor; /* committed: kept here, too, should the boot log be lost */
+    /* First bytes of the SHA-256 of that directive's body: an order says one thing, for good. */
+    uint8_t said[SERIN_AGENT_SOURCES][SERIN_AGENT_SAID_SIZE];
+    bool halted[SERIN_AGENT_SOURCES]; /* that directive's candidate was halted */
+    bool targeted;                    /* the device's own directive is in force */
+    uint64_t signed_time_s;           /* the largest seen in a directive */
+    uint32_t floor;                   /* committed: kept here, too, should the boot log be lost */
     struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
     size_t attempt_count;
     struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
