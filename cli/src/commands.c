@@ -27,7 +27,7 @@ static const struct serin_cli_command commands[] = {
                 "broker.pem,\n"
                 "serind.pem and devices/ID.pem with a .key each, keys/{root,release,director}.key "
                 "and .pub,\n"
-                "and trust.bin. Private keys have mode 0600.",
+                "and trust.bin. Private keys have mode 0600. No device is named serind or broker.",
      .examples =
          "serin pki init pki --product lamp --devices sensor-01,sensor-02\n"
          "serin pki init pki --product lamp --device-count 100 --broker-name mqtt.example.com",
@@ -38,7 +38,9 @@ static const struct serin_cli_command commands[] = {
      .operand_max = MANY,
      .options = serin_cli_options_pki_device,
      .summary = "make certificates for more devices",
-     .details = "Writes DIR/devices/ID.pem and .key, signed by DIR/ca.key.",
+     .details =
+         "Writes DIR/devices/ID.pem and .key, signed by DIR/ca.key. No device is named serind or "
+         "broker.",
      .examples = "serin pki device pki sensor-11 sensor-12",
      .run = serin_cli_run_pki_device},
     {.name = "key new",

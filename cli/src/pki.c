@@ -54,6 +54,20 @@ static enum serin_cli_exit make(const struct serin_cli *cli, const char *root, c
     return SERIN_CLI_DONE;
 }
 
+/* Hosts go by these names. The broker knows a client by the name in its certificate, so a device of
+ * serind's name would throw serind off the broker. */
+static bool reserved(const char *id)
+{
+    static const char *const names[] = {"serind", "broker"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(id, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum serin_cli_exit make_device(const struct serin_cli *cli, const char *root,
                                        const char *id)
 {
@@ -61,6 +75,11 @@ static enum serin_cli_exit make_device(const struct serin_cli *cli, const char *
                                                .days = (uint32_t)serin_cli_number(cli, "days")};
     char devices[SERIN_CLI_PATH_MAX];
 
+    if (reserved(id)) {
+        return serin_cli_fail(cli, SERIN_CLI_USAGE,
+                              "'%s' is a host's name and cannot be a device's; choose another id",
+                              id);
+    }
     if (!serin_cli_join(cli, root, "devices", devices)) {
         return SERIN_CLI_USAGE;
     }

@@ -193,6 +193,25 @@ START_TEST(pki_never_overwrites)
 }
 END_TEST
 
+START_TEST(no_device_takes_the_name_of_a_host)
+{
+    static const char *const names[] = {"serind", "broker"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        FAILS(SERIN_CLI_USAGE, "is a host's name", "pki device pki %s", names[i]);
+        ck_assert_ptr_nonnull(strstr(result->err, names[i]));
+        FAILS(SERIN_CLI_USAGE, "is a host's name", "pki init bad --product lamp --devices d-1,%s",
+              names[i]);
+    }
+    shell("[ ! -e pki/devices/serind.pem ] && [ ! -e pki/devices/broker.pem ]");
+    shell("[ -z \"$(ls -d bad* 2>/dev/null)\" ]");
+    /* Names that only begin so, as a prefix makes them, are nobody else's. */
+    SUCCEEDS("pki device pki serind-1 Broker");
+    SUCCEEDS("pki init good --product lamp --device-count 1 --device-prefix serind");
+    shell("[ \"$(ls good/devices | tr '\\n' ' ')\" = 'serind01.key serind01.pem ' ]");
+}
+END_TEST
+
 START_TEST(keys_are_private_and_never_overwritten)
 {
     SUCCEEDS("key new desk.key");
@@ -465,6 +484,7 @@ int main(void)
     const TTest *const tests[] = {pki_is_whole_and_private,
                                   openssl_takes_the_certificates,
                                   pki_never_overwrites,
+                                  no_device_takes_the_name_of_a_host,
                                   keys_are_private_and_never_overwritten,
                                   bundle_says_what_was_packed,
                                   pack_refuses,
