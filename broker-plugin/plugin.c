@@ -227,8 +227,14 @@ static enum serin_error guard_publish(struct shell *shell,
 
 static const char *why_guarded(enum serin_error error)
 {
-    return error == SERIN_ERR_STATE ? "its order was given to another content before"
-                                    : serin_error_text(error);
+    switch ((int)error) {
+    case SERIN_ERR_STATE:
+        return "its order was given to another content before";
+    case SERIN_ERR_INVALID:
+        return "its order leaps too far above what is remembered (plugin_opt_leap_max)";
+    default:
+        return serin_error_text(error);
+    }
 }
 
 static int check_publish(struct shell *shell, const struct mosquitto_evt_acl_check *event)

@@ -162,7 +162,7 @@ static bool start(struct shell *shell)
     serin_sessions_init(&shell->sessions, shell->slots, shell->heads, &places);
     serin_supply_init(&shell->supply, &shell->sessions, &limits);
     serin_guard_init(&shell->guard, &guard_ops, shell, shell->entries, entries, shell->objects,
-                     entries);
+                     entries, (uint32_t)options->leap_max);
     return open_depot(shell) && open_records(shell);
 }
 

@@ -66,15 +66,18 @@ void serin_guard_view_trust(uint32_t version, const uint8_t content[SERIN_SHA256
 
 void serin_guard_init(struct serin_guard *guard, const struct serin_guard_ops *ops, void *ctx,
                       struct serin_guard_entry *entries, uint32_t entry_capacity,
-                      struct serin_guard_object *objects, uint32_t object_capacity)
+                      struct serin_guard_object *objects, uint32_t object_capacity,
+                      uint32_t leap_max)
 {
     SERIN_ASSERT(entry_capacity >= 4 && object_capacity >= 4);
+    SERIN_ASSERT(leap_max >= SERIN_GUARD_LEAP_MIN);
     *guard = (struct serin_guard){.ops = ops,
                                   .ctx = ctx,
                                   .entries = entries,
                                   .objects = objects,
                                   .entry_capacity = entry_capacity,
-                                  .object_capacity = object_capacity};
+                                  .object_capacity = object_capacity,
+                                  .leap_max = leap_max};
 }
 
 /* FNV-1a. Topics are published by serind alone, so nobody else chooses them. */
@@ -195,6 +198,14 @@ static enum serin_error decode(const uint8_t *record, size_t size, struct serin_
     return valid ? SERIN_OK : SERIN_ERR_INVALID;
 }
 
+/* Takes an epoch into account that is remembered now. */
+static void note_epoch(struct serin_guard *guard, uint32_t epoch)
+{
+    if (epoch > guard->highest_epoch) {
+        guard->highest_epoch = epoch;
+    }
+}
+
 enum serin_error serin_guard_restore(struct serin_guard *guard, const uint8_t *record, size_t size)
 {
     struct serin_guard_entry entry;
@@ -210,6 +221,7 @@ enum serin_error serin_guard_restore(struct serin_guard *guard, const uint8_t *r
         return SERIN_ERR_NO_SPACE;
     }
     *place = entry;
+    note_epoch(guard, entry.view.order.epoch);
     guard->entry_count++;
     guard->stale = true;
     return SERIN_OK;
@@ -256,6 +268,21 @@ static enum serin_error persist(struct serin_guard *guard, const char *topic,
     return guard->ops->save(guard->ctx, key, record, size);
 }
 
+static bool is_trust(const char *topic)
+{
+    struct serin_topic parsed;
+    return serin_topic_parse(topic, &parsed) == SERIN_OK && parsed.kind == SERIN_TOPIC_TRUST;
+}
+
+/* Whether an order is further above what is remembered than any honest one. */
+static bool leaps(const struct serin_guard *guard, const char *topic, struct serin_order remembered,
+                  struct serin_order order)
+{
+    uint32_t from = is_trust(topic) ? remembered.sequence : guard->highest_epoch;
+    uint32_t to = is_trust(topic) ? order.sequence : order.epoch;
+    return to > from && to - from > guard->leap_max;
+}
+
 enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
                                     const struct serin_guard_view *view, const uint8_t *payload,
                                     size_t payload_size)
@@ -278,6 +305,9 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
     } else if (!has_room(guard)) {
         return SERIN_ERR_NO_SPACE;
     }
+    if (leaps(guard, topic, place->view.order, view->order)) {
+        return SERIN_ERR_INVALID;
+    }
     enum serin_error error = persist(guard, topic, view, payload, payload_size);
     if (error != SERIN_OK) {
         return error;
@@ -286,6 +316,7 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
     guard->stale = guard->stale || !known || !offers_equal(&place->view, view);
     memcpy(place->topic, topic, strlen(topic) + 1);
     place->view = *view;
+    note_epoch(guard, view->order.epoch);
     guard->entry_count += known ? 0 : 1;
     return SERIN_OK;
 }

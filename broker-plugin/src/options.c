@@ -1,6 +1,8 @@
 /* One table of options; reading them is a walk over it. */
 #include <serin/plugin/options.h>
 
+#include <serin/plugin/guard.h>
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@ static const struct serin_plugin_range ranges[] = {
     {"gets_per_second", 1, 100000, 200},
     {"clients_max", 16, 2000000, 250000},
     {"directives_max", 16, 1000000, 16384},
+    {"leap_max", SERIN_GUARD_LEAP_MIN, UINT32_MAX, 64},
 };
 static const size_t offsets[] = {
     offsetof(struct serin_plugin_options, window_bytes),
@@ -27,6 +30,7 @@ static const size_t offsets[] = {
     offsetof(struct serin_plugin_options, gets_per_second),
     offsetof(struct serin_plugin_options, clients_max),
     offsetof(struct serin_plugin_options, directives_max),
+    offsetof(struct serin_plugin_options, leap_max),
 };
 #define RANGE_COUNT (sizeof ranges / sizeof ranges[0])
 _Static_assert(RANGE_COUNT == sizeof offsets / sizeof offsets[0], "one place for each number");

@@ -238,7 +238,11 @@ order() { # VERDICT EPOCH SEQUENCE
     *) refuses "$1" serind 1 retain "$STABLE" <"$BENCH/directive-$2.$3" ;;
     esac
 }
-LOWER="the order is lower"
+LOWER="the order is lower" LEAPS="leaps too far"
+order "$LEAPS" 4294967295 4294967295
+payload directive epoch=4294967295 sequence=4294967295 stable="$HEAD" id=sensor-02 |
+    refuses "$LEAPS" serind 1 retain serin/1/dev/sensor-02/directive # a topic that was never used
+payload trust version=4294967295 | refuses "$LEAPS" serind 1 retain serin/1/trust/lamp
 order taken 1 5
 order "$LOWER" 1 4
 order "$LOWER" 0 9

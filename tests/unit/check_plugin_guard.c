@@ -9,6 +9,7 @@
 
 #define ENTRIES      16u
 #define OBJECTS      64u
+#define LEAP         9u
 #define CHANNEL      "serin/1/directive/lamp/stable"
 #define BETA         "serin/1/directive/lamp/beta"
 #define PAYLOAD      ((const uint8_t *)"a payload")
@@ -73,7 +74,7 @@ static void restart(void)
 {
     memset(entries, 0, sizeof entries);
     memset(objects, 0, sizeof objects);
-    serin_guard_init(&guard, &ops, &guard, entries, ENTRIES, objects, OBJECTS);
+    serin_guard_init(&guard, &ops, &guard, entries, ENTRIES, objects, OBJECTS, LEAP);
     for (unsigned i = 0; i < disk_count; i++) {
         ck_assert_int_eq(serin_guard_restore(&guard, disk[i].record, disk[i].size), SERIN_OK);
     }
@@ -133,6 +134,58 @@ START_TEST(test_order_only_grows)
     /* Each topic has an order of its own. */
     ck_assert_int_eq(accept(BETA, view(1, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
     ck_assert_uint_eq(saves, 4);
+}
+END_TEST
+
+/* By one message, or a few, nobody comes near the end of the orders. */
+START_TEST(test_epochs_do_not_leap)
+{
+    fresh();
+    ck_assert_int_eq(accept(CHANNEL, view(UINT32_MAX, UINT32_MAX, 1, 0, SERIN_CANDIDATE_NONE)),
+                     SERIN_ERR_INVALID);
+    ck_assert_int_eq(accept(CHANNEL, view(LEAP + 1, 1, 1, 0, SERIN_CANDIDATE_NONE)),
+                     SERIN_ERR_INVALID);
+    ck_assert_uint_eq(guard.entry_count, 0);
+    ck_assert_int_eq(accept(CHANNEL, view(LEAP, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+    ck_assert_int_eq(accept(CHANNEL, view(2 * LEAP + 1, 1, 1, 0, SERIN_CANDIDATE_NONE)),
+                     SERIN_ERR_INVALID);
+    ck_assert_int_eq(accept(CHANNEL, view(UINT32_MAX, 1, 1, 0, SERIN_CANDIDATE_NONE)),
+                     SERIN_ERR_INVALID);
+    ck_assert_uint_eq(saves, 1); /* what leaps is not written either */
+    /* A sequence may be any; a claim of devices raises the epoch by nine. */
+    ck_assert_int_eq(accept(CHANNEL, view(LEAP, UINT32_MAX, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+    ck_assert_int_eq(accept(CHANNEL, view(2 * LEAP, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+    /* All directives share one space of orders, also after a restart. */
+    restart();
+    ck_assert_int_eq(accept(BETA, view(3 * LEAP + 1, 1, 1, 0, SERIN_CANDIDATE_NONE)),
+                     SERIN_ERR_INVALID);
+    ck_assert_int_eq(accept(BETA, view(3 * LEAP, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+    ck_assert_int_eq(accept(CHANNEL, view(4 * LEAP, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+}
+END_TEST
+
+START_TEST(test_trust_versions_do_not_leap)
+{
+    static const struct {
+        const char *topic;
+        uint32_t version;
+        enum serin_error error;
+    } cases[] = {{TRUST, UINT32_MAX, SERIN_ERR_INVALID},
+                 {TRUST, LEAP + 1, SERIN_ERR_INVALID},
+                 {TRUST, LEAP, SERIN_OK},
+                 {TRUST, 2 * LEAP + 1, SERIN_ERR_INVALID},
+                 {TRUST, 2 * LEAP, SERIN_OK},
+                 /* Each product has versions of its own. */
+                 {"serin/1/trust/lock", LEAP + 1, SERIN_ERR_INVALID}};
+    fresh();
+    /* The epochs of directives are nothing to them. */
+    ck_assert_int_eq(accept(CHANNEL, view(5, UINT32_MAX, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint8_t content[SERIN_SHA256_SIZE] = {1};
+        struct serin_guard_view trust;
+        serin_guard_view_trust(cases[i].version, content, &trust);
+        ck_assert_msg(accept(cases[i].topic, trust) == cases[i].error, "case %zu", i);
+    }
 }
 END_TEST
 
@@ -355,7 +408,7 @@ END_TEST
 START_TEST(test_halts_come_first_when_room_is_short)
 {
     fresh();
-    serin_guard_init(&guard, &ops, &guard, entries, ENTRIES, objects, 4);
+    serin_guard_init(&guard, &ops, &guard, entries, ENTRIES, objects, 4, LEAP);
     for (uint8_t i = 0; i < 6; i++) {
         char topic[SERIN_TOPIC_MAX];
         snprintf(topic, sizeof topic, "serin/1/directive/lamp/c%u", i);
@@ -371,6 +424,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {test_order_only_grows,
+                                  test_epochs_do_not_leap,
+                                  test_trust_versions_do_not_leap,
                                   test_memory_survives,
                                   test_a_failed_write_refuses,
                                   test_delivery,

@@ -31,6 +31,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(options.window_bytes, 256 * 1024);
     ck_assert_uint_eq(options.total_bytes, 256 * 1024 * 1024);
     ck_assert_uint_eq(options.directives_max, 16384);
+    ck_assert_uint_eq(options.leap_max, 64);
     ck_assert_uint_eq(options.clients_max, 250000); /* well above a fleet of 100,000 */
 }
 END_TEST
@@ -39,7 +40,7 @@ START_TEST(test_every_range)
 {
     size_t count;
     const struct serin_plugin_range *ranges = serin_plugin_ranges(&count);
-    ck_assert_uint_eq(count, 8);
+    ck_assert_uint_eq(count, 9);
     for (size_t i = 0; i < count; i++) {
         char text[32];
         ck_assert(ranges[i].min <= ranges[i].initial && ranges[i].initial <= ranges[i].max);

@@ -24,6 +24,11 @@
  *       19    5 reserved, zero                      352+n      end
  *
  * A trust topic is kept as epoch 0, sequence = version of the record, without offers.
+ *
+ * Orders are remembered whoever signed them, and above the highest order there is none. So that
+ * nobody who can publish a directive gets there by one message, an epoch may lie only so far above
+ * the highest that is remembered of any directive (they share one space of orders), and a trust
+ * record's version so far above its topic's. What is not remembered counts as 0.
  */
 #ifndef SERIN_PLUGIN_GUARD_H
 #define SERIN_PLUGIN_GUARD_H
@@ -93,20 +98,28 @@ struct serin_guard {
     struct serin_guard_object *objects; /* open addressing by name; rebuilt as a whole */
     uint32_t entry_capacity, entry_count;
     uint32_t object_capacity, object_count;
-    bool stale;      /* the objects no longer follow from the entries */
-    bool incomplete; /* a manifest was not readable, or an object found no room */
+    uint32_t leap_max;      /* the bound on leaps */
+    uint32_t highest_epoch; /* of all entries */
+    bool stale;             /* the objects no longer follow from the entries */
+    bool incomplete;        /* a manifest was not readable, or an object found no room */
     uint64_t built_ms;
 };
 
 /* Objects of manifests that were not readable are looked up again after this time. */
 #define SERIN_GUARD_REBUILD_MS 10000u
 
-/* `entries` and `objects` hold their capacities (≥ 4) and live as long as `guard`. One quarter of
+/* The least that `leap_max` may be: serind, told by devices of a higher order than its own, begins
+ * an epoch up to so far above it (SERIN_CLAIM_EPOCHS_MAX of the orchestrator, and one). */
+#define SERIN_GUARD_LEAP_MIN 9u
+
+/* `leap_max` (≥ SERIN_GUARD_LEAP_MIN) is the most that an epoch or version may rise at once.
+ * `entries` and `objects` hold their capacities (≥ 4) and live as long as `guard`. One quarter of
  * each stays free. All their bytes are zero at first, so that large ones cost memory as they fill.
  */
 void serin_guard_init(struct serin_guard *guard, const struct serin_guard_ops *ops, void *ctx,
                       struct serin_guard_entry *entries, uint32_t entry_capacity,
-                      struct serin_guard_object *objects, uint32_t object_capacity);
+                      struct serin_guard_object *objects, uint32_t object_capacity,
+                      uint32_t leap_max);
 
 /* Takes a stored record at the start. SERIN_ERR_TRUNCATED, SERIN_ERR_TOO_LARGE, SERIN_ERR_FORMAT,
  * SERIN_ERR_VERSION, SERIN_ERR_CRC, SERIN_ERR_RESERVED, SERIN_ERR_INVALID: it is damaged;
@@ -118,7 +131,8 @@ SERIN_MUST_USE enum serin_error serin_guard_restore(struct serin_guard *guard,
 /* Judges what is about to be published on `topic` (directive/…, dev/<id>/directive, trust/…) and
  * remembers it, on the disk first. SERIN_OK: newer and stored, or the very one that is remembered.
  * SERIN_ERR_STALE: lower than remembered. SERIN_ERR_STATE: the remembered order with another
- * content; one order says one thing. SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
+ * content; one order says one thing. SERIN_ERR_INVALID: it leaps too far above what is remembered.
+ * SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
  * SERIN_ERR_IO: could not be stored. After an error nothing has changed in memory. The
  * payload (1 .. SERIN_GUARD_PAYLOAD_MAX bytes) is stored as it is. */
 SERIN_MUST_USE enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,

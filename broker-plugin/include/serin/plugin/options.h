@@ -23,6 +23,7 @@ struct serin_plugin_options {
     uint64_t clients_max;     /* identities remembered at a time; gateways and serind have
                                  places beside these */
     uint64_t directives_max;  /* directive and trust topics remembered */
+    uint64_t leap_max;        /* most that an epoch or a trust record's version rises at once */
 };
 
 /* A number's key, range and default. */
