@@ -15,7 +15,7 @@
 
 #define REMOVE_DEPTH 4u
 
-static enum serin_cli_exit complain(const struct serin_cli *cli, const char *path)
+enum serin_cli_exit serin_cli_fail_path(const struct serin_cli *cli, const char *path)
 {
     int reason = errno;
 
@@ -50,10 +50,10 @@ enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path
     *data = NULL;
     *size = 0;
     if (fd < 0) {
-        return complain(cli, path);
+        return serin_cli_fail_path(cli, path);
     }
     if (fstat(fd, &info) != 0) {
-        exit = complain(cli, path);
+        exit = serin_cli_fail_path(cli, path);
     } else if (!S_ISREG(info.st_mode)) {
         exit = serin_cli_fail(cli, SERIN_CLI_INPUT, "%s: not a plain file", path);
     } else if (info.st_size == 0) {
@@ -66,7 +66,7 @@ enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path
         if (*data == NULL) {
             exit = serin_cli_fail(cli, SERIN_CLI_FAILED, "%s: memory is exhausted", path);
         } else if (!read_all(fd, *data, (size_t)info.st_size, size)) {
-            exit = complain(cli, path);
+            exit = serin_cli_fail_path(cli, path);
             free(*data);
             *data = NULL;
         }
@@ -102,7 +102,7 @@ enum serin_cli_exit serin_cli_write(const struct serin_cli *cli, const char *pat
     int folder = open_folder(path, &name);
 
     if (folder < 0) {
-        return complain(cli, path);
+        return serin_cli_fail_path(cli, path);
     }
     if (!replace && serin_cli_exists(path)) {
         (void)close(folder);

@@ -9,6 +9,10 @@
 
 #define SERIN_CLI_PATH_MAX 1024u
 
+/* Complains about `path` by errno: NOT_FOUND where it, or its folder, does not exist, else FAILED.
+ */
+enum serin_cli_exit serin_cli_fail_path(const struct serin_cli *cli, const char *path);
+
 /* Reads a plain file of at most `max` bytes into *data (allocated with a terminator; the caller
  * frees it). */
 enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path, size_t max,

@@ -309,7 +309,7 @@ enum serin_cli_exit serin_cli_run_pki_init(struct serin_cli *cli)
     }
     (void)snprintf(folder, sizeof(folder), "%s.new-XXXXXX", target);
     if (mkdtemp(folder) == NULL) {
-        return serin_cli_fail(cli, SERIN_CLI_FAILED, "%s: %s", folder, strerror(errno));
+        return serin_cli_fail_path(cli, target);
     }
     enum serin_cli_exit exit = make_all(cli, folder);
     SERIN_FAULT_POINT("cli.pki.before_rename");

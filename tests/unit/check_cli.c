@@ -174,7 +174,7 @@ START_TEST(pki_never_overwrites)
     shell("openssl verify -CAfile pki/ca.pem pki/devices/sensor-03.pem >/dev/null");
     FAILS(SERIN_CLI_USAGE, "is no device id", "pki device pki sensor/04");
     FAILS(SERIN_CLI_NOT_FOUND, "ca.pem", "pki device nowhere sensor-04");
-    FAILS(SERIN_CLI_FAILED, "nowhere", "pki init nowhere/pki --product lamp");
+    FAILS(SERIN_CLI_NOT_FOUND, "nowhere/pki", "pki init nowhere/pki --product lamp");
     /* An empty folder is fine; what failed leaves nothing behind. */
     shell("mkdir empty");
     SUCCEEDS("pki init empty --product lamp --device-count 3 --device-prefix d-");
@@ -233,6 +233,22 @@ START_TEST(keys_are_private_and_never_overwritten)
     FAILS(SERIN_CLI_INPUT, "p384.key", "key public p384.key");
     shell("chmod 644 desk.key");
     FAILS(SERIN_CLI_REFUSED, "desk.key", "key public desk.key");
+}
+END_TEST
+
+START_TEST(a_missing_folder_is_not_found_whatever_is_written)
+{
+    FAILS(SERIN_CLI_NOT_FOUND, "nodir/k", "key new nodir/k");
+    FAILS(SERIN_CLI_NOT_FOUND, "nodir/p", "key public pki/keys/root.key -o nodir/p");
+    FAILS(SERIN_CLI_NOT_FOUND, "nodir/t",
+          "trust make --root pki/keys/root.key --product lamp --version 2 --release "
+          "pki/keys/release.pub --director pki/keys/director.pub -o nodir/t");
+    FAILS(SERIN_CLI_NOT_FOUND, "nodir/x",
+          "pack --product lamp --version 1.0.0 --image fw.bin --key pki/keys/release.key "
+          "-o nodir/x");
+    FAILS(SERIN_CLI_NOT_FOUND, "nodir/pki", "pki init nodir/pki --product lamp");
+    shell("rm -r pki/devices");
+    FAILS(SERIN_CLI_NOT_FOUND, "pki/devices/d", "pki device pki d");
 }
 END_TEST
 
@@ -486,6 +502,7 @@ int main(void)
                                   pki_never_overwrites,
                                   no_device_takes_the_name_of_a_host,
                                   keys_are_private_and_never_overwritten,
+                                  a_missing_folder_is_not_found_whatever_is_written,
                                   bundle_says_what_was_packed,
                                   pack_refuses,
                                   pack_replaces_bundles_only,

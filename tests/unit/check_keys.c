@@ -178,10 +178,10 @@ END_TEST
 
 START_TEST(unwritable_places_are_told)
 {
-    ck_assert_int_eq(serin_key_generate("no/such/a.key", NULL, &why), SERIN_ERR_IO);
+    ck_assert_int_eq(serin_key_generate("no/such/a.key", NULL, &why), SERIN_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(why.text, "no/such/a.key: No such file or directory"));
     ck_assert_int_eq(serin_key_generate("/dev/full/a.key", NULL, &why), SERIN_ERR_IO);
-    ck_assert_int_eq(serin_key_generate("a.key", "no/such/a.pub", &why), SERIN_ERR_IO);
+    ck_assert_int_eq(serin_key_generate("a.key", "no/such/a.pub", &why), SERIN_ERR_NOT_FOUND);
     ck_assert_int_ne(access("a.key", F_OK), 0);
 }
 END_TEST

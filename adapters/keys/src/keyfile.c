@@ -134,7 +134,8 @@ enum serin_error serin_keyfile_create(const char *path, mode_t mode, const char 
                                      path);
     }
     if (fd < 0) {
-        return serin_keyfile_explain(why, SERIN_ERR_IO, "%s: %s", path, strerror(errno));
+        enum serin_error error = errno == ENOENT ? SERIN_ERR_NOT_FOUND : SERIN_ERR_IO;
+        return serin_keyfile_explain(why, error, "%s: %s", path, strerror(errno));
     }
     bool written = write_all(fd, data, size) && fsync(fd) == 0;
     written = close(fd) == 0 && written && sync_folder_of(path);

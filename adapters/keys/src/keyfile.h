@@ -23,8 +23,8 @@ SERIN_MUST_USE enum serin_error serin_keyfile_read(const char *path, bool secret
                                                    struct serin_key_why *why);
 
 /* Makes a file with `mode`, whatever the umask allows less, and writes it durably.
- * SERIN_ERR_EXISTS: there is something of this name, which is not touched. SERIN_ERR_IO: nothing is
- * left behind. */
+ * SERIN_ERR_EXISTS: there is something of this name, which is not touched. SERIN_ERR_NOT_FOUND: its
+ * folder does not exist. SERIN_ERR_IO: nothing is left behind. */
 SERIN_MUST_USE enum serin_error serin_keyfile_create(const char *path, mode_t mode,
                                                      const char *data, size_t size,
                                                      struct serin_key_why *why);

@@ -22,13 +22,14 @@ struct serin_key_why {
 
 /* Makes a key pair and writes both files, private with mode 0600, public with 0644; each is made
  * anew and durable when the function returns SERIN_OK. `public_path` may be NULL. SERIN_ERR_EXISTS:
- * one of them is there already; it is not touched. SERIN_ERR_IO, SERIN_ERR_CRYPTO. After an error
- * neither of the two files is left behind by this call. */
+ * one of them is there already; it is not touched. SERIN_ERR_NOT_FOUND: a folder does not exist.
+ * SERIN_ERR_IO, SERIN_ERR_CRYPTO. After an error neither of the two files is left behind by this
+ * call. */
 SERIN_MUST_USE enum serin_error
 serin_key_generate(const char *private_path, const char *public_path, struct serin_key_why *why);
 
-/* Writes a public key as PEM into a new file of mode 0644. SERIN_ERR_EXISTS, SERIN_ERR_IO,
- * SERIN_ERR_CRYPTO. */
+/* Writes a public key as PEM into a new file of mode 0644. SERIN_ERR_EXISTS,
+ * SERIN_ERR_NOT_FOUND (its folder), SERIN_ERR_IO, SERIN_ERR_CRYPTO. */
 SERIN_MUST_USE enum serin_error
 serin_key_write_public(const char *path, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                        struct serin_key_why *why);
