@@ -143,7 +143,7 @@ static void silence_alarm(struct serind *serind, const struct serind_topic *topi
 
 /* The broker has acknowledged again and again and shows nothing of it: its order guard remembers a
  * higher order than its retained message tells. Whether a new epoch was asked for. */
-static bool outbid(struct serind *serind, const struct serind_topic *topic, size_t broker)
+static bool outbid(struct serind *serind, struct serind_topic *topic, size_t broker)
 {
     silence_alarm(serind, topic, broker, true);
     if (topic->topic.kind != SERIN_TOPIC_DIRECTIVE ||

@@ -54,6 +54,58 @@ enum serin_repair serin_repair_decide(bool held, enum serin_sight sight)
     return repairs[held][sight];
 }
 
+/* The attempt is one of a manifest, and the salt may be that of an earlier rollout: only all three
+ * name the rollout. */
+static bool names(const struct serin_directive *shown, const struct serin_rollout *rollout)
+{
+    const struct serin_release *candidate = &shown->candidate;
+    bool same = shown->candidate_state != SERIN_CANDIDATE_NONE &&
+                candidate->attempt == rollout->attempt &&
+                candidate->offer_count == rollout->policy.offer_count &&
+                memcmp(shown->salt, rollout->salt, SERIN_SALT_SIZE) == 0;
+    for (size_t i = 0; same && i < candidate->offer_count; i++) {
+        same = memcmp(candidate->offers[i].manifest_id, rollout->policy.offers[i].manifest_id,
+                      SERIN_SHA256_SIZE) == 0;
+    }
+    return same;
+}
+
+/* [state]: nothing of it is decided yet. */
+static const bool active[SERIN_ROLLOUT_STATE_COUNT] = {
+    [SERIN_ROLLOUT_AWAITING] = true,
+    [SERIN_ROLLOUT_ROLLING] = true,
+    [SERIN_ROLLOUT_SOAKING] = true,
+    [SERIN_ROLLOUT_PAUSED] = true,
+};
+
+struct serin_lesson serin_repair_learn(const struct serin_rollout *rollout,
+                                       const struct serin_directive *shown, bool newer)
+{
+    struct serin_lesson lesson = {.event = SERIN_ROLLOUT_EVENT_INVALID};
+    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
+    if (!active[rollout->state]) {
+        return lesson;
+    }
+    if (!names(shown, rollout)) {
+        lesson.unknown = newer;
+        lesson.event = newer && !paused ? SERIN_ROLLOUT_PAUSE : SERIN_ROLLOUT_EVENT_INVALID;
+        return lesson;
+    }
+    lesson.threshold = shown->threshold > rollout->threshold ? shown->threshold : 0;
+    if (shown->candidate_state == SERIN_CANDIDATE_HALTED) {
+        lesson.event = SERIN_ROLLOUT_HALT;
+    } else if (shown->candidate_state == SERIN_CANDIDATE_PAUSED && newer && !paused) {
+        lesson.event = SERIN_ROLLOUT_PAUSE;
+    }
+    return lesson;
+}
+
+bool serin_lesson_empty(const struct serin_lesson *lesson)
+{
+    return lesson->event == SERIN_ROLLOUT_EVENT_INVALID && !lesson->unknown &&
+           lesson->threshold == 0;
+}
+
 enum serin_claim serin_claim_judge(struct serin_order given_out, struct serin_order claimed,
                                    bool is_signed)
 {

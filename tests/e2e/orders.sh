@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Orders and repair (design decision 4): a halt that the broker misses is an alarm until it is there; a broker that lost its
 # retained messages gets them again; a serind restored from a backup begins a new epoch by itself, from what the broker shows or
-# from what devices say; what it does not know of any more is withdrawn, and new rollouts complete.
+# from what devices say; a halt and a threshold that only the broker knows are taken over first, and what nobody can tell is
+# paused; what it does not know of any more is withdrawn, and new rollouts complete.
 . "$(dirname "$0")/lib.sh"
 bench_begin orders
-pki 3
+pki 4
 bundle 1.0.0 "$SERIN_BIN/apps/app_v1"
 bundle 2.0.0 "$SERIN_BIN/apps/app_v2"
 bundle 2.1.0 "$SERIN_BIN/apps/app_v2"
 bundle 2.2.0 "$SERIN_BIN/apps/app_v2"
+bundle 2.3.0 "$SERIN_BIN/apps/app_v2"
 broker_start
 serind_start
 for i in 1 2; do
@@ -114,6 +116,59 @@ broker_start
 serind_start
 wait_for 10 "epoch 6 begins" epoch_is 6
 no_alarm . >/dev/null || fail "alarms: $("$SERIN" status --json | jq -c .alarms)"
+stop serind
+
+title "Restored to before a halt: the halt stands"
+serind_start
+for i in 3 4; do provision "sensor-0$i" 1.0.0; done
+for i in 1 2 3 4; do agent_start "sensor-0$i"; done
+wait_for 30 "four devices are known" known_devices 4
+running() { "$SERIN" device list --json | jq -e --arg v "$1" --argjson n "$2" '[.devices[] | select(.version == $v)] | length == $n'; }
+publish 2.3.0
+policy 2.3.0 "stages: [{percent: 25, soak: 8s}, {percent: 50, soak: 1h}, {percent: 100, soak: 1s}]"
+id=$(rollout 2.3.0)
+wait_for 60 "the first stage soaks" rollout_is "$id" soaking
+stop serind
+cp -a "$BENCH/data" "$BENCH/soaking-backup"
+serind_start
+"$SERIN" rollout halt "$id" --reason "it burns" >/dev/null || fail "halt"
+said=$(rollout_json "$id" | jq -r .threshold)
+kill_hard serind
+restore "$BENCH/soaking-backup"
+serind_start
+wait_for 10 "epoch 7 begins" epoch_is 7
+rollout_is "$id" halted >/dev/null || fail "the restored serind undid the halt: $(rollout_json "$id" | jq -c '{state, stage}')"
+audit_has '"what":"restored".*halts this rollout' || fail "the audit log does not tell what was learned"
+sleep 9
+running 2.3.0 1 >/dev/null || fail "the halted release went further"
+
+title "Restored, and only devices know of a halt: paused until an operator decides"
+kill_hard serind
+kill_hard broker
+rm -f "$BENCH"/broker/* "$BENCH"/plugin/*
+restore "$BENCH/soaking-backup"
+broker_start
+serind_start
+wait_for 10 "what devices took is not known: paused" rollout_is "$id" paused
+alarm 'is paused: the store is older' >/dev/null || fail "no alarm: $("$SERIN" status --json | jq -c .alarms)"
+sleep 9
+running 2.3.0 1 >/dev/null || fail "the release went further while nobody decided"
+"$SERIN" rollout resume "$id" >/dev/null || fail "resume"
+wait_for 10 "the alarm is over with the operator's word" no_alarm 'is paused: the store is older'
+
+title "Restored to an earlier stage: the threshold does not fall"
+stop serind
+cp -a "$BENCH/data" "$BENCH/first-stage-backup"
+serind_start
+wait_for 60 "the second stage is open" running 2.3.0 2
+further=$(rollout_json "$id" | jq -r .threshold)
+[ "$further" != "$said" ] || fail "the threshold did not rise"
+kill_hard serind
+restore "$BENCH/first-stage-backup"
+serind_start
+wait_for 10 "the threshold is learned" audit_has '"what":"restored".*reaches further'
+[ "$(rollout_json "$id" | jq -r .threshold)" = "$further" ] || fail "the threshold fell: $(rollout_json "$id" | jq -c '{state, stage, threshold}')"
+for i in 1 2 3 4; do stop "sensor-0$i"; done
 stop serind
 
 title "A broker that acknowledges directives and refuses them in silence"

@@ -1,6 +1,6 @@
 /*
  * Orders and repair: every pair of what is held and what is seen, the bounds of unsigned claims,
- * the ends of the order space.
+ * the ends of the order space, what a restored store learns from a newer directive.
  */
 #include "check_main.h"
 
@@ -126,6 +126,94 @@ START_TEST(a_new_epoch_is_above_both)
 }
 END_TEST
 
+/* A rollout in `state` with threshold 100, and a directive that names it. */
+static struct serin_rollout rollout_in(enum serin_rollout_state state)
+{
+    struct serin_rollout rollout = {
+        .id = 1, .attempt = 2, .state = state, .threshold = 100, .salt = {7}};
+    rollout.policy.offer_count = 1;
+    rollout.policy.offers[0].manifest_id[0] = 9;
+    return rollout;
+}
+
+static struct serin_directive directive_saying(enum serin_candidate_state state)
+{
+    struct serin_directive directive = {.candidate_state = state, .threshold = 100, .salt = {7}};
+    directive.candidate.attempt = 2;
+    directive.candidate.offer_count = 1;
+    directive.candidate.offers[0].manifest_id[0] = 9;
+    return directive;
+}
+
+static bool is_active(enum serin_rollout_state state)
+{
+    return state == SERIN_ROLLOUT_AWAITING || state == SERIN_ROLLOUT_ROLLING ||
+           state == SERIN_ROLLOUT_SOAKING || state == SERIN_ROLLOUT_PAUSED;
+}
+
+/* Every state × what the directive says × whether it is newer. */
+START_TEST(every_rollout_learns_what_it_was_told)
+{
+    for (int state = 1; state < SERIN_ROLLOUT_STATE_COUNT; state++) {
+        for (int says = SERIN_CANDIDATE_NONE; says <= SERIN_CANDIDATE_HALTED; says++) {
+            for (int newer = 0; newer < 2; newer++) {
+                struct serin_rollout rollout = rollout_in((enum serin_rollout_state)state);
+                struct serin_directive shown = directive_saying((enum serin_candidate_state)says);
+                struct serin_lesson lesson = serin_repair_learn(&rollout, &shown, newer);
+                bool active = is_active(rollout.state);
+                bool pauses = newer && active && state != SERIN_ROLLOUT_PAUSED &&
+                              (says == SERIN_CANDIDATE_PAUSED || says == SERIN_CANDIDATE_NONE);
+                ck_assert_int_eq(lesson.event, active && says == SERIN_CANDIDATE_HALTED
+                                                   ? SERIN_ROLLOUT_HALT
+                                               : pauses ? SERIN_ROLLOUT_PAUSE
+                                                        : SERIN_ROLLOUT_EVENT_INVALID);
+                ck_assert_int_eq(lesson.unknown, active && newer && says == SERIN_CANDIDATE_NONE);
+                ck_assert_uint_eq(lesson.threshold, 0);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_threshold_given_out_is_learned)
+{
+    struct serin_rollout rollout = rollout_in(SERIN_ROLLOUT_SOAKING);
+    struct serin_directive shown = directive_saying(SERIN_CANDIDATE_ROLLING);
+    shown.threshold = 101;
+    struct serin_lesson lesson = serin_repair_learn(&rollout, &shown, false);
+    ck_assert_uint_eq(lesson.threshold, 101);
+    ck_assert(!serin_lesson_empty(&lesson));
+    shown.threshold = 99;
+    lesson = serin_repair_learn(&rollout, &shown, true);
+    ck_assert(serin_lesson_empty(&lesson));
+}
+END_TEST
+
+/* Salt, attempt and manifests name a rollout; with one of them another, it is not this one. */
+START_TEST(another_rollout_s_halt_is_not_ours)
+{
+    struct serin_rollout rollout = rollout_in(SERIN_ROLLOUT_ROLLING);
+    for (int which = 0; which < 4; which++) {
+        struct serin_directive shown = directive_saying(SERIN_CANDIDATE_HALTED);
+        shown.threshold = 200;
+        if (which == 0) {
+            shown.salt[0]++;
+        } else if (which == 1) {
+            shown.candidate.attempt++;
+        } else if (which == 2) {
+            shown.candidate.offers[0].manifest_id[0]++;
+        } else {
+            shown.candidate.offer_count++;
+        }
+        struct serin_lesson lesson = serin_repair_learn(&rollout, &shown, false);
+        ck_assert(serin_lesson_empty(&lesson));
+        lesson = serin_repair_learn(&rollout, &shown, true);
+        ck_assert_int_eq(lesson.event, SERIN_ROLLOUT_PAUSE);
+        ck_assert(lesson.unknown && lesson.threshold == 0);
+    }
+}
+END_TEST
+
 START_TEST(every_sight_has_a_text)
 {
     for (int sight = 0; sight < SERIN_SIGHT_COUNT; sight++) {
@@ -143,6 +231,9 @@ int main(void)
         a_liar_cannot_use_up_the_epochs,
         orders_grow_until_there_are_none,
         a_new_epoch_is_above_both,
+        every_rollout_learns_what_it_was_told,
+        a_threshold_given_out_is_learned,
+        another_rollout_s_halt_is_not_ours,
         every_sight_has_a_text,
         NULL,
     };

@@ -10,7 +10,7 @@
 #ifndef SERIN_ORCHESTRATOR_REPAIR_H
 #define SERIN_ORCHESTRATOR_REPAIR_H
 
-#include <serin/wire.h>
+#include <serin/orchestrator/engine.h>
 
 /* What a broker shows on one directive topic, against what serind holds for it. */
 enum serin_sight {
@@ -45,6 +45,23 @@ enum serin_sight serin_repair_look(const struct serin_repair_own *own, const uin
 
 /* What to do about it. */
 enum serin_repair serin_repair_decide(bool held, enum serin_sight sight);
+
+/* What a directive of ours that a broker shows teaches about the rollout of its product and
+ * channel, where the store may be a backup. */
+struct serin_lesson {
+    enum serin_rollout_event_kind event; /* HALT, PAUSE; INVALID: none */
+    bool unknown;       /* the directive is newer and does not name the rollout: it may be over */
+    uint64_t threshold; /* above the rollout's own; 0: it is not */
+};
+
+/* Compares an active rollout with a verified directive of its topic; `newer`: the directive's order
+ * is not below that of ours. A halt is never taken back and a threshold never falls, so these count
+ * whatever the order; a pause, and the silence about a rollout, only where newer. A rollout that is
+ * over, or not started, learns nothing. */
+struct serin_lesson serin_repair_learn(const struct serin_rollout *rollout,
+                                       const struct serin_directive *shown, bool newer);
+
+bool serin_lesson_empty(const struct serin_lesson *lesson);
 
 /* Publishes that the broker acknowledged but did not show in return, after which serind takes it
  * that the broker's order guard remembers a higher order than the retained message shows. */
