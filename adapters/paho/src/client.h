@@ -13,7 +13,7 @@
 #include <MQTTAsync.h>
 #include <pthread.h>
 
-#define SERIN_MQTT_QUEUE_FACTOR 4u /* hard limit of the queue, in queue_max */
+#define SERIN_MQTT_QUEUE_FACTOR 4u /* hard limit of each lane's messages, in queue_max */
 
 /*
  *   IDLE ─START▶ WAITING ─DIAL▶ CONNECTING ─ACCEPTED▶ SUBSCRIBING ─SUBSCRIBED▶ UP
@@ -52,6 +52,19 @@ struct queue_node {
     struct serin_mqtt_event event;
 };
 
+/* Two queues in one: what is in the first lane is told before anything of the second. A topic keeps
+ * to its lane, so its messages are told in the order in which they came. */
+enum queue_lane {
+    LANE_FIRST, /* DELIVERED, and messages that carry orders */
+    LANE_OTHER, /* all other messages */
+    LANES
+};
+
+struct queue {
+    struct queue_node *head, *tail;
+    size_t messages; /* without DELIVERED, which `untold` bounds */
+};
+
 struct filter {
     char *text;
     int qos;
@@ -81,18 +94,22 @@ struct serin_mqtt {
     char why[128];       /* of tell_lost */
     unsigned failures;   /* attempts that failed and connections that did not last, in a row */
     uint64_t up_since_ms;
-    unsigned in_flight; /* publishes not yet written (QoS 0) or not yet seen delivered (QoS 1) */
+    unsigned in_flight; /* publishes that Paho has not written (QoS 0) or seen delivered (QoS 1) */
+    unsigned untold;    /* DELIVERED that wait in the queue */
     uint64_t dropped;
-    struct queue_node *head, *tail;
-    size_t queued;
+    struct queue lanes[LANES];
     bool readable; /* what event_fd shows */
 };
 
 /* ---- queue.c; with the mutex held ---- */
 
-/* Appends an event; takes over topic and payload. False: memory is exhausted, nothing is taken. */
+/* The lane of messages on a topic. */
+enum queue_lane queue_lane(const char *topic);
+/* Appends an event to its lane; takes over topic and payload. False: memory is exhausted, nothing
+ * is taken. */
 bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event);
-/* Takes what is to be told next: CONNECTED, the queue, DISCONNECTED. False: nothing now. */
+/* Takes what is to be told next: CONNECTED, the queue lane by lane, DISCONNECTED. False: nothing
+ * now. */
 bool queue_pop(struct serin_mqtt *mqtt, struct serin_mqtt_event *event);
 void queue_clear(struct serin_mqtt *mqtt);
 /* Brings event_fd in line with what there is to tell; after each change of it. */

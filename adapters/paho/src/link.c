@@ -307,16 +307,18 @@ static bool copy_message(struct serin_mqtt_event *event, const char *topic,
 static void take_message(struct serin_mqtt *mqtt, const char *topic,
                          const MQTTAsync_message *message)
 {
+    enum queue_lane lane = queue_lane(topic);
+    size_t queued = mqtt->lanes[lane].messages;
     struct serin_mqtt_event event;
 
     if (mqtt->state != LINK_UP && mqtt->state != LINK_SUBSCRIBING) {
         return;
     }
-    if (message->qos == 0 && mqtt->queued >= mqtt->queue_max) {
+    if (lane != LANE_FIRST && message->qos == 0 && queued >= mqtt->queue_max) {
         mqtt->dropped++;
         return;
     }
-    if (mqtt->queued >= mqtt->queue_max * SERIN_MQTT_QUEUE_FACTOR) {
+    if (queued >= mqtt->queue_max * SERIN_MQTT_QUEUE_FACTOR) {
         (void)link_lose(mqtt, "messages came faster than they were taken", true);
         return;
     }
@@ -366,6 +368,8 @@ void link_on_delivered(void *context, MQTTAsync_successData *data)
     if (mqtt == NULL) {
         return;
     }
+    /* The room is free as of now: an owner that is behind with what it hears can still speak. */
+    mqtt->in_flight -= mqtt->in_flight > 0 ? 1 : 0;
     struct serin_mqtt_event event = {.kind = SERIN_MQTT_DELIVERED, .token = data->token, .qos = 1};
     if (mqtt->state == LINK_UP && !queue_push(mqtt, &event)) {
         (void)link_lose(mqtt, "memory is exhausted", true);

@@ -278,11 +278,14 @@ uint64_t serin_mqtt_dropped(const struct serin_mqtt *mqtt)
     return dropped;
 }
 
-/* Counts one more publish in flight, where there is room. */
-static bool reserve(struct serin_mqtt *mqtt)
+/* Counts one more publish in flight, where there is room. DELIVERED that nobody has taken counts
+ * too, or an owner that only speaks would fill the memory with them. */
+static bool reserve(struct serin_mqtt *mqtt, bool retained)
 {
+    unsigned limit = SERIN_MQTT_IN_FLIGHT_MAX - (retained ? 0 : SERIN_MQTT_IN_FLIGHT_RETAINED);
+
     pthread_mutex_lock(&mqtt->mutex);
-    bool room = mqtt->state == LINK_UP && mqtt->in_flight < SERIN_MQTT_IN_FLIGHT_MAX;
+    bool room = mqtt->state == LINK_UP && mqtt->in_flight + mqtt->untold < limit;
     mqtt->in_flight += room ? 1 : 0;
     pthread_mutex_unlock(&mqtt->mutex);
     return room;
@@ -299,10 +302,10 @@ enum serin_error serin_mqtt_publish(struct serin_mqtt *mqtt, const char *topic, 
     if (size > SERIN_MQTT_PAYLOAD_MAX) {
         return SERIN_ERR_TOO_LARGE;
     }
-    if (!reserve(mqtt)) {
+    if (!reserve(mqtt, retained)) {
         return SERIN_ERR_AGAIN;
     }
-    options.onSuccess = qos == 0 ? link_on_written : link_on_delivered;
+    options.onSuccess = qos == 0 || token == NULL ? link_on_written : link_on_delivered;
     options.onFailure = link_on_unsent;
     options.context = mqtt->link;
     int code = MQTTAsync_send(mqtt->link->handle, topic, (int)size, payload, qos, retained ? 1 : 0,

@@ -1,20 +1,50 @@
 /*
- * The event queue between Paho's threads and the owner, and the descriptor that tells of it.
+ * The event queue between Paho's threads and the owner, its two lanes, and the descriptor that
+ * tells of it.
  */
 #include "client.h"
 
 #include <serin/assert.h>
+#include <serin/topic.h>
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* What an owner must hear of whatever else it is behind with: a halt is an order too. */
+static const bool carries_orders[SERIN_TOPIC_COUNT] = {
+    [SERIN_TOPIC_DIRECTIVE] = true,
+    [SERIN_TOPIC_DEV_DIRECTIVE] = true,
+    [SERIN_TOPIC_TRUST] = true,
+    [SERIN_TOPIC_HOLD] = true,
+};
+
+enum queue_lane queue_lane(const char *topic)
+{
+    struct serin_topic parsed;
+
+    if (serin_topic_parse(topic, &parsed) != SERIN_OK) {
+        return LANE_OTHER;
+    }
+    return carries_orders[parsed.kind] ? LANE_FIRST : LANE_OTHER;
+}
+
+static struct queue *next_lane(struct serin_mqtt *mqtt)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        if (mqtt->lanes[i].head != NULL) {
+            return &mqtt->lanes[i];
+        }
+    }
+    return NULL;
+}
+
 /* Messages wait until the subscriptions stand: the broker may send retained ones before it
  * acknowledges the subscription, and the owner hears CONNECTED first. */
-static bool may_tell(const struct serin_mqtt *mqtt)
+static bool may_tell(struct serin_mqtt *mqtt)
 {
     return mqtt->tell_connected || mqtt->tell_lost ||
-           (mqtt->head != NULL && mqtt->state != LINK_SUBSCRIBING);
+           (next_lane(mqtt) != NULL && mqtt->state != LINK_SUBSCRIBING);
 }
 
 void queue_refresh(struct serin_mqtt *mqtt)
@@ -35,6 +65,8 @@ void queue_refresh(struct serin_mqtt *mqtt)
 
 bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event)
 {
+    bool delivered = event->kind == SERIN_MQTT_DELIVERED;
+    struct queue *lane = &mqtt->lanes[delivered ? LANE_FIRST : queue_lane(event->topic)];
     struct queue_node *node = malloc(sizeof(*node));
 
     if (node == NULL) {
@@ -42,35 +74,39 @@ bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event)
     }
     node->event = *event;
     node->next = NULL;
-    if (mqtt->tail != NULL) {
-        mqtt->tail->next = node;
+    if (lane->tail != NULL) {
+        lane->tail->next = node;
     } else {
-        mqtt->head = node;
+        lane->head = node;
     }
-    mqtt->tail = node;
-    mqtt->queued++;
+    lane->tail = node;
+    lane->messages += delivered ? 0 : 1;
+    mqtt->untold += delivered ? 1 : 0;
     queue_refresh(mqtt);
     return true;
 }
 
-static void take_head(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)
+static void take_head(struct serin_mqtt *mqtt, struct queue *lane, struct serin_mqtt_event *event)
 {
-    struct queue_node *node = mqtt->head;
+    struct queue_node *node = lane->head;
 
-    mqtt->head = node->next;
-    if (mqtt->head == NULL) {
-        mqtt->tail = NULL;
+    lane->head = node->next;
+    if (lane->head == NULL) {
+        lane->tail = NULL;
     }
-    mqtt->queued--;
     *event = node->event;
     free(node);
-    if (event->kind == SERIN_MQTT_DELIVERED && mqtt->in_flight > 0) {
-        mqtt->in_flight--;
+    if (event->kind == SERIN_MQTT_DELIVERED) {
+        mqtt->untold--;
+    } else {
+        lane->messages--;
     }
 }
 
 bool queue_pop(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)
 {
+    struct queue *lane = next_lane(mqtt);
+
     memset(event, 0, sizeof(*event));
     if (!may_tell(mqtt)) {
         return false;
@@ -78,8 +114,8 @@ bool queue_pop(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)
     if (mqtt->tell_connected) {
         mqtt->tell_connected = false;
         event->kind = SERIN_MQTT_CONNECTED;
-    } else if (mqtt->head != NULL) {
-        take_head(mqtt, event);
+    } else if (lane != NULL) {
+        take_head(mqtt, lane, event);
     } else {
         mqtt->tell_lost = false;
         event->kind = SERIN_MQTT_DISCONNECTED;
@@ -91,16 +127,10 @@ bool queue_pop(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)
 
 void queue_clear(struct serin_mqtt *mqtt)
 {
-    struct queue_node *node = mqtt->head;
-
-    while (node != NULL) {
-        struct queue_node *next = node->next;
-        serin_mqtt_event_free(&node->event);
-        free(node);
-        node = next;
+    for (struct queue *lane = next_lane(mqtt); lane != NULL; lane = next_lane(mqtt)) {
+        struct serin_mqtt_event event;
+        take_head(mqtt, lane, &event);
+        serin_mqtt_event_free(&event);
     }
-    mqtt->head = NULL;
-    mqtt->tail = NULL;
-    mqtt->queued = 0;
     queue_refresh(mqtt);
 }

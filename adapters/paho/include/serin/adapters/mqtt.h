@@ -11,6 +11,11 @@
  * Subscriptions are renewed before CONNECTED is told, and CONNECTED is told before any message of
  * its connection.
  *
+ * Orders come first: DELIVERED, and messages that carry orders (topics of directives, trust records
+ * and holds, docs/spec/topics.md) are told before other messages that wait, whenever these came,
+ * and are never dropped for them. Messages of one topic keep their order. Retained publishes have
+ * room in flight that no other publish can take. So a storm of reports and acks holds up no halt.
+ *
  * Paho's sockets are inherited by child processes: a program that executes children closes
  * descriptors from 3 on in the child. SIGPIPE is ignored in the whole process from the first
  * connection on.
@@ -24,9 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIN_MQTT_FILTERS_MAX   32u
-#define SERIN_MQTT_IN_FLIGHT_MAX 1024u   /* publishes that the owner has not seen delivered */
-#define SERIN_MQTT_PAYLOAD_MAX   131072u /* bytes of one publish */
+#define SERIN_MQTT_FILTERS_MAX        32u
+#define SERIN_MQTT_IN_FLIGHT_MAX      1024u   /* publishes under way, and DELIVERED not yet taken */
+#define SERIN_MQTT_IN_FLIGHT_RETAINED 128u    /* of them, kept for retained publishes */
+#define SERIN_MQTT_PAYLOAD_MAX        131072u /* bytes of one publish */
 
 struct serin_mqtt; /* opaque */
 
@@ -40,10 +46,10 @@ struct serin_mqtt_config {
     const char *will_topic; /* NULL: none; the will is retained, QoS 1 */
     const uint8_t *will_payload;
     size_t will_size;
-    /* Events kept for the owner, ≥ 1. Over it messages of QoS 0 are dropped and counted. Over four
-     * times as many the connection is dropped and made again, because what QoS 1 promises can no
-     * longer be kept: a subscriber gets the retained messages again, senders of the others repeat
-     * them. */
+    /* Messages kept for the owner, ≥ 1. Over it messages of QoS 0 that carry no orders are dropped
+     * and counted. Over four times as many, of either kind, the connection is dropped and made
+     * again, because what QoS 1 promises can no longer be kept: a subscriber gets the retained
+     * messages again, senders of the others repeat them. */
     size_t queue_max;
 };
 
@@ -98,16 +104,18 @@ int serin_mqtt_fd(const struct serin_mqtt *mqtt);
 bool serin_mqtt_next(struct serin_mqtt *mqtt, struct serin_mqtt_event *event);
 void serin_mqtt_event_free(struct serin_mqtt_event *event);
 
-/* Whether a publish would be taken now: connected and subscribed. */
+/* Connected and subscribed: a publish is taken, as far as there is room in flight. */
 bool serin_mqtt_connected(const struct serin_mqtt *mqtt);
 
 /* Messages of QoS 0 dropped because the owner did not take them in time, since open. */
 uint64_t serin_mqtt_dropped(const struct serin_mqtt *mqtt);
 
-/* Queues a publish. SERIN_ERR_AGAIN: not connected or SERIN_MQTT_IN_FLIGHT_MAX in flight.
- * SERIN_ERR_TOO_LARGE, SERIN_ERR_INVALID (qos not 0 or 1), SERIN_ERR_MEMORY. `token` (may be NULL)
- * is that of DELIVERED, which comes for QoS 1 only; a DISCONNECTED ends the waiting for all earlier
- * tokens: those messages may or may not have arrived, and are not sent again. */
+/* Queues a publish. SERIN_ERR_AGAIN: not connected or no room: SERIN_MQTT_IN_FLIGHT_MAX in flight,
+ * or what SERIN_MQTT_IN_FLIGHT_RETAINED leaves of it where not `retained`. SERIN_ERR_TOO_LARGE,
+ * SERIN_ERR_INVALID (qos not 0 or 1), SERIN_ERR_MEMORY. `token` is that of DELIVERED, which comes
+ * for QoS 1 only, and only where `token` is not NULL: who asks for none hears of none. A
+ * DISCONNECTED ends the waiting for all earlier tokens: those messages may or may not have arrived,
+ * and are not sent again. */
 SERIN_MUST_USE enum serin_error serin_mqtt_publish(struct serin_mqtt *mqtt, const char *topic,
                                                    const void *payload, size_t size, int qos,
                                                    bool retained, int *token);
