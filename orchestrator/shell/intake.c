@@ -55,6 +55,26 @@ static void disconnected(struct serind *serind, size_t broker, const char *why)
     serind_publisher_disconnected(serind, broker);
 }
 
+bool serind_reports_up(const struct serind *serind)
+{
+    for (size_t i = 0; i < serind->broker_count; i++) {
+        if (!serind->brokers[i].connected || !serind->brokers[i].settled) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool serind_brokers_unheard(const struct serind *serind)
+{
+    for (size_t i = 0; i < serind->broker_count; i++) {
+        if (serind->brokers[i].connected && !serind->brokers[i].heard) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void serind_intake_tend(struct serind *serind)
 {
     for (size_t i = 0; i < serind->broker_count; i++) {

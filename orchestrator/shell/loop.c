@@ -28,26 +28,6 @@ void serind_clock(struct serind *serind)
     serind->mono_ms = (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-bool serind_reports_up(const struct serind *serind)
-{
-    for (size_t i = 0; i < serind->broker_count; i++) {
-        if (!serind->brokers[i].connected || !serind->brokers[i].settled) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool serind_brokers_unheard(const struct serind *serind)
-{
-    for (size_t i = 0; i < serind->broker_count; i++) {
-        if (serind->brokers[i].connected && !serind->brokers[i].heard) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void signals(sigset_t *set)
 {
     sigemptyset(set);

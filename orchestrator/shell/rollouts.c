@@ -393,15 +393,23 @@ void serind_rollouts_raise(struct serind *serind, struct serind_slot *slot, uint
     slot->joined = true;
 }
 
+/* When the next TICK of one is due. A clock that was set back would let what the engine waits for
+ * lie as far off: it is due at once then, so that the engine sees the jump and says so. */
+static uint64_t due_at_ms(const struct serind *serind, const struct serind_slot *slot)
+{
+    if (serind->now_ms + SERIN_ENGINE_SLEW_MS < slot->rollout.last_ms) {
+        return serind->now_ms;
+    }
+    return serin_rollout_deadline_ms(&slot->rollout, &slot->members);
+}
+
 uint64_t serind_rollouts_deadline_ms(struct serind *serind)
 {
     uint64_t deadline_ms = UINT64_MAX;
     bool up = serind_reports_up(serind);
     for (size_t i = 0; i < serind->rollouts.count; i++) {
         const struct serind_slot *slot = serind->rollouts.slots[i];
-        uint64_t due_ms = slot->rollout.reports_up != up
-                              ? serind->now_ms
-                              : serin_rollout_deadline_ms(&slot->rollout, &slot->members);
+        uint64_t due_ms = slot->rollout.reports_up != up ? serind->now_ms : due_at_ms(serind, slot);
         deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
     }
     return deadline_ms;
@@ -418,9 +426,7 @@ void serind_rollouts_tick(struct serind *serind)
             (void)serind_pass_check(serind, serind_rollouts_step(serind, slot, &told));
         }
         const struct serin_rollout_event tick = {.kind = SERIN_ROLLOUT_TICK};
-        for (int n = 0; n < TICKS_PER_PASS &&
-                        serin_rollout_deadline_ms(&slot->rollout, &slot->members) <= serind->now_ms;
-             n++) {
+        for (int n = 0; n < TICKS_PER_PASS && due_at_ms(serind, slot) <= serind->now_ms; n++) {
             (void)serind_pass_check(serind, serind_rollouts_step(serind, slot, &tick));
         }
     }

@@ -11,3 +11,15 @@ target_include_directories(check_fleet_index PRIVATE ${PROJECT_SOURCE_DIR}/orche
 find_package(Threads REQUIRED)
 serin_unit_test(http LINK serin::http Threads::Threads)
 serin_unit_test(json LINK serin::json)
+
+# serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
+set(shell ${PROJECT_SOURCE_DIR}/orchestrator/shell)
+set(shell_sources)
+foreach(name alarms audit create fleet fleet_index intake learn outbox pass publisher releases rollouts tend text trusts)
+  list(APPEND shell_sources ${shell}/${name}.c)
+endforeach()
+serin_unit_test(serind_fleet SOURCES serind_bench.c test_keys.c ${shell_sources}
+  LINK serin::orchestrator_core serin::host serin::depot serin::fault serin::json serin::keys serin::lmdb_store serin::log
+    serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml)
+target_include_directories(check_serind_fleet PRIVATE ${PROJECT_SOURCE_DIR}/orchestrator
+  ${PROJECT_SOURCE_DIR}/adapters/paho/include ${PROJECT_SOURCE_DIR}/adapters/http/include)

@@ -1,0 +1,66 @@
+/*
+ * The shell of serind with its store and its engine: what reports and beats do to a rollout, clocks
+ * that jump.
+ */
+#include "check_main.h"
+#include "serind_bench.h"
+#include "test_keys.h"
+
+#include <string.h>
+
+/* Two devices of which the first stage offers one; `first` is its id. */
+static struct serind_slot *two_devices(struct serind_bench *bench, const char **first)
+{
+    static const char *const ids[] = {"lamp-1", "lamp-2"};
+    serind_bench_open(bench);
+    serind_bench_release(bench, 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct serin_beat beat = serind_bench_beat(ids[i], 0, 0);
+        serind_bench_take_beat(bench, &beat);
+    }
+    struct serind_slot *slot = serind_bench_rollout(bench, 2);
+    ck_assert_uint_eq(slot->members.count, 2);
+    serind_bench_turn(bench);
+    *first = bench->serind.index.list[slot->members.list[0].device].id;
+    return slot;
+}
+
+static void say(struct serind_bench *bench, const char *id, uint64_t number, enum serin_state state,
+                uint8_t runs)
+{
+    struct serin_report report = serind_bench_report(id, number, 2, 1, state, runs);
+    serind_bench_take_report(bench, &report);
+}
+
+START_TEST(a_clock_set_back_is_due_at_once)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    struct serind_slot *slot = two_devices(&bench, &first);
+    struct serind *serind = &bench.serind;
+    say(&bench, first, 1, SERIN_STATE_CONFIRMED, 2);
+    ck_assert_int_eq(slot->rollout.state, SERIN_ROLLOUT_SOAKING);
+    serind->now_ms -= SERIN_ENGINE_SLEW_MS;
+    ck_assert_uint_gt(serind_rollouts_deadline_ms(serind), serind->now_ms);
+    serind->now_ms -= UINT64_C(2) * 24 * 3600 * 1000;
+    ck_assert_uint_le(serind_rollouts_deadline_ms(serind), serind->now_ms);
+    serind_bench_turn(&bench);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "the clock jumped back"), 1);
+    uint64_t due_ms = serind_rollouts_deadline_ms(serind);
+    ck_assert_uint_gt(due_ms, serind->now_ms);
+    ck_assert_uint_le(due_ms, serind->now_ms + SERIN_ENGINE_JUMP_MS);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const list[] = {
+        a_clock_set_back_is_due_at_once,
+        NULL,
+    };
+    test_keys_open();
+    int status = check_run("serind_fleet", list);
+    test_keys_close();
+    return status;
+}
