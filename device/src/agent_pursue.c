@@ -57,7 +57,11 @@ static enum serin_error weigh(struct serin_agent *agent,
         !agent->trial && asks(agent, standing)) {
         serin_mirror_stop(agent);
         serin_download_stop(agent);
-        error = serin_attempt_open(agent, standing, agent->record.targeted);
+        /* Before the account: how the last trial ended must not close a retry's. */
+        error = serin_boot_forget(agent->config->boot);
+        if (error == SERIN_OK) {
+            error = serin_attempt_open(agent, standing, agent->record.targeted);
+        }
     }
     return error;
 }

@@ -100,3 +100,13 @@ enum serin_error serin_boot_commit(const struct serin_boot *boot, uint32_t count
     return change_log(
         boot, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_COMMIT, .floor = counter});
 }
+
+enum serin_error serin_boot_forget(const struct serin_boot *boot)
+{
+    struct serin_boot_state state;
+    if (serin_boot_log_read(boot, &state) != SERIN_OK ||
+        (state.phase == SERIN_BOOT_STEADY && state.last_outcome == SERIN_STATE_INVALID)) {
+        return SERIN_OK; /* it remembers nothing */
+    }
+    return change_log(boot, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_FORGET});
+}

@@ -16,6 +16,7 @@ static const enum serin_boot_phase next_phase[PHASES][SERIN_BOOT_EVENT_COUNT] = 
             [SERIN_BOOT_EVENT_STAGE] = SERIN_BOOT_STAGED,
             [SERIN_BOOT_EVENT_FALL_BACK] = SERIN_BOOT_STEADY,
             [SERIN_BOOT_EVENT_COMMIT] = SERIN_BOOT_STEADY,
+            [SERIN_BOOT_EVENT_FORGET] = SERIN_BOOT_STEADY,
         },
     [SERIN_BOOT_STAGED] =
         {
@@ -110,6 +111,10 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
         break;
     case SERIN_BOOT_EVENT_COMMIT:
         state->floor = change->floor > state->floor ? change->floor : state->floor;
+        break;
+    case SERIN_BOOT_EVENT_FORGET:
+        disarm(state, SERIN_STATE_INVALID, SERIN_REASON_INVALID, SERIN_RESET_UNKNOWN);
+        memset(state->last_manifest_id, 0, SERIN_SHA256_SIZE);
         break;
     case SERIN_BOOT_EVENT_COUNT:
         SERIN_ASSERT(false);

@@ -32,6 +32,7 @@ enum serin_boot_event {
     SERIN_BOOT_EVENT_ROLL_BACK, /* reason, cause: the trial is over */
     SERIN_BOOT_EVENT_FALL_BACK, /* slot, confirmed: the active slot fails, the other verifies */
     SERIN_BOOT_EVENT_COMMIT,    /* floor */
+    SERIN_BOOT_EVENT_FORGET,    /* the last trial is in the account: its end is nobody else's */
     SERIN_BOOT_EVENT_COUNT
 };
 

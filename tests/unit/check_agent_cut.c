@@ -1,14 +1,16 @@
 /*
- * The exhaustive cut: a whole life (take a release, confirm, commit, mirror; take one that crashes,
- * roll back) with the power cut at every flash operation, before, inside and after it. Whatever the
- * cut, the device boots something that verifies, keeps its floor, fetches no journaled piece again,
- * and ends where the uncut life ends.
+ * The exhaustive cut: a whole life (take a release of a new key, confirm, commit, mirror; take one
+ * that crashes, roll back; take that again, roll back) with the power cut at every flash operation,
+ * before, inside and after it. From the first trial on a trust record is offered that drops the new
+ * key. Whatever the cut, the device boots something that verifies, keeps its floor, fetches no
+ * journaled piece again, tries what it says to have tried, and ends where the uncut life ends.
  *
  * Then two cuts in one life, chosen by a seed: the second often falls into what mends the first.
  *
  * A failure names the cut: CUT_FLASH, CUT_AT, CUT_HOW, or CUT_SEED, set as it says, replay that one
  * alone.
  */
+#include "agent_internal.h"
 #include "check_main.h"
 #include "device_bench.h"
 
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CHAPTERS    4
 #define STEPS_MAX   3000
 #define DOUBLE_CUTS 60 /* lives with two cuts, per geometry */
 
@@ -39,9 +42,10 @@ static void publish_story(struct bench *bench, unsigned chapter)
     if (chapter == 1) {
         directive = bench_directive(bench, v2, NULL);
         directive.stable.flags = SERIN_RELEASE_COMMIT;
-    } else if (chapter == 2) {
+    } else if (chapter >= 2) {
         directive = bench_directive(bench, v2, v3);
         directive.stable.flags = SERIN_RELEASE_COMMIT;
+        directive.candidate.attempt = chapter - 1;
     }
     bench_publish(bench, &directive);
 }
@@ -59,6 +63,7 @@ static bool chapter_over(const struct bench *bench, unsigned chapter)
                bench->agent.redundancy == SERIN_REDUNDANCY_MIRRORED;
     default:
         return state == SERIN_STATE_ROLLED_BACK && bench_running(bench) == 2 &&
+               serin_attempt_is(&bench->agent, v3->id, chapter - 1) &&
                bench->agent.redundancy == SERIN_REDUNDANCY_MIRRORED &&
                bench->agent.record.acked == bench->agent.record.number;
     }
@@ -77,19 +82,29 @@ static void check_always(const struct bench *bench, unsigned chapter)
 /* Lives the whole life. Steps that the power goes in are part of it. */
 static void live(struct bench *bench)
 {
-    for (unsigned chapter = 0; chapter < 3; chapter++) {
+    bench_publish_trust(bench, 2, true);
+    for (unsigned chapter = 0; chapter < CHAPTERS; chapter++) {
         publish_story(bench, chapter);
         unsigned steps = 0;
+        bool tried = chapter<2, dropped = chapter> 0;
         while (!chapter_over(bench, chapter)) {
             bench_step(bench, UINT64_MAX);
             check_always(bench, chapter);
+            tried = tried || bench_running(bench) == 3;
+            if (!dropped && bench_state(bench) == SERIN_STATE_TRIAL) {
+                dropped = true;
+                bench_publish_trust(bench, 3, false); /* which nobody must believe */
+            }
             ck_assert_msg(++steps < STEPS_MAX, "chapter %u does not end: state %s (%s), boots %u",
                           chapter, serin_state_text(bench_state(bench)),
                           serin_reason_word(bench_reason(bench)), bench->boots);
         }
+        ck_assert_msg(tried, "attempt %u ended without a trial", chapter - 1);
+        ck_assert(dropped);
     }
-    /* The last account: v3 was tried, once, and rolled back. A power cut between the marker of a
-     * confirmation and its record, or one that uses up a try, changes no outcome. */
+    ck_assert_uint_eq(bench->agent.trust.version, 2);
+    /* The last account: v3 was tried once more, and rolled back. A power cut between the marker of
+     * a confirmation and its record, or one that uses up a try, changes no outcome. */
     ck_assert_uint_eq(bench_running(bench), 2);
     ck_assert_int_eq(bench_state(bench), SERIN_STATE_ROLLED_BACK);
     enum serin_reason reason = bench_reason(bench);
@@ -144,6 +159,7 @@ static void make_releases(void)
 {
     v1 = bench_release(1, 5000, BENCH_GOOD);
     v2 = bench_release(2, 9000, BENCH_GOOD);
+    bench_release_seal_second(v2);
     v3 = bench_release(3, 6000, BENCH_CRASH);
 }
 

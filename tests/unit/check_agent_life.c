@@ -96,12 +96,60 @@ START_TEST(the_key_of_an_image_on_trial_is_not_dropped)
 }
 END_TEST
 
+static void offer_v2(uint32_t attempt)
+{
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    directive.candidate.attempt = attempt;
+    bench_publish(&bench, &directive);
+}
+
+/* The boot log names a trial by its manifest; the power goes while a retry of it is staged. */
+START_TEST(the_end_of_one_attempt_does_not_close_the_next)
+{
+    set_up();
+    if (_i == 0) {
+        v2->app = BENCH_CRASH;
+        offer_v2(1);
+        ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 1000));
+        v2->app = BENCH_GOOD;
+    } else {
+        struct serin_slot_map map;
+        serin_slot_map(bench.boot.flash, &bench.layout, &map);
+        offer_v2(1);
+        ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+        uint32_t image = bench.layout.slot[1].address + map.image_offset;
+        serin_flash_emulator_rot(bench.emulator, image + 77, 1);
+        bench_power_cycle(&bench);
+        ck_assert_uint_eq(bench_running(&bench), 1);
+    }
+    bench.clock_s += 100 * 3600; /* the lease is over: what is staged waits */
+    offer_v2(2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+    bench_power_cycle(&bench);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    bench.clock_s -= 100 * 3600;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    bench_run_for(&bench, 5000);
+    ck_assert_uint_eq(bench.report.attempts[bench.report.attempt_count - 1].attempt, 2);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
-    const TTest *const tests[] = {takes_a_release_and_confirms_it,
-                                  the_key_of_an_image_on_trial_is_not_dropped, NULL};
-    int status = check_run("agent_life", tests);
+    Suite *suite = suite_create("agent_life");
+    TCase *tests = tcase_create("agent_life");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, takes_a_release_and_confirms_it);
+    tcase_add_test(tests, the_key_of_an_image_on_trial_is_not_dropped);
+    tcase_add_loop_test(tests, the_end_of_one_attempt_does_not_close_the_next, 0, 2);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
     test_keys_close();
-    return status;
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

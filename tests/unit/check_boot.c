@@ -38,11 +38,11 @@ static void tear_down(void)
 
 /* Written down a second time, by hand: columns as in enum serin_boot_event. */
 static const enum serin_boot_phase expected[4][SERIN_BOOT_EVENT_COUNT] = {
-    /*          stage unst. try elapse confirm abandon rollback fallback commit */
+    /*          stage unst. try elapse confirm abandon rollback fallback commit forget */
     [0] = {0},
-    [S] = {G, 0, 0, 0, 0, 0, 0, S, S},
-    [G] = {0, S, T, 0, 0, 0, S, 0, 0},
-    [T] = {0, 0, T, T, S, T, S, 0, 0},
+    [S] = {G, 0, 0, 0, 0, 0, 0, S, S, S},
+    [G] = {0, S, T, 0, 0, 0, S, 0, 0, 0},
+    [T] = {0, 0, T, T, S, T, S, 0, 0, 0},
 };
 
 START_TEST(every_phase_and_event)
@@ -113,6 +113,11 @@ START_TEST(changes_do_what_they_say)
     ck_assert(state.active_confirmed);
     ck_assert_int_eq(state.last_outcome, SERIN_STATE_CONFIRMED);
     ck_assert(memcmp(state.last_manifest_id, id, sizeof(id)) == 0);
+    change.event = SERIN_BOOT_EVENT_FORGET;
+    ck_assert_int_eq(serin_boot_apply(&state, &change), SERIN_OK);
+    ck_assert_int_eq(state.active, SERIN_SLOT_B);
+    ck_assert_int_eq(state.last_outcome, SERIN_STATE_INVALID);
+    ck_assert(serin_bytes_all(state.last_manifest_id, SERIN_SHA256_SIZE, 0));
 }
 END_TEST
 

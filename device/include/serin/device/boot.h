@@ -50,8 +50,8 @@ struct serin_boot_state {
     uint16_t window_s;
     uint32_t floor; /* committed security counter */
     uint32_t boots; /* resets seen, saturating */
-    /* The trial that is staged or running, then its end, until the next one is staged: for the
-     * agent's account. */
+    /* The trial that is staged or running, then its end, until the agent's account has it and the
+     * next attempt begins. */
     uint8_t last_manifest_id[SERIN_SHA256_SIZE]; /* all zero: none */
     enum serin_state last_outcome;               /* CONFIRMED, ROLLED_BACK or INVALID (none) */
     enum serin_reason last_reason;               /* set while it runs: it was abandoned */
@@ -127,6 +127,11 @@ SERIN_MUST_USE enum serin_error serin_boot_abandon(const struct serin_boot *boot
 /* Raises the floor to `counter`, which the running confirmed image carries. Never lowers it.
  * SERIN_ERR_STATE: a trial is staged or runs. */
 SERIN_MUST_USE enum serin_error serin_boot_commit(const struct serin_boot *boot, uint32_t counter);
+
+/* Forgets how the last trial ended, once the account tells: another attempt at the same manifest
+ * must not be taken for it. SERIN_OK also where there is nothing to forget. SERIN_ERR_STATE: a
+ * trial is staged or runs. */
+SERIN_MUST_USE enum serin_error serin_boot_forget(const struct serin_boot *boot);
 
 /* ---- factory ---- */
 
