@@ -1,7 +1,10 @@
 # The plugin's pure core, and the adapters that came with it.
-foreach(module acl guard session supply options)
+foreach(module acl acl_page guard session supply options)
   serin_unit_test(plugin_${module} LINK serin::plugin_core)
 endforeach()
+# The specification's tables are compared with the access list.
+target_compile_definitions(check_plugin_acl_page PRIVATE
+  SERIN_TOPICS_PAGE="${PROJECT_SOURCE_DIR}/docs/spec/topics.md")
 serin_unit_test(plugin_payload SOURCES wire_values.c
   LINK serin::plugin_core serin::protobufc serin::openssl)
 
