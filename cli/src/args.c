@@ -3,6 +3,7 @@
  */
 #include <serin/assert.h>
 #include <serin/cli/args.h>
+#include <serin/states.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -219,9 +220,19 @@ static bool unknown_option(struct serin_cli_args *args, const char *word, size_t
     return wrong(args, "there is no option '%.*s'", size > 60 ? 60 : (int)size, word);
 }
 
+static const char *nearest_state(const char *text)
+{
+    const char *words[SERIN_STATE_COUNT - 1];
+
+    for (unsigned i = 0; i < SERIN_STATE_COUNT - 1; i++) {
+        words[i] = serin_state_text((enum serin_state)(SERIN_STATE_INVALID + 1 + i));
+    }
+    return serin_cli_nearest(text, words, SERIN_STATE_COUNT - 1);
+}
+
 static bool take_value(struct serin_cli_args *args, struct serin_cli_given *given, const char *text)
 {
-    char expected[160];
+    char expected[SERIN_CLI_EXPECTED_SIZE];
     const struct serin_cli_option *option = given->option;
 
     if (given->given && option->kind != SERIN_CLI_FILES) {
@@ -233,7 +244,10 @@ static bool take_value(struct serin_cli_args *args, struct serin_cli_given *give
     }
     if (!serin_cli_value_parse(option->kind, option->min, option->max, text, &given->value,
                                expected, sizeof(expected))) {
-        return wrong(args, "--%s takes %s, not '%.60s'", option->name, expected, text);
+        const char *nearest = option->kind == SERIN_CLI_STATE ? nearest_state(text) : NULL;
+        return wrong(args, "--%s takes %s, not '%.60s'%s%s%s", option->name, expected, text,
+                     nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                     nearest != NULL ? "'?" : "");
     }
     return true;
 }
@@ -335,7 +349,7 @@ static bool complete_options(struct serin_cli_args *args)
             return wrong(args, "--%s %s is missing: %s", option->name, option->value, option->help);
         }
         if (option->fallback != NULL) {
-            char expected[160];
+            char expected[SERIN_CLI_EXPECTED_SIZE];
             bool sound =
                 serin_cli_value_parse(option->kind, option->min, option->max, option->fallback,
                                       &given->value, expected, sizeof(expected));

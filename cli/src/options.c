@@ -228,7 +228,7 @@ const struct serin_cli_option serin_cli_options_device_list[] = {
     {.name = "product", .kind = SERIN_CLI_NAME, .value = "P", .help = "only of this product"},
     {.name = "channel", .kind = SERIN_CLI_NAME, .value = "C", .help = "only on this channel"},
     {.name = "state",
-     .kind = SERIN_CLI_TEXT,
+     .kind = SERIN_CLI_STATE,
      .value = "STATE",
      .help = "only in this state, such as confirmed or rolled_back"},
     SERIN_CLI_END,

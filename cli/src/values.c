@@ -3,6 +3,7 @@
  */
 #include <serin/assert.h>
 #include <serin/cli/values.h>
+#include <serin/states.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -159,6 +160,16 @@ static bool parse_slots(const char *text, struct serin_cli_value *value)
     return false;
 }
 
+static bool state_known(const char *text)
+{
+    for (unsigned state = SERIN_STATE_INVALID + 1; state < SERIN_STATE_COUNT; state++) {
+        if (strcmp(text, serin_state_text((enum serin_state)state)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool reason_valid(const char *text)
 {
     size_t size = strlen(text);
@@ -180,6 +191,8 @@ static bool append_file(const char *text, struct serin_cli_value *value)
     return true;
 }
 
+#define STATE_WORD(number, name, text) " " text
+
 /* What the help and the complaints say of a kind. */
 static const char *const expectations[] = {
     [SERIN_CLI_FLAG] = "no value",
@@ -192,6 +205,7 @@ static const char *const expectations[] = {
     [SERIN_CLI_CHANNELS] = "1 to 4 different channels such as stable,beta",
     [SERIN_CLI_IDS] = "device ids such as sensor-1,sensor-2 (each 1 to 64 of A-Z a-z 0-9 _ -)",
     [SERIN_CLI_SLOTS] = "a, b or ab",
+    [SERIN_CLI_STATE] = "a state of devices, one of" SERIN_STATE_LIST(STATE_WORD),
     [SERIN_CLI_REASON] = "one line of 1 to 160 characters",
 };
 
@@ -236,6 +250,8 @@ static bool parse(enum serin_cli_kind kind, uint64_t min, uint64_t max, const ch
         return ids_valid(text);
     case SERIN_CLI_SLOTS:
         return parse_slots(text, value);
+    case SERIN_CLI_STATE:
+        return state_known(text);
     case SERIN_CLI_REASON:
         return reason_valid(text);
     case SERIN_CLI_FLAG:

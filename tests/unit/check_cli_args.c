@@ -80,6 +80,12 @@ START_TEST(suggests_the_nearest_word)
     expect_wrong("did you mean 'halt'?");
     parse("serin status --jsno");
     expect_wrong("did you mean '--json'?");
+    parse("serin device list --state roled_back");
+    expect_wrong("idle pending");
+    expect_wrong("not 'roled_back'; did you mean 'rolled_back'?");
+    parse("serin device list --state bad");
+    expect_wrong("not 'bad'");
+    ck_assert_ptr_null(strstr(args.message, "did you mean"));
     parse("serin xyzzy");
     expect_wrong("--help");
     ck_assert_ptr_null(strstr(args.message, "did you mean"));
@@ -128,6 +134,7 @@ static const struct {
     {SERIN_CLI_CHANNELS, "stable,beta", {"stable,", ",", "a,b,c,d,e", "a,a", "a b"}},
     {SERIN_CLI_IDS, "a,b", {"a,", "a,,b", "a b", "a.b"}},
     {SERIN_CLI_SLOTS, "ab", {"c", "ba", "A"}},
+    {SERIN_CLI_STATE, "rolled_back", {"bad", "rolled", "Idle", "invalid", "idle,failed"}},
     {SERIN_CLI_REASON, "because", {"two\nlines", "bell\a"}},
     {SERIN_CLI_TEXT, "text", {NULL}},
     {SERIN_CLI_FILE, "file", {NULL}},

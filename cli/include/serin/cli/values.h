@@ -23,8 +23,11 @@ enum serin_cli_kind {
     SERIN_CLI_CHANNELS, /* "stable,beta" */
     SERIN_CLI_IDS,      /* "sensor-1,sensor-2": device ids */
     SERIN_CLI_SLOTS,    /* "a", "b" or "ab" */
+    SERIN_CLI_STATE,    /* "rolled_back": a word of serin/states.h */
     SERIN_CLI_REASON    /* a line of text, at most 160 bytes */
 };
+
+#define SERIN_CLI_EXPECTED_SIZE 256u /* what a value is expected to be, in words */
 
 /* A parsed value; the members of its kind are set. Texts point into argv. */
 struct serin_cli_value {
