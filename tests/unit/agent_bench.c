@@ -453,12 +453,12 @@ void bench_configure(struct bench *bench, bool exec, const char *more)
                 "root_key: %s/root.pub\n"
                 "flash: {file: %s/flash.bin, size: 512KiB}\n"
                 "control_socket: %s\n"
-                "application: {exec: %s, watchdog: 1s}\n"
+                "application: {exec: %s, watchdog: %us}\n"
                 "beat: 1s\n"
                 "download: {block: 1KiB, window: 4, timeout: 1s}\n"
                 "report: {retry_min: 200ms, retry_max: 1s}\n%s",
                 bench->broker.port, bench->folder, bench->folder, bench->socket,
-                exec ? "true" : "false", more != NULL ? more : ""),
+                exec ? "true" : "false", bench->watchdog_s, more != NULL ? more : ""),
         0);
     ck_assert_int_eq(fclose(file), 0);
 }
@@ -480,6 +480,7 @@ static void trust_write(const struct bench *bench)
 void bench_open(struct bench *bench)
 {
     memset(bench, 0, sizeof *bench);
+    bench->watchdog_s = 1;
     broker_folder(&bench->broker);
     broker_start(&bench->broker, false, NULL);
     memcpy(bench->folder, bench->broker.folder, sizeof bench->folder);

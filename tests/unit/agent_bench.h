@@ -34,6 +34,7 @@ struct bench {
     size_t object_count;
     struct bench_object objects[BENCH_OBJECTS_MAX];
     uint32_t sequence;     /* of the last directive */
+    unsigned watchdog_s;   /* of the application, for bench_configure; 1 */
     unsigned corrupt;      /* blocks that are still to be damaged on their way */
     uint64_t served_bytes; /* of images */
     unsigned reports;

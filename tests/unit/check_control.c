@@ -350,6 +350,34 @@ START_TEST(application_keeps_its_place)
 }
 END_TEST
 
+/* A boot ends: what was said before it and not read yet is not heard, by whomever it was said. */
+START_TEST(hanging_up_forgets_what_was_said)
+{
+    int held = client(), waiting[17];
+    SAY(held, "status\n");
+    ck_assert_str_eq(heard(held), "{\"state\":\"idle\"}\n");
+    ck_assert_int_eq(send(held, "confirm\n", 8, MSG_NOSIGNAL), 8);
+    for (size_t i = 0; i < 17; i++) { /* as many as Linux lets wait */
+        waiting[i] = client();
+        ck_assert_int_eq(send(waiting[i], "unhealthy\n", 10, MSG_NOSIGNAL), 10);
+    }
+    serin_control_hang_up(control);
+    serve_at(1000);
+    ck_assert_int_eq(world.confirmed + world.unhealthy, 0);
+    ck_assert_str_eq(heard(held), "<closed>");
+    (void)close(held);
+    for (size_t i = 0; i < 17; i++) {
+        ck_assert_str_eq(heard(waiting[i]), "<closed>");
+        (void)close(waiting[i]);
+    }
+    int next = client();
+    SAY(next, "confirm\n");
+    ck_assert_str_eq(heard(next), "ok\n");
+    ck_assert_int_eq(world.confirmed, 1);
+    (void)close(next);
+}
+END_TEST
+
 START_TEST(socket_is_private_and_single)
 {
     struct stat info;
@@ -439,6 +467,7 @@ int main(void)
     tcase_add_test(tests, clients_come_and_go);
     tcase_add_test(tests, idle_clients_make_room);
     tcase_add_test(tests, application_keeps_its_place);
+    tcase_add_test(tests, hanging_up_forgets_what_was_said);
     tcase_add_test(tests, socket_is_private_and_single);
     tcase_add_test(tests, stale_socket_is_replaced_other_files_are_not);
     tcase_add_test(tests, asking_gets_the_answer);

@@ -182,49 +182,6 @@ START_TEST(confirmed_image_that_crashes_is_restarted_and_counted)
 }
 END_TEST
 
-/* Writes `after` over the one `before` that the flash file holds behind the agent's back. */
-static void flash_patch(const char *before, const char *after)
-{
-    static uint8_t content[524288];
-    char path[128];
-    size_t size = strlen(before), found = 0;
-    (void)snprintf(path, sizeof path, "%s/flash.bin", bench.folder);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(pread(fd, content, sizeof content, 0), (ssize_t)sizeof content);
-    for (size_t at = 0; at + size <= sizeof content; at++) {
-        if (memcmp(content + at, before, size) == 0) {
-            ck_assert_int_eq(pwrite(fd, after, size, (off_t)at), (ssize_t)size);
-            found++;
-        }
-    }
-    ck_assert_uint_eq(found, 1);
-    (void)close(fd);
-}
-
-/* A confirmed image is patched in flash while it runs, and crashes: what stands there now is not
- * started again, and the bootloader goes back to the slot that verifies. */
-START_TEST(patched_image_never_runs)
-{
-    struct bench_release v6;
-    bench_release(&bench, &v6,
-                  &(struct bench_make){.version = "6.0.0", .image_file = APPS "/app_v6"});
-    bench_provision(&bench, &v1);
-    bench_agent_start(&bench, NULL);
-    bench_offer(&bench, &v6, 1);
-    bench_until_state(&bench, SERIN_STATE_CONFIRMED, 30);
-    flash_patch("app v6 ", "app vX ");
-    bench_until_log(&bench, "the application cannot be started: ", 20);
-    bench_until_log(&bench, "boots version=1.0.0 slot=a trial=0 window_s=0 cause=request", 20);
-    bench_serve(&bench, 2000);
-    status_has("\"version\":\"1.0.0\"");
-    status_has("\"application\":\"running\"");
-    ck_assert(!bench_log_has(&bench, "app vX"));
-    bench_agent_stop(&bench);
-    bench_release_free(&v6);
-}
-END_TEST
-
 /* An image that is no program of this machine is carried byte for byte and confirmed from outside.
  */
 START_TEST(opaque_image_is_carried)
@@ -483,7 +440,6 @@ int main(void)
     tcase_add_test(tests, good_release_is_installed_and_confirmed);
     tcase_add_loop_test(tests, bad_release_ends_in_the_old_slot, 0, 3);
     tcase_add_test(tests, confirmed_image_that_crashes_is_restarted_and_counted);
-    tcase_add_test(tests, patched_image_never_runs);
     tcase_add_test(tests, opaque_image_is_carried);
     tcase_add_test(tests, unhealthy_trial_goes_back);
 #ifdef SERIN_FAULT_POINTS

@@ -23,14 +23,16 @@ target_compile_definitions(check_launcher PRIVATE APPS="${CMAKE_BINARY_DIR}/bin/
 add_dependencies(check_launcher app_v3)
 
 # The program as a whole, with the applications of tests/apps and a real broker. It takes a minute:
-# most of it is devices that wait for their windows to end.
-serin_unit_test(serin_agent
-  SOURCES agent_bench.c broker.c test_keys.c
-  LINK serin::device serin::host serin::keys serin::wolfcrypt serin::protobufc serin::mqtt)
-target_compile_definitions(check_serin_agent PRIVATE
-  _GNU_SOURCE APPS="${CMAKE_BINARY_DIR}/bin/apps" AGENT="$<TARGET_FILE:serin-agent>")
-add_dependencies(check_serin_agent serin-agent app_v1 app_v2 app_v3 app_v4 app_v5 app_v6)
-set_tests_properties(unit.serin_agent PROPERTIES TIMEOUT 400)
+# most of it is devices that wait for their windows to end. Apart: what goes from a boot to the next.
+foreach(test serin_agent serin_agent_boots)
+  serin_unit_test(${test}
+    SOURCES agent_bench.c broker.c test_keys.c
+    LINK serin::device serin::host serin::keys serin::wolfcrypt serin::protobufc serin::mqtt)
+  target_compile_definitions(check_${test} PRIVATE
+    _GNU_SOURCE APPS="${CMAKE_BINARY_DIR}/bin/apps" AGENT="$<TARGET_FILE:serin-agent>")
+  add_dependencies(check_${test} serin-agent app_v1 app_v2 app_v3 app_v4 app_v5 app_v6)
+  set_tests_properties(unit.${test} PROPERTIES TIMEOUT 400)
+endforeach()
 if(SERIN_FAULT_POINTS)
   target_compile_definitions(check_serin_agent PRIVATE SERIN_FAULT_POINTS=1)
 endif()

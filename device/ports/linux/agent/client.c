@@ -71,6 +71,9 @@ static enum exit_code agent_ask(const struct options *options, const char *reque
     if (result == SERIN_ERR_TOO_LARGE) {
         code = complain(EXIT_USAGE, "the text is too long; %u bytes are allowed",
                         SERIN_CONTROL_LINE_MAX - 10);
+    } else if (result == SERIN_ERR_IO) {
+        code = complain(EXIT_UNREACHABLE, "the agent at %s hung up, as when it resets; ask again",
+                        path);
     } else if (result != SERIN_OK) {
         code = complain(EXIT_UNREACHABLE, "no agent answers at %s; start it with serin-agent run",
                         path);

@@ -132,6 +132,7 @@ static bool boot_choose(struct runtime *runtime, enum serin_reset_cause cause)
         while (!runtime->stopping && runtime_now_ms(runtime) < NOTHING_BOOTS_RETRY_MS) {
             runtime_wait(runtime, NOTHING_BOOTS_RETRY_MS, false);
         }
+        serin_control_hang_up(runtime->control);
     }
     return false;
 }
@@ -167,6 +168,9 @@ static void boot_run(struct runtime *runtime, enum serin_reset_cause cause)
     }
     SERIN_FAULT_POINT("launcher.reset.before");
     serin_launcher_stop(runtime->launcher, STOP_GRACE_MS);
+    /* After the image's end, and before the next one's start: its last words, on connections that
+     * nobody has read yet, must not speak for its successor. */
+    serin_control_hang_up(runtime->control);
     serin_supervisor_reset(&runtime->supervisor);
     runtime_agent_stop(runtime);
 }

@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define LISTEN_BACKLOG 16
+
 struct client {
     int fd; /* -1: free */
     pid_t pid;
@@ -292,7 +294,7 @@ static int listener_make(const struct sockaddr_un *address)
     /* On Linux the socket's own mode becomes that of its name: there is no moment at which others
      * could connect. */
     if (fchmod(fd, 0600) != 0 || bind(fd, (const struct sockaddr *)address, sizeof *address) != 0 ||
-        listen(fd, 16) != 0) {
+        listen(fd, LISTEN_BACKLOG) != 0) {
         (void)close(fd);
         return -1;
     }
@@ -330,16 +332,33 @@ enum serin_error serin_control_open(struct serin_control **control, const char *
     return SERIN_OK;
 }
 
-void serin_control_close(struct serin_control *control)
+static void clients_drop(struct serin_control *control)
 {
-    if (control == NULL) {
-        return;
-    }
     for (size_t i = 0; i < SERIN_CONTROL_CLIENTS_MAX; i++) {
         if (control->clients[i].fd >= 0) {
             client_drop(&control->clients[i]);
         }
     }
+}
+
+void serin_control_hang_up(struct serin_control *control)
+{
+    clients_drop(control);
+    /* Linux lets one more wait than it is told. The queue is in order: who was in it is out. */
+    for (int i = 0; i < LISTEN_BACKLOG + 1; i++) {
+        int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
+}
+
+void serin_control_close(struct serin_control *control)
+{
+    if (control == NULL) {
+        return;
+    }
+    clients_drop(control);
     (void)close(control->listener);
     (void)unlink(control->path);
     free(control);

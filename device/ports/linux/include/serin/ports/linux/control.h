@@ -14,6 +14,10 @@
  * dropped. Of more than SERIN_CONTROL_CLIENTS_MAX clients the one that has been silent for longest
  * makes room, the application's own connections last, so that idle clients cannot lock the
  * application out.
+ *
+ * What is said counts for the boot in which its client connected: at the end of a boot the agent
+ * hangs up on every client, so that the last words of an image that ended are not taken for those
+ * of the next one. A script that is hung up on connects again.
  */
 #ifndef SERIN_PORTS_LINUX_CONTROL_H
 #define SERIN_PORTS_LINUX_CONTROL_H
@@ -54,6 +58,10 @@ SERIN_MUST_USE enum serin_error serin_control_open(struct serin_control **contro
 
 /* Closes every connection and removes the socket. NULL is fine. */
 void serin_control_close(struct serin_control *control);
+
+/* Hangs up on every client, those that wait to be accepted included; what they said and nobody has
+ * read yet is lost. Clients that connect afterwards are served. */
+void serin_control_hang_up(struct serin_control *control);
 
 /* Writes what to poll into `fds` of SERIN_CONTROL_FDS_MAX entries; returns how many. */
 size_t serin_control_fds(const struct serin_control *control, struct pollfd *fds);
