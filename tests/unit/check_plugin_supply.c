@@ -138,6 +138,53 @@ START_TEST(test_what_ends_a_window)
 }
 END_TEST
 
+/* Downloads an object to its end, window by window, all in one millisecond. Returns the token of
+ * the last window, which nothing has acknowledged yet. */
+static uint32_t download(uint32_t size, uint32_t token, uint32_t done, uint64_t now)
+{
+    uint32_t position = 0;
+    for (; position < size; token++) {
+        const struct serin_get get = {.offset = position,
+                                      .length = 64 * KIB,
+                                      .block_size = 4 * KIB,
+                                      .token = token + 1,
+                                      .done_token = done};
+        struct serin_grant grant = serin_supply_grant(&supply, client[0], &get, size, now);
+        ck_assert_msg(grant.status == SERIN_BLOCK_DATA, "offset %u of %u: status %d", position,
+                      size, (int)grant.status);
+        ck_assert_uint_gt(grant.end, position);
+        position = grant.end;
+        done = token + 1;
+        check_books();
+    }
+    return token;
+}
+
+/* The last window of an object counts as in flight until it is forgotten; the first request for the
+ * next object acknowledges it, and so never has to wait for that. */
+START_TEST(test_one_object_after_another)
+{
+    enum { MANIFEST = 592, TABLE = 12 * 1024 + 5, IMAGE = 1500001 };
+    fresh();
+    uint32_t token = download(MANIFEST, 6, 0, 50);
+    ck_assert_uint_eq(supply.in_flight_bytes, MANIFEST);
+    token = download(TABLE, token, token, 50);
+    token = download(IMAGE, token, token, 50);
+    ck_assert_uint_eq(supply.in_flight_bytes, IMAGE % (64 * KIB));
+    token = download(64 * KIB, token, token, 50); /* its last window is a full one */
+    token = download(64 * KIB, token, token, 50);
+    /* One that could not be served in between takes the acknowledgement as well. */
+    serin_supply_settle(&supply, client[0], token);
+    ck_assert_uint_eq(supply.in_flight_bytes, 0);
+    token = download(TABLE, token + 1, token, 50);
+    /* Who says nothing of the last window waits until it is forgotten. */
+    const uint64_t forget_ms = limits.credit.forget_ms;
+    ck_assert_int_eq(ask(0, token + 1, 0, KIB, 50).status, SERIN_BLOCK_BUSY);
+    ck_assert_int_eq(ask(0, token + 2, 0, KIB, 49 + forget_ms).status, SERIN_BLOCK_BUSY);
+    ck_assert_int_eq(ask(0, token + 3, 0, KIB, 50 + forget_ms).status, SERIN_BLOCK_DATA);
+}
+END_TEST
+
 START_TEST(test_range_books_nothing)
 {
     fresh();
@@ -202,12 +249,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_one_window_a_client,
-                                  test_the_sum_is_bounded,
-                                  test_what_ends_a_window,
-                                  test_range_books_nothing,
-                                  test_rate,
-                                  test_random_life,
-                                  NULL};
+    const TTest *const tests[] = {test_one_window_a_client, test_the_sum_is_bounded,
+                                  test_what_ends_a_window,  test_one_object_after_another,
+                                  test_range_books_nothing, test_rate,
+                                  test_random_life,         NULL};
     return check_run("plugin_supply", tests);
 }
