@@ -338,8 +338,9 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
     record->last_beat_s = serind_now_s(serind);
     record->counter_count = beat->counter_count;
     memcpy(record->counters, beat->counters, sizeof record->counters);
-    /* Only news as fresh as the last committed report may say what became of its attempt. */
-    if (same_stream && beat->last_number >= record->cursor.number) {
+    /* What runs is compared with the attempt of the last committed report, and reverted is final: a
+     * beat that is older, or runs ahead of a report still on its way, speaks of another attempt. */
+    if (same_stream && beat->last_number == record->cursor.number) {
         compare_running(serind, item, &record->last_attempt);
     }
     put_device(serind, record);

@@ -53,10 +53,31 @@ START_TEST(a_clock_set_back_is_due_at_once)
 }
 END_TEST
 
+/* The device went on to another attempt; its beat is here before the report that says so. */
+START_TEST(a_beat_ahead_of_its_report_reverts_nothing)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    struct serind_slot *slot = two_devices(&bench, &first);
+    say(&bench, first, 5, SERIN_STATE_CONFIRMED, 2);
+    struct serin_beat beat = serind_bench_beat(first, 6, 3);
+    serind_bench_take_beat(&bench, &beat);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CONFIRMED);
+    beat.last_number = 4;
+    serind_bench_take_beat(&bench, &beat);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CONFIRMED);
+    beat.last_number = 5;
+    serind_bench_take_beat(&bench, &beat);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_REVERTED);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
         a_clock_set_back_is_due_at_once,
+        a_beat_ahead_of_its_report_reverts_nothing,
         NULL,
     };
     test_keys_open();
