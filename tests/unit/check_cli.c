@@ -224,9 +224,12 @@ START_TEST(keys_are_private_and_never_overwritten)
     SUCCEEDS("key public desk.key -o again.pub");
     FAILS(SERIN_CLI_REFUSED, "again.pub", "key public desk.key -o again.pub");
     FAILS(SERIN_CLI_NOT_FOUND, "none.key", "key public none.key");
-    shell("chmod 600 desk.pub fw.bin");
-    FAILS(SERIN_CLI_INPUT, "desk.pub", "key public desk.pub");
-    FAILS(SERIN_CLI_INPUT, "fw.bin", "key public fw.bin");
+    /* Files that all may read, and rightly. */
+    shell("chmod 644 desk.pub fw.bin pki/ca.pem && : >empty && chmod 644 empty");
+    FAILS(SERIN_CLI_INPUT, "desk.pub: a public key", "key public desk.pub");
+    FAILS(SERIN_CLI_INPUT, "fw.bin: not text", "key public fw.bin");
+    FAILS(SERIN_CLI_INPUT, "pki/ca.pem: a certificate", "key public pki/ca.pem");
+    FAILS(SERIN_CLI_INPUT, "empty: the file is empty", "key public empty");
     shell(
         "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.key 2>/dev/null; "
         "chmod 600 p384.key");
@@ -301,8 +304,7 @@ START_TEST(pack_refuses)
           "pack --product lamp --version 1.0.0 --image none.bin --key pki/keys/release.key -o x");
     FAILS(SERIN_CLI_NOT_FOUND, "none.key",
           "pack --product lamp --version 1.0.0 --image fw.bin --key none.key -o x");
-    shell("chmod 600 pki/keys/release.pub");
-    FAILS(SERIN_CLI_INPUT, "release.pub",
+    FAILS(SERIN_CLI_INPUT, "release.pub: a public key",
           "pack --product lamp --version 1.0.0 --image fw.bin --key pki/keys/release.pub -o x");
     FAILS(
         SERIN_CLI_NOT_FOUND, "none/x",

@@ -31,23 +31,17 @@ void serin_keyfile_wipe(void *memory, size_t size)
 
 /* ---- reading ---- */
 
-static enum serin_error check_file(int fd, const char *path, bool secret, struct serin_key_why *why)
+static enum serin_error check_file(int fd, const char *path, struct stat *status,
+                                   struct serin_key_why *why)
 {
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
+    if (fstat(fd, status) != 0) {
         return serin_keyfile_explain(why, SERIN_ERR_IO, "%s: %s", path, strerror(errno));
     }
-    if (!S_ISREG(status.st_mode)) {
+    if (!S_ISREG(status->st_mode)) {
         return serin_keyfile_explain(why, SERIN_ERR_FORMAT, "%s: not a plain file", path);
     }
-    if (status.st_size > (off_t)SERIN_KEYFILE_MAX) {
+    if (status->st_size > (off_t)SERIN_KEYFILE_MAX) {
         return serin_keyfile_explain(why, SERIN_ERR_FORMAT, "%s: too large for a key file", path);
-    }
-    if (secret && (status.st_mode & S_IRWXO) != 0) {
-        return serin_keyfile_explain(
-            why, SERIN_ERR_DENIED,
-            "%s: every user may open this private key; take that away with: chmod o= %s", path,
-            path);
     }
     return SERIN_OK;
 }
@@ -69,22 +63,37 @@ static bool read_all(int fd, char *out, size_t *size)
     return true;
 }
 
-enum serin_error serin_keyfile_read(const char *path, bool secret, char out[SERIN_KEYFILE_MAX + 1],
-                                    size_t *size, struct serin_key_why *why)
+enum serin_error serin_keyfile_read(const char *path, char out[SERIN_KEYFILE_MAX + 1], size_t *size,
+                                    mode_t *mode, struct serin_key_why *why)
 {
+    struct stat status;
     /* Without O_NONBLOCK a named pipe would hold the caller up before it can be refused. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         enum serin_error error = errno == ENOENT ? SERIN_ERR_NOT_FOUND : SERIN_ERR_IO;
         return serin_keyfile_explain(why, error, "%s: %s", path, strerror(errno));
     }
-    enum serin_error error = check_file(fd, path, secret, why);
+    enum serin_error error = check_file(fd, path, &status, why);
     if (error == SERIN_OK && !read_all(fd, out, size)) {
         error = serin_keyfile_explain(why, SERIN_ERR_IO, "%s: %s", path, strerror(errno));
     }
     (void)close(fd);
     out[error == SERIN_OK ? *size : 0] = '\0';
+    if (error == SERIN_OK && mode != NULL) {
+        *mode = status.st_mode;
+    }
     return error;
+}
+
+enum serin_error serin_keyfile_check_mode(const char *path, mode_t mode, struct serin_key_why *why)
+{
+    if ((mode & S_IRWXO) != 0) {
+        return serin_keyfile_explain(
+            why, SERIN_ERR_DENIED,
+            "%s: every user may open this private key; take that away with: chmod o= %s", path,
+            path);
+    }
+    return SERIN_OK;
 }
 
 /* ---- making ---- */

@@ -63,7 +63,7 @@ enum serin_error serin_key_read_public(const char *path, uint8_t public_key[SERI
     why_clear(why);
     char pem[SERIN_KEYFILE_MAX + 1];
     size_t size = 0;
-    enum serin_error error = serin_keyfile_read(path, false, pem, &size, why);
+    enum serin_error error = serin_keyfile_read(path, pem, &size, NULL, why);
     if (error != SERIN_OK) {
         return error;
     }
@@ -174,7 +174,8 @@ static enum serin_error signer_load(struct serin_key_signer *signer, const char 
 {
     char pem[SERIN_KEYFILE_MAX + 1];
     size_t size = 0;
-    enum serin_error error = serin_keyfile_read(path, true, pem, &size, why);
+    mode_t mode = 0;
+    enum serin_error error = serin_keyfile_read(path, pem, &size, &mode, why);
     if (error != SERIN_OK) {
         return error;
     }
@@ -185,7 +186,9 @@ static enum serin_error signer_load(struct serin_key_signer *signer, const char 
         reason = "wolfCrypt could not use the key";
         error = serin_pem_public_of(&signer->key, signer->public_key);
     }
-    return error == SERIN_OK ? SERIN_OK : serin_keyfile_explain(why, error, "%s: %s", path, reason);
+    /* The mode comes last: of a file that is no private key, it would be the wrong complaint. */
+    return error == SERIN_OK ? serin_keyfile_check_mode(path, mode, why)
+                             : serin_keyfile_explain(why, error, "%s: %s", path, reason);
 }
 
 enum serin_error serin_key_signer_open(struct serin_key_signer **out, const char *path,

@@ -99,12 +99,16 @@ static bool private_block(const char *pem, uint8_t *der, word32 *der_size, const
         }
     }
     *reason = "not a private key in PEM (PKCS#8 or SEC1)";
-    if (strstr(pem, "ENCRYPTED") != NULL) {
+    if (pem[0] == '\0') {
+        *reason = "the file is empty, and so not a private key";
+    } else if (strstr(pem, "ENCRYPTED") != NULL) {
         *reason = "an encrypted private key; decrypt it first, for example with openssl pkey";
     } else if (strstr(pem, "-----BEGIN RSA PRIVATE KEY-----") != NULL) {
         *reason = "an RSA key; Serin signs with ECDSA P-256 only";
     } else if (strstr(pem, "-----BEGIN PUBLIC KEY-----") != NULL) {
         *reason = "a public key; the private one is needed here";
+    } else if (strstr(pem, "-----BEGIN CERTIFICATE-----") != NULL) {
+        *reason = "a certificate; a private key is needed here";
     }
     return false;
 }
@@ -131,7 +135,7 @@ enum serin_error serin_pem_get_private(const char *pem, size_t size, ecc_key *ke
     word32 der_size = 0;
     enum serin_error error = SERIN_ERR_FORMAT;
     if (strlen(pem) != size) {
-        *reason = "not text";
+        *reason = "not text, and so not a private key in PEM";
     } else if (!private_block(pem, der, &der_size, reason)) {
         error = SERIN_ERR_FORMAT;
     } else if (!names_p256(der, der_size, reason)) {

@@ -49,8 +49,8 @@ SERIN_MUST_USE enum serin_error serin_key_read_public(const char *path,
 /* A private key in memory; opaque. */
 struct serin_key_signer;
 
-/* Reads a private key file. Errors as serin_key_read_public, and SERIN_ERR_DENIED: users outside
- * its group may read the file. The caller closes the signer. */
+/* Reads a private key file. Errors as serin_key_read_public, and SERIN_ERR_DENIED: it is a
+ * private key, and users outside its group may read the file. The caller closes the signer. */
 SERIN_MUST_USE enum serin_error serin_key_signer_open(struct serin_key_signer **signer,
                                                       const char *path, struct serin_key_why *why);
 
