@@ -59,7 +59,7 @@ const char *serind_enrolment_text(enum serin_enrolment enrolment)
     }
 }
 
-/* Where the device says it belongs, and what it runs. */
+/* What the device says it runs, and where it belongs. */
 static void describe(struct serin_device_record *record, const struct serind_item *item)
 {
     memcpy(record->product, item_product(item), sizeof record->product);
@@ -211,6 +211,22 @@ static void join(struct serind *serind, const struct serind_item *item)
 
 /* ---- attempts ---- */
 
+static void step_member(struct serind *serind, struct serind_slot *slot, uint32_t device,
+                        enum serin_state state, enum serin_reason reason)
+{
+    const struct serin_rollout_event event = {
+        .kind = SERIN_ROLLOUT_MEMBER,
+        .member = serind_slot_position(serind, slot, device),
+        .state = state,
+        .reason = reason,
+    };
+    if (event.member == UINT32_MAX) {
+        return; /* its hardware is not offered anything, or the rollout was over when it came */
+    }
+    enum serin_error error = serind_rollouts_step(serind, slot, &event);
+    (void)serind_pass_check(serind, error == SERIN_ERR_STATE ? SERIN_OK : error);
+}
+
 /* Tells the engine what an attempt has come to. */
 static void tell(struct serind *serind, const struct serind_item *item,
                  const struct serin_attempt_record *attempt)
@@ -222,18 +238,8 @@ static void tell(struct serind *serind, const struct serind_item *item,
         attempt->state == SERIN_STATE_UNREACHED) {
         return;
     }
-    uint32_t position = serind_slot_position(serind, slot, item->device);
-    if (position == UINT32_MAX) {
-        return; /* its hardware is not offered anything, or the rollout was over when it came */
-    }
-    const struct serin_rollout_event event = {
-        .kind = SERIN_ROLLOUT_MEMBER,
-        .member = position,
-        .state = attempt->state,
-        .reason = attempt->reason != SERIN_REASON_INVALID ? attempt->reason : SERIN_REASON_NONE,
-    };
-    enum serin_error error = serind_rollouts_step(serind, slot, &event);
-    (void)serind_pass_check(serind, error == SERIN_ERR_STATE ? SERIN_OK : error);
+    step_member(serind, slot, item->device, attempt->state,
+                attempt->reason != SERIN_REASON_INVALID ? attempt->reason : SERIN_REASON_NONE);
 }
 
 /* Merges one attempt of a report into its record, which becomes `*latest`. */
@@ -285,6 +291,39 @@ static void compare_running(struct serind *serind, const struct serind_item *ite
     }
 }
 
+/* ---- leaving ---- */
+
+/* A device that is no longer of the rollout's population says nothing about its release: without
+ * this it would time out, a failure. One that ended before keeps its end. */
+static void leave(struct serind *serind, const struct serin_device_record *record)
+{
+    struct serind_slot *slot = serind_rollouts_latest(serind, record->product, record->channel);
+    uint32_t device = serind_index_find(&serind->index, record->id);
+    if (slot != NULL && device != SERIND_NO_DEVICE) {
+        step_member(serind, slot, device, SERIN_STATE_CANCELLED, SERIN_REASON_NONE);
+    }
+}
+
+/* The device says that it belongs elsewhere than `record` has it. */
+static void move(struct serind *serind, const struct serind_item *item,
+                 const struct serin_device_record *record)
+{
+    bool same_fleet = strcmp(record->product, item_product(item)) == 0 &&
+                      strcmp(record->channel, item_channel(item)) == 0;
+    if (same_fleet && record->hardware == item_hardware(item)) {
+        return;
+    }
+    serind_audit(
+        serind,
+        &(struct serind_audit_line){.actor = "device", .what = "moved", .device = record->id},
+        "from %s %s hardware %u to %s %s hardware %u", record->product, record->channel,
+        record->hardware, item_product(item), item_channel(item), item_hardware(item));
+    const struct serind_slot *slot = slot_of(serind, item);
+    if (!same_fleet || (slot != NULL && !offered(&slot->rollout, item_hardware(item)))) {
+        leave(serind, record);
+    }
+}
+
 /* ---- reports ---- */
 
 static void take_report(struct serind *serind, const struct serind_item *item,
@@ -302,14 +341,7 @@ static void take_report(struct serind *serind, const struct serind_item *item,
             &(struct serind_audit_line){.actor = "device", .what = "reborn", .device = record->id},
             "its store was made anew: its numbers start again");
     }
-    if (strcmp(record->product, report->product) != 0 ||
-        strcmp(record->channel, report->channel) != 0 || record->hardware != report->hardware) {
-        serind_audit(
-            serind,
-            &(struct serind_audit_line){.actor = "device", .what = "moved", .device = record->id},
-            "from %s %s hardware %u to %s %s hardware %u", record->product, record->channel,
-            record->hardware, report->product, report->channel, report->hardware);
-    }
+    move(serind, item, record);
     describe(record, item);
     for (size_t i = 0; i < report->attempt_count; i++) {
         merge(serind, item, &report->attempts[i], &record->last_attempt);
@@ -329,6 +361,7 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
 {
     const struct serin_beat *beat = &item->beat;
     bool same_stream = beat->incarnation == record->cursor.incarnation;
+    move(serind, item, record);
     describe(record, item);
     record->redundancy = beat->redundancy;
     record->channel_order = beat->channel_order;
@@ -426,6 +459,9 @@ enum serin_error serind_fleet_decide(struct serind *serind, const char *id,
     }
     record->enrolment = enrolment;
     put_device(serind, record);
+    if (enrolment == SERIN_ENROLMENT_REFUSED) {
+        leave(serind, record);
+    }
     serind_audit(
         serind, &(struct serind_audit_line){.actor = "operator", .what = "enrolment", .device = id},
         "%s", serind_enrolment_text(enrolment));

@@ -73,11 +73,73 @@ START_TEST(a_beat_ahead_of_its_report_reverts_nothing)
 }
 END_TEST
 
+/* A device that accepted, and then is another channel's, is not a failure of the release. */
+START_TEST(who_moves_away_is_cancelled)
+{
+    for (int by_beat = 0; by_beat < 2; by_beat++) {
+        struct serind_bench bench;
+        const char *first = NULL;
+        struct serind_slot *slot = two_devices(&bench, &first);
+        say(&bench, first, 1, SERIN_STATE_DOWNLOADING, 0);
+        if (by_beat) {
+            struct serin_beat beat = serind_bench_beat(first, 1, 0);
+            strcpy(beat.channel, "beta");
+            serind_bench_take_beat(&bench, &beat);
+        } else {
+            struct serin_report report =
+                serind_bench_report(first, 2, 2, 1, SERIN_STATE_VERIFYING, 0);
+            strcpy(report.channel, "beta");
+            serind_bench_take_report(&bench, &report);
+        }
+        ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CANCELLED);
+        ck_assert_uint_eq(slot->rollout.tally.failed, 0);
+        ck_assert_uint_eq(serind_bench_audited(&bench, "\"what\":\"moved\""), 1);
+        serind_bench_close(&bench);
+    }
+}
+END_TEST
+
+START_TEST(other_hardware_of_the_channel_is_cancelled_only_without_an_offer)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    struct serind_slot *slot = two_devices(&bench, &first);
+    say(&bench, first, 1, SERIN_STATE_DOWNLOADING, 0);
+    struct serin_beat beat = serind_bench_beat(first, 1, 0);
+    beat.hardware = 2;
+    serind_bench_take_beat(&bench, &beat);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_DOWNLOADING);
+    beat.hardware = 9;
+    serind_bench_take_beat(&bench, &beat);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CANCELLED);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+START_TEST(who_is_refused_is_cancelled)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    struct serin_device_record record;
+    struct serind_slot *slot = two_devices(&bench, &first);
+    say(&bench, first, 1, SERIN_STATE_DOWNLOADING, 0);
+    ck_assert_int_eq(serind_pass_begin(&bench.serind), SERIN_OK);
+    ck_assert_int_eq(serind_fleet_decide(&bench.serind, first, SERIN_ENROLMENT_REFUSED, &record),
+                     SERIN_OK);
+    ck_assert_int_eq(serind_pass_end(&bench.serind), SERIN_OK);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CANCELLED);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
         a_clock_set_back_is_due_at_once,
         a_beat_ahead_of_its_report_reverts_nothing,
+        who_moves_away_is_cancelled,
+        other_hardware_of_the_channel_is_cancelled_only_without_an_offer,
+        who_is_refused_is_cancelled,
         NULL,
     };
     test_keys_open();
