@@ -3,6 +3,7 @@
  * opens everything, runs the loop, closes everything.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "shell/check.h"
 #include "shell/serind.h"
 #include "shell/start.h"
 
@@ -160,7 +161,17 @@ int main(int argc, char **argv)
         return EXIT_CONFIG;
     }
     arguments.start.config = &config;
-    status = arguments.check ? EXIT_DONE : run(&arguments.start);
+    static char why[SERIND_START_WHY_MAX];
+    enum serin_error error = serind_check(&config, why);
+    if (error != SERIN_OK) {
+        (void)fprintf(stderr, "serind: %s\n", why);
+        status = exit_status(error);
+    } else if (arguments.check) {
+        (void)printf("%s: good\n", arguments.config);
+        status = EXIT_DONE;
+    } else {
+        status = run(&arguments.start);
+    }
     serin_serind_config_close(&config);
     return status;
 }

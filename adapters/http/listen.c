@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "listen.h"
 
+#include <serin/adapters/http.h>
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -99,4 +101,11 @@ enum serin_error serin_http_listen(const char *text, int *socket_out,
     write_address(&wanted, address);
     *socket_out = fd;
     return SERIN_OK;
+}
+
+bool serin_http_listen_valid(const char *listen)
+{
+    union address address;
+    socklen_t size = 0;
+    return listen != NULL && read_loopback(listen, &address, &size);
 }

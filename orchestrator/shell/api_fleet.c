@@ -123,6 +123,16 @@ static enum serin_error walk(struct listing *listing, const char *after)
     return store->ops->each_device(store->ctx, after, list_device, listing);
 }
 
+static bool state_known(const char *text)
+{
+    for (unsigned state = 1; state < SERIN_STATE_COUNT; state++) {
+        if (strcmp(text, serin_state_text((enum serin_state)state)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void serind_get_devices(struct serind_call *call)
 {
     struct listing listing = {
@@ -141,8 +151,21 @@ void serind_get_devices(struct serind_call *call)
         serind_fail(call, SERIN_ERR_INVALID, "'product', 'channel' or 'after' is no valid name");
         return;
     }
-    if (!serind_query_number(call, "limit", DEVICES_PER_PAGE_MAX, 100, &listing.limit) ||
-        !serind_read_begin(call)) {
+    if (listing.state != NULL && !state_known(listing.state)) {
+        serind_fail(call, SERIN_ERR_INVALID,
+                    "'state' must be a state of an attempt, such as idle, downloading, confirmed "
+                    "or rolled_back");
+        return;
+    }
+    if (!serind_query_number(call, "limit", DEVICES_PER_PAGE_MAX, 100, &listing.limit)) {
+        return;
+    }
+    /* A page of none would never come to an end. */
+    if (listing.limit == 0) {
+        serind_fail(call, SERIN_ERR_INVALID, "'limit' must be at least 1");
+        return;
+    }
+    if (!serind_read_begin(call)) {
         return;
     }
     listing.array = serin_json_array();

@@ -142,6 +142,9 @@ static enum serin_error resolve(struct creation *creation, size_t index)
     }
     memcpy(offer.manifest_id, record->manifest_id, SERIN_SHA256_SIZE);
     policy->offers[policy->offer_count++] = offer;
+    if (record->last_attempt == UINT32_MAX) {
+        return refuse(creation, SERIN_ERR_NO_SPACE, field, "its attempt numbers are used up");
+    }
     creation->attempt =
         record->last_attempt >= creation->attempt ? record->last_attempt + 1 : creation->attempt;
     return check_newer(creation, index, &offer);
@@ -341,6 +344,31 @@ enum serin_error serind_rollout_create(struct serind *serind, const char *text, 
 
 /* ---- verbs ---- */
 
+/* No slot: another rollout has taken it since, or there never was one of this number. */
+static enum serin_error not_at_hand(struct serind *serind, uint64_t id,
+                                    enum serin_rollout_event_kind kind,
+                                    struct serind_refusal *refusal)
+{
+    struct serin_rollout rollout;
+    enum serin_error error = serind->store.ops->begin(serind->store.ctx, false);
+    if (error == SERIN_OK) {
+        error = serind->store.ops->get_rollout(serind->store.ctx, id, &rollout);
+        serind->store.ops->abort(serind->store.ctx);
+    }
+    if (error == SERIN_OK) {
+        (void)snprintf(refusal->message, sizeof refusal->message,
+                       "rollout %llu is %s: '%s' is not allowed then", (unsigned long long)id,
+                       serin_rollout_state_text(rollout.state), serin_rollout_event_text(kind));
+        return SERIN_ERR_STATE;
+    }
+    if (error == SERIN_ERR_NOT_FOUND) {
+        (void)snprintf(refusal->message, sizeof refusal->message, "there is no rollout %llu",
+                       (unsigned long long)id);
+        return error;
+    }
+    return store_failed(refusal, error);
+}
+
 enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
                                         enum serin_rollout_event_kind kind, const char *reason,
                                         struct serind_slot **slot, struct serind_refusal *refusal)
@@ -348,10 +376,7 @@ enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
     *refusal = (struct serind_refusal){.line = 0};
     *slot = serind_rollouts_find(serind, id);
     if (*slot == NULL) {
-        (void)snprintf(refusal->message, sizeof refusal->message,
-                       "there is no rollout %llu, or another has taken its place",
-                       (unsigned long long)id);
-        return SERIN_ERR_NOT_FOUND;
+        return not_at_hand(serind, id, kind, refusal);
     }
     enum serin_error error = serind_pass_begin(serind);
     if (error != SERIN_OK) {

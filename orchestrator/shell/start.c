@@ -270,7 +270,7 @@ static enum serin_error open_api(struct serind *serind, char *why)
     char reason[256] = "";
     error = serin_http_open(&serind->http, &http, &handler, reason, sizeof reason);
     if (error != SERIN_OK) {
-        return fail(why, SERIN_ERR_CONFIG, "api: %s", reason);
+        return fail(why, error, "api: %s", reason);
     }
     serin_log(SERIN_LOG_INFO, "API listening address=%s token_file=%s",
               serin_http_address(serind->http), file);

@@ -47,6 +47,24 @@ sed "s|root.pub|release.pub|" "$BENCH/serind.yaml" >"$BENCH/wrong.yaml"
 refused_start 4 "signed by none of the root keys" --config "$BENCH/wrong.yaml"
 sed "s|listen: 127.0.0.1|listen: 0.0.0.0|" "$BENCH/serind.yaml" >"$BENCH/wrong.yaml"
 refused_start 3 "no loopback address" --config "$BENCH/wrong.yaml"
+# What a check finds without starting, each with the key and the file; a start finds the same before it makes anything.
+rm -f "$SERIN_TOKEN_FILE"
+wrong() { # SED TEXT
+    sed "$1" "$BENCH/serind.yaml" >"$BENCH/wrong.yaml"
+    refused_start 3 "$2" --config "$BENCH/wrong.yaml" --check
+    refused_start 3 "$2" --config "$BENCH/wrong.yaml"
+    [ ! -e "$SERIN_TOKEN_FILE" ] || fail "a start that was refused made the token file"
+}
+head -c 5000 /dev/urandom >"$BENCH/garbage"
+wrong "s|listen: .*|listen: 127.0.0.1:99999|" "api.listen: '127.0.0.1:99999'"
+wrong "s|keys/director[.]key|keys/none.key|" "director_key: .*none.key"
+wrong "s|/pki/keys/director[.]key|/garbage|" "director_key: .*garbage"
+wrong "s|^trust: .*|trust: [$BENCH/garbage]|" "trust: .*garbage is no trust record"
+wrong "s|ssl://127.0.0.1:[0-9]*|ssl://127.0.0.1|" "brokers.0..uri"
+wrong "s|ssl://127.0.0.1:[0-9]*|ssl://127.0.0.1:99999999|" "brokers.0..uri"
+wrong "s|pki/ca.pem|garbage|" "brokers.0..ca: the file .*garbage holds no PEM"
+wrong "s|pki/serind.pem|pki/none.pem|" "brokers.0..certificate: the file .*none.pem cannot be read"
+wrong "s|^enrolment:|client_id: a/b\nenrolment:|" "client_id: 'a/b'"
 "$SERIN_BIN/serind" --config "$BENCH/serind.yaml" --check || fail "a sound configuration is refused"
 
 title "The token"
@@ -73,6 +91,8 @@ call 404 GET /v1/nothing
 call 404 GET /v1/devices/
 call 405 DELETE /v1/status
 call 405 POST /v1/bundles
+call 400 GET "/v1/devices?limit=0"
+call 400 GET "/v1/devices?state=bad"
 call 400 GET '/v1/devices?limit=1001'
 call 400 GET '/v1/devices?limit=x'
 call 400 GET '/v1/devices?product=a%2Fb'
@@ -158,6 +178,8 @@ create 201 1.0.0
 body '.id == 2 and .attempt == 1'
 call 200 GET /v1/rollouts/1
 body '.state == "superseded" and .failures == []'
+call 409 POST /v1/rollouts/1/advance
+body '.error.message | test("rollout 1 is ")'
 call 200 POST /v1/rollouts/2/halt --data-binary '{"reason": "a test"}'
 body '.state == "halted" and (.why | test("a test"))'
 sed 's/supersede/revert/; $a from: 2' "$BENCH/policy-1.0.0.yaml" >"$BENCH/policy-again.yaml"

@@ -67,6 +67,9 @@ struct serin_http_config {
     unsigned idle_timeout_s;
 };
 
+/* Whether `listen` is a loopback address with a port, as serin_http_open takes it. */
+bool serin_http_listen_valid(const char *listen);
+
 /* Listens. SERIN_ERR_CONFIG: `listen` is no loopback address with a port, or the token is too short
  * or too long. SERIN_ERR_NETWORK: the address cannot be listened on. SERIN_ERR_MEMORY. After an
  * error `why` (of `why_size` bytes) is a sentence, and *http is NULL. */
