@@ -17,7 +17,8 @@
 #define OPEN (STATE(PENDING) | STATE(DOWNLOADING) | STATE(VERIFYING) | STATE(STAGED) | STATE(TRIAL))
 
 /* Row: the member's state; bits: what may follow. Steps may be missing (reports are cumulative, and
- * only the last state counts), but nothing goes back, and an end is an end. */
+ * only the last state counts), but nothing goes back, and an end is an end: all but those that were
+ * not the image's fault, after which the same attempt may be offered and taken again. */
 static const uint32_t next[SERIN_STATE_COUNT] = {
     [SERIN_STATE_IDLE] = OPEN | ENDS | STATE(UNREACHED),
     [SERIN_STATE_UNREACHED] = OPEN | ENDS,
@@ -27,6 +28,8 @@ static const uint32_t next[SERIN_STATE_COUNT] = {
     [SERIN_STATE_STAGED] = STATE(TRIAL) | ENDS,
     [SERIN_STATE_TRIAL] = ENDS,
     [SERIN_STATE_CONFIRMED] = STATE(REGRESSED) | STATE(REVERTED),
+    [SERIN_STATE_SUPERSEDED] = OPEN | (ENDS & ~(STATE(SUPERSEDED) | STATE(TIMED_OUT))),
+    [SERIN_STATE_CANCELLED] = OPEN | (ENDS & ~(STATE(CANCELLED) | STATE(TIMED_OUT))),
 };
 
 enum book {

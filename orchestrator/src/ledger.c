@@ -44,6 +44,22 @@ static bool may_move(const struct serin_attempt_record *record, enum serin_state
            (to == SERIN_STATE_REGRESSED || to == SERIN_STATE_REVERTED);
 }
 
+/* Ends that were not the image's fault: the same attempt may be offered again, and the account then
+ * begins anew (docs/spec/states.md, section 5). Nothing follows such an end in one walk, and a
+ * report that gets here is newer than what told of it: what it says is all that counts. */
+static const bool reopens[SERIN_STATE_COUNT] = {
+    [SERIN_STATE_SUPERSEDED] = true,
+    [SERIN_STATE_CANCELLED] = true,
+};
+
+/* An empty account of the report's attempt. */
+static void begin(struct serin_attempt_record *record, const struct serin_attempt_report *report)
+{
+    *record = (struct serin_attempt_record){
+        .attempt = report->attempt, .state = SERIN_STATE_IDLE, .reason = SERIN_REASON_NONE};
+    memcpy(record->manifest_id, report->manifest_id, sizeof record->manifest_id);
+}
+
 /* The only place that changes the state of an attempt. */
 static bool enter(struct serin_attempt_record *record, enum serin_state state,
                   enum serin_reason reason, uint64_t now_s)
@@ -71,10 +87,9 @@ enum serin_error serin_ledger_merge(struct serin_attempt_record *record,
           memcmp(record->manifest_id, report->manifest_id, sizeof record->manifest_id) != 0))) {
         return SERIN_ERR_INVALID;
     }
-    if (fresh) {
-        *record = (struct serin_attempt_record){
-            .attempt = report->attempt, .state = SERIN_STATE_IDLE, .reason = SERIN_REASON_NONE};
-        memcpy(record->manifest_id, report->manifest_id, sizeof record->manifest_id);
+    enum serin_state before = record->state;
+    if (fresh || reopens[record->state]) {
+        begin(record, report);
     }
     if (report->bytes_fetched > record->bytes_fetched) {
         record->bytes_fetched = report->bytes_fetched;
@@ -90,7 +105,7 @@ enum serin_error serin_ledger_merge(struct serin_attempt_record *record,
            report->transition_count * sizeof report->transitions[0]);
     record->updated_s = now_s;
     const struct serin_transition *last = &report->transitions[report->transition_count - 1];
-    *changed = enter(record, last->state, last->reason, now_s);
+    *changed = enter(record, last->state, last->reason, now_s) && record->state != before;
     return SERIN_OK;
 }
 

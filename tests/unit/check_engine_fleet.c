@@ -174,6 +174,34 @@ START_TEST(an_unreached_device_that_wakes_counts_again)
 }
 END_TEST
 
+/* The same attempt, called off and offered again (docs/spec/states.md, section 5). Caught: the end
+ * kept; the deadline counted from when it was first taken. */
+START_TEST(a_device_that_takes_anew_what_was_called_off_counts_again)
+{
+    struct serin_policy policy = bench_policy();
+    struct bench bench;
+    bench_make(&bench, &policy, 200, 48); /* two in the first stage */
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    bench_set(&bench, 0, SERIN_STATE_CONFIRMED);
+    bench_set(&bench, 1, SERIN_STATE_DOWNLOADING);
+    bench_pass(&bench, 500000);
+    bench_set(&bench, 1, SERIN_STATE_CANCELLED);
+    ck_assert_uint_eq(bench.rollout.tally.other, 1);
+    ck_assert_uint_eq(bench.rollout.tally.offered, 3); /* replaced */
+    bench_pass(&bench, 500000);
+    bench_set(&bench, 1, SERIN_STATE_PENDING);
+    bench_set(&bench, 2, SERIN_STATE_CONFIRMED);
+    ck_assert_uint_eq(bench.rollout.tally.other, 0);
+    ck_state(&bench, "rolling"); /* it is waited for */
+    bench_pass(&bench, 1190000);
+    ck_assert_int_eq(bench.members.list[1].state, SERIN_STATE_PENDING);
+    bench_pass(&bench, 30000);
+    ck_assert_int_eq(bench.members.list[1].state, SERIN_STATE_TIMED_OUT);
+    ck_state(&bench, "halted");
+    bench_free(&bench);
+}
+END_TEST
+
 /* Caught: silence after accepting treated as unreached; the deadline counted from the offer. */
 START_TEST(silence_after_accepting_is_a_failure)
 {
@@ -544,7 +572,7 @@ static struct serin_rollout_event random_event(struct bench *bench, uint64_t *se
         SERIN_STATE_CONFIRMED,   SERIN_STATE_CONFIRMED,   SERIN_STATE_CONFIRMED,
         SERIN_STATE_CONFIRMED,   SERIN_STATE_CONFIRMED,   SERIN_STATE_ROLLED_BACK,
         SERIN_STATE_CANCELLED,   SERIN_STATE_REJECTED,    SERIN_STATE_REGRESSED,
-        SERIN_STATE_DOWNLOADING, SERIN_STATE_CONFIRMED};
+        SERIN_STATE_DOWNLOADING, SERIN_STATE_CONFIRMED,   SERIN_STATE_SUPERSEDED};
     static const enum serin_rollout_event_kind rare[] = {
         SERIN_ROLLOUT_REPORTS_DOWN, SERIN_ROLLOUT_REPORTS_UP, SERIN_ROLLOUT_PAUSE,
         SERIN_ROLLOUT_RESUME,       SERIN_ROLLOUT_ADVANCE,    SERIN_ROLLOUT_REPORTS_UP,
@@ -652,6 +680,7 @@ int main(void)
         silent_devices_are_replaced_by_the_next_in_rank,
         replacements_get_the_whole_patience,
         an_unreached_device_that_wakes_counts_again,
+        a_device_that_takes_anew_what_was_called_off_counts_again,
         silence_after_accepting_is_a_failure,
         a_fleet_of_silence_goes_nowhere_until_somebody_says_so,
         an_operator_may_go_on_without_proof,

@@ -128,9 +128,13 @@ static void check_books(const struct bench *bench)
 static void check_members(struct bench *bench)
 {
     static const enum serin_state ends[] = {
-        SERIN_STATE_ROLLED_BACK, SERIN_STATE_FAILED,    SERIN_STATE_REJECTED,
-        SERIN_STATE_SUPERSEDED,  SERIN_STATE_CANCELLED, SERIN_STATE_TIMED_OUT,
-        SERIN_STATE_REGRESSED,   SERIN_STATE_REVERTED,  SERIN_STATE_INVALID};
+        SERIN_STATE_ROLLED_BACK, SERIN_STATE_FAILED,   SERIN_STATE_REJECTED, SERIN_STATE_TIMED_OUT,
+        SERIN_STATE_REGRESSED,   SERIN_STATE_REVERTED, SERIN_STATE_INVALID};
+    /* Left only for what a device says of an attempt that it takes anew. */
+    static const enum serin_state called_off[] = {SERIN_STATE_SUPERSEDED, SERIN_STATE_CANCELLED,
+                                                  SERIN_STATE_INVALID};
+    static const enum serin_state servers[] = {SERIN_STATE_IDLE, SERIN_STATE_UNREACHED,
+                                               SERIN_STATE_TIMED_OUT, SERIN_STATE_INVALID};
     for (size_t i = 0; i < bench->actions.count; i++) {
         const struct serin_rollout_action *action = &bench->actions.list[i];
         if (action->kind != SERIN_ROLLOUT_ACT_SAVE_MEMBER) {
@@ -143,6 +147,7 @@ static void check_members(struct bench *bench)
                  serin_state_text((enum serin_state)is->state));
         hold(was->state != SERIN_STATE_CONFIRMED || is->state == SERIN_STATE_REGRESSED ||
              is->state == SERIN_STATE_REVERTED);
+        hold(!in(was->state, called_off) || !in(is->state, servers));
         hold(action->before.state == was->state);
         *was = *is;
     }

@@ -180,7 +180,8 @@ struct serin_member serin_rollout_member(const struct serin_rollout *rollout, ui
  *
  * MEMBER: `state` is what the ledger holds; UNREACHED and TIMED_OUT are the engine's own to give. A
  * device that runs a manifest of the policy already is a member with CONFIRMED. Final states are
- * never left, but CONFIRMED for REGRESSED or REVERTED: an event that would is SERIN_OK and changes
+ * never left, but CONFIRMED for REGRESSED or REVERTED, and SUPERSEDED or CANCELLED when the device
+ * takes the attempt anew: an event that would is SERIN_OK and changes
  * nothing, as does a duplicate. REJECTED for NOT_NEWER counts as `other`: the device is ahead, not
  * broken.
  *

@@ -14,7 +14,9 @@ struct serin_attempt_record {
     uint32_t attempt;
     enum serin_state state; /* as the server sees it: adds timed_out, regressed, reverted */
     enum serin_reason reason;
-    bool final;         /* never leaves but for regressed and reverted after confirmed */
+    /* Never leaves but for regressed and reverted after confirmed, and where the device takes anew
+     * what was superseded or cancelled. */
+    bool final;
     uint64_t updated_s; /* server's clock */
     uint64_t bytes_fetched;
     uint32_t pieces_refetched;
@@ -37,12 +39,14 @@ enum serin_ledger_verdict {
 enum serin_ledger_verdict serin_ledger_judge(const struct serin_report_cursor *cursor,
                                              const struct serin_report *report);
 
-/* Merges one attempt of a report into the record of the same (manifest, attempt); a record with
- * attempt 0 is new and takes both from the report. `changed`: whether the state seen by the server
- * changed. The longer list of transitions is kept, so that a report that was overtaken takes
- * nothing back. A record made final by the server (timed_out) stays final; what the device says
- * later is kept in the transitions. SERIN_ERR_INVALID: the transitions do not follow states.h, or
- * the record is of another manifest or attempt; the record is unchanged. */
+/* Merges one attempt of a report, which serin_ledger_judge has found NEW or REBORN, into the record
+ * of the same (manifest, attempt); a record with attempt 0 is new and takes both from the report.
+ * `changed`: whether the state seen by the server changed. The longer list of transitions is kept,
+ * so that a report that was overtaken takes nothing back. A superseded or cancelled record gives
+ * way to the report's whole account: any other walk is the same attempt, offered and taken again. A
+ * record made final by the server (timed_out) stays final; what the device says later is kept in
+ * the transitions. SERIN_ERR_INVALID: the transitions do not follow states.h, or the record is of
+ * another manifest or attempt; the record is unchanged. */
 SERIN_MUST_USE enum serin_error serin_ledger_merge(struct serin_attempt_record *record,
                                                    const struct serin_attempt_report *report,
                                                    uint64_t now_s, bool *changed);
