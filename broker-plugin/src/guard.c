@@ -166,6 +166,15 @@ static enum serin_error decode_head(const uint8_t *record, size_t size)
                : SERIN_ERR_RESERVED;
 }
 
+/* The topics that are remembered; a record of another must not be published again as if it was. */
+static bool is_guarded(const char *topic)
+{
+    struct serin_topic parsed;
+    return serin_topic_parse(topic, &parsed) == SERIN_OK &&
+           (parsed.kind == SERIN_TOPIC_DIRECTIVE || parsed.kind == SERIN_TOPIC_DEV_DIRECTIVE ||
+            parsed.kind == SERIN_TOPIC_TRUST);
+}
+
 static enum serin_error decode(const uint8_t *record, size_t size, struct serin_guard_entry *entry)
 {
     enum serin_error error = decode_head(record, size);
@@ -173,12 +182,11 @@ static enum serin_error decode(const uint8_t *record, size_t size, struct serin_
         return error;
     }
     char topic[SERIN_TOPIC_MAX + 1];
-    struct serin_topic parsed;
     error = serin_field_get(record + AT_TOPIC, SERIN_TOPIC_MAX, topic);
     if (error != SERIN_OK) {
         return error;
     }
-    if (serin_topic_parse(topic, &parsed) != SERIN_OK ||
+    if (!is_guarded(topic) ||
         serin_text_copy(entry->topic, sizeof entry->topic, topic) != SERIN_OK) {
         return SERIN_ERR_INVALID;
     }
@@ -194,7 +202,8 @@ static enum serin_error decode(const uint8_t *record, size_t size, struct serin_
     bool valid = view->candidate_state >= SERIN_CANDIDATE_NONE &&
                  view->candidate_state <= SERIN_CANDIDATE_HALTED &&
                  view->stable_count <= SERIN_DIRECTIVE_OFFERS_MAX &&
-                 view->candidate_count <= SERIN_DIRECTIVE_OFFERS_MAX && view->order.sequence > 0;
+                 view->candidate_count <= SERIN_DIRECTIVE_OFFERS_MAX && view->order.sequence > 0 &&
+                 serin_get_le16(record + AT_PAYLOAD_SIZE) > 0;
     return valid ? SERIN_OK : SERIN_ERR_INVALID;
 }
 

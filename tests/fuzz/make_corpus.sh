@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make_corpus.sh: writes the seeds of the fuzz targets anew from the golden vectors, good and refused; topics with one of
-# each. Inputs that a campaign found are kept beside them, under names of their own, and are not touched.
+# each, filters, and records of the order guard. Inputs that a campaign found are kept beside them, under names of their own, and are not touched.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 vectors=../vectors/v1
@@ -49,3 +49,57 @@ depot/have
 depot/want
 presence/d-7
 TOPICS
+
+number=0
+while read -r filter; do
+    number=$((number + 1))
+    printf '%s' "$filter" | seed filter "filter-$(printf %02d "$number")"
+done <<'FILTERS'
+#
++/#
+serin/#
+serin/1/dev/me/ack
+serin/1/dev/me/#
+serin/1/dev/+/report
++/1/dev/+/beat
++/+/+/+/+
+serin/1/directive/+/+
+serin/1/directive/lamp/stable/#
+serin/1/trust/+
+serin/1/presence/#
+serin/1/gw/+/status
+serin/1/hold/lamp
+serin/1/depot/+
+other/#
+$SYS/#
+$share/g/serin/1/dev/+/report
+$share/g/other/#
+FILTERS
+
+little() { # little BYTES VALUE: little-endian
+    local i
+    for ((i = 0; i < $1; i++)); do
+        # shellcheck disable=SC2059
+        printf "\\x$(printf %02x $(($2 >> (8 * i) & 255)))"
+    done
+}
+field() { head -c "$1" <(printf '%s' "$2" && cat /dev/zero); } # field SIZE TEXT: NUL-padded
+# guard_record EPOCH SEQUENCE STATE STABLE-COUNT CANDIDATE-COUNT TOPIC PAYLOAD, as broker-plugin/include/serin/plugin/guard.h
+# draws it; gzip's trailer begins with the CRC.
+guard_record() {
+    local head
+    head=$(mktemp)
+    {
+        printf 'SRNG' && little 2 1 && little 2 348 && little 4 "$1" && little 4 "$2" && little 1 "$3" && little 1 "$4"
+        little 1 "$5" && field 5 '' && field 160 "$6" && field 64 stable && field 64 candidate && field 32 content
+        little 2 ${#7} && little 2 0 && printf '%s' "$7"
+    } >"$head"
+    cat "$head" && gzip -c "$head" | tail -c 8 | head -c 4
+    rm "$head"
+}
+guard_record 1 5 2 1 1 serin/1/directive/lamp/stable payload | seed guard channel
+guard_record 3 4294967295 4 2 2 serin/1/dev/d-7/directive payload | seed guard halted
+guard_record 0 7 1 0 0 serin/1/trust/lamp payload | seed guard trust
+guard_record 1 1 1 0 0 serin/1/directive/lamp/stable '' | seed guard refused-empty
+guard_record 1 1 1 0 0 serin/1/dev/d-7/report payload | seed guard refused-topic
+guard_record 1 0 1 0 0 serin/1/trust/lamp payload | seed guard refused-sequence

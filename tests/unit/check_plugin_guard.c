@@ -333,6 +333,33 @@ START_TEST(test_forged_records)
 }
 END_TEST
 
+/* What no publish leaves behind must not come back by a restart: an empty message would clear its
+ * topic, and other topics are none of the guard's. */
+START_TEST(test_records_that_were_never_written)
+{
+    static const char *const topics[] = {"serin/1/dev/d/report", "serin/1/dev/d/ack",
+                                         "serin/1/presence/d", "serin/1/hold/lamp"};
+    uint8_t record[RECORD_SIZE];
+    fresh();
+    ck_assert_int_eq(accept(CHANNEL, view(1, 1, 1, 0, SERIN_CANDIDATE_NONE)), SERIN_OK);
+    disk_count = 0;
+    restart();
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        memcpy(record, disk[0].record, sizeof record);
+        memset(record + 24, 0, SERIN_TOPIC_MAX);
+        memcpy(record + 24, topics[i], strlen(topics[i]));
+        serin_put_le32(record + sizeof record - 4, serin_crc32(0, record, sizeof record - 4));
+        ck_assert_int_eq(serin_guard_restore(&guard, record, sizeof record), SERIN_ERR_INVALID);
+    }
+    memcpy(record, disk[0].record, sizeof record);
+    serin_put_le16(record + 344, 0);
+    serin_put_le32(record + SERIN_GUARD_HEAD_SIZE, serin_crc32(0, record, SERIN_GUARD_HEAD_SIZE));
+    ck_assert_int_eq(serin_guard_restore(&guard, record, SERIN_GUARD_HEAD_SIZE + 4),
+                     SERIN_ERR_INVALID);
+    ck_assert_uint_eq(guard.entry_count, 0);
+}
+END_TEST
+
 START_TEST(test_a_halt_closes_its_objects)
 {
     fresh();
@@ -432,6 +459,7 @@ int main(void)
                                   test_room,
                                   test_damaged_records,
                                   test_forged_records,
+                                  test_records_that_were_never_written,
                                   test_a_halt_closes_its_objects,
                                   test_what_others_offer_stays_open,
                                   test_expected_sizes,
