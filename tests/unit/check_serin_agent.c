@@ -240,6 +240,12 @@ START_TEST(unhealthy_trial_goes_back)
     bench_until_state(&bench, SERIN_STATE_ROLLED_BACK, 20);
     ck_assert_str_eq(serin_reason_word(bench_last(&bench)->reason), "health");
     ck_assert(bench_log_has(&bench, "not healthy: sensor does not answer"));
+    /* The log tells of each transition once, with its reason in words where there is one. */
+    ck_assert(bench_log_has(&bench, "INFO attempt is staged reason=none version=5.0.0"));
+    ck_assert(bench_log_has(&bench, "INFO attempt is rolled_back: the application reported bad "
+                                    "health reason=health version=5.0.0"));
+    ck_assert(!bench_log_has(&bench, "agent: staged"));
+    ck_assert(!bench_log_has(&bench, "agent: rolled_back"));
     status_has("\"version\":\"1.0.0\"");
     bench_agent_stop(&bench);
     bench_release_free(&v5);

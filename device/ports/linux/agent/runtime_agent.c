@@ -55,14 +55,32 @@ static void platform_transition(void *ctx, const struct serin_attempt_report *at
     const struct serin_transition *last = &attempt->transitions[attempt->transition_count - 1];
     serin_hex_encode(attempt->manifest_id, 4, id); /* enough to tell releases apart */
     serin_version_format(attempt->version, version);
-    serin_log(SERIN_LOG_INFO, "attempt is %s reason=%s version=%s manifest=%s attempt=%u",
-              serin_state_text(last->state), serin_reason_word(last->reason), version, id,
-              attempt->attempt);
+    bool why = last->reason != SERIN_REASON_NONE;
+    serin_log(SERIN_LOG_INFO, "attempt is %s%s%s reason=%s version=%s manifest=%s attempt=%u",
+              serin_state_text(last->state), why ? ": " : "",
+              why ? serin_reason_text(last->reason) : "", serin_reason_word(last->reason), version,
+              id, attempt->attempt);
+}
+
+/* Whether a line of the agent's tells of a transition: "staged", "failed: …". */
+static bool tells_transition(const char *line)
+{
+    size_t size = strcspn(line, ":");
+    for (int state = SERIN_STATE_IDLE; state < SERIN_STATE_COUNT; state++) {
+        const char *text = serin_state_text((enum serin_state)state);
+        if (strlen(text) == size && memcmp(text, line, size) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void platform_log(void *ctx, const char *line)
 {
     (void)ctx;
+    if (tells_transition(line)) {
+        return; /* platform_transition does, and says more */
+    }
     serin_log(SERIN_LOG_INFO, "agent: %s", line);
 }
 
