@@ -4,6 +4,7 @@
 #include "fleet.h"
 
 #include "pass.h"
+#include "releases.h"
 #include "serind.h"
 
 #include <serin/adapters/log.h>
@@ -267,6 +268,9 @@ static void merge(struct serind *serind, const struct serind_item *item,
         return;
     }
     *latest = record;
+    error = serind_releases_attempted(serind, report->manifest_id, report->attempt,
+                                      SERIND_ATTEMPT_LEAP_MAX);
+    (void)serind_pass_check(serind, error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error);
     if (serind_pass_check(serind, ops->put_attempt(serind->store.ctx, item_id(item), &record))) {
         tell(serind, item, &record);
     }

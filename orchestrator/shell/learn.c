@@ -4,6 +4,7 @@
  * it anew. */
 #include "pass.h"
 #include "publisher_internal.h"
+#include "releases.h"
 
 #include <serin/directive.h>
 
@@ -36,6 +37,9 @@ bool serind_directive_teaches(struct serind *serind, const struct serind_topic *
                               const struct serin_directive *directive)
 {
     const struct serind_slot *slot = slot_of(serind, topic);
+    if (serin_order_compare(directive->order, serind_topic_order(serind, topic)) > 0) {
+        return true; /* at least the numbers of its attempts */
+    }
     if (slot == NULL) {
         return false;
     }
@@ -87,13 +91,28 @@ static void step(struct serind *serind, struct serind_slot *slot,
     (void)serind_pass_check(serind, serind_rollouts_step(serind, slot, &event));
 }
 
+/* Attempt numbers that the lost self gave out. */
+static void learn_attempts(struct serind *serind, const struct serin_release *release)
+{
+    for (size_t i = 0; i < release->offer_count; i++) {
+        enum serin_error error = serind_releases_attempted(serind, release->offers[i].manifest_id,
+                                                           release->attempt, UINT32_MAX);
+        (void)serind_pass_check(serind, error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error);
+    }
+}
+
 static void learn_view(struct serind *serind, struct serind_topic *topic, size_t broker)
 {
     const struct serind_view *view = &topic->views[broker];
     struct serind_slot *slot = slot_of(serind, topic);
     struct serin_directive directive;
-    if (slot == NULL || !serind_directive_read(serind, &topic->topic, view->payload,
-                                               view->payload_size, &directive)) {
+    if (!serind_directive_read(serind, &topic->topic, view->payload, view->payload_size,
+                               &directive)) {
+        return;
+    }
+    learn_attempts(serind, &directive.candidate);
+    learn_attempts(serind, &directive.stable);
+    if (slot == NULL) {
         return;
     }
     struct serin_lesson lesson = lesson_of(serind, topic, slot, &directive);

@@ -161,6 +161,23 @@ enum serin_error serind_releases_take(struct serind *serind, int file, uint64_t 
     return error;
 }
 
+/* ---- attempts ---- */
+
+enum serin_error serind_releases_attempted(struct serind *serind,
+                                           const uint8_t manifest_id[SERIN_SHA256_SIZE],
+                                           uint32_t attempt, uint32_t leap_max)
+{
+    const struct serin_store_ops *ops = serind->store.ops;
+    struct serin_release_record record;
+    enum serin_error error = ops->get_release(serind->store.ctx, manifest_id, &record);
+    if (error != SERIN_OK || attempt <= record.last_attempt ||
+        attempt - record.last_attempt > leap_max) {
+        return error;
+    }
+    record.last_attempt = attempt;
+    return ops->put_release(serind->store.ctx, &record);
+}
+
 /* ---- finding ---- */
 
 struct search {

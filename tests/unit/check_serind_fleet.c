@@ -6,6 +6,8 @@
 #include "serind_bench.h"
 #include "test_keys.h"
 
+#include <serin/host/bundle.h>
+
 #include <string.h>
 
 /* Two devices of which the first stage offers one; `first` is its id. */
@@ -132,6 +134,50 @@ START_TEST(who_is_refused_is_cancelled)
 }
 END_TEST
 
+static uint32_t next_attempt(struct serind_bench *bench)
+{
+    return serind_bench_rollout(bench, 2)->rollout.attempt;
+}
+
+/* The store is a backup: devices and brokers know attempts that it does not. */
+START_TEST(an_attempt_that_somebody_named_is_not_given_out_again)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    two_devices(&bench, &first);
+    struct serin_report report = serind_bench_report(first, 1, 2, 4, SERIN_STATE_CONFIRMED, 0);
+    serind_bench_take_report(&bench, &report);
+    ck_assert_uint_eq(next_attempt(&bench), 5);
+    /* One liar does not use the numbers up. */
+    report = serind_bench_report(first, 2, 2, UINT32_MAX, SERIN_STATE_CONFIRMED, 0);
+    serind_bench_take_report(&bench, &report);
+    ck_assert_uint_eq(next_attempt(&bench), 6);
+
+    struct serind *serind = &bench.serind;
+    struct serin_directive shown = {
+        .product = "lamp",
+        .channel = "stable",
+        .order = {1, 1000},
+        .issued_s = 1800000000,
+        .lease_s = 3600,
+        .candidate_state = SERIN_CANDIDATE_HALTED,
+        .candidate = {.attempt = 40, .offer_count = 1, .offers = {{1, 3, {2}}}},
+        .salt = {1},
+    };
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t size = 0;
+    const char *field = "";
+    ck_assert_int_eq(serin_directive_seal(serind->crypto, serind->codec, &serind->director, &shown,
+                                          payload, &size, &field),
+                     SERIN_OK);
+    const struct serin_topic topic = {
+        .kind = SERIN_TOPIC_DIRECTIVE, .product = "lamp", .channel = "stable"};
+    serind_publisher_shown(serind, 0, &topic, payload, size);
+    ck_assert_uint_eq(next_attempt(&bench), 41);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
@@ -140,6 +186,7 @@ int main(void)
         who_moves_away_is_cancelled,
         other_hardware_of_the_channel_is_cancelled_only_without_an_offer,
         who_is_refused_is_cancelled,
+        an_attempt_that_somebody_named_is_not_given_out_again,
         NULL,
     };
     test_keys_open();
