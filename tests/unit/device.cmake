@@ -14,3 +14,5 @@ foreach(module flash_layout flash_emulator reclog boot agent_table agent_life ag
                agent_orders agent_refuse agent_slots agent_report)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
+
+serin_unit_test(flash_vectors LINK serin::flash_vectors serin::wolfcrypt)
