@@ -61,6 +61,17 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
     agent->window_end_ms = agent->now_ms + (uint64_t)left_s * 1000u;
 }
 
+static enum serin_error abandon(struct serin_agent *agent, enum serin_reason reason)
+{
+    enum serin_error error = serin_boot_abandon(boot_of(agent), reason);
+    if (error == SERIN_OK) {
+        serin_agent_fault_point(agent, "agent.abandoned");
+        agent->trial = false;
+        ask_reset(agent);
+    }
+    return error;
+}
+
 /* Brings the account up to what the boot log tells. */
 static enum serin_error settle_account(struct serin_agent *agent,
                                        const struct serin_boot_state *state)
@@ -68,29 +79,51 @@ static enum serin_error settle_account(struct serin_agent *agent,
     enum serin_state attempt = serin_attempt_state(agent);
     bool mine = of_current(agent, state);
     if (agent->trial) {
+        if (attempt == SERIN_STATE_FAILED && mine) {
+            return abandon(agent, SERIN_REASON_FLASH); /* it could not be disarmed in time */
+        }
         return attempt == SERIN_STATE_STAGED && mine
                    ? serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE,
                                         state->tries_left)
                    : SERIN_OK;
     }
     if (state->phase != SERIN_BOOT_STEADY) {
-        return SERIN_OK; /* the trial could not be recorded at this boot; a later one continues */
+        return SERIN_OK; /* abandoned: the next boot ends it */
     }
     enum serin_error error = SERIN_OK;
-    if (serin_attempt_in_progress(attempt) && runs_current(agent)) {
-        /* The old image has rotted, and what waited for its trial runs as the last resort: without
-         * a trial, and so without a confirmation. */
-        return serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_BOOT_VERIFY, 0);
-    }
     bool over = state->last_outcome == SERIN_STATE_CONFIRMED ||
                 state->last_outcome == SERIN_STATE_ROLLED_BACK;
     if (attempt == SERIN_STATE_STAGED && mine && over) {
         /* The image never came so far as to tell. */
         error = serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE, 0);
         attempt = serin_attempt_state(agent);
+    } else if (serin_attempt_in_progress(attempt) && runs_current(agent)) {
+        /* The old image has rotted, and what waited for its trial runs as the last resort: without
+         * a trial, and so without a confirmation. */
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_BOOT_VERIFY, 0);
     }
     if (error == SERIN_OK && attempt == SERIN_STATE_TRIAL) {
         error = close_account(agent, state);
+    }
+    return error;
+}
+
+/* A trial that this boot should have run, or ended, and could not record. It is over: asking for
+ * another reset would ask for ever where the log has worn out. Brings `state` up to date. */
+static enum serin_error end_unrecorded(struct serin_agent *agent, struct serin_boot_state *state)
+{
+    bool waits = state->phase == SERIN_BOOT_STAGED && of_current(agent, state) &&
+                 serin_attempt_state(agent) == SERIN_STATE_STAGED;
+    enum serin_error error = serin_boot_end_trial(boot_of(agent), agent->info.cause);
+    if (waits) {
+        /* Whether or not it is disarmed already: serind need not wait for that. */
+        enum serin_error told =
+            serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_FLASH, 0);
+        error = error == SERIN_OK ? told : error;
+    }
+    if (error == SERIN_OK) {
+        error = serin_boot_read(boot_of(agent), state);
+        agent->confirmed = state->active == agent->info.slot && state->active_confirmed;
     }
     return error;
 }
@@ -101,7 +134,13 @@ enum serin_error serin_trial_settle(struct serin_agent *agent)
     if (serin_boot_read(boot_of(agent), &state) != SERIN_OK) {
         agent->errors++; /* lost: `state` is what the slots tell */
     }
-    enum serin_error error = settle_account(agent, &state);
+    enum serin_error error = SERIN_OK;
+    if (state.phase != SERIN_BOOT_STEADY && !agent->info.trial) {
+        error = end_unrecorded(agent, &state);
+    }
+    if (error == SERIN_OK) {
+        error = settle_account(agent, &state);
+    }
     agent->unsettled = error != SERIN_OK;
     return error;
 }
@@ -200,20 +239,10 @@ static void log_elapsed(struct serin_agent *agent)
     agent->elapse_ms = agent->now_ms + ELAPSE_STEP_MS;
 }
 
-static enum serin_error abandon(struct serin_agent *agent, enum serin_reason reason)
-{
-    enum serin_error error = serin_boot_abandon(boot_of(agent), reason);
-    if (error == SERIN_OK) {
-        serin_agent_fault_point(agent, "agent.abandoned");
-        agent->trial = false;
-        ask_reset(agent);
-    }
-    return error;
-}
-
 static bool may_confirm(const struct serin_agent *agent)
 {
-    return agent->trial && agent->now_ms < agent->window_end_ms &&
+    /* Not before the account has the trial: a later boot would take the end for another's. */
+    return agent->trial && !agent->unsettled && agent->now_ms < agent->window_end_ms &&
            (!agent->config->confirm_needs_directive || (agent->connected && agent->directive_seen));
 }
 

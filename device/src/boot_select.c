@@ -147,3 +147,22 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
     }
     return error;
 }
+
+enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_reset_cause cause)
+{
+    struct serin_boot_state state;
+    if (serin_boot_log_read(boot, &state) != SERIN_OK || state.phase == SERIN_BOOT_STEADY) {
+        return SERIN_ERR_STATE;
+    }
+    struct serin_boot_change change = {.event = SERIN_BOOT_EVENT_UNSTAGE, .cause = cause};
+    if (state.phase == SERIN_BOOT_TRIAL) {
+        bool marked = serin_slot_marked(boot, state.trial, state.last_manifest_id);
+        change.event = marked ? SERIN_BOOT_EVENT_CONFIRM : SERIN_BOOT_EVENT_ROLL_BACK;
+        change.reason = trial_over(&state, cause);
+        if (change.reason == SERIN_REASON_INVALID) {
+            change.reason = SERIN_REASON_FLASH; /* it had tries left, and could not use them */
+        }
+    }
+    change_state(&state, change);
+    return serin_boot_log_append(boot, &state);
+}

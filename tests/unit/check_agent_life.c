@@ -5,6 +5,7 @@
  */
 #include "check_main.h"
 #include "device_bench.h"
+#include "slot.h"
 
 #include <string.h>
 
@@ -136,6 +137,143 @@ START_TEST(the_end_of_one_attempt_does_not_close_the_next)
 }
 END_TEST
 
+static void break_log(const struct serin_region *region)
+{
+    serin_flash_emulator_break(bench.emulator, region->address, region->size, SERIN_BREAKAGE_FAILS);
+}
+
+static void mend_logs(void)
+{
+    serin_flash_emulator_break(bench.emulator, 0, 0, SERIN_BREAKAGE_FAILS);
+}
+
+static enum serin_boot_phase phase_now(void)
+{
+    struct serin_boot_state state;
+    ck_assert_int_eq(serin_boot_read(&bench.boot, &state), SERIN_OK);
+    return state.phase;
+}
+
+/* v2 waits, verified, for a lease that comes with `clock_back`. */
+static void bring_to_staged(enum bench_app app)
+{
+    set_up();
+    v2->app = app;
+    bench.clock_s += 100 * 3600;
+    offer_v2(1);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+}
+
+static void clock_back(void)
+{
+    bench.clock_s -= 100 * 3600;
+}
+
+/* The boot log is armed and wears out before the trial has begun. */
+START_TEST(a_trial_that_cannot_be_recorded_fails_without_a_reset)
+{
+    bring_to_staged(BENCH_GOOD);
+    ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_B), SERIN_OK);
+    break_log(&bench.layout.boot_log);
+    clock_back();
+    bench_power_cycle(&bench);
+    unsigned boots = bench.boots;
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_eq(bench.boots, boots);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_FAILED);
+    ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_FLASH);
+    mend_logs();
+    if (_i == 0) {
+        bench_run_for(&bench, 5000);
+        ck_assert_int_eq(phase_now(), SERIN_BOOT_STEADY);
+    } else {
+        /* It writes again only when the bootloader has started what has failed already. */
+        bench_power_cycle(&bench);
+        bench_run_for(&bench, 5000);
+        ck_assert_uint_eq(bench.boots, boots + 2);
+    }
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_FAILED);
+    offer_v2(2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+/* One write of the boot log fails, at a boot in the middle of a trial. */
+START_TEST(a_trial_that_a_boot_could_not_record_ends_once_the_log_writes)
+{
+    bring_to_staged(BENCH_SILENT);
+    clock_back();
+    ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
+    if (_i == 1) {
+        ck_assert_int_eq(serin_slot_mark(&bench.boot, SERIN_SLOT_B, v2->id), SERIN_OK);
+    }
+    break_log(&bench.layout.boot_log);
+    bench_power_cycle(&bench);
+    ck_assert(!bench.choice.trial);
+    ck_assert_uint_eq(bench_running(&bench), _i == 1 ? 2 : 1);
+    bench_run_for(&bench, 5000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_TRIAL);
+    mend_logs();
+    bench_run_for(&bench, 5000);
+    ck_assert_int_eq(phase_now(), SERIN_BOOT_STEADY);
+    if (_i == 1) {
+        /* The marker was the commit point of a confirmation. */
+        ck_assert_int_eq(bench_state(&bench), SERIN_STATE_CONFIRMED);
+        ck_assert(bench.agent.confirmed);
+    } else {
+        ck_assert_int_eq(bench_state(&bench), SERIN_STATE_ROLLED_BACK);
+        ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_FLASH);
+        v2->app = BENCH_GOOD;
+        offer_v2(2);
+        ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    }
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    tear_down();
+}
+END_TEST
+
+START_TEST(nothing_is_confirmed_that_the_account_does_not_know)
+{
+    bring_to_staged(BENCH_SILENT);
+    break_log(&bench.layout.agent_log);
+    clock_back();
+    for (int i = 0; i < 50 && bench_running(&bench) != 2; i++) {
+        bench_step(&bench, UINT64_MAX);
+    }
+    ck_assert(bench.choice.trial);
+    bench_run_for(&bench, 3000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+    ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_CONFIRM, SERIN_REASON_INVALID),
+                     SERIN_ERR_STATE);
+    if (_i == 2) {
+        /* What is abandoned meanwhile is rolled back by the next boot, and told by it. */
+        ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_UNHEALTHY, SERIN_REASON_HEALTH), SERIN_OK);
+        bench_event(&bench, SERIN_AGENT_TICK, SERIN_REASON_INVALID);
+        mend_logs();
+        ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 100));
+        ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_HEALTH);
+        tear_down();
+        return;
+    }
+    if (_i == 0) {
+        mend_logs();
+        bench_run_for(&bench, 3000);
+        ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_CONFIRM, SERIN_REASON_INVALID), SERIN_OK);
+    } else {
+        /* An agent of an older release has confirmed it all the same. */
+        ck_assert_int_eq(serin_boot_confirm(&bench.boot), SERIN_OK);
+        bench_power_cycle(&bench);
+        mend_logs();
+        bench_run_for(&bench, 5000);
+    }
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_CONFIRMED);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -145,6 +283,9 @@ int main(void)
     tcase_add_test(tests, takes_a_release_and_confirms_it);
     tcase_add_test(tests, the_key_of_an_image_on_trial_is_not_dropped);
     tcase_add_loop_test(tests, the_end_of_one_attempt_does_not_close_the_next, 0, 2);
+    tcase_add_loop_test(tests, a_trial_that_cannot_be_recorded_fails_without_a_reset, 0, 2);
+    tcase_add_loop_test(tests, a_trial_that_a_boot_could_not_record_ends_once_the_log_writes, 0, 2);
+    tcase_add_loop_test(tests, nothing_is_confirmed_that_the_account_does_not_know, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

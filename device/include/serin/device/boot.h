@@ -124,6 +124,13 @@ SERIN_MUST_USE enum serin_error serin_boot_confirm(const struct serin_boot *boot
 SERIN_MUST_USE enum serin_error serin_boot_abandon(const struct serin_boot *boot,
                                                    enum serin_reason reason);
 
+/* Ends a trial that this boot, reset by `cause`, did not run although it is staged or on trial: the
+ * bootloader could not record it. A marked one is confirmed, a staged one disarmed, another rolled
+ * back: for what ended it, else with SERIN_REASON_FLASH. Not for the image on trial itself.
+ * SERIN_ERR_STATE: no trial. SERIN_ERR_FLASH: not yet; may be called again. */
+SERIN_MUST_USE enum serin_error serin_boot_end_trial(const struct serin_boot *boot,
+                                                     enum serin_reset_cause cause);
+
 /* Raises the floor to `counter`, which the running confirmed image carries. Never lowers it.
  * SERIN_ERR_STATE: a trial is staged or runs. */
 SERIN_MUST_USE enum serin_error serin_boot_commit(const struct serin_boot *boot, uint32_t counter);
