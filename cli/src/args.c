@@ -253,11 +253,15 @@ static bool take_value(struct serin_cli_args *args, struct serin_cli_given *give
 }
 
 /* Whether argv goes on with a value: anything that does not look like an option. A lone "-" is a
- * file. */
-static bool value_follows(const struct reader *reader)
+ * file; "-1" for a number is a value too, which is refused with the bounds that it should keep. */
+static bool value_follows(const struct reader *reader, enum serin_cli_kind kind)
 {
     const char *word = reader->next < reader->argc ? reader->argv[reader->next] : NULL;
 
+    if (word != NULL && (kind == SERIN_CLI_NUMBER || kind == SERIN_CLI_DURATION) &&
+        word[0] == '-' && word[1] >= '0' && word[1] <= '9') {
+        return true;
+    }
     return word != NULL && (word[0] != '-' || word[1] == '\0');
 }
 
@@ -281,7 +285,7 @@ static bool read_option(struct reader *reader, const char *word)
     if (equals != NULL) {
         return take_value(args, given, equals + 1);
     }
-    if (!value_follows(reader)) {
+    if (!value_follows(reader, given->option->kind)) {
         return wrong(args, "--%s needs a value: %s", given->option->name, given->option->value);
     }
     do {
@@ -289,7 +293,7 @@ static bool read_option(struct reader *reader, const char *word)
             return false;
         }
     } while (given->option->kind == SERIN_CLI_FILES && args->command->operand_max == 0 &&
-             value_follows(reader));
+             value_follows(reader, given->option->kind));
     return true;
 }
 

@@ -99,7 +99,8 @@ static const struct serin_cli_command commands[] = {
      .details =
          "The manifest names size, CRC-32, SHA-256 and piece table of the image and everything a\n"
          "device checks before it installs. The release key signs it; no server ever needs that\n"
-         "key.",
+         "key. Any P-256 key can sign: which of them devices trust is in the trust record, so run\n"
+         "'serin verify FILE --trust TRUST' before you publish.",
      .examples =
          "serin pack --product lamp --version 2.0.0 --image fw.bin --key release.key -o fw.serin\n"
          "serin pack --product lamp --version 2.0.1 --image fw.bin --key release.key -o fw.serin "

@@ -127,6 +127,14 @@ enum serin_cli_exit serin_cli_write(const struct serin_cli *cli, const char *pat
     return SERIN_CLI_DONE;
 }
 
+void serin_cli_make_public(const char *path)
+{
+    mode_t shut_out = umask(0); /* the one way to ask for it sets it */
+
+    (void)umask(shut_out);
+    (void)chmod(path, (S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH) & ~shut_out);
+}
+
 bool serin_cli_join(const struct serin_cli *cli, const char *folder, const char *name,
                     char path[SERIN_CLI_PATH_MAX])
 {

@@ -23,6 +23,10 @@ enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path
 enum serin_cli_exit serin_cli_write(const struct serin_cli *cli, const char *path,
                                     const uint8_t *data, size_t size, bool replace);
 
+/* Lets all users that the umask does not shut out read a file: it has mode 0644 then. As far as the
+ * file system can. */
+void serin_cli_make_public(const char *path);
+
 /* Joins a folder and a name. False: too long; complained. */
 bool serin_cli_join(const struct serin_cli *cli, const char *folder, const char *name,
                     char path[SERIN_CLI_PATH_MAX]);

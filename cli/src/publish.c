@@ -43,25 +43,44 @@ static void draw(void *ctx, uint64_t sent, uint64_t size)
     (void)fflush(bar->cli->world->err);
 }
 
+/* A log's one line, written when the first bytes have gone: before that nobody is reached. */
+struct announcement {
+    const struct serin_cli *cli;
+    const char *path;
+    bool made;
+};
+
+static void announce(void *ctx, uint64_t sent, uint64_t size)
+{
+    struct announcement *announcement = ctx;
+    char text[SERIN_CLI_SHORT_SIZE];
+
+    if (sent > 0 && !announcement->made) {
+        announcement->made = true;
+        serin_cli_format_size(size, text);
+        serin_cli_print(announcement->cli, "sending %s, %s\n", announcement->path, text);
+    }
+}
+
 /* Sends a file. The bar is drawn on a terminal only; a log gets one line. */
 static enum serin_cli_exit put(struct serin_cli *cli, const char *path,
                                const struct serin_cli_document *document,
                                struct serin_cli_answer *answer)
 {
     struct bar bar = {.cli = cli};
+    struct announcement announcement = {.cli = cli, .path = document->path};
     struct serin_cli_request request = {.method = "PUT",
                                         .path = path,
                                         .content_type = "application/octet-stream",
                                         .body = document->data,
                                         .body_size = document->size};
-    char size[SERIN_CLI_SHORT_SIZE];
 
     if (cli->world->err_terminal && !cli->json) {
         request.progress = draw;
         request.progress_ctx = &bar;
     } else if (!cli->json) {
-        serin_cli_format_size(document->size, size);
-        serin_cli_print(cli, "sending %s, %s\n", document->path, size);
+        request.progress = announce;
+        request.progress_ctx = &announcement;
     }
     SERIN_FAULT_POINT("cli.publish.before");
     enum serin_cli_exit exit = serin_cli_ask(cli, &request, answer);

@@ -98,11 +98,22 @@ static void print_stage(const struct serin_cli *cli, const struct serin_json *ro
     serin_cli_print(cli, "\n");
 }
 
+const char *serin_cli_rollout_why(const struct serin_json *rollout)
+{
+    const char *state = serin_cli_member(rollout, "state");
+    const char *why = serin_cli_member(rollout, "why");
+    size_t size = strlen(state);
+
+    return size > 0 && strncmp(why, state, size) == 0 && strncmp(why + size, ": ", 2) == 0
+               ? why + size + 2
+               : why;
+}
+
 unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *stages = serin_json_get(rollout, "stages");
     const char *state = serin_cli_member(rollout, "state");
-    const char *why = serin_cli_member(rollout, "why");
+    const char *why = serin_cli_rollout_why(rollout);
     unsigned lines = 1;
 
     serin_cli_print(cli, "rollout %llu ", (unsigned long long)serin_cli_count(rollout, "id"));
@@ -130,7 +141,7 @@ unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin
 void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *tally = serin_json_get(rollout, "tally");
-    const char *why = serin_cli_member(rollout, "why");
+    const char *why = serin_cli_rollout_why(rollout);
 
     serin_cli_print_foreign(cli, serin_cli_member(rollout, "state"), 0);
     serin_cli_print(cli, " stage %llu/%zu, cohort %llu of %llu:",

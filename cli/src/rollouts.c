@@ -70,7 +70,7 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *rollou
                           (unsigned long long)serin_cli_count(tally, "confirmed"),
                           (unsigned long long)serin_cli_count(rollout, "target"));
     serin_cli_grid_format(grid, "%llu", (unsigned long long)serin_cli_count(tally, "failed"));
-    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(rollout, "why"));
+    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_rollout_why(rollout));
 }
 
 enum serin_cli_exit serin_cli_run_rollout_list(struct serin_cli *cli)

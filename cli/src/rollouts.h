@@ -16,6 +16,10 @@ bool serin_cli_rollout_over(const char *state, enum serin_cli_exit *exit);
 /* Prints name, state and stages with their progress; returns how many lines. */
 unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin_json *rollout);
 
+/* Why the rollout is in its state, without the state's word in front, which is printed beside it;
+ * "" where that is not told. */
+const char *serin_cli_rollout_why(const struct serin_json *rollout);
+
 /* One line: state, stage and tally. */
 void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout);
 

@@ -79,7 +79,11 @@ enum serin_cli_exit serin_cli_trust_write(const struct serin_cli *cli,
         return serin_cli_fail(cli, serin_cli_exit_of(error), "cannot sign the trust record: %s",
                               serin_error_text(error));
     }
-    return serin_cli_write(cli, path, record, sizeof(record), false);
+    enum serin_cli_exit exit = serin_cli_write(cli, path, record, sizeof(record), false);
+    if (exit == SERIN_CLI_DONE) {
+        serin_cli_make_public(path);
+    }
+    return exit;
 }
 
 static enum serin_cli_exit add_all(const struct serin_cli *cli, struct serin_trust *trust,

@@ -209,6 +209,24 @@ static const char *const expectations[] = {
     [SERIN_CLI_REASON] = "one line of 1 to 160 characters",
 };
 
+/* A bound in its largest whole unit. */
+static void format_bound(uint64_t ms, char *out, size_t size)
+{
+    static const struct {
+        char unit;
+        uint64_t ms;
+    } units[] = {{'d', 86400000}, {'h', 3600000}, {'m', 60000}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (ms >= units[i].ms && ms % units[i].ms == 0) {
+            (void)snprintf(out, size, "%llu%c", (unsigned long long)(ms / units[i].ms),
+                           units[i].unit);
+            return;
+        }
+    }
+    (void)snprintf(out, size, "%llus", (unsigned long long)ms / 1000);
+}
+
 static void tell_expected(enum serin_cli_kind kind, uint64_t min, uint64_t max, char *out,
                           size_t size)
 {
@@ -216,8 +234,11 @@ static void tell_expected(enum serin_cli_kind kind, uint64_t min, uint64_t max, 
         (void)snprintf(out, size, "a number from %llu to %llu", (unsigned long long)min,
                        (unsigned long long)max);
     } else if (kind == SERIN_CLI_DURATION) {
-        (void)snprintf(out, size, "a duration such as 60s or 24h, from %llus to %llus",
-                       (unsigned long long)min / 1000, (unsigned long long)max / 1000);
+        char least[32];
+        char most[32];
+        format_bound(min, least, sizeof(least));
+        format_bound(max, most, sizeof(most));
+        (void)snprintf(out, size, "a duration from %s to %s, such as 60s or 5m", least, most);
     } else {
         (void)snprintf(out, size, "%s", expectations[kind]);
     }

@@ -100,6 +100,7 @@ static void setup(void)
 {
     static unsigned char image[IMAGE_SIZE];
 
+    umask(022);
     folder_make(folder);
     for (size_t i = 0; i < sizeof(image); i++) {
         image[i] = (unsigned char)(i * 7 + i / 256);
@@ -132,6 +133,9 @@ START_TEST(pki_is_whole_and_private)
         ck_assert_msg(mode_of(name) == 0600, "%s has mode %o", name, mode_of(name));
     }
     ck_assert_uint_eq(mode_of("pki/keys"), 0700);
+    /* What anyone may have, anyone may read, as far as the umask lets them. */
+    ck_assert_uint_eq(mode_of("pki/trust.bin"), mode_of("pki/keys/root.pub"));
+    ck_assert_uint_eq(mode_of("pki/trust.bin"), 0644);
     SUCCEEDS("verify pki/trust.bin --root pki/keys/root.pub");
     SUCCEEDS("trust show pki/trust.bin --root pki/keys/root.pub --json");
     ck_assert_ptr_nonnull(strstr(result->out, "\"product\":\"lamp\""));
@@ -262,6 +266,9 @@ START_TEST(bundle_says_what_was_packed)
         "--vendor acme --component radio --counter 7 --hw 2-5 --channels beta,stable "
         "--confirm-window 90s --confirm-tries 5 --load-address 0x20000000 --entry 0x20000101 "
         "--slots a --bootloader-min 3");
+    ck_assert_int_eq(serin("pack --help"), SERIN_CLI_DONE);
+    ck_assert_ptr_nonnull(strstr(result->out, "Any P-256 key can sign"));
+    ck_assert_ptr_nonnull(strstr(result->out, "'serin verify FILE --trust TRUST'"));
     SUCCEEDS("inspect x --json");
     static const char *const members[] = {"\"kind\":\"bundle\"",
                                           "\"product\":\"lamp\"",

@@ -325,6 +325,35 @@ START_TEST(watch_ends_with_the_rollout)
 }
 END_TEST
 
+START_TEST(why_does_not_say_the_state_again)
+{
+#define HALTED ROLLOUT("halted", "halted: 1 of 1 failed", "1", "0", "1") "}"
+    const struct api_answer answers[] = {
+        {"GET /v1/rollouts", 200, "{\"rollouts\":[" HALTED "]}"},
+        {"GET /v1/rollouts/3", 200, HALTED},
+        {"GET /v1/rollouts/3", 200, HALTED},
+        {"GET /v1/rollouts/4", 200,
+         ROLLOUT("halted", "halted by an operator: hot", "1", "0", "1") "}"},
+        {"GET /v1/rollouts/5", 200, ROLLOUT("halted", "1 of 1 failed", "1", "0", "1") "}"},
+        {NULL, 0, NULL}};
+#undef HALTED
+
+    start(answers);
+    SUCCEEDS("rollout list");
+    expect_shown("  1 of 1 failed\n");
+    ck_assert_ptr_null(strstr(result->out, "halted:"));
+    SUCCEEDS("rollout show 3");
+    expect_shown("): halted\n  because 1 of 1 failed\n");
+    ck_assert_int_eq(serin("rollout watch 3"), SERIN_CLI_REFUSED);
+    expect_shown("regressed; 1 of 1 failed\n");
+    /* Who halted it is no repetition. */
+    SUCCEEDS("rollout show 4");
+    expect_shown("  because halted by an operator: hot\n");
+    SUCCEEDS("rollout show 5");
+    expect_shown("  because 1 of 1 failed\n");
+}
+END_TEST
+
 START_TEST(publishes_sound_files_only)
 {
     const struct api_answer answers[] = {
@@ -338,6 +367,7 @@ START_TEST(publishes_sound_files_only)
     SUCCEEDS("pki init pki --product lamp");
     SUCCEEDS("pack --product lamp --version 1.0.0 --image fw --key pki/keys/release.key -o v1");
     SUCCEEDS("publish v1");
+    expect_shown("sending v1, ");
     expect_shown("published lamp 1.0.0, manifest ab12\n");
     ck_assert_ptr_null(strchr(result->out, '\x1b'));
     ck_assert_str_eq(result->err, "");
@@ -355,6 +385,10 @@ START_TEST(publishes_sound_files_only)
     size_t before = strlen(api_server_log(&server));
     FAILS(SERIN_CLI_REFUSED, "is damaged: image piece", "publish v1");
     ck_assert_uint_eq(strlen(api_server_log(&server)), before);
+    /* Nothing is said to be under way before a server is reached. */
+    api_server_stop(&server);
+    FAILS(SERIN_CLI_UNREACHABLE, "is serind running?", "trust publish pki/trust.bin");
+    ck_assert_str_eq(result->out, "");
 }
 END_TEST
 
@@ -371,6 +405,7 @@ int main(void)
     tcase_add_test(tests, json_is_passed_on);
     tcase_add_test(tests, tables_align);
     tcase_add_test(tests, watch_ends_with_the_rollout);
+    tcase_add_test(tests, why_does_not_say_the_state_again);
     tcase_add_test(tests, publishes_sound_files_only);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -194,7 +194,8 @@ static void try_bad_values(const struct serin_cli_command *command,
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
         for (size_t j = 0; samples[i].kind == option->kind && j < 8; j++) {
             char value[80];
-            if (samples[i].bad[j] == NULL || samples[i].bad[j][0] == '-') {
+            bool negative = option->kind == SERIN_CLI_NUMBER || option->kind == SERIN_CLI_DURATION;
+            if (samples[i].bad[j] == NULL || (samples[i].bad[j][0] == '-' && !negative)) {
                 continue; /* what begins with a dash is an option, not a value */
             }
             strcpy(value, samples[i].bad[j]);
@@ -261,6 +262,21 @@ static void try_option(const struct serin_cli_command *command,
         expect_wrong("takes a number from");
     }
 }
+
+START_TEST(bounds_are_told_in_the_form_they_are_given_in)
+{
+    parse("serin pack --confirm-window 24h");
+    expect_wrong("takes a duration from 1s to 1h, such as 60s or 5m, not '24h'");
+    parse("serin pack --confirm-window -5s");
+    expect_wrong("takes a duration from 1s to 1h");
+    parse("serin pack --counter -1");
+    expect_wrong("--counter takes a number from 0 to 4294967295, not '-1'");
+    parse("serin pack --counter --hw 1");
+    expect_wrong("--counter needs a value");
+    parse("serin pack --counter -o x");
+    expect_wrong("--counter needs a value");
+}
+END_TEST
 
 START_TEST(checks_every_option_of_every_command)
 {
@@ -392,6 +408,7 @@ int main(void)
     const TTest *const tests[] = {understands_words,
                                   suggests_the_nearest_word,
                                   counts_operands,
+                                  bounds_are_told_in_the_form_they_are_given_in,
                                   checks_every_option_of_every_command,
                                   every_example_parses,
                                   gives_typed_values,
