@@ -186,8 +186,12 @@ void serind_get_devices(struct serind_call *call)
     serind_answer(call, 200, object);
 }
 
+/* More than are kept of a device, for a store that an older serind filled. */
+#define SERIND_HISTORY_MAX 64u
+
 struct history {
     struct serind *serind;
+    size_t count;
     struct serin_json *array;
 };
 
@@ -195,7 +199,7 @@ static bool list_attempt(void *arg, const struct serin_attempt_record *record)
 {
     struct history *history = arg;
     serin_json_add(history->array, serind_attempt_json(history->serind, record));
-    return true;
+    return ++history->count < SERIND_HISTORY_MAX;
 }
 
 void serind_get_device(struct serind_call *call)

@@ -3,8 +3,8 @@
  */
 #include "fleet.h"
 
+#include "attempts.h"
 #include "pass.h"
-#include "releases.h"
 #include "serind.h"
 
 #include <serin/adapters/log.h>
@@ -210,91 +210,6 @@ static void join(struct serind *serind, const struct serind_item *item)
     }
 }
 
-/* ---- attempts ---- */
-
-static void step_member(struct serind *serind, struct serind_slot *slot, uint32_t device,
-                        enum serin_state state, enum serin_reason reason)
-{
-    const struct serin_rollout_event event = {
-        .kind = SERIN_ROLLOUT_MEMBER,
-        .member = serind_slot_position(serind, slot, device),
-        .state = state,
-        .reason = reason,
-    };
-    if (event.member == UINT32_MAX) {
-        return; /* its hardware is not offered anything, or the rollout was over when it came */
-    }
-    enum serin_error error = serind_rollouts_step(serind, slot, &event);
-    (void)serind_pass_check(serind, error == SERIN_ERR_STATE ? SERIN_OK : error);
-}
-
-/* Tells the engine what an attempt has come to. */
-static void tell(struct serind *serind, const struct serind_item *item,
-                 const struct serin_attempt_record *attempt)
-{
-    struct serind_slot *slot = slot_of(serind, item);
-    if (slot == NULL || slot->rollout.attempt != attempt->attempt ||
-        !serind_rollout_offers(&slot->rollout, attempt->manifest_id, 0) ||
-        attempt->state <= SERIN_STATE_IDLE || attempt->state == SERIN_STATE_TIMED_OUT ||
-        attempt->state == SERIN_STATE_UNREACHED) {
-        return;
-    }
-    step_member(serind, slot, item->device, attempt->state,
-                attempt->reason != SERIN_REASON_INVALID ? attempt->reason : SERIN_REASON_NONE);
-}
-
-/* Merges one attempt of a report into its record, which becomes `*latest`. */
-static void merge(struct serind *serind, const struct serind_item *item,
-                  const struct serin_attempt_report *report, struct serin_attempt_record *latest)
-{
-    const struct serin_store_ops *ops = serind->store.ops;
-    struct serin_attempt_record record = {.attempt = 0};
-    enum serin_error error = ops->get_attempt(serind->store.ctx, item_id(item), report->manifest_id,
-                                              report->attempt, &record);
-    if (error == SERIN_ERR_NOT_FOUND) {
-        record = (struct serin_attempt_record){.attempt = 0};
-        error = SERIN_OK;
-    }
-    if (!serind_pass_check(serind, error)) {
-        return;
-    }
-    bool changed = false;
-    if (serin_ledger_merge(&record, report, serind_now_s(serind), &changed) != SERIN_OK) {
-        serind_audit(serind,
-                     &(struct serind_audit_line){
-                         .actor = "device", .what = "refused", .device = item_id(item)},
-                     "its transitions do not follow each other: attempt %u is not taken",
-                     report->attempt);
-        return;
-    }
-    *latest = record;
-    error = serind_releases_attempted(serind, report->manifest_id, report->attempt,
-                                      SERIND_ATTEMPT_LEAP_MAX);
-    (void)serind_pass_check(serind, error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error);
-    if (serind_pass_check(serind, ops->put_attempt(serind->store.ctx, item_id(item), &record))) {
-        tell(serind, item, &record);
-    }
-}
-
-/* The latest attempt against what the device says it runs now. */
-static void compare_running(struct serind *serind, const struct serind_item *item,
-                            struct serin_attempt_record *latest)
-{
-    bool changed = false;
-    if (latest->attempt == 0) {
-        return;
-    }
-    serin_ledger_running(latest, item_running(item), serind_now_s(serind), &changed);
-    if (changed && serind_pass_check(serind, serind->store.ops->put_attempt(
-                                                 serind->store.ctx, item_id(item), latest))) {
-        serind_audit(serind,
-                     &(struct serind_audit_line){
-                         .actor = "device", .what = "reverted", .device = item_id(item)},
-                     "it runs another image than it confirmed");
-        tell(serind, item, latest);
-    }
-}
-
 /* ---- leaving ---- */
 
 /* A device that is no longer of the rollout's population says nothing about its release: without
@@ -304,7 +219,7 @@ static void leave(struct serind *serind, const struct serin_device_record *recor
     struct serind_slot *slot = serind_rollouts_latest(serind, record->product, record->channel);
     uint32_t device = serind_index_find(&serind->index, record->id);
     if (slot != NULL && device != SERIND_NO_DEVICE) {
-        step_member(serind, slot, device, SERIN_STATE_CANCELLED, SERIN_REASON_NONE);
+        serind_attempts_step(serind, slot, device, SERIN_STATE_CANCELLED, SERIN_REASON_NONE);
     }
 }
 
@@ -348,9 +263,9 @@ static void take_report(struct serind *serind, const struct serind_item *item,
     move(serind, item, record);
     describe(record, item);
     for (size_t i = 0; i < report->attempt_count; i++) {
-        merge(serind, item, &report->attempts[i], &record->last_attempt);
+        serind_attempts_merge(serind, record, &report->attempts[i]);
     }
-    compare_running(serind, item, &record->last_attempt);
+    serind_attempts_running(serind, record);
     record->cursor.incarnation = report->incarnation;
     record->cursor.number = report->number;
     record->last_report_s = serind_now_s(serind);
@@ -378,7 +293,7 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
     /* What runs is compared with the attempt of the last committed report, and reverted is final: a
      * beat that is older, or runs ahead of a report still on its way, speaks of another attempt. */
     if (same_stream && beat->last_number == record->cursor.number) {
-        compare_running(serind, item, &record->last_attempt);
+        serind_attempts_running(serind, record);
     }
     put_device(serind, record);
     serind_publisher_claim(serind, record, beat->channel_order);

@@ -15,6 +15,7 @@
 struct serind_device {
     char id[SERIN_ID_MAX + 1];
     bool online;           /* by the last presence, or a live message since */
+    bool unknown_said;     /* that it names a manifest which is no release here */
     uint16_t rate_used[2]; /* reports, beats in the minute `rate_minute` */
     uint32_t joining_pass; /* the pass in which it was last found to join a rollout */
     uint32_t rate_minute;  /* minutes since the start of the monotonic clock */

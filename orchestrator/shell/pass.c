@@ -8,7 +8,10 @@
 
 #include <assert.h>
 
-#define ALARM_KEY "store"
+#define ALARM_KEY         "store"
+#define FILLING_KEY       "store:filling"
+#define FILLING_PERCENT   80u
+#define FILLING_OVER_LESS 5u /* it is over this much below, so that it does not come and go */
 
 static void alarm(struct serind *serind, enum serin_error error)
 {
@@ -67,6 +70,23 @@ void serind_pass_cancel(struct serind *serind)
     take_back(serind);
 }
 
+/* Says in time that the store fills: when it is full nothing is acknowledged any more. */
+static void watch_filling(struct serind *serind)
+{
+    uint64_t used = 0;
+    uint64_t percent_bytes = serind->config->store_size_bytes / 100;
+    if (serind->store.ops->used_bytes(serind->store.ctx, &used) != SERIN_OK) {
+        return; /* the commit will say what is wrong */
+    }
+    if (used >= FILLING_PERCENT * percent_bytes) {
+        serind_alarm_raise(serind, FILLING_KEY,
+                           "the store is filled to more than %u %% of store_size: raise it",
+                           FILLING_PERCENT);
+    } else if (used < (FILLING_PERCENT - FILLING_OVER_LESS) * percent_bytes) {
+        serind_alarm_clear(serind, FILLING_KEY);
+    }
+}
+
 /* Stores what the work left to the end, and commits. */
 static enum serin_error commit(struct serind *serind)
 {
@@ -80,6 +100,7 @@ static enum serin_error commit(struct serind *serind)
         serind->store.ops->abort(serind->store.ctx);
         return serind->pass_error;
     }
+    watch_filling(serind);
     SERIN_FAULT_POINT("serind.commit.before");
     if (serind->pass_reports) {
         SERIN_FAULT_POINT("serind.report.before_commit");

@@ -1,7 +1,7 @@
 /*
  * The shell of serind: what its files share. One thread owns all of it.
  *
- *   main.c ── loop.c ──┬─ intake.c ──── fleet.c        messages of devices, in batches
+ *   main.c ── loop.c ──┬─ intake.c ──── fleet.c        messages of devices, in batches (attempts.c)
  *                      ├─ tend.c ────── publisher.c    what should be retained, order and repair
  * (learn.c) └─ api*.c ────── rollouts.c     commands of operators pass.c                 one
  * transaction around each piece of work

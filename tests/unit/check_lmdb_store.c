@@ -276,6 +276,21 @@ START_TEST(members_and_attempts_keep_to_their_own)
     ck_assert_int_eq(store.ops->each_attempt(store.ctx, "a", note_attempt, &list), SERIN_OK);
     ck_assert_str_eq(list.text, "01.2 01.300 02.1 ");
     commit();
+    uint8_t manifest[32];
+    memset(manifest, 1, sizeof manifest);
+    begin(true);
+    uint64_t used = 0;
+    ck_assert_int_eq(store.ops->used_bytes(store.ctx, &used), SERIN_OK);
+    ck_assert_uint_gt(used, 0);
+    ck_assert_uint_lt(used, 64 * MIB);
+    ck_assert_int_eq(store.ops->delete_attempt(store.ctx, "a", manifest, 300), SERIN_OK);
+    ck_assert_int_eq(store.ops->delete_attempt(store.ctx, "a", manifest, 300), SERIN_ERR_NOT_FOUND);
+    commit();
+    begin(false);
+    list = (struct list){.left = 0};
+    ck_assert_int_eq(store.ops->each_attempt(store.ctx, "a", note_attempt, &list), SERIN_OK);
+    ck_assert_str_eq(list.text, "01.2 02.1 ");
+    commit();
 }
 END_TEST
 

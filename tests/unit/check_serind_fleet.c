@@ -178,6 +178,65 @@ START_TEST(an_attempt_that_somebody_named_is_not_given_out_again)
 }
 END_TEST
 
+static bool count_attempt(void *arg, const struct serin_attempt_record *record)
+{
+    (void)record;
+    (*(unsigned *)arg)++;
+    return true;
+}
+
+static unsigned kept_attempts(struct serind_bench *bench, const char *id)
+{
+    struct serind *serind = &bench->serind;
+    unsigned count = 0;
+    ck_assert_int_eq(serind->store.ops->begin(serind->store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(serind->store.ops->each_attempt(serind->store.ctx, id, count_attempt, &count),
+                     SERIN_OK);
+    serind->store.ops->abort(serind->store.ctx);
+    return count;
+}
+
+/* A device that reports whatever it likes fills neither the store nor the audit log. */
+START_TEST(a_device_keeps_few_attempts_and_none_at_strange_manifests)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    struct serind_slot *slot = two_devices(&bench, &first);
+    for (uint64_t n = 1; n <= 20; n++) {
+        struct serin_report report =
+            serind_bench_report(first, n, (uint8_t)(100 + n), 1, SERIN_STATE_PENDING, 0);
+        serind_bench_take_report(&bench, &report);
+    }
+    ck_assert_uint_eq(kept_attempts(&bench, first), 0);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "no release here has that id"), 1);
+    for (uint32_t n = 1; n <= 20; n++) {
+        bench.serind.now_ms += 1000;
+        struct serin_report report =
+            serind_bench_report(first, 100 + n, 2, 21 - n, SERIN_STATE_CONFIRMED, 2);
+        serind_bench_take_report(&bench, &report);
+    }
+    ck_assert_uint_eq(kept_attempts(&bench, first), 8);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CONFIRMED);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+START_TEST(a_store_that_fills_is_an_alarm_in_time)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    two_devices(&bench, &first);
+    ck_assert(!serind_alarm_stands(&bench.serind, "store:filling"));
+    bench.config.store_size_bytes = 4 * 4096;
+    serind_bench_turn(&bench);
+    ck_assert(serind_alarm_stands(&bench.serind, "store:filling"));
+    bench.config.store_size_bytes = UINT64_C(1) << 20;
+    serind_bench_turn(&bench);
+    ck_assert(!serind_alarm_stands(&bench.serind, "store:filling"));
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
@@ -187,6 +246,8 @@ int main(void)
         other_hardware_of_the_channel_is_cancelled_only_without_an_offer,
         who_is_refused_is_cancelled,
         an_attempt_that_somebody_named_is_not_given_out_again,
+        a_device_keeps_few_attempts_and_none_at_strange_manifests,
+        a_store_that_fills_is_an_alarm_in_time,
         NULL,
     };
     test_keys_open();

@@ -15,7 +15,7 @@ serin_unit_test(json LINK serin::json)
 # serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
 set(shell ${PROJECT_SOURCE_DIR}/orchestrator/shell)
 set(shell_sources)
-foreach(name alarms audit create fleet fleet_index intake learn outbox pass publisher releases rollouts tend text trusts)
+foreach(name alarms attempts audit create fleet fleet_index intake learn outbox pass publisher releases rollouts tend text trusts)
   list(APPEND shell_sources ${shell}/${name}.c)
 endforeach()
 serin_unit_test(serind_fleet SOURCES serind_bench.c test_keys.c ${shell_sources}

@@ -137,6 +137,22 @@ static enum serin_error put_attempt(void *ctx, const char *device_id,
     return put(ctx, TABLE_ATTEMPTS, RECORD_ATTEMPT, &key, &value);
 }
 
+static enum serin_error delete_attempt(void *ctx, const char *device_id,
+                                       const uint8_t manifest_id[32], uint32_t attempt)
+{
+    struct serin_lmdb_store *store = ctx;
+    SERIN_ASSERT(store->txn != NULL && store->writing);
+    if (store->failed != SERIN_OK) {
+        return store->failed;
+    }
+    struct record_key key = serin_lmdb_attempt_key(device_id, manifest_id, attempt);
+    MDB_val at = {.mv_size = key.size, .mv_data = key.bytes};
+    int code = mdb_del(store->txn, store->tables[TABLE_ATTEMPTS], &at, NULL);
+    enum serin_error error = serin_lmdb_error(store, "attempts", code);
+    store->failed = error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error;
+    return error;
+}
+
 static enum serin_error get_release(void *ctx, const uint8_t manifest_id[32],
                                     struct serin_release_record *out)
 {
@@ -247,6 +263,24 @@ static enum serin_error put_trust(void *ctx, const char *product, const uint8_t 
     return put(ctx, TABLE_TRUST, RECORD_TRUST, &key, &value);
 }
 
+/* Pages in use, without those that were freed and wait to be used again. */
+static enum serin_error used_bytes(void *ctx, uint64_t *used)
+{
+    struct serin_lmdb_store *store = ctx;
+    SERIN_ASSERT(store->txn != NULL);
+    *used = 0;
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        MDB_stat stat;
+        int code = mdb_stat(store->txn, store->tables[i], &stat);
+        if (code != MDB_SUCCESS) {
+            return serin_lmdb_error(store, serin_lmdb_table_names[i], code);
+        }
+        *used += (uint64_t)stat.ms_psize *
+                 (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
+    }
+    return SERIN_OK;
+}
+
 const struct serin_store_ops serin_lmdb_ops = {
     .begin = serin_lmdb_begin,
     .commit = serin_lmdb_commit,
@@ -257,6 +291,7 @@ const struct serin_store_ops serin_lmdb_ops = {
     .put_device = put_device,
     .get_attempt = get_attempt,
     .put_attempt = put_attempt,
+    .delete_attempt = delete_attempt,
     .get_release = get_release,
     .put_release = put_release,
     .get_stable = get_stable,
@@ -277,4 +312,5 @@ const struct serin_store_ops serin_lmdb_ops = {
     .each_directive = serin_lmdb_each_directive,
     .each_trust = serin_lmdb_each_trust,
     .each_fleet_device = serin_lmdb_each_fleet_device,
+    .used_bytes = used_bytes,
 };

@@ -95,6 +95,9 @@ struct serin_store_ops {
                                     uint32_t attempt, struct serin_attempt_record *out);
     enum serin_error (*put_attempt)(void *ctx, const char *device_id,
                                     const struct serin_attempt_record *record);
+    /* SERIN_ERR_NOT_FOUND: there is none, and the transaction goes on. */
+    enum serin_error (*delete_attempt)(void *ctx, const char *device_id,
+                                       const uint8_t manifest_id[32], uint32_t attempt);
     enum serin_error (*get_release)(void *ctx, const uint8_t manifest_id[32],
                                     struct serin_release_record *out);
     enum serin_error (*put_release)(void *ctx, const struct serin_release_record *record);
@@ -146,6 +149,8 @@ struct serin_store_ops {
     enum serin_error (*each_fleet_device)(
         void *ctx, const char *product, const char *channel, const char *after,
         bool (*visit)(void *arg, const struct serin_device_record *record), void *arg);
+    /* Bytes that the records take up, inside a transaction: what can be full. Cheap. */
+    enum serin_error (*used_bytes)(void *ctx, uint64_t *used);
 };
 
 struct serin_store {
