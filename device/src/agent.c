@@ -101,8 +101,11 @@ static enum serin_error learn_running(struct serin_agent *agent)
     if (serin_boot_read(boot, &state) != SERIN_OK) {
         serin_agent_log(agent, "boot log lost", "its state is derived from the slots");
     }
+    uint32_t boot_floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;
+    bool forgotten = agent->record.floor > boot_floor; /* the boot log was lost */
     agent->running.slot = (uint8_t)agent->info.slot;
-    agent->running.floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;
+    /* Nothing below what was once committed is taken, even while something below it runs. */
+    agent->running.floor = forgotten ? agent->record.floor : boot_floor;
     if (!agent->have_trust ||
         serin_slot_manifest_open(boot, &agent->trust, agent->info.slot, boot->floor_constant,
                                  &manifest, agent->running.manifest_id) != SERIN_OK) {
@@ -114,10 +117,9 @@ static enum serin_error learn_running(struct serin_agent *agent)
                        state.active_confirmed;
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
-    if (agent->record.floor > agent->running.floor &&
-        agent->record.floor <= manifest.security_counter &&
-        serin_boot_commit(boot, agent->record.floor) == SERIN_OK) {
-        agent->running.floor = agent->record.floor; /* the boot log was lost and has forgotten it */
+    if (forgotten && agent->record.floor <= manifest.security_counter &&
+        serin_boot_commit(boot, agent->record.floor) != SERIN_OK) {
+        serin_agent_log(agent, "the committed floor could not be logged", "the next boot tries");
     }
     return SERIN_OK;
 }

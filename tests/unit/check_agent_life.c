@@ -3,6 +3,7 @@
  * mirror. Then what must not disturb it: keys that change, and a log that cannot be written when
  * its trial begins or ends.
  */
+#include "agent_internal.h"
 #include "check_main.h"
 #include "device_bench.h"
 #include "slot.h"
@@ -274,6 +275,39 @@ START_TEST(nothing_is_confirmed_that_the_account_does_not_know)
 }
 END_TEST
 
+/* The boot log is lost, and so is the committed slot: v1 runs again. */
+START_TEST(a_committed_floor_holds_for_what_is_offered)
+{
+    set_up();
+    offer_v2(1);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    struct serin_agent_record record = bench.agent.record;
+    record.floor = 2; /* committed, and the log is lost before v1's slot becomes a copy */
+    ck_assert_int_eq(serin_record_store(&bench.agent, &record), SERIN_OK);
+    const struct serin_flash *flash = bench.boot.flash;
+    ck_assert_int_eq(
+        flash->ops->erase(flash->ctx, bench.layout.boot_log.address, bench.layout.boot_log.size),
+        SERIN_OK);
+    ck_assert_int_eq(serin_slot_invalidate(&bench.boot, SERIN_SLOT_B), SERIN_OK);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    ck_assert_uint_eq(bench.agent.running.floor, 2);
+    struct bench_release *low = bench_release(3, 9000, BENCH_GOOD);
+    low->manifest.security_counter = 1;
+    bench_release_seal(low);
+    bench_serve(&bench, low);
+    struct serin_directive directive = bench_directive(&bench, v1, low);
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_REJECTED, 1000));
+    ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_COUNTER);
+    offer_v2(2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    bench_release_free(low);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -286,6 +320,7 @@ int main(void)
     tcase_add_loop_test(tests, a_trial_that_cannot_be_recorded_fails_without_a_reset, 0, 2);
     tcase_add_loop_test(tests, a_trial_that_a_boot_could_not_record_ends_once_the_log_writes, 0, 2);
     tcase_add_loop_test(tests, nothing_is_confirmed_that_the_account_does_not_know, 0, 3);
+    tcase_add_test(tests, a_committed_floor_holds_for_what_is_offered);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
