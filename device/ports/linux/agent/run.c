@@ -11,7 +11,6 @@
 #include <serin/adapters/fault.h>
 #include <serin/adapters/log.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -253,37 +252,11 @@ static enum exit_code runtime_open(struct runtime *runtime)
     return code == EXIT_DONE ? control_start(runtime) : code;
 }
 
-/* How many threads this process has. */
-static unsigned threads_count(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/task");
-    while (folder != NULL && readdir(folder) != NULL) {
-        count++;
-    }
-    if (folder != NULL) {
-        (void)closedir(folder);
-    }
-    return count > 2 ? count - 2 : 1; /* without "." and ".." */
-}
-
-/* Paho's threads are detached and may still give their memory back when its client is gone already:
- * a process that ended under them would end in disorder. A moment is enough; longer than a second
- * is not waited. */
-static void threads_await(void)
-{
-    const struct timespec moment = {.tv_nsec = 5000000};
-    for (int i = 0; i < 200 && threads_count() > 1; i++) {
-        (void)nanosleep(&moment, NULL);
-    }
-}
-
 static void runtime_close(struct runtime *runtime)
 {
     serin_launcher_close(runtime->launcher);
     serin_control_close(runtime->control);
     serin_mqtt_close(runtime->mqtt);
-    threads_await();
     runtime_agent_stop(runtime);
     free(runtime->socket_path);
     if (runtime->signals >= 0) {
