@@ -66,6 +66,22 @@ static enum serin_error weigh(struct serin_agent *agent,
     return error;
 }
 
+/* Whether what runs may be committed now: a lease that is over allows nothing that cannot be taken
+ * back, and a candidate that was halted allows nothing at all, whatever its flags say. */
+static bool may_commit(const struct serin_agent *agent, const struct serin_agent_standing *standing)
+{
+    if (standing == NULL || !standing->may_commit || !serin_intake_lease(agent, standing)) {
+        return false;
+    }
+    enum serin_agent_source source = agent->record.targeted ? SERIN_AGENT_OWN : SERIN_AGENT_CHANNEL;
+    bool runs =
+        serin_bytes_equal(standing->manifest_id, agent->running.manifest_id, SERIN_SHA256_SIZE);
+    if (standing->kind == SERIN_WISH_STOP) {
+        return !runs; /* the halted one is what this device was offered: the stable one allows it */
+    }
+    return !agent->record.halted[source] || (standing->kind == SERIN_WISH_STABLE && runs);
+}
+
 static enum serin_error act(struct serin_agent *agent, const struct serin_agent_standing *standing)
 {
     if (agent->trial) {
@@ -78,7 +94,7 @@ static enum serin_error act(struct serin_agent *agent, const struct serin_agent_
     if (serin_attempt_in_progress(state)) {
         return serin_download_pursue(agent, standing);
     }
-    return serin_mirror_run(agent, standing != NULL && standing->may_commit);
+    return serin_mirror_run(agent, may_commit(agent, standing));
 }
 
 void serin_agent_pursue(struct serin_agent *agent)

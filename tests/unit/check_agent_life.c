@@ -308,6 +308,43 @@ START_TEST(a_committed_floor_holds_for_what_is_offered)
 }
 END_TEST
 
+START_TEST(neither_a_halted_candidate_nor_an_old_lease_commits)
+{
+    set_up();
+    offer_v2(1);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 5000);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    if (_i < 2) {
+        directive.candidate.flags = SERIN_RELEASE_COMMIT;
+        directive.candidate_state = SERIN_CANDIDATE_HALTED;
+        directive.threshold = _i == 0 ? SERIN_COHORT_EVERYONE : 1; /* in and outside the cohort */
+    } else {
+        bench.clock_s += 100 * 3600; /* the lease is over */
+        directive = bench_directive(&bench, v2, NULL);
+        directive.stable.flags = SERIN_RELEASE_COMMIT;
+    }
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    ck_assert_uint_eq(bench.agent.running.floor, 1);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_OLDER);
+    if (_i == 2) {
+        clock_back();
+    } else {
+        /* The stable release allows it, whoever else was halted. */
+        directive = bench_directive(&bench, v2, v1);
+        directive.stable.flags = SERIN_RELEASE_COMMIT;
+        directive.candidate_state = SERIN_CANDIDATE_HALTED;
+        directive.threshold = _i == 0 ? SERIN_COHORT_EVERYONE : 1;
+        bench_publish(&bench, &directive);
+    }
+    bench_run_for(&bench, 120000);
+    ck_assert_uint_eq(bench.agent.running.floor, 2);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_MIRRORED);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -321,6 +358,7 @@ int main(void)
     tcase_add_loop_test(tests, a_trial_that_a_boot_could_not_record_ends_once_the_log_writes, 0, 2);
     tcase_add_loop_test(tests, nothing_is_confirmed_that_the_account_does_not_know, 0, 3);
     tcase_add_test(tests, a_committed_floor_holds_for_what_is_offered);
+    tcase_add_loop_test(tests, neither_a_halted_candidate_nor_an_old_lease_commits, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
