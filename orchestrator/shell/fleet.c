@@ -8,6 +8,7 @@
 #include "serind.h"
 
 #include <serin/adapters/log.h>
+#include <serin/directive.h>
 
 #include <string.h>
 
@@ -296,8 +297,8 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
         serind_attempts_running(serind, record);
     }
     put_device(serind, record);
-    serind_publisher_claim(serind, record, beat->channel_order);
-    serind_publisher_claim(serind, record, beat->own_order);
+    bool own_higher = serin_order_compare(beat->own_order, beat->channel_order) > 0;
+    serind_publisher_claim(serind, record, own_higher ? beat->own_order : beat->channel_order);
     if (beat->last_number > (same_stream ? record->cursor.number : 0)) {
         answer(serind, item, same_stream ? record->cursor.number : 0, SERIN_ACK_RESEND, 0);
     }
@@ -348,6 +349,9 @@ void serind_fleet_take(struct serind *serind)
 {
     struct serind_intake *intake = &serind->intake;
     serind->pass_reports = intake->urgent;
+    if (serind->index.count < serind->index.limit) {
+        serind_alarm_clear(serind, "devices");
+    }
     for (size_t i = 0; i < intake->count && serind->pass_error == SERIN_OK; i++) {
         identify(serind, &intake->batch[i]);
     }

@@ -56,6 +56,27 @@ static void topic_free(struct serind_topic *topic)
     free(topic);
 }
 
+/* Topics that nobody shows and we do not hold: others' names, gone again, must not take the room.
+ */
+void serind_topics_forget(struct serind *serind)
+{
+    struct serind_publisher *publisher = &serind->publisher;
+    for (size_t i = publisher->count; i > 0; i--) {
+        struct serind_topic *topic = publisher->topics[i - 1];
+        bool is_needed = topic->held || topic->wanted || topic->renew;
+        for (size_t b = 0; b < serind->broker_count; b++) {
+            is_needed |= topic->views[b].payload != NULL || topic->views[b].in_flight;
+        }
+        if (!is_needed) {
+            topic_free(topic);
+            publisher->topics[i - 1] = publisher->topics[--publisher->count];
+        }
+    }
+    if (publisher->count < SERIND_TOPICS_MAX) {
+        serind_alarm_clear(serind, "topics");
+    }
+}
+
 void serind_publisher_free(struct serind *serind)
 {
     for (size_t i = 0; i < serind->publisher.count; i++) {
@@ -205,13 +226,35 @@ void serind_publisher_want_epoch(struct serind *serind, struct serin_order above
     va_end(arguments);
 }
 
+/* A broker that retained what our store holds says that the store is no backup: then it takes two
+ * devices to say otherwise, or anyone with a certificate could begin epochs. */
+static bool is_believed(struct serind_publisher *publisher, const char *device_id)
+{
+    if (!publisher->agreed) {
+        return true;
+    }
+    if (publisher->claimant[0] != '\0' && strcmp(publisher->claimant, device_id) != 0) {
+        publisher->claimant[0] = '\0';
+        return true;
+    }
+    (void)snprintf(publisher->claimant, sizeof publisher->claimant, "%s", device_id);
+    return false;
+}
+
 void serind_publisher_claim(struct serind *serind, const struct serin_device_record *device,
                             struct serin_order claimed)
 {
-    switch (serin_claim_judge(serind->meta.order, claimed, false)) {
+    struct serind_publisher *publisher = &serind->publisher;
+    enum serin_claim claim = serin_claim_judge(serind->meta.order, claimed, false);
+    if (claim != SERIN_CLAIM_ABSURD && strcmp(publisher->absurd, device->id) == 0) {
+        publisher->absurd[0] = '\0';
+        serind_alarm_clear(serind, "claim");
+    }
+    switch (claim) {
     case SERIN_CLAIM_KNOWN:
         return;
     case SERIN_CLAIM_ABSURD:
+        memcpy(publisher->absurd, device->id, sizeof publisher->absurd);
         serind_alarm_raise(
             serind, "claim",
             "device %s says that it accepted order %u.%u, far above ours (%u.%u): if "
@@ -223,7 +266,7 @@ void serind_publisher_claim(struct serind *serind, const struct serin_device_rec
     default:
         break;
     }
-    if (serind->mono_ms < serind->publisher.claim_rest_until_ms) {
+    if (serind->mono_ms < publisher->claim_rest_until_ms || !is_believed(publisher, device->id)) {
         return;
     }
     serind->publisher.claim_rest_until_ms = serind->mono_ms + SERIN_CLAIM_REST_MS;
@@ -377,10 +420,14 @@ void serind_publisher_keep(struct serind *serind)
         }
         topic->pending = false;
         topic->renew = false;
+        char key[SERIND_ALARM_KEY_MAX];
+        (void)snprintf(key, sizeof key, "memory:%s", topic->name);
         if (!topic_set(serind, topic, topic->next.payload, topic->next.payload_size)) {
-            serind_alarm_raise(serind, "memory", "memory is exhausted: restart serind");
+            serind_alarm_raise(serind, key, "memory is exhausted for %s: restart serind",
+                               topic->name);
             continue;
         }
+        serind_alarm_clear(serind, key);
         topic->own = topic->next;
         topic->halt = topic->next_halt;
         SERIN_FAULT_POINT("serind.publish.after_persist");

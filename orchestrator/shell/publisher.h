@@ -65,11 +65,13 @@ struct serind_publisher {
     bool want_epoch; /* start a new epoch in the next pass */
     struct serin_order want_above;
     char want_why[SERIND_EPOCH_WHY_MAX];
-    bool due;                     /* a pass is needed */
-    bool agreed;                  /* a broker retained what our store holds, unasked */
-    uint64_t tend_at_ms;          /* monotonic: when to look again */
-    uint64_t claim_rest_until_ms; /* monotonic: no epoch on a device's word before this */
-    uint64_t guard_rest_until_ms; /* monotonic: no epoch on a broker's silence before this */
+    bool due;                        /* a pass is needed */
+    bool agreed;                     /* a broker retained what our store holds, unasked */
+    uint64_t tend_at_ms;             /* monotonic: when to look again */
+    char claimant[SERIN_ID_MAX + 1]; /* a device that claimed a higher order, alone so far */
+    char absurd[SERIN_ID_MAX + 1];   /* whose claim is the alarm "claim" */
+    uint64_t claim_rest_until_ms;    /* monotonic: no epoch on a device's word before this */
+    uint64_t guard_rest_until_ms;    /* monotonic: no epoch on a broker's silence before this */
 };
 
 /* Loads the directives of the store; inside a transaction. */
@@ -89,7 +91,8 @@ void serind_publisher_trust(struct serind *serind, const char *product, const ui
 void serind_publisher_want_epoch(struct serind *serind, struct serin_order above,
                                  const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* A device says that it accepted `claimed`. */
+/* A device says that `claimed` is the highest order that it accepted, on whatever topic. Once a
+ * broker has agreed with our store, one device alone is not believed. */
 void serind_publisher_claim(struct serind *serind, const struct serin_device_record *device,
                             struct serin_order claimed);
 

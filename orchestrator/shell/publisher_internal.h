@@ -7,6 +7,9 @@
 /* Whether what the broker shows is what should be retained. */
 bool serind_view_same(const struct serind_topic *topic, const struct serind_view *view);
 
+/* Forgets topics that are nobody's any more; outside of passes. */
+void serind_topics_forget(struct serind *serind);
+
 /* Publishes what should be retained on a topic to one broker. */
 void serind_topic_send(struct serind *serind, struct serind_topic *topic, size_t broker);
 

@@ -292,6 +292,7 @@ void serind_publisher_tend(struct serind *serind)
     }
     publisher->tend_at_ms = serind->mono_ms + SERIND_TEND_MS;
     bool can_renew = any_settled(serind);
+    serind_topics_forget(serind);
     for (size_t i = 0; i < publisher->count; i++) {
         struct serind_topic *topic = publisher->topics[i];
         for (size_t b = 0; b < serind->broker_count; b++) {

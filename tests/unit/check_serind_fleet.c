@@ -8,6 +8,7 @@
 
 #include <serin/host/bundle.h>
 
+#include <stdio.h>
 #include <string.h>
 
 /* Two devices of which the first stage offers one; `first` is its id. */
@@ -237,6 +238,86 @@ START_TEST(a_store_that_fills_is_an_alarm_in_time)
 }
 END_TEST
 
+static void claim(struct serind_bench *bench, const char *id, uint32_t epoch)
+{
+    struct serin_beat beat = serind_bench_beat(id, 0, 0);
+    beat.channel_order = (struct serin_order){epoch, 1};
+    serind_bench_take_beat(bench, &beat);
+}
+
+START_TEST(one_device_begins_no_epoch_once_a_broker_agreed)
+{
+    for (int agreed = 0; agreed < 2; agreed++) {
+        struct serind_bench bench;
+        const char *first = NULL;
+        two_devices(&bench, &first);
+        bench.serind.publisher.agreed = agreed;
+        claim(&bench, "lamp-1", 3);
+        ck_assert_uint_eq(bench.serind.meta.order.epoch, agreed ? 1 : 4);
+        claim(&bench, "lamp-1", 3);
+        ck_assert_uint_eq(bench.serind.meta.order.epoch, agreed ? 1 : 4);
+        claim(&bench, "lamp-2", 3);
+        ck_assert_uint_eq(bench.serind.meta.order.epoch, 4);
+        serind_bench_close(&bench);
+    }
+}
+END_TEST
+
+START_TEST(a_broker_agrees_only_with_what_we_did_not_just_send)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    two_devices(&bench, &first);
+    struct serind *serind = &bench.serind;
+    const struct serin_topic topic = {
+        .kind = SERIN_TOPIC_DIRECTIVE, .product = "lamp", .channel = "stable"};
+    struct serind_topic *held = serind->publisher.topics[0];
+    serind_publisher_shown(serind, 0, &topic, held->payload, held->payload_size);
+    ck_assert(!serind->publisher.agreed);
+    serind_publisher_disconnected(serind, 0);
+    serind_publisher_shown(serind, 0, &topic, held->payload, held->payload_size);
+    ck_assert(serind->publisher.agreed);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+START_TEST(alarms_end_with_their_cause)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    two_devices(&bench, &first);
+    struct serind *serind = &bench.serind;
+    claim(&bench, "lamp-1", 1000);
+    ck_assert(serind_alarm_stands(serind, "claim"));
+    claim(&bench, "lamp-2", 1);
+    ck_assert(serind_alarm_stands(serind, "claim"));
+    claim(&bench, "lamp-1", 1);
+    ck_assert(!serind_alarm_stands(serind, "claim"));
+
+    serind->index.limit = 2;
+    claim(&bench, "lamp-3", 1);
+    ck_assert(serind_alarm_stands(serind, "devices"));
+    serind->index.limit = 3;
+    serind_bench_turn(&bench);
+    ck_assert(!serind_alarm_stands(serind, "devices"));
+
+    struct serin_topic topic = {.kind = SERIN_TOPIC_DEV_DIRECTIVE};
+    for (unsigned i = 0; i < SERIND_TOPICS_MAX; i++) {
+        snprintf(topic.id, sizeof topic.id, "other-%u", i);
+        serind_publisher_shown(serind, 0, &topic, (const uint8_t *)"x", 1);
+    }
+    ck_assert(serind_alarm_stands(serind, "topics"));
+    for (unsigned i = 0; i < SERIND_TOPICS_MAX; i++) {
+        snprintf(topic.id, sizeof topic.id, "other-%u", i);
+        serind_publisher_shown(serind, 0, &topic, NULL, 0);
+    }
+    serind_publisher_tend(serind);
+    ck_assert(!serind_alarm_stands(serind, "topics"));
+    ck_assert_uint_eq(serind->publisher.count, 1);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
@@ -248,6 +329,9 @@ int main(void)
         an_attempt_that_somebody_named_is_not_given_out_again,
         a_device_keeps_few_attempts_and_none_at_strange_manifests,
         a_store_that_fills_is_an_alarm_in_time,
+        one_device_begins_no_epoch_once_a_broker_agreed,
+        a_broker_agrees_only_with_what_we_did_not_just_send,
+        alarms_end_with_their_cause,
         NULL,
     };
     test_keys_open();
