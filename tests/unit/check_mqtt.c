@@ -1,16 +1,10 @@
 /*
- * The MQTT adapter against a real Mosquitto: connecting with and without TLS, subscriptions,
- * delivery, bounds, lost brokers, restarts, and closing in every state.
+ * The MQTT adapter against a real Mosquitto: subscriptions, delivery, bounds, configuration. How it
+ * connects, loses its broker and closes is in check_mqtt_life.c.
  */
-#include "broker.h"
+#include "mqtt_bench.h"
 
-#include <serin/adapters/mqtt.h>
-
-#include <arpa/inet.h>
 #include <check.h>
-#include <dirent.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,115 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-static struct broker broker;
-
-static void setup(void)
-{
-    memset(&broker, 0, sizeof(broker));
-    broker_folder(&broker);
-}
-
-static void teardown(void)
-{
-    broker_end(&broker);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
-static void pause_ms(long ms)
-{
-    const struct timespec moment = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-    nanosleep(&moment, NULL);
-}
-
-static struct serin_mqtt_config plain_config(const char *id)
-{
-    static char uri[64];
-
-    snprintf(uri, sizeof(uri), "tcp://127.0.0.1:%u", broker.port);
-    return (struct serin_mqtt_config){.uri = uri,
-                                      .client_id = id,
-                                      .keep_alive_s = 20,
-                                      .reconnect_min_ms = 100,
-                                      .reconnect_max_ms = 400,
-                                      .clean_session = true,
-                                      .queue_max = 100};
-}
-
-static struct serin_mqtt *open_client(const struct serin_mqtt_config *config, const char *filter)
-{
-    struct serin_mqtt *mqtt = NULL;
-
-    ck_assert_int_eq(serin_mqtt_open(&mqtt, config), SERIN_OK);
-    if (filter != NULL) {
-        ck_assert_int_eq(serin_mqtt_subscribe(mqtt, filter, 1), SERIN_OK);
-    }
-    ck_assert_int_eq(serin_mqtt_start(mqtt), SERIN_OK);
-    return mqtt;
-}
-
-/* Waits for the next event by the descriptor alone, so that a missed wake-up fails the test. */
-static bool wait_event(struct serin_mqtt *mqtt, struct serin_mqtt_event *event, int timeout_ms)
-{
-    uint64_t end = now_ms() + (uint64_t)timeout_ms;
-
-    for (;;) {
-        struct pollfd fd = {.fd = serin_mqtt_fd(mqtt), .events = POLLIN};
-        uint64_t now = now_ms();
-        if (now >= end || poll(&fd, 1, (int)(end - now)) == 0) {
-            return false;
-        }
-        if (serin_mqtt_next(mqtt, event)) {
-            return true;
-        }
-    }
-}
-
-static struct serin_mqtt_event expect(struct serin_mqtt *mqtt, enum serin_mqtt_event_kind kind)
-{
-    struct serin_mqtt_event event;
-
-    ck_assert_msg(wait_event(mqtt, &event, 15000), "no event within 15 s");
-    ck_assert_msg(event.kind == kind, "event %d, expected %d (%s)", (int)event.kind, (int)kind,
-                  event.why);
-    return event;
-}
-
-/* Skips failed attempts until the connection stands. */
-static void expect_connected(struct serin_mqtt *mqtt)
-{
-    struct serin_mqtt_event event;
-
-    for (int i = 0; i < 100; i++) {
-        ck_assert_msg(wait_event(mqtt, &event, 15000), "not connected within 15 s");
-        if (event.kind == SERIN_MQTT_CONNECTED) {
-            ck_assert(serin_mqtt_connected(mqtt));
-            return;
-        }
-        ck_assert_int_eq(event.kind, SERIN_MQTT_DISCONNECTED);
-    }
-    ck_abort_msg("not connected after 100 attempts");
-}
-
-static int publish(struct serin_mqtt *mqtt, const char *topic, const char *text, int qos,
-                   bool retained)
-{
-    int token = -1;
-
-    ck_assert_int_eq(serin_mqtt_publish(mqtt, topic, text, strlen(text), qos, retained, &token),
-                     SERIN_OK);
-    return token;
-}
 
 START_TEST(delivers_and_receives)
 {
@@ -190,21 +76,6 @@ START_TEST(tells_connected_before_retained_messages)
     serin_mqtt_close(writer);
 }
 END_TEST
-
-/* A listener that takes connections and never answers. */
-static int black_hole(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(listen(fd, 16), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
 
 /* ---- a broker that does what Mosquitto seldom does ---- */
 
@@ -310,31 +181,6 @@ START_TEST(a_connection_lost_while_subscribing_was_none)
 }
 END_TEST
 
-START_TEST(reconnects_after_the_broker_died)
-{
-    broker_start(&broker, false, NULL);
-    struct serin_mqtt_config config = plain_config("one");
-    struct serin_mqtt *mqtt = open_client(&config, "a/#");
-    expect_connected(mqtt);
-    for (int round = 0; round < 2; round++) {
-        broker_kill(&broker);
-        struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_DISCONNECTED);
-        ck_assert_str_ne(event.why, "");
-        ck_assert(!serin_mqtt_connected(mqtt));
-        ck_assert_int_eq(serin_mqtt_publish(mqtt, "a/b", "x", 1, 1, false, NULL), SERIN_ERR_AGAIN);
-        /* Attempts on a dead broker fail, say so, and do not end. */
-        event = expect(mqtt, SERIN_MQTT_DISCONNECTED);
-        broker_start(&broker, false, NULL);
-        expect_connected(mqtt);
-        /* The subscription stands again. */
-        publish(mqtt, "a/b", "again", 0, false);
-        event = expect(mqtt, SERIN_MQTT_MESSAGE);
-        serin_mqtt_event_free(&event);
-    }
-    serin_mqtt_close(mqtt);
-}
-END_TEST
-
 START_TEST(bounds_the_queue)
 {
     broker_start(&broker, false, "max_queued_messages 0\nmax_inflight_messages 0");
@@ -424,165 +270,6 @@ START_TEST(bounds_what_is_in_flight)
 }
 END_TEST
 
-START_TEST(restart_makes_a_new_connection)
-{
-    broker_start(&broker, false, NULL);
-    struct serin_mqtt_config config = plain_config("one");
-    struct serin_mqtt *mqtt = open_client(&config, "a/#");
-    serin_mqtt_restart(mqtt); /* before the first connection stands */
-    expect_connected(mqtt);
-    publish(mqtt, "a/kept", "kept", 1, true);
-    pause_ms(1500);
-    /* The echo and the acknowledgement of the old connection are gone; the retained message comes
-     * anew. */
-    serin_mqtt_restart(mqtt);
-    expect_connected(mqtt);
-    struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_MESSAGE);
-    ck_assert(event.retained);
-    serin_mqtt_event_free(&event);
-    ck_assert(!wait_event(mqtt, &event, 300));
-    serin_mqtt_close(mqtt);
-}
-END_TEST
-
-START_TEST(tells_why_the_broker_refuses)
-{
-    broker_start(&broker, false, "allow_anonymous false");
-    struct serin_mqtt_config config = plain_config("one");
-    struct serin_mqtt *mqtt = open_client(&config, NULL);
-    struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_DISCONNECTED);
-    ck_assert_str_eq(event.why, "the broker does not authorise this client");
-    serin_mqtt_close(mqtt);
-}
-END_TEST
-
-/* A process with a will that is killed: the broker publishes it. One that closes: it does not. */
-START_TEST(will_speaks_for_the_dead_only)
-{
-    broker_start(&broker, false, NULL);
-    struct serin_mqtt_config config = plain_config("mortal");
-    config.will_topic = "will/mortal";
-    config.will_payload = (const uint8_t *)"gone";
-    config.will_size = 4;
-    int ready[2];
-    ck_assert_int_eq(pipe(ready), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        struct serin_mqtt *mqtt = open_client(&config, NULL);
-        expect_connected(mqtt);
-        (void)!write(ready[1], "!", 1);
-        pause();
-    }
-    char byte;
-    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-    struct serin_mqtt_config reader_config = plain_config("reader");
-    struct serin_mqtt *reader = open_client(&reader_config, "will/#");
-    expect_connected(reader);
-    kill(child, SIGKILL);
-    ck_assert_int_eq(waitpid(child, NULL, 0), child);
-    struct serin_mqtt_event event = expect(reader, SERIN_MQTT_MESSAGE);
-    ck_assert_mem_eq(event.payload, "gone", 4);
-    serin_mqtt_event_free(&event);
-    /* It is retained: who comes later hears it too. */
-    reader_config = plain_config("late");
-    struct serin_mqtt *late = open_client(&reader_config, "will/#");
-    expect_connected(late);
-    event = expect(late, SERIN_MQTT_MESSAGE);
-    ck_assert(event.retained);
-    serin_mqtt_event_free(&event);
-    serin_mqtt_close(late);
-
-    struct serin_mqtt *tidy = open_client(&config, NULL);
-    expect_connected(tidy);
-    serin_mqtt_close(tidy);
-    ck_assert(!wait_event(reader, &event, 500));
-    serin_mqtt_close(reader);
-    close(ready[0]);
-    close(ready[1]);
-}
-END_TEST
-
-START_TEST(closes_in_every_state)
-{
-    struct serin_mqtt *mqtt = NULL;
-    struct serin_mqtt_event event;
-
-    broker_start(&broker, false, NULL);
-    struct serin_mqtt_config config = plain_config("one");
-    serin_mqtt_close(NULL);
-    ck_assert_int_eq(serin_mqtt_open(&mqtt, &config), SERIN_OK);
-    serin_mqtt_restart(mqtt); /* means nothing yet */
-    ck_assert(!serin_mqtt_next(mqtt, &event));
-    serin_mqtt_close(mqtt);                        /* idle */
-    serin_mqtt_close(open_client(&config, "a/#")); /* waiting */
-    for (int delay_ms = 0; delay_ms <= 1500; delay_ms += 150) {
-        mqtt = open_client(&config, "a/#"); /* connecting, subscribing, up */
-        while (serin_mqtt_next(mqtt, &event)) {
-        }
-        pause_ms(delay_ms);
-        serin_mqtt_close(mqtt);
-    }
-    mqtt = open_client(&config, "a/#");
-    expect_connected(mqtt);
-    ck_assert_int_eq(serin_mqtt_start(mqtt), SERIN_ERR_STATE);
-    ck_assert_int_eq(serin_mqtt_subscribe(mqtt, "b", 1), SERIN_ERR_STATE);
-    for (int i = 0; i < 50; i++) {
-        publish(mqtt, "a/b", "in flight", 1, false);
-    }
-    serin_mqtt_close(mqtt); /* up, with publishes in flight and events in the queue */
-
-    uint16_t port = 0;
-    char uri[64];
-    int hole = black_hole(&port);
-    snprintf(uri, sizeof(uri), "tcp://127.0.0.1:%u", port);
-    config.uri = uri;
-    mqtt = open_client(&config, NULL);
-    ck_assert(!wait_event(mqtt, &event, 1500));
-    serin_mqtt_close(mqtt); /* connected, but never accepted */
-    close(hole);
-}
-END_TEST
-
-/* How many threads this process has. */
-static unsigned threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    unsigned count = 0;
-
-    ck_assert_ptr_nonnull(tasks);
-    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
-        count += entry->d_name[0] != '.' ? 1 : 0;
-    }
-    closedir(tasks);
-    return count;
-}
-
-START_TEST(the_last_client_leaves_no_thread)
-{
-    broker_start(&broker, false, NULL);
-    /* A client that lived and died first: a sanitizer adds a thread of its own to the first that a
-     * program starts, and keeps it. */
-    struct serin_mqtt_config config = plain_config("first");
-    struct serin_mqtt *first = open_client(&config, NULL);
-    expect_connected(first);
-    serin_mqtt_close(first);
-    unsigned before = threads();
-    config = plain_config("one");
-    struct serin_mqtt *one = open_client(&config, NULL);
-    config = plain_config("two");
-    struct serin_mqtt *two = open_client(&config, NULL);
-    expect_connected(one);
-    expect_connected(two);
-    ck_assert_uint_gt(threads(), before);
-    serin_mqtt_close(one);
-    ck_assert_uint_gt(threads(), before);
-    publish(two, "a", "still here", 1, false);
-    expect(two, SERIN_MQTT_DELIVERED);
-    serin_mqtt_close(two);
-    ck_assert_uint_eq(threads(), before);
-}
-END_TEST
-
 START_TEST(refuses_a_wrong_configuration)
 {
     struct serin_mqtt *mqtt = NULL;
@@ -637,127 +324,23 @@ START_TEST(spreads_the_backoff)
 }
 END_TEST
 
-/* ---- TLS ---- */
-
-/* A certificate for `name` with its key, signed by `ca` (or by itself, where NULL), in the folder.
- */
-static void make_certificate(const char *name, const char *ca, const char *extension)
-{
-    char command[1024];
-    char signer[128] = "";
-
-    if (ca != NULL) {
-        snprintf(signer, sizeof(signer), "-CA %s.pem -CAkey %s.key", ca, ca);
-    }
-    snprintf(command, sizeof(command),
-             "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-             "-days 2 -subj '/CN=%s' %s -addext '%s' -keyout %s.key -out %s.pem 2>/dev/null",
-             broker.folder, name, signer, extension, name, name);
-    ck_assert_msg(system(command) == 0, "failed: %s", command);
-}
-
-struct tls_files {
-    char uri[64], ca[128], certificate[128], key[128];
-};
-
-static struct serin_mqtt_config tls_config(struct tls_files *files, const char *ca,
-                                           const char *name)
-{
-    struct serin_mqtt_config config = plain_config(name);
-
-    snprintf(files->uri, sizeof(files->uri), "ssl://127.0.0.1:%u", broker.tls_port);
-    snprintf(files->ca, sizeof(files->ca), "%s/%s.pem", broker.folder, ca);
-    snprintf(files->certificate, sizeof(files->certificate), "%s/%s.pem", broker.folder, name);
-    snprintf(files->key, sizeof(files->key), "%s/%s.key", broker.folder, name);
-    config.uri = files->uri;
-    config.ca_file = files->ca;
-    config.cert_file = files->certificate;
-    config.key_file = files->key;
-    return config;
-}
-
-START_TEST(connects_with_a_client_certificate)
-{
-    struct tls_files files;
-
-    make_certificate("ca", NULL, "keyUsage=keyCertSign");
-    make_certificate("broker", "ca", "subjectAltName=DNS:localhost,IP:127.0.0.1");
-    make_certificate("one", "ca", "extendedKeyUsage=clientAuth");
-    make_certificate("stranger", NULL, "extendedKeyUsage=clientAuth");
-    broker_start(&broker, true, NULL);
-
-    struct serin_mqtt_config config = tls_config(&files, "ca", "one");
-    struct serin_mqtt *mqtt = open_client(&config, "a/#");
-    expect_connected(mqtt);
-    publish(mqtt, "a/b", "secret", 0, false);
-    struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_MESSAGE);
-    ck_assert_mem_eq(event.payload, "secret", 6);
-    serin_mqtt_event_free(&event);
-    broker_kill(&broker);
-    expect(mqtt, SERIN_MQTT_DISCONNECTED);
-    broker_start(&broker, true, NULL);
-    expect_connected(mqtt);
-    serin_mqtt_close(mqtt);
-
-    /* A client that the broker's CA did not sign. */
-    config = tls_config(&files, "ca", "stranger");
-    mqtt = open_client(&config, NULL);
-    expect(mqtt, SERIN_MQTT_DISCONNECTED);
-    serin_mqtt_close(mqtt);
-
-    /* A broker that the client's CA did not sign. */
-    config = tls_config(&files, "stranger", "one");
-    mqtt = open_client(&config, NULL);
-    event = expect(mqtt, SERIN_MQTT_DISCONNECTED);
-    ck_assert_msg(strstr(event.why, "certificate") != NULL, "no reason in: %s", event.why);
-    serin_mqtt_close(mqtt);
-}
-END_TEST
-
-START_TEST(refuses_a_broker_with_another_name)
-{
-    struct tls_files files;
-
-    make_certificate("ca", NULL, "keyUsage=keyCertSign");
-    make_certificate("broker", "ca", "subjectAltName=DNS:elsewhere.example");
-    make_certificate("one", "ca", "extendedKeyUsage=clientAuth");
-    broker_start(&broker, true, NULL);
-    struct serin_mqtt_config config = tls_config(&files, "ca", "one");
-    struct serin_mqtt *mqtt = open_client(&config, NULL);
-    expect(mqtt, SERIN_MQTT_DISCONNECTED);
-    serin_mqtt_close(mqtt);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("mqtt");
     TCase *plain = tcase_create("plain");
-    TCase *tls = tcase_create("tls");
 
     tcase_add_checked_fixture(plain, setup, teardown);
-    tcase_add_checked_fixture(tls, setup, teardown);
     tcase_set_timeout(plain, 60);
-    tcase_set_timeout(tls, 60);
     tcase_add_test(plain, delivers_and_receives);
     tcase_add_test(plain, tells_connected_before_retained_messages);
     tcase_add_test(plain, holds_messages_until_subscribed);
     tcase_add_test(plain, a_refused_subscription_ends_the_connection);
     tcase_add_test(plain, a_connection_lost_while_subscribing_was_none);
-    tcase_add_test(plain, reconnects_after_the_broker_died);
     tcase_add_test(plain, bounds_the_queue);
     tcase_add_test(plain, bounds_what_is_in_flight);
-    tcase_add_test(plain, restart_makes_a_new_connection);
-    tcase_add_test(plain, tells_why_the_broker_refuses);
-    tcase_add_test(plain, will_speaks_for_the_dead_only);
-    tcase_add_test(plain, closes_in_every_state);
-    tcase_add_test(plain, the_last_client_leaves_no_thread);
     tcase_add_test(plain, refuses_a_wrong_configuration);
     tcase_add_test(plain, spreads_the_backoff);
-    tcase_add_test(tls, connects_with_a_client_certificate);
-    tcase_add_test(tls, refuses_a_broker_with_another_name);
     suite_add_tcase(suite, plain);
-    suite_add_tcase(suite, tls);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
