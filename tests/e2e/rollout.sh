@@ -3,7 +3,7 @@
 # publish a stage, and an eleventh device that joins late gets v2 as the stable release.
 . "$(dirname "$0")/lib.sh"
 bench_begin rollout
-pki 11
+pki 12
 bundle 1.0.0 "$SERIN_BIN/apps/app_v1"
 bundle 2.0.0 "$SERIN_BIN/apps/app_v2"
 
@@ -19,6 +19,13 @@ for i in $(seq -w 1 10); do wait_for 10 "sensor-$i runs 1.0.0" device_runs "sens
 
 title "2.0.0 through four stages"
 publish 2.0.0
+# serind's own counter leaves out repairs and renewals. What the fleet hears is counted on the wire, by a device that runs nothing.
+heard=$BENCH/heard
+directive=serin/1/directive/$PRODUCT/$CHANNEL
+spawn listener stdbuf -oL mosquitto_sub -h 127.0.0.1 -p "$BROKER_PORT" --cafile "$BENCH/pki/ca.pem" \
+    --cert "$BENCH/pki/devices/sensor-12.pem" --key "$BENCH/pki/devices/sensor-12.key" -i sensor-12 -q 1 -t "$directive" \
+    -F 'directive %r %x' -d
+wait_for 10 "the listener is subscribed" grep -q '^Subscribed (mid: .*): 1$' "$BENCH/log/listener.log"
 SOAK=2s policy 2.0.0
 id=$(rollout 2.0.0)
 
@@ -49,6 +56,11 @@ json=$(rollout_json "$id")
 # Stages 1 and 2 cover the same device of ten; each stage is one publish, and completion one more.
 [ "$(jq -r .publishes <<<"$json")" -eq 5 ] ||
     fail "expected 4 stage publishes and the promotion, saw $(jq -r .publishes <<<"$json")"
+sent_once() { # the same on the wire: live messages (retain 0), all different
+    grep '^directive ' "$BENCH/log/listener.log" >"$heard" || true
+    [ "$(grep -c '^directive 0 ' "$heard")" -eq 5 ] && [ "$(sort -u "$heard" | wc -l)" -eq 5 ] && [ "$(wc -l <"$heard")" -eq 5 ]
+}
+wait_for 10 "five directives went over the wire, each once" sent_once
 
 for i in $(seq -w 1 10); do
     device_is "sensor-$i" confirmed 2.0.0 >/dev/null || fail "sensor-$i: $(device_json "sensor-$i")"
@@ -63,6 +75,8 @@ title "An eleventh joins late, on 1.0.0"
 provision sensor-11 1.0.0
 agent_start sensor-11
 wait_for 60 "sensor-11 confirms 2.0.0" device_is sensor-11 confirmed 2.0.0
+sent_once || fail "on the wire: $(cut -c 1-80 "$heard")"
+kill_hard listener
 "$SERIN" audit --json >"$BENCH/log/audit.out" || fail "serin audit"
 for i in $(seq -w 1 11); do stop "sensor-$i"; done
 stop serind
