@@ -375,11 +375,11 @@ void serind_publisher_store(struct serind *serind)
         }
         topic->pending = true;
         serind_audit(serind,
-                     &(struct serind_audit_line){.what = "publish",
+                     &(struct serind_audit_line){.what = "directive",
                                                  .rollout = topic->rollout,
                                                  .topic = topic->name,
                                                  .order = topic->next.order},
-                     "directive published: %s", topic->reason);
+                     "directive made: %s", topic->reason);
     }
 }
 
@@ -391,16 +391,37 @@ bool serind_view_same(const struct serind_topic *topic, const struct serind_view
            memcmp(view->payload, topic->payload, topic->payload_size) == 0;
 }
 
-void serind_topic_send(struct serind *serind, struct serind_topic *topic, size_t broker)
+enum serin_error serind_topic_send(struct serind *serind, struct serind_topic *topic, size_t broker)
 {
     struct serind_view *view = &topic->views[broker];
-    if (serin_mqtt_publish(serind->brokers[broker].mqtt, topic->name, topic->payload,
-                           topic->payload_size, 1, true, &view->token) != SERIN_OK) {
-        return; /* not now: it is tried again at the next look */
+    enum serin_error error =
+        serin_mqtt_publish(serind->brokers[broker].mqtt, topic->name, topic->payload,
+                           topic->payload_size, 1, true, &view->token);
+    if (error != SERIN_OK) {
+        return error;
     }
     view->in_flight = true;
     view->acked = false;
     view->sent_at_ms = serind->mono_ms;
+    return SERIN_OK;
+}
+
+/* A directive that was just committed, to one broker; it is said only once the client took it. */
+static void publish(struct serind *serind, struct serind_topic *topic, size_t broker)
+{
+    const char *uri = serind->brokers[broker].uri;
+    enum serin_error error = serind_topic_send(serind, topic, broker);
+    if (error != SERIN_OK) {
+        serin_log(SERIN_LOG_WARN, "not published yet, it is tried again topic=%s broker=%s: %s",
+                  topic->name, uri, serin_error_text(error));
+        return;
+    }
+    serind_audit(serind,
+                 &(struct serind_audit_line){.what = "publish",
+                                             .rollout = topic->rollout,
+                                             .topic = topic->name,
+                                             .order = topic->own.order},
+                 "directive published to %s: %s", uri, topic->reason);
 }
 
 void serind_publisher_keep(struct serind *serind)
@@ -438,7 +459,7 @@ void serind_publisher_keep(struct serind *serind)
                   topic->own.order.epoch, topic->own.order.sequence, topic->reason);
         for (size_t b = 0; b < serind->broker_count; b++) {
             if (serind->brokers[b].connected && serind->brokers[b].heard) {
-                serind_topic_send(serind, topic, b);
+                publish(serind, topic, b);
             }
         }
         SERIN_FAULT_POINT("serind.publish.sent");

@@ -10,8 +10,10 @@ bool serind_view_same(const struct serind_topic *topic, const struct serind_view
 /* Forgets topics that are nobody's any more; outside of passes. */
 void serind_topics_forget(struct serind *serind);
 
-/* Publishes what should be retained on a topic to one broker. */
-void serind_topic_send(struct serind *serind, struct serind_topic *topic, size_t broker);
+/* Publishes what should be retained on a topic to one broker. An error: the client did not take it
+ * now (SERIN_ERR_AGAIN and the others of serin_mqtt_publish), and the next look tries again. */
+SERIN_MUST_USE enum serin_error serind_topic_send(struct serind *serind, struct serind_topic *topic,
+                                                  size_t broker);
 
 /* Opens a directive payload with the trust record of `topic`'s product, or of any product where
  * the topic is a device's own. False: not signed by a director of ours. */

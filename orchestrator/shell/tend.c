@@ -172,6 +172,9 @@ static void repair_publish(struct serind *serind, struct serind_topic *topic, si
             return;
         }
     }
+    if (serind_topic_send(serind, topic, broker) != SERIN_OK) {
+        return; /* not now: it is tried again at the next look, and said when it was taken */
+    }
     serin_log(SERIN_LOG_INFO, "repair topic=%s broker=%s: it shows %s", topic->name,
               serind->brokers[broker].uri, serin_sight_text(sight));
     serind_audit(serind,
@@ -179,7 +182,6 @@ static void repair_publish(struct serind *serind, struct serind_topic *topic, si
                      .what = "repair", .topic = topic->name, .order = topic->own.order},
                  "%s showed %s: published again", serind->brokers[broker].uri,
                  serin_sight_text(sight));
-    serind_topic_send(serind, topic, broker);
 }
 
 static void foreign_alarm(struct serind *serind, const struct serind_topic *topic, size_t broker,

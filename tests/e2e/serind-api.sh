@@ -202,7 +202,8 @@ body '.trust[0].version == 5'
 call 200 GET '/v1/audit?limit=1000'
 body '[.lines[] | select(.what == "command" and .actor == "operator") | .text] == ["pause: lunch", "halt: a test"]'
 body '[.lines[] | select(.what == "refused")] | length >= 8'
-body '[.lines[] | select(.what == "publish") | .order.sequence] == [1,2,3,4,5]'
+body '[.lines[] | select(.what == "directive") | .order.sequence] == [1,2,3,4,5]'
+body '[.lines[] | select(.what == "publish")] == []' # no broker ever took one
 next=$(jq .next "$BENCH/body")
 [ "$next" -eq "$(stat -c %s "$BENCH/audit.log")" ] || fail "next is $next, the file has $(stat -c %s "$BENCH/audit.log") bytes"
 call 200 GET '/v1/audit?limit=2'

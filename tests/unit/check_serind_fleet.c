@@ -318,6 +318,28 @@ START_TEST(alarms_end_with_their_cause)
 }
 END_TEST
 
+START_TEST(published_is_said_once_the_client_took_it)
+{
+    struct serind_bench bench;
+    const char *first = NULL;
+    two_devices(&bench, &first);
+    struct serind *serind = &bench.serind;
+    ck_assert_uint_eq(serind_bench_audited(&bench, "directive published to tcp://bench"), 1);
+    bench.publish_says = SERIN_ERR_AGAIN;
+    serind_bench_rollout(&bench, 2);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "directive made"), 2);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "published"), 1);
+    serind->mono_ms += SERIND_ANSWER_MS;
+    serind_publisher_tend(serind);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "published"), 1);
+    bench.publish_says = SERIN_OK;
+    serind->mono_ms += SERIND_ANSWER_MS;
+    serind_publisher_tend(serind);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "published again"), 1);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
@@ -332,6 +354,7 @@ int main(void)
         one_device_begins_no_epoch_once_a_broker_agreed,
         a_broker_agrees_only_with_what_we_did_not_just_send,
         alarms_end_with_their_cause,
+        published_is_said_once_the_client_took_it,
         NULL,
     };
     test_keys_open();
