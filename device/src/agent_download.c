@@ -28,22 +28,19 @@ void serin_download_stop(struct serin_agent *agent)
     agent->checking = false;
 }
 
-static enum serin_error fail(struct serin_agent *agent, enum serin_reason reason, uint32_t detail)
+static enum serin_error end(struct serin_agent *agent, enum serin_attempt_event event,
+                            enum serin_reason reason, uint32_t detail)
 {
-    enum serin_error error = serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, reason, detail);
+    enum serin_error error = serin_attempt_move(agent, event, reason, detail);
     if (error == SERIN_OK) {
         serin_download_stop(agent);
     }
     return error;
 }
 
-static enum serin_error reject(struct serin_agent *agent, enum serin_reason reason)
+static enum serin_error fail(struct serin_agent *agent, enum serin_reason reason, uint32_t detail)
 {
-    enum serin_error error = serin_attempt_move(agent, SERIN_ATTEMPT_REJECT, reason, 0);
-    if (error == SERIN_OK) {
-        serin_download_stop(agent);
-    }
-    return error;
+    return end(agent, SERIN_ATTEMPT_FAIL, reason, detail);
 }
 
 /* Whether the manifest in scratch may be taken, in full, before anything else of the release is
@@ -80,26 +77,44 @@ static bool manifest_named(const struct serin_agent *agent, size_t size)
     return serin_bytes_equal(id, serin_attempt_current(agent)->manifest_id, sizeof id);
 }
 
+/* Whether the copy of a manifest that has its id may be to blame for `reason`: the id covers the
+ * body alone, so a byte that a cache spoiled in the signature area shows only here. */
+static bool copy_suspect(const struct serin_agent *agent, size_t size, enum serin_reason reason)
+{
+    struct serin_signature_area area;
+    return reason == SERIN_REASON_SIGNATURE || reason == SERIN_REASON_KEY ||
+           serin_signature_area_decode(manifest_bytes(agent), size, SERIN_MANIFEST_BODY_SIZE,
+                                       &area) != SERIN_OK;
+}
+
+/* A manifest that came damaged, or seems so, is fetched again a few times before the attempt ends
+ * with `event`. */
+static enum serin_error bad_manifest(struct serin_agent *agent, enum serin_attempt_event event,
+                                     enum serin_reason reason)
+{
+    serin_fetch_again(agent, agent->download.bad_rows);
+    return ++agent->download.bad_rows >= BAD_IN_A_ROW_MAX ? end(agent, event, reason, 0) : SERIN_OK;
+}
+
 /* A whole manifest has arrived. */
 static enum serin_error take_manifest(struct serin_agent *agent, size_t size)
 {
     const struct serin_agent_standing *standing = serin_intake_standing(agent);
     bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
     if (!manifest_named(agent, size)) {
-        if (++agent->download.bad_rows >= BAD_IN_A_ROW_MAX) {
-            return fail(agent, SERIN_REASON_DIGEST, 0);
-        }
-        serin_fetch_rewind(agent, 0);
-        return SERIN_OK;
+        return bad_manifest(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_DIGEST);
+    }
+    /* Only the first look compares versions: what was accepted once is not weighed again. */
+    bool revert = !pending || (standing != NULL && (standing->flags & SERIN_RELEASE_REVERT) != 0);
+    enum serin_reason reason = judge_manifest(agent, size, revert);
+    if (reason != SERIN_REASON_NONE && copy_suspect(agent, size, reason)) {
+        return bad_manifest(agent, SERIN_ATTEMPT_REJECT, reason);
     }
     serin_fetch_stop(agent);
     agent->download.target = SERIN_AGENT_TARGET_NONE;
     agent->download.bad_rows = 0;
-    /* Only the first look compares versions: what was accepted once is not weighed again. */
-    bool revert = !pending || (standing != NULL && (standing->flags & SERIN_RELEASE_REVERT) != 0);
-    enum serin_reason reason = judge_manifest(agent, size, revert);
     if (reason != SERIN_REASON_NONE) {
-        return reject(agent, reason);
+        return end(agent, SERIN_ATTEMPT_REJECT, reason, 0);
     }
     account_of(agent)->version = agent->download.manifest.version;
     enum serin_error error = serin_fill_store_manifest(agent, size);
@@ -195,7 +210,8 @@ static enum serin_error store_manifest(struct serin_agent *agent, const uint8_t 
                                        uint32_t size)
 {
     if (agent->fetch.size > SERIN_MANIFEST_MAX) {
-        return fail(agent, SERIN_REASON_FORMAT, 0);
+        enum serin_error error = bad_manifest(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_FORMAT);
+        return error != SERIN_OK ? error : SERIN_ERR_TOO_LARGE;
     }
     memcpy(manifest_bytes(agent) + agent->fetch.position, data, size);
     return SERIN_OK;

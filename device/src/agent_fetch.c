@@ -14,6 +14,8 @@
 #define REFUSED_MIN_MS   5000u
 #define REFUSED_MAX_MS   600000u
 #define SILENCE_WAIT_MAX 60000u
+#define AGAIN_MIN_MS     2000u
+#define AGAIN_MAX_MS     60000u
 
 void serin_fetch_start(struct serin_agent *agent, const uint8_t object[SERIN_SHA256_SIZE],
                        uint32_t size, uint32_t position)
@@ -221,6 +223,14 @@ void serin_fetch_took(struct serin_agent *agent, uint32_t size, bool all)
     if (!all || fetch->position >= fetch->window_end) {
         serin_fetch_rewind(agent, fetch->position);
     }
+}
+
+void serin_fetch_again(struct serin_agent *agent, uint32_t times)
+{
+    uint32_t wait_ms = grown(AGAIN_MIN_MS, times, AGAIN_MAX_MS);
+    serin_fetch_rewind(agent, 0);
+    agent->fetch.size = 0;
+    agent->fetch.due_ms += wait_ms + serin_agent_random(agent, wait_ms);
 }
 
 void serin_fetch_rewind(struct serin_agent *agent, uint32_t position)

@@ -127,6 +127,9 @@ void serin_fetch_took(struct serin_agent *agent, uint32_t size, bool all);
 /* A block was lost, or came too small to store: asks again. Losses in a row count like silence, so
  * that a server that always answers wrongly is asked less and less, and given up in the end. */
 void serin_fetch_lost(struct serin_agent *agent);
+/* Asks for the whole object again and learns its size anew, after a wait that doubles with `times`
+ * (0: the first): a copy that came damaged gets time to be mended. */
+void serin_fetch_again(struct serin_agent *agent, uint32_t times);
 /* Asks again from `position`, at once. */
 void serin_fetch_rewind(struct serin_agent *agent, uint32_t position);
 

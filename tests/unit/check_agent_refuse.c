@@ -194,6 +194,57 @@ START_TEST(a_known_order_says_nothing_else)
 }
 END_TEST
 
+/* ---- a copy that is damaged ---- */
+
+/* Type, size, key id, reserved byte and signature, behind the body. */
+static const size_t area_offsets[] = {0, 2, 4, 12, 16, 79};
+
+START_TEST(a_manifest_that_a_cache_spoiled_is_fetched_again)
+{
+    set_up();
+    uint8_t *spoiled = &v2->manifest_bytes[SERIN_MANIFEST_BODY_SIZE + area_offsets[_i]];
+    *spoiled ^= 1;
+    publish(SERIN_CANDIDATE_ROLLING);
+    for (unsigned steps = 0; steps < 1000 && bench.gets < 3; steps++) {
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    ck_assert_uint_eq(bench.gets, 3);
+    ck_assert_uint_ge(bench.now_ms, 6000); /* and not as fast as the link can */
+    *spoiled ^= 1;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_manifest_that_stays_spoiled_is_rejected)
+{
+    set_up();
+    v2->manifest_bytes[SERIN_MANIFEST_BODY_SIZE + area_offsets[_i]] ^= 1;
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_REJECTED, 1000));
+    ck_assert_uint_eq(bench.gets, 5);
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_eq(bench.gets, 5);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    tear_down();
+}
+END_TEST
+
+/* 0: it comes right in the end; 1: it never does. */
+START_TEST(a_size_that_no_manifest_has_is_asked_again)
+{
+    set_up();
+    bench.faults.huge_manifests = _i == 0 ? 4 : UINT32_MAX;
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, _i == 0 ? SERIN_STATE_CONFIRMED : SERIN_STATE_FAILED, 1000));
+    if (_i == 1) {
+        ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_FORMAT);
+        ck_assert_uint_eq(bench.gets, 5);
+    }
+    tear_down();
+}
+END_TEST
+
 /* ---- trust ---- */
 
 static enum serin_error send_trust(uint32_t version, bool keep_release, enum test_key_name signer)
@@ -275,6 +326,11 @@ int main(void)
     tcase_add_test(tests, a_channels_directive_on_the_devices_topic_is_refused);
     tcase_add_test(tests, an_older_directive_is_refused_after_losing_power);
     tcase_add_loop_test(tests, a_known_order_says_nothing_else, 0, 4);
+    tcase_add_loop_test(tests, a_manifest_that_a_cache_spoiled_is_fetched_again, 0,
+                        sizeof(area_offsets) / sizeof(area_offsets[0]));
+    tcase_add_loop_test(tests, a_manifest_that_stays_spoiled_is_rejected, 0,
+                        sizeof(area_offsets) / sizeof(area_offsets[0]));
+    tcase_add_loop_test(tests, a_size_that_no_manifest_has_is_asked_again, 0, 2);
     tcase_add_test(tests, trust_is_replaced_by_version_and_root_alone);
     tcase_add_test(tests, trust_that_would_unboot_the_device_is_refused);
     tcase_add_test(tests, trust_update_survives_every_cut);

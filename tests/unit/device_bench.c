@@ -221,6 +221,10 @@ static void send_data(struct bench *bench, const struct serin_get *get, const st
                                 .crc32 = serin_crc32(0, data, size),
                                 .data = data,
                                 .data_size = size};
+    if (object->kind == OBJECT_MANIFEST && faults->huge_manifests > 0) {
+        faults->huge_manifests--;
+        block.object_size = SERIN_MANIFEST_MAX + 1;
+    }
     if (image && n == faults->flip_block) {
         block.crc32 ^= 1;
     }

@@ -51,6 +51,7 @@ struct bench_faults {
     bool missing_image;      /* the image is "not found" */
     bool bad_table;          /* the piece table comes damaged */
     bool bad_manifest;       /* the manifest comes damaged */
+    uint32_t huge_manifests; /* so many blocks of it tell a size that no manifest has */
     bool refuse;             /* every request is refused */
 };
 
