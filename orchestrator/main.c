@@ -3,7 +3,7 @@
  * opens everything, runs the loop, closes everything.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "shell/check.h"
+#include "shell/config_check.h"
 #include "shell/serind.h"
 #include "shell/start.h"
 

@@ -1,5 +1,5 @@
-/* What can be known of a configuration without starting (check.h). */
-#include "check.h"
+/* What can be known of a configuration without starting (config_check.h). */
+#include "config_check.h"
 
 #include "serind.h"
 

@@ -3,8 +3,8 @@
  * files hold what they should. `serind --check` says it, and a start asks first, so that nothing is
  * made before all of it holds.
  */
-#ifndef SERIND_CHECK_H
-#define SERIND_CHECK_H
+#ifndef SERIND_CONFIG_CHECK_H
+#define SERIND_CONFIG_CHECK_H
 
 #include "start.h"
 
