@@ -183,8 +183,9 @@ enum serin_error serin_attempt_move(struct serin_agent *agent, enum serin_attemp
 
 /* Room for one more account: the last one is kept until serind has acknowledged it, but not beside
  * another of the same (manifest, attempt), which takes its place: an attempt that was cancelled may
- * be offered again. */
-static void make_room(struct serin_agent_record *record, const uint8_t *manifest_id,
+ * be offered again. False: two others stand unacknowledged, and none of them is dropped
+ * (docs/adr/0003). */
+static bool make_room(struct serin_agent_record *record, const uint8_t *manifest_id,
                       uint32_t attempt)
 {
     size_t kept = 0;
@@ -194,12 +195,8 @@ static void make_room(struct serin_agent_record *record, const uint8_t *manifest
             record->attempts[kept++] = record->attempts[i];
         }
     }
-    if (kept == SERIN_REPORT_ATTEMPTS_MAX) {
-        memmove(&record->attempts[0], &record->attempts[1],
-                (SERIN_REPORT_ATTEMPTS_MAX - 1u) * sizeof record->attempts[0]);
-        kept--;
-    }
     record->attempt_count = kept;
+    return kept < SERIN_REPORT_ATTEMPTS_MAX;
 }
 
 /* The end of the spread, in time that a reset does not take back. */
@@ -220,7 +217,9 @@ enum serin_error serin_attempt_open(struct serin_agent *agent,
         return SERIN_ERR_STATE;
     }
     struct serin_agent_record next = agent->record;
-    make_room(&next, standing->manifest_id, standing->attempt);
+    if (!make_room(&next, standing->manifest_id, standing->attempt)) {
+        return SERIN_ERR_BUSY; /* until an ack comes */
+    }
     struct serin_attempt_report *attempt = &next.attempts[next.attempt_count++];
     memset(attempt, 0, sizeof *attempt);
     memcpy(attempt->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);

@@ -77,7 +77,8 @@ bool serin_attempt_is(const struct serin_agent *agent, const uint8_t *manifest_i
                       uint32_t attempt);
 bool serin_attempt_in_progress(enum serin_state state); /* pending to staged */
 
-/* Opens an attempt for what `standing` asks (event ACCEPT). */
+/* Opens an attempt for what `standing` asks (event ACCEPT). SERIN_ERR_BUSY: two accounts of other
+ * attempts wait for their ack; nothing changed. */
 SERIN_MUST_USE enum serin_error serin_attempt_open(struct serin_agent *agent,
                                                    const struct serin_agent_standing *standing,
                                                    bool targeted);

@@ -380,6 +380,31 @@ START_TEST(an_offer_that_comes_back_has_one_account)
 }
 END_TEST
 
+START_TEST(a_third_attempt_waits_for_the_ack)
+{
+    set_up();
+    bench.ack = false;
+    v2->app = v3->app = BENCH_CRASH;
+    publish(SERIN_CANDIDATE_ROLLING);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 1000));
+    struct serin_directive directive = bench_directive(&bench, v1, v3);
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    directive = bench_directive(&bench, v1, v2);
+    directive.candidate.attempt = 2;
+    v2->app = BENCH_GOOD;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    ck_assert_uint_eq(bench.report.attempt_count, 2);
+    ck_assert_mem_eq(bench.report.attempts[0].manifest_id, v2->id, SERIN_SHA256_SIZE);
+    ck_assert_uint_eq(bench.report.attempts[0].attempt, 1);
+    ck_assert_mem_eq(bench.report.attempts[1].manifest_id, v3->id, SERIN_SHA256_SIZE);
+    bench.ack = true;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
 START_TEST(without_a_clock_uptime_ends_the_lease)
 {
     set_up();
@@ -508,6 +533,7 @@ int main(void)
     tcase_add_test(tests, a_clock_before_signed_time_is_none);
     tcase_add_test(tests, without_a_clock_a_reconnection_does_not_end_the_lease);
     tcase_add_test(tests, an_offer_that_comes_back_has_one_account);
+    tcase_add_test(tests, a_third_attempt_waits_for_the_ack);
     tcase_add_test(tests, without_a_clock_uptime_ends_the_lease);
     tcase_add_test(tests, without_a_clock_the_time_that_was_heard_outlives_power);
     tcase_add_test(tests, the_time_of_a_hold_delays_while_it_stands);
