@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEM_FILE_MAX (1024u * 1024u)
+#define PEM_FILE_MAX ((size_t)1024 * 1024)
 
 static enum serin_error wrong(char *why, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
