@@ -111,7 +111,9 @@ spawn() {
     PID[$name]=$!
 }
 
-alive() { kill -0 "${PID[$1]:-0}" 2>/dev/null && [ "$(ps -o stat= -p "${PID[$1]}" | cut -c1)" != Z ]; }
+alive() {
+    [ -n "${PID[$1]-}" ] && kill -0 "${PID[$1]}" 2>/dev/null && [ "$(ps -o stat= -p "${PID[$1]}" | cut -c1)" != Z ]
+}
 
 # stop NAME: SIGTERM and wait; its exit status must be 0.
 stop() {
