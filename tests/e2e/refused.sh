@@ -126,7 +126,8 @@ installed_nothing() { # WHAT
 device_refuses() { # WHAT EXPECTED-WORDS PAYLOAD
     mark=$(($(wc -l <"$BENCH/log/sensor-01.log") + 1))
     send -f "$3"
-    wait_for 20 "sensor-01 refuses $1" said_by_device "$2"
+    # A manifest whose signature does not hold is fetched anew, four times with growing waits, before its release is blamed.
+    wait_for 90 "sensor-01 refuses $1" said_by_device "$2"
     installed_nothing "$1"
     note "$1: $(tail -n +"$mark" "$BENCH/log/sensor-01.log" | grep -i -E "$2" | head -1 | cut -c26-180)"
 }
