@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#define BAD_IN_A_ROW_MAX                                                     \
-    5u /* fetches of one part that fail its digest, before the attempt fails \
-        */
-#define CHECK_SLICE (64u * 1024u) /* bytes of an image that are read back in one step */
+/* Fetches of one part that fail its digest, before the attempt fails. */
+#define BAD_IN_A_ROW_MAX 5u
+#define RUN_GROWTH_MAX   16u /* pieces that join a run in one step: each may cost a hash */
+#define CHECK_SLICE      (64u * 1024u) /* bytes of an image that are read back in one step */
 
 static struct serin_attempt_report *account_of(struct serin_agent *agent)
 {
@@ -140,7 +140,7 @@ void serin_download_resume(struct serin_agent *agent)
 /* Bytes of `data` that belong to the object and fill whole write units, or reach its end. */
 static uint32_t usable(const struct serin_agent *agent, uint32_t size)
 {
-    uint32_t left = agent->fetch.size - agent->fetch.position;
+    uint32_t left = agent->fetch.end - agent->fetch.position;
     if (size >= left || agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
         return size < left ? size : left;
     }
@@ -164,6 +164,26 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
     return error;
 }
 
+/* Lets the pieces that follow join the run being fetched, so that requests from piece `index` on
+ * are whole windows, and ends it before one that is in place: that one is neither asked for nor
+ * erased, and its entry stays true. */
+static void grow_run(struct serin_agent *agent, uint32_t index)
+{
+    struct serin_agent_fetch *fetch = &agent->fetch;
+    const struct serin_agent_config *config = agent->config;
+    /* A window may begin anywhere in the piece. */
+    uint64_t wanted = (uint64_t)config->block_size * config->window_blocks +
+                      ((uint64_t)index + 1u) * SERIN_PIECE_SIZE;
+    for (uint32_t n = 0; n < RUN_GROWTH_MAX && fetch->end < fetch->size && fetch->end < wanted;
+         n++) {
+        uint32_t next = fetch->end / SERIN_PIECE_SIZE;
+        if (serin_fill_has_piece(agent, next)) {
+            return;
+        }
+        fetch->end += serin_piece_size(fetch->size, next);
+    }
+}
+
 /* Stores image bytes piece by piece; each complete piece is read back, checked and journaled. */
 static enum serin_error store_image(struct serin_agent *agent, const uint8_t *data, uint32_t size)
 {
@@ -178,10 +198,13 @@ static enum serin_error store_image(struct serin_agent *agent, const uint8_t *da
         enum serin_error error = serin_fill_program(agent, position, data + done, part);
         if (error == SERIN_OK && position + part == end) {
             error = serin_fill_accept_piece(agent, index);
-            agent->download.bad_rows = error == SERIN_OK ? 0 : agent->download.bad_rows;
         }
         if (error != SERIN_OK) {
             return bad_part(agent, start, index, error);
+        }
+        if (position + part == end) {
+            agent->download.bad_rows = 0;
+            grow_run(agent, index + 1u);
         }
         done += part;
     }
@@ -253,7 +276,7 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
         return error;
     }
     serin_fetch_took(agent, take, take == block.data_size);
-    bool whole = agent->fetch.position == agent->fetch.size;
+    bool whole = agent->fetch.position == agent->fetch.end;
     if (whole && agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
         return take_manifest(agent, agent->fetch.size);
     }
@@ -302,6 +325,9 @@ static enum serin_error find_next(struct serin_agent *agent)
     if (index < serin_piece_count(manifest->image_size_bytes)) {
         fetch(agent, SERIN_AGENT_TARGET_IMAGE, manifest->image_sha256, manifest->image_size_bytes,
               index * SERIN_PIECE_SIZE);
+        agent->fetch.end =
+            agent->fetch.position + serin_piece_size(manifest->image_size_bytes, index);
+        grow_run(agent, index);
         return SERIN_OK;
     }
     return serin_attempt_move(agent, SERIN_ATTEMPT_FETCHED, SERIN_REASON_NONE, 0);

@@ -28,7 +28,7 @@ void serin_fetch_start(struct serin_agent *agent, const uint8_t object[SERIN_SHA
     fetch->token = token;
     fetch->done_token = done;
     memcpy(fetch->object, object, SERIN_SHA256_SIZE);
-    fetch->size = size;
+    fetch->size = fetch->end = size;
     fetch->position = position;
     fetch->due_ms = agent->now_ms;
 }
@@ -69,7 +69,7 @@ static void send_request(struct serin_agent *agent)
     const struct serin_agent_config *config = agent->config;
     uint64_t window = (uint64_t)config->block_size * config->window_blocks;
     uint32_t left =
-        fetch->size != 0 ? fetch->size - fetch->position : SERIN_MANIFEST_MAX - fetch->position;
+        fetch->size != 0 ? fetch->end - fetch->position : SERIN_MANIFEST_MAX - fetch->position;
     struct serin_get get = {.offset = fetch->position,
                             .length = window < left ? (uint32_t)window : left,
                             .block_size = config->block_size,
@@ -166,10 +166,10 @@ void serin_fetch_lost(struct serin_agent *agent)
 static bool size_agrees(struct serin_agent_fetch *fetch, const struct serin_block *block)
 {
     if (fetch->size == 0) {
-        fetch->size = block->object_size;
+        fetch->size = fetch->end = block->object_size;
     }
     return fetch->size != 0 && (block->object_size == 0 || block->object_size == fetch->size) &&
-           fetch->position < fetch->size;
+           fetch->position < fetch->end;
 }
 
 enum serin_error serin_fetch_block(struct serin_agent *agent, const uint8_t *payload, size_t size,
@@ -229,7 +229,7 @@ void serin_fetch_again(struct serin_agent *agent, uint32_t times)
 {
     uint32_t wait_ms = grown(AGAIN_MIN_MS, times, AGAIN_MAX_MS);
     serin_fetch_rewind(agent, 0);
-    agent->fetch.size = 0;
+    agent->fetch.size = agent->fetch.end = 0;
     agent->fetch.due_ms += wait_ms + serin_agent_random(agent, wait_ms);
 }
 

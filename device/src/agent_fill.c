@@ -249,6 +249,13 @@ enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *miss
     return SERIN_OK;
 }
 
+bool serin_fill_has_piece(struct serin_agent *agent, uint32_t index)
+{
+    struct filling fill = filling_of(agent);
+    return serin_journal_has(&fill.journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL) ||
+           piece_right(agent, &fill, index);
+}
+
 enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,
                                     const uint8_t *data, uint32_t size)
 {

@@ -162,6 +162,8 @@ SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent,
  * where the journal says so, or where it has its digest: left by a cut, or by an earlier attempt at
  * the same image. SERIN_ERR_AGAIN: call again, a step hashes so many only. */
 SERIN_MUST_USE enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *missing);
+/* Whether piece `index` is in place, in that sense. Reads only; overwrites scratch. */
+bool serin_fill_has_piece(struct serin_agent *agent, uint32_t index);
 /* Programs bytes of the piece table or the image at `position`, in whole units; the first byte of a
  * piece erases its sectors. */
 SERIN_MUST_USE enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,

@@ -6,7 +6,10 @@
 #include "agent_internal.h"
 #include "check_main.h"
 #include "device_bench.h"
+#include "journal.h"
 #include "slot.h"
+
+#include <serin/piece.h>
 
 #include <string.h>
 
@@ -345,6 +348,78 @@ START_TEST(neither_a_halted_candidate_nor_an_old_lease_commits)
 }
 END_TEST
 
+/* A retry finds two pieces of three where the last attempt left them. */
+START_TEST(one_bad_piece_costs_one_piece)
+{
+    uint32_t bad = (uint32_t)_i % 3u;
+    set_up();
+    bench.config.window_blocks = _i < 3 ? 4 : 3; /* 3: windows begin inside pieces */
+    v2->app = BENCH_CRASH;
+    offer_v2(1);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 1000));
+    struct serin_slot_map map;
+    serin_slot_map(bench.boot.flash, &bench.layout, &map);
+    uint32_t image = bench.layout.slot[1].address + map.image_offset;
+    serin_flash_emulator_rot(bench.emulator, image + bad * SERIN_PIECE_SIZE + 77, 1);
+    uint32_t wear[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        wear[i] = serin_flash_emulator_wear(bench.emulator, image + i * SERIN_PIECE_SIZE);
+    }
+    uint64_t served = bench.image_bytes;
+    offer_v2(2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+    ck_assert_uint_eq(bench.image_bytes - served, serin_piece_size(9500, bad));
+    ck_assert_uint_eq(bench.fetched_again, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t now = serin_flash_emulator_wear(bench.emulator, image + i * SERIN_PIECE_SIZE);
+        ck_assert_uint_eq(now, wear[i] + (i == bad ? 1 : 0));
+    }
+    tear_down();
+}
+END_TEST
+
+/* Piece and entry rot while others of the same download are journaled, and the power goes at each
+ * point of what mends it. */
+START_TEST(a_journaled_piece_is_not_written_again)
+{
+    static const char *const points[] = {NULL, "agent.piece.written", "agent.piece.journaled"};
+    set_up();
+    offer_v2(1);
+    while (!bench_journaled(&bench, 1)) {
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    struct serin_slot_map map;
+    serin_slot_map(bench.boot.flash, &bench.layout, &map);
+    uint32_t slot = bench.layout.slot[1].address;
+    uint32_t entry = slot + map.journal_offset + SERIN_JOURNAL_FIRST_PIECE * map.journal_stride;
+    serin_flash_emulator_rot(bench.emulator, entry + 4, 1);
+    serin_flash_emulator_rot(bench.emulator, slot + map.image_offset + 77, 1);
+    uint64_t served = bench.image_bytes;
+    bench_power_cycle(&bench);
+    ck_assert(!bench_journaled(&bench, 0) && bench_journaled(&bench, 1));
+    bench.kill_point = points[_i % 3];
+    bench.kill_nth = 1 + (unsigned)_i / 3u;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+    ck_assert_uint_eq(bench.journal_lies, 0);
+    ck_assert_uint_eq(bench.fetched_again, 0);
+    if (_i == 0) {
+        ck_assert_uint_eq(bench.image_bytes - served, 9500 - SERIN_PIECE_SIZE);
+    }
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_fresh_image_is_fetched_in_whole_windows)
+{
+    set_up();
+    bench.config.window_blocks = bench.limits.window_blocks_max = 8;
+    offer_v2(1);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+    ck_assert_uint_eq(bench.gets, 1 + 1 + 2); /* manifest, table, 9500 bytes by 8192 */
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -359,6 +434,9 @@ int main(void)
     tcase_add_loop_test(tests, nothing_is_confirmed_that_the_account_does_not_know, 0, 3);
     tcase_add_test(tests, a_committed_floor_holds_for_what_is_offered);
     tcase_add_loop_test(tests, neither_a_halted_candidate_nor_an_old_lease_commits, 0, 3);
+    tcase_add_loop_test(tests, one_bad_piece_costs_one_piece, 0, 6);
+    tcase_add_loop_test(tests, a_journaled_piece_is_not_written_again, 0, 6);
+    tcase_add_test(tests, a_fresh_image_is_fetched_in_whole_windows);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

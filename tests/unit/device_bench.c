@@ -3,7 +3,6 @@
  */
 #include "device_bench.h"
 
-#include "journal.h"
 #include "slot.h"
 
 #include <serin/adapters/protobufc.h>
@@ -203,9 +202,11 @@ static void send_data(struct bench *bench, const struct serin_get *get, const st
     memcpy(data, object->data + offset, size);
     if (image) {
         bench->image_bytes += size;
-        if (offset < bench->journaled_at_boot * SERIN_PIECE_SIZE) {
-            bench->fetched_again++;
-        }
+        uint32_t index = offset / SERIN_PIECE_SIZE;
+        bool again = bench_journaled(bench, index) ||
+                     (offset % SERIN_PIECE_SIZE == 0 &&
+                      bench_in_place(bench, object->data, object->size, index));
+        bench->fetched_again += again ? 1 : 0;
     }
     if ((image && n == faults->corrupt_block) ||
         (object->kind == OBJECT_TABLE && faults->bad_table) ||
@@ -340,28 +341,11 @@ void bench_online(struct bench *bench, bool online)
     }
 }
 
-/* How many pieces of the current attempt stand in the journal, read by the test's own eyes. */
+/* How many pieces from the first on stand in the journal. */
 static uint32_t journaled(const struct bench *bench)
 {
-    const struct serin_agent_record *record = &bench->agent.record;
-    enum serin_state state = bench_state(bench);
-    if (state != SERIN_STATE_DOWNLOADING && state != SERIN_STATE_VERIFYING) {
-        return 0;
-    }
-    const struct serin_attempt_report *attempt = &record->attempts[record->attempt_count - 1];
-    struct serin_slot_map map;
-    serin_slot_map(bench->boot.flash, &bench->layout, &map);
-    struct serin_journal journal = {
-        .flash = bench->boot.flash,
-        .address = serin_slot_address(&bench->boot, serin_slot_other(bench->choice.slot),
-                                      map.journal_offset),
-        .stride = map.journal_stride,
-        .size = map.journal_size,
-        .manifest_id = attempt->manifest_id,
-        .attempt = attempt->attempt};
     uint32_t count = 0;
-    while (count < map.image_capacity / SERIN_PIECE_SIZE &&
-           serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + count, NULL)) {
+    while (bench_journaled(bench, count)) {
         count++;
     }
     return count;
@@ -388,6 +372,7 @@ static bool try_boot(struct bench *bench, enum serin_reset_cause cause)
     }
     ck_assert_msg(error == SERIN_OK, "init: %s", serin_error_text(error));
     bench->journaled_at_boot = journaled(bench);
+    bench->journal_lies += bench_journal_lies(bench);
     return true;
 }
 

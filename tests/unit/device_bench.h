@@ -87,8 +87,9 @@ struct bench {
     struct bench_faults faults;
     uint32_t image_blocks, gets;
     uint64_t image_bytes;       /* served */
-    uint32_t journaled_at_boot; /* pieces that must not be asked for again */
-    unsigned fetched_again;
+    uint32_t journaled_at_boot; /* pieces from the first on */
+    unsigned fetched_again;     /* blocks served of pieces that were in place by then */
+    unsigned journal_lies;      /* found at boots */
     struct serin_report report;
     unsigned reports, beats;
     struct serin_beat beat;
@@ -124,6 +125,9 @@ struct bench_release *bench_release(uint16_t minor, size_t image_size, enum benc
 void bench_release_seal(struct bench_release *release);
 /* The same by TEST_STRANGER, which only a trust record with the second key names. */
 void bench_release_seal_second(struct bench_release *release);
+/* Makes piece `index` the same as in `other`; sealed by the first key. */
+void bench_release_share(struct bench_release *release, const struct bench_release *other,
+                         uint32_t index);
 void bench_release_free(struct bench_release *release);
 void bench_serve(struct bench *bench, struct bench_release *release);
 
@@ -165,6 +169,13 @@ enum serin_error bench_event(struct bench *bench, enum serin_agent_event_kind ki
 
 enum serin_state bench_state(const struct bench *bench);
 enum serin_reason bench_reason(const struct bench *bench);
+/* Whether piece `index` of the download under way stands in the journal, read by the test's own
+ * eyes. False without a download. */
+bool bench_journaled(const struct bench *bench, uint32_t index);
+/* Whether piece `index` of `image` is in the slot being filled. */
+bool bench_in_place(const struct bench *bench, const uint8_t *image, uint32_t size, uint32_t index);
+/* Pieces that stand in the journal and are not what the server has. */
+unsigned bench_journal_lies(const struct bench *bench);
 /* Version that runs: the minor. */
 unsigned bench_running(const struct bench *bench);
 bool bench_logged(const struct bench *bench, const char *text);

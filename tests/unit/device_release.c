@@ -4,6 +4,10 @@
  */
 #include "device_bench.h"
 
+#include "agent_internal.h"
+#include "flash_io.h"
+#include "journal.h"
+
 #include <serin/adapters/protobufc.h>
 #include <serin/adapters/wolfcrypt.h>
 #include <serin/piece.h>
@@ -139,6 +143,20 @@ static void fill_manifest(struct serin_manifest *manifest, uint16_t minor)
     manifest->created_s = 1767225600;
 }
 
+/* Fills in what the image decides, digests and piece table, and seals. */
+static void digest_image(struct bench_release *release, size_t image_size)
+{
+    uint8_t *prefix;
+    size_t prefix_size;
+    ck_assert_int_eq(serin_bundle_build(serin_wolfcrypt(), &test_keys[TEST_RELEASE].signer,
+                                        &release->manifest, release->image, image_size, &prefix,
+                                        &prefix_size, NULL),
+                     SERIN_OK);
+    memcpy(release->table, prefix + prefix_size - release->table_size, release->table_size);
+    free(prefix);
+    bench_release_seal(release);
+}
+
 struct bench_release *bench_release(uint16_t minor, size_t image_size, enum bench_app app)
 {
     struct bench_release *release = calloc(1, sizeof(*release));
@@ -152,19 +170,21 @@ struct bench_release *bench_release(uint16_t minor, size_t image_size, enum benc
         release->image[i] = (uint8_t)(x >> 24);
     }
     fill_manifest(&release->manifest, minor);
-    uint8_t *prefix;
-    size_t prefix_size;
-    ck_assert_int_eq(serin_bundle_build(serin_wolfcrypt(), &test_keys[TEST_RELEASE].signer,
-                                        &release->manifest, release->image, image_size, &prefix,
-                                        &prefix_size, NULL),
-                     SERIN_OK);
     release->table_size = serin_piece_table_size((uint32_t)image_size);
     release->table = malloc(release->table_size);
     ck_assert_ptr_nonnull(release->table);
-    memcpy(release->table, prefix + prefix_size - release->table_size, release->table_size);
-    free(prefix);
-    bench_release_seal(release);
+    digest_image(release, image_size);
     return release;
+}
+
+void bench_release_share(struct bench_release *release, const struct bench_release *other,
+                         uint32_t index)
+{
+    uint32_t size = serin_piece_size(release->manifest.image_size_bytes, index);
+    ck_assert_uint_eq(size, serin_piece_size(other->manifest.image_size_bytes, index));
+    memcpy(release->image + index * SERIN_PIECE_SIZE, other->image + index * SERIN_PIECE_SIZE,
+           size);
+    digest_image(release, release->manifest.image_size_bytes);
 }
 
 void bench_release_free(struct bench_release *release)
@@ -284,4 +304,65 @@ void bench_publish(struct bench *bench, const struct serin_directive *directive)
     uint8_t payload[SERIN_DIRECTIVE_MAX];
     size_t size = bench_seal(directive, TEST_DIRECTOR, payload);
     bench_publish_raw(bench, directive->device_id[0] != '\0', payload, size);
+}
+
+/* The journal of the download under way; false without one. */
+static bool find_journal(const struct bench *bench, struct serin_slot_map *map,
+                         struct serin_journal *journal)
+{
+    const struct serin_attempt_report *attempt = serin_attempt_current(&bench->agent);
+    enum serin_state state = bench_state(bench);
+    if (state != SERIN_STATE_DOWNLOADING && state != SERIN_STATE_VERIFYING) {
+        return false;
+    }
+    serin_slot_map(bench->boot.flash, &bench->layout, map);
+    *journal = (struct serin_journal){
+        .flash = bench->boot.flash,
+        .address = serin_slot_address(&bench->boot, serin_slot_other(bench->choice.slot),
+                                      map->journal_offset),
+        .stride = map->journal_stride,
+        .size = map->journal_size,
+        .manifest_id = attempt->manifest_id,
+        .attempt = attempt->attempt};
+    return true;
+}
+
+bool bench_journaled(const struct bench *bench, uint32_t index)
+{
+    struct serin_slot_map map;
+    struct serin_journal journal;
+    return find_journal(bench, &map, &journal) && index < map.image_capacity / SERIN_PIECE_SIZE &&
+           serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL);
+}
+
+bool bench_in_place(const struct bench *bench, const uint8_t *image, uint32_t size, uint32_t index)
+{
+    struct serin_slot_map map;
+    uint8_t piece[SERIN_PIECE_SIZE];
+    serin_slot_map(bench->boot.flash, &bench->layout, &map);
+    uint32_t at = index * SERIN_PIECE_SIZE;
+    uint32_t part = serin_piece_size(size, index);
+    uint32_t address = serin_slot_address(&bench->boot, serin_slot_other(bench->choice.slot),
+                                          map.image_offset + at);
+    return serin_flash_read(bench->boot.flash, address, piece, part) == SERIN_OK &&
+           memcmp(piece, image + at, part) == 0;
+}
+
+unsigned bench_journal_lies(const struct bench *bench)
+{
+    const struct serin_attempt_report *attempt = serin_attempt_current(&bench->agent);
+    unsigned lies = 0;
+    for (size_t i = 0; attempt != NULL && i < bench->release_count; i++) {
+        const struct bench_release *release = bench->releases[i];
+        if (memcmp(release->id, attempt->manifest_id, sizeof release->id) != 0) {
+            continue;
+        }
+        uint32_t size = release->manifest.image_size_bytes;
+        uint32_t count = serin_piece_count(size);
+        for (uint32_t index = 0; index < count; index++) {
+            bool said = bench_journaled(bench, index);
+            lies += said && !bench_in_place(bench, release->image, size, index) ? 1 : 0;
+        }
+    }
+    return lies;
 }

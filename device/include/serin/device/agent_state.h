@@ -57,6 +57,7 @@ struct serin_agent_fetch {
     bool granted;   /* it was not refused, so that the next one must acknowledge it */
     uint8_t object[SERIN_SHA256_SIZE];
     uint32_t size;     /* 0: not known yet */
+    uint32_t end;      /* nothing is wanted from here on; `size` but in a run of pieces */
     uint32_t position; /* next byte wanted */
     uint32_t window_end;
     uint32_t received; /* payload bytes of the last block, of use or not */
