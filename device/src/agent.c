@@ -205,7 +205,8 @@ static enum serin_error take_message(struct serin_agent *agent,
 
 static void take_link(struct serin_agent *agent, bool connected)
 {
-    agent->reconnects += connected && agent->connected ? 1u : 0u;
+    agent->reconnects += connected && agent->linked ? 1u : 0u;
+    agent->linked = agent->linked || connected;
     agent->connected = connected;
     if (connected) {
         serin_report_connected(agent);

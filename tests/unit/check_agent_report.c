@@ -252,11 +252,17 @@ START_TEST(beats_carry_counters_once_each)
     bench.config.platform = &platform;
     bench_power_cycle(&bench);
     ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_UNHEALTHY, SERIN_REASON_WATCHDOG), SERIN_OK);
-    bench_online(&bench, true);
+    bench_run_for(&bench, 6000);
+    ck_assert_uint_eq(counter(SERIN_COUNTER_RECONNECTS), 0);
+    for (int i = 0; i < 2; i++) {
+        bench_online(&bench, false);
+        bench_run_for(&bench, 1000);
+        bench_online(&bench, true);
+    }
     bench_run_for(&bench, 6000);
     ck_assert_uint_eq(counter(SERIN_COUNTER_BOOTS), 2);
     ck_assert_uint_eq(counter(SERIN_COUNTER_WATCHDOGS), 1);
-    ck_assert_uint_eq(counter(SERIN_COUNTER_RECONNECTS), 1);
+    ck_assert_uint_eq(counter(SERIN_COUNTER_RECONNECTS), 2);
     ck_assert_uint_eq(counter(SERIN_COUNTER_APPLICATION), 17);
     ck_assert_uint_eq(counter(SERIN_COUNTER_CRASHES), 99);
     tear_down();

@@ -129,6 +129,7 @@ struct serin_agent {
 
     bool have_trust;
     bool connected;
+    bool linked;         /* was connected since boot */
     bool directive_seen; /* verified one since boot */
     bool armed;          /* the boot log is staged; a reset is asked for */
     bool stopped;        /* a reset is asked for; nothing is done any more */
