@@ -131,6 +131,14 @@ device_refuses() { # WHAT EXPECTED-WORDS PAYLOAD
     installed_nothing "$1"
     note "$1: $(tail -n +"$mark" "$BENCH/log/sensor-01.log" | grep -i -E "$2" | head -1 | cut -c26-180)"
 }
+# With serind gone nobody acknowledges reports, and a device opens no third attempt before: the attacker does it.
+acknowledge() {
+    local view
+    view=$("$SERIN_BIN/serin-agent" status --config "$BENCH/devices/sensor-01/agent.yaml" --json) || fail "status"
+    "$FORGE" ack "$BENCH/ack.bin" "$(jq -r .incarnation <<<"$view")" "$(jq -r .report_number <<<"$view")" ||
+        fail "forge ack"
+    as serind mosquitto_pub -q 1 -t serin/1/dev/sensor-01/ack -f "$BENCH/ack.bin" || fail "the ack was refused"
+}
 offer() { # NAME: a directive with the director's good key for a manifest that serind would never have taken
     forge "$1" candidate="$("$FORGE" unpack "$BENCH/bundles/$1.serin" "$BENCH/depot")" stable="$good" ||
         fail "offer $1"
@@ -139,6 +147,7 @@ for case in foreign:key signature:signature feature:feature product:product chan
     counter:counter image:digest; do
     name=${case%%:*} word=${case##*:}
     offer "$name"
+    acknowledge
     device_refuses "the bundle '$name'" "(rejected|failed).*$word" "$BENCH/$name.bin"
 done
 

@@ -245,6 +245,20 @@ static int forge_break(char **argv)
     return done ? 0 : fail("cannot write");
 }
 
+static int forge_ack(char **argv)
+{
+    const struct serin_ack ack = {.incarnation = strtoull(argv[1], NULL, 16),
+                                  .number = strtoull(argv[2], NULL, 10),
+                                  .status = SERIN_ACK_STORED};
+    uint8_t payload[SERIN_ACK_MAX];
+    size_t size = 0;
+    if (serin_protobufc()->encode_ack(&ack, payload, sizeof payload, &size) != SERIN_OK ||
+        !dump(argv[0], payload, size)) {
+        return fail("cannot encode or write the ack");
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 4 && strcmp(argv[1], "directive") == 0) {
@@ -253,12 +267,16 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "unpack") == 0) {
         return forge_unpack(argv[2], argv[3]);
     }
+    if (argc == 5 && strcmp(argv[1], "ack") == 0) {
+        return forge_ack(argv + 2);
+    }
     if (argc == 7 && strcmp(argv[1], "manifest") == 0) {
         return forge_manifest(argv + 2);
     }
     if (argc == 5 && strcmp(argv[1], "break") == 0) {
         return forge_break(argv + 2);
     }
-    fprintf(stderr, "usage: forge directive|unpack|manifest|break …; see the head of forge.c\n");
+    fprintf(stderr,
+            "usage: forge directive|unpack|manifest|ack|break …; see the head of forge.c\n");
     return 2;
 }

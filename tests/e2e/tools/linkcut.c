@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -136,6 +137,8 @@ int main(int argc, char **argv)
                           .cut_bytes = strtoull(argv[3], NULL, 10),
                           .outage_ms = (uint32_t)atoi(argv[4])};
     setvbuf(stdout, NULL, _IOLBF, 0);
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* a side that goes away in a write ends its connection, not the relay */
     int listener = listen_on(relay.listen_port);
     bool told = false;
     for (;;) {
