@@ -53,6 +53,58 @@ SERIN_MUST_USE enum serin_error serin_depot_put(struct serin_depot *depot, const
 SERIN_MUST_USE enum serin_error serin_depot_put_manifest(struct serin_depot *depot,
                                                          const uint8_t id[32], const void *data,
                                                          size_t size);
+/* ---- part files: <root>/partial/<64 hex digits>, of objects being filled (docs/spec/site.md) ---- */
+
+/* Opens or makes the part file of an object of `size` bytes (1 .. 4 GiB - 1), as long as the object
+ * and with holes; one of another length is made anew. SERIN_ERR_NO_SPACE, SERIN_ERR_IO. A handle
+ * from serin_depot_create. Part files survive a restart; what is in them is found out by hashing.
+ */
+SERIN_MUST_USE enum serin_error serin_depot_part_open(struct serin_depot *depot,
+                                                      const uint8_t name[32], uint32_t size);
+/* Writes verified bytes. SERIN_ERR_NO_SPACE, SERIN_ERR_IO, SERIN_ERR_NOT_FOUND (not open). */
+SERIN_MUST_USE enum serin_error serin_depot_part_write(struct serin_depot *depot,
+                                                       const uint8_t name[32], uint32_t offset,
+                                                       const void *data, size_t size);
+/* Reads exactly `size` bytes; holes are zeros. Any handle. SERIN_ERR_NOT_FOUND,
+ * SERIN_ERR_TRUNCATED, SERIN_ERR_IO. */
+SERIN_MUST_USE enum serin_error serin_depot_part_read(struct serin_depot *depot,
+                                                      const uint8_t name[32], uint32_t offset,
+                                                      void *out, size_t size);
+/* Makes what was written durable (fsync). SERIN_ERR_IO, SERIN_ERR_NOT_FOUND. */
+SERIN_MUST_USE enum serin_error serin_depot_part_sync(struct serin_depot *depot,
+                                                      const uint8_t name[32]);
+/* Ends a part file: it hashes to its name, is durable, and stands among the objects.
+ * SERIN_ERR_DIGEST: it does not, and stays a part file. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO,
+ * SERIN_ERR_NO_SPACE. */
+SERIN_MUST_USE enum serin_error serin_depot_part_finish(struct serin_depot *depot,
+                                                        const uint8_t name[32]);
+/* Turns a whole object back into a part file, because a piece of it has rotted.
+ * SERIN_ERR_NOT_FOUND, SERIN_ERR_IO. */
+SERIN_MUST_USE enum serin_error serin_depot_part_again(struct serin_depot *depot,
+                                                       const uint8_t name[32]);
+
+/* ---- keeping a budget: a handle from serin_depot_create ---- */
+
+/* Removes an object, manifest or part file. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO. */
+SERIN_MUST_USE enum serin_error serin_depot_remove(struct serin_depot *depot,
+                                                   const uint8_t name[32]);
+
+enum serin_depot_kind { SERIN_DEPOT_OBJECT, SERIN_DEPOT_MANIFEST, SERIN_DEPOT_PART };
+
+struct serin_depot_entry {
+    uint8_t name[32];
+    enum serin_depot_kind kind;
+    uint64_t disk_bytes; /* blocks that it takes, holes left out */
+    uint64_t used_s;     /* wall clock of its last use as far as the file system tells (atime or
+                            mtime, the later) */
+};
+
+/* Visits every file once, in no order, until `visit` returns false. SERIN_ERR_IO. Files whose names
+ * are not a depot's are passed over. */
+SERIN_MUST_USE enum serin_error
+serin_depot_each(struct serin_depot *depot,
+                 bool (*visit)(void *ctx, const struct serin_depot_entry *entry), void *ctx);
+
 /* Hashes the stored object (or the body of the stored manifest) again. SERIN_ERR_DIGEST: rotten.
  * SERIN_ERR_NOT_FOUND, SERIN_ERR_TRUNCATED, SERIN_ERR_IO. A handle from serin_depot_create. */
 SERIN_MUST_USE enum serin_error serin_depot_check(struct serin_depot *depot,
