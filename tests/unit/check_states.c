@@ -67,14 +67,14 @@ START_TEST(numbers_are_frozen)
     for (int i = 0; i < SERIN_STATE_COUNT; i++) {
         ck_assert_str_eq(serin_state_text((enum serin_state)i), states[i]);
     }
-    const char *const reasons[] = {"invalid",         "none",          "signature",   "key",
-                                   "format",          "feature",       "product",     "channel",
-                                   "hardware",        "counter",       "too_large",   "bootloader",
-                                   "not_newer",       "unavailable",   "download",    "crc",
-                                   "digest",          "piece_table",   "flash",       "crash",
-                                   "watchdog",        "not_confirmed", "boot_verify", "halted",
-                                   "newer_directive", "withdrawn",     "health",      "other_image",
-                                   "deadline",        "internal",      "power",       "delta"};
+    const char *const reasons[] = {
+        "invalid",   "none",          "signature",   "key",         "format",
+        "feature",   "product",       "channel",     "hardware",    "counter",
+        "too_large", "bootloader",    "not_newer",   "unavailable", "download",
+        "crc",       "digest",        "piece_table", "flash",       "crash",
+        "watchdog",  "not_confirmed", "boot_verify", "halted",      "newer_directive",
+        "withdrawn", "health",        "other_image", "deadline",    "internal",
+        "power",     "delta",         "site",        "lease"};
     ck_assert_uint_eq(sizeof reasons / sizeof reasons[0], SERIN_REASON_COUNT);
     for (int i = 0; i < SERIN_REASON_COUNT; i++) {
         ck_assert_str_eq(serin_reason_word((enum serin_reason)i), reasons[i]);

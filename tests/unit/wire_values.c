@@ -23,6 +23,9 @@ static void fill_text(char *out, size_t length, char letter)
     out[length] = '\0';
 }
 
+/* Not the last one: the golden vectors are frozen, and reasons are added. */
+#define LARGE_REASON SERIN_REASON_DELTA
+
 static const struct serin_order large_order = {.epoch = UINT32_MAX, .sequence = UINT32_MAX};
 static const struct serin_version large_version = {UINT16_MAX, UINT16_MAX, UINT16_MAX};
 
@@ -157,7 +160,7 @@ static void large_attempt(struct serin_attempt_report *attempt, uint8_t first)
     attempt->transition_count = SERIN_REPORT_TRANSITIONS_MAX;
     for (size_t i = 0; i < SERIN_REPORT_TRANSITIONS_MAX; i++) {
         attempt->transitions[i].state = (enum serin_state)(i + 1);
-        attempt->transitions[i].reason = (enum serin_reason)(SERIN_REASON_COUNT - 1);
+        attempt->transitions[i].reason = LARGE_REASON;
         attempt->transitions[i].time_s = UINT64_MAX;
         attempt->transitions[i].uptime_ms = UINT64_MAX - i;
         attempt->transitions[i].detail = UINT32_MAX;
@@ -230,7 +233,7 @@ static void large_beat(void *value)
     beat->channel_order = large_order;
     beat->own_order = large_order;
     beat->interval_s = 604800;
-    beat->refused = (enum serin_reason)(SERIN_REASON_COUNT - 1);
+    beat->refused = LARGE_REASON;
     beat->counter_count = SERIN_BEAT_COUNTERS_MAX;
     for (size_t i = 0; i < SERIN_BEAT_COUNTERS_MAX; i++) {
         beat->counters[i].id = UINT32_MAX - (uint32_t)i;
@@ -292,7 +295,7 @@ static void large_hold(void *value)
     *hold = (struct serin_hold){.held = true,
                                 .lease_left_s = UINT32_MAX,
                                 .time_s = SERIN_TIME_MAX_S,
-                                .reason = (enum serin_reason)(SERIN_REASON_COUNT - 1)};
+                                .reason = LARGE_REASON};
 }
 
 static void small_presence(void *value)

@@ -71,7 +71,9 @@ enum serin_state {
     X(28, DEADLINE, "deadline", "the deadline passed")                                            \
     X(29, INTERNAL, "internal", "an internal error")                                              \
     X(30, POWER, "power", "boots were used up by resets without a known cause")                   \
-    X(31, DELTA, "delta", "a delta did not apply")
+    X(31, DELTA, "delta", "a delta did not apply")                                                \
+    X(32, SITE, "site", "the site halted itself: too many of its nodes failed")                   \
+    X(33, LEASE, "lease", "no directive of the product is within its lease")
 
 enum serin_reason {
     SERIN_REASON_INVALID = 0,
