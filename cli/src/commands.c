@@ -25,11 +25,13 @@ static const struct serin_cli_command commands[] = {
      .summary = "make a CA, certificates, the three keys and the first trust record",
      .details = "DIR must not exist, or be empty; keys are never overwritten. It gets ca.pem, "
                 "broker.pem,\n"
-                "serind.pem and devices/ID.pem with a .key each, keys/{root,release,director}.key "
-                "and .pub,\n"
-                "and trust.bin. Private keys have mode 0600. No device is named serind or broker.",
+                "serind.pem, devices/ID.pem and gateways/ID.pem with a .key each, "
+                "keys/{root,release,director}.key\n"
+                "and .pub, and trust.bin. Private keys have mode 0600. No device or gateway is "
+                "named serind\n"
+                "or broker, and no two share a name.",
      .examples =
-         "serin pki init pki --product lamp --devices sensor-01,sensor-02\n"
+         "serin pki init pki --product lamp --devices sensor-01,sensor-02 --gateways gw-1\n"
          "serin pki init pki --product lamp --device-count 100 --broker-name mqtt.example.com",
      .run = serin_cli_run_pki_init},
     {.name = "pki device",
@@ -43,6 +45,17 @@ static const struct serin_cli_command commands[] = {
          "broker.",
      .examples = "serin pki device pki sensor-11 sensor-12",
      .run = serin_cli_run_pki_device},
+    {.name = "pki gateway",
+     .operands = "DIR ID…",
+     .operand_min = 2,
+     .operand_max = MANY,
+     .options = serin_cli_options_pki_device,
+     .summary = "make certificates for more gateways",
+     .details = "Writes DIR/gateways/ID.pem and .key, signed by DIR/ca.key, with the OU 'gateway'. "
+                "It is good\n"
+                "for the uplink, and for the site's broker where that trusts the same CA.",
+     .examples = "serin pki gateway pki gw-3",
+     .run = serin_cli_run_pki_gateway},
     {.name = "key new",
      .operands = "FILE",
      .operand_min = 1,

@@ -10,6 +10,7 @@
 
 SERIN_CLI_RUN(pki_init);
 SERIN_CLI_RUN(pki_device);
+SERIN_CLI_RUN(pki_gateway);
 SERIN_CLI_RUN(key_new);
 SERIN_CLI_RUN(key_public);
 SERIN_CLI_RUN(trust_make);

@@ -1,5 +1,6 @@
 /*
- * `serin pki`: a private CA with certificates for broker, serind and devices, and the three keys.
+ * `serin pki`: a private CA with certificates for broker, serind, gateways and devices, and
+ * the three keys.
  *
  * The folder is made under another name and renamed at the end, so that a run that was cut off
  * leaves no half PKI that looks like a whole one.
@@ -54,6 +55,16 @@ static enum serin_cli_exit make(const struct serin_cli *cli, const char *root, c
     return SERIN_CLI_DONE;
 }
 
+/* Whoever gets certificates one by one. A gateway's OU is its role; none means device. */
+struct role {
+    const char *word;
+    const char *folder, *other; /* where its certificates lie, and where those of the other do */
+    const char *unit;
+};
+
+static const struct role device_role = {"device", "devices", "gateways", NULL};
+static const struct role gateway_role = {"gateway", "gateways", "devices", "gateway"};
+
 /* Hosts go by these names. The broker knows a client by the name in its certificate, so a device of
  * serind's name would throw serind off the broker. */
 static bool reserved(const char *id)
@@ -68,22 +79,47 @@ static bool reserved(const char *id)
     return false;
 }
 
-static enum serin_cli_exit make_device(const struct serin_cli *cli, const char *root,
-                                       const char *id)
+/* Whether the id is one that its client could not keep to itself on a broker. */
+static enum serin_cli_exit check_free(const struct serin_cli *cli, const char *root,
+                                      const struct role *role, const char *id)
 {
-    const struct serin_x509_subject subject = {.common_name = id,
-                                               .days = (uint32_t)serin_cli_number(cli, "days")};
-    char devices[SERIN_CLI_PATH_MAX];
+    char name[SERIN_ID_MAX + 32];
+    char path[SERIN_CLI_PATH_MAX];
 
     if (reserved(id)) {
         return serin_cli_fail(cli, SERIN_CLI_USAGE,
-                              "'%s' is a host's name and cannot be a device's; choose another id",
-                              id);
+                              "'%s' is a host's name and cannot be a %s's; choose another id", id,
+                              role->word);
     }
-    if (!serin_cli_join(cli, root, "devices", devices)) {
+    (void)snprintf(name, sizeof(name), "%s/%.64s.pem", role->other, id);
+    if (!serin_cli_join(cli, root, name, path)) {
         return SERIN_CLI_USAGE;
     }
-    return make(cli, root, devices, id, &subject);
+    if (serin_cli_exists(path)) {
+        return serin_cli_fail(cli, SERIN_CLI_REFUSED,
+                              "%s exists: a device and a gateway of one name would throw each "
+                              "other off the broker; choose another id",
+                              path);
+    }
+    return SERIN_CLI_DONE;
+}
+
+static enum serin_cli_exit make_member(const struct serin_cli *cli, const char *root,
+                                       const struct role *role, const char *id)
+{
+    const struct serin_x509_subject subject = {.common_name = id,
+                                               .organisational_unit = role->unit,
+                                               .days = (uint32_t)serin_cli_number(cli, "days")};
+    char folder[SERIN_CLI_PATH_MAX];
+    enum serin_cli_exit exit = check_free(cli, root, role, id);
+
+    if (exit != SERIN_CLI_DONE) {
+        return exit;
+    }
+    if (!serin_cli_join(cli, root, role->folder, folder)) {
+        return SERIN_CLI_USAGE;
+    }
+    return make(cli, root, folder, id, &subject);
 }
 
 /* CA, broker and serind. The broker's OU is no role of Serin's, so its certificate is good for
@@ -162,27 +198,36 @@ static enum serin_cli_exit make_trust(const struct serin_cli *cli, const char *f
     return exit == SERIN_CLI_DONE ? serin_cli_trust_write(cli, &trust, root, record) : exit;
 }
 
-/* ---- which devices ---- */
+/* ---- which devices and gateways ---- */
 
-/* Calls `take` for each device of --devices and --device-count, in order, until one fails. */
-static enum serin_cli_exit each_device(const struct serin_cli *cli,
-                                       enum serin_cli_exit (*take)(const struct serin_cli *cli,
-                                                                   void *ctx, const char *id),
-                                       void *ctx)
+typedef enum serin_cli_exit take_id(const struct serin_cli *cli, void *ctx, const char *id);
+
+/* Calls `take` for each id of the list that the option holds, in order, until one fails. */
+static enum serin_cli_exit each_of(const struct serin_cli *cli, const char *option, take_id *take,
+                                   void *ctx)
 {
-    const char *list = serin_cli_text(cli, "devices");
-    unsigned count = (unsigned)serin_cli_number(cli, "device-count");
-    const char *prefix = serin_cli_text(cli, "device-prefix");
-    int digits = count > 9999 ? 5 : count > 999 ? 4 : count > 99 ? 3 : 2;
+    const char *list = serin_cli_text(cli, option);
     enum serin_cli_exit exit = SERIN_CLI_DONE;
     const char *name = NULL;
     size_t size = 0;
-    char id[SERIN_ID_MAX + 1];
 
     while (exit == SERIN_CLI_DONE && serin_cli_next_name(&list, &name, &size)) {
+        char id[SERIN_ID_MAX + 1];
         (void)snprintf(id, sizeof(id), "%.*s", (int)size, name);
         exit = take(cli, ctx, id);
     }
+    return exit;
+}
+
+/* The same for each device of --devices and --device-count. */
+static enum serin_cli_exit each_device(const struct serin_cli *cli, take_id *take, void *ctx)
+{
+    unsigned count = (unsigned)serin_cli_number(cli, "device-count");
+    const char *prefix = serin_cli_text(cli, "device-prefix");
+    int digits = count > 9999 ? 5 : count > 999 ? 4 : count > 99 ? 3 : 2;
+    enum serin_cli_exit exit = each_of(cli, "devices", take, ctx);
+    char id[SERIN_ID_MAX + 1];
+
     for (unsigned i = 1; i <= count && exit == SERIN_CLI_DONE; i++) {
         int length = snprintf(id, sizeof(id), "%s%0*u", prefix, digits, i);
         if (length < 0 || (size_t)length >= sizeof(id) || !serin_id_valid(id, (size_t)length)) {
@@ -196,9 +241,14 @@ static enum serin_cli_exit each_device(const struct serin_cli *cli,
     return exit;
 }
 
-static enum serin_cli_exit take_certificate(const struct serin_cli *cli, void *ctx, const char *id)
+static enum serin_cli_exit take_device(const struct serin_cli *cli, void *ctx, const char *id)
 {
-    return make_device(cli, ctx, id);
+    return make_member(cli, ctx, &device_role, id);
+}
+
+static enum serin_cli_exit take_gateway(const struct serin_cli *cli, void *ctx, const char *id)
+{
+    return make_member(cli, ctx, &gateway_role, id);
 }
 
 static enum serin_cli_exit take_name(const struct serin_cli *cli, void *ctx, const char *id)
@@ -227,7 +277,7 @@ static bool folder_empty(const char *path)
 
 static enum serin_cli_exit make_all(const struct serin_cli *cli, char *folder)
 {
-    static const char *const inside[] = {"devices", "keys"};
+    static const char *const inside[] = {"devices", "gateways", "keys"};
 
     for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
         char path[SERIN_CLI_PATH_MAX];
@@ -248,7 +298,10 @@ static enum serin_cli_exit make_all(const struct serin_cli *cli, char *folder)
         exit = make_trust(cli, folder);
     }
     if (exit == SERIN_CLI_DONE) {
-        exit = each_device(cli, take_certificate, folder);
+        exit = each_of(cli, "gateways", take_gateway, folder);
+    }
+    if (exit == SERIN_CLI_DONE) {
+        exit = each_device(cli, take_device, folder);
     }
     for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
         char path[SERIN_CLI_PATH_MAX];
@@ -263,29 +316,36 @@ static enum serin_cli_exit make_all(const struct serin_cli *cli, char *folder)
 static void report(const struct serin_cli *cli, const char *folder)
 {
     struct serin_json *devices = serin_json_array();
+    struct serin_json *gateways = serin_json_array();
 
     (void)each_device(cli, take_name, devices);
+    (void)each_of(cli, "gateways", take_name, gateways);
     if (cli->json) {
         struct serin_json *json = serin_json_object();
         serin_json_put_text(json, "folder", folder);
         serin_json_put_text(json, "product", serin_cli_text(cli, "product"));
         serin_json_put_number(json, "trust_version", 1);
         serin_json_put(json, "devices", devices);
+        serin_json_put(json, "gateways", gateways);
         serin_cli_print_json(cli, json);
         return;
     }
     size_t count = serin_json_count(devices);
+    size_t sites = serin_json_count(gateways);
     serin_json_free(devices);
+    serin_json_free(gateways);
     serin_cli_print(cli,
                     "%s holds:\n"
                     "  ca.pem                   the private CA; every host and device trusts it\n"
                     "  broker.pem, serind.pem   certificates of the hosts, each with its .key\n"
                     "  devices/                 certificates of %zu device%s\n"
+                    "  gateways/                certificates of %zu gateway%s\n"
                     "  keys/                    root, release and director keys, each with its "
                     ".pub\n"
                     "  trust.bin                trust record 1 for %s\n"
                     "Take ca.key and keys/root.key off this machine and keep them offline.\n",
-                    folder, count, count == 1 ? "" : "s", serin_cli_text(cli, "product"));
+                    folder, count, count == 1 ? "" : "s", sites, sites == 1 ? "" : "s",
+                    serin_cli_text(cli, "product"));
 }
 
 enum serin_cli_exit serin_cli_run_pki_init(struct serin_cli *cli)
@@ -324,7 +384,8 @@ enum serin_cli_exit serin_cli_run_pki_init(struct serin_cli *cli)
     return SERIN_CLI_DONE;
 }
 
-enum serin_cli_exit serin_cli_run_pki_device(struct serin_cli *cli)
+/* Certificates for the ids that stand behind the folder. */
+static enum serin_cli_exit add(struct serin_cli *cli, const struct role *role)
 {
     const char *folder = cli->args.operands[0];
     struct serin_json *made = serin_json_array();
@@ -334,24 +395,57 @@ enum serin_cli_exit serin_cli_run_pki_device(struct serin_cli *cli)
         const char *id = cli->args.operands[i];
         if (!serin_id_valid(id, strlen(id))) {
             exit = serin_cli_fail(cli, SERIN_CLI_USAGE,
-                                  "'%s' is no device id (1 to %u of A-Z a-z 0-9 _ -)", id,
+                                  "'%s' is no %s id (1 to %u of A-Z a-z 0-9 _ -)", id, role->word,
                                   SERIN_ID_MAX);
         } else {
-            exit = make_device(cli, folder, id);
+            exit = make_member(cli, folder, role, id);
         }
         SERIN_FAULT_POINT("cli.pki.device_made");
         if (exit == SERIN_CLI_DONE && !cli->json) {
-            serin_cli_print(cli, "%s/devices/%s.pem and .key\n", folder, id);
+            serin_cli_print(cli, "%s/%s/%s.pem and .key\n", folder, role->folder, id);
         }
         serin_json_add(made, serin_json_text(id));
     }
     if (exit == SERIN_CLI_DONE && cli->json) {
         struct serin_json *json = serin_json_object();
         serin_json_put_text(json, "folder", folder);
-        serin_json_put(json, "devices", made);
+        serin_json_put(json, role->folder, made);
         serin_cli_print_json(cli, json);
     } else {
         serin_json_free(made);
     }
     return exit;
+}
+
+enum serin_cli_exit serin_cli_run_pki_device(struct serin_cli *cli)
+{
+    return add(cli, &device_role);
+}
+
+/* A PKI of before there were gateways has no folder for them; what is no PKI gets none. */
+static enum serin_cli_exit make_gateway_folder(const struct serin_cli *cli)
+{
+    const char *root = cli->args.operands[0];
+    char path[SERIN_CLI_PATH_MAX];
+
+    if (!serin_cli_join(cli, root, "ca.pem", path)) {
+        return SERIN_CLI_USAGE;
+    }
+    if (!serin_cli_exists(path)) {
+        return serin_cli_fail(cli, SERIN_CLI_NOT_FOUND, "%s: %s", path, strerror(ENOENT));
+    }
+    if (!serin_cli_join(cli, root, gateway_role.folder, path)) {
+        return SERIN_CLI_USAGE;
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        return serin_cli_fail(cli, SERIN_CLI_FAILED, "%s: %s", path, strerror(errno));
+    }
+    return SERIN_CLI_DONE;
+}
+
+enum serin_cli_exit serin_cli_run_pki_gateway(struct serin_cli *cli)
+{
+    enum serin_cli_exit exit = make_gateway_folder(cli);
+
+    return exit == SERIN_CLI_DONE ? add(cli, &gateway_role) : exit;
 }

@@ -197,6 +197,34 @@ START_TEST(pki_never_overwrites)
 }
 END_TEST
 
+START_TEST(gateways_have_certificates_of_their_role)
+{
+    SUCCEEDS("pki init site --product lamp --devices n-1 --gateways gw-1,gw-2 --json");
+    ck_assert_ptr_nonnull(strstr(result->out, "\"gateways\":[\"gw-1\",\"gw-2\"]"));
+    ck_assert_uint_eq(mode_of("site/gateways/gw-2.key"), 0600);
+    shell("openssl verify -CAfile site/ca.pem -purpose sslclient site/gateways/gw-1.pem "
+          "site/gateways/gw-2.pem >/dev/null");
+    shell("openssl x509 -in site/gateways/gw-1.pem -noout -subject -nameopt RFC2253 | "
+          "grep -Eqx 'subject=(OU=gateway,CN=gw-1|CN=gw-1,OU=gateway)'");
+    SUCCEEDS("pki gateway site gw-3");
+    shell("[ -e site/gateways/gw-3.pem ] && [ -e site/gateways/gw-3.key ]");
+    FAILS(SERIN_CLI_REFUSED, "gw-1", "pki gateway site gw-1");
+    FAILS(SERIN_CLI_USAGE, "is no gateway id", "pki gateway site gw/4");
+    FAILS(SERIN_CLI_USAGE, "cannot be a gateway's", "pki gateway site serind");
+    FAILS(SERIN_CLI_NOT_FOUND, "ca.pem", "pki gateway nowhere gw-1");
+    /* On a broker one name is one client. */
+    FAILS(SERIN_CLI_REFUSED, "throw each other off", "pki gateway site n-1");
+    FAILS(SERIN_CLI_REFUSED, "throw each other off", "pki device site gw-1");
+    FAILS(SERIN_CLI_REFUSED, "throw each other off",
+          "pki init bad --product lamp --devices x --gateways x");
+    shell("[ -z \"$(ls -d bad* 2>/dev/null)\" ]");
+    /* A PKI of before there were gateways gets their folder. */
+    shell("rmdir pki/gateways");
+    SUCCEEDS("pki gateway pki gw-1");
+    ck_assert_uint_eq(mode_of("pki/gateways"), 0700);
+}
+END_TEST
+
 START_TEST(no_device_takes_the_name_of_a_host)
 {
     static const char *const names[] = {"serind", "broker"};
@@ -509,6 +537,7 @@ int main(void)
     const TTest *const tests[] = {pki_is_whole_and_private,
                                   openssl_takes_the_certificates,
                                   pki_never_overwrites,
+                                  gateways_have_certificates_of_their_role,
                                   no_device_takes_the_name_of_a_host,
                                   keys_are_private_and_never_overwritten,
                                   a_missing_folder_is_not_found_whatever_is_written,
