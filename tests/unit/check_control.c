@@ -66,7 +66,7 @@ static void status(void *ctx, char *text, size_t capacity)
     (void)snprintf(text, capacity, "{\"state\":\"idle\"}");
 }
 
-static const struct serin_control_ops ops = {
+static const struct serin_agent_requests_ops ops = {
     .is_application = is_application,
     .alive = alive,
     .confirm = confirm,
@@ -74,13 +74,15 @@ static const struct serin_control_ops ops = {
     .status = status,
 };
 
+static struct serin_agent_requests requests = {.ops = &ops, .ctx = &world};
+
 static void setup(void)
 {
     (void)snprintf(folder, sizeof folder, "/tmp/serin-control-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     (void)snprintf(path, sizeof path, "%s/control", folder);
     memset(&world, 0, sizeof world);
-    ck_assert_int_eq(serin_control_open(&control, path, &ops, &world), SERIN_OK);
+    ck_assert_int_eq(serin_agent_control_open(&control, path, &requests), SERIN_OK);
 }
 
 static void teardown(void)
@@ -384,7 +386,7 @@ START_TEST(socket_is_private_and_single)
     struct serin_control *second = NULL;
     ck_assert_int_eq(stat(path, &info), 0);
     ck_assert_uint_eq(info.st_mode & 0777, 0600);
-    ck_assert_int_eq(serin_control_open(&second, path, &ops, &world), SERIN_ERR_BUSY);
+    ck_assert_int_eq(serin_agent_control_open(&second, path, &requests), SERIN_ERR_BUSY);
     ck_assert_ptr_null(second);
 }
 END_TEST
@@ -399,20 +401,20 @@ START_TEST(stale_socket_is_replaced_other_files_are_not)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     (void)close(fd); /* as after kill -9 */
-    ck_assert_int_eq(serin_control_open(&second, other, &ops, &world), SERIN_OK);
+    ck_assert_int_eq(serin_agent_control_open(&second, other, &requests), SERIN_OK);
     serin_control_close(second);
 
     fd = open(other, O_WRONLY | O_CREAT, 0600);
     ck_assert_int_ge(fd, 0);
     (void)close(fd);
-    ck_assert_int_eq(serin_control_open(&second, other, &ops, &world), SERIN_ERR_EXISTS);
+    ck_assert_int_eq(serin_agent_control_open(&second, other, &requests), SERIN_ERR_EXISTS);
     ck_assert_int_eq(access(other, F_OK), 0);
     ck_assert_int_eq(unlink(other), 0);
 
     char longest[200];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    ck_assert_int_eq(serin_control_open(&second, longest, &ops, &world), SERIN_ERR_INVALID);
+    ck_assert_int_eq(serin_agent_control_open(&second, longest, &requests), SERIN_ERR_INVALID);
 }
 END_TEST
 
@@ -430,23 +432,99 @@ static void *server(void *argument)
 
 START_TEST(asking_gets_the_answer)
 {
-    char answer[SERIN_CONTROL_ANSWER_MAX], longest[400], absent[128];
+    char answer[SERIN_AGENT_ANSWER_MAX], longest[400], absent[128];
     pthread_t thread;
     atomic_store(&asking, true);
     ck_assert_int_eq(pthread_create(&thread, NULL, server, NULL), 0);
-    ck_assert_int_eq(serin_control_ask(path, "status", answer, 5000), SERIN_OK);
+    ck_assert_int_eq(serin_control_ask(path, "status", answer, sizeof answer, 5000), SERIN_OK);
     ck_assert_str_eq(answer, "{\"state\":\"idle\"}");
-    ck_assert_int_eq(serin_control_ask(path, "confirm", answer, 5000), SERIN_OK);
+    ck_assert_int_eq(serin_control_ask(path, "confirm", answer, sizeof answer, 5000), SERIN_OK);
     ck_assert_str_eq(answer, "ok");
     atomic_store(&asking, false);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert_int_eq(serin_control_ask(path, "status", answer, 100), SERIN_ERR_TIMEOUT);
+    ck_assert_int_eq(serin_control_ask(path, "status", answer, sizeof answer, 100),
+                     SERIN_ERR_TIMEOUT);
 
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    ck_assert_int_eq(serin_control_ask(path, longest, answer, 100), SERIN_ERR_TOO_LARGE);
+    ck_assert_int_eq(serin_control_ask(path, longest, answer, sizeof answer, 100),
+                     SERIN_ERR_TOO_LARGE);
     (void)snprintf(absent, sizeof absent, "%s.absent", path);
-    ck_assert_int_eq(serin_control_ask(absent, "status", answer, 100), SERIN_ERR_NOT_FOUND);
+    ck_assert_int_eq(serin_control_ask(absent, "status", answer, sizeof answer, 100),
+                     SERIN_ERR_NOT_FOUND);
+}
+END_TEST
+
+/* ---- the socket without the agent's words ---- */
+
+#define LONG_ANSWER_MAX 60000u
+
+/* Answers as many letters as the line says. */
+static void letters(void *ctx, pid_t pid, const char *line, char *answer, size_t capacity)
+{
+    (void)ctx;
+    (void)pid;
+    size_t size = (size_t)strtoul(line, NULL, 10);
+    size = size < capacity ? size : capacity - 1;
+    memset(answer, 'a', size);
+    answer[size] = '\0';
+}
+
+static struct serin_control *agents;
+
+/* The fixture's socket makes way for one that knows no words and keeps nobody. */
+static void setup_letters(void)
+{
+    static const struct serin_control_ops letters_ops = {.answer = letters};
+    setup();
+    agents = control;
+    (void)snprintf(path, sizeof path, "%s/letters", folder);
+    ck_assert_int_eq(serin_control_open(&control, path, LONG_ANSWER_MAX, &letters_ops, NULL),
+                     SERIN_OK);
+}
+
+static void teardown_letters(void)
+{
+    serin_control_close(agents);
+    teardown();
+}
+
+/* Answers go whole up to the size that the owner chose, and are cut there. */
+START_TEST(long_answers_go_whole)
+{
+    static const struct {
+        const char *line;
+        size_t size;
+    } cases[] = {{"0", 0}, {"1", 1}, {"59998", 59998}, {"59999", 59998}, {"65000", 59998}};
+    static char answer[LONG_ANSWER_MAX];
+    pthread_t thread;
+    atomic_store(&asking, true);
+    ck_assert_int_eq(pthread_create(&thread, NULL, server, NULL), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(serin_control_ask(path, cases[i].line, answer, sizeof answer, 5000),
+                         SERIN_OK);
+        ck_assert_uint_eq(strlen(answer), cases[i].size);
+    }
+    char small[16];
+    ck_assert_int_eq(serin_control_ask(path, "16", small, sizeof small, 5000), SERIN_ERR_IO);
+    ck_assert_int_eq(serin_control_ask(path, "15", small, sizeof small, 5000), SERIN_OK);
+    atomic_store(&asking, false);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
+START_TEST(nobody_is_kept_where_the_owner_keeps_none)
+{
+    int fds[SERIN_CONTROL_CLIENTS_MAX + 1];
+    for (size_t i = 0; i <= SERIN_CONTROL_CLIENTS_MAX; i++) {
+        fds[i] = client();
+        serve_at(100 + i);
+    }
+    ck_assert_str_eq(heard(fds[0]), "<closed>");
+    ck_assert_str_eq(heard(fds[1]), "");
+    for (size_t i = 0; i <= SERIN_CONTROL_CLIENTS_MAX; i++) {
+        (void)close(fds[i]);
+    }
 }
 END_TEST
 
@@ -472,6 +550,12 @@ int main(void)
     tcase_add_test(tests, stale_socket_is_replaced_other_files_are_not);
     tcase_add_test(tests, asking_gets_the_answer);
     suite_add_tcase(suite, tests);
+    TCase *bare = tcase_create("bare");
+    tcase_set_timeout(bare, 30);
+    tcase_add_checked_fixture(bare, setup_letters, teardown_letters);
+    tcase_add_test(bare, long_answers_go_whole);
+    tcase_add_test(bare, nobody_is_kept_where_the_owner_keeps_none);
+    suite_add_tcase(suite, bare);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

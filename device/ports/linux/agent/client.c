@@ -59,7 +59,7 @@ static enum exit_code socket_find(const struct options *options,
 
 /* Sends `request` to the agent and gets its answer. */
 static enum exit_code agent_ask(const struct options *options, const char *request,
-                                char answer[SERIN_CONTROL_ANSWER_MAX])
+                                char answer[SERIN_AGENT_ANSWER_MAX])
 {
     struct serin_agent_settings settings;
     const char *path = NULL;
@@ -67,7 +67,8 @@ static enum exit_code agent_ask(const struct options *options, const char *reque
     if (code != EXIT_DONE) {
         return code;
     }
-    enum serin_error result = serin_control_ask(path, request, answer, ANSWER_TIMEOUT_MS);
+    enum serin_error result =
+        serin_control_ask(path, request, answer, SERIN_AGENT_ANSWER_MAX, ANSWER_TIMEOUT_MS);
     if (result == SERIN_ERR_TOO_LARGE) {
         code = complain(EXIT_USAGE, "the text is too long; %u bytes are allowed",
                         SERIN_CONTROL_LINE_MAX - 10);
@@ -105,14 +106,14 @@ static enum exit_code answer_judge(const struct options *options, const char *an
 
 enum exit_code command_confirm(const struct options *options)
 {
-    char answer[SERIN_CONTROL_ANSWER_MAX];
+    char answer[SERIN_AGENT_ANSWER_MAX];
     enum exit_code code = agent_ask(options, "confirm", answer);
     return code == EXIT_DONE ? answer_judge(options, answer) : code;
 }
 
 enum exit_code command_unhealthy(const struct options *options)
 {
-    char request[SERIN_CONTROL_LINE_MAX + 2], answer[SERIN_CONTROL_ANSWER_MAX];
+    char request[SERIN_CONTROL_LINE_MAX + 2], answer[SERIN_AGENT_ANSWER_MAX];
     const char *text = options->operand != NULL ? options->operand : "";
     if (strchr(text, '\n') != NULL) {
         return complain(EXIT_USAGE, "the text must be one line");
@@ -138,7 +139,7 @@ static void row_print(const char *label, const struct serin_json *value)
 
 enum exit_code command_status(const struct options *options)
 {
-    char answer[SERIN_CONTROL_ANSWER_MAX], why[128];
+    char answer[SERIN_AGENT_ANSWER_MAX], why[128];
     enum exit_code code = agent_ask(options, "status", answer);
     if (code != EXIT_DONE) {
         return code;

@@ -195,8 +195,8 @@ static int signals_open(void)
 static enum exit_code control_start(struct runtime *runtime)
 {
     const char *path = runtime->device.settings.control_socket;
-    enum serin_error result =
-        serin_control_open(&runtime->control, path, &runtime_control_ops, runtime);
+    runtime->requests = (struct serin_agent_requests){.ops = &runtime_control_ops, .ctx = runtime};
+    enum serin_error result = serin_agent_control_open(&runtime->control, path, &runtime->requests);
     if (result == SERIN_ERR_BUSY) {
         return complain(EXIT_REFUSED, "%s: another agent listens there; stop it first", path);
     }

@@ -18,6 +18,7 @@ struct runtime {
     char *socket_path; /* absolute: the application may work in another folder */
     int signals;       /* a signalfd; -1: none */
     struct serin_control *control;
+    struct serin_agent_requests requests; /* of the control socket */
     struct serin_launcher *launcher;
     struct serin_supervisor supervisor;
     struct serin_mqtt *mqtt;
@@ -72,6 +73,6 @@ void runtime_application_serve(struct runtime *runtime);
 
 /* ---- runtime_control.c: the control socket's requests ---- */
 
-extern const struct serin_control_ops runtime_control_ops; /* ctx: the runtime */
+extern const struct serin_agent_requests_ops runtime_control_ops; /* ctx: the runtime */
 
 #endif

@@ -91,7 +91,7 @@ static void control_status(void *ctx, char *text, size_t capacity)
     status_write(runtime, &view, text, capacity);
 }
 
-const struct serin_control_ops runtime_control_ops = {
+const struct serin_agent_requests_ops runtime_control_ops = {
     .is_application = control_is_application,
     .alive = control_alive,
     .confirm = control_confirm,
