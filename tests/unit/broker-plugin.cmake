@@ -9,13 +9,17 @@ serin_unit_test(plugin_payload SOURCES wire_values.c
   LINK serin::plugin_core serin::protobufc serin::openssl)
 
 serin_unit_test(depot LINK serin::depot serin::openssl)
+serin_unit_test(depot_part LINK serin::depot serin::openssl)
 serin_unit_test(records LINK serin::records)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBCRYPTO_OF_TESTS REQUIRED IMPORTED_TARGET libcrypto)
 serin_unit_test(openssl LINK serin::openssl PkgConfig::LIBCRYPTO_OF_TESTS)
-foreach(module depot records)
+foreach(module depot depot_part records)
   target_compile_definitions(check_${module} PRIVATE _DEFAULT_SOURCE)
 endforeach()
+
+target_compile_definitions(check_depot_part PRIVATE
+  $<$<BOOL:${SERIN_FAULT_POINTS}>:SERIN_FAULT_POINTS=1>)
 
 # The client side of tests/e2e/plugin.sh.
 pkg_check_modules(LIBMOSQUITTO_OF_TESTS REQUIRED IMPORTED_TARGET libmosquitto)

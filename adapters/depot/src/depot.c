@@ -3,7 +3,7 @@
  */
 #include <serin/adapters/depot.h>
 
-#include "cache.h"
+#include "shared.h"
 
 #include <serin/adapters/atomicfile.h>
 #include <serin/adapters/fault.h>
@@ -19,23 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct serin_depot {
-    struct depot_cache cache;
-    const struct serin_crypto *crypto; /* NULL: reader */
-    int root_fd;
-    /* Writer only, else -1. */
-    int lock_fd;
-    int objects_fd;
-    int manifests_fd;
-    int tmp_fd;
-};
-
 static struct serin_depot *allocate(void)
 {
     struct serin_depot *depot = calloc(1, sizeof(*depot));
     if (depot != NULL) {
         depot->root_fd = depot->lock_fd = depot->objects_fd = depot->manifests_fd = depot->tmp_fd =
-            -1;
+            depot->partial_fd = -1;
     }
     return depot;
 }
@@ -46,7 +35,10 @@ static enum serin_error open_root(struct serin_depot *depot, const char *root)
     if (depot->root_fd < 0) {
         return errno == ENOENT || errno == ENOTDIR ? SERIN_ERR_NOT_FOUND : SERIN_ERR_IO;
     }
-    depot_cache_init(&depot->cache, depot->root_fd);
+    depot_cache_init(&depot->cache, depot->root_fd, DEPOT_SHELF_OBJECTS, DEPOT_SHELF_MANIFESTS,
+                     O_RDONLY);
+    depot_cache_init(&depot->parts, depot->root_fd, DEPOT_SHELF_PARTIAL, DEPOT_SHELF_PARTIAL,
+                     depot->crypto == NULL ? O_RDONLY : O_RDWR);
     return SERIN_OK;
 }
 
@@ -114,6 +106,9 @@ static enum serin_error prepare_writer(struct serin_depot *depot)
         error = serin_atomicfile_folder(depot->root_fd, "manifests", &depot->manifests_fd);
     }
     if (error == SERIN_OK) {
+        error = serin_atomicfile_folder(depot->root_fd, "partial", &depot->partial_fd);
+    }
+    if (error == SERIN_OK) {
         error = serin_atomicfile_folder(depot->root_fd, "tmp", &depot->tmp_fd);
     }
     return error == SERIN_OK ? empty_tmp(depot) : error;
@@ -151,9 +146,10 @@ void serin_depot_close(struct serin_depot *depot)
     }
     if (depot->root_fd >= 0) {
         depot_cache_close(&depot->cache);
+        depot_cache_close(&depot->parts);
     }
-    const int fds[] = {depot->tmp_fd, depot->manifests_fd, depot->objects_fd, depot->lock_fd,
-                       depot->root_fd};
+    const int fds[] = {depot->partial_fd, depot->tmp_fd,  depot->manifests_fd,
+                       depot->objects_fd, depot->lock_fd, depot->root_fd};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (fds[i] >= 0) {
             (void)close(fds[i]);
@@ -177,7 +173,7 @@ enum serin_error serin_depot_size(struct serin_depot *depot, const uint8_t name[
     return SERIN_OK;
 }
 
-static enum serin_error read_exactly(int fd, off_t offset, uint8_t *out, size_t size)
+enum serin_error depot_read_exactly(int fd, off_t offset, uint8_t *out, size_t size)
 {
     while (size > 0) {
         ssize_t got = pread(fd, out, size, offset);
@@ -206,12 +202,11 @@ enum serin_error serin_depot_read(struct serin_depot *depot, const uint8_t name[
     if (error != SERIN_OK) {
         return error;
     }
-    return read_exactly(file->fd, (off_t)offset, out, size);
+    return depot_read_exactly(file->fd, (off_t)offset, out, size);
 }
 
-/* The digest that names a stored file: of all of it, or of the body of a manifest. */
-static enum serin_error hash_file(struct serin_depot *depot, const struct depot_file *file,
-                                  off_t size, uint8_t digest[SERIN_SHA256_SIZE])
+enum serin_error depot_hash_file(const struct serin_depot *depot, const struct depot_file *file,
+                                 off_t size, uint8_t digest[SERIN_SHA256_SIZE])
 {
     const struct serin_crypto *crypto = depot->crypto;
     if (file->shelf == DEPOT_SHELF_MANIFESTS) {
@@ -226,7 +221,7 @@ static enum serin_error hash_file(struct serin_depot *depot, const struct depot_
     for (off_t offset = 0; offset < size && error == SERIN_OK;) {
         uint8_t part[16384];
         size_t want = size - offset < (off_t)sizeof(part) ? (size_t)(size - offset) : sizeof(part);
-        error = read_exactly(file->fd, offset, part, want);
+        error = depot_read_exactly(file->fd, offset, part, want);
         if (error == SERIN_OK) {
             crypto->ops->sha256_update(crypto->ctx, &sha, part, want);
         }
@@ -246,7 +241,7 @@ enum serin_error serin_depot_check(struct serin_depot *depot, const uint8_t name
         return error;
     }
     uint8_t digest[SERIN_SHA256_SIZE];
-    error = hash_file(depot, file, size, digest);
+    error = depot_hash_file(depot, file, size, digest);
     if (error != SERIN_OK) {
         return error;
     }
@@ -266,7 +261,7 @@ static bool stored_equal(struct serin_depot *depot, enum depot_shelf shelf, cons
     for (size_t offset = 0; offset < size;) {
         uint8_t part[16384];
         size_t want = size - offset < sizeof(part) ? size - offset : sizeof(part);
-        if (read_exactly(file->fd, (off_t)offset, part, want) != SERIN_OK ||
+        if (depot_read_exactly(file->fd, (off_t)offset, part, want) != SERIN_OK ||
             memcmp(part, data + offset, want) != 0) {
             return false;
         }
@@ -286,6 +281,14 @@ static enum serin_error store(struct serin_depot *depot, int folder_fd, const ui
     return error;
 }
 
+enum serin_error depot_open_shard(const struct serin_depot *depot, const uint8_t name[32],
+                                  int *shard_fd)
+{
+    char shard[3];
+    serin_hex_encode(name, 1, shard);
+    return serin_atomicfile_folder(depot->objects_fd, shard, shard_fd);
+}
+
 enum serin_error serin_depot_put(struct serin_depot *depot, const uint8_t name[32],
                                  const void *data, size_t size)
 {
@@ -301,10 +304,8 @@ enum serin_error serin_depot_put(struct serin_depot *depot, const uint8_t name[3
     if (stored_equal(depot, DEPOT_SHELF_OBJECTS, name, data, size)) {
         return SERIN_OK;
     }
-    char shard[3];
-    serin_hex_encode(name, 1, shard);
     int shard_fd = -1;
-    enum serin_error error = serin_atomicfile_folder(depot->objects_fd, shard, &shard_fd);
+    enum serin_error error = depot_open_shard(depot, name, &shard_fd);
     if (error == SERIN_OK) {
         error = store(depot, shard_fd, name, data, size);
     }

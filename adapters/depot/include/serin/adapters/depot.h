@@ -2,10 +2,11 @@
  * The depot: a folder of immutable files named by hash (docs/spec/depot.md; design decisions 15 and
  * 16).
  *
- *   <root>/objects/ab/<64 hex digits>    image, delta, piece table, route table: name = SHA-256 of
- * the content <root>/manifests/<64 hex digits>     a manifest with its signature area: name =
- * manifest id <root>/tmp/                          files being written; emptied at open for writing
- *   <root>/lock                          locked by the one writer
+ *   <root>/objects/ab/<64 hex digits>  image, delta, tables: name = SHA-256 of the content
+ *   <root>/manifests/<64 hex digits>   a manifest with its signature area: name = manifest id
+ *   <root>/partial/<64 hex digits>     an object that is being filled
+ *   <root>/tmp/                        files being written; emptied at open for writing
+ *   <root>/lock                        locked by the one writer
  *
  * Written by one process (temporary file, fsync, rename, fsync of the folder), read by others with
  * pread. Names are 32 bytes, written as hex here: nothing from the wire ever becomes part of a
@@ -16,7 +17,8 @@
 
 #include <serin/crypto.h>
 
-/* Files that a handle keeps open for reading; the least recently used one is closed for another. */
+/* Files that a handle keeps open, and as many part files; the least recently used one is closed for
+ * another. */
 #define SERIN_DEPOT_OPEN_FILES 64u
 
 struct serin_depot;
@@ -53,7 +55,9 @@ SERIN_MUST_USE enum serin_error serin_depot_put(struct serin_depot *depot, const
 SERIN_MUST_USE enum serin_error serin_depot_put_manifest(struct serin_depot *depot,
                                                          const uint8_t id[32], const void *data,
                                                          size_t size);
-/* ---- part files: <root>/partial/<64 hex digits>, of objects being filled (docs/spec/site.md) ---- */
+
+/* ---- part files: <root>/partial/<64 hex digits>, of objects being filled (docs/spec/depot.md, 4)
+ * ---- */
 
 /* Opens or makes the part file of an object of `size` bytes (1 .. 4 GiB - 1), as long as the object
  * and with holes; one of another length is made anew. SERIN_ERR_NO_SPACE, SERIN_ERR_IO. A handle
@@ -61,11 +65,14 @@ SERIN_MUST_USE enum serin_error serin_depot_put_manifest(struct serin_depot *dep
  */
 SERIN_MUST_USE enum serin_error serin_depot_part_open(struct serin_depot *depot,
                                                       const uint8_t name[32], uint32_t size);
-/* Writes verified bytes. SERIN_ERR_NO_SPACE, SERIN_ERR_IO, SERIN_ERR_NOT_FOUND (not open). */
+/* Writes verified bytes. SERIN_ERR_NO_SPACE and SERIN_ERR_IO leave the range unspecified, and the
+ * rest as it was. SERIN_ERR_NOT_FOUND: there is no such part file. SERIN_ERR_INVALID: the range
+ * goes past its end; nothing was written. A handle from serin_depot_create, as below. */
 SERIN_MUST_USE enum serin_error serin_depot_part_write(struct serin_depot *depot,
                                                        const uint8_t name[32], uint32_t offset,
                                                        const void *data, size_t size);
-/* Reads exactly `size` bytes; holes are zeros. Any handle. SERIN_ERR_NOT_FOUND,
+/* Reads exactly `size` bytes; holes are zeros. Any handle: it follows a file that was finished
+ * (SERIN_ERR_NOT_FOUND) or made anew. SERIN_ERR_NOT_FOUND,
  * SERIN_ERR_TRUNCATED, SERIN_ERR_IO. */
 SERIN_MUST_USE enum serin_error serin_depot_part_read(struct serin_depot *depot,
                                                       const uint8_t name[32], uint32_t offset,
@@ -74,18 +81,20 @@ SERIN_MUST_USE enum serin_error serin_depot_part_read(struct serin_depot *depot,
 SERIN_MUST_USE enum serin_error serin_depot_part_sync(struct serin_depot *depot,
                                                       const uint8_t name[32]);
 /* Ends a part file: it hashes to its name, is durable, and stands among the objects.
- * SERIN_ERR_DIGEST: it does not, and stays a part file. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO,
- * SERIN_ERR_NO_SPACE. */
+ * SERIN_ERR_DIGEST: it does not, and stays a part file, as after SERIN_ERR_NO_SPACE.
+ * SERIN_ERR_NOT_FOUND. SERIN_ERR_IO: it may stand in either place. Hashes the whole file. */
 SERIN_MUST_USE enum serin_error serin_depot_part_finish(struct serin_depot *depot,
                                                         const uint8_t name[32]);
-/* Turns a whole object back into a part file, because a piece of it has rotted.
- * SERIN_ERR_NOT_FOUND, SERIN_ERR_IO. */
+/* Turns a whole object back into a part file, because a piece of it has rotted; a part file of that
+ * name is replaced. SERIN_ERR_NOT_FOUND, SERIN_ERR_NO_SPACE; SERIN_ERR_IO: it may stand in either
+ * place. */
 SERIN_MUST_USE enum serin_error serin_depot_part_again(struct serin_depot *depot,
                                                        const uint8_t name[32]);
 
 /* ---- keeping a budget: a handle from serin_depot_create ---- */
 
-/* Removes an object, manifest or part file. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO. */
+/* Removes the object, manifest and part file of this name. SERIN_ERR_NOT_FOUND: there was none.
+ * SERIN_ERR_IO: one of them may be left. */
 SERIN_MUST_USE enum serin_error serin_depot_remove(struct serin_depot *depot,
                                                    const uint8_t name[32]);
 
