@@ -41,7 +41,7 @@ struct serin_batch {
     enum serin_batch_encoding encoding;
     uint32_t plain_size;  /* 1 .. SERIN_BATCH_PLAIN_MAX: bytes of the items, decoded */
     const uint8_t *items; /* points into the payload */
-    size_t items_size;    /* 1 .. ; equal to plain_size where PLAIN */
+    size_t items_size;    /* ≥ 1; equal to plain_size where PLAIN, smaller where DEFLATE */
 };
 
 enum serin_batch_kind {
@@ -59,7 +59,7 @@ struct serin_batch_item {
 };
 
 struct serin_batch_items {
-    size_t count; /* 1 .. SERIN_BATCH_ITEMS_MAX */
+    size_t count; /* 1 .. SERIN_BATCH_ITEMS_MAX; decoded: 0 where no kind of them is known */
     struct serin_batch_item list[SERIN_BATCH_ITEMS_MAX];
 };
 
@@ -95,18 +95,18 @@ struct serin_gw_fleet {
     char product[SERIN_PRODUCT_MAX + 1];
     char channel[SERIN_CHANNEL_MAX + 1];
     struct serin_order order; /* of the directive it holds; (0, 0): none yet */
-    uint32_t lease_left_s;
+    uint32_t lease_left_s;    /* 0 .. SERIN_LEASE_MAX_S */
     enum serin_hold_cause hold;
     uint32_t failures;                      /* nodes that failed the candidate below */
     uint32_t failures_max;                  /* the directive's limit; 0: none */
     uint8_t manifest_id[SERIN_SHA256_SIZE]; /* FAILURES: the candidate; else all zero */
-    uint64_t held_since_s;                  /* signed time; 0: not held, or not known */
+    uint64_t held_since_s;                  /* signed time; 0: not known; NONE: 0 */
 };
 
 struct serin_gw_status {
     char gateway[SERIN_ID_MAX + 1];
-    uint64_t incarnation;
-    char software[SERIN_GW_SOFTWARE_MAX + 1];
+    uint64_t incarnation;                     /* of the gateway's store; never 0 */
+    char software[SERIN_GW_SOFTWARE_MAX + 1]; /* printable ASCII */
     uint64_t time_s; /* the largest signed time plus monotonic time since; 0: none heard */
     uint64_t uptime_s;
     uint32_t nodes, nodes_online;
@@ -139,7 +139,7 @@ struct serin_want {
     enum serin_want_kind kind;
     uint8_t object[SERIN_SHA256_SIZE]; /* all zero for SERVED */
     uint32_t offset;
-    uint32_t length;       /* ≥ 1 but for SERVED */
+    uint32_t length;       /* ≥ 1, offset + length < 2^32; for SERVED both are 0 */
     uint64_t served_bytes; /* block payload given to nodes since the broker started */
 };
 
@@ -161,6 +161,7 @@ struct serin_range {
     uint32_t start, end; /* bytes, start < end */
 };
 
+/* A field that is not of its kind is 0. */
 struct serin_have {
     enum serin_have_kind kind;
     uint8_t object[SERIN_SHA256_SIZE];
@@ -172,7 +173,7 @@ struct serin_have {
     uint32_t retry_ms;              /* ABSENT: 0 .. 3,600,000 */
     uint32_t data_offset;           /* DATA: a multiple of SERIN_PIECE_SIZE */
     const uint8_t *data;            /* DATA: points into the payload */
-    size_t data_size;               /* DATA: 1 .. SERIN_PIECE_SIZE: one piece */
+    size_t data_size;               /* DATA: one piece; only the object's last is shorter */
 };
 
 #endif
