@@ -11,10 +11,7 @@
 #define SLOT_A          1u
 #define SLOT_B          2u
 
-typedef bool name_rule(const char *text, size_t size);
-
-/* Whether `text` is terminated within its array and follows the rule. */
-static bool name_ok(const char *text, size_t capacity, name_rule *valid)
+bool serin_bounds_name(const char *text, size_t capacity, serin_bounds_rule *valid)
 {
     const char *end = memchr(text, '\0', capacity);
     return end != NULL && valid(text, (size_t)(end - text));
@@ -22,9 +19,9 @@ static bool name_ok(const char *text, size_t capacity, name_rule *valid)
 
 static bool who_ok(const char *device_id, const char *product, const char *channel)
 {
-    return name_ok(device_id, SERIN_ID_MAX + 1, serin_id_valid) &&
-           name_ok(product, SERIN_PRODUCT_MAX + 1, serin_product_valid) &&
-           name_ok(channel, SERIN_CHANNEL_MAX + 1, serin_channel_valid);
+    return serin_bounds_name(device_id, SERIN_ID_MAX + 1, serin_id_valid) &&
+           serin_bounds_name(product, SERIN_PRODUCT_MAX + 1, serin_product_valid) &&
+           serin_bounds_name(channel, SERIN_CHANNEL_MAX + 1, serin_channel_valid);
 }
 
 /* Numbers beyond an enum arrive from the wire; compare as numbers. */

@@ -11,6 +11,12 @@
 #include <serin/codec.h>
 #include <serin/trust.h>
 
+/* Of a name: serin_id_valid and the like. */
+typedef bool serin_bounds_rule(const char *text, size_t size);
+
+/* Whether `text` is terminated within its array of `capacity` bytes and follows the rule. */
+bool serin_bounds_name(const char *text, size_t capacity, serin_bounds_rule *valid);
+
 bool serin_bounds_envelope(const struct serin_envelope *envelope);
 bool serin_bounds_trust_payload(const struct serin_trust_payload *payload);
 bool serin_bounds_report(const struct serin_report *report);

@@ -1,5 +1,5 @@
 /*
- * The arena, and packing and unpacking under limits.
+ * The arena, packing and unpacking under limits, and checked copies.
  */
 #include "pbc.h"
 
@@ -77,101 +77,6 @@ enum serin_error serin_pbc_pack(const ProtobufCMessage *message, size_t limit, u
     size_t written = protobuf_c_message_pack(message, out);
     SERIN_ASSERT(written == packed);
     *size = written;
-    return SERIN_OK;
-}
-
-/* ---- cut ---- */
-
-enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_DELIMITED = 2, WIRE_FIXED32 = 5 };
-
-struct reader {
-    const uint8_t *data;
-    size_t size, offset;
-};
-
-static bool read_varint(struct reader *reader, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        if (reader->offset == reader->size) {
-            return false;
-        }
-        uint8_t byte = reader->data[reader->offset++];
-        if (shift == 63 && byte > 1) {
-            return false;
-        }
-        *value |= (uint64_t)(byte & 0x7fu) << shift;
-        if ((byte & 0x80u) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool skip(struct reader *reader, uint64_t count)
-{
-    if (count > reader->size - reader->offset) {
-        return false;
-    }
-    reader->offset += (size_t)count;
-    return true;
-}
-
-/* Moves past one field's value; for a delimited one *start and *length tell where it lies. */
-static bool read_value(struct reader *reader, unsigned wire_type, size_t *start, size_t *length)
-{
-    uint64_t value = 0;
-    switch (wire_type) {
-    case WIRE_VARINT:
-        return read_varint(reader, &value);
-    case WIRE_FIXED64:
-        return skip(reader, 8);
-    case WIRE_FIXED32:
-        return skip(reader, 4);
-    case WIRE_DELIMITED:
-        if (!read_varint(reader, &value)) {
-            return false;
-        }
-        *start = reader->offset;
-        *length = (size_t)value;
-        return skip(reader, value);
-    default:
-        return false; /* groups are no part of proto3 */
-    }
-}
-
-enum serin_error serin_pbc_cut(const uint8_t *data, size_t size, size_t limit, uint32_t number,
-                               struct serin_pbc_cut *cut)
-{
-    cut->bytes = NULL;
-    cut->bytes_size = 0;
-    cut->rest_size = 0;
-    if (size > limit) {
-        return SERIN_ERR_TOO_LARGE;
-    }
-    struct reader reader = {.data = data, .size = size, .offset = 0};
-    while (reader.offset < size) {
-        size_t field_start = reader.offset, start = 0, length = 0;
-        uint64_t tag = 0;
-        if (!read_varint(&reader, &tag) || tag >> 3 == 0 || tag > UINT32_MAX ||
-            !read_value(&reader, (unsigned)(tag & 7u), &start, &length)) {
-            return SERIN_ERR_FORMAT;
-        }
-        if (tag == ((uint64_t)number << 3 | WIRE_DELIMITED)) {
-            if (cut->bytes != NULL) {
-                return SERIN_ERR_FORMAT;
-            }
-            cut->bytes = data + start;
-            cut->bytes_size = length;
-            continue;
-        }
-        size_t field_size = reader.offset - field_start;
-        if (field_size > sizeof(cut->rest) - cut->rest_size) {
-            return SERIN_ERR_FORMAT;
-        }
-        memcpy(cut->rest + cut->rest_size, data + field_start, field_size);
-        cut->rest_size += field_size;
-    }
     return SERIN_OK;
 }
 

@@ -37,6 +37,32 @@ SERIN_MUST_USE enum serin_error serin_pbc_unpack(struct serin_pbc_arena *arena,
 SERIN_MUST_USE enum serin_error serin_pbc_pack(const ProtobufCMessage *message, size_t limit,
                                                uint8_t *out, size_t capacity, size_t *size);
 
+/* ---- the top level of a payload, field by field ---- */
+
+/* A walk over the occurrences of one length-delimited field; all other fields are copied to `rest`,
+ * in their order. So a list of any length is decoded item by item, in the memory of one item. */
+struct serin_pbc_walk {
+    const uint8_t *data;
+    size_t size, offset;
+    uint32_t number;
+    uint8_t *rest; /* of the caller */
+    size_t rest_capacity, rest_size;
+};
+
+void serin_pbc_walk_start(struct serin_pbc_walk *walk, const uint8_t *data, size_t size,
+                          uint32_t number, uint8_t *rest, size_t rest_capacity);
+
+/* The next occurrence, inside the payload; NULL in *bytes at the end, when `rest` is complete.
+ * SERIN_ERR_FORMAT: not a sequence of fields, or the rest is larger than its room. The walk is over
+ * after an error. */
+SERIN_MUST_USE enum serin_error serin_pbc_walk_next(struct serin_pbc_walk *walk,
+                                                    const uint8_t **bytes, size_t *size);
+
+/* The whole walk over a field that may stand only once. SERIN_ERR_FORMAT also where it stands
+ * twice. */
+SERIN_MUST_USE enum serin_error serin_pbc_walk_once(struct serin_pbc_walk *walk,
+                                                    const uint8_t **bytes, size_t *size);
+
 /* A payload with one large bytes field taken out. protobuf-c copies every bytes field; a block of
  * 64 KiB would need an arena of that size, and the value could not point into the payload. */
 #define SERIN_PBC_REST_MAX 512u
