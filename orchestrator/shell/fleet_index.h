@@ -19,6 +19,7 @@ struct serind_device {
     uint16_t rate_used[2]; /* reports, beats in the minute `rate_minute` */
     uint32_t joining_pass; /* the pass in which it was last found to join a rollout */
     uint32_t rate_minute;  /* minutes since the start of the monotonic clock */
+    uint32_t site;         /* 0: direct; else the number of the gateway that speaks for it */
 };
 
 struct serind_index {
