@@ -32,7 +32,8 @@ struct raw_config {
     uint32_t root_keys_count;
     const struct raw_api *api;
     enum serin_enrolment_policy enrolment;
-    const uint32_t *report_rate_per_minute, *devices_max;
+    const enum serin_enrolment_policy *adoption;
+    const uint32_t *gateway_nodes_max, *report_rate_per_minute, *devices_max;
 };
 
 static const cyaml_strval_t enrolment_words[] = {
@@ -83,6 +84,10 @@ static const cyaml_schema_field_t config_fields[] = {
     CYAML_FIELD_MAPPING_PTR("api", CYAML_FLAG_OPTIONAL, struct raw_config, api, api_fields),
     CYAML_FIELD_ENUM("enrolment", CYAML_FLAG_STRICT, struct raw_config, enrolment, enrolment_words,
                      3),
+    CYAML_FIELD_ENUM_PTR("adoption", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct raw_config,
+                         adoption, enrolment_words, 3),
+    CYAML_FIELD_UINT_PTR("gateway_nodes_max", CYAML_FLAG_OPTIONAL, struct raw_config,
+                         gateway_nodes_max),
     CYAML_FIELD_UINT_PTR("report_rate_per_minute", CYAML_FLAG_OPTIONAL, struct raw_config,
                          report_rate_per_minute),
     CYAML_FIELD_UINT_PTR("devices_max", CYAML_FLAG_OPTIONAL, struct raw_config, devices_max),
@@ -213,18 +218,24 @@ static void texts_read(const struct reader *reader)
     bool token = raw->api != NULL && raw->api->token_file != NULL;
     config->api_token_file = token ? raw->api->token_file : NULL;
     config->enrolment = raw->enrolment;
+    config->adoption = raw->adoption != NULL ? *raw->adoption : SERIN_ENROL_APPROVE;
 }
 
 static enum serin_error config_read(const struct reader *reader)
 {
     struct serin_serind_config *config = reader->config;
     texts_read(reader);
+    config->gateway_nodes_max = 1000;
     config->report_rate_per_minute = 60;
     config->devices_max = 1000000;
     config->store_size_bytes = 1024 * MIB;
     enum serin_error error =
-        number_read(reader, "report_rate_per_minute", reader->raw->report_rate_per_minute, 60000,
-                    &config->report_rate_per_minute);
+        number_read(reader, "gateway_nodes_max", reader->raw->gateway_nodes_max, 100000,
+                    &config->gateway_nodes_max);
+    if (error == SERIN_OK) {
+        error = number_read(reader, "report_rate_per_minute", reader->raw->report_rate_per_minute,
+                            60000, &config->report_rate_per_minute);
+    }
     if (error == SERIN_OK) {
         error = number_read(reader, "devices_max", reader->raw->devices_max, 4000000,
                             &config->devices_max);

@@ -51,6 +51,8 @@ START_TEST(defaults_are_as_documented)
     ck_assert_str_eq(config.api_listen, "127.0.0.1:8470");
     ck_assert_ptr_null(config.api_token_file);
     ck_assert_int_eq(config.enrolment, SERIN_ENROL_AUTO);
+    ck_assert_int_eq(config.adoption, SERIN_ENROL_APPROVE);
+    ck_assert_uint_eq(config.gateway_nodes_max, 1000);
     ck_assert_uint_eq(config.report_rate_per_minute, 60);
     ck_assert_uint_eq(config.devices_max, 1000000);
     ck_assert_uint_eq(config.store_size_bytes, UINT64_C(1) << 30);
@@ -74,18 +76,20 @@ START_TEST(two_brokers_and_tests_without_tls)
 {
     struct serin_serind_config config;
     struct serin_yaml_error error;
-    ck_assert_int_eq(parse(&config,
-                           PATHS KEYS
-                           "enrolment: refuse\nbrokers:\n"
-                           "  - {uri: 'tcp://h:1', reconnect_min: 1s, reconnect_max: 1s}\n"
-                           "  - {uri: 'tcp://h:2'}\n",
-                           &error),
-                     SERIN_OK);
+    ck_assert_int_eq(
+        parse(&config,
+              PATHS KEYS "enrolment: refuse\nadoption: auto\ngateway_nodes_max: 100000\nbrokers:\n"
+                         "  - {uri: 'tcp://h:1', reconnect_min: 1s, reconnect_max: 1s}\n"
+                         "  - {uri: 'tcp://h:2'}\n",
+              &error),
+        SERIN_OK);
     ck_assert_uint_eq(config.broker_count, 2);
     ck_assert_ptr_null(config.brokers[0].ca_file);
     ck_assert_uint_eq(config.brokers[0].reconnect_max_ms, 1000);
     ck_assert_str_eq(config.brokers[1].uri, "tcp://h:2");
     ck_assert_int_eq(config.enrolment, SERIN_ENROL_REFUSE);
+    ck_assert_int_eq(config.adoption, SERIN_ENROL_AUTO);
+    ck_assert_uint_eq(config.gateway_nodes_max, 100000);
     serin_serind_config_close(&config);
 }
 END_TEST
@@ -100,6 +104,9 @@ static const struct {
     {WHOLE "api: {port: 1}\n", "unknown key 'port' in 'api'", 9},
     {PATHS BROKER KEYS "enrolment: maybe\n",
      "'enrolment' must be auto, approve or refuse, not 'maybe'", 8},
+    {WHOLE "adoption: perhaps\n", "'adoption' must be auto, approve or refuse, not 'perhaps'", 9},
+    {WHOLE "gateway_nodes_max: 0\n", "'gateway_nodes_max' must be from 1 to 100000", 9},
+    {WHOLE "gateway_nodes_max: 100001\n", "'gateway_nodes_max' must be from 1 to 100000", 9},
     {PATHS KEYS ENROL "brokers:\n  - {uri: 'http://h'}\n",
      "'brokers[0]' must have a uri that starts with ssl:// or tcp://", 8},
     {PATHS KEYS ENROL "brokers:\n  - {uri: 'ssl://h', ca: c}\n",

@@ -9,7 +9,7 @@
 #define SERIN_SERIND_BROKERS_MAX 8u
 #define SERIN_SERIND_FILES_MAX   64u /* trust records, and root keys */
 
-/* How unknown devices are met. */
+/* How unknown devices are met, and unknown nodes of gateways. */
 enum serin_enrolment_policy {
     SERIN_ENROL_AUTO,    /* taken in at once: whoever has a certificate belongs to the fleet */
     SERIN_ENROL_APPROVE, /* kept waiting until an operator approves */
@@ -34,11 +34,13 @@ struct serin_serind_config {
     size_t root_key_count; /* ≥ 1 */
     const char *root_key_files[SERIN_SERIND_FILES_MAX];
     const char *api_listen, *api_token_file;
-    enum serin_enrolment_policy enrolment;
-    uint32_t report_rate_per_minute; /* of one device; 1 .. 60000 */
-    uint32_t devices_max;            /* 1 .. 4,000,000 */
-    uint64_t store_size_bytes;       /* 1 MiB .. 1 TiB */
-    struct serin_yaml *document;     /* for the lines of later complaints */
+    enum serin_enrolment_policy enrolment; /* of devices that speak for themselves */
+    enum serin_enrolment_policy adoption;  /* of nodes, for which a gateway speaks */
+    uint32_t gateway_nodes_max;            /* of one gateway; 1 .. 100,000 */
+    uint32_t report_rate_per_minute;       /* of one device; 1 .. 60000 */
+    uint32_t devices_max;                  /* 1 .. 4,000,000 */
+    uint64_t store_size_bytes;             /* 1 MiB .. 1 TiB */
+    struct serin_yaml *document;           /* for the lines of later complaints */
 };
 
 /* Reads the file. On success the caller closes `config`. Errors as serin_yaml_open_file; `error`
