@@ -56,6 +56,7 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
+                [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
                 [SERIN_SIGNAL_NEXT] = {.to = ROLLING, .effect = serin_effect_open_stage},
             },
         [ROLLING] =
@@ -72,6 +73,7 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
+                [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
                 [SERIN_SIGNAL_RESOLVED] = {.to = SOAKING, .effect = serin_effect_resolved},
             },
         [SOAKING] =
@@ -86,6 +88,7 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
+                [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
                 [SERIN_SIGNAL_ASK] = {.to = AWAITING, .effect = serin_effect_ask},
                 [SERIN_SIGNAL_NEXT] = {.to = ROLLING, .effect = serin_effect_open_stage},
                 [SERIN_SIGNAL_DONE] = {.to = COMPLETED, .effect = serin_effect_done},
@@ -101,6 +104,7 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
+                [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
             },
         [HALTED] =
             {
@@ -196,13 +200,15 @@ enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
 {
     const struct serin_tally *tally = &rollout->tally;
     if (serin_rollout_traits(rollout->state)->gate && serin_gate_trips(rollout)) {
-        return SERIN_SIGNAL_GATE;
+        struct serin_cluster cluster = serin_sites_cluster(rollout, members);
+        return serin_cluster_alone(rollout, &cluster) ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
     }
     if (rollout->state == AWAITING && after_soak(rollout) == SERIN_SIGNAL_NEXT) {
         return SERIN_SIGNAL_NEXT;
     }
     if (rollout->state == ROLLING && serin_tally_waiting(rollout) == 0 &&
-        serin_tally_resolved(tally) > 0 && !serin_stage_short(rollout, members)) {
+        serin_tally_resolved(tally) > 0 && !serin_stage_short(rollout, members) &&
+        !serin_stage_lone(rollout, members)) {
         return SERIN_SIGNAL_RESOLVED;
     }
     if (rollout->state == SOAKING && serin_soak_left_ms(rollout) == 0) {
@@ -223,8 +229,7 @@ static void settle(struct serin_step *step)
         }
         fire(step, signal);
     }
-    if (rollout->state == ROLLING && !rollout->sweeping &&
-        serin_stage_short(rollout, step->members)) {
+    if (rollout->state == ROLLING && !rollout->sweeping) {
         serin_stage_widen(step);
     }
 }

@@ -1,5 +1,5 @@
 /* What devices read of a rollout: the candidate part of the channel's directive, and the stable
- * release that it becomes (docs/spec/rollout.md, section 7). */
+ * release that it becomes (docs/spec/rollout.md, section 8). */
 #include "engine_internal.h"
 
 #include <string.h>

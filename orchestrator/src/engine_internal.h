@@ -2,10 +2,12 @@
  * What the files of the rollout engine share (docs/spec/rollout.md). Nothing here leaves the
  * folder.
  *
- *   engine.c           the transition table, the one function that changes a rollout's state, the
- * step engine_clock.c     the watch: what time counts, and when the next TICK is due engine_stage.c
- * effects of transitions: stages, thresholds, gate, soak engine_members.c   the one function that
- * changes a member's state, the books, the deadlines engine_sort.c      the order of members
+ *   engine.c           the transition table, the one function that changes a rollout's state
+ *   engine_clock.c     the watch: what time counts, and when the next TICK is due
+ *   engine_stage.c     effects of transitions: stages, thresholds, gate, soak
+ *   engine_sites.c     what stands behind one gateway: failures, and a stage
+ *   engine_members.c   the one function that changes a member's state, the books, the deadlines
+ *   engine_sort.c      the order of members
  *   engine_words.c     what people read: reasons and audit lines
  *   engine_directive.c what devices read: the candidate, and what it becomes
  */
@@ -22,6 +24,7 @@
 enum serin_signal {
     SERIN_SIGNAL_NONE = 0,
     SERIN_SIGNAL_GATE = SERIN_ROLLOUT_EVENT_COUNT, /* too many failed */
+    SERIN_SIGNAL_SITE,                             /* the same, but all behind one gateway */
     SERIN_SIGNAL_RESOLVED,                         /* nobody is left to wait for */
     SERIN_SIGNAL_ASK,                              /* soaked; the next stage asks for approval */
     SERIN_SIGNAL_NEXT,                             /* soaked; the next stage may start */
@@ -79,25 +82,61 @@ void serin_effect_skip_soak(struct serin_step *step);
 void serin_effect_abort(struct serin_step *step);
 void serin_effect_supersede(struct serin_step *step);
 void serin_effect_gate(struct serin_step *step);
+void serin_effect_site(struct serin_step *step);
 void serin_effect_resolved(struct serin_step *step);
 void serin_effect_ask(struct serin_step *step);
 void serin_effect_open_stage(struct serin_step *step);
 void serin_effect_done(struct serin_step *step);
 
-/* Whether the gate halts on these figures: where a sequential test will take its place. */
+/* Whether the gate trips on these figures: where a sequential test will take its place. Failures
+ * that were judged before do not trip it again. */
 bool serin_gate_trips(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 /* Whether members of the stage are out of its reach and others can take their place. */
 bool serin_stage_short(const struct serin_rollout *rollout, const struct serin_members *members);
-/* Raises the threshold to cover replacements. */
+/* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too. */
+bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_members *members);
+/* Raises the threshold to cover replacements, or one who is elsewhere, if the stage needs either.
+ */
 void serin_stage_widen(struct serin_step *step);
 /* Offered members that the stage waits for; and those that count for the gate. */
 uint32_t serin_tally_waiting(const struct serin_rollout *rollout);
 uint32_t serin_tally_resolved(const struct serin_tally *tally);
 uint32_t serin_tally_failures(const struct serin_tally *tally);
 
+/* ---- engine_sites.c ---- */
+
+/* Failures of the offered members by site. */
+struct serin_cluster {
+    uint32_t site;      /* the gateway that most of them stand behind, or SERIN_SITE_DIRECT: none */
+    uint32_t failures;  /* behind it */
+    uint32_t elsewhere; /* members anywhere else that have resolved */
+};
+struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
+                                         const struct serin_members *members);
+/* Whether all failures are the site's and enough members elsewhere are well: then it is the site
+ * that is to blame, as far as anyone can tell from here. */
+bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster);
+/* Whether so many failures are the site's that a reader should know. */
+bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin_cluster *cluster);
+
+/* A stage behind one gateway, and the threshold at which it no longer is. */
+struct serin_lone {
+    uint32_t site;
+    uint64_t threshold;
+};
+/* Whether all offered members that `counts` takes stand behind one gateway, and the population has
+ * another elsewhere; `*lone` is set only then. */
+bool serin_sites_lone(const struct serin_rollout *rollout, const struct serin_members *members,
+                      bool (*counts)(const struct serin_member *member), struct serin_lone *lone);
+
 /* ---- engine_members.c ---- */
+/* A failure by the gate's books; a member that counts for the gate; and one that can give evidence,
+ * being neither silent for too long nor withdrawn. */
+bool serin_member_failed(const struct serin_member *member);
+bool serin_member_resolved(const struct serin_member *member);
+bool serin_member_in_reach(const struct serin_member *member);
 /* Moves one member, keeps the books, adds SAVE_MEMBER. False: its state does not allow it. */
 bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
                         enum serin_reason reason);
@@ -121,7 +160,17 @@ void serin_step_audit(struct serin_step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* `what`, and after it the operator's note, if there is one. */
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
-/* Why the gate halted: the figures, the limit and the commonest reason. */
-void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
+/* Room for a gateway's id, or for its number. */
+#define SERIN_SITE_TEXT_MAX (SERIN_ID_MAX + 1u)
+/* What a site is called. */
+void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_members *members,
+                           uint32_t site);
+/* Why the gate halted: the figures, the gateway where most of them are from one, the limit and the
+ * commonest reason. */
+void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members);
+/* Why the gate paused instead: the gateway, its failures, and what became of the others. */
+void serin_words_site(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_cluster *cluster);
 
 #endif

@@ -62,6 +62,23 @@ static enum book book_of(const struct serin_member *member)
     return books[member->state];
 }
 
+bool serin_member_failed(const struct serin_member *member)
+{
+    enum book where = book_of(member);
+    return where == BOOK_FAILED || where == BOOK_REJECTED;
+}
+
+bool serin_member_resolved(const struct serin_member *member)
+{
+    return book_of(member) == BOOK_CONFIRMED || serin_member_failed(member);
+}
+
+bool serin_member_in_reach(const struct serin_member *member)
+{
+    enum book where = book_of(member);
+    return where != BOOK_UNREACHED && where != BOOK_OTHER;
+}
+
 static void count(uint32_t *figure, bool add)
 {
     *figure = add ? *figure + 1 : *figure - 1;
@@ -100,7 +117,7 @@ static void book(struct serin_rollout *rollout, const struct serin_member *membe
     if (where != BOOK_SILENT && where != BOOK_UNREACHED) {
         count(&tally->accepted, add);
     }
-    if (where == BOOK_FAILED || where == BOOK_REJECTED) {
+    if (serin_member_failed(member)) {
         count(&rollout->reasons[member->reason], add);
     }
     if (member->state == SERIN_STATE_REGRESSED || member->state == SERIN_STATE_REVERTED) {
@@ -229,10 +246,8 @@ uint64_t serin_members_threshold(const struct serin_rollout *rollout,
     uint32_t reach = tally->offered - tally->unreached - tally->other;
     uint64_t threshold = rollout->threshold;
     for (uint32_t i = tally->offered; i < members->count && reach < target; i++) {
-        const struct serin_member *member = &members->list[i];
-        enum book where = book_of(member);
-        reach += where != BOOK_UNREACHED && where != BOOK_OTHER ? 1 : 0;
-        threshold = member->rank;
+        reach += serin_member_in_reach(&members->list[i]) ? 1 : 0;
+        threshold = members->list[i].rank;
     }
     return threshold;
 }

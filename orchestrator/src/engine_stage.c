@@ -42,7 +42,7 @@ bool serin_gate_trips(const struct serin_rollout *rollout)
     const struct serin_gate_policy *gate = &rollout->policy.gate;
     uint64_t resolved = serin_tally_resolved(&rollout->tally);
     uint64_t failures = serin_tally_failures(&rollout->tally);
-    return (resolved >= gate->resolved_min || !stage_open(rollout)) &&
+    return failures > rollout->judged && (resolved >= gate->resolved_min || !stage_open(rollout)) &&
            failures * 10000u > gate->failures_max_permyriad * resolved;
 }
 
@@ -79,6 +79,18 @@ static void start_patience(struct serin_rollout *rollout)
     serin_members_due(rollout, rollout->watch_ms + (uint64_t)rollout->policy.patience_s * 1000u);
 }
 
+/* Goes on to the next in rank that is not behind the same gateway as all before it. */
+static void cover_elsewhere(struct serin_step *step, const struct serin_lone *lone)
+{
+    struct serin_rollout *rollout = step->rollout;
+    uint32_t offered = rollout->tally.offered;
+    char site[SERIN_SITE_TEXT_MAX];
+    serin_words_site_name(site, step->members, lone->site);
+    serin_members_cover(rollout, step->members, lone->threshold);
+    serin_step_audit(step, "stage %u: %u more devices, so that not all stand behind gateway %s",
+                     rollout->stage, rollout->tally.offered - offered, site);
+}
+
 void serin_effect_open_stage(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
@@ -93,6 +105,10 @@ void serin_effect_open_stage(struct serin_step *step)
     serin_members_cover(rollout, step->members,
                         last ? SERIN_COHORT_EVERYONE
                              : serin_members_threshold(rollout, step->members, rollout->target));
+    struct serin_lone lone;
+    if (serin_sites_lone(rollout, step->members, serin_member_in_reach, &lone)) {
+        cover_elsewhere(step, &lone);
+    }
     rollout->stage_threshold = rollout->threshold;
     start_patience(rollout);
     step->publish = true;
@@ -107,17 +123,46 @@ bool serin_stage_short(const struct serin_rollout *rollout, const struct serin_m
            rollout->tally.offered < members->count;
 }
 
-void serin_stage_widen(struct serin_step *step)
+/* What the stage would pass on, if it passed now: nobody is waited for, and all who resolved stand
+ * behind one gateway. */
+static bool stage_lone(const struct serin_rollout *rollout, const struct serin_members *members,
+                       struct serin_lone *lone)
+{
+    return serin_tally_waiting(rollout) == 0 && serin_tally_resolved(&rollout->tally) > 0 &&
+           serin_sites_lone(rollout, members, serin_member_resolved, lone);
+}
+
+bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    struct serin_lone lone;
+    return stage_lone(rollout, members, &lone);
+}
+
+/* Covers the next in rank for those who are out of reach. */
+static void cover_replacements(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     uint32_t offered = rollout->tally.offered;
     serin_members_cover(rollout, step->members,
                         serin_members_threshold(rollout, step->members, rollout->target));
+    serin_step_audit(step, "stage %u: %u more devices take the place of silent or withdrawn ones",
+                     rollout->stage, rollout->tally.offered - offered);
+}
+
+void serin_stage_widen(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    struct serin_lone lone;
+    if (serin_stage_short(rollout, step->members)) {
+        cover_replacements(step);
+    } else if (stage_lone(rollout, step->members, &lone)) {
+        cover_elsewhere(step, &lone);
+    } else {
+        return;
+    }
     rollout->widened_watch_ms = rollout->watch_ms;
     start_patience(rollout);
     step->publish = true;
-    serin_step_audit(step, "stage %u: %u more devices take the place of silent or withdrawn ones",
-                     rollout->stage, rollout->tally.offered - offered);
 }
 
 /* The directive changed, if it ever had this candidate. */
@@ -180,7 +225,13 @@ void serin_effect_pause(struct serin_step *step)
 
 void serin_effect_resume(struct serin_step *step)
 {
+    struct serin_rollout *rollout = step->rollout;
     audit_noted(step, "resumed by an operator");
+    if (rollout->why[0] != '\0') {
+        serin_step_audit(step, "the %u failures so far are accepted: one more is judged with them",
+                         rollout->judged);
+        memset(rollout->why, 0, sizeof rollout->why);
+    }
     republish(step);
 }
 
@@ -224,9 +275,25 @@ void serin_effect_supersede(struct serin_step *step)
 
 void serin_effect_gate(struct serin_step *step)
 {
-    serin_words_gate(step->rollout->why, step->rollout);
+    serin_words_gate(step->rollout->why, step->rollout, step->members);
     serin_step_audit(step, "%s", step->rollout->why);
     republish(step);
+}
+
+void serin_effect_site(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
+    bool said = paused && rollout->why[0] != '\0';
+    struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
+    rollout->judged = cluster.failures;
+    serin_words_site(rollout->why, rollout, step->members, &cluster);
+    if (!said) {
+        serin_step_audit(step, "%s", rollout->why); /* further failures change the figures only */
+    }
+    if (!paused) {
+        republish(step);
+    }
 }
 
 void serin_effect_resolved(struct serin_step *step)

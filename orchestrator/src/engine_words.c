@@ -73,15 +73,58 @@ static enum serin_reason commonest(const struct serin_rollout *rollout)
     return (enum serin_reason)best;
 }
 
-void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_members *members,
+                           uint32_t site)
+{
+    const char *name = members->site_name != NULL ? members->site_name(members->sites, site) : NULL;
+    if (name != NULL) {
+        (void)snprintf(out, SERIN_SITE_TEXT_MAX, "%s", name);
+    } else {
+        (void)snprintf(out, SERIN_SITE_TEXT_MAX, "number %u", site);
+    }
+}
+
+void serin_words_site(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_cluster *cluster)
+{
+    char site[SERIN_SITE_TEXT_MAX];
+    serin_words_site_name(site, members, cluster->site);
+    uint32_t failures = serin_tally_failures(&rollout->tally);
+    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
+                   "%u of %u failures are behind gateway %s, %u of %u elsewhere: paused, the image "
+                   "is not blamed",
+                   cluster->failures, failures, site, failures - cluster->failures,
+                   cluster->elsewhere);
+}
+
+/* Adds to a text of SERIN_ROLLOUT_WHY_MAX, and cuts what does not fit. */
+static void append(char *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(char *out, const char *format, ...)
+{
+    size_t size = strlen(out);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(out + size, SERIN_ROLLOUT_WHY_MAX - size, format, arguments);
+    va_end(arguments);
+}
+
+void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members)
 {
     const struct serin_gate_policy *gate = &rollout->policy.gate;
+    struct serin_cluster cluster = serin_sites_cluster(rollout, members);
     uint32_t resolved = serin_tally_resolved(&rollout->tally);
-    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "halted: %u of %u resolved failed (limit %u.%02u %%, minimum %u%s): %s",
-                   serin_tally_failures(&rollout->tally), resolved,
-                   gate->failures_max_permyriad / 100u, gate->failures_max_permyriad % 100u,
-                   gate->resolved_min,
-                   resolved < gate->resolved_min ? ", but the stage waits for nobody" : "",
-                   serin_reason_word(commonest(rollout)));
+    out[0] = '\0';
+    append(out, "halted: %u of %u resolved failed", serin_tally_failures(&rollout->tally),
+           resolved);
+    if (serin_cluster_named(rollout, &cluster)) {
+        char site[SERIN_SITE_TEXT_MAX];
+        serin_words_site_name(site, members, cluster.site);
+        append(out, ", %u of them behind gateway %s", cluster.failures, site);
+    }
+    append(out, " (limit %u.%02u %%, minimum %u%s): %s", gate->failures_max_permyriad / 100u,
+           gate->failures_max_permyriad % 100u, gate->resolved_min,
+           resolved < gate->resolved_min ? ", but the stage waits for nobody" : "",
+           serin_reason_word(commonest(rollout)));
 }

@@ -1,5 +1,5 @@
 /* The ledger: merging cumulative reports into attempts that become final exactly once
- * (docs/spec/report.md; docs/spec/rollout.md, section 8). */
+ * (docs/spec/report.md; docs/spec/rollout.md, section 9). */
 #include <serin/orchestrator/ledger.h>
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
  * A bench for the rollout engine: a fleet with known ranks, a clock, and after every step the
- * checks that must hold whatever the test is about (docs/spec/rollout.md, section 9).
+ * checks that must hold whatever the test is about (docs/spec/rollout.md, section 10).
  */
 #ifndef SERIN_ENGINE_BENCH_H
 #define SERIN_ENGINE_BENCH_H

@@ -37,7 +37,7 @@ enum serin_rollout_state {
     SERIN_ROLLOUT_AWAITING = 1,   /* the next stage waits for approval */
     SERIN_ROLLOUT_ROLLING = 2,    /* devices of the stage are being resolved */
     SERIN_ROLLOUT_SOAKING = 3,    /* all resolved; being watched */
-    SERIN_ROLLOUT_PAUSED = 4,     /* by an operator */
+    SERIN_ROLLOUT_PAUSED = 4,     /* by an operator, or because one site fails alone */
     SERIN_ROLLOUT_HALTED = 5,     /* by a gate or an operator; final but for abort */
     SERIN_ROLLOUT_COMPLETED = 6,  /* candidate promoted to stable; final */
     SERIN_ROLLOUT_ABORTED = 7,    /* withdrawn; final */
@@ -77,7 +77,7 @@ struct serin_rollout_event {
 /* One device of the population, 24 bytes. `rank` orders the array, ties by `device`. */
 struct serin_member {
     uint64_t rank;
-    uint32_t device;  /* the caller's own index */
+    uint32_t device;  /* the caller's own index; what the look-up of its site is asked with */
     uint32_t since_s; /* Unix seconds: accepted, then final; 0: nothing heard */
     uint8_t state;    /* enum serin_state; IDLE: not offered or nothing heard */
     uint8_t reason;   /* enum serin_reason */
@@ -122,8 +122,13 @@ struct serin_rollout {
     uint64_t thresholds[SERIN_STAGES_MAX]; /* of each stage begun, as they stand now */
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
-    char why[SERIN_ROLLOUT_WHY_MAX]; /* of a halt, an abort: with the figures it was taken on */
+    /* Of a halt, an abort, and of a pause that no operator asked for, until it is resumed: with the
+     * figures it was taken on. */
+    char why[SERIN_ROLLOUT_WHY_MAX];
     uint32_t publishes; /* PUBLISH actions so far: one a stage, one for each other change */
+    /* Failures that were found to stand behind one gateway: the gate is asked again when there are
+     * more, so that an operator's RESUME accepts these and no others. */
+    uint32_t judged;
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late;       /* open devices that joined during this stage: it does not wait for them */
     uint32_t sweep_next; /* member at which the next TICK looks for deadlines */
@@ -155,9 +160,20 @@ struct serin_rollout_actions {
     struct serin_rollout_action list[SERIN_ROLLOUT_ACTIONS_MAX];
 };
 
+/* What speaks for a member. A direct device has its own key and is a site of its own; the nodes of
+ * a gateway are one site, since a gateway can say anything for all of them. */
+#define SERIN_SITE_DIRECT 0u
+
 struct serin_members {
     struct serin_member *list; /* sorted; the caller's memory */
     uint32_t count;
+    /* The site of a device: SERIN_SITE_DIRECT, or the caller's number of its gateway, from 1. It
+     * may change between two steps. NULL: all devices are direct. */
+    uint32_t (*site)(const void *sites, uint32_t device);
+    /* The id of a gateway, for what people read; it is good until the next call. NULL, the function
+     * or its result: the number is named instead. */
+    const char *(*site_name)(const void *sites, uint32_t site);
+    const void *sites; /* given to both */
 };
 
 /* Begins a rollout: checks the policy, sets every field; the state is CREATED: send START.

@@ -1,0 +1,109 @@
+/* Sites: failures that stand behind one gateway are told apart from those of an image, and no stage
+ * passes on the word of one gateway alone (docs/spec/rollout.md, section 6).
+ *
+ * The members are walked where they stand: a site has no record here, so that a fleet may have as
+ * many gateways as devices. Each function walks at most twice over the members. */
+#include "engine_internal.h"
+
+#define CLUSTER_FAILURES_MIN 2u /* one failure says nothing of a site */
+#define CLUSTER_WELL_MIN     2u /* nor does one device that is well say much of an image */
+#define NAMED_FAILURES_MIN   3u
+#define NAMED_PERCENT        80u
+
+static uint32_t site_of(const struct serin_members *members, uint32_t index)
+{
+    return members->site != NULL ? members->site(members->sites, members->list[index].device)
+                                 : SERIN_SITE_DIRECT;
+}
+
+/* The only gateway behind which more than half of the failures can stand: a failure there adds to
+ * its lead and one elsewhere takes away from it (Boyer and Moore). */
+static uint32_t most_failing(const struct serin_rollout *rollout,
+                             const struct serin_members *members)
+{
+    uint32_t leader = SERIN_SITE_DIRECT;
+    uint32_t lead = 0;
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+        if (!serin_member_failed(&members->list[i])) {
+            continue;
+        }
+        uint32_t site = site_of(members, i);
+        if (site != SERIN_SITE_DIRECT && (lead == 0 || site == leader)) {
+            leader = site;
+            lead++;
+        } else if (lead > 0) {
+            lead--;
+        }
+    }
+    return leader;
+}
+
+struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
+                                         const struct serin_members *members)
+{
+    struct serin_cluster cluster = {.site = SERIN_SITE_DIRECT};
+    if (members->site == NULL) {
+        return cluster;
+    }
+    cluster.site = most_failing(rollout, members);
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+        const struct serin_member *member = &members->list[i];
+        if (!serin_member_resolved(member)) {
+            continue;
+        }
+        bool there = cluster.site != SERIN_SITE_DIRECT && site_of(members, i) == cluster.site;
+        cluster.failures += there && serin_member_failed(member) ? 1 : 0;
+        cluster.elsewhere += there ? 0 : 1;
+    }
+    return cluster;
+}
+
+bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster)
+{
+    uint32_t well_min = cluster->failures > CLUSTER_WELL_MIN ? cluster->failures : CLUSTER_WELL_MIN;
+    return cluster->site != SERIN_SITE_DIRECT && cluster->failures >= CLUSTER_FAILURES_MIN &&
+           cluster->failures == serin_tally_failures(&rollout->tally) &&
+           cluster->elsewhere >= well_min;
+}
+
+bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin_cluster *cluster)
+{
+    uint64_t failures = serin_tally_failures(&rollout->tally);
+    return cluster->site != SERIN_SITE_DIRECT && failures >= NAMED_FAILURES_MIN &&
+           (uint64_t)cluster->failures * 100u >= failures * NAMED_PERCENT;
+}
+
+/* The gateway behind which all offered members stand that `counts` takes; SERIN_SITE_DIRECT where
+ * they speak for themselves, have several, or are none. */
+static uint32_t only_site(const struct serin_rollout *rollout, const struct serin_members *members,
+                          bool (*counts)(const struct serin_member *member))
+{
+    uint32_t only = SERIN_SITE_DIRECT;
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+        if (!counts(&members->list[i])) {
+            continue;
+        }
+        uint32_t site = site_of(members, i);
+        if (site == SERIN_SITE_DIRECT || (only != SERIN_SITE_DIRECT && site != only)) {
+            return SERIN_SITE_DIRECT;
+        }
+        only = site;
+    }
+    return only;
+}
+
+bool serin_sites_lone(const struct serin_rollout *rollout, const struct serin_members *members,
+                      bool (*counts)(const struct serin_member *member), struct serin_lone *lone)
+{
+    uint32_t only = members->site != NULL ? only_site(rollout, members, counts) : SERIN_SITE_DIRECT;
+    if (only == SERIN_SITE_DIRECT) {
+        return false;
+    }
+    for (uint32_t i = rollout->tally.offered; i < members->count; i++) {
+        if (serin_member_in_reach(&members->list[i]) && site_of(members, i) != only) {
+            *lone = (struct serin_lone){.site = only, .threshold = members->list[i].rank};
+            return true;
+        }
+    }
+    return false;
+}
