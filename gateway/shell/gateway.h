@@ -1,15 +1,13 @@
 /*
  * The shell of serin-gateway: what its files share. One thread owns all of it.
  *
- *   main.c ── start.c ─── loop.c ──┬─ links.c ──── both MQTT connections; every message finds its
- *                                  │               owner here
- *                                  ├─ orders.c ─── directives and trust records: verified, kept,
- *                                  │               passed down
- *                                  ├─ bytes*.c ─── objects: filled from the uplink, kept, evicted,
- *                                  │               scrubbed
- *                                  ├─ words*.c ─── reports, beats, acks; nodes; lease, hold and
- * site │               halt ├─ meta.c ───── the store's record of the gateway itself └─ status.c
- * ─── the control socket and gw/<gw>/status
+ *   main.c ── start.c ── loop.c
+ *      ├─ links.c ──── both MQTT connections; every message finds its owner here
+ *      ├─ orders.c ─── directives and trust records: verified, kept, passed down
+ *      ├─ bytes*.c ─── objects: filled from the uplink, kept, evicted, scrubbed
+ *      ├─ words*.c ─── reports, beats, acks; nodes; lease, hold and site halt
+ *      ├─ meta.c ───── the store's record of the gateway itself
+ *      └─ status.c ─── the control socket and gw/<gw>/status
  *
  * Persist, then act. Nothing here blocks but the disk.
  */

@@ -1,0 +1,4 @@
+# serin-gateway: its configuration, its pure core, its store and its shell.
+serin_unit_test(gateway_config LINK serin::gateway_config)
+target_compile_definitions(check_gateway_config PRIVATE
+  GATEWAY_YAML="${PROJECT_SOURCE_DIR}/configs/gateway.yaml")
