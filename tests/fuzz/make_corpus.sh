@@ -103,3 +103,15 @@ guard_record 0 7 1 0 0 serin/1/trust/lamp payload | seed guard trust
 guard_record 1 1 1 0 0 serin/1/directive/lamp/stable '' | seed guard refused-empty
 guard_record 1 1 1 0 0 serin/1/dev/d-7/report payload | seed guard refused-topic
 guard_record 1 0 1 0 0 serin/1/trust/lamp payload | seed guard refused-sequence
+
+# promised SIZE: what a stream is to become, as fuzz_inflate.c reads it.
+promised() { little 1 $((($1 - 1) >> 8)) && little 1 $((($1 - 1) & 255)); }
+deflated() { python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read()))'; }
+words() { python3 -c 'import sys; sys.stdout.write(("lamp stable confirmed " * 300)[:int(sys.argv[1])])' "$1"; }
+{ promised 4096 && words 4096 | deflated; } | seed inflate words
+{ promised 4095 && words 4096 | deflated; } | seed inflate refused-more
+{ promised 4097 && words 4096 | deflated; } | seed inflate refused-less
+{ promised 4096 && words 4096 | deflated && printf x; } | seed inflate refused-behind
+{ promised 65536 && head -c 8000000 /dev/zero | deflated; } | seed inflate refused-bomb
+{ promised 16 && printf '0123456789abcdef' | deflated; } | seed inflate short
+{ promised 16 && printf '\x78\xbb\x01\x02\x03\x04\x03\x00\x00\x00\x00\x01'; } | seed inflate refused-dictionary
