@@ -11,6 +11,7 @@
 
 #include <serin/orchestrator/engine.h>
 #include <serin/orchestrator/ledger.h>
+#include <serin/site.h>
 
 enum serin_enrolment {
     SERIN_ENROLMENT_INVALID = 0,
@@ -37,6 +38,30 @@ struct serin_device_record {
     struct serin_counter counters[SERIN_BEAT_COUNTERS_MAX];
     /* The latest attempt, so that a list of devices needs one read each. */
     struct serin_attempt_record last_attempt; /* attempt 0: none */
+    char gateway[SERIN_ID_MAX + 1];           /* who speaks for it; "": it does so itself */
+};
+
+/* What an operator has to say about a gateway. */
+enum serin_gateway_standing {
+    SERIN_GATEWAY_STANDING_INVALID = 0,
+    SERIN_GATEWAY_KNOWN = 1,  /* it speaks for the nodes that are assigned to it */
+    SERIN_GATEWAY_REFUSED = 2 /* nothing of it is heard */
+};
+
+/* A gateway. Which devices are its nodes is in their records, and counted from these. */
+struct serin_gateway_record {
+    char id[SERIN_ID_MAX + 1];
+    enum serin_gateway_standing standing;
+    uint64_t first_seen_s, last_heard_s; /* server's clock */
+    uint64_t incarnation;                /* of its store; 0: no batch yet */
+    uint64_t batch;                      /* highest number of a batch of it */
+    uint64_t batches_lost;               /* numbers that never came, of every incarnation */
+    /* Claims: it spoke for a device that is not its own. */
+    uint64_t claims;
+    uint64_t last_claim_s;               /* 0: none */
+    char last_claimed[SERIN_ID_MAX + 1]; /* "": none */
+    uint64_t status_s;                   /* when `status` came; 0: never, and there is none */
+    struct serin_gw_status status;
 };
 
 /* A release that serind knows: a verified manifest whose objects are in the depot. */
@@ -107,6 +132,8 @@ struct serin_store_ops {
     enum serin_error (*get_rollout)(void *ctx, uint64_t id, struct serin_rollout *out);
     enum serin_error (*put_rollout)(void *ctx, const struct serin_rollout *rollout);
     enum serin_error (*put_member)(void *ctx, const struct serin_member_record *record);
+    enum serin_error (*get_gateway)(void *ctx, const char *id, struct serin_gateway_record *out);
+    enum serin_error (*put_gateway)(void *ctx, const struct serin_gateway_record *record);
     enum serin_error (*get_directive)(void *ctx, const char *topic,
                                       struct serin_directive_record *out);
     enum serin_error (*put_directive)(void *ctx, const struct serin_directive_record *record);
@@ -138,6 +165,8 @@ struct serin_store_ops {
                                     void *arg);
     enum serin_error (*each_stable)(
         void *ctx, bool (*visit)(void *arg, const struct serin_stable_record *record), void *arg);
+    enum serin_error (*each_gateway)(
+        void *ctx, bool (*visit)(void *arg, const struct serin_gateway_record *record), void *arg);
     enum serin_error (*each_directive)(void *ctx,
                                        bool (*visit)(void *arg,
                                                      const struct serin_directive_record *record),
