@@ -203,8 +203,11 @@ END_TEST
 
 /* ---- rot ---- */
 
-/* Changes data.mdb while the store is closed: flips one byte after each `words`, or with `page` set
- * wipes each page that holds them. Gives back how many places that was. */
+#define RECORD_OF_DEVICE 2 /* docs/spec/store.md, section 4 */
+
+/* Changes data.mdb while the store is closed: flips one byte in each device's record under the key
+ * `words`, or with `page` set wipes each page that holds them. Gives back how many places that was.
+ */
 static int rot(const char *words, bool page)
 {
     char path[128];
@@ -222,6 +225,9 @@ static int rot(const char *words, bool page)
     for (size_t at = 8192; at + length + 64 < (size_t)size; at++) {
         if (memcmp(data + at, words, length) != 0) {
             continue;
+        }
+        if (!page && data[at + length] != RECORD_OF_DEVICE) {
+            continue; /* the index, or the id within the record: the byte could be anything's */
         }
         places++;
         if (page) {

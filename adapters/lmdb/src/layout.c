@@ -160,6 +160,9 @@ static void device_fields(struct record_io *io, union record_value *value)
         device->counters[i].value = record_u64(io, device->counters[i].value);
     }
     attempt_part(io, &device->last_attempt);
+    if (io->version >= 2) { /* before it every device was direct */
+        record_text(io, device->gateway, sizeof device->gateway);
+    }
 }
 
 static void attempt_fields(struct record_io *io, union record_value *value)
@@ -244,6 +247,9 @@ static void rollout_fields(struct record_io *io, union record_value *value)
     }
     rollout->publishes = record_u32(io, rollout->publishes);
     record_text(io, rollout->why, sizeof rollout->why);
+    if (io->version >= 2) { /* before it no failure was judged by its site */
+        rollout->judged = record_u32(io, rollout->judged);
+    }
 }
 
 static void member_fields(struct record_io *io, union record_value *value)
@@ -289,14 +295,80 @@ static void trust_fields(struct record_io *io, union record_value *value)
     record_bytes(io, trust->bytes, trust->size);
 }
 
+static void fleet_fields(struct record_io *io, struct serin_gw_fleet *fleet)
+{
+    record_text(io, fleet->product, sizeof fleet->product);
+    record_text(io, fleet->channel, sizeof fleet->channel);
+    order_fields(io, &fleet->order);
+    fleet->lease_left_s = record_u32(io, fleet->lease_left_s);
+    fleet->hold = (enum serin_hold_cause)record_range(
+        io, (unsigned)fleet->hold, SERIN_HOLD_CAUSE_NONE, SERIN_HOLD_CAUSE_FAILURES);
+    fleet->failures = record_u32(io, fleet->failures);
+    fleet->failures_max = record_u32(io, fleet->failures_max);
+    record_bytes(io, fleet->manifest_id, sizeof fleet->manifest_id);
+    fleet->held_since_s = record_u64(io, fleet->held_since_s);
+}
+
+static void status_fields(struct record_io *io, struct serin_gw_status *status)
+{
+    record_text(io, status->software, sizeof status->software);
+    status->time_s = record_u64(io, status->time_s);
+    status->uptime_s = record_u64(io, status->uptime_s);
+    status->nodes = record_u32(io, status->nodes);
+    status->nodes_online = record_u32(io, status->nodes_online);
+    status->depot_bytes = record_u64(io, status->depot_bytes);
+    status->depot_budget_bytes = record_u64(io, status->depot_budget_bytes);
+    status->objects = record_u32(io, status->objects);
+    status->filling = record_u32(io, status->filling);
+    status->pass_through = record_bool(io, status->pass_through);
+    status->served_bytes = record_u64(io, status->served_bytes);
+    status->fetched_bytes = record_u64(io, status->fetched_bytes);
+    status->refetched_bytes = record_u64(io, status->refetched_bytes);
+    status->uplink_sent = record_u64(io, status->uplink_sent);
+    status->uplink_got = record_u64(io, status->uplink_got);
+    status->uplink_messages = record_u64(io, status->uplink_messages);
+    status->transitions = record_u64(io, status->transitions);
+    status->queued = record_u32(io, status->queued);
+    status->queue_oldest_s = record_u64(io, status->queue_oldest_s);
+    status->rotten = record_u32(io, status->rotten);
+    status->fleet_count = record_range(io, (unsigned)status->fleet_count, 0, SERIN_GW_FLEETS_MAX);
+    for (size_t i = 0; i < status->fleet_count; i++) {
+        fleet_fields(io, &status->fleets[i]);
+    }
+}
+
+/* Without a status it has no more fields. The status names the gateway as its record does. */
+static void gateway_fields(struct record_io *io, union record_value *value)
+{
+    struct serin_gateway_record *gateway = &value->gateway;
+    record_text(io, gateway->id, sizeof gateway->id);
+    gateway->standing = (enum serin_gateway_standing)record_range(
+        io, (unsigned)gateway->standing, SERIN_GATEWAY_KNOWN, SERIN_GATEWAY_REFUSED);
+    gateway->first_seen_s = record_u64(io, gateway->first_seen_s);
+    gateway->last_heard_s = record_u64(io, gateway->last_heard_s);
+    gateway->incarnation = record_u64(io, gateway->incarnation);
+    gateway->batch = record_u64(io, gateway->batch);
+    gateway->batches_lost = record_u64(io, gateway->batches_lost);
+    gateway->claims = record_u64(io, gateway->claims);
+    gateway->last_claim_s = record_u64(io, gateway->last_claim_s);
+    record_text(io, gateway->last_claimed, sizeof gateway->last_claimed);
+    gateway->status_s = record_u64(io, gateway->status_s);
+    if (gateway->status_s != 0) {
+        memcpy(gateway->status.gateway, gateway->id, sizeof gateway->id);
+        gateway->status.incarnation = record_u64(io, gateway->status.incarnation);
+        status_fields(io, &gateway->status);
+    }
+}
+
 const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_META] = {.version = 1, .fields = meta_fields},
-    [RECORD_DEVICE] = {.version = 1, .fields = device_fields},
+    [RECORD_DEVICE] = {.version = 2, .fields = device_fields},
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},
-    [RECORD_ROLLOUT] = {.version = 1, .fields = rollout_fields},
+    [RECORD_ROLLOUT] = {.version = 2, .fields = rollout_fields},
     [RECORD_MEMBER] = {.version = 1, .fields = member_fields},
     [RECORD_DIRECTIVE] = {.version = 1, .fields = directive_fields},
     [RECORD_TRUST] = {.version = 1, .fields = trust_fields},
+    [RECORD_GATEWAY] = {.version = 1, .fields = gateway_fields},
 };

@@ -144,6 +144,25 @@ enum serin_error serin_lmdb_each_stable(
     return serin_lmdb_walk(ctx, &range, visit_stable, &to);
 }
 
+struct gateway_visit {
+    bool (*visit)(void *arg, const struct serin_gateway_record *record);
+    void *arg;
+};
+
+static bool visit_gateway(void *ctx, const union record_value *value)
+{
+    const struct gateway_visit *to = ctx;
+    return to->visit(to->arg, &value->gateway);
+}
+
+enum serin_error serin_lmdb_each_gateway(
+    void *ctx, bool (*visit)(void *arg, const struct serin_gateway_record *record), void *arg)
+{
+    struct serin_lmdb_range range = {.table = TABLE_GATEWAYS, .kind = RECORD_GATEWAY};
+    struct gateway_visit to = {.visit = visit, .arg = arg};
+    return serin_lmdb_walk(ctx, &range, visit_gateway, &to);
+}
+
 struct directive_visit {
     bool (*visit)(void *arg, const struct serin_directive_record *record);
     void *arg;

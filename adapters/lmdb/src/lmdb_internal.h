@@ -1,13 +1,11 @@
-/* What the files of the LMDB store share. */
+/* What the files of the fleet store share. */
 #ifndef SERIN_LMDB_INTERNAL_H
 #define SERIN_LMDB_INTERNAL_H
 
+#include "env.h"
 #include "record.h"
 
 #include <serin/adapters/lmdb_store.h>
-#include <serin/assert.h>
-
-#include <lmdb.h>
 
 /* The named databases: one a kind, and an index. */
 enum table {
@@ -21,33 +19,9 @@ enum table {
     TABLE_MEMBERS,    /* rollout id (big-endian), device id */
     TABLE_DIRECTIVES, /* topic */
     TABLE_TRUST,      /* product */
+    TABLE_GATEWAYS,   /* id */
     TABLE_COUNT
 };
-
-struct serin_lmdb_store {
-    int lock_fd;
-    MDB_env *env;
-    MDB_txn *txn; /* NULL between transactions */
-    bool writing;
-    enum serin_error failed; /* why the transaction can only end; SERIN_OK if it can go on */
-    MDB_dbi tables[TABLE_COUNT];
-    uint64_t map_size_bytes;
-    char folder[4096];
-    char trouble[768];
-};
-
-/* ---- lmdb_env.c ---- */
-extern const char *const serin_lmdb_table_names[TABLE_COUNT];
-
-/* Turns LMDB's answer into an error, and says it in `trouble`. */
-enum serin_error serin_lmdb_error(struct serin_lmdb_store *store, const char *what, int code);
-/* Names a damaged record in `trouble`; returns SERIN_ERR_FORMAT, or SERIN_ERR_VERSION as it is. */
-enum serin_error serin_lmdb_damaged(struct serin_lmdb_store *store, enum table table,
-                                    const MDB_val *key, enum serin_error how);
-
-enum serin_error serin_lmdb_begin(void *ctx, bool write);
-enum serin_error serin_lmdb_commit(void *ctx);
-void serin_lmdb_abort(void *ctx);
 
 /* ---- lmdb_walk.c ---- */
 /* Where a walk goes: the keys that start with `prefix`, in order, after `after` (whole key; size 0:
@@ -73,7 +47,6 @@ enum serin_error serin_lmdb_get(struct serin_lmdb_store *store, enum table table
                                 union record_value *value);
 
 /* ---- lmdb_keys.c ---- */
-struct record_key serin_lmdb_text_key(const char *text);
 struct record_key serin_lmdb_pair_key(const char *first, const char *second);
 struct record_key serin_lmdb_fleet_key(const char *product, const char *channel, const char *id);
 struct record_key serin_lmdb_id_key(const uint8_t id[SERIN_SHA256_SIZE]);
@@ -108,6 +81,8 @@ enum serin_error serin_lmdb_each_member(void *ctx, uint64_t rollout_id,
                                         void *arg);
 enum serin_error serin_lmdb_each_stable(
     void *ctx, bool (*visit)(void *arg, const struct serin_stable_record *record), void *arg);
+enum serin_error serin_lmdb_each_gateway(
+    void *ctx, bool (*visit)(void *arg, const struct serin_gateway_record *record), void *arg);
 enum serin_error serin_lmdb_each_directive(
     void *ctx, bool (*visit)(void *arg, const struct serin_directive_record *record), void *arg);
 enum serin_error serin_lmdb_each_trust(void *ctx,

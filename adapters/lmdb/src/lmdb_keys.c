@@ -29,13 +29,6 @@ static void key_number(struct record_key *key, uint64_t number, unsigned bytes)
     }
 }
 
-struct record_key serin_lmdb_text_key(const char *text)
-{
-    struct record_key key = {.size = 0};
-    key_text(&key, text);
-    return key;
-}
-
 struct record_key serin_lmdb_pair_key(const char *first, const char *second)
 {
     struct record_key key = serin_lmdb_text_key(first);

@@ -7,36 +7,18 @@ enum serin_error serin_lmdb_get(struct serin_lmdb_store *store, enum table table
                                 enum record_kind kind, const struct record_key *key,
                                 union record_value *value)
 {
-    SERIN_ASSERT(store->txn != NULL);
-    if (store->failed != SERIN_OK) {
-        return store->failed;
-    }
-    struct record_key copy = *key; /* LMDB wants keys that are not const */
-    MDB_val at = {.mv_size = copy.size, .mv_data = copy.bytes};
     MDB_val found;
-    int code = mdb_get(store->txn, store->tables[table], &at, &found);
-    if (code != MDB_SUCCESS) {
-        return serin_lmdb_error(store, serin_lmdb_table_names[table], code);
+    enum serin_error error = serin_lmdb_find(store, table, key, &found);
+    if (error != SERIN_OK) {
+        return error;
     }
-    enum serin_error error =
-        record_decode(kind, copy.bytes, copy.size, found.mv_data, found.mv_size, value);
-    return error == SERIN_OK ? SERIN_OK : serin_lmdb_damaged(store, table, &at, error);
-}
-
-/* Stores raw bytes; a failure ends the use of the transaction. */
-static enum serin_error put_bytes(struct serin_lmdb_store *store, enum table table,
-                                  const struct record_key *key, void *data, size_t size)
-{
-    SERIN_ASSERT(store->txn != NULL && store->writing);
-    if (store->failed != SERIN_OK) {
-        return store->failed;
+    error = record_decode(kind, key->bytes, key->size, found.mv_data, found.mv_size, value);
+    if (error == SERIN_OK) {
+        return SERIN_OK;
     }
     struct record_key copy = *key;
-    MDB_val at = {.mv_size = copy.size, .mv_data = copy.bytes};
-    MDB_val value = {.mv_size = size, .mv_data = data};
-    int code = mdb_put(store->txn, store->tables[table], &at, &value, 0);
-    store->failed = serin_lmdb_error(store, serin_lmdb_table_names[table], code);
-    return store->failed;
+    const MDB_val at = {.mv_size = copy.size, .mv_data = copy.bytes};
+    return serin_lmdb_damaged(store, table, &at, error);
 }
 
 static enum serin_error put(struct serin_lmdb_store *store, enum table table, enum record_kind kind,
@@ -46,11 +28,8 @@ static enum serin_error put(struct serin_lmdb_store *store, enum table table, en
     uint8_t bytes[RECORD_MAX];
     size_t size = 0;
     enum serin_error error = record_encode(kind, key, value, bytes, &size);
-    if (error != SERIN_OK) {
-        store->failed = store->failed != SERIN_OK ? store->failed : error;
-        return store->failed;
-    }
-    return put_bytes(store, table, key, bytes, size);
+    return error == SERIN_OK ? serin_lmdb_put(store, table, key, bytes, size)
+                             : serin_lmdb_spoil(store, error);
 }
 
 static enum serin_error get_meta(void *ctx, struct serin_meta_record *out)
@@ -94,17 +73,14 @@ static enum serin_error index_device(struct serin_lmdb_store *store,
     }
     if (error == SERIN_OK) {
         struct record_key key = serin_lmdb_fleet_key(old.product, old.channel, old.id);
-        MDB_val at = {.mv_size = key.size, .mv_data = key.bytes};
-        int code = mdb_del(store->txn, store->tables[TABLE_FLEET], &at, NULL);
-        error = code == MDB_NOTFOUND ? SERIN_OK : serin_lmdb_error(store, "fleet", code);
+        error = serin_lmdb_delete(store, TABLE_FLEET, &key);
     }
     /* A damaged record is about to be replaced by a sound one. */
     if (error != SERIN_OK && error != SERIN_ERR_NOT_FOUND && error != SERIN_ERR_FORMAT) {
-        store->failed = error;
-        return error;
+        return serin_lmdb_spoil(store, error);
     }
     struct record_key key = serin_lmdb_fleet_key(record->product, record->channel, record->id);
-    return put_bytes(store, TABLE_FLEET, &key, store->trouble, 0);
+    return serin_lmdb_put(store, TABLE_FLEET, &key, NULL, 0);
 }
 
 static enum serin_error put_device(void *ctx, const struct serin_device_record *record)
@@ -140,17 +116,8 @@ static enum serin_error put_attempt(void *ctx, const char *device_id,
 static enum serin_error delete_attempt(void *ctx, const char *device_id,
                                        const uint8_t manifest_id[32], uint32_t attempt)
 {
-    struct serin_lmdb_store *store = ctx;
-    SERIN_ASSERT(store->txn != NULL && store->writing);
-    if (store->failed != SERIN_OK) {
-        return store->failed;
-    }
     struct record_key key = serin_lmdb_attempt_key(device_id, manifest_id, attempt);
-    MDB_val at = {.mv_size = key.size, .mv_data = key.bytes};
-    int code = mdb_del(store->txn, store->tables[TABLE_ATTEMPTS], &at, NULL);
-    enum serin_error error = serin_lmdb_error(store, "attempts", code);
-    store->failed = error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error;
-    return error;
+    return serin_lmdb_delete(ctx, TABLE_ATTEMPTS, &key);
 }
 
 static enum serin_error get_release(void *ctx, const uint8_t manifest_id[32],
@@ -216,6 +183,24 @@ static enum serin_error put_member(void *ctx, const struct serin_member_record *
     return put(ctx, TABLE_MEMBERS, RECORD_MEMBER, &key, &value);
 }
 
+static enum serin_error get_gateway(void *ctx, const char *id, struct serin_gateway_record *out)
+{
+    union record_value value;
+    struct record_key key = serin_lmdb_text_key(id);
+    enum serin_error error = serin_lmdb_get(ctx, TABLE_GATEWAYS, RECORD_GATEWAY, &key, &value);
+    if (error == SERIN_OK) {
+        *out = value.gateway;
+    }
+    return error;
+}
+
+static enum serin_error put_gateway(void *ctx, const struct serin_gateway_record *record)
+{
+    struct record_key key = serin_lmdb_text_key(record->id);
+    union record_value value = {.gateway = *record};
+    return put(ctx, TABLE_GATEWAYS, RECORD_GATEWAY, &key, &value);
+}
+
 static enum serin_error get_directive(void *ctx, const char *topic,
                                       struct serin_directive_record *out)
 {
@@ -273,7 +258,7 @@ static enum serin_error used_bytes(void *ctx, uint64_t *used)
         MDB_stat stat;
         int code = mdb_stat(store->txn, store->tables[i], &stat);
         if (code != MDB_SUCCESS) {
-            return serin_lmdb_error(store, serin_lmdb_table_names[i], code);
+            return serin_lmdb_error(store, store->schema->table_names[i], code);
         }
         *used += (uint64_t)stat.ms_psize *
                  (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
@@ -299,6 +284,8 @@ const struct serin_store_ops serin_lmdb_ops = {
     .get_rollout = get_rollout,
     .put_rollout = put_rollout,
     .put_member = put_member,
+    .get_gateway = get_gateway,
+    .put_gateway = put_gateway,
     .get_directive = get_directive,
     .put_directive = put_directive,
     .get_trust = get_trust,
@@ -309,6 +296,7 @@ const struct serin_store_ops serin_lmdb_ops = {
     .each_rollout = serin_lmdb_each_rollout,
     .each_member = serin_lmdb_each_member,
     .each_stable = serin_lmdb_each_stable,
+    .each_gateway = serin_lmdb_each_gateway,
     .each_directive = serin_lmdb_each_directive,
     .each_trust = serin_lmdb_each_trust,
     .each_fleet_device = serin_lmdb_each_fleet_device,

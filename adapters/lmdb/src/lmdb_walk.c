@@ -4,33 +4,6 @@
 
 #include <string.h>
 
-static bool starts_with(const MDB_val *key, const struct record_key *prefix)
-{
-    return key->mv_size >= prefix->size &&
-           (prefix->size == 0 || memcmp(key->mv_data, prefix->bytes, prefix->size) == 0);
-}
-
-static bool equals(const MDB_val *key, const struct record_key *other)
-{
-    return key->mv_size == other->size && starts_with(key, other);
-}
-
-/* Goes to the first key of the range. */
-static int seek(MDB_cursor *cursor, const struct serin_lmdb_range *range, MDB_val *key,
-                MDB_val *value)
-{
-    struct record_key from = range->after.size > 0 ? range->after : range->prefix;
-    if (from.size == 0) {
-        return mdb_cursor_get(cursor, key, value, MDB_FIRST);
-    }
-    *key = (MDB_val){.mv_size = from.size, .mv_data = from.bytes};
-    int code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-    if (code == MDB_SUCCESS && range->after.size > 0 && equals(key, &range->after)) {
-        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
-    }
-    return code;
-}
-
 /* Decodes what the cursor found; false: it is damaged, or not a record. */
 typedef enum serin_error (*decode_fn)(struct serin_lmdb_store *store,
                                       const struct serin_lmdb_range *range, const MDB_val *key,
@@ -59,36 +32,30 @@ static enum serin_error decode_named(struct serin_lmdb_store *store,
                                         : error;
 }
 
+/* One walk: what `look` below needs. */
+struct walk {
+    struct serin_lmdb_store *store;
+    const struct serin_lmdb_range *range;
+    decode_fn decode;
+    serin_lmdb_visit visit;
+    void *arg;
+};
+
+static enum serin_error look(void *arg, const MDB_val *key, const MDB_val *value, bool *go_on)
+{
+    const struct walk *walk = arg;
+    union record_value record;
+    enum serin_error error = walk->decode(walk->store, walk->range, key, value, &record);
+    *go_on = error != SERIN_OK || walk->visit(walk->arg, &record);
+    return error;
+}
+
 static enum serin_error walk(struct serin_lmdb_store *store, const struct serin_lmdb_range *range,
                              decode_fn decode, serin_lmdb_visit visit, void *arg)
 {
-    SERIN_ASSERT(store->txn != NULL);
-    if (store->failed != SERIN_OK) {
-        return store->failed;
-    }
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(store->txn, store->tables[range->table], &cursor);
-    if (code != MDB_SUCCESS) {
-        return serin_lmdb_error(store, serin_lmdb_table_names[range->table], code);
-    }
-    enum serin_error damage = SERIN_OK;
-    MDB_val key, value;
-    for (code = seek(cursor, range, &key, &value);
-         code == MDB_SUCCESS && starts_with(&key, &range->prefix);
-         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-        union record_value record;
-        enum serin_error error = decode(store, range, &key, &value, &record);
-        if (error != SERIN_OK) {
-            damage = error;
-        } else if (!visit(arg, &record)) {
-            break;
-        }
-    }
-    mdb_cursor_close(cursor);
-    if (code != MDB_SUCCESS && code != MDB_NOTFOUND) {
-        return serin_lmdb_error(store, serin_lmdb_table_names[range->table], code);
-    }
-    return damage;
+    struct walk walk = {
+        .store = store, .range = range, .decode = decode, .visit = visit, .arg = arg};
+    return serin_lmdb_scan(store, range->table, &range->prefix, &range->after, look, &walk);
 }
 
 enum serin_error serin_lmdb_walk(struct serin_lmdb_store *store,

@@ -1,112 +1,9 @@
-/* Records of the store as bytes: the frame, and fields in either direction. */
+/* Records of the fleet store as bytes: a kind's fields in the frame of every record. */
 #include "record.h"
 
 #include <serin/assert.h>
-#include <serin/crc32.h>
 
 #include <string.h>
-
-#define HEAD_SIZE 2u
-#define CRC_SIZE  4u
-
-/* The place of the next `size` bytes, or nothing if they do not fit. */
-static bool advance(struct record_io *io, size_t size, size_t *at)
-{
-    if (io->failed || io->size - io->at < size) {
-        io->failed = true;
-        return false;
-    }
-    *at = io->at;
-    io->at += size;
-    return true;
-}
-
-void record_bytes(struct record_io *io, uint8_t *bytes, size_t size)
-{
-    size_t at = 0;
-    if (!advance(io, size, &at)) {
-        return;
-    }
-    if (io->writing) {
-        memcpy(io->out + at, bytes, size);
-    } else {
-        memcpy(bytes, io->in + at, size);
-    }
-}
-
-uint8_t record_u8(struct record_io *io, uint8_t value)
-{
-    record_bytes(io, &value, 1);
-    return value;
-}
-
-uint16_t record_u16(struct record_io *io, uint16_t value)
-{
-    uint8_t bytes[2];
-    serin_put_le16(bytes, value);
-    record_bytes(io, bytes, sizeof bytes);
-    return serin_get_le16(bytes);
-}
-
-uint32_t record_u32(struct record_io *io, uint32_t value)
-{
-    uint8_t bytes[4];
-    serin_put_le32(bytes, value);
-    record_bytes(io, bytes, sizeof bytes);
-    return serin_get_le32(bytes);
-}
-
-uint64_t record_u64(struct record_io *io, uint64_t value)
-{
-    uint8_t bytes[8];
-    serin_put_le64(bytes, value);
-    record_bytes(io, bytes, sizeof bytes);
-    return serin_get_le64(bytes);
-}
-
-unsigned record_range(struct record_io *io, unsigned value, unsigned low, unsigned high)
-{
-    SERIN_ASSERT(low <= high && high <= UINT8_MAX);
-    bool fits = value <= UINT8_MAX;
-    unsigned found = record_u8(io, fits ? (uint8_t)value : 0);
-    if ((io->writing && !fits) || found < low || found > high) {
-        io->failed = true;
-        return low;
-    }
-    return found;
-}
-
-bool record_bool(struct record_io *io, bool value)
-{
-    return record_range(io, value ? 1 : 0, 0, 1) == 1;
-}
-
-void record_text(struct record_io *io, char *text, size_t capacity)
-{
-    SERIN_ASSERT(capacity >= 1 && capacity <= 256);
-    size_t length = 0;
-    if (io->writing) {
-        const char *end = memchr(text, '\0', capacity);
-        length = end != NULL ? (size_t)(end - text) : capacity; /* too long: refused below */
-    }
-    length = record_range(io, (unsigned)length, 0, (unsigned)capacity - 1);
-    size_t at = 0;
-    if (io->failed || !advance(io, length, &at)) {
-        return;
-    }
-    if (io->writing) {
-        memcpy(io->out + at, text, length);
-        return;
-    }
-    memcpy(text, io->in + at, length);
-    text[length] = '\0';
-    io->failed = memchr(text, '\0', length) != NULL;
-}
-
-static uint32_t frame_crc(const void *key, size_t key_size, const uint8_t *data, size_t size)
-{
-    return serin_crc32(serin_crc32(0, key, key_size), data, size);
-}
 
 static const struct record_layout *layout_of(enum record_kind kind)
 {
@@ -120,41 +17,22 @@ enum serin_error record_encode(enum record_kind kind, const struct record_key *k
 {
     const struct record_layout *layout = layout_of(kind);
     union record_value copy = *value; /* fields are given back: the caller's value stays as it is */
-    struct record_io io = {.writing = true,
-                           .version = layout->version,
-                           .out = out,
-                           .at = HEAD_SIZE,
-                           .size = RECORD_MAX - CRC_SIZE};
-    out[0] = (uint8_t)kind;
-    out[1] = layout->version;
+    struct record_io io = record_begin((uint8_t)kind, layout->version, out);
     layout->fields(&io, &copy);
-    if (io.failed) {
-        return SERIN_ERR_INVALID;
-    }
-    serin_put_le32(out + io.at, frame_crc(key->bytes, key->size, out, io.at));
-    *size = io.at + CRC_SIZE;
-    return SERIN_OK;
+    return record_seal(&io, key, size);
 }
 
 enum serin_error record_decode(enum record_kind kind, const void *key, size_t key_size,
                                const uint8_t *data, size_t size, union record_value *value)
 {
     const struct record_layout *layout = layout_of(kind);
-    if (size < HEAD_SIZE + CRC_SIZE) {
-        return SERIN_ERR_TRUNCATED;
-    }
-    size_t body = size - CRC_SIZE;
-    if (serin_get_le32(data + body) != frame_crc(key, key_size, data, body)) {
-        return SERIN_ERR_CRC;
-    }
-    if (data[0] != (uint8_t)kind || data[1] == 0) {
-        return SERIN_ERR_FORMAT;
-    }
-    if (data[1] > layout->version) {
-        return SERIN_ERR_VERSION;
+    struct record_io io;
+    enum serin_error error =
+        record_open(&io, (uint8_t)kind, layout->version, key, key_size, data, size);
+    if (error != SERIN_OK) {
+        return error;
     }
     memset(value, 0, sizeof *value);
-    struct record_io io = {.version = data[1], .in = data, .at = HEAD_SIZE, .size = body};
     layout->fields(&io, value);
-    return io.failed || io.at != io.size ? SERIN_ERR_FORMAT : SERIN_OK;
+    return record_done(&io);
 }

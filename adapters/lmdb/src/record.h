@@ -1,24 +1,14 @@
 /*
- * Records of the store as bytes (docs/spec/store.md, section 3).
- *
- *   offset size field
- *   ------ ---- -------------------------------------------------
- *        0    1 kind
- *        1    1 version of this kind's fields, 1..
- *        2    n fields, in the order of their functions in layout.c
- *    2 + n    4 CRC-32/ISO-HDLC over the record's key and bytes 0 .. 2+n-1
- *
- * Integers are little-endian. A text is its length in one byte and its characters. A later version
- * appends fields; a reader knows every version up to its own.
+ * Records of the fleet store as bytes (docs/spec/store.md, sections 3 and 4): its kinds. Their
+ * frame is frame.h's.
  */
 #ifndef SERIN_LMDB_RECORD_H
 #define SERIN_LMDB_RECORD_H
 
+#include "frame.h"
+
 #include <serin/orchestrator/store.h>
 #include <serin/trust.h>
-
-#define RECORD_MAX     4352u /* bytes; the largest is a trust record */
-#define RECORD_KEY_MAX 192u
 
 enum record_kind {
     RECORD_INVALID = 0,
@@ -31,6 +21,7 @@ enum record_kind {
     RECORD_MEMBER = 7,
     RECORD_DIRECTIVE = 8,
     RECORD_TRUST = 9,
+    RECORD_GATEWAY = 10,
     RECORD_KIND_COUNT
 };
 
@@ -50,11 +41,7 @@ union record_value {
     struct serin_member_record member;
     struct serin_directive_record directive;
     struct record_trust trust;
-};
-
-struct record_key {
-    size_t size;
-    uint8_t bytes[RECORD_KEY_MAX];
+    struct serin_gateway_record gateway;
 };
 
 /* Writes a record under its key. SERIN_ERR_INVALID: a value is outside its bounds. */
@@ -69,28 +56,6 @@ SERIN_MUST_USE enum serin_error record_decode(enum record_kind kind, const void 
                                               union record_value *value);
 
 /* ---- for layout.c: one function describes a kind's fields for both directions ---- */
-
-/* A record being written or read. Every function below takes a field's value and gives it back: as
- * it was when writing, as it was found when reading. After a failure they do nothing more. */
-struct record_io {
-    bool writing;
-    bool failed;
-    uint8_t version; /* of the fields */
-    uint8_t *out;
-    const uint8_t *in;
-    size_t at, size; /* where the next field stands; room, or bytes there are */
-};
-
-uint8_t record_u8(struct record_io *io, uint8_t value);
-uint16_t record_u16(struct record_io *io, uint16_t value);
-uint32_t record_u32(struct record_io *io, uint32_t value);
-uint64_t record_u64(struct record_io *io, uint64_t value);
-bool record_bool(struct record_io *io, bool value);
-/* A number in one byte that must be within low .. high: enums and counts. */
-unsigned record_range(struct record_io *io, unsigned value, unsigned low, unsigned high);
-void record_bytes(struct record_io *io, uint8_t *bytes, size_t size);
-/* A text of fewer than `capacity` ≤ 256 characters. */
-void record_text(struct record_io *io, char *text, size_t capacity);
 
 /* The fields of each kind, and the version in which this code writes them. */
 struct record_layout {
