@@ -1,6 +1,7 @@
 /* The bench for the rollout engine, and what must hold after every step. */
 #include "engine_bench.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,21 @@ struct serin_policy bench_policy(void)
     return policy;
 }
 
+static uint32_t site_of(const void *sites, uint32_t device)
+{
+    return ((const uint32_t *)sites)[device];
+}
+
+/* Good until the next call, as the contract has it. */
+static const char *site_name(const void *sites, uint32_t site)
+{
+    static char name[16];
+    (void)sites;
+    hold(site != SERIN_SITE_DIRECT); /* nobody stands behind a direct device */
+    (void)snprintf(name, sizeof name, "gw-%u", site);
+    return name;
+}
+
 void bench_make(struct bench *bench, const struct serin_policy *policy, uint32_t count,
                 uint64_t seed)
 {
@@ -54,6 +70,11 @@ void bench_make(struct bench *bench, const struct serin_policy *policy, uint32_t
     bench->shadow = calloc(bench->capacity, sizeof *bench->shadow);
     ck_assert_ptr_nonnull(bench->members.list);
     ck_assert_ptr_nonnull(bench->shadow);
+    bench->sites = calloc(bench->capacity, sizeof *bench->sites);
+    ck_assert_ptr_nonnull(bench->sites);
+    bench->members.site = site_of;
+    bench->members.site_name = site_name;
+    bench->members.sites = bench->sites;
     ck_assert_int_eq(serin_rollout_init(&bench->rollout, 9, policy, salt, 1, bench->now_ms),
                      SERIN_OK);
     for (uint32_t i = 0; i < count; i++) {
@@ -69,6 +90,40 @@ void bench_free(struct bench *bench)
 {
     free(bench->members.list);
     free(bench->shadow);
+    free(bench->sites);
+}
+
+uint32_t bench_join(struct bench *bench, uint64_t rank)
+{
+    ck_assert_uint_lt(bench->members.count, bench->capacity);
+    uint32_t device = bench->members.count;
+    bench->members.list[bench->members.count++] =
+        serin_rollout_member(&bench->rollout, rank, device);
+    serin_rollout_rebuild(&bench->rollout, &bench->members);
+    memcpy(bench->shadow, bench->members.list, bench->members.count * sizeof *bench->shadow);
+    for (uint32_t i = 0; i < bench->members.count; i++) {
+        if (bench->members.list[i].device == device) {
+            return i;
+        }
+    }
+    ck_abort();
+}
+
+void bench_behind(struct bench *bench, uint32_t member, uint32_t site)
+{
+    bench->sites[bench->members.list[member].device] = site;
+}
+
+void bench_sites(struct bench *bench, const uint32_t *sites, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bench_behind(bench, i, sites[i]);
+    }
+}
+
+uint32_t bench_site(const struct bench *bench, uint32_t member)
+{
+    return bench->sites[bench->members.list[member].device];
 }
 
 /* ---- what must hold after every step ---- */
@@ -158,7 +213,108 @@ static void check_members(struct bench *bench)
          0);
 }
 
-static void check_step(struct bench *bench, const struct serin_rollout *before)
+/* Which members a question about sites is about. */
+enum asked { ASKED_FAILED, ASKED_RESOLVED, ASKED_IN_REACH };
+
+static bool is_asked(const struct serin_member *m, enum asked asked)
+{
+    static const enum serin_state gone[] = {SERIN_STATE_UNREACHED, SERIN_STATE_SUPERSEDED,
+                                            SERIN_STATE_CANCELLED, SERIN_STATE_INVALID};
+    static const enum serin_state open[] = {
+        SERIN_STATE_IDLE,   SERIN_STATE_PENDING, SERIN_STATE_DOWNLOADING, SERIN_STATE_VERIFYING,
+        SERIN_STATE_STAGED, SERIN_STATE_TRIAL,   SERIN_STATE_INVALID};
+    bool out = in(m->state, gone) ||
+               (m->state == SERIN_STATE_REJECTED && m->reason == SERIN_REASON_NOT_NEWER);
+    bool resolved = !out && !in(m->state, open);
+    return asked == ASKED_IN_REACH   ? !out
+           : asked == ASKED_RESOLVED ? resolved
+                                     : resolved && m->state != SERIN_STATE_CONFIRMED;
+}
+
+/* How many of the offered are asked about, and how many of these stand behind `site`. */
+static uint32_t count_asked(const struct bench *bench, enum asked asked, uint32_t site,
+                            uint32_t *there)
+{
+    uint32_t all = 0;
+    *there = 0;
+    for (uint32_t i = 0; i < bench->rollout.tally.offered; i++) {
+        if (is_asked(&bench->members.list[i], asked)) {
+            all++;
+            *there += bench_site(bench, i) == site;
+        }
+    }
+    return all;
+}
+
+/* The gateway that alone is to blame (docs/spec/rollout.md, section 6); 0: none is. */
+static uint32_t blamed(const struct bench *bench)
+{
+    for (uint32_t i = 0; i < bench->rollout.tally.offered; i++) {
+        uint32_t site = bench_site(bench, i);
+        uint32_t there, resolved_there;
+        uint32_t failed = count_asked(bench, ASKED_FAILED, site, &there);
+        uint32_t resolved = count_asked(bench, ASKED_RESOLVED, site, &resolved_there);
+        if (is_asked(&bench->members.list[i], ASKED_FAILED)) {
+            uint32_t well = resolved - resolved_there;
+            return site != 0 && there == failed && failed >= 2 && well >= 2 && well >= failed ? site
+                                                                                              : 0;
+        }
+    }
+    return 0;
+}
+
+/* Whether those who are asked about are of one gateway while somebody elsewhere could be had. */
+static bool is_lone(const struct bench *bench, enum asked asked)
+{
+    uint32_t offered = bench->rollout.tally.offered;
+    for (uint32_t i = 0; i < offered; i++) {
+        uint32_t site = bench_site(bench, i);
+        uint32_t there;
+        if (!is_asked(&bench->members.list[i], asked)) {
+            continue;
+        }
+        bool alone = site != 0 && count_asked(bench, asked, site, &there) == there;
+        for (uint32_t j = offered; alone && j < bench->members.count; j++) {
+            if (bench_site(bench, j) != site && is_asked(&bench->members.list[j], ASKED_IN_REACH)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return false;
+}
+
+/* What follows from who stands behind whom. */
+static void check_sites(struct bench *bench, const struct serin_rollout *before,
+                        const struct serin_rollout_event *event)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    bool became = after->state != before->state;
+    if (became && after->state == SERIN_ROLLOUT_HALTED && event->kind != SERIN_ROLLOUT_HALT) {
+        hold(blamed(bench) == 0);
+    }
+    if (became && after->state == SERIN_ROLLOUT_PAUSED && event->kind != SERIN_ROLLOUT_PAUSE) {
+        char words[48];
+        (void)snprintf(words, sizeof words, "are behind gateway gw-%u, 0 of ", blamed(bench));
+        bench->site_pauses++;
+        hold(blamed(bench) != 0);
+        hold(strstr(after->why, words) != NULL);
+        hold(after->judged == after->tally.failed + after->tally.rejected);
+    }
+    if (became && after->state == SERIN_ROLLOUT_SOAKING && before->state == SERIN_ROLLOUT_ROLLING &&
+        event->kind != SERIN_ROLLOUT_ADVANCE) {
+        hold(!is_lone(bench, ASKED_RESOLVED));
+    }
+    if (after->stage != before->stage) {
+        hold(!is_lone(bench, ASKED_IN_REACH));
+    }
+    hold(after->judged >= before->judged);
+    hold(after->judged <= after->tally.failed + after->tally.rejected);
+    hold(after->state != SERIN_ROLLOUT_ROLLING || after->why[0] == '\0');
+}
+
+static void check_step(struct bench *bench, const struct serin_rollout *before,
+                       const struct serin_rollout_event *event)
 {
     const struct serin_rollout *after = &bench->rollout;
     unsigned publishes = 0;
@@ -180,6 +336,7 @@ static void check_step(struct bench *bench, const struct serin_rollout *before)
     if (bench->check) {
         check_books(bench);
         check_members(bench);
+        check_sites(bench, before, event);
     }
 }
 
@@ -203,7 +360,7 @@ static enum serin_error step(struct bench *bench, const struct serin_rollout_eve
         bench->audits += kind == SERIN_ROLLOUT_ACT_AUDIT;
     }
     hold(bench->rollout.publishes == bench->publishes);
-    check_step(bench, &before);
+    check_step(bench, &before, event);
     return SERIN_OK;
 }
 

@@ -18,8 +18,10 @@ struct bench {
     struct serin_rollout_actions actions; /* of the last step */
     uint64_t now_ms;
     unsigned publishes, promotes, saves, audits; /* since the start */
-    bool check;                                  /* recount everything after every step */
-    struct serin_member *shadow;                 /* the members as the store would have them */
+    unsigned site_pauses;
+    bool check;                  /* recount everything after every step */
+    struct serin_member *shadow; /* the members as the store would have them */
+    uint32_t *sites;             /* by device; all direct unless a test says otherwise */
     uint32_t capacity;
 };
 
@@ -41,6 +43,14 @@ enum serin_error bench_member(struct bench *bench, uint32_t member, enum serin_s
 void bench_do(struct bench *bench, enum serin_rollout_event_kind kind);
 void bench_set(struct bench *bench, uint32_t member, enum serin_state state);
 void bench_fail(struct bench *bench, uint32_t member);
+
+/* A device joins; its place among the members. */
+uint32_t bench_join(struct bench *bench, uint64_t rank);
+/* The device in this place stands behind gateway "gw-<site>" from now on; 0: it is direct. */
+void bench_behind(struct bench *bench, uint32_t member, uint32_t site);
+/* The same for the first `count` devices by rank, in order. */
+void bench_sites(struct bench *bench, const uint32_t *sites, uint32_t count);
+uint32_t bench_site(const struct bench *bench, uint32_t member);
 
 /* Lets `ms` pass in steps that no clock jump could be taken for, ticking when the engine asks. */
 void bench_pass(struct bench *bench, uint64_t ms);

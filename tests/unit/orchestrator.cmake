@@ -1,7 +1,13 @@
 # The orchestrator's core and its store.
 serin_unit_test(engine SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(engine_gate SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_directive SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(engine_fleet SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_clock SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_joiners SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_elsewhere SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_site SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_walk SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(ledger LINK serin::orchestrator_core)
 serin_unit_test(policy LINK serin::orchestrator_core)
 if(TARGET serin_lmdb_store)
