@@ -35,6 +35,7 @@ START_TEST(every_kind_survives_a_restart)
         struct serin_stable_record stable = sample_stable(seed, "lamp", "beta");
         struct serin_rollout rollout = sample_rollout(seed, seed);
         struct serin_directive_record directive = sample_directive(seed, "serin/1/directive/l/b");
+        struct serin_gateway_record gateway = sample_gateway(seed, "gw-1", seed % 2 == 0);
         uint8_t trust[SERIN_TRUST_PAYLOAD_MAX] = {(uint8_t)seed, 1, 2, 3}, got[8];
         size_t size = 0;
         begin(true);
@@ -45,6 +46,7 @@ START_TEST(every_kind_survives_a_restart)
         ck_assert_int_eq(store.ops->put_stable(store.ctx, &stable), SERIN_OK);
         ck_assert_int_eq(store.ops->put_rollout(store.ctx, &rollout), SERIN_OK);
         ck_assert_int_eq(store.ops->put_directive(store.ctx, &directive), SERIN_OK);
+        ck_assert_int_eq(store.ops->put_gateway(store.ctx, &gateway), SERIN_OK);
         ck_assert_int_eq(store.ops->put_trust(store.ctx, "lamp", trust, 4), SERIN_OK);
         commit();
         reopen();
@@ -62,6 +64,7 @@ START_TEST(every_kind_survives_a_restart)
         ck_same(serin_rollout, store.ops->get_rollout(store.ctx, seed, &found), rollout);
         ck_same(serin_directive_record,
                 store.ops->get_directive(store.ctx, "serin/1/directive/l/b", &found), directive);
+        ck_same(serin_gateway_record, store.ops->get_gateway(store.ctx, "gw-1", &found), gateway);
         ck_assert_int_eq(store.ops->get_trust(store.ctx, "lamp", got, sizeof got, &size), SERIN_OK);
         ck_assert_uint_eq(size, 4);
         ck_assert_mem_eq(got, trust, 4);
@@ -83,6 +86,7 @@ START_TEST(what_is_not_there_is_not_found)
     static struct serin_stable_record stable;
     static struct serin_rollout rollout;
     static struct serin_directive_record directive;
+    static struct serin_gateway_record gateway;
     begin(false);
     ck_assert_int_eq(store.ops->get_meta(store.ctx, &meta), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(store.ops->get_device(store.ctx, "a", &device), SERIN_ERR_NOT_FOUND);
@@ -91,6 +95,7 @@ START_TEST(what_is_not_there_is_not_found)
     ck_assert_int_eq(store.ops->get_stable(store.ctx, "a", "b", &stable), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(store.ops->get_rollout(store.ctx, 1, &rollout), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(store.ops->get_directive(store.ctx, "t", &directive), SERIN_ERR_NOT_FOUND);
+    ck_assert_int_eq(store.ops->get_gateway(store.ctx, "a", &gateway), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(store.ops->get_trust(store.ctx, "a", id, 32, &size), SERIN_ERR_NOT_FOUND);
     ck_assert_str_eq(serin_lmdb_store_trouble(lmdb), "");
     commit();

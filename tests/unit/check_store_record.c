@@ -47,6 +47,9 @@ static void sample(enum record_kind kind, uint64_t seed, union record_value *val
         value->trust.size = 1 + seed % SERIN_TRUST_MAX;
         memset(value->trust.bytes, (int)seed, value->trust.size);
         break;
+    case RECORD_GATEWAY:
+        value->gateway = sample_gateway(seed, "gw-1", seed % 2 == 0);
+        break;
     case RECORD_INVALID:
     case RECORD_KIND_COUNT:
         ck_abort();
@@ -249,6 +252,29 @@ START_TEST(values_out_of_bounds_are_not_written)
 }
 END_TEST
 
+/* The records of a store of before there were gateways: every device was direct. Caught: the field
+ * read whatever the version; the field left out. */
+START_TEST(a_device_of_version_1_is_direct)
+{
+    static union record_value value;
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    sample(RECORD_DEVICE, 2, &value);
+    size_t length = strlen(value.device.gateway);
+    ck_assert_int_eq(record_encode(RECORD_DEVICE, &key, &value, bytes, &size), SERIN_OK);
+    bytes[1] = 1;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_ERR_FORMAT);
+    size -= 1 + length;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_OK);
+    ck_assert_str_eq(value.device.gateway, "");
+    bytes[1] = 2;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_ERR_FORMAT);
+}
+END_TEST
+
 /* A device with its whole last attempt, every list full and every name as long as it may be. */
 START_TEST(a_full_device_stays_small)
 {
@@ -274,6 +300,7 @@ int main(void)
         tampered_fields_stay_within_bounds,
         another_kind_and_a_newer_version_are_told_apart,
         values_out_of_bounds_are_not_written,
+        a_device_of_version_1_is_direct,
         a_full_device_stays_small,
         NULL,
     };

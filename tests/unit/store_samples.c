@@ -124,6 +124,7 @@ struct serin_device_record sample_device(uint64_t seed, const char *id, bool ful
     if (full || dice(&seed) & 1) {
         record.last_attempt = sample_attempt(dice(&seed), full);
     }
+    name(&seed, record.gateway, sizeof record.gateway, full);
     return record;
 }
 
@@ -236,6 +237,7 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
         rollout.reasons[i] = dice32(&seed);
     }
     name(&seed, rollout.why, sizeof rollout.why, false);
+    rollout.judged = dice32(&seed);
     return rollout;
 }
 
@@ -255,6 +257,68 @@ struct serin_member_record sample_member(uint64_t seed, uint64_t rollout_id, con
         .stage = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
         .joined = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
     };
+    return record;
+}
+
+static void fill_status(uint64_t seed, struct serin_gw_status *status)
+{
+    status->incarnation = dice(&seed);
+    name(&seed, status->software, sizeof status->software, true);
+    status->time_s = dice(&seed);
+    status->uptime_s = dice(&seed);
+    status->nodes = dice32(&seed);
+    status->nodes_online = dice32(&seed);
+    status->depot_bytes = dice(&seed);
+    status->depot_budget_bytes = dice(&seed);
+    status->objects = dice32(&seed);
+    status->filling = dice32(&seed);
+    status->pass_through = dice(&seed) & 1;
+    status->served_bytes = dice(&seed);
+    status->fetched_bytes = dice(&seed);
+    status->refetched_bytes = dice(&seed);
+    status->uplink_sent = dice(&seed);
+    status->uplink_got = dice(&seed);
+    status->uplink_messages = dice(&seed);
+    status->transitions = dice(&seed);
+    status->queued = dice32(&seed);
+    status->queue_oldest_s = dice(&seed);
+    status->rotten = dice32(&seed);
+    status->fleet_count = within(&seed, 0, SERIN_GW_FLEETS_MAX);
+    for (size_t i = 0; i < status->fleet_count; i++) {
+        struct serin_gw_fleet *fleet = &status->fleets[i];
+        name(&seed, fleet->product, sizeof fleet->product, true);
+        name(&seed, fleet->channel, sizeof fleet->channel, false);
+        fleet->order = order(&seed);
+        fleet->lease_left_s = dice32(&seed);
+        fleet->hold =
+            (enum serin_hold_cause)within(&seed, SERIN_HOLD_CAUSE_NONE, SERIN_HOLD_CAUSE_FAILURES);
+        fleet->failures = dice32(&seed);
+        fleet->failures_max = dice32(&seed);
+        bytes(&seed, fleet->manifest_id, sizeof fleet->manifest_id);
+        fleet->held_since_s = dice(&seed);
+    }
+}
+
+struct serin_gateway_record sample_gateway(uint64_t seed, const char *id, bool heard)
+{
+    struct serin_gateway_record record;
+    memset(&record, 0, sizeof record);
+    strcpy(record.id, id);
+    record.standing =
+        (enum serin_gateway_standing)within(&seed, SERIN_GATEWAY_KNOWN, SERIN_GATEWAY_REFUSED);
+    record.first_seen_s = dice(&seed);
+    record.last_heard_s = dice(&seed);
+    record.incarnation = dice(&seed);
+    record.batch = dice(&seed);
+    record.batches_lost = dice(&seed);
+    record.claims = dice(&seed);
+    record.last_claim_s = dice(&seed);
+    name(&seed, record.last_claimed, sizeof record.last_claimed, heard);
+    if (heard) {
+        record.status_s = dice(&seed);
+        strcpy(record.status.gateway, id);
+        fill_status(dice(&seed), &record.status);
+    }
     return record;
 }
 

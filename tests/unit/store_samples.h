@@ -14,6 +14,8 @@ struct serin_release_record sample_release(uint64_t seed);
 struct serin_stable_record sample_stable(uint64_t seed, const char *product, const char *channel);
 struct serin_rollout sample_rollout(uint64_t seed, uint64_t id);
 struct serin_member_record sample_member(uint64_t seed, uint64_t rollout_id, const char *device_id);
+/* With a status where it was `heard`. */
+struct serin_gateway_record sample_gateway(uint64_t seed, const char *id, bool heard);
 struct serin_directive_record sample_directive(uint64_t seed, const char *topic);
 
 #endif
