@@ -1,6 +1,6 @@
 /* The API's status, audit log and devices. */
 #include "api.h"
-#include "fleet.h"
+#include "enrol.h"
 #include "pass.h"
 #include "text.h"
 
@@ -241,7 +241,7 @@ void serind_post_device(struct serind_call *call)
     struct serin_device_record record;
     enum serin_error error = serind_pass_begin(serind);
     if (error == SERIN_OK) {
-        error = serind_fleet_decide(
+        error = serind_enrol_decide(
             serind, id, approve ? SERIN_ENROLMENT_ENROLLED : SERIN_ENROLMENT_REFUSED, &record);
         if (error == SERIN_OK) {
             error = serind_pass_end(serind);

@@ -1,6 +1,6 @@
 /* The objects of the API, as docs/spec/http-api.md names their members. */
 #include "api.h"
-#include "fleet.h"
+#include "enrol.h"
 #include "text.h"
 
 #include <inttypes.h>

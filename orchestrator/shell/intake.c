@@ -1,6 +1,7 @@
 /* The intake (intake.h). */
 #include "intake.h"
 
+#include "batches.h"
 #include "serind.h"
 
 #include <serin/adapters/log.h>
@@ -16,14 +17,18 @@ enum serin_error serind_intake_init(struct serind *serind)
 {
     serind->intake = (struct serind_intake){
         .batch = calloc(SERIND_BATCH_MAX, sizeof *serind->intake.batch),
+        .unpacked = calloc(1, sizeof *serind->intake.unpacked),
     };
-    return serind->intake.batch != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+    bool made = serind->intake.batch != NULL && serind->intake.unpacked != NULL;
+    return made ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
 void serind_intake_free(struct serind *serind)
 {
     free(serind->intake.batch);
+    free(serind->intake.unpacked);
     serind->intake.batch = NULL;
+    serind->intake.unpacked = NULL;
 }
 
 /* ---- connections ---- */
@@ -110,6 +115,8 @@ static void malformed(struct serind *serind, const char *topic, enum serin_error
     }
 }
 
+/* Of a gateway, or of a device that is direct: what the cloud's broker says of a node is of a time
+ * when it was none. */
 static void presence(struct serind *serind, const struct serin_topic *topic,
                      const struct serin_mqtt_event *event)
 {
@@ -120,38 +127,85 @@ static void presence(struct serind *serind, const struct serin_topic *topic,
         return;
     }
     uint32_t device = serind_index_find(&serind->index, topic->id);
-    if (device != SERIND_NO_DEVICE) {
+    uint32_t site = serind_sites_find(serind, topic->id);
+    if (site != 0) {
+        serind_index_online(&serind->sites.ids, site - 1, value.online);
+    }
+    if (device != SERIND_NO_DEVICE && serind->index.list[device].site == 0) {
         serind_index_online(&serind->index, device, value.online);
     }
 }
 
-/* Decodes a report or beat into the next place of the batch. A device speaks for itself only: the
- * id in the payload must be that of the topic, which the broker let this identity publish on. */
-static void item(struct serind *serind, size_t broker, const struct serin_topic *topic,
-                 const struct serin_mqtt_event *event)
+/* The next place of the batch, or NULL: brokers are not heard yet, and what does not fit is not
+ * acknowledged, so that it comes again. */
+static struct serind_item *place(struct serind *serind, size_t broker, uint32_t site)
 {
     struct serind_intake *intake = &serind->intake;
     if (intake->count == SERIND_BATCH_MAX) {
-        return; /* brokers are not heard yet: nobody acknowledges it, so that it comes again */
+        return NULL;
     }
     struct serind_item *next = &intake->batch[intake->count];
-    bool is_report = topic->kind == SERIN_TOPIC_DEV_REPORT;
-    enum serin_error error =
-        is_report ? serind->codec->decode_report(event->payload, event->payload_size, &next->report)
-                  : serind->codec->decode_beat(event->payload, event->payload_size, &next->beat);
-    const char *id = is_report ? next->report.device_id : next->beat.device_id;
-    if (error == SERIN_OK && strcmp(id, topic->id) != 0) {
-        error = SERIN_ERR_DEVICE;
+    next->broker = broker;
+    next->site = site;
+    return next;
+}
+
+/* The place is filled. */
+static void keep(struct serind *serind, const struct serind_item *item)
+{
+    struct serind_intake *intake = &serind->intake;
+    intake->urgent |= item->kind == SERIND_ITEM_REPORT;
+    if (intake->count++ == 0) {
+        intake->oldest_at_ms = serind->mono_ms;
     }
+}
+
+/* A report or beat of a device itself. It speaks for itself only: the id in the payload must be
+ * that of the topic, which the broker let this identity publish on. */
+static void item(struct serind *serind, size_t broker, const struct serin_topic *topic,
+                 const struct serin_mqtt_event *event)
+{
+    struct serind_item *next = place(serind, broker, 0);
+    if (next == NULL) {
+        return;
+    }
+    enum serind_item_kind kind =
+        topic->kind == SERIN_TOPIC_DEV_REPORT ? SERIND_ITEM_REPORT : SERIND_ITEM_BEAT;
+    enum serin_error error = serind_item_decode(serind->codec, kind, topic->id, event->payload,
+                                                event->payload_size, next);
     if (error != SERIN_OK) {
         malformed(serind, event->topic, error);
         return;
     }
-    next->kind = is_report ? SERIND_ITEM_REPORT : SERIND_ITEM_BEAT;
-    next->broker = broker;
-    intake->urgent |= is_report;
-    if (intake->count++ == 0) {
-        intake->oldest_at_ms = serind->mono_ms;
+    keep(serind, next);
+}
+
+void serind_intake_batch_item(struct serind *serind, size_t broker, uint32_t site,
+                              const struct serin_batch_item *item)
+{
+    struct serind_item *next = place(serind, broker, site);
+    if (next == NULL) {
+        return;
+    }
+    enum serin_error error = serind_batch_item(serind->codec, item, next);
+    if (error == SERIN_OK) {
+        keep(serind, next);
+    } else if (error != SERIN_ERR_UNSUPPORTED) { /* a kind of a later gateway */
+        char topic[SERIN_TOPIC_MAX];
+        serin_topic_device(SERIN_TOPIC_GW_REPORTS, serind_site_name(serind, site), topic);
+        malformed(serind, topic, error);
+    }
+}
+
+static void gateway(struct serind *serind, size_t broker, const struct serin_topic *topic,
+                    const struct serin_mqtt_event *event)
+{
+    enum serin_error error =
+        topic->kind == SERIN_TOPIC_GW_REPORTS
+            ? serind_batch_heard(serind, broker, topic->id, event->payload, event->payload_size)
+            : serind_status_heard(serind, topic->id, event->payload, event->payload_size);
+    if (error != SERIN_OK) {
+        malformed(serind, event->topic, error);
     }
 }
 
@@ -165,6 +219,8 @@ static void message(struct serind *serind, size_t broker, const struct serin_mqt
     }
     if (topic.kind == SERIN_TOPIC_DEV_REPORT || topic.kind == SERIN_TOPIC_DEV_BEAT) {
         item(serind, broker, &topic, event);
+    } else if (topic.kind == SERIN_TOPIC_GW_REPORTS || topic.kind == SERIN_TOPIC_GW_STATUS) {
+        gateway(serind, broker, &topic, event);
     } else if (topic.kind == SERIN_TOPIC_DIRECTIVE || topic.kind == SERIN_TOPIC_DEV_DIRECTIVE ||
                topic.kind == SERIN_TOPIC_TRUST) {
         serind->brokers[broker].heard_at_ms = serind->mono_ms;
@@ -191,6 +247,7 @@ static void happened(struct serind *serind, size_t broker, const struct serin_mq
     case SERIN_MQTT_DELIVERED:
         serind_publisher_delivered(serind, broker, event->token);
         break;
+    case SERIN_MQTT_REFUSED: /* it follows nothing */
     default:
         break;
     }
@@ -202,7 +259,7 @@ bool serind_intake_drain(struct serind *serind)
         /* Bounded apart from the batch, so that a storm of presence does not starve operators. */
         for (unsigned taken = 0; taken < 4 * SERIND_BATCH_MAX; taken++) {
             struct serin_mqtt_event event;
-            if (serind->intake.count == SERIND_BATCH_MAX && !serind_brokers_unheard(serind)) {
+            if (serind->intake.count >= SERIND_BATCH_FULL && !serind_brokers_unheard(serind)) {
                 return true;
             }
             if (!serin_mqtt_next(serind->brokers[i].mqtt, &event)) {
@@ -218,6 +275,6 @@ bool serind_intake_drain(struct serind *serind)
 bool serind_intake_due(const struct serind *serind)
 {
     const struct serind_intake *intake = &serind->intake;
-    return intake->count > 0 && (intake->urgent || intake->count == SERIND_BATCH_MAX ||
+    return intake->count > 0 && (intake->urgent || intake->count >= SERIND_BATCH_FULL ||
                                  serind->mono_ms - intake->oldest_at_ms >= SERIND_BEAT_WAIT_MS);
 }

@@ -8,29 +8,19 @@
 #ifndef SERIND_INTAKE_H
 #define SERIND_INTAKE_H
 
-#include <serin/wire.h>
+#include "items.h"
 
-#define SERIND_BATCH_MAX    512u
+/* Items of one pass. It is full where the batch of a gateway might not fit any more. */
+#define SERIND_BATCH_MAX    768u
+#define SERIND_BATCH_FULL   (SERIND_BATCH_MAX - SERIN_BATCH_ITEMS_MAX)
 #define SERIND_BEAT_WAIT_MS 1000u
 #define SERIND_SETTLE_MS    1000u /* retained messages have arrived so long after connecting */
 
 struct serind;
 
-enum serind_item_kind { SERIND_ITEM_REPORT, SERIND_ITEM_BEAT };
-
-struct serind_item {
-    enum serind_item_kind kind;
-    size_t broker;
-    uint32_t device; /* filled in by the fleet; SERIND_NO_DEVICE: turned away */
-    bool joins;      /* filled in by the fleet: it joins the running rollout */
-    union {
-        struct serin_report report;
-        struct serin_beat beat;
-    };
-};
-
 struct serind_intake {
-    struct serind_item *batch; /* SERIND_BATCH_MAX of them */
+    struct serind_item *batch;        /* SERIND_BATCH_MAX of them */
+    struct serind_unpacked *unpacked; /* the batch of a gateway that is being taken */
     size_t count;
     bool urgent;                       /* there is a report among them */
     uint64_t oldest_at_ms;             /* monotonic; of the first item */
@@ -42,6 +32,10 @@ struct serind_intake {
 /* SERIN_ERR_MEMORY. */
 SERIN_MUST_USE enum serin_error serind_intake_init(struct serind *serind);
 void serind_intake_free(struct serind *serind);
+
+/* Takes an item of the batch of a gateway, which comes from the site. */
+void serind_intake_batch_item(struct serind *serind, size_t broker, uint32_t site,
+                              const struct serin_batch_item *item);
 
 /* Takes events until all clients are drained or the batch is full; outside of a pass. Returns
  * whether there may be more. */

@@ -64,7 +64,7 @@ static bool heed(struct serind *serind, int file)
 
 static bool pass_due(struct serind *serind)
 {
-    return serind_intake_due(serind) || serind_publisher_due(serind) ||
+    return serind_intake_due(serind) || serind_publisher_due(serind) || serind_sites_due(serind) ||
            serind_rollouts_deadline_ms(serind) <= serind->now_ms;
 }
 
@@ -162,6 +162,7 @@ void serind_run(struct serind *serind)
         more = serind_intake_drain(serind);
         serind_intake_tend(serind);
         serind_publisher_tend(serind);
+        serind_sites_tend(serind);
         work(serind);
         serin_http_run(serind->http);
         serind_outbox_send(serind);

@@ -1,7 +1,7 @@
 /*
- * The outbox: acks on their way. Those of the pass under way wait for its commit; committed ones go
- * out as the MQTT client has room for them, and are dropped where their broker is gone: the device
- * resends, and is answered then.
+ * The outbox: acks on their way; those for nodes of one gateway go together. Those of the pass
+ * under way wait for its commit; committed ones go out as the MQTT client has room for them, and
+ * are dropped where their broker is gone: the device resends, and is answered then.
  */
 #ifndef SERIND_OUTBOX_H
 #define SERIND_OUTBOX_H
@@ -14,6 +14,8 @@ struct serind;
 
 struct serind_letter {
     size_t broker;
+    uint32_t site; /* the gateway that it goes through; 0: to the device itself */
+    bool gone;
     char device_id[SERIN_ID_MAX + 1];
     struct serin_ack ack;
 };
@@ -30,7 +32,7 @@ SERIN_MUST_USE enum serin_error serind_outbox_init(struct serind *serind);
 void serind_outbox_free(struct serind *serind);
 
 /* Adds an ack, inside a pass. A full outbox drops it. */
-void serind_outbox_ack(struct serind *serind, size_t broker, const char *device_id,
+void serind_outbox_ack(struct serind *serind, size_t broker, uint32_t site, const char *device_id,
                        const struct serin_ack *ack);
 
 /* The end of a pass: its acks may go out, or never will. */

@@ -58,6 +58,7 @@ static void take_back(struct serind *serind)
     serind->meta = serind->meta_before;
     serind->in_pass = false;
     serind_rollouts_undo(serind);
+    serind_sites_undo(serind);
     serind_publisher_undo(serind);
     serind_outbox_undo(serind);
     serind_audit_drop(serind);
@@ -92,6 +93,7 @@ static enum serin_error commit(struct serind *serind)
 {
     serind_publisher_store(serind);
     serind_rollouts_store(serind);
+    serind_sites_store(serind);
     if (serind->pass_error == SERIN_OK) {
         (void)serind_pass_check(serind,
                                 serind->store.ops->put_meta(serind->store.ctx, &serind->meta));
@@ -124,6 +126,7 @@ enum serin_error serind_pass_end(struct serind *serind)
     serind->in_pass = false;
     serind_alarm_clear(serind, ALARM_KEY);
     serind_rollouts_keep(serind);
+    serind_sites_keep(serind);
     serind_audit_flush(serind);
     serind_publisher_keep(serind);
     serind_outbox_keep(serind);

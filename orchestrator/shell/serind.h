@@ -20,6 +20,7 @@
 #include "outbox.h"
 #include "publisher.h"
 #include "rollouts.h"
+#include "sites.h"
 #include "trusts.h"
 
 #include <serin/adapters/depot.h>
@@ -51,6 +52,7 @@ struct serind {
     const struct serin_serind_config *config;
     const struct serin_crypto *crypto;
     const struct serin_codec *codec;
+    const struct serin_site_codec *site_codec;
     struct serin_key_signer *director_key;
     struct serin_signer director; /* on director_key */
     uint8_t director_key_id[SERIN_KEY_ID_SIZE];
@@ -70,6 +72,7 @@ struct serind {
     struct serind_audit audit;
     struct serind_alarms alarms;
     struct serind_index index;
+    struct serind_sites sites;
     struct serind_trusts trusts;
     struct serind_rollouts rollouts;
     struct serind_publisher publisher;

@@ -127,6 +127,7 @@ static enum serin_error load(struct serind *serind, char *why)
     } steps[] = {
         {"the order", load_meta},
         {"the trust records", serind_trusts_load},
+        {"the gateways", serind_sites_load},
         {"the devices", serind_fleet_load},
         {"the rollouts", serind_rollouts_load},
         {"the directives", serind_publisher_load},
@@ -198,7 +199,8 @@ static enum serin_error subscribe(struct serin_mqtt *mqtt)
         int qos;
     } filters[] = {
         {"serin/1/directive/+/+", 0}, {"serin/1/dev/+/directive", 0}, {"serin/1/trust/+", 0},
-        {"serin/1/dev/+/report", 1},  {"serin/1/dev/+/beat", 0},      {"serin/1/presence/+", 0},
+        {"serin/1/dev/+/report", 1},  {"serin/1/dev/+/beat", 0},      {"serin/1/gw/+/reports", 1},
+        {"serin/1/gw/+/status", 1},   {"serin/1/presence/+", 0},
     };
     enum serin_error error = SERIN_OK;
     for (size_t i = 0; error == SERIN_OK && i < sizeof filters / sizeof filters[0]; i++) {
@@ -331,9 +333,11 @@ enum serin_error serind_open(struct serind **serind, const struct serind_start *
     made->config = start->config;
     made->crypto = serin_wolfcrypt();
     made->codec = serin_protobufc();
+    made->site_codec = serin_protobufc_site();
     made->audit.file = -1;
     serind_clock(made);
     serind_index_init(&made->index, start->config->devices_max);
+    serind_sites_init(made);
     enum serin_error error = open_all(made, start, why);
     if (error != SERIN_OK) {
         serind_close(made);
@@ -353,6 +357,7 @@ void serind_close(struct serind *serind)
     serind_publisher_free(serind);
     serind_trusts_free(serind);
     serind_index_free(&serind->index);
+    serind_sites_free(serind);
     serind_intake_free(serind);
     serind_outbox_free(serind);
     serind_audit_close(serind);

@@ -127,7 +127,7 @@ START_TEST(who_is_refused_is_cancelled)
     struct serind_slot *slot = two_devices(&bench, &first);
     say(&bench, first, 1, SERIN_STATE_DOWNLOADING, 0);
     ck_assert_int_eq(serind_pass_begin(&bench.serind), SERIN_OK);
-    ck_assert_int_eq(serind_fleet_decide(&bench.serind, first, SERIN_ENROLMENT_REFUSED, &record),
+    ck_assert_int_eq(serind_enrol_decide(&bench.serind, first, SERIN_ENROLMENT_REFUSED, &record),
                      SERIN_OK);
     ck_assert_int_eq(serind_pass_end(&bench.serind), SERIN_OK);
     ck_assert_int_eq(serind_bench_member(&bench, slot, first), SERIN_STATE_CANCELLED);

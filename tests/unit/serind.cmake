@@ -15,11 +15,12 @@ serin_unit_test(json LINK serin::json)
 # serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
 set(shell ${PROJECT_SOURCE_DIR}/orchestrator/shell)
 set(shell_sources)
-foreach(name alarms attempts audit create fleet fleet_index intake learn outbox pass publisher releases rollouts tend text trusts)
+foreach(name alarms attempts audit batches create enrol fleet fleet_index intake items learn outbox pass publisher releases rollouts
+    site_alarms sites tend text trusts)
   list(APPEND shell_sources ${shell}/${name}.c)
 endforeach()
 serin_unit_test(serind_fleet SOURCES serind_bench.c test_keys.c ${shell_sources}
   LINK serin::orchestrator_core serin::host serin::depot serin::fault serin::json serin::keys serin::lmdb_store serin::log
-    serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml)
+    serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml serin::zlib)
 target_include_directories(check_serind_fleet PRIVATE ${PROJECT_SOURCE_DIR}/orchestrator
   ${PROJECT_SOURCE_DIR}/adapters/paho/include ${PROJECT_SOURCE_DIR}/adapters/http/include)

@@ -63,6 +63,8 @@ static void open_files(struct serind_bench *bench)
         .audit_file = bench->audit,
         .broker_count = 1,
         .enrolment = SERIN_ENROL_AUTO,
+        .adoption = SERIN_ENROL_AUTO,
+        .gateway_nodes_max = 1000,
         .report_rate_per_minute = 60000,
         .devices_max = 100,
         .store_size_bytes = SERIN_LMDB_MAP_MIN,
@@ -84,9 +86,11 @@ void serind_bench_open(struct serind_bench *bench)
     serind->config = &bench->config;
     serind->crypto = serin_wolfcrypt();
     serind->codec = serin_protobufc();
+    serind->site_codec = serin_protobufc_site();
     serind->director = test_keys[TEST_DIRECTOR].signer;
     open_files(bench);
     serind_index_init(&serind->index, bench->config.devices_max);
+    serind_sites_init(serind);
     ck_assert_int_eq(serind_intake_init(serind), SERIN_OK);
     ck_assert_int_eq(serind_outbox_init(serind), SERIN_OK);
     test_trust(&bench->kept.trust, "lamp");
@@ -107,6 +111,7 @@ void serind_bench_close(struct serind_bench *bench)
     serind_rollouts_free(serind);
     serind_publisher_free(serind);
     serind_index_free(&serind->index);
+    serind_sites_free(serind);
     serind_intake_free(serind);
     serind_outbox_free(serind);
     serind_audit_close(serind);
@@ -216,13 +221,17 @@ static struct serind_item *next_item(struct serind_bench *bench, enum serind_ite
 
 void serind_bench_take_report(struct serind_bench *bench, const struct serin_report *report)
 {
-    next_item(bench, SERIND_ITEM_REPORT)->report = *report;
+    struct serind_item *item = next_item(bench, SERIND_ITEM_REPORT);
+    item->report = *report;
+    memcpy(item->id, report->device_id, sizeof item->id);
     serind_bench_turn(bench);
 }
 
 void serind_bench_take_beat(struct serind_bench *bench, const struct serin_beat *beat)
 {
-    next_item(bench, SERIND_ITEM_BEAT)->beat = *beat;
+    struct serind_item *item = next_item(bench, SERIND_ITEM_BEAT);
+    item->beat = *beat;
+    memcpy(item->id, beat->device_id, sizeof item->id);
     serind_bench_turn(bench);
 }
 

@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include <shell/create.h>
+#include <shell/enrol.h>
 #include <shell/fleet.h>
 #include <shell/pass.h>
 #include <shell/serind.h>

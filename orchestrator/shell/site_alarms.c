@@ -1,0 +1,204 @@
+/* Sites: what operators should know of a gateway (sites.h). */
+#include "sites.h"
+
+#include "serind.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEND_MS 1000u
+
+/* ---- claims ---- */
+
+static void claims_key(const struct serind_site *site, char key[SERIND_ALARM_KEY_MAX])
+{
+    (void)snprintf(key, SERIND_ALARM_KEY_MAX, "claims:%s", site->record.id);
+}
+
+static void crowd_key(const struct serind_site *site, char key[SERIND_ALARM_KEY_MAX])
+{
+    (void)snprintf(key, SERIND_ALARM_KEY_MAX, "nodes:%s", site->record.id);
+}
+
+void serind_site_claimed(struct serind *serind, uint32_t number,
+                         const struct serin_device_record *device)
+{
+    struct serind_site *site = serind_site(serind, number);
+    struct serin_gateway_record *record = &site->record;
+    bool direct = device->gateway[0] == '\0';
+    char key[SERIND_ALARM_KEY_MAX];
+    record->claims++;
+    record->last_claim_s = serind_now_s(serind);
+    memcpy(record->last_claimed, device->id, sizeof record->last_claimed);
+    serind_site_changed(serind, number);
+    site->claimed_at_ms = serind->mono_ms;
+    claims_key(site, key);
+    serind_alarm_raise(
+        serind, key, "gateway %s speaks for devices that are not its own, such as %s%s%s",
+        record->id, device->id, direct ? ", which is direct" : " of gateway ", device->gateway);
+    if (serind_site_says(serind, number)) {
+        serind_audit(serind,
+                     &(struct serind_audit_line){
+                         .actor = "gateway", .what = "refused", .device = device->id},
+                     "gateway %s speaks for it, and is not its gateway: its %lluth claim",
+                     record->id, (unsigned long long)record->claims);
+    }
+}
+
+void serind_site_absolved(struct serind *serind, uint32_t number)
+{
+    struct serind_site *site = serind_site(serind, number);
+    char key[SERIND_ALARM_KEY_MAX];
+    site->claimed_at_ms = 0;
+    claims_key(site, key);
+    serind_alarm_clear(serind, key);
+}
+
+void serind_site_crowded(struct serind *serind, uint32_t number)
+{
+    struct serind_site *site = serind_site(serind, number);
+    char key[SERIND_ALARM_KEY_MAX];
+    site->crowded = true;
+    crowd_key(site, key);
+    serind_alarm_raise(serind, key,
+                       "gateway %s speaks for more than %u nodes: raise gateway_nodes_max, or look "
+                       "for who makes them up",
+                       site->record.id, serind->config->gateway_nodes_max);
+}
+
+bool serind_site_says(struct serind *serind, uint32_t number)
+{
+    struct serind_site *site = serind_site(serind, number);
+    if (serind->mono_ms < site->audit_at_ms) {
+        return false;
+    }
+    site->audit_at_ms = serind->mono_ms + SERIND_CLAIM_AUDIT_MS;
+    return true;
+}
+
+bool serind_site_answers(struct serind *serind, uint32_t number)
+{
+    struct serind_site *site = serind_site(serind, number);
+    uint32_t minute = (uint32_t)(serind->mono_ms / 60000);
+    if (site->answer_minute != minute) {
+        site->answer_minute = minute;
+        site->answers = 0;
+    }
+    return site->answers++ < SERIND_CLAIM_ANSWERS_PER_MINUTE;
+}
+
+/* ---- holds ---- */
+
+static void hold_key(const struct serind_site *site, const struct serin_gw_fleet *fleet,
+                     char key[SERIND_ALARM_KEY_MAX])
+{
+    (void)snprintf(key, SERIND_ALARM_KEY_MAX, "site:%s:%s/%s", site->record.id, fleet->product,
+                   fleet->channel);
+}
+
+/* The fleet of `status` that is held for failures, of the same product and channel as `like`. */
+static bool held(const struct serin_gw_status *status, const struct serin_gw_fleet *like)
+{
+    for (size_t i = 0; i < status->fleet_count; i++) {
+        const struct serin_gw_fleet *fleet = &status->fleets[i];
+        if (fleet->hold == SERIN_HOLD_CAUSE_FAILURES &&
+            strcmp(fleet->product, like->product) == 0 &&
+            strcmp(fleet->channel, like->channel) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void raise_hold(struct serind *serind, const struct serind_site *site,
+                       const struct serin_gw_fleet *fleet)
+{
+    char key[SERIND_ALARM_KEY_MAX];
+    char since[SERIND_TIME_SIZE] = "a time not known";
+    hold_key(site, fleet, key);
+    if (fleet->held_since_s != 0) {
+        serind_time_s(fleet->held_since_s, since);
+    }
+    serind_alarm_raise(serind, key,
+                       "gateway %s holds %s %s: %u of its nodes failed the release, more than the "
+                       "%u that its site may, since %s",
+                       site->record.id, fleet->product, fleet->channel, fleet->failures,
+                       fleet->failures_max, since);
+}
+
+/* Alarms of the holds of a gateway's status, against those of the one `before` (NULL: none). */
+static void compare_holds(struct serind *serind, const struct serind_site *site,
+                          const struct serin_gw_status *before)
+{
+    const struct serin_gw_status *now = &site->record.status;
+    for (size_t i = 0; i < now->fleet_count; i++) {
+        if (now->fleets[i].hold == SERIN_HOLD_CAUSE_FAILURES) {
+            raise_hold(serind, site, &now->fleets[i]);
+        }
+    }
+    for (size_t i = 0; before != NULL && i < before->fleet_count; i++) {
+        char key[SERIND_ALARM_KEY_MAX];
+        if (!held(now, &before->fleets[i])) {
+            hold_key(site, &before->fleets[i], key);
+            serind_alarm_clear(serind, key);
+        }
+    }
+}
+
+void serind_site_alarms(struct serind *serind, uint32_t number)
+{
+    const struct serind_site *site = serind_site(serind, number);
+    if (site->record.standing == SERIN_GATEWAY_KNOWN) {
+        compare_holds(serind, site, NULL);
+    }
+}
+
+void serind_site_status(struct serind *serind, uint32_t number,
+                        const struct serin_gw_status *status)
+{
+    struct serind_site *site = serind_site(serind, number);
+    struct serin_gw_status before = site->record.status;
+    site->record.status = *status;
+    site->record.status_s = serind_now_s(serind);
+    compare_holds(serind, site, &before);
+    serind_site_changed(serind, number);
+}
+
+void serind_site_silence(struct serind *serind, uint32_t number)
+{
+    struct serind_site *site = serind_site(serind, number);
+    const struct serin_gw_status *status = &site->record.status;
+    char key[SERIND_ALARM_KEY_MAX];
+    for (size_t i = 0; i < status->fleet_count; i++) {
+        hold_key(site, &status->fleets[i], key);
+        serind_alarm_clear(serind, key);
+    }
+    site->crowded = false;
+    crowd_key(site, key);
+    serind_alarm_clear(serind, key);
+    serind_site_absolved(serind, number);
+}
+
+/* ---- time ---- */
+
+void serind_sites_tend(struct serind *serind)
+{
+    if (serind->mono_ms < serind->sites.tend_at_ms) {
+        return;
+    }
+    serind->sites.tend_at_ms = serind->mono_ms + TEND_MS;
+    for (uint32_t number = 1; number <= serind->sites.ids.count; number++) {
+        struct serind_site *site = serind_site(serind, number);
+        char key[SERIND_ALARM_KEY_MAX];
+        if (site->claimed_at_ms != 0 &&
+            serind->mono_ms - site->claimed_at_ms >= SERIND_CLAIM_REST_MS) {
+            serind_site_absolved(serind, number);
+        }
+        if (site->crowded && site->nodes < serind->config->gateway_nodes_max) {
+            site->crowded = false;
+            crowd_key(site, key);
+            serind_alarm_clear(serind, key);
+        }
+    }
+}
