@@ -38,13 +38,54 @@ enum link_event {
     LINK_EVENTS
 };
 
+/* SUBSCRIBE packets for followed filters: so many under way, of so many filters each. */
+#define FOLLOW_PACKETS    4u
+#define FOLLOW_PACKET_MAX 64u
+
+/*
+ *   NEW ─WANT▶ DUE ─SEND▶ ASKED ─GRANT▶ STANDING
+ *               ▲           ├─REFUSE▶ REFUSED │
+ *               └─ DIAL · WANT ───────┴───────┘
+ */
+enum follow_state {
+    FOLLOW_NEW,
+    FOLLOW_DUE,      /* to be asked for, in the order of the queue */
+    FOLLOW_ASKED,    /* in a packet under way */
+    FOLLOW_STANDING, /* the broker granted it */
+    FOLLOW_REFUSED,  /* the broker did not */
+    FOLLOW_STATES
+};
+
+struct followed {
+    enum follow_state state;
+    int qos;
+    struct followed *previous, *next; /* of what is DUE */
+    char filter[];
+};
+
+/* What is followed; guarded by the mutex, changed by the owner alone. */
+struct follows {
+    struct followed **list; /* by filter, ascending */
+    size_t count, capacity;
+    struct followed *due_head, *due_tail;
+    size_t due, standing;
+};
+
+/* A packet that waits for its answer; count 0: free. */
+struct follow_packet {
+    struct link *link;
+    size_t count;
+    struct followed *filters[FOLLOW_PACKET_MAX]; /* NULL: let go meanwhile */
+};
+
 /* One connection, from dialling to its end. Callbacks of a link that is no longer the client's are
  * ignored; they end for good when its Paho client is destroyed. */
 struct link {
     struct serin_mqtt *mqtt;
     MQTTAsync handle;
-    bool closed;        /* the goodbye is said; guarded by the mutex */
-    char tls_error[96]; /* the last thing that TLS said; guarded by the mutex */
+    bool closed;        /* the goodbye is said; guarded by the mutex, as are those below */
+    char tls_error[96]; /* the last thing that TLS said */
+    struct follow_packet packets[FOLLOW_PACKETS];
 };
 
 struct queue_node {
@@ -55,14 +96,14 @@ struct queue_node {
 /* Two queues in one: what is in the first lane is told before anything of the second. A topic keeps
  * to its lane, so its messages are told in the order in which they came. */
 enum queue_lane {
-    LANE_FIRST, /* DELIVERED, and messages that carry orders */
+    LANE_FIRST, /* DELIVERED, REFUSED, and messages that carry orders */
     LANE_OTHER, /* all other messages */
     LANES
 };
 
 struct queue {
     struct queue_node *head, *tail;
-    size_t messages; /* without DELIVERED, which `untold` bounds */
+    size_t messages; /* without DELIVERED and REFUSED, which have bounds of their own */
 };
 
 struct filter {
@@ -98,6 +139,7 @@ struct serin_mqtt {
     unsigned untold;    /* DELIVERED that wait in the queue */
     uint64_t dropped;
     struct queue lanes[LANES];
+    struct follows follows;
     bool readable; /* what event_fd shows */
 };
 
@@ -132,12 +174,27 @@ void link_drop(struct serin_mqtt *mqtt);
 /* Frees the link for good; may wait up to a second for what is being written. Owner only, without
  * the mutex. */
 void link_free(struct link *link);
+/* Locks the client of a callback's link; NULL and not locked where the link is no longer its own.
+ */
+struct serin_mqtt *link_enter(struct link *link);
+void link_leave(struct serin_mqtt *mqtt);
 /* Arms the timer; 0: at once. */
 void link_wait(struct serin_mqtt *mqtt, uint32_t delay_ms);
 /* Paho's callbacks for one publish: `context` is the link. */
 void link_on_written(void *context, MQTTAsync_successData *data);
 void link_on_delivered(void *context, MQTTAsync_successData *data);
 void link_on_unsent(void *context, MQTTAsync_failureData *data);
+
+/* ---- follow.c ---- */
+
+/* Makes all that is followed due, on a connection that stands anew. With the mutex held. */
+void follow_renew(struct serin_mqtt *mqtt);
+/* Whether follow_send would send. With the mutex held. */
+bool follow_ready(struct serin_mqtt *mqtt);
+/* Asks the broker for what is due, as far as there is room. Owner only, without the mutex. */
+void follow_send(struct serin_mqtt *mqtt);
+/* Frees the list; no callback may come any more. */
+void follow_free(struct follows *follows);
 
 /* ---- threads.c ---- */
 

@@ -109,9 +109,7 @@ bool link_lose(struct serin_mqtt *mqtt, const char *why, bool drop)
     return true;
 }
 
-/* Locks the client of a callback's link; NULL and not locked where the link is no longer its own.
- */
-static struct serin_mqtt *enter(struct link *link)
+struct serin_mqtt *link_enter(struct link *link)
 {
     struct serin_mqtt *mqtt = link->mqtt;
 
@@ -123,7 +121,7 @@ static struct serin_mqtt *enter(struct link *link)
     return NULL;
 }
 
-static void leave(struct serin_mqtt *mqtt)
+void link_leave(struct serin_mqtt *mqtt)
 {
     pthread_mutex_unlock(&mqtt->mutex);
 }
@@ -132,13 +130,13 @@ static void leave(struct serin_mqtt *mqtt)
 
 static void on_lost(void *context, char *cause)
 {
-    struct serin_mqtt *mqtt = enter(context);
+    struct serin_mqtt *mqtt = link_enter(context);
 
     if (mqtt == NULL) {
         return;
     }
     (void)link_lose(mqtt, cause != NULL ? cause : "the connection was lost", false);
-    leave(mqtt);
+    link_leave(mqtt);
 }
 
 /* CONNACK return codes of MQTT 3.1.1, table 3.1. */
@@ -153,7 +151,7 @@ static const char *const connack_text[] = {
 static void on_connect_failed(void *context, MQTTAsync_failureData *data)
 {
     struct link *link = context;
-    struct serin_mqtt *mqtt = enter(link);
+    struct serin_mqtt *mqtt = link_enter(link);
     char why[128];
 
     if (mqtt == NULL) {
@@ -169,7 +167,7 @@ static void on_connect_failed(void *context, MQTTAsync_failureData *data)
     (void)snprintf(why, sizeof(why), "%.60s%s%.60s", text, link->tls_error[0] != '\0' ? ": " : "",
                    link->tls_error);
     (void)link_lose(mqtt, why, false);
-    leave(mqtt);
+    link_leave(mqtt);
 }
 
 /* OpenSSL's line is "thread:error:code:library:function:reason:file:line:data"; the reason is what
@@ -197,6 +195,7 @@ static void stand(struct serin_mqtt *mqtt)
     if (link_change(mqtt, LINK_SUBSCRIBED)) {
         mqtt->up_since_ms = monotonic_ms();
         mqtt->tell_connected = true;
+        follow_renew(mqtt);
         queue_refresh(mqtt);
     }
 }
@@ -212,7 +211,7 @@ static void refuse(struct serin_mqtt *mqtt, const struct filter *filter)
 
 static void on_subscribed(void *context, MQTTAsync_successData *data)
 {
-    struct serin_mqtt *mqtt = enter(context);
+    struct serin_mqtt *mqtt = link_enter(context);
 
     if (mqtt == NULL) {
         return;
@@ -226,13 +225,13 @@ static void on_subscribed(void *context, MQTTAsync_successData *data)
         }
     }
     stand(mqtt);
-    leave(mqtt);
+    link_leave(mqtt);
 }
 
 /* Paho comes here when a single filter is refused, and when the connection ends first. */
 static void on_unsubscribed(void *context, MQTTAsync_failureData *data)
 {
-    struct serin_mqtt *mqtt = enter(context);
+    struct serin_mqtt *mqtt = link_enter(context);
 
     if (mqtt == NULL) {
         return;
@@ -242,13 +241,13 @@ static void on_unsubscribed(void *context, MQTTAsync_failureData *data)
     } else {
         (void)link_lose(mqtt, "the connection was lost while subscribing", true);
     }
-    leave(mqtt);
+    link_leave(mqtt);
 }
 
 static void on_accepted(void *context, MQTTAsync_successData *data)
 {
     struct link *link = context;
-    struct serin_mqtt *mqtt = enter(link);
+    struct serin_mqtt *mqtt = link_enter(link);
     char *texts[SERIN_MQTT_FILTERS_MAX];
     int levels[SERIN_MQTT_FILTERS_MAX];
     size_t count = 0;
@@ -267,7 +266,7 @@ static void on_accepted(void *context, MQTTAsync_successData *data)
             stand(mqtt);
         }
     }
-    leave(mqtt);
+    link_leave(mqtt);
     if (count == 0) {
         return;
     }
@@ -334,7 +333,7 @@ static void take_message(struct serin_mqtt *mqtt, const char *topic,
 
 static int on_message(void *context, char *topic, int topic_size, MQTTAsync_message *message)
 {
-    struct serin_mqtt *mqtt = enter(context);
+    struct serin_mqtt *mqtt = link_enter(context);
 
     if (mqtt != NULL) {
         /* A topic with a NUL inside is one that nobody has subscribed to. Paho gives 0 for "as
@@ -342,7 +341,7 @@ static int on_message(void *context, char *topic, int topic_size, MQTTAsync_mess
         if (topic_size == 0 || strlen(topic) == (size_t)topic_size) {
             take_message(mqtt, topic, message);
         }
-        leave(mqtt);
+        link_leave(mqtt);
     }
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
@@ -351,19 +350,19 @@ static int on_message(void *context, char *topic, int topic_size, MQTTAsync_mess
 
 void link_on_written(void *context, MQTTAsync_successData *data)
 {
-    struct serin_mqtt *mqtt = enter(context);
+    struct serin_mqtt *mqtt = link_enter(context);
 
     (void)data;
     if (mqtt == NULL) {
         return;
     }
     mqtt->in_flight -= mqtt->in_flight > 0 ? 1 : 0;
-    leave(mqtt);
+    link_leave(mqtt);
 }
 
 void link_on_delivered(void *context, MQTTAsync_successData *data)
 {
-    struct serin_mqtt *mqtt = enter(context);
+    struct serin_mqtt *mqtt = link_enter(context);
 
     if (mqtt == NULL) {
         return;
@@ -374,7 +373,7 @@ void link_on_delivered(void *context, MQTTAsync_successData *data)
     if (mqtt->state == LINK_UP && !queue_push(mqtt, &event)) {
         (void)link_lose(mqtt, "memory is exhausted", true);
     }
-    leave(mqtt);
+    link_leave(mqtt);
 }
 
 /* Paho fails a publish only when the connection ends, and says that too. */

@@ -164,6 +164,7 @@ void serin_mqtt_close(struct serin_mqtt *mqtt)
     for (size_t i = 0; i < mqtt->filter_count; i++) {
         free(mqtt->filters[i].text);
     }
+    follow_free(&mqtt->follows);
     free(mqtt->uri);
     free(mqtt->client_id);
     free(mqtt->ca_file);
@@ -236,6 +237,7 @@ bool serin_mqtt_next(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)
     uint64_t expired = 0;
 
     link_drop(mqtt);
+    follow_send(mqtt);
     pthread_mutex_lock(&mqtt->mutex);
     bool told = queue_pop(mqtt, event);
     /* Dialling waits until the owner has heard everything of the last connection. */
@@ -276,6 +278,14 @@ uint64_t serin_mqtt_dropped(const struct serin_mqtt *mqtt)
     uint64_t dropped = mqtt->dropped;
     pthread_mutex_unlock(mutex_of(mqtt));
     return dropped;
+}
+
+size_t serin_mqtt_standing(const struct serin_mqtt *mqtt)
+{
+    pthread_mutex_lock(mutex_of(mqtt));
+    size_t standing = mqtt->state == LINK_UP ? mqtt->follows.standing : 0;
+    pthread_mutex_unlock(mutex_of(mqtt));
+    return standing;
 }
 
 /* Counts one more publish in flight, where there is room. DELIVERED that nobody has taken counts

@@ -49,7 +49,7 @@ static bool may_tell(struct serin_mqtt *mqtt)
 
 void queue_refresh(struct serin_mqtt *mqtt)
 {
-    bool readable = may_tell(mqtt);
+    bool readable = may_tell(mqtt) || follow_ready(mqtt);
     uint64_t count = 1;
 
     if (readable == mqtt->readable) {
@@ -65,8 +65,8 @@ void queue_refresh(struct serin_mqtt *mqtt)
 
 bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event)
 {
-    bool delivered = event->kind == SERIN_MQTT_DELIVERED;
-    struct queue *lane = &mqtt->lanes[delivered ? LANE_FIRST : queue_lane(event->topic)];
+    bool message = event->kind == SERIN_MQTT_MESSAGE;
+    struct queue *lane = &mqtt->lanes[message ? queue_lane(event->topic) : LANE_FIRST];
     struct queue_node *node = malloc(sizeof(*node));
 
     if (node == NULL) {
@@ -80,8 +80,8 @@ bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event)
         lane->head = node;
     }
     lane->tail = node;
-    lane->messages += delivered ? 0 : 1;
-    mqtt->untold += delivered ? 1 : 0;
+    lane->messages += message ? 1 : 0;
+    mqtt->untold += event->kind == SERIN_MQTT_DELIVERED ? 1 : 0;
     queue_refresh(mqtt);
     return true;
 }
@@ -96,11 +96,8 @@ static void take_head(struct serin_mqtt *mqtt, struct queue *lane, struct serin_
     }
     *event = node->event;
     free(node);
-    if (event->kind == SERIN_MQTT_DELIVERED) {
-        mqtt->untold--;
-    } else {
-        lane->messages--;
-    }
+    mqtt->untold -= event->kind == SERIN_MQTT_DELIVERED ? 1 : 0;
+    lane->messages -= event->kind == SERIN_MQTT_MESSAGE ? 1 : 0;
 }
 
 bool queue_pop(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)

@@ -246,6 +246,7 @@ static void mqtt_event_take(struct runtime *runtime, const struct serin_mqtt_eve
         message_take(runtime, event);
         break;
     case SERIN_MQTT_DELIVERED: /* PUBACK means little: the agent waits for serind's ack */
+    case SERIN_MQTT_REFUSED:   /* it follows nothing */
     default:
         break;
     }

@@ -30,6 +30,8 @@
 #include <stdint.h>
 
 #define SERIN_MQTT_FILTERS_MAX        32u
+#define SERIN_MQTT_FOLLOWED_MAX       16384u  /* filters followed */
+#define SERIN_MQTT_FILTER_MAX         255u    /* characters of a followed filter */
 #define SERIN_MQTT_IN_FLIGHT_MAX      1024u   /* publishes under way, and DELIVERED not yet taken */
 #define SERIN_MQTT_IN_FLIGHT_RETAINED 128u    /* of them, kept for retained publishes */
 #define SERIN_MQTT_PAYLOAD_MAX        131072u /* bytes of one publish */
@@ -57,12 +59,13 @@ enum serin_mqtt_event_kind {
     SERIN_MQTT_CONNECTED = 1,
     SERIN_MQTT_DISCONNECTED, /* the connection is lost, or an attempt to make one failed */
     SERIN_MQTT_MESSAGE,
-    SERIN_MQTT_DELIVERED
+    SERIN_MQTT_DELIVERED,
+    SERIN_MQTT_REFUSED /* a followed filter that the broker did not grant */
 };
 
 struct serin_mqtt_event {
     enum serin_mqtt_event_kind kind;
-    char *topic;      /* MESSAGE; owned by the event */
+    char *topic;      /* MESSAGE; REFUSED: the filter; owned by the event */
     uint8_t *payload; /* MESSAGE; owned by the event; never NULL, also for size 0 */
     size_t payload_size;
     bool retained;
@@ -88,6 +91,27 @@ void serin_mqtt_close(struct serin_mqtt *mqtt);
  * cannot hear is not connected. */
 SERIN_MUST_USE enum serin_error serin_mqtt_subscribe(struct serin_mqtt *mqtt, const char *filter,
                                                      int qos);
+
+/* Follows a topic filter, at any time: filters that come and go, such as one for each node of a
+ * site. The broker is asked from within serin_mqtt_next, up to 64 filters a packet and four packets
+ * at a time, as far as the event queue has room for what they may bring; on each new connection
+ * again, after the filters of serin_mqtt_subscribe stand. A filter that is refused is told with
+ * REFUSED, leaves the connection as it is, and is asked for again on the next one or when it is
+ * followed again. Following twice with the same `qos` changes nothing; with another, the last one
+ * counts. A filter must not stand among those of serin_mqtt_subscribe too. SERIN_ERR_INVALID (qos
+ * not 0 or 1; a filter that is empty, longer than SERIN_MQTT_FILTER_MAX, not printable ASCII
+ * without spaces, or with '+' or '#' where the standard has none), SERIN_ERR_TOO_LARGE (more than
+ * SERIN_MQTT_FOLLOWED_MAX), SERIN_ERR_MEMORY; nothing has changed then. */
+SERIN_MUST_USE enum serin_error serin_mqtt_follow(struct serin_mqtt *mqtt, const char *filter,
+                                                  int qos);
+
+/* Ends it; what is not followed is no error. Messages that are on their way still come. Without a
+ * connection the broker is not told: one that keeps the session (clean_session false) goes on with
+ * it. */
+void serin_mqtt_unfollow(struct serin_mqtt *mqtt, const char *filter);
+
+/* How many of the followed filters the broker has granted on the present connection. */
+size_t serin_mqtt_standing(const struct serin_mqtt *mqtt);
 
 /* Starts connecting. SERIN_ERR_STATE: started before. A broker that cannot be reached is not an
  * error here; it is a DISCONNECTED event. */
