@@ -26,6 +26,8 @@
 #define GATEWAY_SOFTWARE "serin-gateway 0.1.0"
 #define GATEWAY_WHY_MAX  1024u
 
+struct serin_lmdb_gateway;
+
 struct gateway_links;  /* links.c */
 struct gateway_orders; /* orders.c */
 struct gateway_bytes;  /* bytes.c */
@@ -37,7 +39,8 @@ struct gateway {
     const struct serin_crypto *crypto;
     const struct serin_codec *codec;
     const struct serin_site_codec *site_codec;
-    struct serin_gateway_store store;
+    struct serin_lmdb_gateway *lmdb;
+    struct serin_gateway_store store; /* on lmdb */
     uint8_t boot_id[SERIN_BOOT_ID_SIZE];
 
     struct serin_mqtt *up, *site; /* the cloud's broker, and our own */
@@ -117,6 +120,8 @@ SERIN_MUST_USE enum serin_error gateway_publish_site(struct gateway *gateway,
 /* Subscribes upstream to a node's own directive topic, now and after every reconnect. Idempotent.
  */
 void gateway_follow_node(struct gateway *gateway, const char *node);
+/* The reverse, for a node that made room for another: its directive is held no longer. */
+void gateway_forget_node(struct gateway *gateway, const char *node);
 
 /* ---- orders.c ---- */
 
@@ -135,6 +140,8 @@ void gateway_orders_close(struct gateway *gateway);
  * down, and told to the others. */
 void gateway_orders_message(struct gateway *gateway, const struct serin_topic *topic,
                             const uint8_t *payload, size_t size);
+/* A node is known no longer: nor is its own directive, though the store keeps it. */
+void gateway_orders_forget(struct gateway *gateway, const char *node);
 /* The site's broker is there (again): everything held is published to it. */
 void gateway_orders_site_connected(struct gateway *gateway);
 /* Visits every held directive until `visit` returns false. */
