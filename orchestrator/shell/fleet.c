@@ -47,9 +47,11 @@ static bool offered(const struct serin_rollout *rollout, uint16_t hardware)
 /* Whether the device belongs to the population of the running rollout and is not in it yet. */
 static bool should_join(struct serind *serind, const struct serind_item *item)
 {
+    if (item->device == SERIND_NO_DEVICE) {
+        return false;
+    }
     struct serind_slot *slot = slot_of(serind, item);
-    if (item->device == SERIND_NO_DEVICE || slot == NULL ||
-        serind_rollout_over(slot->rollout.state) ||
+    if (slot == NULL || serind_rollout_over(slot->rollout.state) ||
         !offered(&slot->rollout, serind_item_hardware(item)) ||
         serind->index.list[item->device].joining_pass == serind->pass_number ||
         serind_slot_position(serind, slot, item->device) != UINT32_MAX) {

@@ -3,6 +3,9 @@ serin_unit_test(serind_config LINK serin::serind_config)
 target_compile_definitions(check_serind_config PRIVATE
   SERIND_YAML="${PROJECT_SOURCE_DIR}/configs/serind.yaml")
 serin_unit_test(policy_yaml LINK serin::policy_yaml)
+target_compile_definitions(check_policy_yaml PRIVATE
+  POLICY_YAML="${PROJECT_SOURCE_DIR}/configs/policy.yaml"
+  POLICY_MD="${PROJECT_SOURCE_DIR}/docs/spec/policy.md")
 serin_unit_test(repair LINK serin::orchestrator_core)
 serin_unit_test(fleet_index SOURCES ${PROJECT_SOURCE_DIR}/orchestrator/shell/fleet_index.c
                 LINK serin::core)
@@ -19,8 +22,17 @@ foreach(name alarms attempts audit batches create enrol fleet fleet_index intake
     site_alarms sites tend text trusts)
   list(APPEND shell_sources ${shell}/${name}.c)
 endforeach()
-serin_unit_test(serind_fleet SOURCES serind_bench.c test_keys.c ${shell_sources}
-  LINK serin::orchestrator_core serin::host serin::depot serin::fault serin::json serin::keys serin::lmdb_store serin::log
-    serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml serin::zlib)
-target_include_directories(check_serind_fleet PRIVATE ${PROJECT_SOURCE_DIR}/orchestrator
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+# One library, so that the shell is compiled once for all of its checks.
+add_library(serin_serind_bench STATIC serind_bench.c site_bench.c test_keys.c ${shell_sources})
+target_include_directories(serin_serind_bench PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/orchestrator
   ${PROJECT_SOURCE_DIR}/adapters/paho/include ${PROJECT_SOURCE_DIR}/adapters/http/include)
+target_link_libraries(serin_serind_bench
+  PUBLIC serin::orchestrator_core serin::host serin::depot serin::fault serin::json serin::keys serin::lmdb_store serin::log
+    serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml serin::zlib
+  PRIVATE serin::sanitizers PkgConfig::CHECK)
+target_compile_options(serin_serind_bench PRIVATE -Wall -Wextra -Werror)
+foreach(check serind_fleet serind_sites)
+  serin_unit_test(${check} LINK serin_serind_bench)
+endforeach()

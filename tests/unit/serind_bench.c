@@ -18,13 +18,27 @@ static struct serind_bench *present;
 
 /* ---- the client ---- */
 
+static void remember(const char *topic, const void *payload, size_t size)
+{
+    if (present->sent_count < SERIND_BENCH_SENT_MAX) {
+        struct serind_bench_sent *sent = &present->sent[present->sent_count];
+        ck_assert_uint_le(size, sizeof sent->payload);
+        strcpy(sent->topic, topic);
+        memcpy(sent->payload, payload, size);
+        sent->size = size;
+    }
+    present->sent_count++;
+}
+
 enum serin_error serin_mqtt_publish(struct serin_mqtt *mqtt, const char *topic, const void *payload,
                                     size_t size, int qos, bool retained, int *token)
 {
-    (void)mqtt, (void)topic, (void)payload, (void)size, (void)qos;
+    (void)mqtt, (void)qos;
     if (present->publish_says == SERIN_OK && retained) {
         present->publishes++;
         *token = (int)present->publishes;
+    } else if (present->publish_says == SERIN_OK) {
+        remember(topic, payload, size);
     }
     return present->publish_says;
 }

@@ -14,6 +14,14 @@
 #include <shell/serind.h>
 
 #define SERIND_BENCH_START_MS UINT64_C(1800000000000)
+#define SERIND_BENCH_SENT_MAX 32u
+
+/* A message that is not retained: acks. */
+struct serind_bench_sent {
+    char topic[SERIN_TOPIC_MAX];
+    size_t size;
+    uint8_t payload[SERIN_ACK_BATCH_MAX];
+};
 
 struct serind_bench {
     struct serind serind;
@@ -23,6 +31,8 @@ struct serind_bench {
     char folder[64], data[80], audit[80];
     unsigned publishes;            /* retained ones that the client took */
     enum serin_error publish_says; /* what the client answers */
+    unsigned sent_count; /* since the caller set it to 0; the first of them are in `sent` */
+    struct serind_bench_sent sent[SERIND_BENCH_SENT_MAX];
 };
 
 /* The keys must be open (test_keys.h). One bench at a time: the client finds it by itself. */
