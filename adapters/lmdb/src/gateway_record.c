@@ -53,6 +53,8 @@ static void node_fields(struct record_io *io, union gateway_value *value)
     node->failed_attempt = record_u32(io, node->failed_attempt);
     node->failed_reason = (enum serin_reason)record_range(
         io, (unsigned)node->failed_reason, SERIN_REASON_INVALID, SERIN_REASON_COUNT - 1u);
+    record_bytes(io, node->confirmed_manifest, sizeof node->confirmed_manifest);
+    node->confirmed_attempt = record_u32(io, node->confirmed_attempt);
     node->queue_number = record_u64(io, node->queue_number);
     node->queued_s = record_u64(io, node->queued_s);
     node->report_size = record_sized(io, node->report, node->report_size, 0, sizeof node->report);

@@ -41,6 +41,10 @@ struct serin_node_record {
     uint8_t failed_manifest[SERIN_SHA256_SIZE];
     uint32_t failed_attempt;
     enum serin_reason failed_reason;
+    /* The attempt that it confirmed last, so that another image that runs afterwards is seen to be
+     * a failure of it; attempt 0: none. */
+    uint8_t confirmed_manifest[SERIN_SHA256_SIZE];
+    uint32_t confirmed_attempt;
     /* The latest report as it came, until the cloud acknowledges it. */
     uint64_t queue_number; /* its place in the queue; 0: nothing waits */
     uint64_t queued_s;     /* signed time when it came */
