@@ -1,11 +1,13 @@
 /*
- * The policy's YAML: the example of docs/spec/policy.md loads with every value, defaults are the
- * engine's, each wrong value is one exact reason with field and line.
+ * The policy's YAML: every key is taken, configs/policy.yaml and the table of docs/spec/policy.md
+ * say the defaults, which are the engine's, each wrong value is one exact reason with field and
+ * line.
  */
 #include "check_main.h"
 
 #include <serin/adapters/policy.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define HEAD "product: lamp\nchannel: stable\n"
@@ -78,6 +80,121 @@ START_TEST(every_key_is_taken)
     ck_assert(policy->revert && policy->emergency && policy->supersede);
     ck_assert_uint_eq(file.from, 12);
     serin_policy_file_close(&file);
+}
+END_TEST
+
+static void file_read(const char *path, char *text, size_t room, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    *size = fread(text, 1, room - 1, file);
+    ck_assert_int_ne(feof(file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    text[*size] = '\0';
+}
+
+/* Whether all is as it is where nobody says otherwise, but names and releases. */
+static bool is_default(const struct serin_policy *policy)
+{
+    struct serin_policy want;
+    serin_policy_default(&want);
+    bool same = policy->stage_count == want.stage_count;
+    for (size_t i = 0; same && i < want.stage_count; i++) {
+        const struct serin_stage_policy *stage = &policy->stages[i];
+        same = stage->permyriad == want.stages[i].permyriad && stage->count == 0 &&
+               stage->soak_s == want.stages[i].soak_s && !stage->approval;
+    }
+    return same && policy->gate.failures_max_permyriad == want.gate.failures_max_permyriad &&
+           policy->gate.resolved_min == want.gate.resolved_min &&
+           policy->patience_s == want.patience_s && policy->deadline_s == want.deadline_s &&
+           policy->lease_s == want.lease_s && policy->spread_s == want.spread_s &&
+           policy->site_failures_max == want.site_failures_max && policy->revert == want.revert &&
+           policy->emergency == want.emergency && policy->supersede == want.supersede;
+}
+
+/* The file that operators copy loads, and what it says is what they get without it. Caught: a value
+ * of the file that is no default; a key that the file does not show. */
+START_TEST(the_example_file_holds_the_defaults)
+{
+    static const char *const keys[] = {"name",         "product",
+                                       "channel",      "releases",
+                                       "version",      "manifest",
+                                       "hardware",     "stages",
+                                       "percent",      "count",
+                                       "soak",         "approval",
+                                       "gate",         "failures_max_percent",
+                                       "resolved_min", "patience",
+                                       "deadline",     "lease",
+                                       "spread",       "site_failures_max",
+                                       "revert",       "emergency",
+                                       "supersede",    "from"};
+    static char text[16384];
+    size_t size = 0;
+    file_read(POLICY_YAML, text, sizeof text, &size);
+    struct serin_policy_file file;
+    struct serin_yaml_error error;
+    ck_assert_msg(serin_policy_file_open(&file, POLICY_YAML, text, size, &error) == SERIN_OK,
+                  "line %u: %s", error.line, error.reason);
+    ck_assert_str_eq(file.policy.name, "spring-release");
+    ck_assert_msg(is_default(&file.policy), "a value of the file is not the default");
+    ck_assert_uint_eq(file.release_count, 1);
+    ck_assert_uint_eq(file.releases[0].hw_max, 3);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char key[40];
+        (void)snprintf(key, sizeof key, "%s:", keys[i]);
+        ck_assert_msg(strstr(text, key) != NULL, "%s does not stand in the file", keys[i]);
+    }
+    serin_policy_file_close(&file);
+}
+END_TEST
+
+START_TEST(the_example_of_the_manual_loads)
+{
+    static char text[16384];
+    size_t size = 0;
+    file_read(POLICY_MD, text, sizeof text, &size);
+    char *begin = strstr(text, "```yaml\n");
+    ck_assert_ptr_nonnull(begin);
+    begin += strlen("```yaml\n");
+    char *end = strstr(begin, "```");
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    struct serin_policy_file file;
+    struct serin_yaml_error error;
+    ck_assert_msg(parse(&file, begin, &error) == SERIN_OK, "%s", error.reason);
+    ck_assert_uint_eq(file.policy.stage_count, 3);
+    serin_policy_file_close(&file);
+}
+END_TEST
+
+/* The table of docs/spec/policy.md has every key and the loader's defaults. Caught: a key left out
+ * of the table or misspelt; a default that is not the loader's. */
+START_TEST(the_table_of_the_manual_is_the_loaders)
+{
+    static char text[16384];
+    size_t size = 0;
+    unsigned keys = 0;
+    file_read(POLICY_MD, text, sizeof text, &size);
+    for (char *row = strstr(text, "\n| `"); row != NULL; row = strstr(row + 1, "\n| `")) {
+        static const char *const plain[] = {"patience",  "deadline",          "lease",
+                                            "spread",    "site_failures_max", "revert",
+                                            "emergency", "supersede"};
+        char key[48], value[48], document[160];
+        ck_assert_int_eq(sscanf(row, "\n| `%47[^`]` | %47[^|]", key, value), 2);
+        keys++;
+        for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+            if (strcmp(key, plain[i]) != 0) {
+                continue;
+            }
+            struct serin_policy_file file;
+            struct serin_yaml_error error;
+            (void)snprintf(document, sizeof document, HEAD REL "%s: %s\n", key, value);
+            ck_assert_msg(parse(&file, document, &error) == SERIN_OK, "%s: %s", key, error.reason);
+            ck_assert_msg(is_default(&file.policy), "%s is not %s without the key", key, value);
+            serin_policy_file_close(&file);
+        }
+    }
+    ck_assert_uint_eq(keys, 23);
 }
 END_TEST
 
@@ -209,8 +326,15 @@ END_TEST
 int main(void)
 {
     const TTest *const list[] = {
-        every_key_is_taken, defaults_are_the_engines, each_wrong_value_is_one_clear_reason,
-        times_have_limits,  counts_and_shares_mix,    NULL,
+        every_key_is_taken,
+        the_example_file_holds_the_defaults,
+        the_example_of_the_manual_loads,
+        the_table_of_the_manual_is_the_loaders,
+        defaults_are_the_engines,
+        each_wrong_value_is_one_clear_reason,
+        times_have_limits,
+        counts_and_shares_mix,
+        NULL,
     };
     return check_run("policy_yaml", list);
 }
