@@ -74,6 +74,18 @@ bool serind_rollout_offers(const struct serin_rollout *rollout, const uint8_t ma
     return false;
 }
 
+/* Who speaks for a device, and what it is called: the engine's look-ups. */
+static uint32_t device_site(const void *ctx, uint32_t device)
+{
+    const struct serind *serind = ctx;
+    return serind->index.list[device].site;
+}
+
+static const char *site_name(const void *ctx, uint32_t site)
+{
+    return serind_site_name(ctx, site);
+}
+
 static struct serind_slot *append(struct serind *serind, const struct serin_rollout *rollout)
 {
     if (serind->rollouts.count == SERIND_SLOTS_MAX) {
@@ -82,6 +94,8 @@ static struct serind_slot *append(struct serind *serind, const struct serin_roll
     struct serind_slot *slot = calloc(1, sizeof *slot);
     if (slot != NULL) {
         slot->rollout = *rollout;
+        slot->members =
+            (struct serin_members){.site = device_site, .site_name = site_name, .sites = serind};
         serind->rollouts.slots[serind->rollouts.count++] = slot;
     }
     return slot;

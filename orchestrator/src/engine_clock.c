@@ -49,8 +49,7 @@ static bool at_once(const struct serin_rollout *rollout, const struct serin_memb
         (rollout->sweeping || rollout->watch_ms >= rollout->sweep_due_ms)) {
         return true;
     }
-    return rollout->state == SERIN_ROLLOUT_ROLLING &&
-           (serin_stage_short(rollout, members) || serin_stage_lone(rollout, members));
+    return rollout->state == SERIN_ROLLOUT_ROLLING && serin_stage_short(rollout, members);
 }
 
 uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,

@@ -6,18 +6,17 @@
 #include "engine_internal.h"
 
 #define CLUSTER_FAILURES_MIN 2u /* one failure says nothing of a site */
-#define CLUSTER_WELL_MIN     2u /* nor does one device that is well say much of an image */
 #define NAMED_FAILURES_MIN   3u
 #define NAMED_PERCENT        80u
 
 static uint32_t site_of(const struct serin_members *members, uint32_t index)
 {
-    return members->site != NULL ? members->site(members->sites, members->list[index].device)
-                                 : SERIN_SITE_DIRECT;
+    return members->site(members->sites, members->list[index].device);
 }
 
 /* The only gateway behind which more than half of the failures can stand: a failure there adds to
- * its lead and one elsewhere takes away from it (Boyer and Moore). */
+ * its lead and one elsewhere takes away from it (Boyer and Moore). Direct devices pass for one
+ * here: where they lead, no gateway has that many. */
 static uint32_t most_failing(const struct serin_rollout *rollout,
                              const struct serin_members *members)
 {
@@ -28,10 +27,10 @@ static uint32_t most_failing(const struct serin_rollout *rollout,
             continue;
         }
         uint32_t site = site_of(members, i);
-        if (site != SERIN_SITE_DIRECT && (lead == 0 || site == leader)) {
+        if (lead == 0 || site == leader) {
             leader = site;
             lead++;
-        } else if (lead > 0) {
+        } else {
             lead--;
         }
     }
@@ -41,35 +40,36 @@ static uint32_t most_failing(const struct serin_rollout *rollout,
 struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
                                          const struct serin_members *members)
 {
-    struct serin_cluster cluster = {.site = SERIN_SITE_DIRECT};
-    if (members->site == NULL) {
+    struct serin_cluster cluster = {.site = members->site != NULL ? most_failing(rollout, members)
+                                                                  : SERIN_SITE_DIRECT};
+    if (cluster.site == SERIN_SITE_DIRECT) {
         return cluster;
     }
-    cluster.site = most_failing(rollout, members);
     for (uint32_t i = 0; i < rollout->tally.offered; i++) {
         const struct serin_member *member = &members->list[i];
         if (!serin_member_resolved(member)) {
             continue;
         }
-        bool there = cluster.site != SERIN_SITE_DIRECT && site_of(members, i) == cluster.site;
-        cluster.failures += there && serin_member_failed(member) ? 1 : 0;
-        cluster.elsewhere += there ? 0 : 1;
+        if (site_of(members, i) != cluster.site) {
+            cluster.elsewhere++;
+        } else if (serin_member_failed(member)) {
+            cluster.failures++;
+        }
     }
     return cluster;
 }
 
 bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster)
 {
-    uint32_t well_min = cluster->failures > CLUSTER_WELL_MIN ? cluster->failures : CLUSTER_WELL_MIN;
-    return cluster->site != SERIN_SITE_DIRECT && cluster->failures >= CLUSTER_FAILURES_MIN &&
+    return cluster->failures >= CLUSTER_FAILURES_MIN &&
            cluster->failures == serin_tally_failures(&rollout->tally) &&
-           cluster->elsewhere >= well_min;
+           cluster->elsewhere >= cluster->failures;
 }
 
 bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin_cluster *cluster)
 {
     uint64_t failures = serin_tally_failures(&rollout->tally);
-    return cluster->site != SERIN_SITE_DIRECT && failures >= NAMED_FAILURES_MIN &&
+    return failures >= NAMED_FAILURES_MIN &&
            (uint64_t)cluster->failures * 100u >= failures * NAMED_PERCENT;
 }
 

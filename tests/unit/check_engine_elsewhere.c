@@ -41,6 +41,57 @@ START_TEST(a_stage_goes_on_to_the_next_in_rank_that_is_elsewhere)
 }
 END_TEST
 
+/* Every way in which three devices can stand behind two gateways or none: only those of one gateway
+ * need a fourth. Caught: a direct device before the others taken for one of theirs. */
+START_TEST(a_stage_of_several_sites_goes_no_further)
+{
+    struct serin_policy policy = bench_policy();
+    policy.stages[0] = (struct serin_stage_policy){.count = 3, .soak_s = BENCH_SOAK_S};
+    for (uint32_t way = 0; way < 27; way++) {
+        const uint32_t sites[] = {way % 3, way / 3 % 3, way / 9};
+        bool lone = sites[0] != 0 && sites[0] == sites[1] && sites[0] == sites[2];
+        struct bench bench;
+        bench_make(&bench, &policy, 30, way);
+        bench_sites(&bench, sites, 3);
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        ck_assert_uint_eq(bench.rollout.tally.offered, lone ? 4 : 3);
+        bench_confirm_offered(&bench);
+        ck_state(&bench, "soaking");
+        ck_assert_uint_eq(bench.rollout.tally.offered, lone ? 4 : 3);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* A late joiner elsewhere counts once it has resolved; nobody waits for it. Caught: a threshold
+ * that would fall to its rank. */
+START_TEST(a_late_joiner_elsewhere_is_not_waited_for)
+{
+    for (int resolved = 0; resolved < 2; resolved++) {
+        struct serin_policy policy = bench_policy();
+        policy.stages[0] = (struct serin_stage_policy){.count = 3, .soak_s = BENCH_SOAK_S};
+        struct bench bench;
+        bench_make(&bench, &policy, 100, 17);
+        for (uint32_t i = 0; i < 100; i++) {
+            bench_behind(&bench, i, 1);
+        }
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        ck_assert_uint_eq(bench.rollout.tally.offered, 3);
+        bench_join(&bench, 0);
+        bench_join(&bench, bench.members.list[50].rank + 1);
+        if (resolved) {
+            bench_set(&bench, 0, SERIN_STATE_CONFIRMED);
+        }
+        for (uint32_t i = 1; i < 4; i++) {
+            bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+        }
+        ck_state(&bench, resolved ? "soaking" : "rolling");
+        ck_assert_uint_eq(bench.rollout.tally.offered, resolved ? 4 : 52);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 /* Stages of ten of a hundred; nine of ten behind gw-2. Who is elsewhere does not answer: the next
  * that is takes its place, when the others have resolved. Caught: passed on the word of those who
  * are left; widened while they are still waited for. */
@@ -200,6 +251,8 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_stage_goes_on_to_the_next_in_rank_that_is_elsewhere,
+        a_stage_of_several_sites_goes_no_further,
+        a_late_joiner_elsewhere_is_not_waited_for,
         a_stage_whose_only_other_site_is_silent_asks_the_next,
         a_fleet_of_one_site_passes_with_exact_cohorts,
         who_cannot_be_reached_holds_no_stage,

@@ -101,12 +101,12 @@ START_TEST(only_failures_of_one_gateway_alone_pause)
         struct bench bench;
         bench_make(&bench, &policy, count, c);
         for (uint32_t i = 0; i < count; i++) {
-            bench_behind(&bench, i, (uint32_t)(text[2 * i] - '0'));
+            bench_behind(&bench, i, (uint32_t)(text[(size_t)i * 2] - '0'));
         }
         bench_do(&bench, SERIN_ROLLOUT_START);
         for (uint32_t i = 0; i < count; i++) {
             ck_state(&bench, "rolling");
-            if (text[2 * i + 1] == 'x') {
+            if (text[(size_t)i * 2 + 1] == 'x') {
                 bench_fail(&bench, i);
             } else {
                 bench_set(&bench, i, SERIN_STATE_CONFIRMED);
