@@ -49,6 +49,9 @@ struct orders_trust *orders_trust_find(struct gateway_orders *orders, const char
 /* The place of a topic in `held`: where it is, or would be. True: it is there. */
 bool orders_find(const struct gateway_orders *orders, const char *topic, size_t *index);
 
+/* Whether no further topic can be held: there are as many as fleets and nodes. */
+bool orders_full(const struct gateway *gateway);
+
 /* Whether a product and channel are followed here. */
 bool orders_fleet_ours(const struct gateway *gateway, const char *product, const char *channel);
 

@@ -6,3 +6,22 @@ target_compile_definitions(check_gateway_config PRIVATE
 foreach(module uplink evict)
   serin_unit_test(gateway_${module} LINK serin::gateway_core)
 endforeach()
+
+# The shell's orders on the real store, without its connections: the test is the broker.
+set(gateway_shell ${PROJECT_SOURCE_DIR}/gateway/shell)
+serin_unit_test(gateway_orders
+  SOURCES
+    program.c
+    test_keys.c
+    ${gateway_shell}/orders.c
+    ${gateway_shell}/orders_held.c
+    ${gateway_shell}/orders_open.c
+  LINK serin::fault serin::gateway_store serin::host serin::keys serin::log serin::protobufc
+    serin::wolfcrypt)
+target_compile_definitions(check_gateway_orders PRIVATE _GNU_SOURCE)
+target_include_directories(check_gateway_orders PRIVATE ${PROJECT_SOURCE_DIR}
+  ${PROJECT_SOURCE_DIR}/adapters/control/include ${PROJECT_SOURCE_DIR}/adapters/paho/include
+  ${PROJECT_SOURCE_DIR}/adapters/yaml/include)
+if(SERIN_FAULT_POINTS)
+  target_compile_definitions(check_gateway_orders PRIVATE SERIN_FAULT_POINTS=1)
+endif()
