@@ -388,3 +388,30 @@ const char *serin_http_query(const struct serin_http_request *request, const cha
 {
     return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
+
+struct known {
+    const char *const *list;
+    size_t count;
+    const char *other;
+};
+
+static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct known *known = arg;
+    (void)kind, (void)value;
+    for (size_t i = 0; i < known->count && known->list[i] != NULL; i++) {
+        if (strcmp(known->list[i], name) == 0) {
+            return MHD_YES;
+        }
+    }
+    known->other = name;
+    return MHD_NO;
+}
+
+const char *serin_http_query_other(const struct serin_http_request *request,
+                                   const char *const *known, size_t count)
+{
+    struct known arg = {.list = known, .count = count};
+    (void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, look, &arg);
+    return arg.other;
+}

@@ -9,27 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define QUERY_MAX 6
+
 struct route {
     enum serin_http_method method;
     const char *pattern; /* "{}" stands for one segment of the path */
     void (*handle)(struct serind_call *call);
+    const char *query[QUERY_MAX]; /* the keys that it knows */
 };
 
+/* The first one that fits counts. */
 static const struct route routes[] = {
-    {SERIN_HTTP_GET, "/v1/status", serind_get_status},
-    {SERIN_HTTP_PUT, "/v1/bundles", serind_put_bundle},
-    {SERIN_HTTP_GET, "/v1/releases", serind_get_releases},
-    {SERIN_HTTP_POST, "/v1/rollouts", serind_post_rollout},
-    {SERIN_HTTP_GET, "/v1/rollouts", serind_get_rollouts},
-    {SERIN_HTTP_GET, "/v1/rollouts/{}", serind_get_rollout},
-    {SERIN_HTTP_POST, "/v1/rollouts/{}/{}", serind_post_rollout_verb},
-    {SERIN_HTTP_GET, "/v1/devices", serind_get_devices},
-    {SERIN_HTTP_GET, "/v1/devices/{}", serind_get_device},
-    {SERIN_HTTP_POST, "/v1/devices/{}/{}", serind_post_device},
-    {SERIN_HTTP_GET, "/v1/stable", serind_get_stable},
-    {SERIN_HTTP_GET, "/v1/trust", serind_get_trust},
-    {SERIN_HTTP_PUT, "/v1/trust", serind_put_trust},
-    {SERIN_HTTP_GET, "/v1/audit", serind_get_audit},
+    {SERIN_HTTP_GET, "/v1/status", serind_get_status, {NULL}},
+    {SERIN_HTTP_PUT, "/v1/bundles", serind_put_bundle, {NULL}},
+    {SERIN_HTTP_GET, "/v1/releases", serind_get_releases, {NULL}},
+    {SERIN_HTTP_POST, "/v1/rollouts", serind_post_rollout, {NULL}},
+    {SERIN_HTTP_GET, "/v1/rollouts", serind_get_rollouts, {NULL}},
+    {SERIN_HTTP_GET, "/v1/rollouts/{}", serind_get_rollout, {NULL}},
+    {SERIN_HTTP_POST, "/v1/rollouts/{}/{}", serind_post_rollout_verb, {NULL}},
+    {SERIN_HTTP_GET,
+     "/v1/devices",
+     serind_get_devices,
+     {"product", "channel", "state", "gateway", "after", "limit"}},
+    {SERIN_HTTP_GET, "/v1/devices/{}", serind_get_device, {NULL}},
+    {SERIN_HTTP_POST, "/v1/devices/{}/move", serind_post_move, {NULL}},
+    {SERIN_HTTP_POST, "/v1/devices/{}/{}", serind_post_device, {NULL}},
+    {SERIN_HTTP_GET, "/v1/gateways", serind_get_gateways, {"after", "limit"}},
+    {SERIN_HTTP_GET, "/v1/gateways/{}", serind_get_gateway, {"after", "limit"}},
+    {SERIN_HTTP_POST, "/v1/gateways/{}/{}", serind_post_gateway, {NULL}},
+    {SERIN_HTTP_GET, "/v1/stable", serind_get_stable, {NULL}},
+    {SERIN_HTTP_GET, "/v1/trust", serind_get_trust, {NULL}},
+    {SERIN_HTTP_PUT, "/v1/trust", serind_put_trust, {NULL}},
+    {SERIN_HTTP_GET, "/v1/audit", serind_get_audit, {"after", "limit"}},
 };
 
 /* ---- answers ---- */
@@ -135,6 +146,23 @@ bool serind_query_number(struct serind_call *call, const char *name, uint64_t ma
     return true;
 }
 
+bool serind_query_page(struct serind_call *call, uint64_t max, uint64_t *limit)
+{
+    const char *after = serin_http_query(call->request, "after");
+    if (after != NULL && !serin_id_valid(after, strlen(after))) {
+        serind_fail(call, SERIN_ERR_INVALID, "'after' is no valid name");
+        return false;
+    }
+    if (!serind_query_number(call, "limit", max, 100, limit)) {
+        return false;
+    }
+    /* A page of none would never come to an end. */
+    if (*limit == 0) {
+        serind_fail(call, SERIN_ERR_INVALID, "'limit' must be at least 1");
+    }
+    return *limit != 0;
+}
+
 /* ---- routing ---- */
 
 /* Whether a path fits a pattern; fills in what the "{}" stand for. A segment that is too long for
@@ -162,6 +190,24 @@ static bool path_fits(const char *pattern, const char *path, struct serind_call 
     return *path == '\0';
 }
 
+/* A key that the route does not know is refused: a filter that is not applied gives an answer that
+ * looks like one to the question. */
+static bool query_known(struct serind_call *call, const struct route *route)
+{
+    char keys[128] = "";
+    const char *other = serin_http_query_other(call->request, route->query, QUERY_MAX);
+    if (other == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < QUERY_MAX && route->query[i] != NULL; i++) {
+        size_t used = strlen(keys);
+        (void)snprintf(keys + used, sizeof keys - used, "%s%s", i == 0 ? "; it knows " : ", ",
+                       route->query[i]);
+    }
+    serind_fail(call, SERIN_ERR_INVALID, "unknown query key '%.64s'%s", other, keys);
+    return false;
+}
+
 static void dispatch(struct serind_call *call)
 {
     bool known = false;
@@ -170,7 +216,9 @@ static void dispatch(struct serind_call *call)
             continue;
         }
         if (routes[i].method == call->request->method) {
-            routes[i].handle(call);
+            if (query_known(call, &routes[i])) {
+                routes[i].handle(call);
+            }
             return;
         }
         known = true;

@@ -34,12 +34,24 @@ void serind_read_end(struct serind_call *call);
 bool serind_query_number(struct serind_call *call, const char *name, uint64_t max,
                          uint64_t otherwise, uint64_t *number);
 
+/* 'after', a valid name where it is given, and 'limit', 1 .. `max` and 100 where it is not. False:
+ * as above. */
+bool serind_query_page(struct serind_call *call, uint64_t max, uint64_t *limit);
+
+/* Puts "devices" and "next" into `object`: the devices that the query asks for, of the gateway
+ * `site` where that is not 0. False: the call is answered. (api_fleet.c) */
+bool serind_devices_page(struct serind_call *call, uint32_t site, struct serin_json *object);
+
 /* The handlers, by file. */
 void serind_get_status(struct serind_call *call); /* api_fleet.c */
 void serind_get_audit(struct serind_call *call);
 void serind_get_devices(struct serind_call *call);
 void serind_get_device(struct serind_call *call);
 void serind_post_device(struct serind_call *call);
+void serind_get_gateways(struct serind_call *call); /* api_gateways.c */
+void serind_get_gateway(struct serind_call *call);
+void serind_post_gateway(struct serind_call *call);
+void serind_post_move(struct serind_call *call);
 void serind_put_bundle(struct serind_call *call); /* api_releases.c */
 void serind_get_releases(struct serind_call *call);
 void serind_get_stable(struct serind_call *call);

@@ -32,6 +32,7 @@ void serind_get_status(struct serind_call *call)
     serin_json_put(object, "order", serind_order_json(serind->meta.order));
     serin_json_put_number(object, "devices", serind->index.count);
     serin_json_put_number(object, "online", serind->index.online);
+    serin_json_put_number(object, "gateways", serind->sites.ids.count);
     serin_json_put_number(object, "rollouts_active", active);
     serin_json_put(object, "alarms", alarms);
     serind_answer(call, 200, object);
@@ -82,6 +83,7 @@ void serind_get_audit(struct serind_call *call)
 struct listing {
     struct serind *serind;
     const char *product, *channel, *state; /* NULL: any */
+    uint32_t site;                         /* 0: any */
     uint64_t limit, taken;
     unsigned looked;
     char last[SERIN_ID_MAX + 1]; /* the last device looked at */
@@ -91,7 +93,9 @@ struct listing {
 
 static bool wanted(const struct listing *listing, const struct serin_device_record *record)
 {
-    return (listing->product == NULL || strcmp(listing->product, record->product) == 0) &&
+    const char *gateway = serind_site_name(listing->serind, listing->site);
+    return (listing->site == 0 || strcmp(gateway, record->gateway) == 0) &&
+           (listing->product == NULL || strcmp(listing->product, record->product) == 0) &&
            (listing->channel == NULL || strcmp(listing->channel, record->channel) == 0) &&
            (listing->state == NULL || strcmp(listing->state, serin_state_text(serind_device_state(
                                                                  listing->serind, record))) == 0);
@@ -133,57 +137,67 @@ static bool state_known(const char *text)
     return false;
 }
 
-void serind_get_devices(struct serind_call *call)
+/* Reads product, channel and state. False: the call is answered. */
+static bool read_filters(struct serind_call *call, struct listing *listing)
 {
-    struct listing listing = {
-        .serind = call->serind,
-        .product = serin_http_query(call->request, "product"),
-        .channel = serin_http_query(call->request, "channel"),
-        .state = serin_http_query(call->request, "state"),
-    };
-    const char *after = serin_http_query(call->request, "after");
-    bool names_fit = (listing.product == NULL ||
-                      serin_product_valid(listing.product, strlen(listing.product))) &&
-                     (listing.channel == NULL ||
-                      serin_channel_valid(listing.channel, strlen(listing.channel))) &&
-                     (after == NULL || serin_id_valid(after, strlen(after)));
-    if (!names_fit) {
-        serind_fail(call, SERIN_ERR_INVALID, "'product', 'channel' or 'after' is no valid name");
-        return;
+    listing->product = serin_http_query(call->request, "product");
+    listing->channel = serin_http_query(call->request, "channel");
+    listing->state = serin_http_query(call->request, "state");
+    if ((listing->product != NULL &&
+         !serin_product_valid(listing->product, strlen(listing->product))) ||
+        (listing->channel != NULL &&
+         !serin_channel_valid(listing->channel, strlen(listing->channel)))) {
+        serind_fail(call, SERIN_ERR_INVALID, "'product' or 'channel' is no valid name");
+        return false;
     }
-    if (listing.state != NULL && !state_known(listing.state)) {
+    if (listing->state != NULL && !state_known(listing->state)) {
         serind_fail(call, SERIN_ERR_INVALID,
                     "'state' must be a state of an attempt, such as idle, downloading, confirmed "
                     "or rolled_back");
-        return;
+        return false;
     }
-    if (!serind_query_number(call, "limit", DEVICES_PER_PAGE_MAX, 100, &listing.limit)) {
-        return;
-    }
-    /* A page of none would never come to an end. */
-    if (listing.limit == 0) {
-        serind_fail(call, SERIN_ERR_INVALID, "'limit' must be at least 1");
-        return;
-    }
-    if (!serind_read_begin(call)) {
-        return;
+    return true;
+}
+
+bool serind_devices_page(struct serind_call *call, uint32_t site, struct serin_json *object)
+{
+    struct listing listing = {.serind = call->serind, .site = site};
+    if (!read_filters(call, &listing) ||
+        !serind_query_page(call, DEVICES_PER_PAGE_MAX, &listing.limit) ||
+        !serind_read_begin(call)) {
+        return false;
     }
     listing.array = serin_json_array();
-    enum serin_error error = walk(&listing, after);
+    enum serin_error error = walk(&listing, serin_http_query(call->request, "after"));
     serind_read_end(call);
     if (error != SERIN_OK) {
         serin_json_free(listing.array);
         serind_fail(call, error, "the devices cannot be read: %s", serin_error_text(error));
-        return;
+        return false;
     }
-    struct serin_json *object = serin_json_object();
     serin_json_put(object, "devices", listing.array);
     if (listing.more) {
         serin_json_put_text(object, "next", listing.last);
     } else {
         serin_json_put_null(object, "next");
     }
-    serind_answer(call, 200, object);
+    return true;
+}
+
+void serind_get_devices(struct serind_call *call)
+{
+    const char *gateway = serin_http_query(call->request, "gateway");
+    uint32_t site = gateway != NULL ? serind_sites_find(call->serind, gateway) : 0;
+    if (gateway != NULL && site == 0) {
+        serind_fail(call, SERIN_ERR_NOT_FOUND, "there is no gateway %.64s", gateway);
+        return;
+    }
+    struct serin_json *object = serin_json_object();
+    if (serind_devices_page(call, site, object)) {
+        serind_answer(call, 200, object);
+    } else {
+        serin_json_free(object);
+    }
 }
 
 /* More than are kept of a device, for a store that an older serind filled. */
@@ -235,7 +249,8 @@ void serind_post_device(struct serind_call *call)
     const char *id = call->argument[0];
     bool approve = strcmp(call->argument[1], "approve") == 0;
     if (!approve && strcmp(call->argument[1], "refuse") != 0) {
-        serind_fail(call, SERIN_ERR_NOT_FOUND, "a device is approved or refused, nothing else");
+        serind_fail(call, SERIN_ERR_NOT_FOUND,
+                    "a device is approved, refused or moved, nothing else");
         return;
     }
     struct serin_device_record record;

@@ -145,6 +145,11 @@ struct serin_json *serind_device_json(struct serind *serind,
     serin_json_put_text(object, "channel", record->channel);
     serin_json_put_number(object, "hardware", record->hardware);
     serin_json_put_text(object, "enrolment", serind_enrolment_text(record->enrolment));
+    if (record->gateway[0] != '\0') {
+        serin_json_put_text(object, "gateway", record->gateway);
+    } else {
+        serin_json_put_null(object, "gateway");
+    }
     serin_json_put_text(object, "state", serin_state_text(serind_device_state(serind, record)));
     serin_json_put_text(object, "reason",
                         serin_reason_word(has_attempt ? attempt->reason : SERIN_REASON_NONE));

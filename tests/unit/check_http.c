@@ -27,7 +27,7 @@ struct seen {
     size_t body_size;
     bool in_file;
     uint64_t file_size;
-    char query[64];
+    char query[64], other[64];
 };
 
 struct exchange {
@@ -63,6 +63,9 @@ static void handle(void *ctx, const struct serin_http_request *request,
     }
     const char *query = serin_http_query(request, "name");
     (void)snprintf(seen->query, sizeof seen->query, "%s", query != NULL ? query : "(none)");
+    static const char *const known[] = {"name", "limit", NULL, "behind"};
+    const char *other = serin_http_query_other(request, known, 4);
+    (void)snprintf(seen->other, sizeof seen->other, "%s", other != NULL ? other : "(none)");
     response->status = 200;
     response->body = strdup("{\"ok\":true}");
     response->body_size = strlen(response->body);
@@ -189,12 +192,17 @@ START_TEST(a_request_arrives_whole)
     ck_assert_int_eq(seen.method, SERIN_HTTP_POST);
     ck_assert_str_eq(seen.path, "/v1/x");
     ck_assert_str_eq(seen.query, "a b");
+    ck_assert_str_eq(seen.other, "other");
     ck_assert_str_eq(seen.body, "hello");
     ck_assert_uint_eq(seen.body_size, 5);
     ck_assert(!seen.in_file);
     ck_assert_int_eq(ask(http, port, "GET /v1/x HTTP/1.1\r\nHost: h\r\n" AUTH "\r\n"), 200);
     ck_assert_str_eq(seen.query, "(none)");
+    ck_assert_str_eq(seen.other, "(none)");
     ck_assert_str_eq(seen.body, "");
+    ck_assert_int_eq(
+        ask(http, port, "GET /v1/x?limit=1&name&behind HTTP/1.1\r\nHost: h\r\n" AUTH "\r\n"), 200);
+    ck_assert_str_eq(seen.other, "behind");
     ck_assert_int_eq(ask(http, port, "DELETE /v1/x HTTP/1.1\r\nHost: h\r\n" AUTH "\r\n"), 200);
     ck_assert_int_eq(seen.method, SERIN_HTTP_OTHER);
     serin_http_close(http);

@@ -89,4 +89,9 @@ void serin_http_run(struct serin_http *http);
 /* The value of a query parameter, decoded, or NULL. Valid during the call of the handler. */
 const char *serin_http_query(const struct serin_http_request *request, const char *name);
 
+/* The name of a query parameter that is not one of the `count` known ones, or NULL: there is none.
+ * A NULL ends the list early. Valid during the call of the handler. */
+const char *serin_http_query_other(const struct serin_http_request *request,
+                                   const char *const *known, size_t count);
+
 #endif
