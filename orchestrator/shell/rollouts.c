@@ -8,6 +8,7 @@
 #include <serin/adapters/log.h>
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -460,10 +461,27 @@ void serind_rollouts_store(struct serind *serind)
     }
 }
 
+/* What the engine paused by itself stands still until an operator sees it. */
+static void tell_paused(struct serind *serind, const struct serin_rollout *rollout)
+{
+    char key[SERIND_ALARM_KEY_MAX];
+    (void)snprintf(key, sizeof key, "paused:%s/%s", rollout->policy.product,
+                   rollout->policy.channel);
+    if (rollout->state == SERIN_ROLLOUT_PAUSED && rollout->why[0] != '\0') {
+        serind_alarm_raise(serind, key, "rollout %llu waits for an operator: %s",
+                           (unsigned long long)rollout->id, rollout->why);
+    } else {
+        serind_alarm_clear(serind, key);
+    }
+}
+
 void serind_rollouts_keep(struct serind *serind)
 {
     for (size_t i = serind->rollouts.count; i > 0; i--) {
         struct serind_slot *slot = serind->rollouts.slots[i - 1];
+        if (slot->touched) {
+            tell_paused(serind, &slot->rollout);
+        }
         slot->touched = slot->made = false;
         if (slot->retired) {
             take_out(serind, i - 1);
