@@ -25,3 +25,15 @@ target_include_directories(check_gateway_orders PRIVATE ${PROJECT_SOURCE_DIR}
 if(SERIN_FAULT_POINTS)
   target_compile_definitions(check_gateway_orders PRIVATE SERIN_FAULT_POINTS=1)
 endif()
+
+# The program itself, between two real brokers.
+if(TARGET serin-gateway)
+  serin_unit_test(gateway_cli SOURCES broker.c program.c test_keys.c
+    LINK serin::host serin::json serin::keys serin::mqtt serin::protobufc serin::wolfcrypt)
+  target_compile_definitions(check_gateway_cli PRIVATE
+    _GNU_SOURCE GATEWAY="$<TARGET_FILE:serin-gateway>")
+  add_dependencies(check_gateway_cli serin-gateway)
+  if(SERIN_FAULT_POINTS)
+    target_compile_definitions(check_gateway_cli PRIVATE SERIN_FAULT_POINTS=1)
+  endif()
+endif()
