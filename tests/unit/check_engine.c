@@ -39,7 +39,7 @@ static void bench_in(struct bench *bench, enum serin_rollout_state state)
         break;
     case SERIN_ROLLOUT_AWAITING:
         bench_confirm_offered(bench);
-        bench_pass(bench, BENCH_SOAK_S * 1000u);
+        bench_pass(bench, BENCH_SOAK_MS);
         break;
     case SERIN_ROLLOUT_COMPLETED:
         for (int stage = 0; stage < 4; stage++) {
@@ -184,7 +184,7 @@ START_TEST(a_good_release_goes_all_the_way)
         bench_confirm_offered(&bench);
         bench_settle(&bench);
         ck_state(&bench, "soaking");
-        bench_pass(&bench, BENCH_SOAK_S * 1000u - 1);
+        bench_pass(&bench, BENCH_SOAK_MS - 1);
         ck_state(&bench, "soaking");
         ck_assert_uint_eq(bench.promotes, 0);
         bench.now_ms++;
@@ -235,7 +235,7 @@ START_TEST(approval_is_asked_for)
     for (int stage = 1; stage <= 3; stage++) {
         ck_state(&bench, "rolling");
         bench_confirm_offered(&bench);
-        bench_pass(&bench, BENCH_SOAK_S * 1000u);
+        bench_pass(&bench, BENCH_SOAK_MS);
     }
     ck_state(&bench, "awaiting");
     ck_assert_uint_eq(bench.publishes, 3);
@@ -370,7 +370,7 @@ START_TEST(regressions_halt_in_later_stages)
     bench_do(&bench, SERIN_ROLLOUT_START);
     for (int stage = 1; stage <= 2; stage++) {
         bench_confirm_offered(&bench);
-        bench_pass(&bench, BENCH_SOAK_S * 1000u);
+        bench_pass(&bench, BENCH_SOAK_MS);
     }
     ck_assert_uint_eq(bench.rollout.stage, 3);
     bench_confirm_offered(&bench);
@@ -405,7 +405,7 @@ START_TEST(a_pause_stops_time_but_not_the_gate)
     ck_state(&bench, "paused");
     bench_do(&bench, SERIN_ROLLOUT_RESUME);
     ck_state(&bench, "soaking");
-    bench_pass(&bench, BENCH_SOAK_S * 1000u - 100001);
+    bench_pass(&bench, BENCH_SOAK_MS - 100001);
     ck_state(&bench, "soaking");
     bench_pass(&bench, 1);
     ck_state(&bench, "rolling");

@@ -33,7 +33,7 @@ START_TEST(a_stage_goes_on_to_the_next_in_rank_that_is_elsewhere)
                        first);
         ck_assert(bench_said(&bench, words) == (first > 0));
         bench_confirm_offered(&bench);
-        bench_pass(&bench, BENCH_SOAK_S * 1000u);
+        bench_pass(&bench, BENCH_SOAK_MS);
         ck_assert_uint_eq(bench.rollout.stage, 2);
         ck_assert_uint_eq(bench.rollout.tally.offered, offered > 10 ? offered : 10);
         bench_free(&bench);
@@ -150,7 +150,7 @@ START_TEST(a_fleet_of_one_site_passes_with_exact_cohorts)
         ck_assert_uint_eq(bench.rollout.tally.offered, cohorts[stage]);
         bench_confirm_offered(&bench);
         bench_settle(&bench);
-        bench_pass(&bench, BENCH_SOAK_S * 1000u);
+        bench_pass(&bench, BENCH_SOAK_MS);
     }
     ck_state(&bench, "completed");
     ck_assert_uint_eq(bench.publishes, 5);
@@ -204,7 +204,7 @@ START_TEST(a_new_site_is_asked_by_the_next_stage)
     ck_state(&bench, "soaking");
     uint32_t joiner = bench_join(&bench, bench.members.list[40].rank + 1);
     ck_assert_uint_eq(joiner, 41);
-    bench_pass(&bench, BENCH_SOAK_S * 1000u);
+    bench_pass(&bench, BENCH_SOAK_MS);
     ck_assert_uint_eq(bench.rollout.stage, 2);
     ck_assert_uint_eq(bench.rollout.tally.offered, 42);
     ck_assert_uint_eq(bench.rollout.target, 11);

@@ -40,7 +40,7 @@ START_TEST(joiners_above_the_threshold_wait_for_their_stage)
         ck_state(&bench, "rolling");
         if (stage < 4) {
             bench_confirm_offered(&bench);
-            bench_pass(&bench, BENCH_SOAK_S * 1000u);
+            bench_pass(&bench, BENCH_SOAK_MS);
         }
     }
     ck_assert_uint_eq(bench.rollout.tally.offered, 21);
@@ -128,7 +128,7 @@ START_TEST(who_runs_it_already_is_confirmed)
     ck_assert_uint_eq(bench.rollout.tally.confirmed, 1);
     bench_set(&bench, 1, SERIN_STATE_CONFIRMED);
     ck_state(&bench, "soaking");
-    bench_pass(&bench, BENCH_SOAK_S * 1000u);
+    bench_pass(&bench, BENCH_SOAK_MS);
     ck_assert_uint_eq(bench.rollout.tally.confirmed, 3);
     bench_free(&bench);
 }

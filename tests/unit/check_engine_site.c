@@ -183,7 +183,7 @@ START_TEST(each_state_with_a_gate_can_pause)
         for (uint32_t i = 0; i < (states[s] == SERIN_ROLLOUT_ROLLING ? 100 : 101); i++) {
             bench_set(&bench, i, SERIN_STATE_CONFIRMED);
         }
-        bench_pass(&bench, states[s] == SERIN_ROLLOUT_AWAITING ? BENCH_SOAK_S * 1000u : 1000u);
+        bench_pass(&bench, states[s] == SERIN_ROLLOUT_AWAITING ? BENCH_SOAK_MS : 1000u);
         ck_assert_int_eq(bench.rollout.state, states[s]);
         for (uint32_t i = 10; i <= 30; i += 10) {
             ck_assert_int_eq(bench.rollout.state, states[s]);

@@ -275,6 +275,25 @@ START_TEST(a_device_of_version_1_is_direct)
 }
 END_TEST
 
+/* Before failures were judged by site, none had been. Caught: the same. */
+START_TEST(a_rollout_of_version_1_has_judged_nothing)
+{
+    static union record_value value;
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    sample(RECORD_ROLLOUT, 2, &value);
+    ck_assert_uint_ne(value.rollout.judged, 0);
+    ck_assert_int_eq(record_encode(RECORD_ROLLOUT, &key, &value, bytes, &size), SERIN_OK);
+    bytes[1] = 1;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &value), SERIN_ERR_FORMAT);
+    size -= sizeof value.rollout.judged;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &value), SERIN_OK);
+    ck_assert_uint_eq(value.rollout.judged, 0);
+}
+END_TEST
+
 /* A device with its whole last attempt, every list full and every name as long as it may be. */
 START_TEST(a_full_device_stays_small)
 {
@@ -301,6 +320,7 @@ int main(void)
         another_kind_and_a_newer_version_are_told_apart,
         values_out_of_bounds_are_not_written,
         a_device_of_version_1_is_direct,
+        a_rollout_of_version_1_has_judged_nothing,
         a_full_device_stays_small,
         NULL,
     };

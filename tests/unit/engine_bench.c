@@ -331,7 +331,7 @@ static void check_step(struct bench *bench, const struct serin_rollout *before,
         hold(after->state == SERIN_ROLLOUT_HALTED || after->state == SERIN_ROLLOUT_ABORTED);
         hold(after->stage == before->stage);
     }
-    hold(after->soaked_ms <= after->watch_ms + BENCH_SOAK_S * 1000u);
+    hold(after->soaked_ms <= after->watch_ms + BENCH_SOAK_MS);
     hold((after->resume_to != SERIN_ROLLOUT_INVALID) == (after->state == SERIN_ROLLOUT_PAUSED));
     if (bench->check) {
         check_books(bench);

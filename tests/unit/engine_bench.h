@@ -11,6 +11,7 @@
 
 #define BENCH_START_MS UINT64_C(1800000000000)
 #define BENCH_SOAK_S   600u
+#define BENCH_SOAK_MS  (BENCH_SOAK_S * UINT64_C(1000))
 
 struct bench {
     struct serin_rollout rollout;
