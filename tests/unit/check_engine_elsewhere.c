@@ -114,6 +114,8 @@ START_TEST(a_stage_whose_only_other_site_is_silent_asks_the_next)
         ck_state(&bench, "rolling"); /* it is waited for */
         if (withdrawn) {
             bench_set(&bench, 4, SERIN_STATE_SUPERSEDED);
+            ck_assert(bench_said(
+                &bench, "stage 1: 10 more devices, so that not all stand behind gateway gw-2"));
         } else {
             bench_pass(&bench, 620000);
             ck_assert_int_eq(bench.members.list[4].state, SERIN_STATE_UNREACHED);
