@@ -2,6 +2,7 @@
 serin_unit_test(wolfcrypt LINK serin::wolfcrypt)
 serin_unit_test(codec SOURCES wire_values.c LINK serin::protobufc)
 serin_unit_test(codec_bounds SOURCES wire_values.c LINK serin::protobufc serin::proto_c)
+serin_unit_test(site_codec SOURCES site_values.c LINK serin::protobufc)
 serin_unit_test(zlib LINK serin::zlib)
 serin_unit_test(keys LINK serin::keys serin::wolfcrypt)
 serin_unit_test(wire_vectors SOURCES wire_values.c LINK serin::protobufc serin::wolfcrypt)

@@ -114,7 +114,7 @@ START_TEST(following_twice_changes_nothing)
 }
 END_TEST
 
-/* Caught: no UNSUBSCRIBE; a filter that is due not taken out of the queue. */
+/* Caught: no UNSUBSCRIBE; a filter not taken out of the queue, or out of the packets under way. */
 START_TEST(unfollowing_ends_it)
 {
     broker_start(&broker, false, NULL);
@@ -158,8 +158,7 @@ START_TEST(unfollowing_ends_it)
 }
 END_TEST
 
-/* Caught: follow_renew not called when the connection stands; a packet of the last connection that
- * is not free on the next. */
+/* Caught: follow_renew not called when the connection stands. */
 START_TEST(ten_thousand_stand_again_after_a_reconnect)
 {
     broker_start(&broker, false, "max_queued_messages 0");
