@@ -6,6 +6,7 @@ target_compile_definitions(check_gateway_config PRIVATE
 foreach(module uplink evict)
   serin_unit_test(gateway_${module} LINK serin::gateway_core)
 endforeach()
+serin_unit_test(gateway_fill SOURCES fill_bench.c LINK serin::gateway_core serin::openssl)
 
 # The shell's orders on the real store, without its connections: the test is the broker.
 set(gateway_shell ${PROJECT_SOURCE_DIR}/gateway/shell)
