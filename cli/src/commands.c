@@ -14,6 +14,7 @@ static const struct serin_cli_group groups[] = {
     {"release", "what is published"},
     {"rollout", "a release on its way through the fleet"},
     {"device", "the fleet, device by device"},
+    {"gateway", "the sites, gateway by gateway"},
 };
 
 static const struct serin_cli_command commands[] = {
@@ -287,6 +288,60 @@ static const struct serin_cli_command commands[] = {
      .details = "",
      .examples = "serin device refuse sensor-99",
      .run = serin_cli_run_device_decide},
+    {.name = "device move",
+     .operands = "ID",
+     .operand_min = 1,
+     .operand_max = 1,
+     .options = serin_cli_options_device_move,
+     .online = true,
+     .summary = "say which gateway speaks for a device",
+     .details = "Its reports are taken from there only. A gateway that speaks for devices that are "
+                "not its\n"
+                "own is refused, and raised as an alarm; moving one to it ends that. A device that "
+                "speaks\n"
+                "for itself becomes direct without this.",
+     .examples = "serin device move sensor-01 --to gw-2\n"
+                 "serin device move sensor-01 --to direct",
+     .run = serin_cli_run_device_move},
+    {.name = "gateway list",
+     .operands = "",
+     .online = true,
+     .summary = "list gateways with what they last told of themselves",
+     .details = "NODES are those assigned to the gateway, ONLINE those that it says are there. "
+                "HITS are the\n"
+                "bytes that nodes got without the uplink; HOLD says why a site starts no trial.",
+     .examples = "serin gateway list\n"
+                 "serin gateway list --json | jq -r '.gateways[] | select(.status.queued > 0) | "
+                 ".id'",
+     .run = serin_cli_run_gateway_list},
+    {.name = "gateway show",
+     .operands = "GW",
+     .operand_min = 1,
+     .operand_max = 1,
+     .online = true,
+     .summary = "show a gateway: depot, hits, nodes, queue, leases, holds, claims",
+     .details = "",
+     .examples = "serin gateway show gw-1",
+     .run = serin_cli_run_gateway_show},
+    {.name = "gateway refuse",
+     .operands = "GW",
+     .operand_min = 1,
+     .operand_max = 1,
+     .online = true,
+     .summary = "hear nothing of a gateway any more",
+     .details = "For one that was stolen, until its certificate is withdrawn. Its nodes stay "
+                "assigned to it.",
+     .examples = "serin gateway refuse gw-7",
+     .run = serin_cli_run_gateway_decide},
+    {.name = "gateway allow",
+     .operands = "GW",
+     .operand_min = 1,
+     .operand_max = 1,
+     .online = true,
+     .summary = "hear a gateway again that was refused",
+     .details = "",
+     .examples = "serin gateway allow gw-7",
+     .run = serin_cli_run_gateway_decide},
     {.name = "status",
      .operands = "",
      .online = true,

@@ -29,6 +29,10 @@ SERIN_CLI_RUN(rollout_command); /* pause, resume, halt, advance, abort */
 SERIN_CLI_RUN(device_list);
 SERIN_CLI_RUN(device_show);
 SERIN_CLI_RUN(device_decide); /* approve, refuse */
+SERIN_CLI_RUN(device_move);
+SERIN_CLI_RUN(gateway_list);
+SERIN_CLI_RUN(gateway_show);
+SERIN_CLI_RUN(gateway_decide); /* refuse, allow */
 SERIN_CLI_RUN(status);
 SERIN_CLI_RUN(audit);
 

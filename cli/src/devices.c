@@ -1,49 +1,22 @@
 /*
  * `serin device`: the fleet, device by device.
  */
-#include "api.h"
 #include "commands.h"
+#include "pages.h"
 
-#include <serin/cli/table.h>
-
-#include <stdlib.h>
 #include <string.h>
-
-#define PAGE      1000u
-#define PAGES_MAX 10000u /* ten million devices; a server that pages for ever ends here */
-#define PATH_SIZE 512u
 
 static const char *or_never(const char *time)
 {
     return time[0] != '\0' ? time : "never";
 }
 
-/* Adds "&key=value" where the option is given. */
-static bool add_filter(const struct serin_cli *cli, const char *option, char path[PATH_SIZE])
+/* Who speaks for it. */
+static const char *via(const struct serin_json *device)
 {
-    const char *value = serin_cli_text(cli, option);
-    size_t used = strlen(path);
+    const char *gateway = serin_cli_member(device, "gateway");
 
-    if (value == NULL) {
-        return true;
-    }
-    (void)snprintf(path + used, PATH_SIZE - used, "&%s=", option);
-    return serin_cli_encode(path, PATH_SIZE, value);
-}
-
-static bool page_path(const struct serin_cli *cli, const char *after, char path[PATH_SIZE])
-{
-    (void)snprintf(path, PATH_SIZE, "/v1/devices?limit=%u", PAGE);
-    if (!add_filter(cli, "product", path) || !add_filter(cli, "channel", path) ||
-        !add_filter(cli, "state", path)) {
-        return false;
-    }
-    if (after[0] == '\0') {
-        return true;
-    }
-    size_t used = strlen(path);
-    (void)snprintf(path + used, PATH_SIZE - used, "&after=");
-    return serin_cli_encode(path, PATH_SIZE, after);
+    return gateway[0] != '\0' ? gateway : "direct";
 }
 
 static void add_row(struct serin_cli_grid *grid, const struct serin_json *device)
@@ -61,24 +34,9 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *device
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, strcmp(reason, "none") != 0 ? reason : "");
     serin_cli_grid_cell(grid, online ? SERIN_CLI_GOOD : SERIN_CLI_DIM,
                         online ? "online" : "offline");
+    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, via(device));
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "redundancy"));
     serin_cli_grid_cell(grid, SERIN_CLI_DIM, or_never(serin_cli_member(device, "last_report")));
-}
-
-/* One page: into the table, or as elements of a JSON array. */
-static void take_page(const struct serin_cli *cli, struct serin_cli_grid *grid,
-                      const struct serin_json *devices, size_t *shown)
-{
-    for (size_t i = 0; i < serin_json_count(devices); i++, (*shown)++) {
-        const struct serin_json *device = serin_json_at(devices, i);
-        if (cli->json) {
-            char *text = serin_json_print(device, NULL);
-            serin_cli_print(cli, "%s%s", *shown == 0 ? "" : ",", text);
-            free(text);
-        } else {
-            add_row(grid, device);
-        }
-    }
 }
 
 enum serin_cli_exit serin_cli_run_device_list(struct serin_cli *cli)
@@ -91,40 +49,23 @@ enum serin_cli_exit serin_cli_run_device_list(struct serin_cli *cli)
                                                       {.title = "STATE"},
                                                       {.title = "REASON"},
                                                       {.title = "LINK"},
+                                                      {.title = "VIA"},
                                                       {.title = "REDUNDANCY"},
                                                       {.title = "LAST REPORT"}};
-    struct serin_cli_grid *grid = serin_cli_grid_open(columns, 10);
-    enum serin_cli_exit exit = SERIN_CLI_DONE;
-    char after[256] = "";
-    size_t pages = 0;
-    size_t shown = 0;
+    char path[SERIN_CLI_PATH_SIZE];
+    const struct serin_cli_list list = {.key = "devices",
+                                        .path = path,
+                                        .columns = columns,
+                                        .column_count = sizeof(columns) / sizeof(columns[0]),
+                                        .row = add_row};
 
-    for (bool more = true; more && exit == SERIN_CLI_DONE && pages < PAGES_MAX; pages++) {
-        struct serin_cli_answer answer = {.text = NULL};
-        char path[PATH_SIZE];
-        if (!page_path(cli, after, path)) {
-            exit = serin_cli_fail(cli, SERIN_CLI_USAGE, "the filters are too long");
-            break;
-        }
-        exit = serin_cli_get(cli, path, &answer);
-        if (exit == SERIN_CLI_DONE) {
-            if (pages == 0 && cli->json) {
-                serin_cli_print(cli, "{\"devices\":[");
-            }
-            take_page(cli, grid, serin_json_get(answer.json, "devices"), &shown);
-            (void)snprintf(after, sizeof(after), "%s", serin_cli_member(answer.json, "next"));
-            more = after[0] != '\0';
-        }
-        serin_cli_answer_close(&answer);
+    (void)snprintf(path, sizeof(path), "/v1/devices?limit=%u", SERIN_CLI_PAGE);
+    if (!serin_cli_add_filter(cli, "product", path) ||
+        !serin_cli_add_filter(cli, "channel", path) || !serin_cli_add_filter(cli, "state", path) ||
+        !serin_cli_add_filter(cli, "gateway", path)) {
+        return serin_cli_fail(cli, SERIN_CLI_USAGE, "the filters are too long");
     }
-    if (exit == SERIN_CLI_DONE && cli->json) {
-        serin_cli_print(cli, "],\"next\":null}\n");
-    } else if (exit == SERIN_CLI_DONE) {
-        serin_cli_grid_print(cli, grid);
-        return exit;
-    }
-    serin_cli_grid_free(grid);
-    return exit;
+    return serin_cli_print_list(cli, &list);
 }
 
 /* ---- one device ---- */
@@ -187,6 +128,9 @@ static void print_device(const struct serin_cli *cli, const struct serin_json *d
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         serin_cli_print_member(cli, lines[i].title, device, lines[i].key);
     }
+    serin_cli_print(cli, "%-17s ", "via");
+    serin_cli_print_foreign(cli, via(device), 0);
+    serin_cli_print(cli, "\n");
     for (size_t i = 0; i < serin_json_count(attempts); i++) {
         print_attempt(cli, serin_json_at(attempts, i));
     }
@@ -195,21 +139,21 @@ static void print_device(const struct serin_cli *cli, const struct serin_json *d
 /* "/v1/devices/ID" and what follows. An id of another alphabet is none; asking for it would be a
  * riddle. */
 static bool device_path(const struct serin_cli *cli, const char *id, const char *verb,
-                        char path[PATH_SIZE])
+                        char path[SERIN_CLI_PATH_SIZE])
 {
     if (!serin_id_valid(id, strlen(id))) {
         (void)serin_cli_fail(cli, SERIN_CLI_USAGE,
                              "'%s' is no device id (1 to %u of A-Z a-z 0-9 _ -)", id, SERIN_ID_MAX);
         return false;
     }
-    (void)snprintf(path, PATH_SIZE, "/v1/devices/%s%s", id, verb);
+    (void)snprintf(path, SERIN_CLI_PATH_SIZE, "/v1/devices/%s%s", id, verb);
     return true;
 }
 
 enum serin_cli_exit serin_cli_run_device_show(struct serin_cli *cli)
 {
     struct serin_cli_answer answer;
-    char path[PATH_SIZE];
+    char path[SERIN_CLI_PATH_SIZE];
 
     if (!device_path(cli, cli->args.operands[0], "", path)) {
         return SERIN_CLI_USAGE;
@@ -227,7 +171,7 @@ enum serin_cli_exit serin_cli_run_device_decide(struct serin_cli *cli)
     const char *verb = strrchr(cli->args.command->name, ' ') + 1;
     struct serin_cli_request request = {.method = "POST"};
     struct serin_cli_answer answer;
-    char path[PATH_SIZE];
+    char path[SERIN_CLI_PATH_SIZE];
     char tail[32];
 
     (void)snprintf(tail, sizeof(tail), "/%s", verb);
@@ -239,6 +183,32 @@ enum serin_cli_exit serin_cli_run_device_decide(struct serin_cli *cli)
     if (exit == SERIN_CLI_DONE && !serin_cli_printed(cli, &answer)) {
         serin_cli_print(cli, "%s: ", cli->args.operands[0]);
         serin_cli_print_foreign(cli, serin_cli_member(answer.json, "enrolment"), 0);
+        serin_cli_print(cli, "\n");
+    }
+    serin_cli_answer_close(&answer);
+    return exit;
+}
+
+enum serin_cli_exit serin_cli_run_device_move(struct serin_cli *cli)
+{
+    const char *to = serin_cli_text(cli, "to");
+    struct serin_cli_request request = {.method = "POST", .content_type = "application/json"};
+    struct serin_cli_answer answer;
+    char path[SERIN_CLI_PATH_SIZE];
+    char body[SERIN_ID_MAX + 16];
+
+    if (!device_path(cli, cli->args.operands[0], "/move", path)) {
+        return SERIN_CLI_USAGE;
+    }
+    int size = snprintf(body, sizeof(body), "{\"to\":\"%s\"}",
+                        strcmp(to, SERIN_CLI_DIRECT) != 0 ? to : "");
+    request.path = path;
+    request.body = body;
+    request.body_size = (size_t)size;
+    enum serin_cli_exit exit = serin_cli_ask(cli, &request, &answer);
+    if (exit == SERIN_CLI_DONE && !serin_cli_printed(cli, &answer)) {
+        serin_cli_print(cli, "%s: ", cli->args.operands[0]);
+        serin_cli_print_foreign(cli, via(answer.json), 0);
         serin_cli_print(cli, "\n");
     }
     serin_cli_answer_close(&answer);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#define TIME_MAX 253402300799ull /* the last second of the year 9999 */
+#define BAR_WIDTH 20u
+#define TIME_MAX  253402300799ull /* the last second of the year 9999 */
 
 void serin_cli_format_time(uint64_t unix_s, char text[SERIN_CLI_TIME_SIZE])
 {
@@ -60,4 +61,16 @@ void serin_cli_format_seconds(uint64_t seconds, char text[SERIN_CLI_SHORT_SIZE])
         (void)snprintf(text, SERIN_CLI_SHORT_SIZE, "%llu%c", (unsigned long long)whole,
                        units[first].unit);
     }
+}
+
+void serin_cli_print_bar(const struct serin_cli *cli, uint64_t part, uint64_t whole,
+                         enum serin_cli_colour colour)
+{
+    double share = whole > 0 ? (double)part / (double)whole : 0;
+
+    serin_cli_print(cli, "%s", serin_cli_colour(cli, colour));
+    for (unsigned i = 0; i < BAR_WIDTH; i++) {
+        serin_cli_print(cli, "%s", i + 1 <= share * BAR_WIDTH ? "\u2588" : "\u2591");
+    }
+    serin_cli_print(cli, "%s", serin_cli_colour(cli, SERIN_CLI_PLAIN));
 }

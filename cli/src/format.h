@@ -4,7 +4,7 @@
 #ifndef SERIN_CLI_FORMAT_H
 #define SERIN_CLI_FORMAT_H
 
-#include <serin/bytes.h>
+#include <serin/cli/cli.h>
 
 #define SERIN_CLI_TIME_SIZE  24u
 #define SERIN_CLI_KEY_SIZE   17u
@@ -16,5 +16,9 @@ void serin_cli_format_time(uint64_t unix_s, char text[SERIN_CLI_TIME_SIZE]);
 void serin_cli_format_size(uint64_t bytes, char text[SERIN_CLI_SHORT_SIZE]);
 /* "90s", "24h", "2d 3h". */
 void serin_cli_format_seconds(uint64_t seconds, char text[SERIN_CLI_SHORT_SIZE]);
+
+/* Prints how much of `whole` is done, as a bar of twenty blocks. */
+void serin_cli_print_bar(const struct serin_cli *cli, uint64_t part, uint64_t whole,
+                         enum serin_cli_colour colour);
 
 #endif

@@ -235,6 +235,16 @@ const struct serin_cli_option serin_cli_options_device_list[] = {
      .kind = SERIN_CLI_STATE,
      .value = "STATE",
      .help = "only in this state, such as confirmed or rolled_back"},
+    {.name = "gateway", .kind = SERIN_CLI_ID, .value = "GW", .help = "only nodes of this gateway"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_device_move[] = {
+    {.name = "to",
+     .required = true,
+     .kind = SERIN_CLI_ID,
+     .value = "GW|direct",
+     .help = "the gateway that speaks for it from now on, or direct: itself"},
     SERIN_CLI_END,
 };
 

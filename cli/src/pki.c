@@ -86,6 +86,10 @@ static enum serin_cli_exit check_free(const struct serin_cli *cli, const char *r
     char name[SERIN_ID_MAX + 32];
     char path[SERIN_CLI_PATH_MAX];
 
+    if (role == &gateway_role && strcmp(id, SERIN_CLI_DIRECT) == 0) {
+        return serin_cli_fail(cli, SERIN_CLI_USAGE,
+                              "no gateway is named '%s': in commands that word means none", id);
+    }
     if (reserved(id)) {
         return serin_cli_fail(cli, SERIN_CLI_USAGE,
                               "'%s' is a host's name and cannot be a %s's; choose another id", id,

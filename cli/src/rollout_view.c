@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BAR_WIDTH 20u
-
 bool serin_cli_rollout_over(const char *state, enum serin_cli_exit *exit)
 {
     static const struct {
@@ -40,18 +38,6 @@ static void share_text(const struct serin_json *stage, char *out, size_t size)
     }
 }
 
-static void print_bar(const struct serin_cli *cli, uint64_t part, uint64_t whole,
-                      enum serin_cli_colour colour)
-{
-    uint64_t filled = whole > 0 ? part * BAR_WIDTH / whole : 0;
-
-    serin_cli_print(cli, "%s", serin_cli_colour(cli, colour));
-    for (unsigned i = 0; i < BAR_WIDTH; i++) {
-        serin_cli_print(cli, "%s", i < filled ? "\u2588" : "\u2591");
-    }
-    serin_cli_print(cli, "%s", serin_cli_colour(cli, SERIN_CLI_PLAIN));
-}
-
 /* The stage that is under way. */
 static void print_current(const struct serin_cli *cli, const struct serin_json *rollout,
                           uint64_t devices)
@@ -63,7 +49,7 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     uint64_t left = serin_cli_count(rollout, "soak_left_s");
     char text[SERIN_CLI_SHORT_SIZE];
 
-    print_bar(cli, confirmed, devices, serin_cli_state_colour(state));
+    serin_cli_print_bar(cli, confirmed, devices, serin_cli_state_colour(state));
     serin_cli_print(cli, " %llu confirmed", (unsigned long long)confirmed);
     if (failed > 0) {
         serin_cli_print(cli, ", %s%llu failed%s", serin_cli_colour(cli, SERIN_CLI_BAD),
@@ -88,12 +74,12 @@ static void print_stage(const struct serin_cli *cli, const struct serin_json *ro
     serin_cli_print(cli, "  %2llu  %8s  %7llu device%s  ", (unsigned long long)number, share,
                     (unsigned long long)devices, devices == 1 ? " " : "s");
     if (number < current || completed) {
-        print_bar(cli, 1, 1, SERIN_CLI_GOOD);
+        serin_cli_print_bar(cli, 1, 1, SERIN_CLI_GOOD);
         serin_cli_print(cli, " done");
     } else if (number == current) {
         print_current(cli, rollout, devices);
     } else {
-        print_bar(cli, 0, 1, SERIN_CLI_DIM);
+        serin_cli_print_bar(cli, 0, 1, SERIN_CLI_DIM);
     }
     serin_cli_print(cli, "\n");
 }

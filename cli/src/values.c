@@ -203,7 +203,8 @@ static const char *const expectations[] = {
     [SERIN_CLI_HARDWARE] = "a hardware revision or a range of them, such as 2 or 1-3 (1 to 65535)",
     [SERIN_CLI_NAME] = "a name of 1 to 32 of A-Z a-z 0-9 _ -",
     [SERIN_CLI_CHANNELS] = "1 to 4 different channels such as stable,beta",
-    [SERIN_CLI_IDS] = "device ids such as sensor-1,sensor-2 (each 1 to 64 of A-Z a-z 0-9 _ -)",
+    [SERIN_CLI_IDS] = "ids such as sensor-1,sensor-2 (each 1 to 64 of A-Z a-z 0-9 _ -)",
+    [SERIN_CLI_ID] = "an id of 1 to 64 of A-Z a-z 0-9 _ -",
     [SERIN_CLI_SLOTS] = "a, b or ab",
     [SERIN_CLI_STATE] = "a state of devices, one of" SERIN_STATE_LIST(STATE_WORD),
     [SERIN_CLI_REASON] = "one line of 1 to 160 characters",
@@ -269,6 +270,8 @@ static bool parse(enum serin_cli_kind kind, uint64_t min, uint64_t max, const ch
         return parse_channels(text, value);
     case SERIN_CLI_IDS:
         return ids_valid(text);
+    case SERIN_CLI_ID:
+        return serin_id_valid(text, strlen(text));
     case SERIN_CLI_SLOTS:
         return parse_slots(text, value);
     case SERIN_CLI_STATE:

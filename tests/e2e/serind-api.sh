@@ -102,6 +102,22 @@ call 404 POST /v1/devices/nobody/praise
 call 200 GET /v1/devices
 body '. == {"devices":[],"next":null}'
 call 400 GET '/v1/audit?after=-1'
+call 400 GET '/v1/devices?chanel=beta'
+body '.error.message == "unknown query key \u0027chanel\u0027; it knows product, channel, state, gateway, after, limit"'
+call 400 GET '/v1/status?x'
+body '.error.message == "unknown query key \u0027x\u0027"'
+
+title "Gateways that nobody heard of"
+call 200 GET /v1/gateways
+body '. == {"gateways":[],"next":null}'
+call 400 GET '/v1/gateways?limit=0'
+call 404 GET /v1/gateways/gw-1
+call 404 POST /v1/gateways/gw-1/refuse
+call 404 POST /v1/gateways/gw-1/praise
+call 404 GET '/v1/devices?gateway=gw-1'
+call 404 POST /v1/devices/nobody/move --data-binary '{"to":""}'
+call 400 POST /v1/devices/nobody/move --data-binary '{"to":"a/b"}'
+call 400 POST /v1/devices/nobody/move
 
 title "Bundles"
 call 201 PUT /v1/bundles --data-binary "@$BENCH/bundles/1.0.0.serin"

@@ -211,6 +211,7 @@ START_TEST(gateways_have_certificates_of_their_role)
     FAILS(SERIN_CLI_REFUSED, "gw-1", "pki gateway site gw-1");
     FAILS(SERIN_CLI_USAGE, "is no gateway id", "pki gateway site gw/4");
     FAILS(SERIN_CLI_USAGE, "cannot be a gateway's", "pki gateway site serind");
+    FAILS(SERIN_CLI_USAGE, "means none", "pki gateway site direct");
     FAILS(SERIN_CLI_NOT_FOUND, "ca.pem", "pki gateway nowhere gw-1");
     /* On a broker one name is one client. */
     FAILS(SERIN_CLI_REFUSED, "throw each other off", "pki gateway site n-1");

@@ -121,6 +121,13 @@ START_TEST(every_command_asks_what_the_api_says)
         {"device show sensor-1", "GET /v1/devices/sensor-1", ""},
         {"device approve sensor-1", "POST /v1/devices/sensor-1/approve", ""},
         {"device refuse sensor-1", "POST /v1/devices/sensor-1/refuse", ""},
+        {"device list --gateway gw-1", "GET /v1/devices?limit=1000&gateway=gw-1", ""},
+        {"device move sensor-1 --to gw-2", "POST /v1/devices/sensor-1/move", "{\"to\":\"gw-2\"}"},
+        {"device move sensor-1 --to direct", "POST /v1/devices/sensor-1/move", "{\"to\":\"\"}"},
+        {"gateway list", "GET /v1/gateways?limit=1000", ""},
+        {"gateway show gw-1", "GET /v1/gateways/gw-1?limit=1000", ""},
+        {"gateway refuse gw-1", "POST /v1/gateways/gw-1/refuse", ""},
+        {"gateway allow gw-1", "POST /v1/gateways/gw-1/allow", ""},
         {"audit", "GET /v1/audit?after=0&limit=500", ""},
     };
     struct api_answer answers[32] = {0};
@@ -186,6 +193,12 @@ START_TEST(odd_answers_are_survived)
         {"GET /v1/status", 200, "{\"alarms\":[\"\\u001b[2Jgone\"]}"},
         {"GET /v1/rollouts", 200, "{\"rollouts\":[{},{\"releases\":[1],\"id\":-1}]}"},
         {"GET /v1/devices?limit=1000", 200, "{\"devices\":[{}]}"},
+        {"GET /v1/gateways?limit=1000", 200,
+         "{\"gateways\":[{},{\"status\":[],\"claims\":3},{\"status\":{\"hit_rate\":1e300,"
+         "\"depot_bytes\":9223372036854775807,\"depot_budget_bytes\":1}}]}"},
+        {"GET /v1/gateways/gw-1?limit=1000", 200,
+         "{\"id\":\"\\u001b[2J\",\"status\":{\"software\":\"\\u001b\",\"depot_bytes\":9,"
+         "\"depot_budget_bytes\":1,\"fleets\":[1,{}]},\"devices\":[7],\"next\":\"x\"}"},
         {NULL, 0, NULL}};
     start(answers);
     FAILS(SERIN_CLI_FAILED, "no JSON", "status");
@@ -198,6 +211,9 @@ START_TEST(odd_answers_are_survived)
     ck_assert_ptr_null(strchr(result->out, '\x1b'));
     SUCCEEDS("rollout list");
     SUCCEEDS("device list");
+    SUCCEEDS("gateway list");
+    SUCCEEDS("gateway show gw-1");
+    ck_assert_ptr_null(strchr(result->out, '\x1b'));
 }
 END_TEST
 
@@ -228,6 +244,8 @@ START_TEST(finds_server_and_token)
     FAILS(SERIN_CLI_USAGE, "is no rollout", "rollout show x");
     FAILS(SERIN_CLI_USAGE, "is no rollout", "rollout show 0");
     FAILS(SERIN_CLI_USAGE, "is no device id", "device show a/b");
+    FAILS(SERIN_CLI_USAGE, "is no gateway id", "gateway show a/b");
+    FAILS(SERIN_CLI_USAGE, "--to", "device move a");
 }
 END_TEST
 
@@ -266,7 +284,8 @@ START_TEST(tables_align)
         {"GET /v1/devices?limit=1000", 200,
          "{\"devices\":[{\"id\":\"sensor-1\",\"product\":\"lamp\",\"channel\":\"stable\","
          "\"hardware\":2,\"state\":\"rolled_back\",\"reason\":\"crash\",\"version\":\"2.0.0\","
-         "\"online\":true,\"redundancy\":\"older\",\"last_report\":\"2026-01-31T12:00:00Z\"},"
+         "\"online\":true,\"redundancy\":\"older\",\"gateway\":\"gw-1\","
+         "\"last_report\":\"2026-01-31T12:00:00Z\"},"
          "{\"id\":\"a\",\"product\":\"lamp\",\"channel\":\"st\u00e4ble\",\"hardware\":10,"
          "\"state\":\"idle\",\"version\":\"10.0.0\",\"online\":false}],\"next\":null}"},
         {"GET /v1/rollouts/3", 200,
@@ -277,18 +296,76 @@ START_TEST(tables_align)
 
     start(answers);
     SUCCEEDS("device list");
-    ck_assert_str_eq(
-        result->out,
-        "DEVICE    PRODUCT  CHANNEL  HW  VERSION  STATE        REASON  LINK     REDUNDANCY  LAST "
-        "REPORT\n"
-        "sensor-1  lamp     stable    2    2.0.0  rolled_back  crash   online   older       "
-        "2026-01-31T12:00:00Z\n"
-        "a         lamp     st\u00e4ble   10   10.0.0  idle         -       offline  -           "
-        "never\n");
+    ck_assert_str_eq(result->out, "DEVICE    PRODUCT  CHANNEL  HW  VERSION  STATE        REASON  "
+                                  "LINK     VIA     REDUNDANCY  "
+                                  "LAST REPORT\n"
+                                  "sensor-1  lamp     stable    2    2.0.0  rolled_back  crash   "
+                                  "online   gw-1    older       "
+                                  "2026-01-31T12:00:00Z\n"
+                                  "a         lamp     st\u00e4ble   10   10.0.0  idle         -    "
+                                  "   offline  direct  -           "
+                                  "never\n");
     SUCCEEDS("rollout show 3");
     expect_shown("rollout 3 spring (lamp/stable): rolling\n");
     expect_shown("0 confirmed, 1 failed");
     expect_shown("sensor-1  rolled_back  crash   it crashed\n");
+}
+END_TEST
+
+#define GATEWAY                                                                                    \
+    "{\"id\":\"gw-1\",\"standing\":\"known\",\"online\":true,\"nodes\":30,"                        \
+    "\"last_heard\":\"2026-01-31T12:00:00Z\",\"batches\":{\"number\":41,\"lost\":1},"              \
+    "\"claims\":{\"count\":2,\"last\":\"2026-01-31T11:00:00Z\",\"device\":\"s-9\"},"               \
+    "\"status\":{\"software\":\"serin-gateway 0.1.0\",\"uptime_s\":90000,\"nodes\":31,"            \
+    "\"nodes_online\":29,\"depot_bytes\":33554432,\"depot_budget_bytes\":67108864,"                \
+    "\"objects\":4,\"filling\":1,\"pass_through\":false,\"served_bytes\":10485760,"                \
+    "\"fetched_bytes\":524288,\"refetched_bytes\":4096,\"hit_rate\":0.95,\"uplink_sent\":2048,"    \
+    "\"uplink_got\":530000,\"uplink_messages\":12,\"transitions\":400,\"queued\":3,"               \
+    "\"queue_oldest_s\":75,\"rotten\":0,\"fleets\":[{\"product\":\"lamp\",\"channel\":\"stable\"," \
+    "\"order\":{\"epoch\":1,\"sequence\":7},\"lease_left_s\":3600,\"hold\":\"failures\","          \
+    "\"failures\":4,\"failures_max\":3,\"held_since\":\"2026-01-31T10:00:00Z\"}]}"
+
+START_TEST(gateways_are_shown)
+{
+    const struct api_answer answers[] = {
+        {"GET /v1/gateways?limit=1000", 200,
+         "{\"gateways\":[" GATEWAY "},{\"id\":\"gw-22\",\"standing\":\"refused\",\"online\":true,"
+         "\"nodes\":0,\"status\":null}],\"next\":null}"},
+        {"GET /v1/gateways/gw-1?limit=1000", 200,
+         GATEWAY ",\"devices\":[{\"id\":\"s-1\",\"enrolment\":\"enrolled\",\"version\":\"2.0.0\","
+                 "\"state\":\"confirmed\",\"online\":true}],\"next\":\"s-1\"}"},
+        {"POST /v1/gateways/gw-1/refuse", 200, "{\"id\":\"gw-1\",\"standing\":\"refused\"}"},
+        {"POST /v1/devices/s-1/move", 200, "{\"id\":\"s-1\",\"gateway\":\"gw-1\"}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("gateway list");
+    ck_assert_str_eq(result->out,
+                     "GATEWAY  LINK     NODES  ONLINE  DEPOT  HITS  QUEUE  HOLD      CLAIMS  LAST "
+                     "HEARD\n"
+                     "gw-1     online      30      29   50 %  95 %      3  failures       2  "
+                     "2026-01-31T12:00:00Z\n"
+                     "gw-22    refused      0       -      -     -      -  -              0  -\n");
+    SUCCEEDS("gateway show gw-1");
+    expect_shown("nodes             30\n");
+    expect_shown(
+        "depot             "
+        "\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u2591\u2591\u2591\u2591\u2591"
+        "\u2591\u2591\u2591\u2591\u2591 32.0 MiB of 64.0 MiB, 4 objects, 1 being filled\n");
+    expect_shown("hit rate          95 %: 10.0 MiB served to nodes, 512.0 KiB fetched, 4.0 KiB of "
+                 "it again\n");
+    expect_shown("12 messages for 400 transitions\n");
+    expect_shown("queue             3 reports, the oldest waits for 1m 15s\n");
+    expect_shown("batches           41, 1 lost\n");
+    expect_shown("claims            2 of devices that are not its own, the last for s-9 at "
+                 "2026-01-31T11:00:00Z\n");
+    expect_shown("lamp     stable     1.7          1h  failures    4 of 3  2026-01-31T10:00:00Z\n");
+    expect_shown("s-1   enrolled     2.0.0  confirmed  online  -\n");
+    expect_shown("serin device list --gateway gw-1\n");
+    SUCCEEDS("gateway refuse gw-1");
+    ck_assert_str_eq(result->out, "gw-1: refused\n");
+    SUCCEEDS("device move s-1 --to gw-1");
+    ck_assert_str_eq(result->out, "s-1: gw-1\n");
 }
 END_TEST
 
@@ -404,6 +481,7 @@ int main(void)
     tcase_add_test(tests, finds_server_and_token);
     tcase_add_test(tests, json_is_passed_on);
     tcase_add_test(tests, tables_align);
+    tcase_add_test(tests, gateways_are_shown);
     tcase_add_test(tests, watch_ends_with_the_rollout);
     tcase_add_test(tests, why_does_not_say_the_state_again);
     tcase_add_test(tests, publishes_sound_files_only);

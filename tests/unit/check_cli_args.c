@@ -83,6 +83,12 @@ START_TEST(suggests_the_nearest_word)
     parse("serin device list --state roled_back");
     expect_wrong("idle pending");
     expect_wrong("not 'roled_back'; did you mean 'rolled_back'?");
+    parse("serin gatway list");
+    expect_wrong("did you mean 'gateway'?");
+    parse("serin gateway refues gw-1");
+    expect_wrong("did you mean 'refuse'?");
+    parse("serin device move d --ot gw-1");
+    expect_wrong("did you mean '--to'?");
     parse("serin device list --state bad");
     expect_wrong("not 'bad'");
     ck_assert_ptr_null(strstr(args.message, "did you mean"));
@@ -133,6 +139,7 @@ static const struct {
     {SERIN_CLI_NAME, "lamp", {"la mp", "lämp", "a/b", "a234567890123456789012345678901234"}},
     {SERIN_CLI_CHANNELS, "stable,beta", {"stable,", ",", "a,b,c,d,e", "a,a", "a b"}},
     {SERIN_CLI_IDS, "a,b", {"a,", "a,,b", "a b", "a.b"}},
+    {SERIN_CLI_ID, "a-b", {"a,b", "a b", "a.b"}},
     {SERIN_CLI_SLOTS, "ab", {"c", "ba", "A"}},
     {SERIN_CLI_STATE, "rolled_back", {"bad", "rolled", "Idle", "invalid", "idle,failed"}},
     {SERIN_CLI_REASON, "because", {"two\nlines", "bell\a"}},

@@ -21,11 +21,14 @@ enum serin_cli_kind {
     SERIN_CLI_HARDWARE, /* "2" or "1-3", 1 .. 65535 */
     SERIN_CLI_NAME,     /* a product, vendor or component */
     SERIN_CLI_CHANNELS, /* "stable,beta" */
-    SERIN_CLI_IDS,      /* "sensor-1,sensor-2": device ids */
+    SERIN_CLI_IDS,      /* "sensor-1,sensor-2": ids of devices or gateways */
+    SERIN_CLI_ID,       /* one of them */
     SERIN_CLI_SLOTS,    /* "a", "b" or "ab" */
     SERIN_CLI_STATE,    /* "rolled_back": a word of serin/states.h */
     SERIN_CLI_REASON    /* a line of text, at most 160 bytes */
 };
+
+#define SERIN_CLI_DIRECT "direct" /* in place of a gateway's id: none */
 
 #define SERIN_CLI_EXPECTED_SIZE 256u /* what a value is expected to be, in words */
 
