@@ -242,19 +242,20 @@ ADAPT(want, want)
 ADAPT(have, have)
 ADAPT(have_part, have)
 
-#define KIND(row, most, version)                                                     \
-    {                                                                                \
-        .name = #row, .limit = (most), .versioned = (version), .small = small_##row, \
-        .large = large_##row, .encode = encode_##row, .decode = decode_##row         \
+#define KIND(row, kind, most, version)                                            \
+    {                                                                             \
+        .name = #row, .limit = (most), .value_size = sizeof(struct serin_##kind), \
+        .versioned = (version), .small = small_##row, .large = large_##row,       \
+        .encode = encode_##row, .decode = decode_##row                            \
     }
 const struct site_kind site_kinds[SITE_KIND_COUNT] = {
-    KIND(batch, SERIN_BATCH_MAX, true),
-    KIND(batch_items, SERIN_BATCH_PLAIN_MAX, false), /* its batch has one */
-    KIND(ack_batch, SERIN_ACK_BATCH_MAX, true),
-    KIND(gw_status, SERIN_GW_STATUS_MAX, true),
-    KIND(want, SERIN_WANT_MAX, true),
-    KIND(have, SERIN_HAVE_MAX, true),
-    KIND(have_part, SERIN_HAVE_MAX, true),
+    KIND(batch, batch, SERIN_BATCH_MAX, true),
+    KIND(batch_items, batch_items, SERIN_BATCH_PLAIN_MAX, false), /* its batch has one */
+    KIND(ack_batch, ack_batch, SERIN_ACK_BATCH_MAX, true),
+    KIND(gw_status, gw_status, SERIN_GW_STATUS_MAX, true),
+    KIND(want, want, SERIN_WANT_MAX, true),
+    KIND(have, have, SERIN_HAVE_MAX, true),
+    KIND(have_part, have, SERIN_HAVE_MAX, true),
 };
 
 const struct site_kind *site_kind_named(const char *name)

@@ -9,7 +9,8 @@
 
 struct site_kind {
     const char *name;
-    size_t limit; /* largest payload, bytes */
+    size_t limit;      /* largest payload, bytes */
+    size_t value_size; /* of the struct */
     bool versioned;
     /* Fills `value`; what it points to is static. */
     void (*small)(void *value);
