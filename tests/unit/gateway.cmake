@@ -8,6 +8,15 @@ foreach(module uplink evict)
 endforeach()
 serin_unit_test(gateway_fill SOURCES fill_bench.c LINK serin::gateway_core serin::openssl)
 
+serin_unit_test(gateway_hold LINK serin::gateway_core)
+
+# The store's records are tried through their private header: the port shows values only.
+serin_unit_test(gateway_store LINK serin::gateway_store serin::lmdb_store)
+target_include_directories(check_gateway_store PRIVATE ${PROJECT_SOURCE_DIR}/adapters/lmdb/src)
+if(SERIN_FAULT_POINTS)
+  target_compile_definitions(check_gateway_store PRIVATE SERIN_FAULT_POINTS=1)
+endif()
+
 # The shell's orders on the real store, without its connections: the test is the broker.
 set(gateway_shell ${PROJECT_SOURCE_DIR}/gateway/shell)
 serin_unit_test(gateway_orders
