@@ -1,5 +1,6 @@
-/* Answering requests for blocks straight from the depot (docs/spec/blocks.md). */
-#include "shell.h"
+/* Answering requests for blocks (docs/spec/blocks.md): in the cloud straight from the depot, which
+ * holds whole objects alone. site.c answers those of a site. */
+#include "site.h"
 
 #include <serin/adapters/fault.h>
 #include <serin/crc32.h>
@@ -7,28 +8,21 @@
 /* What an encoded block has around its data. */
 #define BLOCK_OVERHEAD (SERIN_BLOCK_MAX - SERIN_BLOCK_DATA_MAX)
 
-/* A request on its way through here. */
-struct request {
-    struct shell *shell;
-    uint32_t session;
-    const char *id;
-    char topic[SERIN_TOPIC_MAX]; /* of the answer */
-    const struct serin_get *get;
-};
-
-static void send_block(const struct request *request, const struct serin_block *block)
+void serve_block(const struct request *request, const struct serin_block *block)
 {
+    struct shell *shell = request->shell;
+    struct serin_block addressed = *block;
+    addressed.token = request->get->token;
     size_t capacity = block->data_size + BLOCK_OVERHEAD;
     size_t size = 0;
     uint8_t *payload = shell_payload_new(capacity);
     if (payload == NULL) {
-        shell_log_client(request->shell, "no memory for a block to %s", request->id);
+        shell_log_client(shell, "no memory for a block to %s", request->id);
         return;
     }
-    enum serin_error error =
-        request->shell->ports.codec->encode_block(block, payload, capacity, &size);
+    enum serin_error error = shell->ports.codec->encode_block(&addressed, payload, capacity, &size);
     if (error != SERIN_OK) {
-        shell_log_client(request->shell, "cannot encode a block to %s: %s", request->id,
+        shell_log_client(shell, "cannot encode a block to %s: %s", request->id,
                          serin_error_text(error));
         shell_payload_free(payload);
         return;
@@ -36,15 +30,14 @@ static void send_block(const struct request *request, const struct serin_block *
     shell_send(request->id, request->topic, payload, size);
 }
 
-static void send_status(const struct request *request, enum serin_block_status status,
-                        uint32_t object_size, uint32_t retry_ms)
+void serve_status(const struct request *request, enum serin_block_status status,
+                  uint32_t object_size, uint32_t retry_ms)
 {
-    const struct serin_block block = {.token = request->get->token,
-                                      .status = status,
+    const struct serin_block block = {.status = status,
                                       .offset = request->get->offset,
                                       .object_size = object_size,
                                       .retry_ms = retry_ms};
-    send_block(request, &block);
+    serve_block(request, &block);
 }
 
 /* The window that was granted, block by block. False: the depot failed on the way. */
@@ -61,15 +54,14 @@ static bool send_window(const struct request *request, const struct serin_grant 
         if (error != SERIN_OK) {
             return false;
         }
-        const struct serin_block block = {.token = request->get->token,
-                                          .status = SERIN_BLOCK_DATA,
+        const struct serin_block block = {.status = SERIN_BLOCK_DATA,
                                           .offset = offset,
                                           .object_size = object_size,
                                           .window_end = grant->end,
                                           .crc32 = serin_crc32(0, shell->block, size),
                                           .data = shell->block,
                                           .data_size = size};
-        send_block(request, &block);
+        serve_block(request, &block);
         SERIN_FAULT_POINT("plugin.block.sent");
         offset += size;
     }
@@ -110,22 +102,22 @@ static void answer(const struct request *request, uint64_t now_ms)
         serin_guard_rule(&shell->guard, request->id, get->object, now_ms);
     if (ruling.refused) {
         serin_supply_settle(&shell->supply, request->session, get->done_token);
-        send_status(request, SERIN_BLOCK_REFUSED, 0, 0);
+        serve_status(request, SERIN_BLOCK_REFUSED, 0, 0);
         return;
     }
     if (!find_object(request, ruling.expected_size, &size)) {
         serin_supply_settle(&shell->supply, request->session, get->done_token);
-        send_status(request, SERIN_BLOCK_NOT_FOUND, 0, retry_ms);
+        serve_status(request, SERIN_BLOCK_NOT_FOUND, 0, retry_ms);
         return;
     }
     struct serin_grant grant =
         serin_supply_grant(&shell->supply, request->session, get, size, now_ms);
     SERIN_FAULT_POINT("plugin.get.granted");
     if (grant.status != SERIN_BLOCK_DATA) {
-        send_status(request, grant.status, size, grant.retry_ms);
+        serve_status(request, grant.status, size, grant.retry_ms);
     } else if (!send_window(request, &grant, size)) {
         serin_supply_release(&shell->supply, request->session);
-        send_status(request, SERIN_BLOCK_NOT_FOUND, 0, retry_ms);
+        serve_status(request, SERIN_BLOCK_NOT_FOUND, 0, retry_ms);
     }
 }
 
@@ -137,15 +129,38 @@ void shell_serve(struct shell *shell, uint32_t session, const struct serin_topic
     serin_topic_device(topic->kind == SERIN_TOPIC_GW_GET ? SERIN_TOPIC_GW_BLOCK
                                                          : SERIN_TOPIC_DEV_BLOCK,
                        request.id, request.topic);
+    if (shell->site != NULL) {
+        site_forget(shell, session); /* this request takes the place of one that is parked */
+    }
     switch (serin_supply_admit(&shell->supply, session, now_ms)) {
     case SERIN_ADMIT:
-        answer(&request, now_ms);
+        if (shell->site != NULL) {
+            site_answer(&request, now_ms);
+        } else {
+            answer(&request, now_ms);
+        }
         break;
     case SERIN_ADMIT_BUSY:
         shell_log_client(shell, "%s asks too often and is told to wait", request.id);
-        send_status(&request, SERIN_BLOCK_BUSY, 0, serin_supply_retry_ms(&shell->supply, session));
+        serve_status(&request, SERIN_BLOCK_BUSY, 0, serin_supply_retry_ms(&shell->supply, session));
         break;
     case SERIN_ADMIT_DROP:
         break;
+    }
+}
+
+void shell_release(struct shell *shell, uint32_t session)
+{
+    serin_supply_release(&shell->supply, session);
+    if (shell->site != NULL) {
+        site_forget(shell, session);
+    }
+}
+
+void shell_tick(struct shell *shell, uint64_t now_ms)
+{
+    serin_supply_expire(&shell->supply, now_ms);
+    if (shell->site != NULL) {
+        site_tick(shell, now_ms);
     }
 }

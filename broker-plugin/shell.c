@@ -1,8 +1,7 @@
 /* Opening and closing the shell, and the guard's port to disk and depot. */
-#include "shell.h"
+#include "site.h"
 
 #include <serin/adapters/fault.h>
-#include <serin/adapters/openssl.h>
 #include <serin/adapters/protobufc.h>
 #include <serin/piece.h>
 
@@ -33,7 +32,8 @@ static void lookup_manifest(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SI
     uint8_t id[SERIN_SHA256_SIZE];
     struct serin_manifest manifest;
     *objects = (struct serin_guard_objects){.known = false};
-    if (serin_depot_read(shell->depot, manifest_id, 0, body, sizeof body) != SERIN_OK) {
+    if (serin_depot_read(shell->depot, manifest_id, 0, body, sizeof body) != SERIN_OK &&
+        !(shell->site != NULL && site_manifest_body(shell, manifest_id, body))) {
         return;
     }
     serin_manifest_id(shell->ports.crypto, body, id);
@@ -148,9 +148,11 @@ static bool start(struct shell *shell)
         .total_bytes_max = options->total_bytes,
         .gets_per_s = (uint32_t)options->gets_per_second,
         .gets_burst = (uint32_t)options->gets_per_second * 2};
+    bool site = options->role == SERIN_PLUGIN_SITE;
     const struct serin_session_places places = {.any = (uint32_t)options->clients_max,
-                                                .gateway = SHELL_GATEWAY_PLACES,
-                                                .serind = SHELL_SERIND_PLACES};
+                                                .gateway = site ? SHELL_SITE_GATEWAY_PLACES
+                                                                : SHELL_GATEWAY_PLACES,
+                                                .serind = site ? 0 : SHELL_SERIND_PLACES};
     uint32_t clients = places.any + places.gateway + places.serind;
     /* A quarter of the guard's tables stays free. */
     uint32_t entries = (uint32_t)(options->directives_max * 4 / 3 + 4);
@@ -158,11 +160,15 @@ static bool start(struct shell *shell)
         return false;
     }
     shell->ports.codec = serin_protobufc();
+    shell->ports.site_codec = serin_protobufc_site();
     shell->ports.crypto = serin_openssl_hashing();
     serin_sessions_init(&shell->sessions, shell->slots, shell->heads, &places);
     serin_supply_init(&shell->supply, &shell->sessions, &limits);
     serin_guard_init(&shell->guard, &guard_ops, shell, shell->entries, entries, shell->objects,
                      entries, (uint32_t)options->leap_max);
+    if (site && !site_open(shell, clients)) {
+        return false;
+    }
     return open_depot(shell) && open_records(shell);
 }
 
@@ -186,6 +192,7 @@ void shell_close(struct shell *shell)
     if (shell == NULL) {
         return;
     }
+    site_close(shell);
     serin_depot_close(shell->depot);
     serin_records_close(shell->records);
     free(shell->slots);

@@ -2,15 +2,9 @@
 #include <serin/plugin/acl.h>
 
 #include <serin/assert.h>
-#include <serin/wire.h>
+#include <serin/site.h>
 
 #include <string.h>
-
-/* Batches of a gateway carry reports and acknowledgements of many nodes. */
-#define GW_REPORTS_MAX   65536u
-#define GW_ACKS_MAX      16384u
-#define GW_STATUS_MAX    4096u
-#define DEPOT_RANGES_MAX 4096u
 
 /* clang-format off */
 static const struct serin_topic_form forms[SERIN_TOPIC_COUNT] = {
@@ -22,15 +16,15 @@ static const struct serin_topic_form forms[SERIN_TOPIC_COUNT] = {
     [SERIN_TOPIC_DEV_BEAT]      = {0, false, SERIN_BEAT_MAX},
     [SERIN_TOPIC_DEV_GET]       = {0, false, SERIN_GET_MAX},
     [SERIN_TOPIC_DEV_BLOCK]     = {0, false, SERIN_BLOCK_MAX},
-    [SERIN_TOPIC_GW_REPORTS]    = {1, false, GW_REPORTS_MAX},
-    [SERIN_TOPIC_GW_ACKS]       = {1, false, GW_ACKS_MAX},
-    [SERIN_TOPIC_GW_STATUS]     = {1, false, GW_STATUS_MAX},
+    [SERIN_TOPIC_GW_REPORTS]    = {1, false, SERIN_BATCH_MAX},
+    [SERIN_TOPIC_GW_ACKS]       = {1, false, SERIN_ACK_BATCH_MAX},
+    [SERIN_TOPIC_GW_STATUS]     = {1, false, SERIN_GW_STATUS_MAX},
     [SERIN_TOPIC_GW_GET]        = {0, false, SERIN_GET_MAX},
     [SERIN_TOPIC_GW_BLOCK]      = {0, false, SERIN_BLOCK_MAX},
     [SERIN_TOPIC_TRUST]         = {1, true,  SERIN_TRUST_PAYLOAD_MAX},
     [SERIN_TOPIC_HOLD]          = {1, true,  SERIN_HOLD_MAX},
-    [SERIN_TOPIC_DEPOT_HAVE]    = {0, false, DEPOT_RANGES_MAX},
-    [SERIN_TOPIC_DEPOT_WANT]    = {0, false, DEPOT_RANGES_MAX},
+    [SERIN_TOPIC_DEPOT_HAVE]    = {0, false, SERIN_HAVE_MAX},
+    [SERIN_TOPIC_DEPOT_WANT]    = {0, false, SERIN_WANT_MAX},
     [SERIN_TOPIC_PRESENCE]      = {1, true,  SERIN_PRESENCE_MAX},
 };
 
@@ -39,11 +33,11 @@ static const struct serin_topic_form forms[SERIN_TOPIC_COUNT] = {
 #define NAMED SERIN_REACH_NAMED
 #define ANY   SERIN_REACH_ANY
 
-/* What a role has no line for it may neither publish nor read. Blocks and presence are published by
- * the plugin alone; requests are read by the plugin alone. The topics local to a site (hold, depot)
- * have no publisher on a cloud broker. */
-static const struct serin_right rights[][SERIN_TOPIC_COUNT] = {
-    [SERIN_ROLE_DEVICE] = {
+/* What a party has no line for it may neither publish nor read. Blocks, presence and depot/want are
+ * published by the plugin alone; requests and depot/have are read by it alone. The topics local to a
+ * site (hold, depot) have no publisher on the cloud's broker. */
+static const struct serin_right rights[SERIN_PARTY_COUNT][SERIN_TOPIC_COUNT] = {
+    [SERIN_PARTY_DEVICE] = {
         /*                             publish read */
         [SERIN_TOPIC_DIRECTIVE]     = {NONE, NAMED},
         [SERIN_TOPIC_DEV_DIRECTIVE] = {NONE, OWN},
@@ -55,7 +49,7 @@ static const struct serin_right rights[][SERIN_TOPIC_COUNT] = {
         [SERIN_TOPIC_TRUST]         = {NONE, NAMED},
         [SERIN_TOPIC_HOLD]          = {NONE, NAMED},
     },
-    [SERIN_ROLE_GATEWAY] = {
+    [SERIN_PARTY_GATEWAY] = {
         [SERIN_TOPIC_DIRECTIVE]     = {NONE, NAMED},
         [SERIN_TOPIC_DEV_DIRECTIVE] = {NONE, NAMED},
         [SERIN_TOPIC_GW_REPORTS]    = {OWN,  NONE},
@@ -65,7 +59,7 @@ static const struct serin_right rights[][SERIN_TOPIC_COUNT] = {
         [SERIN_TOPIC_GW_BLOCK]      = {NONE, OWN},
         [SERIN_TOPIC_TRUST]         = {NONE, NAMED},
     },
-    [SERIN_ROLE_SERIND] = {
+    [SERIN_PARTY_SERIND] = {
         [SERIN_TOPIC_DIRECTIVE]     = {ANY,  ANY},
         [SERIN_TOPIC_DEV_DIRECTIVE] = {ANY,  ANY},
         [SERIN_TOPIC_DEV_REPORT]    = {NONE, ANY},
@@ -77,14 +71,25 @@ static const struct serin_right rights[][SERIN_TOPIC_COUNT] = {
         [SERIN_TOPIC_TRUST]         = {ANY,  ANY},
         [SERIN_TOPIC_PRESENCE]      = {NONE, ANY},
     },
+    /* It passes on what serind signed, and reads it back to compare. */
+    [SERIN_PARTY_SITE_GATEWAY] = {
+        [SERIN_TOPIC_DIRECTIVE]     = {ANY,  ANY},
+        [SERIN_TOPIC_DEV_DIRECTIVE] = {ANY,  ANY},
+        [SERIN_TOPIC_DEV_REPORT]    = {NONE, ANY},
+        [SERIN_TOPIC_DEV_ACK]       = {ANY,  NONE},
+        [SERIN_TOPIC_DEV_BEAT]      = {NONE, ANY},
+        [SERIN_TOPIC_TRUST]         = {ANY,  ANY},
+        [SERIN_TOPIC_HOLD]          = {ANY,  ANY},
+        [SERIN_TOPIC_DEPOT_HAVE]    = {ANY,  NONE},
+        [SERIN_TOPIC_DEPOT_WANT]    = {NONE, ANY},
+        [SERIN_TOPIC_PRESENCE]      = {NONE, ANY},
+    },
 };
 #undef NONE
 #undef OWN
 #undef NAMED
 #undef ANY
 /* clang-format on */
-
-#define ROLE_COUNT (sizeof rights / sizeof rights[0])
 
 static const struct serin_acl_answer allow = {.verdict = SERIN_ACL_ALLOW};
 static const struct serin_acl_answer defer = {.verdict = SERIN_ACL_DEFER};
@@ -94,10 +99,28 @@ static struct serin_acl_answer deny(const char *why)
     return (struct serin_acl_answer){.verdict = SERIN_ACL_DENY, .why = why};
 }
 
-struct serin_right serin_acl_right(enum serin_role role, enum serin_topic_kind kind)
+enum serin_party serin_acl_party(enum serin_role role, const char *id, const char *site_gateway)
 {
-    SERIN_ASSERT((size_t)role < ROLE_COUNT && kind < SERIN_TOPIC_COUNT);
-    return rights[role][kind];
+    switch (role) {
+    case SERIN_ROLE_DEVICE:
+        return SERIN_PARTY_DEVICE;
+    case SERIN_ROLE_GATEWAY:
+        if (site_gateway == NULL) {
+            return SERIN_PARTY_GATEWAY;
+        }
+        return strcmp(id, site_gateway) == 0 ? SERIN_PARTY_SITE_GATEWAY : SERIN_PARTY_NONE;
+    case SERIN_ROLE_SERIND:
+        return site_gateway == NULL ? SERIN_PARTY_SERIND : SERIN_PARTY_NONE;
+    case SERIN_ROLE_INVALID:
+        break;
+    }
+    return SERIN_PARTY_NONE;
+}
+
+struct serin_right serin_acl_right(enum serin_party party, enum serin_topic_kind kind)
+{
+    SERIN_ASSERT(party < SERIN_PARTY_COUNT && kind < SERIN_TOPIC_COUNT);
+    return rights[party][kind];
 }
 
 struct serin_topic_form serin_acl_form(enum serin_topic_kind kind)
@@ -120,7 +143,7 @@ static bool reaches(enum serin_reach reach, const char *id, const struct serin_t
     return false;
 }
 
-struct serin_acl_answer serin_acl_publish(enum serin_role role, const char *id, const char *text,
+struct serin_acl_answer serin_acl_publish(enum serin_party party, const char *id, const char *text,
                                           uint8_t qos, bool retain, uint32_t payload_bytes,
                                           struct serin_topic *topic)
 {
@@ -130,7 +153,7 @@ struct serin_acl_answer serin_acl_publish(enum serin_role role, const char *id, 
     if (serin_topic_parse(text, topic) != SERIN_OK) {
         return deny("no such topic");
     }
-    if (!reaches(serin_acl_right(role, topic->kind).publish, id, topic)) {
+    if (!reaches(serin_acl_right(party, topic->kind).publish, id, topic)) {
         return deny("this identity may not publish there");
     }
     struct serin_topic_form form = serin_acl_form(topic->kind);
@@ -146,7 +169,7 @@ struct serin_acl_answer serin_acl_publish(enum serin_role role, const char *id, 
     return payload_bytes > form.payload_max_bytes ? deny("payload too large for the topic") : allow;
 }
 
-struct serin_acl_answer serin_acl_read(enum serin_role role, const char *id, const char *text,
+struct serin_acl_answer serin_acl_read(enum serin_party party, const char *id, const char *text,
                                        struct serin_topic *topic)
 {
     if (!serin_topic_ours(text)) {
@@ -155,7 +178,7 @@ struct serin_acl_answer serin_acl_read(enum serin_role role, const char *id, con
     if (serin_topic_parse(text, topic) != SERIN_OK) {
         return deny("no such topic");
     }
-    return reaches(serin_acl_right(role, topic->kind).read, id, topic)
+    return reaches(serin_acl_right(party, topic->kind).read, id, topic)
                ? allow
                : deny("this identity may not read there");
 }
@@ -243,7 +266,7 @@ static bool can_match(const char *filter, enum serin_topic_kind kind)
 
 /* A filter with wildcards: `allowed` says whether each kind that it can match is within ANY,
  * `touched` whether there is one at all. */
-static bool wildcard_allowed(enum serin_role role, const char *filter, bool *touched)
+static bool wildcard_allowed(enum serin_party party, const char *filter, bool *touched)
 {
     bool allowed = true;
     *touched = false;
@@ -251,37 +274,37 @@ static bool wildcard_allowed(enum serin_role role, const char *filter, bool *tou
         enum serin_topic_kind kind = (enum serin_topic_kind)i;
         if (can_match(filter, kind)) {
             *touched = true;
-            allowed = allowed && serin_acl_right(role, kind).read == SERIN_REACH_ANY;
+            allowed = allowed && serin_acl_right(party, kind).read == SERIN_REACH_ANY;
         }
     }
     return allowed;
 }
 
-static struct serin_acl_answer subscribe_shared(enum serin_role role, const char *filter)
+static struct serin_acl_answer subscribe_shared(enum serin_party party, const char *filter)
 {
     const char *group = strchr(filter, '/');
     const char *shared = group == NULL ? NULL : strchr(group + 1, '/');
     bool touched = false;
     if (shared != NULL) {
-        (void)wildcard_allowed(role, shared + 1, &touched);
+        (void)wildcard_allowed(party, shared + 1, &touched);
     }
     return touched || (shared != NULL && serin_topic_ours(shared + 1))
                ? deny("shared subscriptions are not allowed here")
                : defer;
 }
 
-struct serin_acl_answer serin_acl_subscribe(enum serin_role role, const char *id,
+struct serin_acl_answer serin_acl_subscribe(enum serin_party party, const char *id,
                                             const char *filter)
 {
     if (strncmp(filter, "$share", 6) == 0) {
-        return subscribe_shared(role, filter);
+        return subscribe_shared(party, filter);
     }
     if (!has_wildcard(filter)) {
         struct serin_topic topic;
-        return serin_acl_read(role, id, filter, &topic);
+        return serin_acl_read(party, id, filter, &topic);
     }
     bool touched = false;
-    bool allowed = wildcard_allowed(role, filter, &touched);
+    bool allowed = wildcard_allowed(party, filter, &touched);
     if (!touched) {
         return serin_topic_ours(filter) ? deny("no such topic") : defer;
     }

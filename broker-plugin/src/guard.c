@@ -6,6 +6,7 @@
 #include <serin/assert.h>
 #include <serin/crc32.h>
 #include <serin/order_guard.h>
+#include <serin/piece.h>
 
 #include <string.h>
 
@@ -207,6 +208,12 @@ static enum serin_error decode(const uint8_t *record, size_t size, struct serin_
     return valid ? SERIN_OK : SERIN_ERR_INVALID;
 }
 
+static bool is_trust(const char *topic)
+{
+    struct serin_topic parsed;
+    return serin_topic_parse(topic, &parsed) == SERIN_OK && parsed.kind == SERIN_TOPIC_TRUST;
+}
+
 /* Takes an epoch into account that is remembered now. */
 static void note_epoch(struct serin_guard *guard, uint32_t epoch)
 {
@@ -232,6 +239,7 @@ enum serin_error serin_guard_restore(struct serin_guard *guard, const uint8_t *r
     *place = entry;
     note_epoch(guard, entry.view.order.epoch);
     guard->entry_count++;
+    guard->directive_count += is_trust(entry.topic) ? 0 : 1;
     guard->stale = true;
     return SERIN_OK;
 }
@@ -275,12 +283,6 @@ static enum serin_error persist(struct serin_guard *guard, const char *topic,
     size_t size = encode(topic, view, payload, payload_size, record);
     serin_guard_key(topic, key);
     return guard->ops->save(guard->ctx, key, record, size);
-}
-
-static bool is_trust(const char *topic)
-{
-    struct serin_topic parsed;
-    return serin_topic_parse(topic, &parsed) == SERIN_OK && parsed.kind == SERIN_TOPIC_TRUST;
 }
 
 /* Whether an order is further above what is remembered than any honest one. */
@@ -327,6 +329,7 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
     place->view = *view;
     note_epoch(guard, view->order.epoch);
     guard->entry_count += known ? 0 : 1;
+    guard->directive_count += known || is_trust(topic) ? 0 : 1;
     return SERIN_OK;
 }
 
@@ -340,13 +343,14 @@ enum serin_error serin_guard_deliver(const struct serin_guard *guard, const char
 }
 
 /* Whether the client's own targeted directive offers the object. */
-static bool offered_to(const struct serin_guard *guard, const char *id,
-                       const uint8_t object[SERIN_SHA256_SIZE])
+static struct serin_guard_answer offered_to(const struct serin_guard *guard, const char *id,
+                                            const uint8_t object[SERIN_SHA256_SIZE])
 {
     char topic[SERIN_TOPIC_MAX];
     serin_topic_device(SERIN_TOPIC_DEV_DIRECTIVE, id, topic);
     const struct serin_guard_entry *entry = place_of(guard, topic);
-    return entry->topic[0] != '\0' && guard_view_offers(guard, &entry->view, object);
+    return entry->topic[0] != '\0' ? guard_view_offers(guard, &entry->view, object)
+                                   : (struct serin_guard_answer){.offer = SERIN_GUARD_NOT_OFFERED};
 }
 
 struct serin_guard_ruling serin_guard_rule(struct serin_guard *guard, const char *id,
@@ -357,6 +361,42 @@ struct serin_guard_ruling serin_guard_rule(struct serin_guard *guard, const char
     if (known == NULL) {
         return (struct serin_guard_ruling){.refused = false};
     }
-    bool refused = known->halted && !known->live && !offered_to(guard, id, object);
+    bool refused =
+        known->halted && !known->live && offered_to(guard, id, object).offer != SERIN_GUARD_OFFERED;
     return (struct serin_guard_ruling){.refused = refused, .expected_size = known->size};
+}
+
+static struct serin_guard_answer answer_of(const struct serin_guard_object *known)
+{
+    struct serin_guard_answer answer = {
+        .offer = SERIN_GUARD_OFFERED, .kind = known->kind, .size = known->size};
+    if (known->kind == SERIN_GUARD_IMAGE) {
+        answer.pieces_size = serin_piece_table_size(known->size);
+        memcpy(answer.pieces, known->pieces, SERIN_SHA256_SIZE);
+    }
+    return answer;
+}
+
+struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char *id,
+                                          const uint8_t object[SERIN_SHA256_SIZE], uint64_t now_ms)
+{
+    if (guard->directive_count == 0) {
+        return (struct serin_guard_answer){.offer = SERIN_GUARD_NO_DIRECTIVE};
+    }
+    guard_objects_refresh(guard, now_ms);
+    const struct serin_guard_object *known = guard_objects_find(guard, object);
+    if (known != NULL && known->live) {
+        return answer_of(known);
+    }
+    struct serin_guard_answer own = offered_to(guard, id, object);
+    /* A halted object is closed, whatever else could not be read. */
+    if (own.offer == SERIN_GUARD_NOT_OFFERED && known == NULL && guard->incomplete) {
+        own.offer = SERIN_GUARD_UNSURE;
+    }
+    return own;
+}
+
+void serin_guard_look_again(struct serin_guard *guard)
+{
+    guard->stale = guard->stale || guard->incomplete;
 }

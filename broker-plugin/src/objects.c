@@ -32,33 +32,41 @@ const struct serin_guard_object *guard_objects_find(const struct serin_guard *gu
     return object->used ? object : NULL;
 }
 
-static void note_object(struct serin_guard *guard, const uint8_t *name, uint32_t size, bool halted)
+/* Adds an object of its kind, or finds it. NULL: there is no room. */
+static struct serin_guard_object *note_object(struct serin_guard *guard, const uint8_t *name,
+                                              enum serin_guard_kind kind, uint32_t size,
+                                              bool halted)
 {
     struct serin_guard_object *object = &guard->objects[slot_of(guard, name)];
     if (!object->used) {
         if (guard->object_count >= guard->object_capacity - guard->object_capacity / 4) {
             guard->incomplete = true;
-            return;
+            return NULL;
         }
-        *object = (struct serin_guard_object){.used = true, .size = size};
+        *object = (struct serin_guard_object){.used = true, .kind = kind, .size = size};
         memcpy(object->name, name, SERIN_SHA256_SIZE);
         guard->object_count++;
     }
     object->halted = object->halted || halted;
     object->live = object->live || !halted;
+    return object;
 }
 
 static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id, bool halted)
 {
-    note_object(guard, manifest_id, 0, halted);
+    (void)note_object(guard, manifest_id, SERIN_GUARD_MANIFEST, 0, halted);
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
-    if (named.known) {
-        note_object(guard, named.image, named.image_size, halted);
-        note_object(guard, named.pieces, named.pieces_size, halted);
-    } else {
+    if (!named.known) {
         guard->incomplete = true;
+        return;
     }
+    struct serin_guard_object *image =
+        note_object(guard, named.image, SERIN_GUARD_IMAGE, named.image_size, halted);
+    if (image != NULL && image->kind == SERIN_GUARD_IMAGE) {
+        memcpy(image->pieces, named.pieces, SERIN_SHA256_SIZE);
+    }
+    (void)note_object(guard, named.pieces, SERIN_GUARD_PIECES, named.pieces_size, halted);
 }
 
 static void note_halted(struct serin_guard *guard, const struct serin_guard_view *view)
@@ -115,30 +123,47 @@ void guard_objects_refresh(struct serin_guard *guard, uint64_t now_ms)
     guard->built_ms = now_ms;
 }
 
-static bool manifest_names(const struct serin_guard *guard, const uint8_t *manifest_id,
-                           const uint8_t *name)
+/* What the object is to a manifest that is on offer. */
+static struct serin_guard_answer manifest_names(const struct serin_guard *guard,
+                                                const uint8_t *manifest_id, const uint8_t *name)
 {
     if (same(manifest_id, name)) {
-        return true;
+        return (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
+                                           .kind = SERIN_GUARD_MANIFEST};
     }
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
-    return named.known && (same(named.image, name) || same(named.pieces, name));
+    if (!named.known) {
+        return (struct serin_guard_answer){.offer = SERIN_GUARD_UNSURE};
+    }
+    struct serin_guard_answer answer = {.offer = SERIN_GUARD_NOT_OFFERED};
+    if (same(named.image, name)) {
+        answer = (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
+                                             .kind = SERIN_GUARD_IMAGE,
+                                             .size = named.image_size,
+                                             .pieces_size = named.pieces_size};
+        memcpy(answer.pieces, named.pieces, SERIN_SHA256_SIZE);
+    } else if (same(named.pieces, name)) {
+        answer = (struct serin_guard_answer){
+            .offer = SERIN_GUARD_OFFERED, .kind = SERIN_GUARD_PIECES, .size = named.pieces_size};
+    }
+    return answer;
 }
 
-bool guard_view_offers(const struct serin_guard *guard, const struct serin_guard_view *view,
-                       const uint8_t name[SERIN_SHA256_SIZE])
+struct serin_guard_answer guard_view_offers(const struct serin_guard *guard,
+                                            const struct serin_guard_view *view,
+                                            const uint8_t name[SERIN_SHA256_SIZE])
 {
-    for (size_t i = 0; i < view->stable_count; i++) {
-        if (manifest_names(guard, view->stable[i], name)) {
-            return true;
+    struct serin_guard_answer best = {.offer = SERIN_GUARD_NOT_OFFERED};
+    size_t candidates = view->candidate_state == SERIN_CANDIDATE_HALTED ? 0 : view->candidate_count;
+    for (size_t i = 0; i < view->stable_count + candidates; i++) {
+        const uint8_t *id =
+            i < view->stable_count ? view->stable[i] : view->candidate[i - view->stable_count];
+        struct serin_guard_answer answer = manifest_names(guard, id, name);
+        if (answer.offer == SERIN_GUARD_OFFERED) {
+            return answer;
         }
+        best = answer.offer == SERIN_GUARD_UNSURE ? answer : best;
     }
-    for (size_t i = 0; i < view->candidate_count; i++) {
-        if (view->candidate_state != SERIN_CANDIDATE_HALTED &&
-            manifest_names(guard, view->candidate[i], name)) {
-            return true;
-        }
-    }
-    return false;
+    return best;
 }

@@ -15,8 +15,9 @@ const struct serin_guard_object *guard_objects_find(const struct serin_guard *gu
                                                     const uint8_t name[SERIN_SHA256_SIZE]);
 
 /* Whether a view offers the object as stable or as a candidate that is not halted, by itself or
- * through a manifest. */
-bool guard_view_offers(const struct serin_guard *guard, const struct serin_guard_view *view,
-                       const uint8_t name[SERIN_SHA256_SIZE]);
+ * through a manifest; OFFERED with what the object is, NOT_OFFERED, or UNSURE. */
+struct serin_guard_answer guard_view_offers(const struct serin_guard *guard,
+                                            const struct serin_guard_view *view,
+                                            const uint8_t name[SERIN_SHA256_SIZE]);
 
 #endif

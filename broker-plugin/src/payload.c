@@ -135,14 +135,67 @@ static enum serin_error check_presence(const struct serin_payload_ports *ports,
     return ports->codec->decode_presence(data, size, &payload->presence);
 }
 
-/* What is not listed has no format yet that a broker could check. */
+static enum serin_error check_batch(const struct serin_payload_ports *ports,
+                                    const struct serin_topic *topic, const uint8_t *data,
+                                    size_t size, struct serin_payload *payload)
+{
+    (void)topic;
+    (void)payload;
+    struct serin_batch batch;
+    return ports->site_codec->decode_batch(data, size, &batch);
+}
+
+static enum serin_error check_ack_batch(const struct serin_payload_ports *ports,
+                                        const struct serin_topic *topic, const uint8_t *data,
+                                        size_t size, struct serin_payload *payload)
+{
+    (void)topic;
+    (void)payload;
+    struct serin_ack_batch acks;
+    return ports->site_codec->decode_ack_batch(data, size, &acks);
+}
+
+static enum serin_error check_gw_status(const struct serin_payload_ports *ports,
+                                        const struct serin_topic *topic, const uint8_t *data,
+                                        size_t size, struct serin_payload *payload)
+{
+    (void)payload;
+    struct serin_gw_status status;
+    enum serin_error error = ports->site_codec->decode_gw_status(data, size, &status);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    return strcmp(status.gateway, topic->id) == 0 ? SERIN_OK : SERIN_ERR_DEVICE;
+}
+
+static enum serin_error check_want(const struct serin_payload_ports *ports,
+                                   const struct serin_topic *topic, const uint8_t *data,
+                                   size_t size, struct serin_payload *payload)
+{
+    (void)topic;
+    (void)payload;
+    struct serin_want want;
+    return ports->site_codec->decode_want(data, size, &want);
+}
+
+static enum serin_error check_have(const struct serin_payload_ports *ports,
+                                   const struct serin_topic *topic, const uint8_t *data,
+                                   size_t size, struct serin_payload *payload)
+{
+    (void)topic;
+    return ports->site_codec->decode_have(data, size, &payload->have);
+}
+
 static const checker checkers[SERIN_TOPIC_COUNT] = {
     [SERIN_TOPIC_DIRECTIVE] = check_directive, [SERIN_TOPIC_DEV_DIRECTIVE] = check_directive,
     [SERIN_TOPIC_DEV_REPORT] = check_report,   [SERIN_TOPIC_DEV_ACK] = check_ack,
     [SERIN_TOPIC_DEV_BEAT] = check_beat,       [SERIN_TOPIC_DEV_GET] = check_get,
-    [SERIN_TOPIC_DEV_BLOCK] = check_block,     [SERIN_TOPIC_GW_GET] = check_get,
-    [SERIN_TOPIC_GW_BLOCK] = check_block,      [SERIN_TOPIC_TRUST] = check_trust,
-    [SERIN_TOPIC_HOLD] = check_hold,           [SERIN_TOPIC_PRESENCE] = check_presence,
+    [SERIN_TOPIC_DEV_BLOCK] = check_block,     [SERIN_TOPIC_GW_REPORTS] = check_batch,
+    [SERIN_TOPIC_GW_ACKS] = check_ack_batch,   [SERIN_TOPIC_GW_STATUS] = check_gw_status,
+    [SERIN_TOPIC_GW_GET] = check_get,          [SERIN_TOPIC_GW_BLOCK] = check_block,
+    [SERIN_TOPIC_TRUST] = check_trust,         [SERIN_TOPIC_HOLD] = check_hold,
+    [SERIN_TOPIC_DEPOT_HAVE] = check_have,     [SERIN_TOPIC_DEPOT_WANT] = check_want,
+    [SERIN_TOPIC_PRESENCE] = check_presence,
 };
 
 enum serin_error serin_payload_check(const struct serin_payload_ports *ports,
@@ -150,6 +203,5 @@ enum serin_error serin_payload_check(const struct serin_payload_ports *ports,
                                      size_t size, struct serin_payload *payload)
 {
     SERIN_ASSERT(topic->kind > SERIN_TOPIC_INVALID && topic->kind < SERIN_TOPIC_COUNT);
-    checker check = checkers[topic->kind];
-    return check == NULL ? SERIN_OK : check(ports, topic, data, size, payload);
+    return checkers[topic->kind](ports, topic, data, size, payload);
 }

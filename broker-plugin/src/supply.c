@@ -88,18 +88,32 @@ void serin_supply_settle(struct serin_supply *supply, uint32_t session, uint32_t
     }
 }
 
-struct serin_grant serin_supply_grant(struct serin_supply *supply, uint32_t session,
-                                      const struct serin_get *get, uint32_t object_size,
-                                      uint64_t now_ms)
+/* Whether the sum leaves no room for one block of the request. */
+static bool is_full(const struct serin_supply *supply, const struct serin_get *get)
+{
+    uint64_t room = supply->limits.total_bytes_max - supply->in_flight_bytes;
+    return room < get->length && room < get->block_size;
+}
+
+bool serin_supply_ready(struct serin_supply *supply, uint32_t session, const struct serin_get *get,
+                        uint64_t now_ms)
 {
     serin_supply_expire(supply, now_ms);
     /* A repeated token is told so before its done_token can end its own window. */
     if (get->token != session_at(supply, session)->credit.token) {
         serin_supply_settle(supply, session, get->done_token);
     }
+    return session_at(supply, session)->credit.token == 0 && !is_full(supply, get);
+}
+
+struct serin_grant serin_supply_grant(struct serin_supply *supply, uint32_t session,
+                                      const struct serin_get *get, uint32_t object_size,
+                                      uint64_t now_ms)
+{
+    (void)serin_supply_ready(supply, session, get, now_ms);
     uint64_t room = supply->limits.total_bytes_max - supply->in_flight_bytes;
     struct serin_get clipped = *get;
-    bool full = room < get->length && room < get->block_size;
+    bool full = is_full(supply, get);
     if (!full && room < get->length) {
         clipped.length = (uint32_t)room;
     }

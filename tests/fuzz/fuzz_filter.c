@@ -1,5 +1,5 @@
 /*
- * Subscription filters: whatever is not denied matches no topic that its role may not read, and
+ * Subscription filters: whatever is not denied matches no topic that its party may not read, and
  * what is left to others matches none of Serin's at all.
  */
 #include "fuzz.h"
@@ -25,9 +25,9 @@ static const char *inner(const char *filter)
     return shared != NULL ? shared + 1 : filter;
 }
 
-static void try_role(enum serin_role role, const char *filter)
+static void try_party(enum serin_party party, const char *filter)
 {
-    enum serin_acl_verdict verdict = serin_acl_subscribe(role, "me", filter).verdict;
+    enum serin_acl_verdict verdict = serin_acl_subscribe(party, "me", filter).verdict;
     SERIN_ASSERT(verdict != SERIN_ACL_ALLOW || strncmp(filter, "$share", 6) != 0);
     for (int i = SERIN_TOPIC_INVALID + 1; i < SERIN_TOPIC_COUNT; i++) {
         for (int own = 0; own < 2; own++) {
@@ -38,7 +38,7 @@ static void try_role(enum serin_role role, const char *filter)
                 continue;
             }
             SERIN_ASSERT(verdict == SERIN_ACL_ALLOW);
-            SERIN_ASSERT(serin_acl_read(role, "me", text, &topic).verdict == SERIN_ACL_ALLOW);
+            SERIN_ASSERT(serin_acl_read(party, "me", text, &topic).verdict == SERIN_ACL_ALLOW);
         }
     }
 }
@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (strpbrk(filter, "+#") == NULL) {
         SERIN_ASSERT(serin_filter_matches(filter, filter));
     }
-    for (int role = SERIN_ROLE_INVALID; role <= SERIN_ROLE_SERIND; role++) {
-        try_role((enum serin_role)role, filter);
+    for (int party = SERIN_PARTY_NONE; party < SERIN_PARTY_COUNT; party++) {
+        try_party((enum serin_party)party, filter);
     }
     free(filter);
     return 0;

@@ -1,5 +1,5 @@
 # The plugin's pure core, and the adapters that came with it.
-foreach(module acl acl_page guard session supply options)
+foreach(module acl acl_page guard options session supply)
   serin_unit_test(plugin_${module} LINK serin::plugin_core)
 endforeach()
 # The specification's tables are compared with the access list.
@@ -21,9 +21,11 @@ endforeach()
 target_compile_definitions(check_depot_part PRIVATE
   $<$<BOOL:${SERIN_FAULT_POINTS}>:SERIN_FAULT_POINTS=1>)
 
-# The client side of tests/e2e/plugin.sh.
+# The client side of tests/e2e/plugin.sh and plugin-site.sh.
 pkg_check_modules(LIBMOSQUITTO_OF_TESTS REQUIRED IMPORTED_TARGET libmosquitto)
-add_executable(plugin_probe ${PROJECT_SOURCE_DIR}/tests/e2e/tools/plugin_probe.c)
-target_compile_definitions(plugin_probe PRIVATE _DEFAULT_SOURCE)
-target_link_libraries(plugin_probe PRIVATE serin::depot serin::openssl serin::protobufc
-  PkgConfig::LIBMOSQUITTO_OF_TESTS serin::warnings serin::sanitizers)
+foreach(tool plugin_probe plugin_talk)
+  add_executable(${tool} ${PROJECT_SOURCE_DIR}/tests/e2e/tools/${tool}.c)
+  target_compile_definitions(${tool} PRIVATE _DEFAULT_SOURCE)
+  target_link_libraries(${tool} PRIVATE serin::depot serin::openssl serin::protobufc
+    PkgConfig::LIBMOSQUITTO_OF_TESTS serin::warnings serin::sanitizers)
+endforeach()

@@ -1,4 +1,4 @@
-/* The topic table as an access list: every role × topic kind × access, and filters with wildcards.
+/* The topic table as an access list: every party × topic kind × access, and filters with wildcards.
  */
 #include "check_main.h"
 
@@ -9,45 +9,47 @@
 #include <string.h>
 
 /* Who may do what, written down a second time, by hand, from the design's topic table: publish and
- * read for device, gateway and serind. '-' nobody, 'o' its own, 'n' any by full name, '*' any with
- * wildcards too. */
+ * read for device, gateway, serind, and the site's gateway on its own broker. '-' nobody, 'o' its
+ * own, 'n' any by full name, '*' any with wildcards too. */
 struct expected {
     enum serin_topic_kind kind;
-    const char *device, *gateway, *serind;
+    const char *device, *gateway, *serind, *site;
     uint8_t qos;
     bool retain;
     uint32_t max;
 };
 static const struct expected table[] = {
-    {SERIN_TOPIC_DIRECTIVE, "-n", "-n", "**", 1, true, 512},
-    {SERIN_TOPIC_DEV_DIRECTIVE, "-o", "-n", "**", 1, true, 512},
-    {SERIN_TOPIC_DEV_REPORT, "o-", "--", "-*", 1, false, 2048},
-    {SERIN_TOPIC_DEV_ACK, "-o", "--", "*-", 1, false, 128},
-    {SERIN_TOPIC_DEV_BEAT, "o-", "--", "-*", 0, false, 1024},
-    {SERIN_TOPIC_DEV_GET, "o-", "--", "--", 0, false, 128},
-    {SERIN_TOPIC_DEV_BLOCK, "-o", "--", "--", 0, false, 65664},
-    {SERIN_TOPIC_GW_REPORTS, "--", "o-", "-*", 1, false, 65536},
-    {SERIN_TOPIC_GW_ACKS, "--", "-o", "*-", 1, false, 16384},
-    {SERIN_TOPIC_GW_STATUS, "--", "o-", "-*", 1, false, 4096},
-    {SERIN_TOPIC_GW_GET, "--", "o-", "--", 0, false, 128},
-    {SERIN_TOPIC_GW_BLOCK, "--", "-o", "--", 0, false, 65664},
-    {SERIN_TOPIC_TRUST, "-n", "-n", "**", 1, true, 4096},
-    {SERIN_TOPIC_HOLD, "-n", "--", "--", 1, true, 256},
-    {SERIN_TOPIC_DEPOT_HAVE, "--", "--", "--", 0, false, 4096},
-    {SERIN_TOPIC_DEPOT_WANT, "--", "--", "--", 0, false, 4096},
-    {SERIN_TOPIC_PRESENCE, "--", "--", "-*", 1, true, 64},
+    {SERIN_TOPIC_DIRECTIVE, "-n", "-n", "**", "**", 1, true, 512},
+    {SERIN_TOPIC_DEV_DIRECTIVE, "-o", "-n", "**", "**", 1, true, 512},
+    {SERIN_TOPIC_DEV_REPORT, "o-", "--", "-*", "-*", 1, false, 2048},
+    {SERIN_TOPIC_DEV_ACK, "-o", "--", "*-", "*-", 1, false, 128},
+    {SERIN_TOPIC_DEV_BEAT, "o-", "--", "-*", "-*", 0, false, 1024},
+    {SERIN_TOPIC_DEV_GET, "o-", "--", "--", "--", 0, false, 128},
+    {SERIN_TOPIC_DEV_BLOCK, "-o", "--", "--", "--", 0, false, 65664},
+    {SERIN_TOPIC_GW_REPORTS, "--", "o-", "-*", "--", 1, false, 65536},
+    {SERIN_TOPIC_GW_ACKS, "--", "-o", "*-", "--", 1, false, 16384},
+    {SERIN_TOPIC_GW_STATUS, "--", "o-", "-*", "--", 1, false, 4096},
+    {SERIN_TOPIC_GW_GET, "--", "o-", "--", "--", 0, false, 128},
+    {SERIN_TOPIC_GW_BLOCK, "--", "-o", "--", "--", 0, false, 65664},
+    {SERIN_TOPIC_TRUST, "-n", "-n", "**", "**", 1, true, 4096},
+    {SERIN_TOPIC_HOLD, "-n", "--", "--", "**", 1, true, 256},
+    {SERIN_TOPIC_DEPOT_HAVE, "--", "--", "--", "*-", 0, false, 8192},
+    {SERIN_TOPIC_DEPOT_WANT, "--", "--", "--", "-*", 0, false, 128},
+    {SERIN_TOPIC_PRESENCE, "--", "--", "-*", "-*", 1, true, 64},
 };
 #define TABLE_COUNT (sizeof table / sizeof table[0])
 
-static const char *rights_of(const struct expected *row, enum serin_role role)
+static const char *rights_of(const struct expected *row, enum serin_party party)
 {
-    switch (role) {
-    case SERIN_ROLE_DEVICE:
+    switch (party) {
+    case SERIN_PARTY_DEVICE:
         return row->device;
-    case SERIN_ROLE_GATEWAY:
+    case SERIN_PARTY_GATEWAY:
         return row->gateway;
-    case SERIN_ROLE_SERIND:
+    case SERIN_PARTY_SERIND:
         return row->serind;
+    case SERIN_PARTY_SITE_GATEWAY:
+        return row->site;
     default:
         return "--";
     }
@@ -75,6 +77,31 @@ static bool allowed(struct serin_acl_answer answer)
     return answer.verdict == SERIN_ACL_ALLOW;
 }
 
+/* Who is who: every role, in the cloud and at the site of "me". */
+START_TEST(test_parties)
+{
+    static const struct {
+        enum serin_role role;
+        const char *id;
+        enum serin_party cloud, site;
+    } cases[] = {
+        {SERIN_ROLE_INVALID, "me", SERIN_PARTY_NONE, SERIN_PARTY_NONE},
+        {SERIN_ROLE_DEVICE, "other", SERIN_PARTY_DEVICE, SERIN_PARTY_DEVICE},
+        {SERIN_ROLE_DEVICE, "me", SERIN_PARTY_DEVICE, SERIN_PARTY_DEVICE},
+        {SERIN_ROLE_GATEWAY, "me", SERIN_PARTY_GATEWAY, SERIN_PARTY_SITE_GATEWAY},
+        {SERIN_ROLE_GATEWAY, "other", SERIN_PARTY_GATEWAY, SERIN_PARTY_NONE},
+        {SERIN_ROLE_GATEWAY, "me2", SERIN_PARTY_GATEWAY, SERIN_PARTY_NONE},
+        {SERIN_ROLE_GATEWAY, "m", SERIN_PARTY_GATEWAY, SERIN_PARTY_NONE},
+        {SERIN_ROLE_SERIND, "me", SERIN_PARTY_SERIND, SERIN_PARTY_NONE},
+        {SERIN_ROLE_SERIND, "serind", SERIN_PARTY_SERIND, SERIN_PARTY_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_int_eq(serin_acl_party(cases[i].role, cases[i].id, NULL), cases[i].cloud);
+        ck_assert_int_eq(serin_acl_party(cases[i].role, cases[i].id, "me"), cases[i].site);
+    }
+}
+END_TEST
+
 START_TEST(test_every_kind_is_in_the_table)
 {
     ck_assert_uint_eq(TABLE_COUNT, SERIN_TOPIC_COUNT - 1);
@@ -84,12 +111,12 @@ START_TEST(test_every_kind_is_in_the_table)
 }
 END_TEST
 
-START_TEST(test_role_kind_access)
+START_TEST(test_party_kind_access)
 {
-    for (enum serin_role role = SERIN_ROLE_INVALID; role <= SERIN_ROLE_SERIND; role++) {
+    for (enum serin_party party = SERIN_PARTY_NONE; party < SERIN_PARTY_COUNT; party++) {
         for (size_t i = 0; i < TABLE_COUNT; i++) {
             const struct expected *row = &table[i];
-            const char *rights = rights_of(row, role);
+            const char *rights = rights_of(row, party);
             for (int own = 0; own < 2; own++) {
                 char text[SERIN_TOPIC_MAX];
                 struct serin_topic topic;
@@ -98,13 +125,13 @@ START_TEST(test_role_kind_access)
                 bool publish = rights[0] == '*' || (rights[0] == 'o' && own_counts);
                 bool read =
                     rights[1] == '*' || rights[1] == 'n' || (rights[1] == 'o' && own_counts);
-                ck_assert_msg(allowed(serin_acl_publish(role, "me", text, row->qos, row->retain, 1,
+                ck_assert_msg(allowed(serin_acl_publish(party, "me", text, row->qos, row->retain, 1,
                                                         &topic)) == publish,
-                              "role %d publishes on %s", role, text);
-                ck_assert_msg(allowed(serin_acl_read(role, "me", text, &topic)) == read,
-                              "role %d reads %s", role, text);
-                ck_assert_msg(allowed(serin_acl_subscribe(role, "me", text)) == read,
-                              "role %d subscribes to %s", role, text);
+                              "party %d publishes on %s", party, text);
+                ck_assert_msg(allowed(serin_acl_read(party, "me", text, &topic)) == read,
+                              "party %d reads %s", party, text);
+                ck_assert_msg(allowed(serin_acl_subscribe(party, "me", text)) == read,
+                              "party %d subscribes to %s", party, text);
             }
         }
     }
@@ -134,7 +161,7 @@ static void with_plus(const char *text, unsigned level, char *filter)
 
 START_TEST(test_wildcard_in_place_of_a_name)
 {
-    for (enum serin_role role = SERIN_ROLE_INVALID; role <= SERIN_ROLE_SERIND; role++) {
+    for (enum serin_party party = SERIN_PARTY_NONE; party < SERIN_PARTY_COUNT; party++) {
         for (size_t i = 0; i < TABLE_COUNT; i++) {
             char text[SERIN_TOPIC_MAX];
             char filter[SERIN_TOPIC_MAX];
@@ -143,9 +170,9 @@ START_TEST(test_wildcard_in_place_of_a_name)
                 continue; /* the wildcard would stand in place of a word */
             }
             with_plus(text, 3, filter);
-            ck_assert_msg(allowed(serin_acl_subscribe(role, "me", filter)) ==
-                              (rights_of(&table[i], role)[1] == '*'),
-                          "role %d subscribes to %s", role, filter);
+            ck_assert_msg(allowed(serin_acl_subscribe(party, "me", filter)) ==
+                              (rights_of(&table[i], party)[1] == '*'),
+                          "party %d subscribes to %s", party, filter);
         }
     }
 }
@@ -155,11 +182,11 @@ START_TEST(test_form_is_exact)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         const struct expected *row = &table[i];
-        enum serin_role role = SERIN_ROLE_INVALID;
-        for (enum serin_role r = SERIN_ROLE_DEVICE; r <= SERIN_ROLE_SERIND; r++) {
-            role = rights_of(row, r)[0] != '-' ? r : role;
+        enum serin_party party = SERIN_PARTY_NONE;
+        for (enum serin_party p = SERIN_PARTY_DEVICE; p < SERIN_PARTY_COUNT; p++) {
+            party = rights_of(row, p)[0] != '-' ? p : party;
         }
-        if (role == SERIN_ROLE_INVALID) {
+        if (party == SERIN_PARTY_NONE) {
             continue;
         }
         char text[SERIN_TOPIC_MAX];
@@ -168,103 +195,106 @@ START_TEST(test_form_is_exact)
         for (uint8_t qos = 0; qos < 3; qos++) {
             for (int retain = 0; retain < 2; retain++) {
                 ck_assert_int_eq(
-                    allowed(serin_acl_publish(role, "me", text, qos, retain, 1, &topic)),
+                    allowed(serin_acl_publish(party, "me", text, qos, retain, 1, &topic)),
                     qos == row->qos && (retain != 0) == row->retain);
             }
         }
         ck_assert(
-            allowed(serin_acl_publish(role, "me", text, row->qos, row->retain, row->max, &topic)));
+            allowed(serin_acl_publish(party, "me", text, row->qos, row->retain, row->max, &topic)));
         ck_assert(!allowed(
-            serin_acl_publish(role, "me", text, row->qos, row->retain, row->max + 1, &topic)));
-        ck_assert(!allowed(serin_acl_publish(role, "me", text, row->qos, row->retain, 0, &topic)));
+            serin_acl_publish(party, "me", text, row->qos, row->retain, row->max + 1, &topic)));
+        ck_assert(!allowed(serin_acl_publish(party, "me", text, row->qos, row->retain, 0, &topic)));
         ck_assert(!allowed(
-            serin_acl_publish(role, "me", text, row->qos, row->retain, UINT32_MAX, &topic)));
+            serin_acl_publish(party, "me", text, row->qos, row->retain, UINT32_MAX, &topic)));
     }
 }
 END_TEST
 
 /* Filters that a snooper would try; 'd' denied, 'a' allowed, '>' deferred, for device, gateway,
- * serind. */
+ * serind, the site's gateway. */
 static const struct {
     const char *filter;
     const char *verdicts;
 } filters[] = {
-    {"#", "ddd"},
-    {"+/#", "ddd"},
-    {"+", ">>>"},
-    {"+/+", ">>>"},
-    {"serin", "ddd"},
-    {"serin/#", "ddd"},
-    {"serin/+", "ddd"},
-    {"serin/1/#", "ddd"},
-    {"serin/2/#", "ddd"},
-    {"serin/+/#", "ddd"},
-    {"+/1/#", "ddd"},
-    {"+/1/dev/me/ack", "ddd"},
-    {"+/1/dev/+/report", "dda"},
-    {"+/+/dev/+/beat", "dda"},
-    {"+/+/+/+/+", "ddd"},
-    {"+/+/+/+", "ddd"},
-    {"+/+/+", ">>>"},
-    {"serin/1/dev/#", "ddd"},
-    {"serin/1/dev/me/#", "ddd"},
-    {"serin/1/dev/me/+", "ddd"},
-    {"serin/1/dev/me/ack/#", "ddd"},
-    {"serin/1/dev/+/report", "dda"},
-    {"serin/1/dev/+/beat", "dda"},
-    {"serin/1/dev/+/ack", "ddd"},
-    {"serin/1/dev/+/get", "ddd"},
-    {"serin/1/dev/+/block", "ddd"},
-    {"serin/1/dev/+/directive", "dda"},
-    {"serin/1/directive/#", "dda"},
-    {"serin/1/directive/+/+", "dda"},
-    {"serin/1/directive/lamp/+", "dda"},
-    {"serin/1/directive/lamp/#", "dda"},
-    {"serin/1/directive/lamp/stable/#", "dda"},
-    {"serin/1/directive/lamp/stable", "aaa"},
-    {"serin/1/directive/lamp", "ddd"},
-    {"serin/1/trust/+", "dda"},
-    {"serin/1/trust/lamp", "aaa"},
-    {"serin/1/presence/+", "dda"},
-    {"serin/1/presence/#", "dda"},
-    {"serin/1/presence/me", "dda"},
-    {"serin/1/gw/+/reports", "dda"},
-    {"serin/1/gw/+/status", "dda"},
-    {"serin/1/gw/+/acks", "ddd"},
-    {"serin/1/gw/+/+", "ddd"},
-    {"serin/1/hold/lamp", "add"},
-    {"serin/1/hold/+", "ddd"},
-    {"serin/1/depot/+", "ddd"},
-    {"serin/1/+/lamp", "ddd"},
-    {"serin/1/nonsense/+", "ddd"},
-    {"serin/1/dev/b.d/+", "ddd"},
-    {"serin//dev/+/report", "ddd"},
-    {"serinx/#", ">>>"},
-    {"other/#", ">>>"},
-    {"other/topic", ">>>"},
-    {"$SYS/#", ">>>"},
-    {"$share/g/serin/1/dev/+/report", "ddd"},
-    {"$share/g/serin/1/directive/lamp/stable", "ddd"},
-    {"$share/g/#", "ddd"},
-    {"$share/g/other/#", ">>>"},
-    {"$share/g", ">>>"},
+    {"#", "dddd"},
+    {"+/#", "dddd"},
+    {"+", ">>>>"},
+    {"+/+", ">>>>"},
+    {"serin", "dddd"},
+    {"serin/#", "dddd"},
+    {"serin/+", "dddd"},
+    {"serin/1/#", "dddd"},
+    {"serin/2/#", "dddd"},
+    {"serin/+/#", "dddd"},
+    {"+/1/#", "dddd"},
+    {"+/1/dev/me/ack", "dddd"},
+    {"+/1/dev/+/report", "ddaa"},
+    {"+/+/dev/+/beat", "ddaa"},
+    {"+/+/+/+/+", "dddd"},
+    {"+/+/+/+", "dddd"},
+    {"+/+/+", ">>>>"},
+    {"serin/1/dev/#", "dddd"},
+    {"serin/1/dev/me/#", "dddd"},
+    {"serin/1/dev/me/+", "dddd"},
+    {"serin/1/dev/me/ack/#", "dddd"},
+    {"serin/1/dev/+/report", "ddaa"},
+    {"serin/1/dev/+/beat", "ddaa"},
+    {"serin/1/dev/+/ack", "dddd"},
+    {"serin/1/dev/+/get", "dddd"},
+    {"serin/1/dev/+/block", "dddd"},
+    {"serin/1/dev/+/directive", "ddaa"},
+    {"serin/1/directive/#", "ddaa"},
+    {"serin/1/directive/+/+", "ddaa"},
+    {"serin/1/directive/lamp/+", "ddaa"},
+    {"serin/1/directive/lamp/#", "ddaa"},
+    {"serin/1/directive/lamp/stable/#", "ddaa"},
+    {"serin/1/directive/lamp/stable", "aaaa"},
+    {"serin/1/directive/lamp", "dddd"},
+    {"serin/1/trust/+", "ddaa"},
+    {"serin/1/trust/lamp", "aaaa"},
+    {"serin/1/presence/+", "ddaa"},
+    {"serin/1/presence/#", "ddaa"},
+    {"serin/1/presence/me", "ddaa"},
+    {"serin/1/gw/+/reports", "ddad"},
+    {"serin/1/gw/+/status", "ddad"},
+    {"serin/1/gw/+/acks", "dddd"},
+    {"serin/1/gw/+/+", "dddd"},
+    {"serin/1/hold/lamp", "adda"},
+    {"serin/1/hold/+", "ddda"},
+    {"serin/1/depot/+", "dddd"},
+    {"serin/1/depot/want", "ddda"},
+    {"serin/1/depot/have", "dddd"},
+    {"serin/1/hold/#", "ddda"},
+    {"serin/1/+/lamp", "ddda"},
+    {"serin/1/nonsense/+", "dddd"},
+    {"serin/1/dev/b.d/+", "dddd"},
+    {"serin//dev/+/report", "dddd"},
+    {"serinx/#", ">>>>"},
+    {"other/#", ">>>>"},
+    {"other/topic", ">>>>"},
+    {"$SYS/#", ">>>>"},
+    {"$share/g/serin/1/dev/+/report", "dddd"},
+    {"$share/g/serin/1/directive/lamp/stable", "dddd"},
+    {"$share/g/#", "dddd"},
+    {"$share/g/other/#", ">>>>"},
+    {"$share/g", ">>>>"},
 };
 
 START_TEST(test_filters)
 {
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
-        for (enum serin_role role = SERIN_ROLE_DEVICE; role <= SERIN_ROLE_SERIND; role++) {
+        for (enum serin_party party = SERIN_PARTY_DEVICE; party < SERIN_PARTY_COUNT; party++) {
             enum serin_acl_verdict verdict =
-                serin_acl_subscribe(role, "me", filters[i].filter).verdict;
+                serin_acl_subscribe(party, "me", filters[i].filter).verdict;
             char shown = verdict == SERIN_ACL_ALLOW ? 'a' : verdict == SERIN_ACL_DENY ? 'd' : '>';
-            ck_assert_msg(shown == filters[i].verdicts[role - SERIN_ROLE_DEVICE],
-                          "%s by role %d: %c", filters[i].filter, role, shown);
+            ck_assert_msg(shown == filters[i].verdicts[party - SERIN_PARTY_DEVICE],
+                          "%s by party %d: %c", filters[i].filter, party, shown);
         }
     }
 }
 END_TEST
 
-/* The proof behind the list above: whatever filter is allowed, it matches no topic that the role
+/* The proof behind the list above: whatever filter is allowed, it matches no topic that the party
  * may not read. Filters are drawn from parts that topics are made of. */
 START_TEST(test_no_allowed_filter_reveals_more)
 {
@@ -288,8 +318,8 @@ START_TEST(test_no_allowed_filter_reveals_more)
                 break;
             }
         }
-        for (enum serin_role role = SERIN_ROLE_DEVICE; role <= SERIN_ROLE_SERIND; role++) {
-            if (serin_acl_subscribe(role, "me", filter).verdict == SERIN_ACL_DENY) {
+        for (enum serin_party party = SERIN_PARTY_DEVICE; party < SERIN_PARTY_COUNT; party++) {
+            if (serin_acl_subscribe(party, "me", filter).verdict == SERIN_ACL_DENY) {
                 continue;
             }
             for (size_t i = 0; i < TABLE_COUNT; i++) {
@@ -299,9 +329,9 @@ START_TEST(test_no_allowed_filter_reveals_more)
                     topic_of(table[i].kind, own ? "me" : "other", text);
                     if (serin_filter_matches(filter, text)) {
                         matched++;
-                        ck_assert_msg(serin_acl_read(role, "me", text, &topic).verdict ==
+                        ck_assert_msg(serin_acl_read(party, "me", text, &topic).verdict ==
                                           SERIN_ACL_ALLOW,
-                                      "%s lets role %d read %s", filter, role, text);
+                                      "%s lets party %d read %s", filter, party, text);
                     }
                 }
             }
@@ -335,21 +365,22 @@ END_TEST
 START_TEST(test_others_are_deferred)
 {
     struct serin_topic topic;
-    for (enum serin_role role = SERIN_ROLE_INVALID; role <= SERIN_ROLE_SERIND; role++) {
-        ck_assert_int_eq(serin_acl_publish(role, "me", "house/light", 2, true, 9, &topic).verdict,
+    for (enum serin_party party = SERIN_PARTY_NONE; party < SERIN_PARTY_COUNT; party++) {
+        ck_assert_int_eq(serin_acl_publish(party, "me", "house/light", 2, true, 9, &topic).verdict,
                          SERIN_ACL_DEFER);
-        ck_assert_int_eq(serin_acl_read(role, "me", "serinx/1", &topic).verdict, SERIN_ACL_DEFER);
-        ck_assert_int_eq(serin_acl_publish(role, "me", "serin/1/x", 0, false, 9, &topic).verdict,
+        ck_assert_int_eq(serin_acl_read(party, "me", "serinx/1", &topic).verdict, SERIN_ACL_DEFER);
+        ck_assert_int_eq(serin_acl_publish(party, "me", "serin/1/x", 0, false, 9, &topic).verdict,
                          SERIN_ACL_DENY);
-        ck_assert_int_eq(serin_acl_read(role, "me", "serin", &topic).verdict, SERIN_ACL_DENY);
+        ck_assert_int_eq(serin_acl_read(party, "me", "serin", &topic).verdict, SERIN_ACL_DENY);
     }
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_every_kind_is_in_the_table,
-                                  test_role_kind_access,
+    const TTest *const tests[] = {test_parties,
+                                  test_every_kind_is_in_the_table,
+                                  test_party_kind_access,
                                   test_wildcard_in_place_of_a_name,
                                   test_form_is_exact,
                                   test_filters,

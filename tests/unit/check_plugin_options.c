@@ -33,6 +33,9 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(options.directives_max, 16384);
     ck_assert_uint_eq(options.leap_max, 64);
     ck_assert_uint_eq(options.clients_max, 250000); /* well above a fleet of 100,000 */
+    ck_assert_uint_eq(options.park_ms, 3000);
+    ck_assert_int_eq(options.role, SERIN_PLUGIN_CLOUD);
+    ck_assert_ptr_null(options.gateway);
 }
 END_TEST
 
@@ -40,7 +43,7 @@ START_TEST(test_every_range)
 {
     size_t count;
     const struct serin_plugin_range *ranges = serin_plugin_ranges(&count);
-    ck_assert_uint_eq(count, 9);
+    ck_assert_uint_eq(count, 10);
     for (size_t i = 0; i < count; i++) {
         char text[32];
         ck_assert(ranges[i].min <= ranges[i].initial && ranges[i].initial <= ranges[i].max);
@@ -93,8 +96,50 @@ START_TEST(test_wrong_ones)
 }
 END_TEST
 
+static enum serin_error read_site(const char *role, const char *gateway, const char *again)
+{
+    const struct serin_plugin_option given[] = {
+        {"depot", "/d"}, {"state", "/s"}, {"role", role}, {"gateway", gateway}, {"gateway", again}};
+    memset(&complaint, 0, sizeof complaint);
+    size_t count = again != NULL ? 5 : gateway != NULL ? 4 : 3;
+    return serin_plugin_options_read(given, count, &options, &complaint);
+}
+
+START_TEST(test_roles)
+{
+    ck_assert_int_eq(read_site("cloud", NULL, NULL), SERIN_OK);
+    ck_assert_int_eq(options.role, SERIN_PLUGIN_CLOUD);
+    ck_assert_int_eq(read_site("site", "gw-1", NULL), SERIN_OK);
+    ck_assert_int_eq(options.role, SERIN_PLUGIN_SITE);
+    ck_assert_str_eq(options.gateway, "gw-1");
+
+    static const struct {
+        const char *role, *gateway, *again, *key, *what;
+    } cases[] = {
+        {"site", NULL, NULL, "gateway", "is missing: the role is site"},
+        {"cloud", "gw-1", NULL, "gateway", "is of the role site alone"},
+        {"Site", "gw-1", NULL, "role", "must be cloud or site"},
+        {"", NULL, NULL, "role", "must be cloud or site"},
+        {"site", "", NULL, "gateway", "is not an id"},
+        {"site", "gw/1", NULL, "gateway", "is not an id"},
+        {"site", "+", NULL, "gateway", "is not an id"},
+        {"site", "01234567890123456789012345678901234567890123456789012345678901234", NULL,
+         "gateway", "is not an id"},
+        {"site", "gw-1", "gw-1", "gateway", "is given twice"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_int_eq(read_site(cases[i].role, cases[i].gateway, cases[i].again),
+                         SERIN_ERR_CONFIG);
+        ck_assert_str_eq(complaint.key, cases[i].key);
+        ck_assert_str_eq(complaint.what, cases[i].what);
+    }
+    wrong("gateway", "gw-1", "is of the role site alone"); /* cloud is the role of old files */
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {test_defaults, test_every_range, test_wrong_ones, NULL};
+    const TTest *const tests[] = {test_defaults, test_every_range, test_wrong_ones, test_roles,
+                                  NULL};
     return check_run("plugin_options", tests);
 }

@@ -19,7 +19,9 @@ static enum serin_error check(enum serin_topic_kind kind, const char *id, const 
     strcpy(topic.id, id);
     strcpy(topic.product, product);
     strcpy(topic.channel, channel);
-    ports = (struct serin_payload_ports){serin_protobufc(), serin_openssl_hashing()};
+    ports = (struct serin_payload_ports){.codec = serin_protobufc(),
+                                         .site_codec = serin_protobufc_site(),
+                                         .crypto = serin_openssl_hashing()};
     return serin_payload_check(&ports, &topic, data, size, &payload);
 }
 
@@ -143,20 +145,114 @@ START_TEST(test_plain_kinds)
 }
 END_TEST
 
-START_TEST(test_kinds_without_a_format)
+/* ---- what sites say ---- */
+
+static size_t make_batch(void)
 {
-    static const enum serin_topic_kind kinds[] = {SERIN_TOPIC_GW_REPORTS, SERIN_TOPIC_GW_ACKS,
-                                                  SERIN_TOPIC_GW_STATUS, SERIN_TOPIC_DEPOT_HAVE,
-                                                  SERIN_TOPIC_DEPOT_WANT};
+    static const uint8_t items[] = {1, 2, 3};
+    const struct serin_batch batch = {.incarnation = 7,
+                                      .number = 1,
+                                      .encoding = SERIN_BATCH_DEFLATE,
+                                      .plain_size = 900,
+                                      .items = items,
+                                      .items_size = sizeof items};
+    size_t size = 0;
+    ck_assert_int_eq(serin_protobufc_site()->encode_batch(&batch, data, sizeof data, &size),
+                     SERIN_OK);
+    return size;
+}
+
+static size_t make_acks(void)
+{
+    static struct serin_ack_batch acks = {.count = SERIN_ACK_BATCH_ITEMS_MAX};
+    size_t size = 0;
+    for (size_t i = 0; i < acks.count; i++) {
+        strcpy(acks.list[i].node, "node");
+        acks.list[i].ack = (struct serin_ack){7, 1, SERIN_ACK_STORED, 0};
+    }
+    ck_assert_int_eq(serin_protobufc_site()->encode_ack_batch(&acks, data, sizeof data, &size),
+                     SERIN_OK);
+    return size;
+}
+
+static size_t make_status(void)
+{
+    const struct serin_gw_status status = {.gateway = "gw-1", .incarnation = 7, .software = "1"};
+    size_t size = 0;
+    ck_assert_int_eq(serin_protobufc_site()->encode_gw_status(&status, data, sizeof data, &size),
+                     SERIN_OK);
+    return size;
+}
+
+static size_t make_want(void)
+{
+    const struct serin_want want = {.kind = SERIN_WANT_MISSING, .object = {9}, .length = 1};
+    size_t size = 0;
+    ck_assert_int_eq(serin_protobufc_site()->encode_want(&want, data, sizeof data, &size),
+                     SERIN_OK);
+    return size;
+}
+
+static size_t make_have(void)
+{
+    const struct serin_have have = {.kind = SERIN_HAVE_PART,
+                                    .object = {9},
+                                    .object_size = 9000,
+                                    .range_count = 1,
+                                    .ranges = {{0, 9000}}};
+    size_t size = 0;
+    ck_assert_int_eq(serin_protobufc_site()->encode_have(&have, data, sizeof data, &size),
+                     SERIN_OK);
+    return size;
+}
+
+START_TEST(test_site_kinds)
+{
+    static const struct {
+        enum serin_topic_kind kind;
+        size_t (*make)(void);
+        bool named; /* it carries the id of its topic */
+    } kinds[] = {
+        {SERIN_TOPIC_GW_REPORTS, make_batch, false}, {SERIN_TOPIC_GW_ACKS, make_acks, false},
+        {SERIN_TOPIC_GW_STATUS, make_status, true},  {SERIN_TOPIC_DEPOT_WANT, make_want, false},
+        {SERIN_TOPIC_DEPOT_HAVE, make_have, false},
+    };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        ck_assert_int_eq(check(kinds[i], "g", "", "", 5), SERIN_OK);
+        size_t size = kinds[i].make();
+        ck_assert_int_eq(check(kinds[i].kind, "gw-1", "", "", size), SERIN_OK);
+        ck_assert_int_eq(check(kinds[i].kind, "gw-2", "", "", size),
+                         kinds[i].named ? SERIN_ERR_DEVICE : SERIN_OK);
+        ck_assert_int_ne(check(kinds[i].kind, "gw-1", "", "", size / 2), SERIN_OK);
+        ck_assert_int_ne(check(kinds[i].kind, "gw-1", "", "", 0), SERIN_OK);
+        memset(data, 0xFF, size);
+        ck_assert_int_ne(check(kinds[i].kind, "gw-1", "", "", size), SERIN_OK);
+        memset(data, 0, size);
+        ck_assert_int_ne(check(kinds[i].kind, "gw-1", "", "", size), SERIN_OK);
+    }
+    size_t size = make_have();
+    ck_assert_int_eq(check(SERIN_TOPIC_DEPOT_HAVE, "", "", "", size), SERIN_OK);
+    ck_assert_uint_eq(payload.have.object_size, 9000);
+    ck_assert_uint_eq(payload.have.ranges[0].end, 9000);
+}
+END_TEST
+
+/* No kind passes unchecked. */
+START_TEST(test_every_kind_is_checked)
+{
+    memset(data, 0xFF, sizeof data);
+    for (int kind = SERIN_TOPIC_INVALID + 1; kind < SERIN_TOPIC_COUNT; kind++) {
+        ck_assert_int_ne(check((enum serin_topic_kind)kind, "a", "p", "c", 40), SERIN_OK);
     }
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_directives, test_trust, test_plain_kinds,
-                                  test_kinds_without_a_format, NULL};
+    const TTest *const tests[] = {test_directives,
+                                  test_trust,
+                                  test_plain_kinds,
+                                  test_site_kinds,
+                                  test_every_kind_is_checked,
+                                  NULL};
     return check_run("plugin_payload", tests);
 }

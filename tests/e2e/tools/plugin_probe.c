@@ -2,12 +2,13 @@
  * plugin_probe: what the test of the plugin needs and mosquitto_pub cannot do: payloads in Serin's
  * format, objects in a depot, and clients that ask for blocks, honest ones and greedy ones.
  *
- *   plugin_probe payload KIND [KEY=VALUE …]                  writes a payload to stdout
- *   plugin_probe store DEPOT FILE                            stores an object; prints its name
- *   plugin_probe release DEPOT IMAGE                         stores image, piece table and
- * manifest; prints their names plugin_probe fetch  PORT PKI ID OBJECT OUT BLOCK WINDOW  downloads
- * an object; prints what was seen plugin_probe greedy PORT PKI ID OBJECT COUNT             sends
- * COUNT requests and acknowledges none; prints the answers
+ *   payload KIND [KEY=VALUE …]               writes a payload to stdout
+ *   store DEPOT FILE                         stores an object; prints its name
+ *   release DEPOT IMAGE                      stores image, piece table, manifest; prints names
+ *   part DEPOT OBJECT FILE START END         writes that range of FILE to the object's part file
+ *   finish DEPOT OBJECT                      ends the part file
+ *   fetch PORT PKI ID OBJECT OUT BLOCK WINDOW   downloads an object; prints what was seen
+ *   greedy PORT PKI ID OBJECT COUNT          sends COUNT requests and acknowledges none
  *
  * Signatures in what it makes are not valid: the plugin does not check them, devices do.
  */
@@ -206,6 +207,56 @@ static size_t make_block(uint8_t *out)
     return size;
 }
 
+static size_t make_batch(uint8_t *out)
+{
+    static const uint8_t items[] = {1, 2, 3};
+    const struct serin_batch batch = {.incarnation = 7,
+                                      .number = number("number", 1),
+                                      .encoding = SERIN_BATCH_DEFLATE,
+                                      .plain_size = 900,
+                                      .items = items,
+                                      .items_size = sizeof items};
+    size_t size = 0;
+    must(serin_protobufc_site()->encode_batch(&batch, out, SERIN_BLOCK_MAX, &size), "batch");
+    return size;
+}
+
+static size_t make_gw_acks(uint8_t *out)
+{
+    static struct serin_ack_batch acks = {.count = 1};
+    copy(acks.list[0].node, sizeof acks.list[0].node, "sensor-01");
+    acks.list[0].ack = (struct serin_ack){7, 1, SERIN_ACK_STORED, 0};
+    size_t size = 0;
+    must(serin_protobufc_site()->encode_ack_batch(&acks, out, SERIN_BLOCK_MAX, &size), "acks");
+    return size;
+}
+
+static size_t make_gw_status(uint8_t *out)
+{
+    struct serin_gw_status status = {.incarnation = 7, .software = "0"};
+    copy(status.gateway, sizeof status.gateway, option("id", "gw-1"));
+    size_t size = 0;
+    must(serin_protobufc_site()->encode_gw_status(&status, out, SERIN_BLOCK_MAX, &size), "status");
+    return size;
+}
+
+static size_t make_hold(uint8_t *out)
+{
+    const struct serin_hold hold = {.held = true, .reason = SERIN_REASON_NONE};
+    size_t size = 0;
+    must(serin_protobufc()->encode_hold(&hold, out, SERIN_HOLD_MAX, &size), "hold");
+    return size;
+}
+
+static size_t make_have(uint8_t *out)
+{
+    struct serin_have have = {.kind = SERIN_HAVE_WHOLE, .object_size = 5};
+    have.object[0] = 1;
+    size_t size = 0;
+    must(serin_protobufc_site()->encode_have(&have, out, SERIN_HAVE_MAX, &size), "have");
+    return size;
+}
+
 static size_t make_presence(uint8_t *out)
 {
     const struct serin_presence presence = {.online = true, .time_s = 1};
@@ -219,9 +270,19 @@ static int payload(const char *kind)
     static const struct {
         const char *name;
         size_t (*make)(uint8_t *out);
-    } kinds[] = {{"directive", make_directive}, {"trust", make_trust},      {"report", make_report},
-                 {"beat", make_beat},           {"ack", make_ack},          {"get", make_get},
-                 {"block", make_block},         {"presence", make_presence}};
+    } kinds[] = {{"directive", make_directive},
+                 {"trust", make_trust},
+                 {"report", make_report},
+                 {"beat", make_beat},
+                 {"ack", make_ack},
+                 {"get", make_get},
+                 {"block", make_block},
+                 {"presence", make_presence},
+                 {"batch", make_batch},
+                 {"gw_acks", make_gw_acks},
+                 {"gw_status", make_gw_status},
+                 {"hold", make_hold},
+                 {"have", make_have}};
     static uint8_t out[SERIN_BLOCK_MAX];
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kind, kinds[i].name) == 0) {
@@ -285,6 +346,35 @@ static int store(const char *root, const char *path, bool with_manifest)
         printf("manifest=%s\n", hex);
     }
     free(image);
+    serin_depot_close(depot);
+    return 0;
+}
+
+/* What a gateway does: verified bytes into the part file of an object. */
+static int part(char **arguments)
+{
+    struct serin_depot *depot;
+    uint8_t name[32];
+    size_t size = 0;
+    uint8_t *file = read_file(arguments[2], &size);
+    size_t start = strtoul(arguments[3], NULL, 10);
+    size_t end = strtoul(arguments[4], NULL, 10);
+    must(serin_hex_decode(arguments[1], name, sizeof name), arguments[1]);
+    must(serin_depot_create(&depot, arguments[0], serin_openssl_hashing()), arguments[0]);
+    must(serin_depot_part_open(depot, name, (uint32_t)size), "part file");
+    must(serin_depot_part_write(depot, name, (uint32_t)start, file + start, end - start), "write");
+    serin_depot_close(depot);
+    free(file);
+    return 0;
+}
+
+static int finish(const char *root, const char *object)
+{
+    struct serin_depot *depot;
+    uint8_t name[32];
+    must(serin_hex_decode(object, name, sizeof name), object);
+    must(serin_depot_create(&depot, root, serin_openssl_hashing()), root);
+    must(serin_depot_part_finish(depot, name), "finish");
     serin_depot_close(depot);
     return 0;
 }
@@ -514,6 +604,12 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "release") == 0 && argc == 4) {
         return store(argv[2], argv[3], true);
+    }
+    if (strcmp(command, "part") == 0 && argc == 7) {
+        return part(argv + 2);
+    }
+    if (strcmp(command, "finish") == 0 && argc == 4) {
+        return finish(argv[2], argv[3]);
     }
     if (strcmp(command, "fetch") == 0 && argc == 9) {
         return fetch(argv + 2);

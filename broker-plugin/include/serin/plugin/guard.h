@@ -82,12 +82,22 @@ struct serin_guard_entry {
     struct serin_guard_view view;
 };
 
+/* What an object is, as far as directives and manifests tell. */
+enum serin_guard_kind {
+    SERIN_GUARD_UNKNOWN,
+    SERIN_GUARD_MANIFEST,
+    SERIN_GUARD_PIECES, /* a piece table */
+    SERIN_GUARD_IMAGE
+};
+
 /* What is known of an object that a remembered directive names. */
 struct serin_guard_object {
     uint8_t name[SERIN_SHA256_SIZE];
-    uint32_t size; /* bytes; 0: not known (a manifest) */
-    bool halted;   /* a halted candidate needs it */
-    bool live;     /* and so does something that a channel still offers */
+    uint8_t pieces[SERIN_SHA256_SIZE]; /* of an IMAGE: its piece table */
+    uint32_t size;                     /* bytes; 0: not known (a manifest) */
+    enum serin_guard_kind kind;
+    bool halted; /* a halted candidate needs it */
+    bool live;   /* and so does something that a channel still offers */
     bool used;
 };
 
@@ -97,6 +107,7 @@ struct serin_guard {
     struct serin_guard_entry *entries;  /* open addressing by topic; nothing is ever taken out */
     struct serin_guard_object *objects; /* open addressing by name; rebuilt as a whole */
     uint32_t entry_capacity, entry_count;
+    uint32_t directive_count; /* entries that are no trust record */
     uint32_t object_capacity, object_count;
     uint32_t leap_max;      /* the bound on leaps */
     uint32_t highest_epoch; /* of all entries */
@@ -159,6 +170,31 @@ struct serin_guard_ruling {
 struct serin_guard_ruling serin_guard_rule(struct serin_guard *guard, const char *id,
                                            const uint8_t object[SERIN_SHA256_SIZE],
                                            uint64_t now_ms);
+
+/* Whether an object is one that a client may be given (docs/spec/site.md, section 4). */
+enum serin_guard_offer {
+    SERIN_GUARD_OFFERED = 1,
+    SERIN_GUARD_NOT_OFFERED,
+    SERIN_GUARD_UNSURE,      /* a manifest that is on offer could not be read: it may name it */
+    SERIN_GUARD_NO_DIRECTIVE /* nothing is remembered at all: a new site */
+};
+
+struct serin_guard_answer {
+    enum serin_guard_offer offer;
+    /* Where OFFERED: */
+    enum serin_guard_kind kind;
+    uint32_t size;                     /* bytes; 0: not known (a manifest) */
+    uint8_t pieces[SERIN_SHA256_SIZE]; /* of an IMAGE: its piece table, of ... */
+    uint32_t pieces_size;              /* ... so many bytes */
+};
+/* Whether a channel offers the object (as stable, or as a candidate that is not halted), or the
+ * client's own directive does. */
+struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char *id,
+                                          const uint8_t object[SERIN_SHA256_SIZE], uint64_t now_ms);
+
+/* A manifest may have become readable: what could not be looked up is looked up anew with the next
+ * question, and not only after SERIN_GUARD_REBUILD_MS. */
+void serin_guard_look_again(struct serin_guard *guard);
 
 /* The key of a topic: without "serin/1/", with '.' for '/'. `key` holds SERIN_TOPIC_MAX bytes. */
 void serin_guard_key(const char *topic, char *key);

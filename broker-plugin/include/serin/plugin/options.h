@@ -10,10 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Paths point into the caller's strings. */
+/* Which broker the plugin serves. */
+enum serin_plugin_role {
+    SERIN_PLUGIN_ROLE_INVALID,
+    SERIN_PLUGIN_CLOUD, /* serind's: it serves what stands in the depot */
+    SERIN_PLUGIN_SITE   /* a site's: its gateway fills the depot while the plugin serves from it */
+};
+
+/* Texts point into the caller's strings. */
 struct serin_plugin_options {
-    const char *depot;        /* folder that serind fills; required */
-    const char *state;        /* folder of the plugin's own memory; required */
+    const char *depot;   /* folder that serind or the gateway fills; required */
+    const char *state;   /* folder of the plugin's own memory; required */
+    const char *gateway; /* id of the site's gateway; NULL in the cloud role */
+    enum serin_plugin_role role;
     uint64_t window_bytes;    /* most bytes in flight to one client */
     uint64_t window_blocks;   /* most blocks in flight to one client */
     uint64_t total_bytes;     /* most bytes in flight to all clients */
@@ -24,6 +33,7 @@ struct serin_plugin_options {
                                  places beside these */
     uint64_t directives_max;  /* directive and trust topics remembered */
     uint64_t leap_max;        /* most that an epoch or a trust record's version rises at once */
+    uint64_t park_ms;         /* how long a request waits for bytes that are not here yet; site */
 };
 
 /* A number's key, range and default. */
@@ -44,9 +54,9 @@ struct serin_plugin_option {
     const char *key, *value;
 };
 
-/* Reads options. SERIN_ERR_CONFIG: unknown key, a key twice, no number, out of range, a required
- * one missing, or two that contradict each other; `complaint` then says which, and the broker must
- * not start. */
+/* Reads options. SERIN_ERR_CONFIG: unknown key, a key twice, no number, out of range, no role, no
+ * id, a required one missing, or two that contradict each other; `complaint` then says which, and
+ * the broker must not start. */
 SERIN_MUST_USE enum serin_error serin_plugin_options_read(const struct serin_plugin_option *given,
                                                           size_t count,
                                                           struct serin_plugin_options *options,

@@ -42,6 +42,12 @@ enum serin_admission serin_supply_admit(struct serin_supply *supply, uint32_t se
  */
 void serin_supply_settle(struct serin_supply *supply, uint32_t session, uint32_t done_token);
 
+/* Whether a request could have a window now, or may wait for one: the last window of its client has
+ * ended, by the request's done_token or by its age, and there is room for a block. False: answer
+ * BUSY. The request has acknowledged the last window either way, as with serin_supply_grant. */
+bool serin_supply_ready(struct serin_supply *supply, uint32_t session, const struct serin_get *get,
+                        uint64_t now_ms);
+
 /* Decides on an admitted request for an object of `object_size` bytes: serin_credit_request, and
  * BUSY as well when the sum leaves no room for one block of it. On DATA the window is booked: send
  * it. */

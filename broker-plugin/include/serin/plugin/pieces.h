@@ -1,0 +1,44 @@
+/*
+ * A small memory of verified pieces (docs/spec/site.md, section 4): a herd that asks for the same
+ * range costs one read and one digest, and on a full disk it is all that nodes are served from.
+ * Pure; the caller gives the memory (one large structure) and vouches for what is put.
+ */
+#ifndef SERIN_PLUGIN_PIECES_H
+#define SERIN_PLUGIN_PIECES_H
+
+#include <serin/piece.h>
+
+#define SERIN_PIECES_PLACES 256u
+
+struct serin_pieces_place {
+    uint8_t object[SERIN_SHA256_SIZE];
+    uint32_t index;       /* of the piece in its object */
+    uint32_t object_size; /* bytes */
+    uint32_t hash_next;
+    uint32_t newer, older; /* by last use */
+    uint8_t data[SERIN_PIECE_SIZE];
+};
+
+struct serin_pieces {
+    uint32_t heads[SERIN_PIECES_PLACES];
+    uint32_t newest, oldest;
+    uint32_t count;
+    struct serin_pieces_place places[SERIN_PIECES_PLACES];
+};
+
+void serin_pieces_init(struct serin_pieces *pieces);
+
+/* A piece that is remembered, now the one that was used last; NULL: it is not. It stays where it is
+ * until SERIN_PIECES_PLACES others have been put or found. */
+const struct serin_pieces_place *serin_pieces_find(struct serin_pieces *pieces,
+                                                   const uint8_t object[SERIN_SHA256_SIZE],
+                                                   uint32_t index);
+
+/* Remembers a verified piece: serin_piece_size(object_size, index) bytes. The one that was not used
+ * for the longest time gives way. Returns where it is. */
+const struct serin_pieces_place *serin_pieces_put(struct serin_pieces *pieces,
+                                                  const uint8_t object[SERIN_SHA256_SIZE],
+                                                  uint32_t object_size, uint32_t index,
+                                                  const uint8_t *data);
+
+#endif

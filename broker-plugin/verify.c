@@ -1,0 +1,338 @@
+/*
+ * Bytes that were checked before they go out (docs/spec/site.md, section 4): images piece by piece
+ * against their table, manifests and tables as a whole against their names.
+ */
+#include "site.h"
+
+#include <serin/assert.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool same(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, SERIN_SHA256_SIZE) == 0;
+}
+
+static void log_damage(struct shell *shell, const uint8_t *object, uint32_t offset)
+{
+    char hex[SERIN_SHA256_HEX_SIZE];
+    serin_hex_encode(object, SERIN_SHA256_SIZE, hex);
+    shell_log_client(shell, "the depot's object %s does not verify at byte %u: it is not sent", hex,
+                     offset);
+}
+
+/* ---- objects that are verified as a whole ---- */
+
+static bool digest_holds(const struct shell *shell, enum serin_guard_kind kind, const uint8_t *name,
+                         const uint8_t *data, uint32_t size)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    struct serin_signature_area area;
+    if (kind != SERIN_GUARD_MANIFEST) {
+        serin_sha256_of(shell->ports.crypto, data, size, digest);
+        return same(digest, name);
+    }
+    /* A manifest's name covers its body; the signature behind it is for devices to verify, but must
+     * be one. */
+    if (size < SERIN_MANIFEST_HEAD_SIZE || size > SERIN_MANIFEST_MAX ||
+        serin_signature_area_decode(data, size, SERIN_MANIFEST_BODY_SIZE, &area) != SERIN_OK) {
+        return false;
+    }
+    serin_manifest_id(shell->ports.crypto, data, digest);
+    return same(digest, name);
+}
+
+static struct site_whole *find_whole(struct site *site, const uint8_t *name)
+{
+    for (size_t i = 0; i < SITE_WHOLES; i++) {
+        if (site->wholes[i].data != NULL && same(site->wholes[i].name, name)) {
+            site->wholes[i].used = ++site->wholes_turn;
+            return &site->wholes[i];
+        }
+    }
+    return NULL;
+}
+
+static void drop_whole(struct site *site, struct site_whole *whole)
+{
+    free(whole->data);
+    site->wholes_bytes -= whole->data != NULL ? whole->size : 0;
+    *whole = (struct site_whole){.data = NULL};
+}
+
+/* A free place with room for `size` bytes (≤ SERIN_SITE_WHOLE_MAX): what was not used for the
+ * longest time gives way. */
+static struct site_whole *make_room(struct site *site, uint32_t size)
+{
+    for (;;) {
+        struct site_whole *open = NULL;
+        struct site_whole *oldest = NULL;
+        for (size_t i = 0; i < SITE_WHOLES; i++) {
+            struct site_whole *whole = &site->wholes[i];
+            if (whole->data == NULL) {
+                open = whole;
+            } else if (oldest == NULL || whole->used < oldest->used) {
+                oldest = whole;
+            }
+        }
+        if (open != NULL && site->wholes_bytes + size <= SITE_WHOLES_BYTES_MAX) {
+            return open;
+        }
+        drop_whole(site, oldest);
+    }
+}
+
+/* All of an object from the memory of pieces. */
+static bool gather(struct site *site, const uint8_t *name, uint8_t *data, uint32_t size)
+{
+    for (uint32_t i = 0; i < serin_piece_count(size); i++) {
+        const struct serin_pieces_place *piece = serin_pieces_find(&site->pieces, name, i);
+        if (piece == NULL || piece->object_size != size) {
+            return false;
+        }
+        memcpy(data + i * SERIN_PIECE_SIZE, piece->data, serin_piece_size(size, i));
+    }
+    return true;
+}
+
+/* The size of an object in the depot, or else in the memory of pieces. SERIN_ERR_NOT_FOUND. */
+static enum serin_error size_of(struct shell *shell, const uint8_t *name, uint32_t *size)
+{
+    enum serin_error error = serin_depot_size(shell->depot, name, size);
+    if (error == SERIN_ERR_NOT_FOUND) {
+        const struct serin_pieces_place *first = serin_pieces_find(&shell->site->pieces, name, 0);
+        if (first != NULL) {
+            *size = first->object_size;
+            return SERIN_OK;
+        }
+    }
+    return error;
+}
+
+/* Reads an object and checks its digest. SERIN_ERR_NOT_FOUND, SERIN_ERR_DIGEST, SERIN_ERR_MEMORY.
+ */
+static enum serin_error load_whole(struct shell *shell, const uint8_t *name,
+                                   enum serin_guard_kind kind, uint32_t expected_size,
+                                   const struct site_whole **loaded)
+{
+    uint32_t size = 0;
+    enum serin_error error = size_of(shell, name, &size);
+    if (error != SERIN_OK) {
+        return error == SERIN_ERR_NOT_FOUND ? error : SERIN_ERR_DIGEST;
+    }
+    if (size == 0 || size > SERIN_SITE_WHOLE_MAX || (expected_size != 0 && size != expected_size)) {
+        return SERIN_ERR_DIGEST;
+    }
+    struct site_whole *place = make_room(shell->site, size);
+    uint8_t *data = malloc(size);
+    if (data == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    error = serin_depot_read(shell->depot, name, 0, data, size);
+    if (error == SERIN_ERR_NOT_FOUND && gather(shell->site, name, data, size)) {
+        error = SERIN_OK;
+    }
+    if (error != SERIN_OK || !digest_holds(shell, kind, name, data, size)) {
+        free(data);
+        return error == SERIN_ERR_NOT_FOUND ? error : SERIN_ERR_DIGEST;
+    }
+    *place = (struct site_whole){.data = data, .size = size, .used = ++shell->site->wholes_turn};
+    memcpy(place->name, name, SERIN_SHA256_SIZE);
+    shell->site->wholes_bytes += size;
+    *loaded = place;
+    return SERIN_OK;
+}
+
+/* As site_whole, without a word to the gateway. */
+static enum serin_error quiet_whole(struct shell *shell, const uint8_t *name,
+                                    enum serin_guard_kind kind, uint32_t expected_size,
+                                    const struct site_whole **whole)
+{
+    *whole = find_whole(shell->site, name);
+    return *whole != NULL ? SERIN_OK : load_whole(shell, name, kind, expected_size, whole);
+}
+
+const uint8_t *site_whole(struct shell *shell, const struct site_ask *ask,
+                          enum serin_guard_kind kind, uint32_t expected_size, uint32_t *size)
+{
+    const struct site_whole *whole = NULL;
+    enum serin_error error = quiet_whole(shell, ask->object, kind, expected_size, &whole);
+    if (error == SERIN_OK) {
+        *size = whole->size;
+        return whole->data;
+    }
+    if (error == SERIN_ERR_DIGEST) {
+        log_damage(shell, ask->object, 0);
+    }
+    if (error != SERIN_ERR_MEMORY) {
+        site_say(shell, error == SERIN_ERR_DIGEST ? SERIN_WANT_ROTTEN : SERIN_WANT_MISSING,
+                 ask->object, expected_size, ask->offset, ask->length, ask->now_ms);
+    }
+    return NULL;
+}
+
+/* ---- images ---- */
+
+/* Where an image stands. */
+enum source { SOURCE_NONE, SOURCE_PART, SOURCE_WHOLE, SOURCE_DAMAGED };
+
+static enum source source_of(struct shell *shell, const uint8_t *object, uint32_t size)
+{
+    uint32_t stored = 0;
+    if (serin_partial_size(&shell->site->partial, object) == size) {
+        return SOURCE_PART;
+    }
+    switch ((int)serin_depot_size(shell->depot, object, &stored)) {
+    case SERIN_OK:
+        return stored == size ? SOURCE_WHOLE : SOURCE_DAMAGED;
+    case SERIN_ERR_NOT_FOUND:
+        return SOURCE_NONE;
+    default:
+        return SOURCE_DAMAGED;
+    }
+}
+
+/* A part file may have become whole a moment ago. */
+static enum serin_error read_piece(struct shell *shell, enum source source, const uint8_t *object,
+                                   uint32_t offset, uint8_t *out, uint32_t size)
+{
+    enum serin_error error = SERIN_ERR_NOT_FOUND;
+    if (source == SOURCE_PART) {
+        error = serin_depot_part_read(shell->depot, object, offset, out, size);
+    }
+    return error == SERIN_ERR_NOT_FOUND ? serin_depot_read(shell->depot, object, offset, out, size)
+                                        : error;
+}
+
+static bool piece_holds(const struct shell *shell, const uint8_t *table, uint32_t index,
+                        const uint8_t *data, uint32_t size)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    serin_sha256_of(shell->ports.crypto, data, size, digest);
+    return same(digest, table + index * SERIN_SHA256_SIZE);
+}
+
+/* The verified piece table of an image; NULL: as site_whole. */
+static const uint8_t *table_of(struct shell *shell, const struct serin_guard_answer *image,
+                               uint64_t now_ms)
+{
+    const struct site_ask ask = {
+        .object = image->pieces, .length = image->pieces_size, .now_ms = now_ms};
+    uint32_t size = 0;
+    return site_whole(shell, &ask, SERIN_GUARD_PIECES, image->pieces_size, &size);
+}
+
+/* Reads one piece, and remembers it if it holds. */
+static bool verify_piece(struct shell *shell, enum source source, const uint8_t *table,
+                         const uint8_t *object, uint32_t object_size, uint32_t index)
+{
+    uint8_t data[SERIN_PIECE_SIZE];
+    uint32_t size = serin_piece_size(object_size, index);
+    uint32_t offset = index * SERIN_PIECE_SIZE;
+    if (source == SOURCE_DAMAGED ||
+        read_piece(shell, source, object, offset, data, size) != SERIN_OK ||
+        !piece_holds(shell, table, index, data, size)) {
+        log_damage(shell, object, offset);
+        serin_partial_lose(&shell->site->partial, object, offset);
+        return false;
+    }
+    (void)serin_pieces_put(&shell->site->pieces, object, object_size, index, data);
+    return true;
+}
+
+uint32_t site_verify(struct shell *shell, const struct site_ask *ask,
+                     const struct serin_guard_answer *image, uint32_t limit)
+{
+    struct site *site = shell->site;
+    enum source source = source_of(shell, ask->object, image->size);
+    const uint8_t *table = NULL;
+    uint32_t at = ask->offset;
+    while (at < limit) {
+        uint32_t index = at / SERIN_PIECE_SIZE;
+        if (serin_pieces_find(&site->pieces, ask->object, index) == NULL) {
+            bool here = source == SOURCE_PART
+                            ? serin_partial_end(&site->partial, ask->object, at, at + 1) > at
+                            : source != SOURCE_NONE;
+            if (!here) {
+                site_say(shell, SERIN_WANT_MISSING, ask->object, image->size, at,
+                         ask->length - (at - ask->offset), ask->now_ms);
+                break;
+            }
+            table = table == NULL ? table_of(shell, image, ask->now_ms) : table;
+            if (table == NULL) {
+                break;
+            }
+            if (!verify_piece(shell, source, table, ask->object, image->size, index)) {
+                site_say(shell, SERIN_WANT_ROTTEN, ask->object, image->size,
+                         index * SERIN_PIECE_SIZE, serin_piece_size(image->size, index),
+                         ask->now_ms);
+                break;
+            }
+        }
+        at += serin_piece_size(image->size, index) - at % SERIN_PIECE_SIZE;
+    }
+    return at < limit ? at : limit;
+}
+
+void site_copy(struct site *site, const uint8_t *object, uint32_t offset, uint32_t size,
+               uint8_t *out)
+{
+    while (size > 0) {
+        const struct serin_pieces_place *piece =
+            serin_pieces_find(&site->pieces, object, offset / SERIN_PIECE_SIZE);
+        uint32_t inside = offset % SERIN_PIECE_SIZE;
+        uint32_t part = SERIN_PIECE_SIZE - inside < size ? SERIN_PIECE_SIZE - inside : size;
+        SERIN_ASSERT(piece != NULL);
+        memcpy(out, piece->data + inside, part);
+        out += part;
+        offset += part;
+        size -= part;
+    }
+}
+
+/* ---- from the gateway ---- */
+
+bool site_take_data(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
+{
+    uint32_t index = have->data_offset / SERIN_PIECE_SIZE;
+    SERIN_ASSERT(index < serin_piece_count(have->object_size) &&
+                 have->data_size == serin_piece_size(have->object_size, index));
+    uint32_t size = (uint32_t)have->data_size;
+    const struct site_whole *table = NULL;
+    struct serin_guard_answer object =
+        serin_guard_ask(&shell->guard, shell->options.gateway, have->object, now_ms);
+    bool holds = true;
+    if (object.offer == SERIN_GUARD_OFFERED && object.size != 0 &&
+        object.size != have->object_size) {
+        holds = false;
+    } else if (object.offer == SERIN_GUARD_OFFERED && object.kind != SERIN_GUARD_IMAGE) {
+        holds = size < have->object_size ||
+                digest_holds(shell, object.kind, have->object, have->data, size);
+    } else if (object.offer == SERIN_GUARD_OFFERED &&
+               quiet_whole(shell, object.pieces, SERIN_GUARD_PIECES, object.pieces_size, &table) ==
+                   SERIN_OK) {
+        holds = piece_holds(shell, table->data, index, have->data, size);
+    }
+    if (!holds) {
+        char hex[SERIN_SHA256_HEX_SIZE];
+        serin_hex_encode(have->object, SERIN_SHA256_SIZE, hex);
+        shell_log_client(shell, "the gateway sent a wrong piece at byte %u of object %s",
+                         have->data_offset, hex);
+        return false;
+    }
+    (void)serin_pieces_put(&shell->site->pieces, have->object, have->object_size, index,
+                           have->data);
+    return true;
+}
+
+bool site_manifest_body(struct shell *shell, const uint8_t *id,
+                        uint8_t body[SERIN_MANIFEST_BODY_SIZE])
+{
+    const struct serin_pieces_place *piece = serin_pieces_find(&shell->site->pieces, id, 0);
+    if (piece == NULL || piece->object_size < SERIN_MANIFEST_BODY_SIZE) {
+        return false;
+    }
+    memcpy(body, piece->data, SERIN_MANIFEST_BODY_SIZE);
+    return true;
+}
