@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX           (300u * 1024u * 1024u) /* a bundle with the largest image, and some */
+#define FILE_MAX           (300L * 1024 * 1024) /* a bundle with the largest image, and some */
 #define BOOTLOADER_VERSION 1u
 
 struct input {
@@ -27,7 +27,7 @@ static enum load_exit input_read(struct input *input, const char *path)
     if (file != NULL && fseek(file, 0, SEEK_END) == 0) {
         size = ftell(file);
     }
-    if (size > 0 && (unsigned long)size <= FILE_MAX && fseek(file, 0, SEEK_SET) == 0) {
+    if (size > 0 && size <= FILE_MAX && fseek(file, 0, SEEK_SET) == 0) {
         input->data = malloc((size_t)size);
     }
     if (input->data != NULL) {

@@ -2,6 +2,7 @@
  * The load tool's flash: the rules of NOR flash, and that sharing pages never shows.
  */
 #include <flash.h>
+#include <serin/crc32.h>
 
 #include "check_main.h"
 
@@ -133,6 +134,31 @@ START_TEST(equal_pages_exist_once)
 }
 END_TEST
 
+START_TEST(pages_of_one_crc_are_told_apart)
+{
+    /* The generator polynomial, in the order of the bits: added to a message, it leaves the CRC. */
+    static const uint8_t polynomial[] = {0x41, 0x06, 0x71, 0xDB, 0x01};
+    uint8_t one[LOAD_PAGE_SIZE], other[LOAD_PAGE_SIZE];
+    setup();
+    pattern(one, sizeof one, 5);
+    memcpy(other, one, sizeof one);
+    for (size_t i = 0; i < sizeof polynomial; i++) {
+        other[100 + i] ^= polynomial[i];
+    }
+    ck_assert_uint_eq(serin_crc32(0, one, sizeof one), serin_crc32(0, other, sizeof other));
+    ck_assert_int_eq(program(flash, 0, one, sizeof one), SERIN_OK);
+    ck_assert_int_eq(program(flash, LOAD_PAGE_SIZE, other, sizeof other), SERIN_OK);
+    ck_assert(holds(flash, 0, one, sizeof one));
+    ck_assert(holds(flash, LOAD_PAGE_SIZE, other, sizeof other));
+    ck_assert_uint_eq(load_pool_pages(pool), 2);
+    /* The one that was found first goes first. */
+    ck_assert_int_eq(erase(flash, 0, LOAD_PAGE_SIZE), SERIN_OK);
+    ck_assert_int_eq(program(flash, 0, other, sizeof other), SERIN_OK);
+    ck_assert_uint_eq(load_pool_pages(pool), 1);
+    teardown();
+}
+END_TEST
+
 START_TEST(a_copy_is_another_flash)
 {
     uint8_t data[LOAD_PAGE_SIZE], gap[8];
@@ -159,8 +185,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const list[] = {erased_flash_costs_nothing, rules_are_kept,
-                                 sizes_are_bounded,          equal_pages_exist_once,
-                                 a_copy_is_another_flash,    NULL};
+    const TTest *const list[] = {erased_flash_costs_nothing,
+                                 rules_are_kept,
+                                 sizes_are_bounded,
+                                 equal_pages_exist_once,
+                                 pages_of_one_crc_are_told_apart,
+                                 a_copy_is_another_flash,
+                                 NULL};
     return check_run("load flash", list);
 }
