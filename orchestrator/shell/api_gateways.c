@@ -142,53 +142,57 @@ static struct serin_json *gateway_json(const struct serind *serind, uint32_t num
 
 /* ---- reading ---- */
 
+struct entry {
+    const char *id;
+    uint32_t number;
+};
+
 static int by_id(const void *a, const void *b)
 {
-    const struct serind_site *const *left = a;
-    const struct serind_site *const *right = b;
-    return strcmp((*left)->record.id, (*right)->record.id);
+    const struct entry *left = a;
+    const struct entry *right = b;
+    return strcmp(left->id, right->id);
 }
 
-/* The gateways behind `after` in the order of their ids. The caller frees the list. */
-static size_t sort_sites(const struct serind *serind, const char *after,
-                         const struct serind_site ***sorted)
+/* The gateways behind `after` in the order of their ids; the caller frees them. NULL: memory. */
+static struct entry *sort_sites(const struct serind *serind, const char *after, size_t *count)
 {
     const struct serind_sites *sites = &serind->sites;
-    size_t count = 0;
-    *sorted = calloc(sites->ids.count + 1, sizeof **sorted);
-    for (uint32_t i = 0; *sorted != NULL && i < sites->ids.count; i++) {
-        if (after == NULL || strcmp(sites->list[i]->record.id, after) > 0) {
-            (*sorted)[count++] = sites->list[i];
+    struct entry *sorted = calloc(sites->ids.count + 1, sizeof *sorted);
+    *count = 0;
+    for (uint32_t number = 1; sorted != NULL && number <= sites->ids.count; number++) {
+        const char *id = serind_site_name(serind, number);
+        if (after == NULL || strcmp(id, after) > 0) {
+            sorted[(*count)++] = (struct entry){.id = id, .number = number};
         }
     }
-    if (count > 1) {
-        qsort(*sorted, count, sizeof **sorted, by_id);
+    if (*count > 1) {
+        qsort(sorted, *count, sizeof *sorted, by_id);
     }
-    return count;
+    return sorted;
 }
 
 void serind_get_gateways(struct serind_call *call)
 {
-    const struct serind *serind = call->serind;
-    const char *after = serin_http_query(call->request, "after");
-    const struct serind_site **sorted = NULL;
     uint64_t limit = 0;
+    size_t count = 0;
     if (!serind_query_page(call, GATEWAYS_PER_PAGE_MAX, &limit)) {
         return;
     }
-    size_t count = sort_sites(serind, after, &sorted);
+    struct entry *sorted =
+        sort_sites(call->serind, serin_http_query(call->request, "after"), &count);
     if (sorted == NULL) {
         serind_fail(call, SERIN_ERR_MEMORY, "memory is exhausted");
         return;
     }
     struct serin_json *array = serin_json_array();
     for (size_t i = 0; i < count && i < limit; i++) {
-        uint32_t number = serind_sites_find(serind, sorted[i]->record.id);
-        serin_json_add(array, gateway_json(serind, number));
+        serin_json_add(array, gateway_json(call->serind, sorted[i].number));
     }
     struct serin_json *object = serin_json_object();
     serin_json_put(object, "gateways", array);
-    put_text_or_null(object, "next", count > limit ? sorted[limit - 1]->record.id : "");
+    put_text_or_null(object, "next",
+                     serind_site_name(call->serind, count > limit ? sorted[limit - 1].number : 0));
     free(sorted);
     serind_answer(call, 200, object);
 }

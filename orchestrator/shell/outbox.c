@@ -76,42 +76,49 @@ static enum serin_error send_one(struct serind *serind, struct serind_letter *le
     return error;
 }
 
-/* Puts the letter at `first` and those behind it that go the same way into one message. */
-static void gather(const struct serind_outbox *outbox, size_t first, struct serin_ack_batch *batch,
-                   struct serind_letter *taken[SERIN_ACK_BATCH_ITEMS_MAX])
+/* Whether a letter that waits goes to the same gateway, on the same broker. */
+static bool same_way(const struct serind_letter *letter, size_t broker, uint32_t site)
+{
+    return !letter->gone && letter->site == site && letter->broker == broker;
+}
+
+/* Puts the letter at `first` and those behind it that go the same way into one message. Returns
+ * the place behind the last of them. */
+static size_t gather(const struct serind_outbox *outbox, size_t first,
+                     struct serin_ack_batch *batch)
 {
     const struct serind_letter *like = &outbox->list[first];
+    size_t at = first;
     batch->count = 0;
-    for (size_t i = first; i < outbox->committed && batch->count < SERIN_ACK_BATCH_ITEMS_MAX; i++) {
-        struct serind_letter *letter = &outbox->list[i];
-        if (letter->gone || letter->site != like->site || letter->broker != like->broker) {
-            continue;
+    for (; at < outbox->committed && batch->count < SERIN_ACK_BATCH_ITEMS_MAX; at++) {
+        const struct serind_letter *letter = &outbox->list[at];
+        if (same_way(letter, like->broker, like->site)) {
+            struct serin_ack_item *item = &batch->list[batch->count++];
+            memcpy(item->node, letter->device_id, sizeof item->node);
+            item->ack = letter->ack;
         }
-        struct serin_ack_item *item = &batch->list[batch->count];
-        memcpy(item->node, letter->device_id, sizeof item->node);
-        item->ack = letter->ack;
-        taken[batch->count++] = letter;
     }
+    return at;
 }
 
 /* SERIN_ACK_BATCH_ITEMS_MAX acks fit SERIN_ACK_BATCH_MAX whatever they hold. */
 static enum serin_error send_batch(struct serind *serind, size_t first)
 {
     struct serind_outbox *outbox = &serind->outbox;
-    const struct serind_letter *letter = &outbox->list[first];
-    struct serind_letter *taken[SERIN_ACK_BATCH_ITEMS_MAX];
+    size_t broker = outbox->list[first].broker;
+    uint32_t site = outbox->list[first].site;
     struct serin_ack_batch batch;
     uint8_t payload[SERIN_ACK_BATCH_MAX];
     size_t size = 0;
-    gather(outbox, first, &batch, taken);
+    size_t end = gather(outbox, first, &batch);
     enum serin_error error =
         serind->site_codec->encode_ack_batch(&batch, payload, sizeof payload, &size);
     if (error == SERIN_OK) {
-        error = publish(serind, letter, SERIN_TOPIC_GW_ACKS, serind_site_name(serind, letter->site),
-                        payload, size);
+        error = publish(serind, &outbox->list[first], SERIN_TOPIC_GW_ACKS,
+                        serind_site_name(serind, site), payload, size);
     }
-    for (size_t i = 0; error == SERIN_OK && i < batch.count; i++) {
-        taken[i]->gone = true;
+    for (size_t i = first; error == SERIN_OK && i < end; i++) {
+        outbox->list[i].gone |= same_way(&outbox->list[i], broker, site);
     }
     return error;
 }

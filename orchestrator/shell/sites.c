@@ -52,7 +52,7 @@ static enum serin_error grow(struct serind_sites *sites)
         return SERIN_OK;
     }
     uint32_t capacity = sites->capacity == 0 ? 16 : sites->capacity * 2;
-    struct serind_site **list = realloc(sites->list, capacity * sizeof *list);
+    struct serind_site **list = realloc(sites->list, capacity * sizeof(struct serind_site *));
     if (list == NULL) {
         return SERIN_ERR_MEMORY;
     }

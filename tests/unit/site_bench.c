@@ -21,7 +21,7 @@ static uint8_t *next(struct site_batch *batch, const char *node, enum serin_batc
     ck_assert_uint_lt(batch->count, SERIN_BATCH_ITEMS_MAX);
     struct serin_batch_item *item = &batch->items.list[batch->count];
     *item = (struct serin_batch_item){.kind = kind};
-    strcpy(item->node, node);
+    snprintf(item->node, sizeof item->node, "%s", node);
     item->payload = batch->payloads[batch->count];
     return batch->payloads[batch->count];
 }
