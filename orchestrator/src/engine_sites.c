@@ -99,7 +99,11 @@ bool serin_sites_lone(const struct serin_rollout *rollout, const struct serin_me
     if (only == SERIN_SITE_DIRECT) {
         return false;
     }
-    for (uint32_t i = rollout->tally.offered; i < members->count; i++) {
+    uint32_t end = members->count;
+    if (end - rollout->tally.offered > SERIN_ENGINE_ELSEWHERE_MAX) {
+        end = rollout->tally.offered + SERIN_ENGINE_ELSEWHERE_MAX;
+    }
+    for (uint32_t i = rollout->tally.offered; i < end; i++) {
         if (serin_member_in_reach(&members->list[i]) && site_of(members, i) != only) {
             *lone = (struct serin_lone){.site = only, .threshold = members->list[i].rank};
             return true;

@@ -274,7 +274,8 @@ static bool is_lone(const struct bench *bench, enum asked asked)
             continue;
         }
         bool alone = site != 0 && count_asked(bench, asked, site, &there) == there;
-        for (uint32_t j = offered; alone && j < bench->members.count; j++) {
+        uint32_t end = offered + SERIN_ENGINE_ELSEWHERE_MAX;
+        for (uint32_t j = offered; alone && j < bench->members.count && j < end; j++) {
             if (bench_site(bench, j) != site && is_asked(&bench->members.list[j], ASKED_IN_REACH)) {
                 return true;
             }

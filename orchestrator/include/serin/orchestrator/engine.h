@@ -31,6 +31,9 @@
 #define SERIN_ENGINE_SLEW_MS 1000u
 /* Members that one TICK looks at for deadlines. */
 #define SERIN_ENGINE_SWEEP_MAX 4096u
+/* A stage behind one gateway goes on at most so many members in rank to find one elsewhere: where
+ * none stands that near, the fleet is one site's, and a canary stays a canary. */
+#define SERIN_ENGINE_ELSEWHERE_MAX 16u
 
 enum serin_rollout_state {
     SERIN_ROLLOUT_INVALID = 0,
