@@ -198,6 +198,24 @@ static void trust_message(struct message *message, const char *topic, const char
                      SERIN_OK);
 }
 
+/* A sound record of lamp with another director beside the one that `test_trust` names. */
+static void trust_message_with(struct message *message, uint32_t version, enum test_key_name also)
+{
+    struct serin_trust trust;
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    const struct serin_trust_payload outer = {.record = record, .record_size = sizeof record};
+    test_trust(&trust, "lamp");
+    test_trust_add(&trust, SERIN_KEY_ROLE_DIRECTOR, also);
+    trust.version = version;
+    ck_assert_int_eq(
+        serin_trust_seal(serin_wolfcrypt(), &test_keys[TEST_ROOT].signer, &trust, record),
+        SERIN_OK);
+    *message = (struct message){.topic = {SERIN_TOPIC_TRUST, "", "lamp", ""}};
+    ck_assert_int_eq(serin_protobufc()->encode_trust_payload(
+                         &outer, message->payload, sizeof message->payload, &message->size),
+                     SERIN_OK);
+}
+
 static struct serin_directive directive_of(const char *product, const char *channel,
                                            const char *device, uint32_t epoch, uint32_t sequence)
 {
@@ -288,9 +306,17 @@ START_TEST(trust_comes_from_the_topic_and_only_grows)
     ck_assert_uint_eq(gateway_orders_trust(&gateway, "lamp")->version, 3);
     hear_trust("lamp", 4);
     ck_assert_uint_eq(gateway_orders_trust(&gateway, "lamp")->version, 4);
+    struct message message;
+    trust_message_with(&message, 4, TEST_STRANGER); /* the same version with one key more */
+    hear(&message);
+    ck_assert_uint_eq(gateway_orders_trust(&gateway, "lamp")->key_count, 2);
+    trust_message_with(&message, 5, TEST_STRANGER);
+    hear(&message);
+    ck_assert_uint_eq(gateway_orders_trust(&gateway, "lamp")->key_count, 3);
+    hear_trust("lamp", 6);
     stop();
     ck_assert_int_eq(start(2000, 1), SERIN_OK);
-    ck_assert_uint_eq(gateway_orders_trust(&gateway, "lamp")->version, 4);
+    ck_assert_uint_eq(gateway_orders_trust(&gateway, "lamp")->version, 6);
 }
 END_TEST
 
@@ -312,6 +338,7 @@ START_TEST(trust_of_others_is_refused)
     hear(&message);
     ck_assert_ptr_null(gateway_orders_trust(&gateway, "lamp"));
     ck_assert_ptr_null(gateway_orders_trust(&gateway, "pump"));
+    ck_assert_uint_eq(gateway.orders->later_count, 0); /* time helps none of them */
 }
 END_TEST
 
@@ -501,12 +528,38 @@ START_TEST(a_nodes_own_directive_is_held)
 }
 END_TEST
 
+static bool stored_one(void *arg, const struct serin_order_record *record)
+{
+    (void)record;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static size_t stored_count(void)
+{
+    size_t count = 0;
+    ck_assert_int_eq(real_store.ops->begin(real_store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(real_store.ops->each_order(real_store.ctx, stored_one, &count), SERIN_OK);
+    real_store.ops->abort(real_store.ctx);
+    return count;
+}
+
+static void node_store(const char *id)
+{
+    struct serin_node_record node = {.id = ""};
+    (void)snprintf(node.id, sizeof node.id, "%s", id);
+    ck_assert_int_eq(real_store.ops->begin(real_store.ctx, true), SERIN_OK);
+    ck_assert_int_eq(real_store.ops->put_node(real_store.ctx, &node), SERIN_OK);
+    ck_assert_int_eq(real_store.ops->commit(real_store.ctx), SERIN_OK);
+}
+
 START_TEST(topics_are_bounded)
 {
     char node[16];
     hear_trust("lamp", 1);
     for (unsigned i = 0; i < 20; i++) {
         (void)snprintf(node, sizeof node, "d-%u", i * 7 % 20);
+        node_store(node);
         hear_directive("lamp", "stable", node, 1, i + 1);
     }
     ck_assert_uint_eq(gateway.orders->count, 8); /* three fleets, five nodes */
@@ -518,6 +571,12 @@ START_TEST(topics_are_bounded)
     hear_directive("lamp", "stable", "d-0", 1, 50); /* one that is held may still grow */
     ck_assert_order("serin/1/dev/d-0/directive", 1, 50);
     ck_assert_uint_eq(gateway.orders->later_count, 0); /* time helps nothing here */
+    ck_assert_uint_eq(stored_count(), 9);              /* these and the trust record */
+
+    stop(); /* a store may have more than its configuration has room for now */
+    config.nodes_max = 2;
+    ck_assert_int_eq(start(2000, 1), SERIN_OK);
+    ck_assert_uint_eq(gateway.orders->count, 5);
 }
 END_TEST
 
@@ -620,6 +679,9 @@ START_TEST(a_site_that_connects_is_shown_everything_trust_first)
     gateway.site_connected = true;
     hear_directive("lamp", "stable", "", 1, 3); /* alone */
     ck_assert_uint_eq(site.count, 5);
+    hear_trust("lamp", 2);
+    ck_assert_uint_eq(site.count, 6);
+    ck_assert_str_eq(site.topics[5], "serin/1/trust/lamp");
     ck_assert(site.stored);
 }
 END_TEST
@@ -633,7 +695,11 @@ START_TEST(a_broker_without_room_is_shown_the_rest_later)
         (void)snprintf(node, sizeof node, "d-%u", i);
         hear_directive("lamp", "stable", node, 1, i + 1);
     }
+    site.room = 1000;
+    site_connect();
+    ck_assert_uint_eq(site.count, 1 + 64); /* a turn's share */
     site.room = 70;
+    site.count = 0;
     site_connect();
     unsigned turns = 0;
     while (site.count < 201 && turns++ < 50) {
@@ -707,15 +773,12 @@ END_TEST
 
 START_TEST(a_restart_leaves_what_is_followed_no_longer)
 {
-    static const struct serin_node_record node = {.id = "d-1"};
     hear_trust("lamp", 1);
     hear_directive("lamp", "stable", "", 1, 1);
     hear_directive("lamp", "beta", "", 1, 2);
     hear_directive("lamp", "stable", "d-1", 1, 3);
     hear_directive("lamp", "stable", "d-2", 1, 4);
-    ck_assert_int_eq(real_store.ops->begin(real_store.ctx, true), SERIN_OK);
-    ck_assert_int_eq(real_store.ops->put_node(real_store.ctx, &node), SERIN_OK);
-    ck_assert_int_eq(real_store.ops->commit(real_store.ctx), SERIN_OK);
+    node_store("d-1");
     stop();
     config.fleet_count = 1;
     ck_assert_int_eq(start(2000, 1), SERIN_OK);
