@@ -26,6 +26,19 @@ for file in "$vectors"/wire/*.bin; do
     esac
 done
 
+# A byte chooses the kind, in the order of tests/unit/site_values.c.
+kinds=(batch batch_items ack_batch gw_status want have have_part)
+site_kind() {
+    local i
+    for i in "${!kinds[@]}"; do
+        [ "${kinds[i]}" != "$1" ] || printf "\\x$(printf %02x "$i")"
+    done
+}
+for file in "$vectors"/site/*.bin; do
+    name=$(basename "$file" .bin)
+    { site_kind "${name%%-*}" && cat "$file"; } | seed site "site-$name"
+done
+
 number=0
 while read -r topic; do
     number=$((number + 1))

@@ -89,6 +89,7 @@ static const uint8_t some_bytes[SERIN_REPORT_MAX + 1];
     X(have, data_retry, v->retry_ms = 1)                                                     \
     X(have, data_offset_odd, v->data_offset -= 2048)                                         \
     X(have, data_past_the_end, v->data_offset += 4096)                                       \
+    X(have, data_of_nothing, v->data_offset = v->object_size -= 4096, v->data_size = 0)      \
     X(have, data_null, v->data = NULL)                                                       \
     X(have, data_none, v->data_size = 0)                                                     \
     X(have, data_short, v->data_size--)                                                      \
@@ -214,6 +215,7 @@ START_TEST(what_is_just_within_is_sent)
     expect_sent("gw_status", &status);
     static const uint8_t none[SERIN_SHA256_SIZE];
     ck_assert_mem_eq(value.gw_status.fleets[0].manifest_id, none, sizeof(none));
+    memcpy(status.software, " ~", 3);
     fleet->hold = SERIN_HOLD_CAUSE_NONE;
     fleet->held_since_s = 0;
     fleet->order = (struct serin_order){UINT32_MAX, 1};
