@@ -115,6 +115,23 @@ spoil() { # FILE OFFSET: one byte of it becomes another
 }
 STABLE=serin/1/directive/lamp/stable
 
+gone() { # the broker is: so are its clients
+    local id
+    for id in "${!INPUT[@]}"; do
+        wait_gone "${PID[$id]}" 50 || fail "$id outlives the broker"
+        unset "PID[$id]"
+        exec {INPUT[$id]}>&-
+        unset "INPUT[$id]"
+    done
+    DONE=()
+}
+restart() { # [FAULT]: the plugin knows nothing but what is on the disk
+    stop broker
+    gone
+    BROKER_FAULT=${1-} site_start
+}
+gateway() { talk gw-1 serin/1/depot/want 'serin/1/presence/+'; }
+
 site_start
 
 title "a site's broker is for its devices and its own gateway"
@@ -172,9 +189,6 @@ payload directive sequence=1 stable="$manifest" | refuses "the order is lower" g
 delivers sensor-03 serin/1/hold/lamp "$BENCH/hold.bin"
 
 title "an object that the gateway has yet to fill"
-gateway() {
-    talk gw-1 serin/1/depot/want 'serin/1/presence/+'
-}
 gateway
 ask sensor-01 "$manifest" 0 4096 4096
 hears gw-1 "want kind=1 object=$manifest offset=0 length=4096"
@@ -282,14 +296,8 @@ for where in 28672 36864; do
     ask sensor-01 "$image" $where 4096 4096 # in memory: damage does not matter
     hears sensor-01 "token=$TOKEN status=1"
 done
-stop broker
-for id in sensor-01 sensor-03 gw-1; do
-    wait_gone "${PID[$id]}" 50 || fail "$id outlives the broker"
-    unset "PID[$id]"
-done
-site_start
+restart
 gateway
-DONE=()
 talk sensor-01 serin/1/dev/sensor-01/block
 spoil "$PART" 5000
 say gw-1 part "$image" 1500001 fresh 0 40960
@@ -343,17 +351,6 @@ hears sensor-01 "token=$TOKEN status=1 offset=100000"
 got sensor-01 "$BENCH/image.bin"
 note "a changed byte, a torn end: never sent, told to the gateway, served when mended"
 
-restart() { # [FAULT]: the plugin knows nothing but what is on the disk
-    stop broker
-    for id in "${!INPUT[@]}"; do
-        wait_gone "${PID[$id]}" 50 || fail "$id outlives the broker"
-        unset "PID[$id]"
-        exec {INPUT[$id]}>&-
-        unset "INPUT[$id]"
-    done
-    DONE=()
-    BROKER_FAULT=${1-} site_start
-}
 restart
 gateway
 talk sensor-01 serin/1/dev/sensor-01/block
@@ -453,15 +450,9 @@ for point in plugin.want.said plugin.have.heard plugin.park.served plugin.block.
     part 0 8192
     say gw-1 part "$image" 1500001 fresh 0 8192 2>/dev/null || true
     expect_killed broker 10
-    for id in "${!INPUT[@]}"; do
-        wait_gone "${PID[$id]}" 50 || fail "$id outlives the broker"
-        unset "PID[$id]"
-        exec {INPUT[$id]}>&-
-        unset "INPUT[$id]"
-    done
+    gone
     site_start
     gateway
-    DONE=()
     talk sensor-01 serin/1/dev/sensor-01/block
     say gw-1 part "$image" 1500001 fresh 0 8192
     ask sensor-01 "$image" 0 4096 4096
