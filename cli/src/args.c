@@ -3,6 +3,8 @@
  */
 #include <serin/assert.h>
 #include <serin/cli/args.h>
+
+#include <serin/nearest.h>
 #include <serin/states.h>
 
 #include <stdarg.h>
@@ -109,7 +111,7 @@ static bool unknown_word(struct reader *reader, const char *word)
     const struct serin_cli_group *group = reader->args->group;
     const char *words[WORDS_MAX] = {NULL};
     size_t count = candidates(reader->table, group, words);
-    const char *nearest = serin_cli_nearest(word, words, count);
+    const char *nearest = serin_nearest_word(word, words, count);
 
     if (nearest != NULL) {
         return wrong(reader->args, "there is no '%s%s%.60s'; did you mean '%s'?",
@@ -212,7 +214,7 @@ static bool unknown_option(struct serin_cli_args *args, const char *word, size_t
         memcpy(name, word + 2, size - 2);
     }
     const char *nearest =
-        name[0] != '\0' ? serin_cli_nearest(name, names, args->option_count) : NULL;
+        name[0] != '\0' ? serin_nearest_word(name, names, args->option_count) : NULL;
     if (nearest != NULL) {
         return wrong(args, "there is no option '%.*s'; did you mean '--%s'?", (int)size, word,
                      nearest);
@@ -227,7 +229,7 @@ static const char *nearest_state(const char *text)
     for (unsigned i = 0; i < SERIN_STATE_COUNT - 1; i++) {
         words[i] = serin_state_text((enum serin_state)(SERIN_STATE_INVALID + 1 + i));
     }
-    return serin_cli_nearest(text, words, SERIN_STATE_COUNT - 1);
+    return serin_nearest_word(text, words, SERIN_STATE_COUNT - 1);
 }
 
 static bool take_value(struct serin_cli_args *args, struct serin_cli_given *given, const char *text)

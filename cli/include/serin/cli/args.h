@@ -106,8 +106,4 @@ void serin_cli_parse(const struct serin_cli_table *table, int argc, char **argv,
 /* What is known of the option `name` of the command. A programmer error where it has none. */
 const struct serin_cli_given *serin_cli_given(const struct serin_cli_args *args, const char *name);
 
-/* The nearest of `count` words by edits (insert, delete, change, swap of neighbours), or NULL where
- * none is near. Words longer than 31 characters are near to nothing. */
-const char *serin_cli_nearest(const char *word, const char *const *words, size_t count);
-
 #endif

@@ -1,11 +1,10 @@
-/*
- * The nearest word: optimal string alignment distance, bounded.
- */
-#include <serin/cli/args.h>
+/* The nearest word: optimal string alignment distance, bounded (serin/nearest.h). */
+#include <serin/nearest.h>
 
+#include <stdbool.h>
 #include <string.h>
 
-#define WORD_MAX 31u
+#define WORD_MAX SERIN_NEAREST_WORD_MAX
 
 static unsigned smallest(unsigned a, unsigned b, unsigned c)
 {
@@ -38,7 +37,7 @@ static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_s
     return rows[a_size][b_size];
 }
 
-const char *serin_cli_nearest(const char *word, const char *const *words, size_t count)
+const char *serin_nearest_word(const char *word, const char *const *words, size_t count)
 {
     size_t size = strlen(word);
     const char *nearest = NULL;
