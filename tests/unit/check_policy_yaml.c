@@ -224,7 +224,7 @@ static const struct {
     const char *text, *field, *reason;
     unsigned line;
 } wrong[] = {
-    {HEAD REL "speed: 1\n", "speed", "unknown key 'speed'", 4},
+    {HEAD REL "speed: 1\n", "speed", "unknown key 'speed'; did you mean 'spread'?", 4},
     {HEAD REL "name: 'a b'\n", "name", "'name' may contain letters, digits, '_', '.' and '-' only",
      4},
     {"product: la/mp\nchannel: stable\n" REL, "product",

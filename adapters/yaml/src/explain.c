@@ -3,11 +3,16 @@
  */
 #include "explain.h"
 
+#include <serin/nearest.h>
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define KEY_MIN  4u  /* characters: shorter ones are near to too much */
+#define KEYS_MAX 32u /* of a mapping that are compared with an unknown one */
 
 /* ---- collecting ---- */
 
@@ -213,12 +218,40 @@ static void key_tell(const struct explain *explain, const char *before, const ch
     (void)snprintf(field + size, SERIN_YAML_FIELD_MAX - size, "%s%.64s", size > 0 ? "." : "", key);
 }
 
+/* The schema's key in the mapping around the innermost entry that is nearest to `key`, or NULL. */
+static const char *key_nearest(const struct explain *explain, const cyaml_schema_value_t *schema,
+                               const char *key)
+{
+    const char *words[KEYS_MAX];
+    size_t count = 0;
+    const cyaml_schema_value_t *around = schema_find(explain, 1, schema);
+    if (around == NULL || around->type != CYAML_MAPPING || strlen(key) < KEY_MIN) {
+        return NULL;
+    }
+    for (const cyaml_schema_field_t *entry = around->mapping.fields;
+         entry->key != NULL && count < KEYS_MAX; entry++) {
+        words[count++] = entry->key;
+    }
+    return serin_nearest_word(key, words, count);
+}
+
+/* "; did you mean 'reconnect_max'?" */
+static void nearest_tell(const struct explain *explain, const cyaml_schema_value_t *schema,
+                         const char *key, char *reason)
+{
+    const char *nearest = key_nearest(explain, schema, key);
+    if (nearest != NULL) {
+        (void)append(reason, strlen(reason), "; did you mean '%s'?", nearest);
+    }
+}
+
 void explain_tell(const struct explain *explain, const cyaml_schema_value_t *schema,
                   char field[SERIN_YAML_FIELD_MAX], char reason[SERIN_YAML_REASON_MAX])
 {
     char key[SERIN_YAML_REASON_MAX];
     if (between(explain->complaint, "Unexpected key: ", '\0', key, sizeof key)) {
         key_tell(explain, "unknown key ", key, "", field, reason);
+        nearest_tell(explain, schema, key, reason);
     } else if (between(explain->complaint, "Missing required mapping field: ", '\0', key,
                        sizeof key)) {
         key_tell(explain, "", key, " is missing", field, reason);
