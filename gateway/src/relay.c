@@ -118,7 +118,8 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 static uint64_t report_ms(const struct serin_relay *relay, const struct serin_relay_node *at)
 {
     if (at->state == SERIN_RELAY_DUE) {
-        return later(at->due_ms, at->quiet_ms);
+        uint64_t paced_ms = at->urgent ? 0 : relay->left_ms + relay->pace_ms;
+        return later(later(at->due_ms, paced_ms), at->quiet_ms);
     }
     if (at->state == SERIN_RELAY_SENT) {
         uint64_t wait_ms = (uint64_t)relay->config.resend_ms << relay->silence;
@@ -264,6 +265,17 @@ static void item_left(struct serin_relay *relay, const struct serin_relay_item *
     }
 }
 
+/* A crowd's reports come in few batches, a lone one's soon. */
+static void set_pace(struct serin_relay *relay, uint64_t now_ms)
+{
+    uint64_t delay_ms = relay->config.batch_delay_ms;
+    bool busy =
+        relay->pace_ms != 0 && now_ms - relay->left_ms < 2u * SERIN_RELAY_PACE_DELAYS * delay_ms;
+    relay->pace_ms =
+        busy ? sooner(2u * relay->pace_ms, SERIN_RELAY_PACE_DELAYS * delay_ms) : delay_ms;
+    relay->left_ms = now_ms;
+}
+
 void serin_relay_left(struct serin_relay *relay, const struct serin_relay_item *items, size_t count,
                       int token, uint64_t now_ms)
 {
@@ -280,6 +292,9 @@ void serin_relay_left(struct serin_relay *relay, const struct serin_relay_item *
         relay->silence++;
     }
     relay->heard = relay->heard && !reports;
+    if (reports) {
+        set_pace(relay, now_ms);
+    }
     relay->flight[relay->flights].token = token;
     relay->flight[relay->flights].since_ms = now_ms;
     relay->flights++;

@@ -126,6 +126,7 @@ void serin_relay_heard(struct serin_relay *relay, uint32_t node, uint64_t incarn
     at->number = number;
     at->report_size = report_size;
     at->due_ms = due_ms;
+    at->urgent = kind == SERIN_RELAY_URGENT || (at->urgent && was != SERIN_RELAY_IDLE);
 }
 
 void serin_relay_stored(struct serin_relay *relay, uint32_t node)
@@ -148,6 +149,7 @@ void serin_relay_restore(struct serin_relay *relay, uint32_t node, uint64_t queu
     at->queued_ms = now_ms;
     at->waited_ms = waited_ms;
     at->due_ms = now_ms;
+    at->urgent = false;
     enqueue(relay, node, queue_number);
     if (queue_number > relay->queue_number) {
         relay->queue_number = queue_number;
@@ -177,6 +179,7 @@ void serin_relay_link(struct serin_relay *relay, bool connected, uint64_t now_ms
     relay->flights = 0; /* the connection's tokens went with it */
     relay->silence = 0;
     relay->heard = true;
+    relay->pace_ms = 0;
     relay->wake_ms = 0;
     if (!connected) {
         return;
@@ -208,7 +211,10 @@ bool serin_relay_ack(struct serin_relay *relay, uint32_t node, const struct seri
     if (at->incarnation == 0 || ack->incarnation != at->incarnation) {
         return false; /* of an earlier life of the node, or false: the node judges it itself */
     }
-    at->quiet_ms = 0;
+    if (at->quiet_ms != 0) {
+        at->quiet_ms = 0;
+        relay->wake_ms = 0; /* it may be due since long */
+    }
     if (ack->status == SERIN_ACK_STORED && ack->number >= at->number) {
         at->acked_number = at->number;
         if (enter(relay, at, SERIN_RELAY_ACKED)) {

@@ -8,7 +8,9 @@ foreach(module uplink evict)
 endforeach()
 serin_unit_test(gateway_fill SOURCES fill_bench.c LINK serin::gateway_core serin::openssl)
 
-serin_unit_test(gateway_hold LINK serin::gateway_core)
+foreach(module hold relay relay_storm)
+  serin_unit_test(gateway_${module} LINK serin::gateway_core)
+endforeach()
 
 # The store's records are tried through their private header: the port shows values only.
 serin_unit_test(gateway_store LINK serin::gateway_store serin::lmdb_store)

@@ -25,12 +25,15 @@
 #define SERIN_RELAY_NONE        UINT32_MAX /* no node */
 #define SERIN_RELAY_FLIGHTS_MAX 2u         /* batches that the broker has not acknowledged */
 #define SERIN_RELAY_FLIGHT_MS   60000u     /* then one counts as lost */
-/* So many reports, or bytes of them, wait for no others. */
+/* So many reports, or bytes of them (before they are deflated), wait for no others. */
 #define SERIN_RELAY_FULL_ITEMS SERIN_BATCH_ITEMS_MAX
-#define SERIN_RELAY_FULL_BYTES 49152u
+#define SERIN_RELAY_FULL_BYTES 131072u
 /* Waits in batch delays: of what is under way (accepted, downloading, staged), and of what only
  * keeps the fleet's picture fresh (beats, presence). */
 #define SERIN_RELAY_STEP_DELAYS 5u
+/* While one batch follows another, the next one keeps a distance of 1, 2, 4, at most so many batch
+ * delays; what is urgent keeps none. */
+#define SERIN_RELAY_PACE_DELAYS 5u
 #define SERIN_RELAY_LAX_DELAYS  15u
 /* While serind is silent, resends come at 1, 2, 4 … 32 times the configured interval. */
 #define SERIN_RELAY_SILENCE_MAX 5u
@@ -77,6 +80,7 @@ struct serin_relay_config {
 struct serin_relay_node {
     char id[SERIN_ID_MAX + 1]; /* "": the place is free */
     bool online;
+    bool urgent;            /* its report waits for nothing */
     bool keep;              /* free: it must not make room */
     uint64_t seen_ms;       /* its last message; 0: none since the start */
     uint64_t seen_s;        /* free: signed time of it, as far as known */
@@ -115,6 +119,8 @@ struct serin_relay {
 
     bool connected, heard; /* `heard`: an ack since the last resend */
     uint32_t silence;
+    uint64_t left_ms; /* when reports went last */
+    uint64_t pace_ms; /* how long others that can wait stay behind them; 0: none went */
     uint64_t wake_ms; /* nothing becomes due before; 0: look */
     size_t flights;
     struct {
