@@ -228,16 +228,16 @@ void serind_publisher_want_epoch(struct serind *serind, struct serin_order above
 
 /* A broker that retained what our store holds says that the store is no backup: then it takes two
  * devices to say otherwise, or anyone with a certificate could begin epochs. */
-static bool is_believed(struct serind_publisher *publisher, const char *device_id)
+static bool is_believed(struct serind_publisher *publisher, const char *witness)
 {
     if (!publisher->agreed) {
         return true;
     }
-    if (publisher->claimant[0] != '\0' && strcmp(publisher->claimant, device_id) != 0) {
+    if (publisher->claimant[0] != '\0' && strcmp(publisher->claimant, witness) != 0) {
         publisher->claimant[0] = '\0';
         return true;
     }
-    (void)snprintf(publisher->claimant, sizeof publisher->claimant, "%s", device_id);
+    (void)snprintf(publisher->claimant, sizeof publisher->claimant, "%s", witness);
     return false;
 }
 
@@ -266,7 +266,10 @@ void serind_publisher_claim(struct serind *serind, const struct serin_device_rec
     default:
         break;
     }
-    if (serind->mono_ms < publisher->claim_rest_until_ms || !is_believed(publisher, device->id)) {
+    /* A gateway can put words into the mouth of each of its nodes: together they are one witness.
+     */
+    const char *witness = device->gateway[0] != '\0' ? device->gateway : device->id;
+    if (serind->mono_ms < publisher->claim_rest_until_ms || !is_believed(publisher, witness)) {
         return;
     }
     serind->publisher.claim_rest_until_ms = serind->mono_ms + SERIN_CLAIM_REST_MS;

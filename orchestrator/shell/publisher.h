@@ -68,7 +68,7 @@ struct serind_publisher {
     bool due;                        /* a pass is needed */
     bool agreed;                     /* a broker retained what our store holds, unasked */
     uint64_t tend_at_ms;             /* monotonic: when to look again */
-    char claimant[SERIN_ID_MAX + 1]; /* a device that claimed a higher order, alone so far */
+    char claimant[SERIN_ID_MAX + 1]; /* who claimed a higher order, alone so far: device, gateway */
     char absurd[SERIN_ID_MAX + 1];   /* whose claim is the alarm "claim" */
     uint64_t claim_rest_until_ms;    /* monotonic: no epoch on a device's word before this */
     uint64_t guard_rest_until_ms;    /* monotonic: no epoch on a broker's silence before this */

@@ -145,6 +145,27 @@ START_TEST(a_device_that_becomes_direct_is_not_spoken_for_in_the_same_pass)
 }
 END_TEST
 
+/* Nodes of one gateway are one witness to an order that only a lost serind could have given out.
+ * Caught: each node counted for itself. */
+START_TEST(a_gateway_begins_no_epoch_alone)
+{
+    static struct serind_bench bench;
+    open_bench(&bench, SERIN_ENROL_AUTO);
+    bench.serind.publisher.agreed = true;
+    for (unsigned i = 0; i < 4; i++) {
+        char id[SERIN_ID_MAX + 1];
+        struct site_batch *batch = site_batch_new();
+        snprintf(id, sizeof id, "n-%u", i);
+        struct serin_beat beat = serind_bench_beat(id, 0, 0);
+        beat.channel_order = (struct serin_order){3, 1};
+        site_batch_beat(batch, id, &beat);
+        site_batch_take(&bench, i < 3 ? "gw-1" : "gw-2", batch, 1 + i);
+        ck_assert_uint_eq(bench.serind.meta.order.epoch, i < 3 ? 1 : 4);
+    }
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* ---- operators ---- */
 
 START_TEST(an_operator_moves_devices_and_is_told_why_not)
@@ -584,6 +605,7 @@ int main(void)
         known_devices_belong_to_whom_they_are_assigned,
         a_device_that_was_made_up_is_heard_when_it_speaks,
         a_device_that_becomes_direct_is_not_spoken_for_in_the_same_pass,
+        a_gateway_begins_no_epoch_alone,
         an_operator_moves_devices_and_is_told_why_not,
         nothing_of_a_refused_gateway_is_heard,
         a_stolen_gateway_cannot_fake_the_fleet,
