@@ -17,11 +17,11 @@
 #define SERIN_HAVE_MAX      8192u
 #define SERIN_WANT_MAX      128u
 
-/* The largest object that a site fills: 32,768 pieces. */
-#define SERIN_SITE_OBJECT_MAX (128u * 1024u * 1024u)
+/* The largest object that a site fills: 128 MiB, 32,768 pieces. */
+#define SERIN_SITE_OBJECT_MAX 134217728u
 /* Objects without a piece table of their own (manifests, piece tables, route tables) are kept in
  * memory until their digest holds: the piece table of the largest object. */
-#define SERIN_SITE_WHOLE_MAX (1024u * 1024u)
+#define SERIN_SITE_WHOLE_MAX 1048576u
 
 /* ---- gw/<gw>/reports ---- */
 
@@ -32,7 +32,7 @@ enum serin_batch_encoding {
 };
 
 #define SERIN_BATCH_ITEMS_MAX 256u
-#define SERIN_BATCH_PLAIN_MAX (256u * 1024u) /* bytes of the items, decoded */
+#define SERIN_BATCH_PLAIN_MAX 262144u /* bytes of the items, decoded */
 
 /* The outer message: the items are bytes of their own, so that they can be compressed. */
 struct serin_batch {
