@@ -28,10 +28,9 @@ enum serin_error serin_deflate(const uint8_t *data, size_t size, uint8_t *out, s
     if (!size_ok(size) || !size_ok(capacity)) {
         return SERIN_ERR_INVALID;
     }
-    z_stream stream = {.next_in = input_of(data),
-                       .avail_in = (uInt)size,
-                       .next_out = out,
-                       .avail_out = (uInt)capacity};
+    z_stream stream = {
+        .next_in = input_of(data), .avail_in = (uInt)size, .avail_out = (uInt)capacity};
+    stream.next_out = out;
     if (deflateInit(&stream, Z_DEFAULT_COMPRESSION) != Z_OK) {
         return SERIN_ERR_MEMORY;
     }
@@ -46,10 +45,9 @@ enum serin_error serin_deflate(const uint8_t *data, size_t size, uint8_t *out, s
 }
 
 /* What a stream that filled its room says when it is offered one byte more, which nobody reads. */
-static enum serin_error probe(z_stream *stream)
+static enum serin_error probe(z_stream *stream, Bytef *beyond)
 {
-    Bytef beyond = 0;
-    stream->next_out = &beyond;
+    stream->next_out = beyond;
     stream->avail_out = 1;
     (void)inflate(stream, Z_FINISH);
     return stream->avail_out == 0 ? SERIN_ERR_TOO_LARGE : SERIN_ERR_FORMAT;
@@ -60,21 +58,21 @@ enum serin_error serin_inflate(const uint8_t *data, size_t size, uint8_t *out, s
     if (!size_ok(size) || !size_ok(plain_size)) {
         return SERIN_ERR_INVALID;
     }
-    z_stream stream = {.next_in = input_of(data),
-                       .avail_in = (uInt)size,
-                       .next_out = out,
-                       .avail_out = (uInt)plain_size};
+    z_stream stream = {
+        .next_in = input_of(data), .avail_in = (uInt)size, .avail_out = (uInt)plain_size};
+    stream.next_out = out;
     if (inflateInit(&stream) != Z_OK) {
         return SERIN_ERR_MEMORY;
     }
     enum serin_error error = SERIN_ERR_FORMAT;
+    Bytef beyond = 0;
     int code = inflate(&stream, Z_FINISH);
     if (code == Z_STREAM_END) {
         error = stream.avail_out == 0 && stream.avail_in == 0 ? SERIN_OK : SERIN_ERR_FORMAT;
     } else if (code == Z_MEM_ERROR) {
         error = SERIN_ERR_MEMORY;
     } else if (stream.avail_out == 0 && (code == Z_OK || code == Z_BUF_ERROR)) {
-        error = probe(&stream);
+        error = probe(&stream, &beyond);
     }
     (void)inflateEnd(&stream);
     return error;

@@ -202,13 +202,13 @@ static struct follow_packet *take_due(struct serin_mqtt *mqtt, char **texts, int
     if (packet != NULL) {
         packet->link = mqtt->link;
         packet->count = *count = size;
-    }
-    for (size_t i = 0; i < size; i++) {
-        struct followed *followed = mqtt->follows.due_head;
-        change(mqtt, followed, FOLLOW_SEND);
-        packet->filters[i] = followed;
-        texts[i] = followed->filter;
-        levels[i] = followed->qos;
+        for (size_t i = 0; i < size; i++) {
+            struct followed *followed = mqtt->follows.due_head;
+            change(mqtt, followed, FOLLOW_SEND);
+            packet->filters[i] = followed;
+            texts[i] = followed->filter;
+            levels[i] = followed->qos;
+        }
     }
     queue_refresh(mqtt);
     pthread_mutex_unlock(&mqtt->mutex);
@@ -290,7 +290,7 @@ static bool make_room(struct follows *follows)
         return true;
     }
     size_t capacity = follows->capacity > 0 ? 2 * follows->capacity : 64;
-    struct followed **list = realloc(follows->list, capacity * sizeof(*list));
+    struct followed **list = realloc(follows->list, capacity * sizeof(void *));
     if (list == NULL) {
         return false;
     }
@@ -315,7 +315,7 @@ static enum serin_error insert(struct serin_mqtt *mqtt, size_t place, const char
     memcpy(followed->filter, filter, size);
     followed->qos = qos;
     memmove(follows->list + place + 1, follows->list + place,
-            (follows->count - place) * sizeof(struct followed *));
+            (follows->count - place) * sizeof(void *));
     follows->list[place] = followed;
     follows->count++;
     change(mqtt, followed, FOLLOW_WANT);
@@ -367,7 +367,7 @@ void serin_mqtt_unfollow(struct serin_mqtt *mqtt, const char *filter)
         state_leave(mqtt, followed);
         follows->count--;
         memmove(follows->list + place, follows->list + place + 1,
-                (follows->count - place) * sizeof(struct followed *));
+                (follows->count - place) * sizeof(void *));
     }
     queue_refresh(mqtt);
     pthread_mutex_unlock(&mqtt->mutex);

@@ -63,8 +63,9 @@ static bool read_value(struct serin_pbc_walk *reader, unsigned wire_type, size_t
 void serin_pbc_walk_start(struct serin_pbc_walk *walk, const uint8_t *data, size_t size,
                           uint32_t number, uint8_t *rest, size_t rest_capacity)
 {
-    *walk = (struct serin_pbc_walk){
-        .data = data, .size = size, .number = number, .rest = rest, .rest_capacity = rest_capacity};
+    *walk = (struct serin_pbc_walk){.data = data, .size = size, .number = number};
+    walk->rest = rest;
+    walk->rest_capacity = rest_capacity;
 }
 
 static bool keep(struct serin_pbc_walk *walk, size_t start)

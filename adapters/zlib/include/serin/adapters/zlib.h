@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Most bytes of either side of a call. */
-#define SERIN_ZLIB_MAX (16u * 1024u * 1024u)
+/* Most bytes of either side of a call: 16 MiB. */
+#define SERIN_ZLIB_MAX 16777216u
 
 /* Deflates `size` bytes, 1 .. SERIN_ZLIB_MAX, into `out`, and gives the size. SERIN_ERR_NO_SPACE:
  * it does not fit `capacity`, 1 .. SERIN_ZLIB_MAX: who wants a gain gives less room than `size`,
