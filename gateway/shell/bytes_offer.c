@@ -1,0 +1,227 @@
+/*
+ * What the held directives offer (docs/spec/site.md, section 2): the manifests that they name, and
+ * through those that are here, piece tables and images. Nothing else is ever fetched, and all of it
+ * is pinned.
+ */
+#include "bytes_internal.h"
+
+#include <serin/adapters/log.h>
+#include <serin/piece.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The place of a name: where it is, or would be. True: it is there. */
+static bool offer_place(const struct gateway_bytes *bytes, const uint8_t *name, size_t *place)
+{
+    size_t low = 0, high = bytes->offer_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int side = memcmp(bytes->offers[middle].name, name, SERIN_SHA256_SIZE);
+        if (side == 0) {
+            *place = middle;
+            return true;
+        }
+        low = side < 0 ? middle + 1 : low;
+        high = side < 0 ? high : middle;
+    }
+    *place = low;
+    return false;
+}
+
+const struct bytes_offer *bytes_offer_find(const struct gateway_bytes *bytes, const uint8_t *name)
+{
+    size_t place;
+    return offer_place(bytes, name, &place) ? &bytes->offers[place] : NULL;
+}
+
+static bool offers_grow(struct gateway_bytes *bytes)
+{
+    if (bytes->offer_count < bytes->offer_capacity) {
+        return true;
+    }
+    size_t capacity = bytes->offer_capacity == 0 ? 64 : 2 * bytes->offer_capacity;
+    struct bytes_offer *grown =
+        capacity <= BYTES_OFFERS_MAX ? realloc(bytes->offers, capacity * sizeof *grown) : NULL;
+    if (grown == NULL) {
+        return false;
+    }
+    bytes->offers = grown;
+    bytes->offer_capacity = capacity;
+    return true;
+}
+
+/* Adds an offer. One that stands already is an emergency if either is, and blocked if both are. */
+static void offer_add(struct gateway *gateway, const struct bytes_offer *offer)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    size_t place;
+    if (offer_place(bytes, offer->name, &place)) {
+        bytes->offers[place].emergency |= offer->emergency;
+        bytes->offers[place].blocked &= offer->blocked;
+        return;
+    }
+    if (!offers_grow(bytes)) {
+        if (bytes_say(gateway)) {
+            serin_log(SERIN_LOG_WARN, "more objects are on offer than can be kept in mind");
+        }
+        return;
+    }
+    memmove(bytes->offers + place + 1, bytes->offers + place,
+            (bytes->offer_count - place) * sizeof *bytes->offers);
+    bytes->offers[place] = *offer;
+    bytes->offer_count++;
+}
+
+/* ---- directives ---- */
+
+static void offer_release(struct gateway *gateway, const struct serin_release *release,
+                          const struct bytes_offer *like)
+{
+    for (size_t i = 0; i < release->offer_count; i++) {
+        struct bytes_offer offer = *like;
+        memcpy(offer.name, release->offers[i].manifest_id, SERIN_SHA256_SIZE);
+        offer_add(gateway, &offer);
+    }
+}
+
+static bool offer_directive(void *arg, const struct gateway_order *order)
+{
+    struct gateway *gateway = arg;
+    const struct serin_directive *directive = &order->directive;
+    struct bytes_offer offer = {.sort = BYTES_MANIFEST,
+                                .emergency = (directive->flags & SERIN_DIRECTIVE_EMERGENCY) != 0};
+    gateway->bytes->directive_count++;
+    memcpy(offer.product, directive->product, sizeof offer.product);
+    offer_release(gateway, &directive->stable, &offer);
+    if (directive->has_route_table) {
+        struct bytes_offer routes = offer;
+        routes.sort = BYTES_ROUTES;
+        memcpy(routes.name, directive->route_table, SERIN_SHA256_SIZE);
+        offer_add(gateway, &routes);
+    }
+    if (directive->candidate_state == SERIN_CANDIDATE_ROLLING ||
+        directive->candidate_state == SERIN_CANDIDATE_PAUSED) {
+        /* What an operator aims at one node is not the channel's candidate. */
+        offer.blocked = directive->device_id[0] == '\0' &&
+                        gateway_words_halted(gateway, directive->product, directive->channel);
+        offer_release(gateway, &directive->candidate, &offer);
+    }
+    return true;
+}
+
+/* ---- manifests ---- */
+
+/* Reads an offered manifest that is here. One that does not verify leaves the depot, and is fetched
+ * again. */
+static enum serin_error manifest_read(struct gateway *gateway, const struct bytes_offer *offer,
+                                      struct serin_manifest *manifest)
+{
+    uint8_t data[SERIN_MANIFEST_MAX];
+    uint32_t size;
+    enum serin_error error = bytes_read(gateway, offer->name, data, sizeof data, &size);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    struct bytes_entry *entry = bytes_entry_find(gateway->bytes, offer->name);
+    uint8_t id[SERIN_SHA256_SIZE];
+    if (entry != NULL && entry->verified && size >= SERIN_MANIFEST_HEAD_SIZE) {
+        serin_manifest_id(gateway->crypto, data, id);
+        if (memcmp(id, offer->name, SERIN_SHA256_SIZE) == 0) {
+            return serin_manifest_decode(data, SERIN_MANIFEST_BODY_SIZE, manifest);
+        }
+    }
+    if (gateway_orders_trust(gateway, offer->product) == NULL) {
+        return SERIN_ERR_KEY; /* it can tell as soon as there is a trust record */
+    }
+    error = bytes_manifest_verify(gateway, offer, data, size, manifest);
+    if (error == SERIN_OK && entry != NULL) {
+        entry->verified = true;
+    } else if (error != SERIN_OK) {
+        serin_log(SERIN_LOG_WARN, "a manifest of the depot does not verify: %s",
+                  serin_error_text(error));
+        bytes_remove(gateway, offer->name);
+        bytes_spare_drop(gateway->bytes, offer->name);
+    }
+    return error;
+}
+
+static void offer_contents(struct gateway *gateway, const struct bytes_offer *manifest_offer)
+{
+    struct serin_manifest manifest;
+    struct bytes_offer under = *manifest_offer;
+    if (manifest_read(gateway, manifest_offer, &manifest) != SERIN_OK) {
+        return;
+    }
+    if (manifest.image_size_bytes > SERIN_SITE_OBJECT_MAX) {
+        if (bytes_say(gateway)) {
+            serin_log(SERIN_LOG_WARN, "an image of %u bytes is more than a site fills",
+                      manifest.image_size_bytes);
+        }
+        return;
+    }
+    struct bytes_offer table = under;
+    table.sort = BYTES_TABLE;
+    table.size = serin_piece_table_size(manifest.image_size_bytes);
+    memcpy(table.under, under.name, SERIN_SHA256_SIZE);
+    memcpy(table.name, manifest.pieces_sha256, SERIN_SHA256_SIZE);
+    struct bytes_offer image = under;
+    image.sort = BYTES_IMAGE;
+    image.size = manifest.image_size_bytes;
+    memcpy(image.under, table.name, SERIN_SHA256_SIZE);
+    memcpy(image.name, manifest.image_sha256, SERIN_SHA256_SIZE);
+    offer_add(gateway, &table);
+    offer_add(gateway, &image);
+}
+
+void bytes_offers_make(struct gateway *gateway)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    bytes->offers_stale = false;
+    bytes->offer_count = bytes->directive_count = 0;
+    bytes->halted = bytes_halted(gateway);
+    gateway_orders_each(gateway, offer_directive, gateway);
+    /* Adding moves offers: the manifests are copied first. */
+    size_t count = bytes->offer_count;
+    struct bytes_offer *manifests = malloc((count > 0 ? count : 1) * sizeof *manifests);
+    if (manifests == NULL) {
+        return;
+    }
+    memcpy(manifests, bytes->offers, count * sizeof *manifests);
+    for (size_t i = 0; i < count; i++) {
+        if (manifests[i].sort == BYTES_MANIFEST) {
+            offer_contents(gateway, &manifests[i]);
+        }
+    }
+    free(manifests);
+    /* What stops being offered was of use until now. */
+    for (size_t i = 0; i < bytes->offer_count; i++) {
+        bytes_touch(gateway, bytes->offers[i].name);
+    }
+}
+
+const struct bytes_offer *bytes_offer_unread(const struct gateway *gateway)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    for (size_t i = 0; i < bytes->offer_count; i++) {
+        const struct bytes_offer *offer = &bytes->offers[i];
+        if (offer->sort == BYTES_MANIFEST && !offer->blocked &&
+            bytes_entry_find(bytes, offer->name) == NULL &&
+            bytes_spare_find(bytes, offer->name) == NULL) {
+            return offer;
+        }
+    }
+    return NULL;
+}
+
+uint32_t bytes_halted(const struct gateway *gateway)
+{
+    uint32_t halted = 0;
+    for (size_t i = 0; i < gateway->config->fleet_count; i++) {
+        const struct serin_gateway_fleet *fleet = &gateway->config->fleets[i];
+        if (gateway_words_halted(gateway, fleet->product, fleet->channel)) {
+            halted |= 1u << i;
+        }
+    }
+    return halted;
+}

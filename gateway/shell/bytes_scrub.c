@@ -1,0 +1,213 @@
+/*
+ * Reading everything again (docs/spec/site.md, section 5): file by file, a bounded step at a time,
+ * so that every file has been read within the scrub interval and nothing else waits for it.
+ */
+#include "bytes_internal.h"
+
+#include <serin/adapters/log.h>
+#include <serin/piece.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STEP_LEAST_MS 20u
+#define STEP_MOST_MS  60000u
+
+/* ---- the background ---- */
+
+/* How many steps one round over the whole depot takes. */
+static uint64_t steps_of_round(const struct gateway_bytes *bytes)
+{
+    uint64_t steps = 1;
+    for (size_t i = 0; i < bytes->entry_count; i++) {
+        steps += 1 + bytes->entries[i].disk / BYTES_SCRUB_STEP;
+    }
+    return steps;
+}
+
+/* Rounds take half the interval: then no file waits longer than the interval, also one that a round
+ * just missed. */
+static void schedule(struct gateway *gateway)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    uint64_t wait_ms = (uint64_t)gateway->config->scrub_s * 500u / steps_of_round(bytes);
+    wait_ms = wait_ms > STEP_LEAST_MS ? wait_ms : STEP_LEAST_MS;
+    wait_ms = wait_ms < STEP_MOST_MS ? wait_ms : STEP_MOST_MS;
+    bytes->scrub.due_ms = gateway->mono_ms + wait_ms;
+}
+
+/* The first whole file after the one that was read last; the first of all after the last. */
+static const struct bytes_entry *next_entry(const struct gateway_bytes *bytes)
+{
+    const struct bytes_entry *first = NULL;
+    for (size_t i = 0; i < bytes->entry_count; i++) {
+        const struct bytes_entry *entry = &bytes->entries[i];
+        if (entry->kind == SERIN_DEPOT_PART) {
+            continue; /* verified when it is opened, and as a whole when it is finished */
+        }
+        first = first == NULL ? entry : first;
+        if (memcmp(entry->name, bytes->scrub.name, SERIN_SHA256_SIZE) > 0) {
+            return entry;
+        }
+    }
+    return first;
+}
+
+static void begin(struct gateway *gateway)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    struct bytes_scrub *scrub = &bytes->scrub;
+    const struct bytes_entry *entry = next_entry(bytes);
+    if (entry == NULL) {
+        return;
+    }
+    memcpy(scrub->name, entry->name, SERIN_SHA256_SIZE);
+    scrub->kind = entry->kind;
+    scrub->offset = 0;
+    if (serin_depot_size(bytes->depot, scrub->name, &scrub->size) != SERIN_OK) {
+        bytes_remove(gateway, scrub->name); /* somebody took it away */
+        bytes->offers_stale = true;
+        return;
+    }
+    if (scrub->kind == SERIN_DEPOT_MANIFEST && scrub->size > SERIN_MANIFEST_BODY_SIZE) {
+        scrub->size = SERIN_MANIFEST_BODY_SIZE; /* its id is its body's */
+    }
+    gateway->crypto->ops->sha256_init(gateway->crypto->ctx, &scrub->sha);
+    scrub->running = true;
+}
+
+/* A manifest's signature is not covered by its id: it is verified when it is next read. */
+static void distrust(struct gateway *gateway)
+{
+    struct bytes_entry *entry = bytes_entry_find(gateway->bytes, gateway->bytes->scrub.name);
+    if (entry != NULL && entry->kind == SERIN_DEPOT_MANIFEST) {
+        entry->verified = false;
+        gateway->bytes->offers_stale = true;
+    }
+}
+
+static void end(struct gateway *gateway, bool readable)
+{
+    struct bytes_scrub *scrub = &gateway->bytes->scrub;
+    uint8_t digest[SERIN_SHA256_SIZE];
+    gateway->crypto->ops->sha256_final(gateway->crypto->ctx, &scrub->sha, digest);
+    scrub->running = false;
+    if (readable && memcmp(digest, scrub->name, SERIN_SHA256_SIZE) == 0) {
+        distrust(gateway);
+        return;
+    }
+    bytes_rotten(gateway, scrub->name);
+    if (serin_fill_begin(&gateway->bytes->fill, scrub->name, gateway->mono_ms) != SERIN_OK) {
+        serin_log(SERIN_LOG_DEBUG, "a rotten object is not fetched now");
+    }
+}
+
+/* Reads a step of the file. Nothing is wrong with one that left the depot meanwhile. */
+static void go_on(struct gateway *gateway)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    struct bytes_scrub *scrub = &bytes->scrub;
+    uint32_t stop = scrub->size - scrub->offset < BYTES_SCRUB_STEP
+                        ? scrub->size
+                        : scrub->offset + BYTES_SCRUB_STEP;
+    enum serin_error error = SERIN_OK;
+    while (scrub->offset < stop && error == SERIN_OK) {
+        uint8_t part[4 * SERIN_PIECE_SIZE];
+        uint32_t size =
+            stop - scrub->offset < sizeof part ? stop - scrub->offset : (uint32_t)sizeof part;
+        error = serin_depot_read(bytes->depot, scrub->name, scrub->offset, part, size);
+        if (error == SERIN_OK) {
+            gateway->crypto->ops->sha256_update(gateway->crypto->ctx, &scrub->sha, part, size);
+            scrub->offset += size;
+        }
+    }
+    if (error == SERIN_ERR_NOT_FOUND || bytes_entry_find(bytes, scrub->name) == NULL) {
+        uint8_t digest[SERIN_SHA256_SIZE];
+        gateway->crypto->ops->sha256_final(gateway->crypto->ctx, &scrub->sha, digest);
+        scrub->running = false;
+    } else if (error != SERIN_OK || scrub->offset == scrub->size) {
+        end(gateway, error == SERIN_OK);
+    }
+}
+
+void bytes_scrub_step(struct gateway *gateway)
+{
+    struct bytes_scrub *scrub = &gateway->bytes->scrub;
+    if (gateway->mono_ms < scrub->due_ms) {
+        return;
+    }
+    if (!scrub->running) {
+        begin(gateway);
+    }
+    if (scrub->running) {
+        go_on(gateway);
+    }
+    schedule(gateway);
+}
+
+/* ---- what the plugin says ---- */
+
+/* Whether the pieces of a whole image in a range verify. Where that cannot be told now, the image
+ * is taken for sound: the scrub looks again. */
+static bool range_holds(struct gateway *gateway, const struct bytes_offer *offer,
+                        const struct serin_want *want)
+{
+    uint64_t end = (uint64_t)want->offset + want->length;
+    end = end < offer->size ? end : offer->size;
+    uint32_t first = want->offset / SERIN_PIECE_SIZE;
+    uint32_t count = serin_piece_count((uint32_t)end) - first;
+    count =
+        count < BYTES_SCRUB_STEP / SERIN_PIECE_SIZE ? count : BYTES_SCRUB_STEP / SERIN_PIECE_SIZE;
+    for (uint32_t piece = first; piece < first + count; piece++) {
+        uint8_t data[SERIN_PIECE_SIZE], right[SERIN_SHA256_SIZE], digest[SERIN_SHA256_SIZE];
+        uint32_t size = serin_piece_size(offer->size, piece);
+        if (serin_depot_read(gateway->bytes->depot, offer->under, piece * SERIN_SHA256_SIZE, right,
+                             sizeof right) != SERIN_OK) {
+            return true;
+        }
+        if (serin_depot_read(gateway->bytes->depot, offer->name, piece * SERIN_PIECE_SIZE, data,
+                             size) != SERIN_OK) {
+            return false;
+        }
+        serin_sha256_of(gateway->crypto, data, size, digest);
+        if (memcmp(digest, right, sizeof digest) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether what is verified as a whole still is. */
+static bool whole_holds(struct gateway *gateway, const struct bytes_offer *offer)
+{
+    if (offer->sort != BYTES_MANIFEST) {
+        return serin_depot_check(gateway->bytes->depot, offer->name) == SERIN_OK;
+    }
+    uint8_t data[SERIN_MANIFEST_MAX];
+    uint32_t size;
+    struct serin_manifest manifest;
+    enum serin_error error = bytes_read(gateway, offer->name, data, sizeof data, &size);
+    if (error == SERIN_OK) {
+        error = bytes_manifest_verify(gateway, offer, data, size, &manifest);
+    }
+    return error == SERIN_OK || gateway_orders_trust(gateway, offer->product) == NULL;
+}
+
+void bytes_want_rotten(struct gateway *gateway, const struct serin_want *want)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    const struct bytes_offer *offer = bytes_offer_find(bytes, want->object);
+    const struct bytes_entry *entry = bytes_entry_find(bytes, want->object);
+    struct serin_want missing = *want;
+    missing.kind = SERIN_WANT_MISSING;
+    if (offer != NULL && entry != NULL && entry->kind != SERIN_DEPOT_PART &&
+        (offer->sort != BYTES_IMAGE || want->offset < offer->size)) {
+        bool holds = offer->sort == BYTES_IMAGE ? range_holds(gateway, offer, want)
+                                                : whole_holds(gateway, offer);
+        if (!holds) {
+            bytes_rotten(gateway, want->object);
+        }
+    }
+    /* Sound: the plugin hears again that it is whole. Else it is fetched. */
+    serin_fill_want(&bytes->fill, &missing, gateway->mono_ms);
+}
