@@ -91,7 +91,7 @@ static bool gather(struct site *site, const uint8_t *name, uint8_t *data, uint32
         if (piece == NULL || piece->object_size != size) {
             return false;
         }
-        memcpy(data + i * SERIN_PIECE_SIZE, piece->data, serin_piece_size(size, i));
+        memcpy(data + (size_t)i * SERIN_PIECE_SIZE, piece->data, serin_piece_size(size, i));
     }
     return true;
 }
@@ -210,7 +210,7 @@ static bool piece_holds(const struct shell *shell, const uint8_t *table, uint32_
 {
     uint8_t digest[SERIN_SHA256_SIZE];
     serin_sha256_of(shell->ports.crypto, data, size, digest);
-    return same(digest, table + index * SERIN_SHA256_SIZE);
+    return same(digest, table + (size_t)index * SERIN_SHA256_SIZE);
 }
 
 /* The verified piece table of an image; NULL: as site_whole. */

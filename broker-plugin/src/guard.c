@@ -389,8 +389,9 @@ struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char 
         return answer_of(known);
     }
     struct serin_guard_answer own = offered_to(guard, id, object);
-    /* A halted object is closed, whatever else could not be read. */
-    if (own.offer == SERIN_GUARD_NOT_OFFERED && known == NULL && guard->incomplete) {
+    if (own.offer != SERIN_GUARD_OFFERED && known != NULL) {
+        own.offer = SERIN_GUARD_NOT_OFFERED; /* halted, whatever else could not be read */
+    } else if (own.offer == SERIN_GUARD_NOT_OFFERED && guard->incomplete) {
         own.offer = SERIN_GUARD_UNSURE;
     }
     return own;

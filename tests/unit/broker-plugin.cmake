@@ -1,5 +1,5 @@
 # The plugin's pure core, and the adapters that came with it.
-foreach(module acl acl_page guard options session supply)
+foreach(module acl acl_page guard offers options park partial pieces session supply wants)
   serin_unit_test(plugin_${module} LINK serin::plugin_core)
 endforeach()
 # The specification's tables are compared with the access list.

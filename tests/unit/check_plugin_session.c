@@ -152,6 +152,26 @@ START_TEST(test_devices_and_gateways_leave_room_for_serind)
 }
 END_TEST
 
+/* At a site there is one gateway and no serind: its place is its own whatever the devices do. */
+START_TEST(test_a_sites_gateway_always_gets_in)
+{
+    const struct serin_session_places places = {.any = CAPACITY, .gateway = 1};
+    serin_sessions_init(&sessions, slots, heads, &places);
+    ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "d"), CAPACITY);
+    ck_assert_int_eq(join_as(SERIN_ROLE_GATEWAY, "g", 0), SERIN_OK);
+    for (int round = 0; round < 3; round++) {
+        (void)serin_sessions_leave(&sessions, "g0", &here, round % 2 != 0);
+        ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "e"), 0);
+        ck_assert_int_eq(join_as(SERIN_ROLE_GATEWAY, "g", 0), SERIN_OK);
+    }
+    /* A device that bears its name does not take it away. */
+    serin_sessions_init(&sessions, slots, heads, &places);
+    ck_assert_int_eq(join_as(SERIN_ROLE_DEVICE, "g", 0), SERIN_OK);
+    ck_assert_uint_eq(fill(SERIN_ROLE_DEVICE, "d"), CAPACITY - 1);
+    ck_assert_int_eq(join_as(SERIN_ROLE_GATEWAY, "g", 0), SERIN_OK);
+}
+END_TEST
+
 /* serind's place is still serind's while it reconnects; a device takes no kept place but a
  * device's.
  */
@@ -269,6 +289,7 @@ int main(void)
                                   test_takeover,
                                   test_kept_sessions_give_way,
                                   test_devices_and_gateways_leave_room_for_serind,
+                                  test_a_sites_gateway_always_gets_in,
                                   test_kept_places_stay_with_their_role,
                                   test_a_role_that_changes,
                                   test_a_window_must_be_released_first,

@@ -185,6 +185,41 @@ START_TEST(test_one_object_after_another)
 }
 END_TEST
 
+/* Who may wait for a window is who could have one: ready says what grant would, and books nothing.
+ */
+START_TEST(test_ready_is_what_grant_would_say)
+{
+    fresh();
+    struct serin_get get = {.length = 64 * KIB, .block_size = 4 * KIB, .token = 1};
+    ck_assert(serin_supply_ready(&supply, client[0], &get, 1));
+    ck_assert(serin_supply_ready(&supply, client[0], &get, 1)); /* it may be tried again */
+    ck_assert_uint_eq(supply.in_flight_bytes, 0);
+    (void)ask(0, 1, 0, 64 * KIB, 1);
+    ck_assert(!serin_supply_ready(&supply, client[0], &get, 1)); /* the token in flight */
+    get.token = 2;
+    ck_assert(!serin_supply_ready(&supply, client[0], &get, 1)); /* nothing acknowledged */
+    get.done_token = 7;
+    ck_assert(!serin_supply_ready(&supply, client[0], &get, 1));
+    ck_assert_uint_eq(supply.in_flight_bytes, 64 * KIB);
+    get.done_token = 1;
+    ck_assert(serin_supply_ready(&supply, client[0], &get, 1));
+    ck_assert_uint_eq(supply.in_flight_bytes, 0); /* the acknowledgement counts */
+    (void)ask(0, 3, 0, 64 * KIB, 10);
+    get = (struct serin_get){.length = 1, .block_size = 4 * KIB, .token = 4};
+    ck_assert(!serin_supply_ready(&supply, client[0], &get, 1009));
+    ck_assert(serin_supply_ready(&supply, client[0], &get, 1010)); /* forgotten */
+    check_books();
+    (void)ask(1, 1, 0, 64 * KIB, 2000);
+    (void)ask(2, 1, 0, 64 * KIB, 2000);
+    (void)ask(3, 1, 0, 30 * KIB, 2000); /* 2 KiB are left of the sum */
+    get = (struct serin_get){.length = 4 * KIB, .block_size = 4 * KIB, .token = 5};
+    ck_assert(!serin_supply_ready(&supply, client[0], &get, 2000));
+    get.length = 2 * KIB;
+    ck_assert(serin_supply_ready(&supply, client[0], &get, 2000));
+    check_books();
+}
+END_TEST
+
 START_TEST(test_range_books_nothing)
 {
     fresh();
@@ -249,9 +284,14 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_one_window_a_client, test_the_sum_is_bounded,
-                                  test_what_ends_a_window,  test_one_object_after_another,
-                                  test_range_books_nothing, test_rate,
-                                  test_random_life,         NULL};
+    const TTest *const tests[] = {test_one_window_a_client,
+                                  test_the_sum_is_bounded,
+                                  test_what_ends_a_window,
+                                  test_one_object_after_another,
+                                  test_ready_is_what_grant_would_say,
+                                  test_range_books_nothing,
+                                  test_rate,
+                                  test_random_life,
+                                  NULL};
     return check_run("plugin_supply", tests);
 }

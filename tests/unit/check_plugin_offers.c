@@ -1,0 +1,224 @@
+/* What a site may give to whom: offers of channels and of a client's own directive, halts, and what
+ * cannot be known while a manifest is missing. */
+#include "check_main.h"
+
+#include <serin/piece.h>
+#include <serin/plugin/guard.h>
+
+#include <string.h>
+
+#define ENTRIES 16u
+#define OBJECTS 64u
+#define CHANNEL "serin/1/directive/lamp/stable"
+#define BETA    "serin/1/directive/lamp/beta"
+#define OWN     "serin/1/dev/me/directive"
+#define TRUST   "serin/1/trust/lamp"
+
+static struct serin_guard guard;
+static struct serin_guard_entry entries[ENTRIES];
+static struct serin_guard_object objects[OBJECTS];
+static uint8_t unreadable; /* a manifest that is not in the depot; 0: none */
+static unsigned lookups;
+static uint8_t record[SERIN_GUARD_RECORD_MAX];
+static size_t record_size;
+
+static const uint8_t *name_of(uint8_t number)
+{
+    static uint8_t name[SERIN_SHA256_SIZE];
+    memset(name, number, sizeof name);
+    return name;
+}
+
+/* Manifest n names image n + 100, of n thousand bytes, and table n + 200. */
+static void lookup(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
+                   struct serin_guard_objects *named)
+{
+    (void)ctx;
+    uint8_t number = manifest_id[0];
+    lookups++;
+    *named = (struct serin_guard_objects){.known = number != unreadable,
+                                          .image_size = number * 1000u,
+                                          .pieces_size = serin_piece_table_size(number * 1000u)};
+    memset(named->image, number + 100, sizeof named->image);
+    memset(named->pieces, number + 200, sizeof named->pieces);
+}
+
+static enum serin_error save(void *ctx, const char *key, const uint8_t *data, size_t size)
+{
+    (void)ctx;
+    (void)key;
+    memcpy(record, data, size);
+    record_size = size;
+    return SERIN_OK;
+}
+
+static void fresh(void)
+{
+    static const struct serin_guard_ops ops = {.save = save, .lookup = lookup};
+    memset(entries, 0, sizeof entries);
+    memset(objects, 0, sizeof objects);
+    unreadable = 0;
+    serin_guard_init(&guard, &ops, NULL, entries, ENTRIES, objects, OBJECTS, 64);
+}
+
+static void accept(const char *topic, uint32_t sequence, uint8_t stable, uint8_t candidate,
+                   enum serin_candidate_state state)
+{
+    const uint8_t content[SERIN_SHA256_SIZE] = {(uint8_t)sequence};
+    struct serin_directive directive = {.order = {1, sequence}, .candidate_state = state};
+    struct serin_guard_view view;
+    directive.stable.offer_count = stable != 0;
+    directive.candidate.offer_count = candidate != 0;
+    memcpy(directive.stable.offers[0].manifest_id, name_of(stable), SERIN_SHA256_SIZE);
+    memcpy(directive.candidate.offers[0].manifest_id, name_of(candidate), SERIN_SHA256_SIZE);
+    serin_guard_view_directive(&directive, content, &view);
+    ck_assert_int_eq(serin_guard_accept(&guard, topic, &view, content, 1), SERIN_OK);
+}
+
+static struct serin_guard_answer ask(const char *id, uint8_t number)
+{
+    return serin_guard_ask(&guard, id, name_of(number), 0);
+}
+
+static enum serin_guard_offer offer(const char *id, uint8_t number)
+{
+    return ask(id, number).offer;
+}
+
+START_TEST(test_nothing_remembered)
+{
+    fresh();
+    ck_assert_int_eq(offer("me", 1), SERIN_GUARD_NO_DIRECTIVE);
+    /* A trust record offers nothing. */
+    struct serin_guard_view view;
+    serin_guard_view_trust(3, name_of(9), &view);
+    ck_assert_int_eq(serin_guard_accept(&guard, TRUST, &view, name_of(9), 1), SERIN_OK);
+    ck_assert_int_eq(offer("me", 1), SERIN_GUARD_NO_DIRECTIVE);
+    accept(CHANNEL, 1, 0, 0, SERIN_CANDIDATE_NONE); /* an empty one is a directive all the same */
+    ck_assert_int_eq(offer("me", 1), SERIN_GUARD_NOT_OFFERED);
+    fresh(); /* it is known again after a restart */
+    ck_assert_int_eq(serin_guard_restore(&guard, record, record_size), SERIN_OK);
+    ck_assert_int_eq(offer("me", 1), SERIN_GUARD_NOT_OFFERED);
+}
+END_TEST
+
+START_TEST(test_what_an_object_is)
+{
+    fresh();
+    accept(CHANNEL, 1, 3, 9, SERIN_CANDIDATE_ROLLING);
+    static const uint8_t manifests[] = {3, 9};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t number = manifests[i];
+        struct serin_guard_answer answer = ask("me", number);
+        ck_assert_int_eq(answer.offer, SERIN_GUARD_OFFERED);
+        ck_assert_int_eq(answer.kind, SERIN_GUARD_MANIFEST);
+        ck_assert_uint_eq(answer.size, 0);
+        answer = ask("me", (uint8_t)(number + 200));
+        ck_assert_int_eq(answer.kind, SERIN_GUARD_PIECES);
+        ck_assert_uint_eq(answer.size, serin_piece_table_size(number * 1000u));
+        answer = ask("me", (uint8_t)(number + 100));
+        ck_assert_int_eq(answer.kind, SERIN_GUARD_IMAGE);
+        ck_assert_uint_eq(answer.size, number * 1000u);
+        ck_assert_mem_eq(answer.pieces, name_of((uint8_t)(number + 200)), SERIN_SHA256_SIZE);
+        ck_assert_uint_eq(answer.pieces_size, serin_piece_table_size(number * 1000u));
+    }
+    ck_assert_int_eq(offer("me", 77), SERIN_GUARD_NOT_OFFERED);
+    unsigned before = lookups;
+    for (int i = 0; i < 100; i++) {
+        (void)ask("me", 103);
+        (void)ask("me", 77);
+    }
+    ck_assert_uint_eq(lookups, before); /* the depot is not read for each request */
+}
+END_TEST
+
+START_TEST(test_every_state_of_a_candidate)
+{
+    for (int state = SERIN_CANDIDATE_NONE; state <= SERIN_CANDIDATE_HALTED; state++) {
+        fresh();
+        accept(CHANNEL, 1, 1, 2, (enum serin_candidate_state)state);
+        enum serin_guard_offer expected =
+            state == SERIN_CANDIDATE_HALTED ? SERIN_GUARD_NOT_OFFERED : SERIN_GUARD_OFFERED;
+        for (unsigned object = 2; object <= 202; object += 100) {
+            ck_assert_int_eq(offer("me", (uint8_t)object), expected);
+            ck_assert_int_eq(offer("me", (uint8_t)(object - 1)), SERIN_GUARD_OFFERED);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_a_clients_own_directive)
+{
+    fresh();
+    accept(CHANNEL, 1, 1, 2, SERIN_CANDIDATE_HALTED);
+    accept(OWN, 1, 2, 5, SERIN_CANDIDATE_ROLLING);
+    for (unsigned object = 2; object <= 202; object += 100) {
+        ck_assert_int_eq(offer("me", (uint8_t)object), SERIN_GUARD_OFFERED);
+        ck_assert_int_eq(offer("you", (uint8_t)object), SERIN_GUARD_NOT_OFFERED);
+    }
+    struct serin_guard_answer answer = ask("me", 105);
+    ck_assert_int_eq(answer.kind, SERIN_GUARD_IMAGE);
+    ck_assert_uint_eq(answer.size, 5000);
+    ck_assert_uint_eq(answer.pieces_size, 64);
+    ck_assert_mem_eq(answer.pieces, name_of(205), SERIN_SHA256_SIZE);
+    ck_assert_int_eq(ask("me", 5).kind, SERIN_GUARD_MANIFEST);
+    ck_assert_int_eq(ask("me", 205).kind, SERIN_GUARD_PIECES);
+    ck_assert_int_eq(offer("you", 105), SERIN_GUARD_NOT_OFFERED);
+    accept(OWN, 2, 2, 5, SERIN_CANDIDATE_HALTED);
+    ck_assert_int_eq(offer("me", 105), SERIN_GUARD_NOT_OFFERED);
+    accept(BETA, 1, 5, 0, SERIN_CANDIDATE_NONE); /* a channel offers it after all */
+    ck_assert_int_eq(offer("you", 105), SERIN_GUARD_OFFERED);
+}
+END_TEST
+
+/* As long as a manifest on offer cannot be read, any object may be one that it names. */
+START_TEST(test_unsure)
+{
+    fresh();
+    unreadable = 2;
+    accept(CHANNEL, 1, 1, 2, SERIN_CANDIDATE_ROLLING);
+    ck_assert_int_eq(offer("me", 2), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(offer("me", 101), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(offer("me", 102), SERIN_GUARD_UNSURE);
+    ck_assert_int_eq(offer("me", 77), SERIN_GUARD_UNSURE);
+    unreadable = 0;
+    ck_assert_int_eq(offer("me", 102), SERIN_GUARD_UNSURE); /* until it is told to look again */
+    serin_guard_look_again(&guard);
+    ck_assert_int_eq(offer("me", 102), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(offer("me", 77), SERIN_GUARD_NOT_OFFERED);
+    unsigned before = lookups;
+    serin_guard_look_again(&guard); /* nothing is missing: nothing is read */
+    (void)offer("me", 77);
+    ck_assert_uint_eq(lookups, before);
+
+    /* What is known to be halted stays closed, whatever else is missing. */
+    unreadable = 9;
+    accept(CHANNEL, 2, 1, 2, SERIN_CANDIDATE_HALTED);
+    accept(BETA, 1, 9, 0, SERIN_CANDIDATE_NONE);
+    accept(OWN, 1, 9, 0, SERIN_CANDIDATE_NONE);
+    for (unsigned object = 2; object <= 202; object += 100) {
+        ck_assert_int_eq(offer("me", (uint8_t)object), SERIN_GUARD_NOT_OFFERED);
+        ck_assert_int_eq(offer("you", (uint8_t)object), SERIN_GUARD_NOT_OFFERED);
+    }
+    ck_assert_int_eq(offer("you", 77), SERIN_GUARD_UNSURE);
+
+    /* A client's own manifest that is missing makes its own questions unsure, and nobody else's. */
+    fresh();
+    unreadable = 9;
+    accept(CHANNEL, 1, 1, 0, SERIN_CANDIDATE_NONE);
+    accept(OWN, 1, 9, 0, SERIN_CANDIDATE_NONE);
+    ck_assert_int_eq(offer("me", 109), SERIN_GUARD_UNSURE);
+    ck_assert_int_eq(offer("you", 109), SERIN_GUARD_NOT_OFFERED);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {test_nothing_remembered,
+                                  test_what_an_object_is,
+                                  test_every_state_of_a_candidate,
+                                  test_a_clients_own_directive,
+                                  test_unsure,
+                                  NULL};
+    return check_run("plugin_offers", tests);
+}
