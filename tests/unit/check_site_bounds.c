@@ -184,6 +184,7 @@ START_TEST(what_is_just_within_is_sent)
         have.retry_ms = 3600000;
         expect_sent("have", &have);
         ck_assert_int_eq(value.have.status, statuses[i]);
+        ck_assert_uint_eq(value.have.retry_ms, 3600000);
         ck_assert_ptr_null(value.have.data);
     }
     expect_sent("have", have_of(&have, SERIN_HAVE_WHOLE, SERIN_SITE_OBJECT_MAX));

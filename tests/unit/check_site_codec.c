@@ -336,6 +336,17 @@ START_TEST(unknown_fields_are_skipped)
 }
 END_TEST
 
+/* An empty field of bytes is as none; a pointer to nothing would ask to be followed. */
+START_TEST(empty_data_is_none)
+{
+    size_t size = encode(site_kind_named("have"), site_kind_named("have")->small);
+    size = append_fields(size, 10, 1, "", 0);
+    ck_assert_int_eq(serin_protobufc_site()->decode_have(payload, size, &decoded.have), SERIN_OK);
+    ck_assert_ptr_null(decoded.have.data);
+    ck_assert_uint_eq(decoded.have.data_size, 0);
+}
+END_TEST
+
 START_TEST(doubled_bytes_are_refused)
 {
     /* Which of two counts must not be a matter of the decoder. */
@@ -431,6 +442,7 @@ int main(void)
         lists_are_bounded,
         items_of_unknown_kinds_are_skipped,
         unknown_fields_are_skipped,
+        empty_data_is_none,
         doubled_bytes_are_refused,
         a_report_with_a_mac_passes_byte_for_byte,
         NULL,
