@@ -181,10 +181,14 @@ void bytes_offers_make(struct gateway *gateway)
     bytes->offer_count = bytes->directive_count = 0;
     bytes->halted = bytes_halted(gateway);
     gateway_orders_each(gateway, offer_directive, gateway);
+    if (bytes->offer_count == 0) {
+        return;
+    }
     /* Adding moves offers: the manifests are copied first. */
     size_t count = bytes->offer_count;
-    struct bytes_offer *manifests = malloc((count > 0 ? count : 1) * sizeof *manifests);
+    struct bytes_offer *manifests = malloc(count * sizeof *manifests);
     if (manifests == NULL) {
+        bytes->offers_stale = true;
         return;
     }
     memcpy(manifests, bytes->offers, count * sizeof *manifests);
