@@ -38,6 +38,19 @@ if(SERIN_FAULT_POINTS)
   target_compile_definitions(check_gateway_orders PRIVATE SERIN_FAULT_POINTS=1)
 endif()
 
+# The shell's words on the real store and codecs, between links that only remember.
+file(GLOB gateway_words_sources CONFIGURE_DEPENDS ${gateway_shell}/words*.c)
+serin_unit_test(gateway_words
+  SOURCES words_bench.c ${gateway_words_sources}
+  LINK serin::fault serin::gateway_core serin::gateway_store serin::log serin::protobufc
+    serin::zlib)
+target_include_directories(check_gateway_words PRIVATE ${PROJECT_SOURCE_DIR}/gateway
+  ${PROJECT_SOURCE_DIR}/adapters/control/include ${PROJECT_SOURCE_DIR}/adapters/paho/include
+  ${PROJECT_SOURCE_DIR}/adapters/yaml/include)
+if(SERIN_FAULT_POINTS)
+  target_compile_definitions(check_gateway_words PRIVATE SERIN_FAULT_POINTS=1)
+endif()
+
 # The program itself, between two real brokers.
 if(TARGET serin-gateway)
   serin_unit_test(gateway_cli SOURCES broker.c program.c test_keys.c
