@@ -55,6 +55,21 @@ static void config_write(const char *name, const char *more)
     file_write(path, text, strlen(text));
 }
 
+/* Replaces the first `from` of gateway.yaml. */
+static void config_change(const char *from, const char *to)
+{
+    char path[128];
+    char text[4096];
+    char changed[4096];
+    (void)snprintf(path, sizeof path, "%s/gateway.yaml", folder);
+    text[file_read(path, text, sizeof text - 1)] = '\0';
+    const char *at = strstr(text, from);
+    ck_assert_ptr_nonnull(at);
+    (void)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
+                   at + strlen(from));
+    file_write(path, changed, strlen(changed));
+}
+
 static void setup(void)
 {
     char path[128];
@@ -320,16 +335,8 @@ static const struct {
 START_TEST(a_wrong_file_is_named)
 {
     char path[128];
-    char text[4096];
-    char changed[4096];
-    (void)snprintf(path, sizeof path, "%s/gateway.yaml", folder);
-    text[file_read(path, text, sizeof text - 1)] = '\0';
     if (wrong[_i].from != NULL) {
-        const char *at = strstr(text, wrong[_i].from);
-        ck_assert_ptr_nonnull(at);
-        (void)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, wrong[_i].to,
-                       at + strlen(wrong[_i].from));
-        file_write(path, changed, strlen(changed));
+        config_change(wrong[_i].from, wrong[_i].to);
     }
     if (wrong[_i].file != NULL) {
         (void)snprintf(path, sizeof path, "%s/%s", folder, wrong[_i].file);
@@ -428,6 +435,90 @@ START_TEST(orders_go_down_and_status_goes_up)
 }
 END_TEST
 
+/* What the site's broker may say: `count` nodes that are online. */
+static void nodes_come(unsigned count)
+{
+    const struct serin_presence presence = {.online = true, .time_s = 1767225600};
+    uint8_t payload[SERIN_PRESENCE_MAX];
+    size_t size = 0;
+    struct serin_mqtt *mqtt = client(&site, NULL);
+    struct serin_mqtt_event event = expect(mqtt, SERIN_MQTT_CONNECTED, NULL);
+    serin_mqtt_event_free(&event);
+    ck_assert_int_eq(serin_protobufc()->encode_presence(&presence, payload, sizeof payload, &size),
+                     SERIN_OK);
+    for (unsigned i = 0; i < count; i++) {
+        char id[16];
+        char topic[SERIN_TOPIC_MAX];
+        int token = 0;
+        (void)snprintf(id, sizeof id, "node-%u", i);
+        serin_topic_device(SERIN_TOPIC_PRESENCE, id, topic);
+        ck_assert_int_eq(serin_mqtt_publish(mqtt, topic, payload, size, 1, true, &token), SERIN_OK);
+        event = expect(mqtt, SERIN_MQTT_DELIVERED, NULL);
+        serin_mqtt_event_free(&event);
+    }
+    serin_mqtt_close(mqtt);
+}
+
+static unsigned count_of(const char *text, const char *word)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* More than a page of them. */
+START_TEST(nodes_are_listed_page_by_page)
+{
+    broker_start(&site, false, NULL);
+    gateway_start(NULL);
+    nodes_come(320);
+    unsigned seen = 0;
+    for (int i = 0; i < WAIT_MS / 50 && seen != 320; i++) {
+        pause_ms(50);
+        seen = count_of(RUN("status", "--config", "gateway.yaml", "--nodes")->out, " online ");
+        seen -= seen > 0 ? 1 : 0; /* the line that counts them */
+    }
+    ck_assert_uint_eq(seen, 320);
+    const struct program_result *result =
+        RUN("status", "--config", "gateway.yaml", "--nodes", "--json");
+    ck_assert_uint_eq(count_of(result->out, "\"node\":"), 320);
+    ck_assert_uint_eq(count_of(result->out, "\"node\":\"node-319\""), 1);
+    ck_assert_uint_eq(count_of(result->out, "\"next\":"), 2);
+    ck_assert_uint_eq(count_of(result->out, "\n"), 4);
+}
+END_TEST
+
+/* Something stands where a file of the gateway's should be: it is named, and what was opened before
+ * is closed again. */
+static const struct {
+    const char *file; /* made as a plain file before; NULL: none */
+    const char *from, *to;
+    const char *says;
+} obstacles[] = {
+    {"control", NULL, NULL, "control_socket: something that is no socket stands at control"},
+    {NULL, "control_socket: control", "control_socket: none/control",
+     "control_socket: none/control cannot be made"},
+    {NULL, "data: data", "data: none/data", "data: the parent folder of none/data is missing"},
+    {"depot", NULL, NULL, "depot"},
+};
+
+START_TEST(what_stands_in_the_way_is_named)
+{
+    char path[128];
+    if (obstacles[_i].file != NULL) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, obstacles[_i].file);
+        file_write(path, "x", 1);
+    } else {
+        config_change(obstacles[_i].from, obstacles[_i].to);
+    }
+    const struct program_result *result = RUN("run", "--config", "gateway.yaml");
+    ck_assert_msg(result->status == 3, "status %d: %s", result->status, result->err);
+    ck_assert_msg(strstr(result->err, obstacles[_i].says) != NULL, "%s", result->err);
+}
+END_TEST
+
 /* The site's broker forgets, the uplink is away, the gateway was killed: its nodes are told anyway.
  */
 START_TEST(a_killed_gateway_tells_its_site_without_the_uplink)
@@ -490,6 +581,8 @@ int main(void)
     tcase_add_test(tests, one_runs_at_a_time_and_ends_in_order);
     tcase_add_test(tests, another_socket_does_not_help_a_second_one);
     tcase_add_test(tests, orders_go_down_and_status_goes_up);
+    tcase_add_test(tests, nodes_are_listed_page_by_page);
+    tcase_add_loop_test(tests, what_stands_in_the_way_is_named, 0, COUNT_OF(obstacles));
     tcase_add_test(tests, a_killed_gateway_tells_its_site_without_the_uplink);
 #ifdef SERIN_FAULT_POINTS
     tcase_add_loop_test(tests, a_kill_at_any_point_is_made_good, 0, COUNT_OF(faults));
