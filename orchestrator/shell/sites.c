@@ -216,10 +216,10 @@ void serind_sites_store(struct serind *serind)
 {
     struct serind_sites *sites = &serind->sites;
     for (uint32_t i = 0; sites->changed && i < sites->ids.count; i++) {
-        struct serind_site *site = sites->list[i];
-        if (site->changed && serind_pass_check(serind, serind->store.ops->put_gateway(
-                                                           serind->store.ctx, &site->record))) {
-            site->stored = true;
+        const struct serind_site *site = sites->list[i];
+        if (site->changed) {
+            (void)serind_pass_check(
+                serind, serind->store.ops->put_gateway(serind->store.ctx, &site->record));
         }
     }
 }
@@ -238,9 +238,7 @@ void serind_sites_keep(struct serind *serind)
 {
     struct serind_sites *sites = &serind->sites;
     for (uint32_t i = 0; sites->changed && i < sites->ids.count; i++) {
-        struct serind_site *site = sites->list[i];
-        site->changed = site->changed && !site->stored;
-        site->stored = false;
+        sites->list[i]->changed = false;
     }
     sites->changed = false;
     sites->move_count = 0;
@@ -257,9 +255,6 @@ void serind_sites_undo(struct serind *serind)
     if (sites->decided != 0) {
         serind_site(serind, sites->decided)->record.standing = sites->decided_before;
         sites->decided = 0;
-    }
-    for (uint32_t i = 0; i < sites->ids.count; i++) {
-        sites->list[i]->stored = false;
     }
     /* What could not be stored waits for the next pass, and does not ask for one at once. */
     sites->changed_at_ms = serind->mono_ms;

@@ -24,7 +24,7 @@ struct serind;
 struct serind_site {
     struct serin_gateway_record record; /* where `changed`, newer than what is stored */
     uint32_t nodes;                     /* devices that are assigned to it */
-    bool changed, stored;               /* `stored`: by the pass under way */
+    bool changed;                       /* the next pass stores it */
     bool crowded;                       /* it spoke for more nodes than it may have */
     uint32_t answer_minute, answers;
     uint64_t audit_at_ms;   /* monotonic: no line about its claims before */

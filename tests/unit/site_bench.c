@@ -196,6 +196,12 @@ uint32_t site_number(const struct serind_bench *bench, const char *id)
     return bench->serind.index.list[device].site;
 }
 
+uint64_t site_account(struct serind_bench *bench, const char *id)
+{
+    struct serin_device_record record;
+    return record_of(bench, id, &record) ? record.cursor.number : 0;
+}
+
 /* ---- operators ---- */
 
 enum serin_error site_move(struct serind_bench *bench, const char *id, const char *to)

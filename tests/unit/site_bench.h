@@ -46,7 +46,9 @@ enum serin_ack_status site_acked(const struct serind_bench *bench, const char *g
 /* The gateway of a device by the store, "?" where the store has no such device. */
 const char *site_of(struct serind_bench *bench, const char *id);
 enum serin_enrolment site_enrolment(struct serind_bench *bench, const char *id);
-/* The same by the index. */
+/* The number of its last report that is stored. */
+uint64_t site_account(struct serind_bench *bench, const char *id);
+/* Its site by the index. */
 uint32_t site_number(const struct serind_bench *bench, const char *id);
 
 /* An operator's move; its error. */
