@@ -6,11 +6,12 @@
 
 #include <serin/adapters/log.h>
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define DISK_MARGIN (256u * 1024u) /* left free for others, such as the gateway's own store */
+#define DISK_MARGIN 262144u /* left free for others, such as the gateway's own store */
 
 /* ---- entries ---- */
 
@@ -44,18 +45,19 @@ static void entry_forget(struct gateway_bytes *bytes, size_t place)
             (bytes->entry_count - place) * sizeof *bytes->entries);
 }
 
-void bytes_remove(struct gateway *gateway, const uint8_t *name)
+bool bytes_remove(struct gateway *gateway, const uint8_t *name)
 {
     size_t place;
     enum serin_error error = serin_depot_remove(gateway->bytes->depot, name);
     if (error != SERIN_OK && error != SERIN_ERR_NOT_FOUND) {
         serin_log(SERIN_LOG_WARN, "a file of the depot cannot be removed: %s",
                   serin_error_text(error));
-        return;
+        return false;
     }
     if (entry_place(gateway->bytes, name, &place)) {
         entry_forget(gateway->bytes, place);
     }
+    return true;
 }
 
 static bool is_pinned(const struct gateway_bytes *bytes, const struct bytes_entry *entry)
@@ -93,9 +95,7 @@ static bool drop_oldest(struct gateway *gateway)
     }
     uint8_t name[SERIN_SHA256_SIZE];
     memcpy(name, oldest->name, sizeof name);
-    size_t before = bytes->entry_count;
-    bytes_remove(gateway, name);
-    return bytes->entry_count < before;
+    return bytes_remove(gateway, name);
 }
 
 struct bytes_entry *bytes_entry_add(struct gateway *gateway, const uint8_t *name,
@@ -103,6 +103,7 @@ struct bytes_entry *bytes_entry_add(struct gateway *gateway, const uint8_t *name
 {
     struct gateway_bytes *bytes = gateway->bytes;
     size_t place;
+    assert(bytes->entries != NULL);
     if (!entry_place(bytes, name, &place)) {
         if (bytes->entry_count == BYTES_ENTRIES_MAX && !drop_oldest(gateway)) {
             return NULL;
@@ -215,7 +216,7 @@ enum serin_error bytes_room(struct gateway *gateway, uint64_t needed)
                                                                          : SERIN_ERR_NO_SPACE;
         for (size_t i = 0; i < count; i++) {
             if (entries[i].goes) {
-                bytes_remove(gateway, names[i]);
+                (void)bytes_remove(gateway, names[i]);
             }
         }
     }

@@ -21,13 +21,13 @@
 #define BYTES_OFFERS_MAX    16384u /* objects on offer */
 #define BYTES_ENTRIES_MAX   4096u  /* files of the depot that are kept account of */
 #define BYTES_TABLES_MAX    SERIN_FILL_OBJECTS
-#define BYTES_TABLES_BYTES  (4u * 1024u * 1024u) /* of piece tables in memory */
+#define BYTES_TABLES_BYTES  4194304u /* of piece tables in memory */
 #define BYTES_SPARES_MAX    8u
-#define BYTES_SPARES_BYTES  (1024u * 1024u)
+#define BYTES_SPARES_BYTES  1048576u
 #define BYTES_POSTPONED_MAX 16u
-#define BYTES_SCRUB_STEP    (64u * SERIN_PIECE_SIZE)
-#define BYTES_BLOCK_SIZE    4096u  /* of a file system, near enough for a budget */
-#define BYTES_MINUTE_MS     60000u /* part files are taken up again so often */
+#define BYTES_SCRUB_STEP    262144u /* bytes that are read again at a time: 64 pieces */
+#define BYTES_BLOCK_SIZE    4096u   /* of a file system, near enough for a budget */
+#define BYTES_MINUTE_MS     60000u  /* part files are taken up again so often */
 #define BYTES_RESCAN_MS     3600000u
 
 /* What an offered object is. */
@@ -135,8 +135,8 @@ struct bytes_entry *bytes_entry_find(struct gateway_bytes *bytes, const uint8_t 
  * least recently leaves the depot for it. NULL: everything is pinned. */
 struct bytes_entry *bytes_entry_add(struct gateway *gateway, const uint8_t *name,
                                     enum serin_depot_kind kind);
-/* Takes a file out of the depot. */
-void bytes_remove(struct gateway *gateway, const uint8_t *name);
+/* Takes a file out of the depot. False: it is still there. */
+bool bytes_remove(struct gateway *gateway, const uint8_t *name);
 /* It was of use now. */
 void bytes_touch(struct gateway *gateway, const uint8_t *name);
 /* Makes room for `needed` more bytes, within the budget and on the disk. SERIN_ERR_NO_SPACE: there

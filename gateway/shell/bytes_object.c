@@ -376,7 +376,7 @@ void bytes_rotten(struct gateway *gateway, const uint8_t *name)
     gateway->meta.rotten++;
     gateway_meta_changed(gateway);
     if (offer == NULL || offer->sort != BYTES_IMAGE) {
-        bytes_remove(gateway, name);
+        (void)bytes_remove(gateway, name);
         bytes->offers_stale = bytes->offers_stale || offer != NULL;
     } else if (serin_depot_part_again(bytes->depot, name) == SERIN_OK && entry != NULL) {
         entry->kind = SERIN_DEPOT_PART;

@@ -124,8 +124,8 @@ static enum serin_error manifest_read(struct gateway *gateway, const struct byte
         return error;
     }
     struct bytes_entry *entry = bytes_entry_find(gateway->bytes, offer->name);
-    uint8_t id[SERIN_SHA256_SIZE];
     if (entry != NULL && entry->verified && size >= SERIN_MANIFEST_HEAD_SIZE) {
+        uint8_t id[SERIN_SHA256_SIZE];
         serin_manifest_id(gateway->crypto, data, id);
         if (memcmp(id, offer->name, SERIN_SHA256_SIZE) == 0) {
             return serin_manifest_decode(data, SERIN_MANIFEST_BODY_SIZE, manifest);
@@ -140,7 +140,7 @@ static enum serin_error manifest_read(struct gateway *gateway, const struct byte
     } else if (error != SERIN_OK) {
         serin_log(SERIN_LOG_WARN, "a manifest of the depot does not verify: %s",
                   serin_error_text(error));
-        bytes_remove(gateway, offer->name);
+        (void)bytes_remove(gateway, offer->name);
         bytes_spare_drop(gateway->bytes, offer->name);
     }
     return error;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WANT_PIECES   64u /* that are read for one word of the plugin */
 #define STEP_LEAST_MS 20u
 #define STEP_MOST_MS  60000u
 
@@ -65,7 +66,7 @@ static void begin(struct gateway *gateway)
     scrub->kind = entry->kind;
     scrub->offset = 0;
     if (serin_depot_size(bytes->depot, scrub->name, &scrub->size) != SERIN_OK) {
-        bytes_remove(gateway, scrub->name); /* somebody took it away */
+        (void)bytes_remove(gateway, scrub->name); /* somebody took it away */
         bytes->offers_stale = true;
         return;
     }
@@ -156,8 +157,7 @@ static bool range_holds(struct gateway *gateway, const struct bytes_offer *offer
     end = end < offer->size ? end : offer->size;
     uint32_t first = want->offset / SERIN_PIECE_SIZE;
     uint32_t count = serin_piece_count((uint32_t)end) - first;
-    count =
-        count < BYTES_SCRUB_STEP / SERIN_PIECE_SIZE ? count : BYTES_SCRUB_STEP / SERIN_PIECE_SIZE;
+    count = count < WANT_PIECES ? count : WANT_PIECES;
     for (uint32_t piece = first; piece < first + count; piece++) {
         uint8_t data[SERIN_PIECE_SIZE], right[SERIN_SHA256_SIZE], digest[SERIN_SHA256_SIZE];
         uint32_t size = serin_piece_size(offer->size, piece);

@@ -43,7 +43,7 @@ START_TEST(test_rate_over_an_hour)
         }
         uint64_t fair = rates[i] * 3600 + uplink.burst_bytes;
         ck_assert_uint_le(taken, fair + 16384);
-        ck_assert_uint_ge(taken + 2 * 16384, fair);
+        ck_assert_uint_ge(taken + 32768, fair);
     }
 }
 END_TEST

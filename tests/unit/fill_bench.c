@@ -118,7 +118,7 @@ static enum serin_error keep(void *ctx, const uint8_t name[32], enum serin_fill_
         bench->manifest_stored = true;
     } else {
         struct bench_image *image = image_of(bench, name, true);
-        SERIN_ASSERT(size == image->pieces * 32 && memcmp(data, image->table, size) == 0);
+        SERIN_ASSERT(size == (size_t)image->pieces * 32 && memcmp(data, image->table, size) == 0);
         image->table_stored = true;
     }
     return SERIN_OK;
