@@ -66,6 +66,14 @@ hears_not() { # ID PATTERN: nothing so far, after a round trip
     ! heard "$1" "$2" >/dev/null || fail "$1 hears $2: $(heard "$1" "$2" | head -3)"
     ok "$1 does not hear $2"
 }
+# settle ID: the broker has dealt with what it was told by this client. Between two of them nothing else keeps an order.
+synced() { [ "$(grep -c '^synced$' "$BENCH/log/$1.log")" -gt "$2" ]; }
+settle() {
+    local before
+    before=$(grep -c '^synced$' "$BENCH/log/$1.log" || true)
+    echo sync >&"${INPUT[$1]}"
+    wait_for 5 "$1 has been heard" synced "$1" "$before"
+}
 mark() { MARK[$1]=$(wc -l <"$BENCH/log/$1.log"); }
 
 # ask ID OBJECT OFFSET LENGTH BLOCK: a request that acknowledges the last one. Its answers carry token=$TOKEN.
@@ -129,6 +137,12 @@ restart() { # [FAULT]: the plugin knows nothing but what is on the disk
     stop broker
     gone
     BROKER_FAULT=${1-} site_start
+}
+# orders KEY=VALUE…: the gateway passes a directive down, and the broker has it.
+orders() {
+    payload directive "$@" >"$BENCH/directive.bin"
+    say gw-1 publish 1 1 "$STABLE" "$BENCH/directive.bin"
+    settle gw-1
 }
 gateway() { talk gw-1 serin/1/depot/want 'serin/1/presence/+'; }
 
@@ -301,6 +315,7 @@ gateway
 talk sensor-01 serin/1/dev/sensor-01/block
 spoil "$PART" 5000
 say gw-1 part "$image" 1500001 fresh 0 40960
+settle gw-1
 ask sensor-01 "$image" 0 16384 16384
 hears gw-1 "want kind=2 object=$image offset=4096 length=4096"
 hears sensor-01 "token=$TOKEN status=1 offset=0 size=4096 end=4096"
@@ -339,6 +354,7 @@ hears gw-1 "want kind=2 object=$image offset=4096"
 hears sensor-01 "token=$TOKEN status=1 offset=0 size=4096 end=4096"
 fill "$image"
 say gw-1 whole "$image" 1500001
+settle gw-1
 truncate -s 700000 "$WHOLE"
 mark gw-1
 ask sensor-01 "$image" 1200000 4096 16384
@@ -375,8 +391,7 @@ got sensor-01 "$MANIFEST"
 note "a damaged table or manifest blames itself, not the image"
 
 title "what is not to be had"
-payload directive sequence=3 stable="$manifest" candidate="$(printf '%064d' 77)" state=rolling >"$BENCH/directive.bin"
-say gw-1 publish 1 1 "$STABLE" "$BENCH/directive.bin"
+orders sequence=3 stable="$manifest" candidate="$(printf '%064d' 77)" state=rolling
 ask sensor-01 "$(printf '%064d' 77)" 0 4096 4096
 hears gw-1 "want kind=1 object=$(printf '%064d' 77)"
 say gw-1 absent "$(printf '%064d' 77)" 2 60000
@@ -385,6 +400,7 @@ ask sensor-01 "$(printf '%064d' 77)" 0 4096 4096
 hears sensor-01 "token=$TOKEN status=2 .*retry=5[0-9][0-9][0-9][0-9]"
 hears_not gw-1 "want"
 say gw-1 absent "$(printf '%064d' 77)" 5 0
+settle gw-1
 ask sensor-01 "$(printf '%064d' 77)" 0 4096 4096
 hears gw-1 "want kind=1 object=$(printf '%064d' 77)"
 say gw-1 absent "$(printf '%064d' 77)" 5 0
@@ -402,8 +418,7 @@ head -c 10000 /dev/urandom >"$BENCH/small.bin"
 # shellcheck disable=SC2046
 eval "$("$PROBE" release "$BENCH/cloud" "$BENCH/small.bin" | sed 's/^/small_/')"
 # shellcheck disable=SC2154
-payload directive sequence=5 stable="$manifest" candidate="$small_manifest" state=rolling >"$BENCH/directive.bin"
-say gw-1 publish 1 1 "$STABLE" "$BENCH/directive.bin"
+orders sequence=5 stable="$manifest" candidate="$small_manifest" state=rolling
 ask sensor-01 "$small_manifest" 0 4096 4096
 hears gw-1 "want kind=1 object=$small_manifest"
 say gw-1 data "$small_manifest" "$BENCH/cloud/manifests/$small_manifest" 0
@@ -455,6 +470,7 @@ for point in plugin.want.said plugin.have.heard plugin.park.served plugin.block.
     gateway
     talk sensor-01 serin/1/dev/sensor-01/block
     say gw-1 part "$image" 1500001 fresh 0 8192
+    settle gw-1
     ask sensor-01 "$image" 0 4096 4096
     hears sensor-01 "token=$TOKEN status=1 offset=0 size=4096"
     got sensor-01 "$BENCH/image.bin"

@@ -10,6 +10,8 @@
  *   whole OBJECT SIZE                             depot/have: it stands under its name
  *   absent OBJECT STATUS RETRY                    depot/have: not to be had
  *   data OBJECT FILE INDEX                        depot/have: piece INDEX of FILE
+ *   sync                                          prints "synced" when the broker has dealt with
+ *                                                 all of the above
  *
  * What it prints, a line each, with milliseconds since the start: blocks (`crc` is that of the
  * data), wants, and other messages by topic and size. It ends with its standard input, or with
@@ -35,6 +37,7 @@ static const char *own_id;
 static int filter_count;
 static char **filters;
 static uint64_t started_ms;
+static int sync_mid;
 
 static _Noreturn void fail(const char *what, const char *why)
 {
@@ -122,6 +125,16 @@ static void on_subscribe(struct mosquitto *mosquitto, void *ctx, int mid, int co
     }
     printf("ready\n");
     fflush(stdout);
+}
+
+static void on_publish(struct mosquitto *mosquitto, void *ctx, int mid)
+{
+    (void)mosquitto;
+    (void)ctx;
+    if (mid == sync_mid) {
+        printf("synced\n");
+        fflush(stdout);
+    }
 }
 
 /* ---- what it is told ---- */
@@ -241,12 +254,21 @@ static void do_data(char **words, int count)
     free(file);
 }
 
+/* Nobody may publish there, but by MQTT 3.1.1 even so it is acknowledged, in its turn. */
+static void do_sync(char **words, int count)
+{
+    (void)words;
+    (void)count;
+    (void)mosquitto_publish(broker, &sync_mid, "sync", 0, NULL, 1, false);
+}
+
 static const struct {
     const char *name;
     int words;
     void (*act)(char **words, int count);
 } commands[] = {{"get", 7, do_get},     {"publish", 5, do_publish}, {"part", 4, do_part},
-                {"whole", 3, do_whole}, {"absent", 4, do_absent},   {"data", 4, do_data}};
+                {"whole", 3, do_whole}, {"absent", 4, do_absent},   {"data", 4, do_data},
+                {"sync", 1, do_sync}};
 
 static void obey(char *line)
 {
@@ -312,6 +334,7 @@ int main(int argc, char **argv)
     mosquitto_connect_callback_set(broker, on_connect);
     mosquitto_subscribe_callback_set(broker, on_subscribe);
     mosquitto_message_callback_set(broker, on_message);
+    mosquitto_publish_callback_set(broker, on_publish);
     if (mosquitto_connect(broker, "127.0.0.1", atoi(argv[1]), 30) != 0) {
         fail("connect", "refused");
     }
