@@ -310,7 +310,8 @@ static void expect_end(pid_t child)
     ck_assert_int_eq(status, 0);
 }
 
-/* Caught: a refusal taken for the loss of the connection; a grant for a refusal. */
+/* Caught: a refusal taken for the loss of the connection; a grant for a refusal; REFUSED counted
+ * among the queue's messages. */
 START_TEST(a_refused_filter_is_told_and_costs_nothing_else)
 {
     uint16_t port = 0;
@@ -320,6 +321,7 @@ START_TEST(a_refused_filter_is_told_and_costs_nothing_else)
 
     snprintf(uri, sizeof(uri), "tcp://127.0.0.1:%u", port);
     config.uri = uri;
+    config.queue_max = 3; /* what was refused takes no room of messages */
     struct serin_mqtt *mqtt = open_client(&config, "fixed");
     expect_connected(mqtt);
     follow(mqtt, "no/alone");
