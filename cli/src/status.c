@@ -14,9 +14,13 @@ enum serin_cli_exit serin_cli_run_status(struct serin_cli *cli)
 {
     static const struct {
         const char *title, *key;
-    } lines[] = {{"version", "version"}, {"connected", "connected"},
-                 {"time", "time"},       {"devices", "devices"},
-                 {"online", "online"},   {"active rollouts", "rollouts_active"}};
+    } lines[] = {{"version", "version"},
+                 {"connected", "connected"},
+                 {"time", "time"},
+                 {"devices", "devices"},
+                 {"online", "online"},
+                 {"gateways", "gateways"},
+                 {"active rollouts", "rollouts_active"}};
     struct serin_cli_answer answer;
 
     enum serin_cli_exit exit = serin_cli_get(cli, "/v1/status", &answer);

@@ -239,9 +239,17 @@ static enum claim claim_of(const struct serind *serind, const struct serind_item
 static void presence(struct serind *serind, struct serind_item *item)
 {
     uint32_t device = serind_index_find(&serind->index, item->id);
+    struct serin_device_record record;
     item->device = SERIND_NO_DEVICE;
-    if (device != SERIND_NO_DEVICE && serind->index.list[device].site == item->site) {
-        serind_index_online(&serind->index, device, item->presence.online);
+    if (device == SERIND_NO_DEVICE || serind->index.list[device].site != item->site) {
+        return;
+    }
+    serind_index_online(&serind->index, device, item->presence.online);
+    enum serin_error error = serind->store.ops->get_device(serind->store.ctx, item->id, &record);
+    if (error != SERIN_ERR_NOT_FOUND && serind_pass_check(serind, error) &&
+        record.online != item->presence.online) {
+        record.online = item->presence.online;
+        (void)put(serind, &record);
     }
 }
 

@@ -19,6 +19,7 @@ void serind_fleet_describe(struct serin_device_record *record, const struct seri
     memcpy(record->channel, serind_item_channel(item), sizeof record->channel);
     record->hardware = serind_item_hardware(item);
     record->running = *serind_item_running(item);
+    record->online = true;
 }
 
 static void put_device(struct serind *serind, const struct serin_device_record *record)
@@ -259,6 +260,8 @@ static bool load(void *arg, const struct serin_device_record *record)
         loading->error = site != 0 ? SERIN_OK : SERIN_ERR_NO_SPACE;
         if (site != 0) {
             serind_sites_assign(serind, device, site);
+            /* No broker retains the presence of nodes for us, as it does of direct devices. */
+            serind_index_online(&serind->index, device, record->online);
         }
     }
     return loading->error == SERIN_OK;

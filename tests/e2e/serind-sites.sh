@@ -92,6 +92,13 @@ wait_for 10 "the hold is an alarm" alarm "gateway gw-1 holds lamp stable: 4 of i
 say gw-1 status status gw-1 2
 wait_for 10 "it ends" quiet "gateway gw-1 holds"
 
+title "Pages"
+page() { curl -s -H "Authorization: Bearer $(cat "$SERIN_TOKEN_FILE")" "$SERIN_SERVER/v1/$1" | jq -c "$2"; }
+[ "$(page 'gateways?limit=1' '[.gateways[0].id, .next]')" = '["gw-1","gw-1"]' ] || fail "$(page 'gateways?limit=1' .)"
+[ "$(page 'gateways?after=gw-1' '[.gateways[0].id, .next]')" = '["gw-2",null]' ] || fail "$(page 'gateways?after=gw-1' .)"
+[ "$(page 'gateways/gw-1' '[.devices[].id, .next]')" = '["n-2",null]' ] || fail "$(page gateways/gw-1 .)"
+[ "$("$SERIN" device list --gateway gw-2 --json | jq -c '[.devices[].id]')" = '["n-1"]' ] || fail "device list --gateway"
+
 title "serind killed between a batch and its acks"
 number=10
 for point in serind.batch.heard serind.report.before_commit serind.report.after_commit; do

@@ -35,6 +35,20 @@ static void report_directly(struct serind_bench *bench, const char *id, uint64_t
     serind_bench_take_report(bench, &report);
 }
 
+/* Loads the sites and devices anew, as a start does. */
+static void restart(struct serind_bench *bench)
+{
+    struct serind *serind = &bench->serind;
+    serind_sites_free(serind);
+    serind_sites_init(serind);
+    serind_index_free(&serind->index);
+    serind->alarms.count = 0;
+    ck_assert_int_eq(serind->store.ops->begin(serind->store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(serind_sites_load(serind), SERIN_OK);
+    ck_assert_int_eq(serind_fleet_load(serind), SERIN_OK);
+    serind->store.ops->abort(serind->store.ctx);
+}
+
 /* ---- who speaks for whom ---- */
 
 /* Caught: `adoption` and `enrolment` exchanged; the gateway not kept. */
@@ -436,7 +450,7 @@ START_TEST(lost_batches_are_counted)
 }
 END_TEST
 
-/* Caught: presence of a stranger's node believed; that of the cloud's broker for a node. */
+/* Caught: presence of a stranger's node believed; presence lost over a restart. */
 START_TEST(presence_of_a_node_is_its_gateways_to_tell)
 {
     static struct serind_bench bench;
@@ -450,9 +464,17 @@ START_TEST(presence_of_a_node_is_its_gateways_to_tell)
     site_batch_presence(batch, "n-7", true);
     site_batch_take(&bench, "gw-2", batch, 1);
     ck_assert(node->online);
+    restart(&bench);
+    node = &bench.serind.index.list[0];
+    ck_assert(node->online);
     site_batch_take(&bench, "gw-1", batch, 2);
     ck_assert(!node->online);
     ck_assert_uint_eq(bench.serind.index.count, 1);
+    restart(&bench);
+    node = &bench.serind.index.list[0];
+    ck_assert(!node->online);
+    site_take_first(&bench, "gw-1", "n-1", 2);
+    ck_assert(node->online);
     serind_bench_close(&bench);
 }
 END_TEST
@@ -515,20 +537,6 @@ static enum serin_error say_status(struct serind_bench *bench, const char *gatew
     ck_assert_int_eq(
         serin_protobufc_site()->encode_gw_status(status, payload, sizeof payload, &size), SERIN_OK);
     return serind_status_heard(&bench->serind, gateway, payload, size);
-}
-
-/* Loads the sites and devices anew, as a start does. */
-static void restart(struct serind_bench *bench)
-{
-    struct serind *serind = &bench->serind;
-    serind_sites_free(serind);
-    serind_sites_init(serind);
-    serind_index_free(&serind->index);
-    serind->alarms.count = 0;
-    ck_assert_int_eq(serind->store.ops->begin(serind->store.ctx, false), SERIN_OK);
-    ck_assert_int_eq(serind_sites_load(serind), SERIN_OK);
-    ck_assert_int_eq(serind_fleet_load(serind), SERIN_OK);
-    serind->store.ops->abort(serind->store.ctx);
 }
 
 /* Caught: the alarm not cleared; a status that speaks for another gateway; the status lost over a
