@@ -98,19 +98,6 @@ static struct quantity time_text(uint64_t seconds)
     return out;
 }
 
-/* Of all that nodes got, the share that did not cross the uplink for it. */
-static struct quantity hit_text(uint64_t served, uint64_t fetched)
-{
-    struct quantity out;
-    if (served == 0) {
-        (void)snprintf(out.text, sizeof out.text, "nothing served yet");
-    } else {
-        double rate = fetched < served ? 1.0 - (double)fetched / (double)served : 0.0;
-        (void)snprintf(out.text, sizeof out.text, "%.1f %%", rate * 100.0);
-    }
-    return out;
-}
-
 /* ---- the table ---- */
 
 static void row(const char *label, const char *state, const char *rest)
@@ -120,27 +107,23 @@ static void row(const char *label, const char *state, const char *rest)
 
 static void uplink_print(const struct serin_json *status)
 {
-    const struct serin_json *uplink = serin_json_get(status, "uplink");
-    uint64_t limit = number(uplink, "limit_bytes_per_s");
+    uint64_t limit = number(status, "uplink_limit_per_s");
     char text[256];
     (void)snprintf(text, sizeof text, "in %s (%s/s), out %s (%s/s), %" PRIu64 " messages",
-                   size_text(number(uplink, "got_bytes")).text,
-                   size_text(number(uplink, "got_bytes_per_s")).text,
-                   size_text(number(uplink, "sent_bytes")).text,
-                   size_text(number(uplink, "sent_bytes_per_s")).text, number(uplink, "messages"));
-    row("uplink", truth(uplink, "connected") ? "connected" : "AWAY", text);
+                   size_text(number(status, "uplink_got")).text,
+                   size_text(number(status, "uplink_got_per_s")).text,
+                   size_text(number(status, "uplink_sent")).text,
+                   size_text(number(status, "uplink_sent_per_s")).text,
+                   number(status, "uplink_messages"));
+    row("uplink", truth(status, "uplink_connected") ? "connected" : "AWAY", text);
     (void)snprintf(text, sizeof text, "images may take %s/s", size_text(limit).text);
     row("", "", limit > 0 ? text : "images may take all of it");
     row("site", truth(status, "site_connected") ? "connected" : "AWAY", "");
 }
 
-static void depot_print(const struct serin_json *status)
+static void bar_print(uint64_t used, uint64_t budget)
 {
-    const struct serin_json *depot = serin_json_get(status, "depot");
-    uint64_t used = number(depot, "bytes");
-    uint64_t budget = number(depot, "budget_bytes");
     char bar[BAR_CELLS + 1];
-    char text[256];
     double share = budget > 0 ? (double)used / (double)budget : 0.0;
     size_t full = share < 1.0 ? (size_t)(share * BAR_CELLS) : BAR_CELLS;
     memset(bar, '.', BAR_CELLS);
@@ -148,17 +131,26 @@ static void depot_print(const struct serin_json *status)
     bar[BAR_CELLS] = '\0';
     (void)printf("%-10s [%s] %.0f %%: %s of %s\n", "depot", bar, share * 100.0,
                  size_text(used).text, size_text(budget).text);
+}
+
+static void depot_print(const struct serin_json *status)
+{
+    char text[256];
+    char hits[32] = "-";
+    double rate = 0.0;
+    bar_print(number(status, "depot_bytes"), number(status, "depot_budget_bytes"));
     (void)snprintf(text, sizeof text,
                    "%" PRIu64 " objects, %" PRIu64 " being filled, %" PRIu64 " pieces found rotten",
-                   number(depot, "objects"), number(depot, "filling"),
-                   number(depot, "rotten_pieces"));
-    row("", truth(depot, "pass_through") ? "PASS-THROUGH" : "storing", text);
-    uint64_t served = number(depot, "served_bytes");
-    uint64_t fetched = number(depot, "fetched_bytes");
+                   number(status, "objects"), number(status, "filling"), number(status, "rotten"));
+    row("", truth(status, "pass_through") ? "PASS-THROUGH" : "storing", text);
     (void)snprintf(text, sizeof text, "served %s, fetched %s, of them again %s",
-                   size_text(served).text, size_text(fetched).text,
-                   size_text(number(depot, "refetched_bytes")).text);
-    row("hit rate", hit_text(served, fetched).text, text);
+                   size_text(number(status, "served_bytes")).text,
+                   size_text(number(status, "fetched_bytes")).text,
+                   size_text(number(status, "refetched_bytes")).text);
+    if (serin_json_as_real(serin_json_get(status, "hit_rate"), &rate)) {
+        (void)snprintf(hits, sizeof hits, "%.1f %%", rate * 100.0);
+    }
+    row("hit rate", hits, text);
 }
 
 static void nodes_line_print(const struct serin_json *status)
@@ -180,7 +172,7 @@ static void fleet_print(const struct serin_json *status, const struct serin_json
 {
     const struct serin_json *order = serin_json_get(fleet, "order");
     uint64_t since = number(fleet, "held_since_s");
-    uint64_t now = number(status, "signed_time_s");
+    uint64_t now = number(status, "time_s");
     const char *hold = text_of(fleet, "hold");
     char name[80];
     char number_text[32];

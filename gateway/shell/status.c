@@ -158,7 +158,7 @@ uint64_t gateway_status_deadline_ms(const struct gateway *gateway)
     return status->due_ms < status->look_ms ? status->due_ms : status->look_ms;
 }
 
-/* ---- in JSON ---- */
+/* ---- in JSON: the names of the API's GatewayStatus (docs/openapi.yaml) ---- */
 
 static const char *hold_word(enum serin_hold_cause cause)
 {
@@ -188,36 +188,60 @@ static uint64_t rate(const struct gateway *gateway, uint64_t now, uint64_t then)
     return ms > 0 && now > then ? (now - then) * 1000 / ms : 0;
 }
 
-static struct serin_json *uplink_json(const struct gateway *gateway)
+/* What only the gateway itself knows of its links. */
+static void put_links(struct serin_json *json, const struct gateway *gateway)
 {
-    const struct gateway_status *status = gateway->status;
-    const struct serin_gateway_meta *meta = &gateway->meta;
-    struct serin_json *json = serin_json_object();
-    serin_json_put_bool(json, "connected", gateway->up_connected);
-    serin_json_put_number(json, "sent_bytes", meta->uplink_sent);
-    serin_json_put_number(json, "got_bytes", meta->uplink_got);
-    serin_json_put_number(json, "messages", meta->uplink_messages);
-    serin_json_put_number(json, "sent_bytes_per_s",
-                          rate(gateway, meta->uplink_sent, status->last.sent));
-    serin_json_put_number(json, "got_bytes_per_s",
-                          rate(gateway, meta->uplink_got, status->last.got));
-    serin_json_put_number(json, "limit_bytes_per_s", gateway->config->rate_bytes_per_s);
-    return json;
+    const struct sample *last = &gateway->status->last;
+    serin_json_put_bool(json, "uplink_connected", gateway->up_connected);
+    serin_json_put_bool(json, "site_connected", gateway->site_connected);
+    serin_json_put_number(json, "uplink_sent_per_s",
+                          rate(gateway, gateway->meta.uplink_sent, last->sent));
+    serin_json_put_number(json, "uplink_got_per_s",
+                          rate(gateway, gateway->meta.uplink_got, last->got));
+    serin_json_put_number(json, "uplink_limit_per_s", gateway->config->rate_bytes_per_s);
 }
 
-static struct serin_json *depot_json(const struct serin_gw_status *now)
+/* Of the bytes that nodes were given, the share that did not cross the uplink for it. */
+static void put_hit_rate(struct serin_json *json, const struct serin_gw_status *now)
 {
-    struct serin_json *json = serin_json_object();
-    serin_json_put_number(json, "bytes", now->depot_bytes);
-    serin_json_put_number(json, "budget_bytes", now->depot_budget_bytes);
-    serin_json_put_number(json, "objects", now->objects);
-    serin_json_put_number(json, "filling", now->filling);
+    if (now->served_bytes == 0) {
+        serin_json_put_null(json, "hit_rate");
+        return;
+    }
+    double missed = (double)now->fetched_bytes / (double)now->served_bytes;
+    serin_json_put_real(json, "hit_rate", missed < 1 ? 1 - missed : 0);
+}
+
+static void put_counts(struct serin_json *json, const struct serin_gw_status *now)
+{
+    const struct {
+        const char *key;
+        uint64_t number;
+    } counts[] = {
+        {"time_s", now->time_s},
+        {"uptime_s", now->uptime_s},
+        {"nodes", now->nodes},
+        {"nodes_online", now->nodes_online},
+        {"depot_bytes", now->depot_bytes},
+        {"depot_budget_bytes", now->depot_budget_bytes},
+        {"objects", now->objects},
+        {"filling", now->filling},
+        {"served_bytes", now->served_bytes},
+        {"fetched_bytes", now->fetched_bytes},
+        {"refetched_bytes", now->refetched_bytes},
+        {"uplink_sent", now->uplink_sent},
+        {"uplink_got", now->uplink_got},
+        {"uplink_messages", now->uplink_messages},
+        {"transitions", now->transitions},
+        {"queued", now->queued},
+        {"queue_oldest_s", now->queue_oldest_s},
+        {"rotten", now->rotten},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        serin_json_put_number(json, counts[i].key, counts[i].number);
+    }
     serin_json_put_bool(json, "pass_through", now->pass_through);
-    serin_json_put_number(json, "served_bytes", now->served_bytes);
-    serin_json_put_number(json, "fetched_bytes", now->fetched_bytes);
-    serin_json_put_number(json, "refetched_bytes", now->refetched_bytes);
-    serin_json_put_number(json, "rotten_pieces", now->rotten);
-    return json;
+    put_hit_rate(json, now);
 }
 
 static struct serin_json *fleet_json(const struct serin_gw_fleet *fleet)
@@ -238,6 +262,8 @@ static struct serin_json *fleet_json(const struct serin_gw_fleet *fleet)
     if (fleet->hold == SERIN_HOLD_CAUSE_FAILURES) {
         serin_hex_encode(fleet->manifest_id, SERIN_SHA256_SIZE, id);
         serin_json_put_text(json, "manifest_id", id);
+    } else {
+        serin_json_put_null(json, "manifest_id");
     }
     return json;
 }
@@ -253,16 +279,8 @@ static struct serin_json *status_json(const struct gateway *gateway)
     serin_json_put_text(json, "gateway", now.gateway);
     serin_json_put_text(json, "software", now.software);
     serin_json_put_text(json, "incarnation", incarnation);
-    serin_json_put_number(json, "uptime_s", now.uptime_s);
-    serin_json_put_number(json, "signed_time_s", now.time_s);
-    serin_json_put(json, "uplink", uplink_json(gateway));
-    serin_json_put_bool(json, "site_connected", gateway->site_connected);
-    serin_json_put(json, "depot", depot_json(&now));
-    serin_json_put_number(json, "nodes", now.nodes);
-    serin_json_put_number(json, "nodes_online", now.nodes_online);
-    serin_json_put_number(json, "queued", now.queued);
-    serin_json_put_number(json, "queue_oldest_s", now.queue_oldest_s);
-    serin_json_put_number(json, "transitions", now.transitions);
+    put_links(json, gateway);
+    put_counts(json, &now);
     for (size_t i = 0; i < now.fleet_count; i++) {
         serin_json_add(fleets, fleet_json(&now.fleets[i]));
     }

@@ -145,8 +145,8 @@ static void gateway_start(const char *fault)
     ck_assert_msg(fault != NULL, "the gateway does not answer; its log is in %s", folder);
 }
 
-/* The status as JSON, once `key` of the object `group` ("" the outer one) is true. */
-static struct serin_json *status_when(const char *group, const char *key)
+/* The status as JSON, once `key` of it is true. */
+static struct serin_json *status_when(const char *key)
 {
     for (int i = 0; i < WAIT_MS / 50; i++) {
         const struct program_result *result = RUN("status", "--config", "gateway.yaml", "--json");
@@ -156,8 +156,7 @@ static struct serin_json *status_when(const char *group, const char *key)
         ck_assert_int_eq(result->status, 0);
         ck_assert_int_eq(serin_json_parse(result->out, strlen(result->out), &json, why, sizeof why),
                          SERIN_OK);
-        const struct serin_json *in = group[0] != '\0' ? serin_json_get(json, group) : json;
-        if (serin_json_as_bool(serin_json_get(in, key), &truth) && truth) {
+        if (serin_json_as_bool(serin_json_get(json, key), &truth) && truth) {
             return json;
         }
         serin_json_free(json);
@@ -422,7 +421,7 @@ START_TEST(orders_go_down_and_status_goes_up)
     ck_assert_uint_ge(status.uplink_got, trust_size + directive_size);
     serin_mqtt_close(serind);
 
-    struct serin_json *json = status_when("uplink", "connected");
+    struct serin_json *json = status_when("uplink_connected");
     const struct serin_json *fleet = serin_json_at(serin_json_get(json, "fleets"), 0);
     uint64_t sequence = 0;
     ck_assert(serin_json_as_number(serin_json_get(serin_json_get(fleet, "order"), "sequence"),
