@@ -262,32 +262,54 @@ static void retry_one(struct shell *shell, uint32_t session, uint64_t now_ms)
     }
 }
 
-/* Tries everything that is parked again. */
-static void retry_all(struct shell *shell, uint64_t now_ms)
+/* Tries again what is parked for an object, or all of it where it is NULL. */
+static void retry(struct shell *shell, const uint8_t *object, uint64_t now_ms)
 {
     struct serin_park *park = &shell->site->park;
-    uint32_t session = serin_park_next(park, NULL, SERIN_SESSION_NONE);
+    uint32_t session = serin_park_next(park, object, SERIN_SESSION_NONE);
     while (session != SERIN_SESSION_NONE) {
-        uint32_t next = serin_park_next(park, NULL, session);
+        uint32_t next = serin_park_next(park, object, session);
         retry_one(shell, session, now_ms);
         session = next;
     }
-    shell->site->retried_ms = now_ms;
 }
 
-/* Tries what waits for pieces of a part file that are known by now. */
-static void retry_known(struct shell *shell, const uint8_t *object, uint64_t now_ms)
+/* Whether the byte at `offset` is known to be here: of a part file, or in memory. */
+static bool is_here(struct site *site, const uint8_t *object, uint32_t offset)
+{
+    return offset < SERIN_SITE_OBJECT_MAX &&
+           (serin_partial_end(&site->partial, object, offset, offset + 1) > offset ||
+            serin_pieces_find(&site->pieces, object, offset / SERIN_PIECE_SIZE) != NULL);
+}
+
+/* Tries again what waits for pieces of an object that are here by now, and nothing else: these
+ * words come often, and many may wait. */
+static void retry_here(struct shell *shell, const uint8_t *object, uint64_t now_ms)
 {
     struct site *site = shell->site;
     uint32_t session = serin_park_next(&site->park, object, SERIN_SESSION_NONE);
     while (session != SERIN_SESSION_NONE) {
         uint32_t next = serin_park_next(&site->park, object, session);
-        uint32_t offset = serin_park_get(&site->park, session)->offset;
-        if (offset < SERIN_SITE_OBJECT_MAX &&
-            serin_partial_end(&site->partial, object, offset, offset + 1) > offset) {
+        if (is_here(site, object, serin_park_get(&site->park, session)->offset)) {
             retry_one(shell, session, now_ms);
         }
         session = next;
+    }
+}
+
+/* An object is here, or a piece of it in memory. A manifest opens what it names, and a piece table
+ * its image: what waits for these is tried as well. */
+static void retry_opened(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
+{
+    struct serin_guard_answer object =
+        serin_guard_ask(&shell->guard, shell->options.gateway, have->object, now_ms);
+    if (object.offer != SERIN_GUARD_OFFERED || object.kind != SERIN_GUARD_IMAGE) {
+        serin_guard_look_again(&shell->guard);
+        retry(shell, NULL, now_ms);
+    } else if (have->kind == SERIN_HAVE_WHOLE) {
+        retry(shell, have->object, now_ms);
+    } else {
+        retry_here(shell, have->object, now_ms);
     }
 }
 
@@ -316,13 +338,11 @@ void site_hear(struct shell *shell, const struct serin_have *have, uint64_t now_
     SERIN_FAULT_POINT("plugin.have.heard");
     switch (have->kind) {
     case SERIN_HAVE_PART:
-        retry_known(shell, have->object, now_ms);
+        retry_here(shell, have->object, now_ms);
         break;
     case SERIN_HAVE_WHOLE:
     case SERIN_HAVE_DATA:
-        /* A manifest opens what it names, a piece table its image. */
-        serin_guard_look_again(&shell->guard);
-        retry_all(shell, now_ms);
+        retry_opened(shell, have, now_ms);
         break;
     case SERIN_HAVE_ABSENT:
         tell_absent(shell, have);
@@ -334,7 +354,7 @@ void site_hear(struct shell *shell, const struct serin_have *have, uint64_t now_
 
 void site_orders_changed(struct shell *shell, uint64_t now_ms)
 {
-    retry_all(shell, now_ms);
+    retry(shell, NULL, now_ms);
 }
 
 void site_tick(struct shell *shell, uint64_t now_ms)
@@ -350,7 +370,8 @@ void site_tick(struct shell *shell, uint64_t now_ms)
     }
     /* What the gateway was told may have been lost, and what it said as well. */
     if (now_ms - site->retried_ms >= SITE_RETRY_MS) {
-        retry_all(shell, now_ms);
+        site->retried_ms = now_ms;
+        retry(shell, NULL, now_ms);
     }
     tell_served(shell, now_ms);
 }

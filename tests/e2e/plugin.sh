@@ -246,6 +246,10 @@ sed 's|^plugin_opt_depot .*|plugin_opt_depot /nowhere/depot|' "$BENCH/mosquitto.
 starts_not "plugin_opt_depot: cannot open the folder /nowhere/depot"
 sed '/^plugin_opt_state/d' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
 starts_not "plugin_opt_state is missing"
+sed 's|^plugin_opt_depot .*|&\nplugin_opt_role site|' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
+starts_not "plugin_opt_gateway is missing: the role is site"
+sed 's|^plugin_opt_depot .*|&\nplugin_opt_gateway gw-1|' "$BENCH/mosquitto.conf" >"$BENCH/bad.conf"
+starts_not "plugin_opt_gateway is of the role site alone"
 cp "$BENCH/mosquitto.conf" "$BENCH/bad.conf"
 cp "$BENCH/plugin/directive.lamp.stable" "$BENCH/record"
 printf '\1' | dd of="$BENCH/plugin/directive.lamp.stable" bs=1 seek=8 conv=notrunc 2>/dev/null
