@@ -11,8 +11,6 @@
 
 /* Bytes of an item beside its node and its payload: tags, lengths, kind. */
 #define ITEM_FRAME 16u
-/* Bytes of the outer message beside its items, at most. */
-#define BATCH_FRAME 48u
 
 /* ---- batches ---- */
 
@@ -56,7 +54,8 @@ static size_t fill_items(struct gateway_words *words, size_t picked)
     return count;
 }
 
-/* Encodes the first `count` items into words->payload. SERIN_ERR_TOO_LARGE: fewer may fit. */
+/* Encodes the first `count` items into words->payload. SERIN_ERR_NO_SPACE or SERIN_ERR_TOO_LARGE:
+ * fewer may fit. */
 static enum serin_error encode(struct gateway *gateway, size_t count, size_t *size)
 {
     struct gateway_words *words = gateway->words;
@@ -79,9 +78,6 @@ static enum serin_error encode(struct gateway *gateway, size_t count, size_t *si
         batch.encoding = SERIN_BATCH_DEFLATE;
         batch.items = words->packed;
         batch.items_size = packed_size;
-    }
-    if (batch.items_size > SERIN_BATCH_MAX - BATCH_FRAME) {
-        return SERIN_ERR_TOO_LARGE;
     }
     return gateway->site_codec->encode_batch(&batch, words->payload, sizeof words->payload, size);
 }

@@ -270,9 +270,9 @@ static void set_pace(struct serin_relay *relay, uint64_t now_ms)
 {
     uint64_t delay_ms = relay->config.batch_delay_ms;
     bool busy =
-        relay->pace_ms != 0 && now_ms - relay->left_ms < 2u * SERIN_RELAY_PACE_DELAYS * delay_ms;
+        relay->pace_ms != 0 && now_ms - relay->left_ms < delay_ms * 2u * SERIN_RELAY_PACE_DELAYS;
     relay->pace_ms =
-        busy ? sooner(2u * relay->pace_ms, SERIN_RELAY_PACE_DELAYS * delay_ms) : delay_ms;
+        busy ? sooner(relay->pace_ms * 2u, delay_ms * SERIN_RELAY_PACE_DELAYS) : delay_ms;
     relay->left_ms = now_ms;
 }
 

@@ -253,6 +253,10 @@ START_TEST(a_restart_of_the_machine_ends_every_lease)
     value.order.sequence = 4;
     hear(&value, 2000); /* lower still */
     ck_assert(said(0, 2000).held);
+    value = directive(6, T0 + 5);
+    strcpy(value.device_id, "n-1");
+    hear_at(&value, false, 0, 0, 2000); /* nor does that of a single node */
+    ck_assert(said(0, 2000).held);
     value = directive(6, T0 + 10);
     hear(&value, 3000);
     ck_assert(!said(0, 3000).held);

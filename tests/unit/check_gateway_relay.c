@@ -331,6 +331,50 @@ START_TEST(few_batches_are_on_their_way)
 }
 END_TEST
 
+/* A crowd keeps a growing distance between its batches, a lone report none, and what is urgent
+ * never. Caught: the distance left out, or kept by what is urgent; one that never ends. */
+START_TEST(batches_of_a_crowd_keep_their_distance)
+{
+    /* In units, from one batch to the next; the first one waits for its own delay. */
+    static const uint64_t distances[] = {1, 1, 2, 4, 5, 5};
+    char id[16];
+    uint64_t now_ms = T;
+    start();
+    for (unsigned i = 0; i < sizeof distances / sizeof distances[0]; i++) {
+        snprintf(id, sizeof id, "n-%u", i);
+        hear(add(id), 1, SERIN_RELAY_FINAL, i == 0 ? now_ms : now_ms - DELAY);
+        now_ms += distances[i] * DELAY;
+        ck_assert_msg(!serin_relay_ready(&relay, now_ms - 1), "batch %u", i);
+        ck_assert_msg(serin_relay_ready(&relay, now_ms), "batch %u", i);
+        leave(now_ms);
+        for (uint32_t n = 0; n <= i; n++) {
+            (void)ack(n, 77, 1, SERIN_ACK_STORED, 0, now_ms);
+        }
+        land();
+    }
+    hear(add("urgent"), 1, SERIN_RELAY_URGENT, now_ms);
+    ck_assert(serin_relay_ready(&relay, now_ms));
+    leave(now_ms);
+    land();
+    now_ms += 11 * (uint64_t)DELAY; /* quiet */
+    hear(add("lone"), 1, SERIN_RELAY_FINAL, now_ms);
+    ck_assert(serin_relay_ready(&relay, now_ms + DELAY));
+    leave(now_ms + DELAY);
+    hear(add("next"), 1, SERIN_RELAY_FINAL, now_ms);
+    serin_relay_link(&relay, false, now_ms + DELAY); /* a new connection owes no distance, */
+    serin_relay_link(&relay, true, now_ms + DELAY);
+    ck_assert(serin_relay_ready(&relay, now_ms + DELAY));
+    leave(now_ms + DELAY);
+    hear(add("more"), 1, SERIN_RELAY_URGENT, now_ms + DELAY);
+    leave(now_ms + DELAY); /* and has no batches on their way */
+    hear(add("last"), 1, SERIN_RELAY_URGENT, now_ms + DELAY);
+    ck_assert(!serin_relay_ready(&relay, now_ms + DELAY));
+    serin_relay_link(&relay, false, now_ms + DELAY);
+    serin_relay_link(&relay, true, now_ms + DELAY);
+    ck_assert(serin_relay_ready(&relay, now_ms + DELAY));
+}
+END_TEST
+
 /* Caught: a queue that is not in the order of the first word; a place lost by a later report. */
 START_TEST(reports_go_in_the_order_of_their_nodes_first_word)
 {
@@ -390,7 +434,11 @@ START_TEST(only_an_ack_of_the_latest_report_ends_its_waiting)
     ck_assert(ack(node, 77, 9, SERIN_ACK_STORED, 0, T)); /* a higher one will do */
     ck_assert_uint_eq(relay.queued, 0);
     ck_assert_uint_eq(nodes[node].acked_number, 6);
-    ck_assert(!ack(node, 77, 6, SERIN_ACK_STORED, 0, T)); /* once */
+    serin_relay_heard(&relay, node, 99, 1, 400, SERIN_RELAY_STEP, T); /* reborn */
+    ck_assert_uint_eq(nodes[node].acked_number, 0);
+    ck_assert(ack(node, 99, 1, SERIN_ACK_STORED, 0, T)); /* before it was stored, even */
+    (void)serin_relay_judge(&nodes[node], 99, 1);
+    ck_assert(!ack(node, 99, 1, SERIN_ACK_STORED, 0, T)); /* once */
 }
 END_TEST
 
@@ -446,6 +494,7 @@ START_TEST(serinds_wishes_for_quiet_and_for_resends_are_met)
     leave(T);
     land();
     (void)ack(node, 77, 0, SERIN_ACK_PENDING, 3600, T);
+    ck_assert(!serin_relay_ready(&relay, T + RESEND)); /* nor is it sent again */
     hear(node, 2, SERIN_RELAY_URGENT, T + 1);
     ck_assert(!serin_relay_ready(&relay, T + 3599999));
     ck_assert_uint_eq(serin_relay_pick(&relay, T + 3599999, items), 0);
@@ -496,6 +545,12 @@ START_TEST(a_beat_goes_up_in_time_or_with_what_changes)
     beat.counters[0].value++;
     ck_assert(!serin_relay_beat(&relay, node, &beat, now_ms + BEATS - 1));
     ck_assert(serin_relay_beat(&relay, node, &beat, now_ms + BEATS));
+    (void)leave(now_ms + BEATS);
+    beat.redundancy = SERIN_REDUNDANCY_MIRRORED;
+    (void)serin_relay_beat(&relay, node, &beat, now_ms + BEATS);
+    beat.running.version.major++; /* what waits for long already goes with it */
+    (void)serin_relay_beat(&relay, node, &beat, now_ms + BEATS + 1);
+    ck_assert_uint_eq(nodes[node].beat_due_ms, now_ms + BEATS + 1 + DELAY);
     for (int change = 0; change < 13; change++) {
         start();
         node = add("n");
@@ -578,6 +633,7 @@ int main(void)
         nothing_goes_before_it_is_stored_and_nothing_waits_twice,
         a_full_batch_waits_for_no_others,
         few_batches_are_on_their_way,
+        batches_of_a_crowd_keep_their_distance,
         reports_go_in_the_order_of_their_nodes_first_word,
         only_an_ack_of_the_latest_report_ends_its_waiting,
         what_is_not_acknowledged_goes_again_and_ever_less_often,

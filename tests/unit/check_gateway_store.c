@@ -279,6 +279,40 @@ START_TEST(a_second_opener_and_another_store_are_refused)
 }
 END_TEST
 
+/* Changes each run of `from` in the file, while the store is closed. */
+static int patch(const void *from, const void *to, size_t size)
+{
+    char path[96];
+    serin_lmdb_gateway_close(lmdb);
+    lmdb = NULL;
+    snprintf(path, sizeof path, "%s/data.mdb", folder);
+    int fd = open(path, O_RDWR), places = 0;
+    ck_assert_int_ge(fd, 0);
+    off_t end = lseek(fd, 0, SEEK_END);
+    char *data = malloc((size_t)end);
+    ck_assert_ptr_nonnull(data);
+    ck_assert_int_eq(pread(fd, data, (size_t)end, 0), end);
+    for (size_t at = 0; at + size < (size_t)end; at++) {
+        if (memcmp(data + at, from, size) == 0) {
+            memcpy(data + at, to, size);
+            places++;
+        }
+    }
+    ck_assert_int_eq(pwrite(fd, data, (size_t)end, 0), end);
+    free(data);
+    close(fd);
+    return places;
+}
+
+/* Caught: the version of the whole not compared. */
+START_TEST(a_later_stores_format_is_refused_as_such)
+{
+    ck_assert_int_ge(patch("format\1\0\1", "format\2\0\1", 9), 1);
+    ck_assert_int_eq(serin_lmdb_gateway_open(&lmdb, folder, 16 * MIB), SERIN_ERR_VERSION);
+    ck_assert_ptr_null(lmdb);
+}
+END_TEST
+
 /* ---- bad times ---- */
 
 /* Runs `work` in a child that is expected to die by SIGKILL. */
@@ -378,34 +412,6 @@ START_TEST(a_full_map_refuses_and_goes_on)
 }
 END_TEST
 
-/* Flips a byte of the record under the key `words`, while the store is closed. */
-static int rot(const char *words)
-{
-    char path[96];
-    serin_lmdb_gateway_close(lmdb);
-    lmdb = NULL;
-    snprintf(path, sizeof path, "%s/data.mdb", folder);
-    int fd = open(path, O_RDWR);
-    ck_assert_int_ge(fd, 0);
-    off_t size = lseek(fd, 0, SEEK_END);
-    char *data = malloc((size_t)size);
-    ck_assert_ptr_nonnull(data);
-    ck_assert_int_eq(pread(fd, data, (size_t)size, 0), size);
-    int places = 0;
-    size_t length = strlen(words);
-    for (size_t at = 8192; at + length + 64 < (size_t)size; at++) {
-        if (memcmp(data + at, words, length) == 0 && data[at + length] == GATEWAY_NODE) {
-            data[at + length + 40] ^= 1;
-            places++;
-        }
-    }
-    ck_assert_int_eq(pwrite(fd, data, (size_t)size, 0), size);
-    free(data);
-    close(fd);
-    open_store(16 * MIB);
-    return places;
-}
-
 /* Caught: the CRC not compared; a walk that stops at the damage, or that hides it. */
 START_TEST(a_damaged_record_is_named_and_the_rest_lives)
 {
@@ -415,7 +421,9 @@ START_TEST(a_damaged_record_is_named_and_the_rest_lives)
     put_node("node-2-rots", 2);
     put_node("node-3", 3);
     commit();
-    ck_assert_int_ge(rot("node-2-rots"), 1);
+    /* The kind, the version and the id of its record, as they stand behind the key. */
+    ck_assert_int_ge(patch("rots\2\1\13node", "rots\2\1\13nope", 11), 1);
+    open_store(16 * MIB);
     begin(true);
     ck_assert_int_eq(store.ops->get_node(store.ctx, "node-2-rots", &record), SERIN_ERR_FORMAT);
     ck_assert_str_eq(serin_lmdb_gateway_trouble(lmdb),
@@ -555,6 +563,7 @@ int main(void)
         walks_go_in_order_and_stop,
         deleted_nodes_are_gone,
         a_second_opener_and_another_store_are_refused,
+        a_later_stores_format_is_refused_as_such,
         a_killed_gateway_leaves_the_last_commit,
         a_full_map_refuses_and_goes_on,
         a_damaged_record_is_named_and_the_rest_lives,

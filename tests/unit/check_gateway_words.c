@@ -190,6 +190,11 @@ START_TEST(days_without_an_uplink_lose_nothing_and_keep_the_order)
     bench_up(true);
     (void)bench_items(0, &batch);
     ck_assert_uint_eq(batch.number, number + 1);
+    for (unsigned i = 0; i < 100; i++) {
+        bench_ack(name_of(i), 3, SERIN_ACK_STORED, 0);
+    }
+    bench_restart(); /* with an empty queue: places are not given out twice */
+    ck_assert_uint_eq(bench.gateway.words->relay.queue_number, 100);
 }
 END_TEST
 
@@ -408,7 +413,7 @@ START_TEST(signed_time_goes_on_over_restarts)
     bench.order_count = 0; /* without the help of what orders remember */
     bench_restart();
     ck_assert_uint_eq(gateway_words_signed_s(&bench.gateway), T0 + 1860);
-    bench.gateway.mono_ms = 5000;
+    bench.gateway.mono_ms += 86400000; /* another clock: it says nothing of the first */
     memset(bench.gateway.boot_id, 2, SERIN_BOOT_ID_SIZE);
     bench.order_count = 1;
     bench.orders[0].this_boot = false;
@@ -480,6 +485,37 @@ START_TEST(a_site_halts_itself_when_its_nodes_fail)
     gateway_words_status(&bench.gateway, &status);
     ck_assert_uint_eq(status.fleets[0].failures, 1);
     ck_assert(!bench_hold("lamp").held);
+}
+END_TEST
+
+/* Caught: a failure of something else in its place; one that makes room for a new node. */
+START_TEST(a_failure_of_the_candidate_stays_counted)
+{
+    struct serin_directive directive = bench_directive(1);
+    directive.site_failures_max = 1;
+    bench_close();
+    bench.config.nodes_max = 3;
+    bench_open();
+    bench_order(&directive, true);
+    fail_nodes(1, 1, SERIN_STATE_FAILED);
+    struct serin_report report = bench_report("n-001", 12, SERIN_STATE_FAILED);
+    report.attempts[0].attempt = 5; /* its own directive asked for it */
+    bench_say(&report);
+    bench_ack("n-001", 12, SERIN_ACK_STORED, 0);
+    bench_restart();
+    bench_pass(1000);
+    for (unsigned i = 2; i <= 6; i++) {
+        report = bench_report(name_of(i), 9, SERIN_STATE_CONFIRMED);
+        bench_say(&report);
+        bench_ack(name_of(i), 9, SERIN_ACK_STORED, 0);
+        bench_pass(1000);
+    }
+    ck_assert(bench_stored("n-001", &record));
+    ck_assert_uint_eq(record.failed_attempt, 1);
+    ck_assert(!gateway_words_halted(&bench.gateway, "lamp", "stable"));
+    report = bench_report("n-006", 10, SERIN_STATE_REJECTED);
+    bench_say(&report);
+    ck_assert(gateway_words_halted(&bench.gateway, "lamp", "stable"));
 }
 END_TEST
 
@@ -603,6 +639,7 @@ int main(void)
         holds_are_told_and_leases_end,
         signed_time_goes_on_over_restarts,
         a_site_halts_itself_when_its_nodes_fail,
+        a_failure_of_the_candidate_stays_counted,
         only_a_beat_that_knows_of_no_later_report_says_reverted,
         nodes_are_shown,
 #ifdef SERIN_FAULT_POINTS
