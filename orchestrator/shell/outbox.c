@@ -76,14 +76,14 @@ static enum serin_error send_one(struct serind *serind, struct serind_letter *le
     return error;
 }
 
-/* Whether a letter that waits goes to the same gateway, on the same broker. */
+/* Whether a letter goes to the gateway, on the broker. */
 static bool same_way(const struct serind_letter *letter, size_t broker, uint32_t site)
 {
-    return !letter->gone && letter->site == site && letter->broker == broker;
+    return letter->site == site && letter->broker == broker;
 }
 
-/* Puts the letter at `first` and those behind it that go the same way into one message. Returns
- * the place behind the last of them. */
+/* Puts the letter at `first` and those behind it that go the same way into one message; none of
+ * them is gone, since they go in their order. Returns the place behind the last of them. */
 static size_t gather(const struct serind_outbox *outbox, size_t first,
                      struct serin_ack_batch *batch)
 {

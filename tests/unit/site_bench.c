@@ -9,6 +9,20 @@
 #include <stdio.h>
 #include <string.h>
 
+void site_bench_open(struct serind_bench *bench, enum serin_enrolment_policy adoption)
+{
+    serind_bench_open(bench);
+    bench->config.adoption = adoption;
+    bench->config.devices_max = bench->serind.index.limit = 5000;
+    serind_bench_release(bench, 2);
+}
+
+void site_report_directly(struct serind_bench *bench, const char *id, uint64_t number)
+{
+    struct serin_report report = serind_bench_report(id, number, 2, 1, SERIN_STATE_PENDING, 0);
+    serind_bench_take_report(bench, &report);
+}
+
 struct site_batch *site_batch_new(void)
 {
     static struct site_batch batch;

@@ -5,6 +5,11 @@
 
 #include "serind_bench.h"
 
+/* A bench with release 2 and room for many devices; enrolment is auto. */
+void site_bench_open(struct serind_bench *bench, enum serin_enrolment_policy adoption);
+/* A report of a device itself. */
+void site_report_directly(struct serind_bench *bench, const char *id, uint64_t number);
+
 /* A batch that is being made. */
 struct site_batch {
     size_t count;
