@@ -32,7 +32,7 @@ wait_for 40 "sensor-01 confirms" device_is sensor-01 confirmed 2.0.0
 wait_for 10 "nothing waits" gw_is gw-1 '.queued == 0'
 kill_hard relay
 away=$SECONDS
-wait_for 20 "the gateway knows that its uplink is away" gw_is gw-1 '.uplink == "down"'
+wait_for 20 "the gateway knows that its uplink is away" gw_is gw-1 '.uplink_connected == false'
 
 title "Within the lease a second node installs from the depot"
 fetched=$(gw gw-1 .fetched_bytes)

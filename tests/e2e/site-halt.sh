@@ -37,7 +37,7 @@ wait_for 60 "the first node failed" failed 1
 gw_is gw-1 '.fleets[0].hold == "none"' >/dev/null || fail "one failure is within the limit: $(gateway_json gw-1)"
 agent_start sensor-02
 wait_for 60 "the second node failed" failed 2
-wait_for 10 "the site halts itself" gw_is gw-1 '.fleets[0].hold == "site"'
+wait_for 10 "the site halts itself" gw_is gw-1 '.fleets[0].hold == "failures"'
 for i in 3 4; do agent_start "sensor-0$i"; done
 sleep 8
 for i in 3 4; do
