@@ -258,6 +258,7 @@ static void minute(struct gateway *gateway)
     if (gateway->mono_ms >= bytes->rescan_ms) {
         scan(gateway);
     }
+    bytes_spares_store(gateway);
     take_up(gateway);
 }
 

@@ -257,6 +257,10 @@ void bytes_spare_drop(struct gateway_bytes *bytes, const uint8_t *name)
 bool bytes_spare_keep(struct gateway_bytes *bytes, const uint8_t *name, const uint8_t *data,
                       uint32_t size)
 {
+    const struct bytes_spare *kept = bytes_spare_find(bytes, name);
+    if (kept != NULL && kept->data == data) {
+        return true;
+    }
     bytes_spare_drop(bytes, name);
     for (;;) {
         struct bytes_spare *oldest = NULL, *place = NULL;

@@ -164,6 +164,8 @@ SERIN_MUST_USE enum serin_error bytes_manifest_verify(const struct gateway *gate
                                                       const uint8_t *data, size_t size,
                                                       struct serin_manifest *manifest);
 void bytes_tables_free(struct gateway_bytes *bytes);
+/* Stores what is kept in memory, as far as there is room now. */
+void bytes_spares_store(struct gateway *gateway);
 /* The rotten object goes back to being filled, or away where it is verified as a whole. */
 void bytes_rotten(struct gateway *gateway, const uint8_t *name);
 

@@ -310,6 +310,7 @@ enum serin_error bytes_manifest_verify(const struct gateway *gateway,
     return error;
 }
 
+/* Stores a manifest or table, or keeps it in memory: SERIN_ERR_NO_SPACE. SERIN_ERR_IO: neither. */
 static enum serin_error put(struct gateway *gateway, const uint8_t *object, bool manifest,
                             const uint8_t *data, size_t size)
 {
@@ -334,6 +335,22 @@ static enum serin_error put(struct gateway *gateway, const uint8_t *object, bool
         error = SERIN_ERR_IO; /* whatever it is, another copy of the bytes does not help */
     }
     return error;
+}
+
+void bytes_spares_store(struct gateway *gateway)
+{
+    for (size_t i = 0; i < BYTES_SPARES_MAX; i++) {
+        const struct bytes_spare *spare = &gateway->bytes->spares[i];
+        const struct bytes_offer *offer =
+            spare->data != NULL ? bytes_offer_find(gateway->bytes, spare->name) : NULL;
+        if (offer == NULL) {
+            continue;
+        }
+        /* Stored, it leaves memory; otherwise it stays as it is. */
+        uint8_t name[SERIN_SHA256_SIZE];
+        memcpy(name, spare->name, sizeof name);
+        (void)!put(gateway, name, offer->sort == BYTES_MANIFEST, spare->data, spare->size);
+    }
 }
 
 static enum serin_error keep(void *ctx, const uint8_t *object, enum serin_fill_kind kind,

@@ -142,6 +142,8 @@ static enum serin_error manifest_read(struct gateway *gateway, const struct byte
                   serin_error_text(error));
         (void)bytes_remove(gateway, offer->name);
         bytes_spare_drop(gateway->bytes, offer->name);
+        /* Where that cannot be now, a node's next question begins it. */
+        (void)!serin_fill_begin(&gateway->bytes->fill, offer->name, gateway->mono_ms);
     }
     return error;
 }

@@ -51,6 +51,27 @@ if(SERIN_FAULT_POINTS)
   target_compile_definitions(check_gateway_words PRIVATE SERIN_FAULT_POINTS=1)
 endif()
 
+# The shell's bytes on a real depot, without its connections: the test is both brokers.
+serin_unit_test(gateway_bytes
+  SOURCES
+    gateway_bench.c
+    program.c
+    test_keys.c
+    ${gateway_shell}/bytes.c
+    ${gateway_shell}/bytes_depot.c
+    ${gateway_shell}/bytes_object.c
+    ${gateway_shell}/bytes_offer.c
+    ${gateway_shell}/bytes_scrub.c
+  LINK serin::depot serin::fault serin::gateway_core serin::host serin::keys serin::log
+    serin::protobufc serin::wolfcrypt)
+target_compile_definitions(check_gateway_bytes PRIVATE _GNU_SOURCE)
+target_include_directories(check_gateway_bytes PRIVATE ${PROJECT_SOURCE_DIR}
+  ${PROJECT_SOURCE_DIR}/adapters/control/include ${PROJECT_SOURCE_DIR}/adapters/paho/include
+  ${PROJECT_SOURCE_DIR}/adapters/yaml/include)
+if(SERIN_FAULT_POINTS)
+  target_compile_definitions(check_gateway_bytes PRIVATE SERIN_FAULT_POINTS=1)
+endif()
+
 # The program itself, between two real brokers.
 if(TARGET serin-gateway)
   serin_unit_test(gateway_cli SOURCES broker.c program.c test_keys.c

@@ -1,0 +1,552 @@
+/* The gateway's bytes on a real depot: what is fetched and what is not, restarts, budget, full
+ * disks, rot, and the uplink's limits. */
+#include "check_main.h"
+#include "gateway_bench.h"
+#include "program.h"
+#include "test_keys.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SIZE_A 200123u
+#define SIZE_B 150000u
+#define MINUTE UINT64_C(60000)
+
+static uint64_t release_bytes(int release)
+{
+    uint64_t sum = 0;
+    for (int part = 0; part < SITE_PARTS; part++) {
+        sum += site_object(release, (enum site_part)part)->size;
+    }
+    return sum;
+}
+
+static struct serin_gw_status status(void)
+{
+    struct serin_gw_status out = {.uptime_s = 0};
+    gateway_bytes_status(&site.gateway, &out);
+    return out;
+}
+
+static void begin(int stable)
+{
+    site_open(SIZE_A, SIZE_B, 100000);
+    site_offer(stable, -1, SERIN_CANDIDATE_NONE);
+    site_start();
+}
+
+static void done(void)
+{
+    site_stop();
+    site_close();
+}
+
+START_TEST(test_one_download)
+{
+    begin(0);
+    ck_assert(site_download(0, MINUTE));
+    ck_assert_uint_eq(site.sent, release_bytes(0));
+    ck_assert_uint_eq(site.gateway.meta.fetched_bytes, release_bytes(0));
+    ck_assert_uint_eq(site.gateway.meta.refetched_bytes, 0);
+    ck_assert_uint_ge(site_object(0, SITE_IMAGE)->whole, 1);
+    struct serin_gw_status now = status();
+    ck_assert_uint_eq(now.objects, 3);
+    ck_assert_uint_eq(now.filling, 0);
+    ck_assert(!now.pass_through);
+    ck_assert_uint_eq(now.served_bytes, 12345);
+    ck_assert_uint_ge(now.depot_bytes, SIZE_A);
+    ck_assert_uint_le(now.depot_bytes, SIZE_A + 5 * 4096);
+    /* Whoever asks again is told, and nothing is fetched. */
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 5, 100);
+    ck_assert_uint_ge(site_object(0, SITE_IMAGE)->whole, 2);
+    ck_assert_uint_eq(site.sent, release_bytes(0));
+    done();
+}
+END_TEST
+
+/* A node that has the manifest from before asks for the image first: all that it hangs on comes by
+ * itself, and the node's request is answered without being repeated. */
+START_TEST(test_image_first)
+{
+    begin(0);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 8192, 4096);
+    site_pass(100);
+    ck_assert(site_object(0, SITE_IMAGE)->known[2] || site_holds(site_object(0, SITE_IMAGE)));
+    site_pass(1000);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert_uint_eq(site.sent, release_bytes(0));
+    done();
+}
+END_TEST
+
+START_TEST(test_what_is_not_offered)
+{
+    site_open(SIZE_A, SIZE_B, 0);
+    site_start();
+    struct site_object *manifest = site_object(0, SITE_MANIFEST);
+    /* Nothing is held: it may come. */
+    site_want(SERIN_WANT_MISSING, manifest, 0, 592);
+    ck_assert_int_eq(manifest->absent, SERIN_BLOCK_NOT_FOUND);
+    site_offer(1, 0, SERIN_CANDIDATE_HALTED);
+    ck_assert(site_download(1, MINUTE));
+    site_want(SERIN_WANT_MISSING, manifest, 0, 592);
+    ck_assert_int_eq(manifest->absent, SERIN_BLOCK_REFUSED);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 592);
+    ck_assert_int_eq(site_object(0, SITE_IMAGE)->absent, SERIN_BLOCK_REFUSED);
+    ck_assert_uint_eq(site.sent, release_bytes(1));
+    /* A candidate of a site that has halted itself: later, perhaps. */
+    site.halted = true;
+    site_offer(1, 0, SERIN_CANDIDATE_ROLLING);
+    site_want(SERIN_WANT_MISSING, manifest, 0, 592);
+    ck_assert_int_eq(manifest->absent, SERIN_BLOCK_BUSY);
+    site_pass(MINUTE);
+    ck_assert_uint_eq(site.sent, release_bytes(1));
+    site.halted = false;
+    ck_assert(site_download(0, MINUTE));
+    ck_assert_uint_eq(site.sent, release_bytes(0) + release_bytes(1));
+    done();
+}
+END_TEST
+
+/* A halt in the middle of an image stops it, of the cloud or of the site's own. */
+START_TEST(test_halt_midway)
+{
+    for (int own = 0; own < 2; own++) {
+        site_open(SIZE_A, SIZE_B, 0);
+        site.bytes_per_s = 8000;
+        site_offer(1, 0, SERIN_CANDIDATE_ROLLING);
+        site_start();
+        ck_assert(site_download(1, MINUTE));
+        for (unsigned i = 0; i < 10; i++) {
+            site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 4096);
+            site_pass(1000);
+        }
+        ck_assert_uint_gt(site_object(0, SITE_IMAGE)->sent, 0);
+        if (own) {
+            site.halted = true;
+        } else {
+            site_offer(1, 0, SERIN_CANDIDATE_HALTED);
+        }
+        site_pass(0);
+        unsigned gets = site.gets;
+        site_pass(10 * MINUTE);
+        ck_assert_uint_eq(site.gets, gets);
+        ck_assert_int_eq(site_object(0, SITE_IMAGE)->absent,
+                         own ? SERIN_BLOCK_BUSY : SERIN_BLOCK_REFUSED);
+        done();
+    }
+}
+END_TEST
+
+/* A manifest that another key signed is not stored, and nothing under it is asked for. */
+START_TEST(test_strange_manifest)
+{
+    site_open(SIZE_A, 0, 0);
+    site_offer(0, -1, SERIN_CANDIDATE_NONE);
+    site.releases[0].manifest[SERIN_MANIFEST_SIZE_P256 - 1] ^= 1;
+    site_start();
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_MANIFEST), 0, 592);
+    site_pass(MINUTE / 2);
+    ck_assert(!site_holds(site_object(0, SITE_MANIFEST)));
+    ck_assert_uint_ge(site.gets, 3);
+    ck_assert_uint_le(site.gets, 6);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 592);
+    ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, 0);
+    /* The right one comes in the end: a cache upstream was bad. */
+    site.releases[0].manifest[SERIN_MANIFEST_SIZE_P256 - 1] ^= 1;
+    ck_assert(site_download(0, 3 * MINUTE));
+    done();
+}
+END_TEST
+
+START_TEST(test_no_trust_yet)
+{
+    site_open(SIZE_A, 0, 0);
+    site_offer(0, -1, SERIN_CANDIDATE_NONE);
+    site.has_trust = false;
+    site_start();
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_MANIFEST), 0, 592);
+    site_pass(MINUTE);
+    ck_assert_uint_eq(site.gets, 0);
+    site.has_trust = true;
+    gateway_bytes_orders_changed(&site.gateway);
+    ck_assert(site_download(0, MINUTE));
+    done();
+}
+END_TEST
+
+/* A restart takes the part file up by itself, and asks only for what it lacks. */
+START_TEST(test_restart)
+{
+    begin(0);
+    site.bytes_per_s = 8000;
+    (void)site_download(0, 15000);
+    uint64_t before = site_object(0, SITE_IMAGE)->sent;
+    ck_assert_uint_gt(before, 50000);
+    ck_assert_uint_lt(before, SIZE_A);
+    site_stop();
+    memset(site_object(0, SITE_IMAGE)->known, 0, sizeof site_object(0, SITE_IMAGE)->known);
+    site_start();
+    site_pass(100);
+    ck_assert(site_object(0, SITE_IMAGE)->known[0]);
+    site_pass(2 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    /* A piece that was coming, and the window that was under way. */
+    ck_assert_uint_le(site_object(0, SITE_IMAGE)->sent, SIZE_A + 4096);
+    done();
+}
+END_TEST
+
+START_TEST(test_harmed_part_file)
+{
+    for (int how = 0; how < 2; how++) {
+        begin(0);
+        site.bytes_per_s = 8000;
+        (void)site_download(0, 15000);
+        uint64_t before = site_object(0, SITE_IMAGE)->sent;
+        site_stop();
+        char path[256];
+        site_path(site_object(0, SITE_IMAGE), path);
+        if (how == 0) {
+            site_harm(site_object(0, SITE_IMAGE), 5000);
+            site_harm(site_object(0, SITE_IMAGE), 20000);
+        } else {
+            ck_assert_int_eq(truncate(path, 30000), 0);
+        }
+        site_start();
+        site_pass(2 * MINUTE);
+        ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+        uint64_t again = how == 0 ? 8192 : before; /* one that was cut is made anew */
+        ck_assert_uint_le(site_object(0, SITE_IMAGE)->sent, SIZE_A + again + 4096);
+        done();
+    }
+}
+END_TEST
+
+/* Within the budget what is not offered any more makes room, and what is offered stays. */
+START_TEST(test_budget)
+{
+    begin(0);
+    site.config.depot_budget_bytes = 260000;
+    ck_assert(site_download(0, MINUTE));
+    site_offer(0, 1, SERIN_CANDIDATE_ROLLING);
+    /* Both are needed and do not fit: nodes are served from memory. */
+    site_want(SERIN_WANT_MISSING, site_object(1, SITE_MANIFEST), 0, 592);
+    site_pass(1000);
+    for (uint32_t at = 0; at < SIZE_B; at += 65536) {
+        site_want(SERIN_WANT_MISSING, site_object(1, SITE_IMAGE), at, 65536);
+        site_pass(2000);
+    }
+    ck_assert(site_passes_through());
+    for (uint32_t piece = 0; piece < serin_piece_count(SIZE_B); piece++) {
+        ck_assert(site_object(1, SITE_IMAGE)->handed[piece]);
+    }
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert(!site_holds(site_object(1, SITE_IMAGE)));
+    ck_assert_uint_eq(site_object(1, SITE_IMAGE)->sent, SIZE_B);
+    /* The old one is needed no more. */
+    site_offer(1, -1, SERIN_CANDIDATE_NONE);
+    site_pass(2 * MINUTE);
+    ck_assert(site_holds(site_object(1, SITE_IMAGE)));
+    ck_assert(!site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert(!site_passes_through());
+    ck_assert_uint_le(status().depot_bytes, 260000);
+    done();
+}
+END_TEST
+
+/* A disk without room for anything: every byte is served, none is stored, and all of it is kept
+ * when there is room. */
+START_TEST(test_full_disk)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    begin(0);
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct rlimit small = {.rlim_cur = 100, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_MANIFEST), 0, 592);
+    site_pass(1000);
+    ck_assert(site_object(0, SITE_MANIFEST)->handed[0]);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 65536);
+    site_pass(2000);
+    ck_assert(site_object(0, SITE_TABLE)->handed[0]);
+    for (uint32_t piece = 0; piece < 16; piece++) {
+        ck_assert(site_object(0, SITE_IMAGE)->handed[piece]);
+    }
+    ck_assert(site_passes_through());
+    /* From memory: neither crosses the uplink again. */
+    memset(site_object(0, SITE_TABLE)->handed, 0, sizeof site_object(0, SITE_TABLE)->handed);
+    uint64_t sent = site.sent;
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_TABLE), 0, 4096);
+    ck_assert(site_object(0, SITE_TABLE)->handed[0]);
+    site_pass(1000);
+    ck_assert_uint_eq(site.sent, sent);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    site_pass(2 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert(site_holds(site_object(0, SITE_TABLE)));
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    ck_assert(!site_passes_through());
+    done();
+}
+END_TEST
+
+/* Rot is found within the scrub interval, costs its piece, and is fetched again. */
+START_TEST(test_scrub)
+{
+    begin(0);
+    site.config.scrub_s = 600;
+    ck_assert(site_download(0, MINUTE));
+    site_harm(site_object(0, SITE_IMAGE), 100000);
+    site_pass(10 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, SIZE_A + 4096);
+    ck_assert_uint_eq(site.gateway.meta.rotten, 1);
+    site_harm(site_object(0, SITE_TABLE), 100);
+    site_harm(site_object(0, SITE_MANIFEST), 100);
+    site_pass(10 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_TABLE)));
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    site_harm(site_object(0, SITE_MANIFEST), 590); /* of the signature, which no digest covers */
+    site_pass(11 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, SIZE_A + 4096);
+    done();
+}
+END_TEST
+
+/* The plugin found it first. */
+START_TEST(test_rotten_wants)
+{
+    begin(0);
+    ck_assert(site_download(0, MINUTE));
+    struct site_object *image = site_object(0, SITE_IMAGE);
+    unsigned told = image->whole;
+    site_want(SERIN_WANT_ROTTEN, image, 4096, 8192); /* a false alarm */
+    ck_assert_uint_eq(image->whole, told + 1);
+    ck_assert_uint_eq(site.gateway.meta.rotten, 0);
+    site_harm(image, 5000);
+    site_want(SERIN_WANT_ROTTEN, image, 4096, 4096);
+    ck_assert(!site_holds(image));
+    site_pass(1000);
+    ck_assert(site_holds(image));
+    ck_assert_uint_eq(image->sent, SIZE_A + 4096);
+    ck_assert_uint_eq(site.gateway.meta.rotten, 1);
+    /* A file that was cut is made anew; tables and manifests come again as a whole. */
+    char path[256];
+    site_path(image, path);
+    ck_assert_int_eq(truncate(path, 50000), 0);
+    site_want(SERIN_WANT_ROTTEN, image, 49152, 4096);
+    site_pass(2000);
+    ck_assert(site_holds(image));
+    for (int part = SITE_MANIFEST; part <= SITE_TABLE; part++) {
+        struct site_object *object = site_object(0, (enum site_part)part);
+        site_harm(object, 20);
+        site_want(SERIN_WANT_ROTTEN, object, 0, 32);
+        site_pass(1000);
+        ck_assert(site_holds(object));
+        ck_assert_uint_eq(object->sent, (uint64_t)object->size * 2);
+    }
+    site_want(SERIN_WANT_ROTTEN, image, UINT32_MAX - 10, 10);
+    site_want(SERIN_WANT_ROTTEN, site_object(1, SITE_IMAGE), 0, 4096);
+    ck_assert(site_holds(image));
+    done();
+}
+END_TEST
+
+START_TEST(test_reports_first)
+{
+    begin(0);
+    site.waiting = true;
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_MANIFEST), 0, 592);
+    site_pass(MINUTE);
+    ck_assert_uint_eq(site.gets, 0);
+    site.waiting = false;
+    site_pass(200);
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    done();
+}
+END_TEST
+
+START_TEST(test_rate)
+{
+    site_open(SIZE_A, 0, 0);
+    site.config.rate_bytes_per_s = 8000;
+    site_offer(0, -1, SERIN_CANDIDATE_NONE);
+    site_start();
+    uint64_t began = site.gateway.mono_ms;
+    ck_assert(site_download(0, 3 * MINUTE));
+    uint64_t took = site.gateway.mono_ms - began;
+    /* Fifteen kibibytes of burst, then the rate, over packets and all. */
+    ck_assert_uint_ge(took, (SIZE_A - 16384) / 8);
+    ck_assert_uint_le(took, SIZE_A / 8 * 11 / 10 + 5000);
+    done();
+}
+END_TEST
+
+START_TEST(test_hours)
+{
+    setenv("TZ", "UTC", 1);
+    site_open(SIZE_A, SIZE_B, 0);
+    site.config.hours_count = 1;
+    site.config.hours[0].from_minute = 22 * 60;
+    site.config.hours[0].to_minute = 5 * 60;
+    site.gateway.wall_s = 1767225600 + 12 * 3600; /* noon */
+    site_offer(0, -1, SERIN_CANDIDATE_NONE);
+    site_start();
+    ck_assert(!site_download(0, 10 * MINUTE));
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST))); /* on which every decision hangs */
+    ck_assert_uint_eq(site_object(0, SITE_TABLE)->sent + site_object(0, SITE_IMAGE)->sent, 0);
+    /* An emergency does not wait for the night. */
+    site_offer(0, 1, SERIN_CANDIDATE_ROLLING);
+    site.orders[0].directive.flags = SERIN_DIRECTIVE_EMERGENCY;
+    ck_assert(site_download(1, MINUTE));
+    site.orders[0].directive.flags = 0;
+    gateway_bytes_orders_changed(&site.gateway);
+    site.gateway.wall_s = 1767225600 + 23 * 3600;
+    ck_assert(site_download(0, 3 * MINUTE));
+    done();
+}
+END_TEST
+
+START_TEST(test_prefetch)
+{
+    site_open(SIZE_A, SIZE_B, 0);
+    site.config.prefetch = true;
+    site_offer(0, 1, SERIN_CANDIDATE_PAUSED);
+    site_start();
+    site_pass(2 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert(site_holds(site_object(1, SITE_IMAGE)));
+    ck_assert_uint_eq(site.sent, release_bytes(0) + release_bytes(1));
+    done();
+}
+END_TEST
+
+START_TEST(test_connections)
+{
+    begin(0);
+    site.bytes_per_s = 8000;
+    (void)site_download(0, 10000);
+    site.gateway.up_connected = false;
+    site.queued = 0;
+    gateway_bytes_up(&site.gateway, false);
+    unsigned gets = site.gets;
+    site_pass(10 * MINUTE);
+    ck_assert_uint_eq(site.gets, gets);
+    /* The site's broker restarts: the plugin hears everything again. */
+    memset(site_object(0, SITE_IMAGE)->known, 0, sizeof site_object(0, SITE_IMAGE)->known);
+    site.gateway.site_connected = false;
+    site_pass(1000);
+    site.gateway.site_connected = true;
+    gateway_bytes_site_connected(&site.gateway);
+    site_pass(0);
+    ck_assert(site_object(0, SITE_IMAGE)->known[0]);
+    site.gateway.up_connected = true;
+    gateway_bytes_up(&site.gateway, true);
+    site_pass(2 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert_uint_le(site.gateway.meta.fetched_bytes, release_bytes(0));
+    done();
+}
+END_TEST
+
+START_TEST(test_malformed)
+{
+    begin(0);
+    static uint8_t noise[300];
+    for (unsigned i = 0; i < sizeof noise; i++) {
+        noise[i] = (uint8_t)(i * 37 + 11);
+        gateway_bytes_block(&site.gateway, noise, i);
+        gateway_bytes_want(&site.gateway, noise, i);
+    }
+    ck_assert_uint_eq(site.gets, 0);
+    ck_assert(site_download(0, MINUTE));
+    done();
+}
+END_TEST
+
+START_TEST(test_second_writer)
+{
+    begin(0);
+    struct gateway other = site.gateway;
+    other.bytes = NULL;
+    ck_assert_int_eq(gateway_bytes_open(&other), SERIN_ERR_BUSY);
+    ck_assert_ptr_nonnull(strstr(other.why, site.depot));
+    gateway_bytes_close(&other);
+    done();
+}
+END_TEST
+
+#ifdef SERIN_FAULT_POINTS
+/* Killed anywhere, the next program goes on with what was stored. */
+START_TEST(test_killed)
+{
+    static const char *const points[] = {"gateway.want.heard:2", "gateway.piece.stored:30",
+                                         "depot.part.before_rename:1", "gateway.object.finished:1",
+                                         "depot.put.stored:2"};
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        site_open(SIZE_A, 0, 0);
+        site_offer(0, -1, SERIN_CANDIDATE_NONE);
+        setenv("SERIN_FAULT", points[i], 1);
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            site_start();
+            (void)site_download(0, MINUTE);
+            _exit(0);
+        }
+        int ended = 0;
+        ck_assert_int_eq(waitpid(child, &ended, 0), child);
+        ck_assert_msg(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL, "%s did not fire",
+                      points[i]);
+        unsetenv("SERIN_FAULT");
+        site_start();
+        ck_assert(site_download(0, 2 * MINUTE));
+        /* A piece that was stored is not fetched again. */
+        if (i == 1) {
+            ck_assert_uint_le(site_object(0, SITE_IMAGE)->sent, SIZE_A - 29 * 4096);
+        } else if (i >= 2 && i <= 3) {
+            ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, 0);
+        }
+        done();
+    }
+}
+END_TEST
+#endif
+
+int main(void)
+{
+    const TTest *const tests[] = {test_one_download,
+                                  test_image_first,
+                                  test_what_is_not_offered,
+                                  test_halt_midway,
+                                  test_strange_manifest,
+                                  test_no_trust_yet,
+                                  test_restart,
+                                  test_harmed_part_file,
+                                  test_budget,
+                                  test_full_disk,
+                                  test_scrub,
+                                  test_rotten_wants,
+                                  test_reports_first,
+                                  test_rate,
+                                  test_hours,
+                                  test_prefetch,
+                                  test_connections,
+                                  test_malformed,
+                                  test_second_writer,
+#ifdef SERIN_FAULT_POINTS
+                                  test_killed,
+#endif
+                                  NULL};
+    test_keys_open();
+    int failed = check_run("gateway_bytes", tests);
+    test_keys_close();
+    return failed;
+}
