@@ -34,7 +34,7 @@ agent_start sensor-02
 wait_for 30 "two devices are known" known_devices 2
 offer() { # VERSION: a rollout for everyone
     publish "$1"
-    policy "$1" "stages: [{percent: 100, soak: 500ms}]" "deadline: 120s"
+    policy "$1" "stages: [{percent: 100, soak: 1s}]" "deadline: 120s"
     rollout "$1"
 }
 image_hash() { "$SERIN" inspect "$BENCH/bundles/$1.serin" --json | jq -r .image_sha256; }

@@ -26,7 +26,7 @@ kill_at() { # WHO POINT
     title "$version, $who killed at $point"
     image "$version"
     publish "$version"
-    policy "$version" "stages: [{percent: 100, soak: 500ms}]" "deadline: 90s"
+    policy "$version" "stages: [{percent: 100, soak: 1s}]" "deadline: 90s"
     before=$(gw gw-1 .fetched_bytes)
     case $who in
     gateway) stop gw-1 && GATEWAY_FAULT=$point gateway_start gw-1 ;;

@@ -33,12 +33,12 @@ agent_start sensor-01
 claimed() { "$SERIN" status --json | jq -e '.alarms | map(test("gw-2")) | any'; }
 wait_for 30 "an alarm names gw-2" claimed
 device_json sensor-01 | jq -e '.gateway == "gw-1"' >/dev/null || fail "it was moved by a claim: $(device_json sensor-01)"
-"$SERIN" gateway show gw-2 --json | jq -e '.claims_refused >= 1' >/dev/null || fail "$("$SERIN" gateway show gw-2 --json)"
+"$SERIN" gateway show gw-2 --json | jq -e '.claims.count >= 1' >/dev/null || fail "$("$SERIN" gateway show gw-2 --json)"
 
 title "The operator moves it"
 "$SERIN" device move sensor-01 --to gw-2 >/dev/null || fail "serin device move"
 publish 2.0.0
-policy 2.0.0 "stages: [{percent: 100, soak: 500ms}]" "deadline: 60s"
+policy 2.0.0 "stages: [{percent: 100, soak: 1s}]" "deadline: 60s"
 id=$(rollout 2.0.0)
 wait_for 40 "it confirms 2.0.0 through gw-2" device_is sensor-01 confirmed 2.0.0
 wait_for 20 "the rollout completes" rollout_is "$id" completed
