@@ -89,7 +89,7 @@ site_start() {
 
 gateway_json() { "$SERIN_BIN/serin-gateway" status --socket "$(site_dir "$1")/control" --json; }
 # gw GW FILTER: one value of its status.
-gw() { gateway_json "$1" | jq -e -r "$2"; }
+gw() { gateway_json "$1" | jq -e -r "$2" || fail "the status of $1 has no $2"; }
 # gw_is GW FILTER: a condition on its status holds.
 gw_is() { gateway_json "$1" | jq -e "$2"; }
 

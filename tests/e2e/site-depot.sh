@@ -58,6 +58,9 @@ node_is_whole sensor-01 2.0.0
 wait_for 20 "the image is whole in the depot" test -f "$(whole 2.0.0)"
 before=$(gw gw-1 .fetched_bytes)
 flip "$(whole 2.0.0)" 100000
+# The plugin's memory of verified pieces would serve the node without a look at the disk.
+stop broker-gw-1
+site_broker_start gw-1
 agent_start sensor-02
 node_is_whole sensor-02 2.0.0
 [ "$(gw gw-1 .rotten)" -ge 1 ] || fail "the rot was not noticed"

@@ -24,7 +24,7 @@ done
 for i in 7 8; do provision "sensor-0$i" 1.0.0; done
 for i in 1 2 3 4 5 7 8; do agent_start "sensor-0$i"; done
 wait_for 30 "seven devices are known" known_devices 7
-via() { device_json "$1" | jq -e --arg g "$2" '.gateway == $g'; }
+via() { device_json "$1" | jq -e --arg g "$2" '(.gateway // "") == $g'; }
 wait_for 10 "sensor-01 is known to stand behind gw-1" via sensor-01 gw-1
 device_json sensor-07 | jq -e '.gateway == null' >/dev/null || fail "sensor-07 is direct: $(device_json sensor-07)"
 
