@@ -275,6 +275,9 @@ static uint64_t work_ms(const struct serin_agent *agent)
     if (state == SERIN_STATE_PENDING && standing != NULL) {
         return standing->start_ms;
     }
+    if (serin_trial_due(agent, standing)) {
+        return agent->now_ms; /* not only with the next message: at a site none may come for long */
+    }
     bool busy = state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING;
     return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
 }

@@ -181,6 +181,8 @@ SERIN_MUST_USE enum serin_error serin_fill_seal(struct serin_agent *agent);
 void serin_trial_resume(struct serin_agent *agent);
 /* Brings the account up to what the boot log tells; `unsettled` until it is durable. */
 SERIN_MUST_USE enum serin_error serin_trial_settle(struct serin_agent *agent);
+/* Whether a staged image is to be tried now: it is asked for, within its lease, and not held. */
+bool serin_trial_due(const struct serin_agent *agent, const struct serin_agent_standing *standing);
 enum serin_error serin_trial_start(struct serin_agent *agent,
                                    const struct serin_agent_standing *standing);
 enum serin_error serin_trial_run(struct serin_agent *agent);

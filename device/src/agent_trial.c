@@ -212,12 +212,18 @@ static enum serin_error arm(struct serin_agent *agent)
     return error;
 }
 
-enum serin_error serin_trial_start(struct serin_agent *agent,
-                                   const struct serin_agent_standing *standing)
+bool serin_trial_due(const struct serin_agent *agent, const struct serin_agent_standing *standing)
 {
     bool asked = standing != NULL &&
                  (standing->kind == SERIN_WISH_STABLE || standing->kind == SERIN_WISH_CANDIDATE);
-    if (agent->armed || !asked || !serin_intake_lease(agent, standing)) {
+    return serin_attempt_state(agent) == SERIN_STATE_STAGED && !agent->armed && asked &&
+           serin_intake_lease(agent, standing);
+}
+
+enum serin_error serin_trial_start(struct serin_agent *agent,
+                                   const struct serin_agent_standing *standing)
+{
+    if (!serin_trial_due(agent, standing)) {
         return SERIN_OK;
     }
     enum serin_error error = arm(agent);

@@ -75,6 +75,20 @@ END_TEST
 
 /* v2, signed by the second release key, is on trial, or committed in the end, when a trust record
  * drops that key. */
+START_TEST(a_staged_image_waits_for_no_message)
+{
+    set_up();
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    bench.ack = false; /* the cloud is away, or a gateway waits for others */
+    bench.config.report_retry_min_ms = bench.config.report_retry_max_ms = 3600000;
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 500));
+    ck_assert(!bench.reset_asked);
+    ck_assert_uint_le(serin_agent_deadline_ms(&bench.agent), bench.now_ms);
+    tear_down();
+}
+END_TEST
+
 START_TEST(the_key_of_an_image_on_trial_is_not_dropped)
 {
     set_up();
@@ -427,6 +441,7 @@ int main(void)
     TCase *tests = tcase_create("agent_life");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, takes_a_release_and_confirms_it);
+    tcase_add_test(tests, a_staged_image_waits_for_no_message);
     tcase_add_test(tests, the_key_of_an_image_on_trial_is_not_dropped);
     tcase_add_loop_test(tests, the_end_of_one_attempt_does_not_close_the_next, 0, 2);
     tcase_add_loop_test(tests, a_trial_that_cannot_be_recorded_fails_without_a_reset, 0, 2);
