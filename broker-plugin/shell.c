@@ -56,12 +56,32 @@ _Static_assert(SERIN_GUARD_RECORD_MAX <= SERIN_RECORDS_SIZE_MAX, "every record f
 
 static const struct serin_guard_ops guard_ops = {.save = save_record, .lookup = lookup_manifest};
 
+/* A record's payload was checked before it was stored; one that no longer passes names nothing. */
+static void restore_routes(struct shell *shell, const uint8_t *data, size_t size)
+{
+    char text[SERIN_TOPIC_MAX];
+    const uint8_t *payload = NULL;
+    size_t payload_size = 0;
+    struct serin_topic topic;
+    struct serin_payload checked = {.directive = {.has_route_table = false}};
+    if (serin_guard_recall(data, size, text, &payload, &payload_size) == SERIN_OK &&
+        serin_topic_parse(text, &topic) == SERIN_OK && topic.kind != SERIN_TOPIC_TRUST &&
+        serin_payload_check(&shell->ports, &topic, payload, payload_size, &checked) == SERIN_OK &&
+        checked.directive.has_route_table) {
+        serin_guard_learn_routes(&shell->guard, text, checked.directive.route_table);
+    }
+}
+
 static enum serin_error restore_record(void *ctx, const char *name, const uint8_t *data,
                                        size_t size)
 {
     (void)name;
     struct shell *shell = ctx;
-    return serin_guard_restore(&shell->guard, data, size);
+    enum serin_error error = serin_guard_restore(&shell->guard, data, size);
+    if (error == SERIN_OK) {
+        restore_routes(shell, data, size);
+    }
+    return error;
 }
 
 static enum serin_error publish_record(void *ctx, const char *name, const uint8_t *data,

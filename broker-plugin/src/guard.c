@@ -55,6 +55,10 @@ void serin_guard_view_directive(const struct serin_directive *directive,
         memcpy(view->candidate[i], directive->candidate.offers[i].manifest_id, SERIN_SHA256_SIZE);
     }
     memcpy(view->content, content, SERIN_SHA256_SIZE);
+    view->has_routes = directive->has_route_table;
+    if (view->has_routes) {
+        memcpy(view->routes, directive->route_table, SERIN_SHA256_SIZE);
+    }
 }
 
 void serin_guard_view_trust(uint32_t version, const uint8_t content[SERIN_SHA256_SIZE],
@@ -113,7 +117,8 @@ static bool has_room(const struct serin_guard *guard)
 static bool offers_equal(const struct serin_guard_view *a, const struct serin_guard_view *b)
 {
     return a->candidate_state == b->candidate_state && a->stable_count == b->stable_count &&
-           a->candidate_count == b->candidate_count &&
+           a->candidate_count == b->candidate_count && a->has_routes == b->has_routes &&
+           memcmp(a->routes, b->routes, sizeof a->routes) == 0 &&
            memcmp(a->stable, b->stable, sizeof a->stable) == 0 &&
            memcmp(a->candidate, b->candidate, sizeof a->candidate) == 0;
 }
@@ -242,6 +247,17 @@ enum serin_error serin_guard_restore(struct serin_guard *guard, const uint8_t *r
     guard->directive_count += is_trust(entry.topic) ? 0 : 1;
     guard->stale = true;
     return SERIN_OK;
+}
+
+void serin_guard_learn_routes(struct serin_guard *guard, const char *topic,
+                              const uint8_t routes[SERIN_SHA256_SIZE])
+{
+    struct serin_guard_entry *place = place_of(guard, topic);
+    if (place->topic[0] != '\0') {
+        place->view.has_routes = true;
+        memcpy(place->view.routes, routes, SERIN_SHA256_SIZE);
+        guard->stale = true;
+    }
 }
 
 void serin_guard_key(const char *topic, char *key)
@@ -391,7 +407,7 @@ struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char 
     struct serin_guard_answer own = offered_to(guard, id, object);
     if (own.offer != SERIN_GUARD_OFFERED && known != NULL) {
         own.offer = SERIN_GUARD_NOT_OFFERED; /* halted, whatever else could not be read */
-    } else if (own.offer == SERIN_GUARD_NOT_OFFERED && guard->incomplete) {
+    } else if (own.offer == SERIN_GUARD_NOT_OFFERED && guard->unsure) {
         own.offer = SERIN_GUARD_UNSURE;
     }
     return own;

@@ -32,6 +32,12 @@ const struct serin_guard_object *guard_objects_find(const struct serin_guard *gu
     return object->used ? object : NULL;
 }
 
+static void note_lack(struct serin_guard *guard, bool halted)
+{
+    guard->incomplete = true;
+    guard->unsure = guard->unsure || !halted;
+}
+
 /* Adds an object of its kind, or finds it. NULL: there is no room. */
 static struct serin_guard_object *note_object(struct serin_guard *guard, const uint8_t *name,
                                               enum serin_guard_kind kind, uint32_t size,
@@ -40,7 +46,7 @@ static struct serin_guard_object *note_object(struct serin_guard *guard, const u
     struct serin_guard_object *object = &guard->objects[slot_of(guard, name)];
     if (!object->used) {
         if (guard->object_count >= guard->object_capacity - guard->object_capacity / 4) {
-            guard->incomplete = true;
+            note_lack(guard, halted);
             return NULL;
         }
         *object = (struct serin_guard_object){.used = true, .kind = kind, .size = size};
@@ -58,7 +64,7 @@ static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id,
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
     if (!named.known) {
-        guard->incomplete = true;
+        note_lack(guard, halted);
         return;
     }
     struct serin_guard_object *image =
@@ -78,8 +84,12 @@ static void note_halted(struct serin_guard *guard, const struct serin_guard_view
     }
 }
 
+/* A route table stays open with a halted candidate: without the manifest nothing begins. */
 static void note_live(struct serin_guard *guard, const struct serin_guard_view *view)
 {
+    if (view->has_routes) {
+        (void)note_object(guard, view->routes, SERIN_GUARD_ROUTES, 0, false);
+    }
     for (size_t i = 0; i < view->stable_count; i++) {
         note_manifest(guard, view->stable[i], false);
     }
@@ -106,7 +116,7 @@ void guard_objects_refresh(struct serin_guard *guard, uint64_t now_ms)
         guard->objects[i].used = false;
     }
     guard->object_count = 0;
-    guard->incomplete = false;
+    guard->incomplete = guard->unsure = false;
     /* Halted ones first: if room runs out, a halt is kept and a size check is lost, not the other
      * way round. */
     for (uint32_t i = 0; i < guard->entry_capacity; i++) {
@@ -155,6 +165,10 @@ struct serin_guard_answer guard_view_offers(const struct serin_guard *guard,
                                             const uint8_t name[SERIN_SHA256_SIZE])
 {
     struct serin_guard_answer best = {.offer = SERIN_GUARD_NOT_OFFERED};
+    if (view->has_routes && same(view->routes, name)) {
+        return (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
+                                           .kind = SERIN_GUARD_ROUTES};
+    }
     size_t candidates = view->candidate_state == SERIN_CANDIDATE_HALTED ? 0 : view->candidate_count;
     for (size_t i = 0; i < view->stable_count + candidates; i++) {
         const uint8_t *id =

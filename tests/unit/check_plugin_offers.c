@@ -171,6 +171,44 @@ START_TEST(test_a_clients_own_directive)
 }
 END_TEST
 
+/* A directive with route table 66; its record does not hold it, so it is told after a restart. */
+START_TEST(test_route_tables)
+{
+    const uint8_t content[SERIN_SHA256_SIZE] = {1};
+    struct serin_directive directive = {
+        .order = {1, 1}, .candidate_state = SERIN_CANDIDATE_HALTED, .has_route_table = true};
+    struct serin_guard_view view;
+    memcpy(directive.route_table, name_of(66), SERIN_SHA256_SIZE);
+    serin_guard_view_directive(&directive, content, &view);
+    fresh();
+    accept(CHANNEL, 1, 1, 0, SERIN_CANDIDATE_NONE);
+    ck_assert_int_eq(offer("me", 66), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(serin_guard_accept(&guard, OWN, &view, content, 1), SERIN_OK);
+    ck_assert_int_eq(ask("me", 66).kind, SERIN_GUARD_ROUTES);
+    ck_assert_int_eq(offer("me", 66), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(offer("you", 66), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(serin_guard_accept(&guard, BETA, &view, content, 1), SERIN_OK);
+    ck_assert_int_eq(offer("you", 66), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(ask("you", 66).kind, SERIN_GUARD_ROUTES);
+    ck_assert_uint_eq(ask("you", 66).size, 0);
+    /* Another table in place of it: the first is no longer offered. */
+    directive.order.sequence = 2;
+    memcpy(directive.route_table, name_of(67), SERIN_SHA256_SIZE);
+    serin_guard_view_directive(&directive, content, &view);
+    ck_assert_int_eq(serin_guard_accept(&guard, BETA, &view, content, 1), SERIN_OK);
+    ck_assert_int_eq(offer("you", 66), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(offer("you", 67), SERIN_GUARD_OFFERED);
+
+    fresh();
+    ck_assert_int_eq(serin_guard_restore(&guard, record, record_size), SERIN_OK);
+    ck_assert_int_eq(offer("you", 67), SERIN_GUARD_NOT_OFFERED);
+    serin_guard_learn_routes(&guard, "serin/1/directive/lamp/other", name_of(68));
+    serin_guard_learn_routes(&guard, BETA, name_of(67));
+    ck_assert_int_eq(offer("you", 67), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(offer("you", 68), SERIN_GUARD_NOT_OFFERED);
+}
+END_TEST
+
 /* As long as a manifest on offer cannot be read, any object may be one that it names. */
 START_TEST(test_unsure)
 {
@@ -202,6 +240,21 @@ START_TEST(test_unsure)
     }
     ck_assert_int_eq(offer("you", 77), SERIN_GUARD_UNSURE);
 
+    /* A halted manifest that is missing offers nothing, so it leaves no doubt. */
+    fresh();
+    unreadable = 2;
+    accept(CHANNEL, 1, 1, 2, SERIN_CANDIDATE_HALTED);
+    ck_assert_int_eq(offer("me", 77), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(offer("me", 2), SERIN_GUARD_NOT_OFFERED);
+
+    /* More objects than there is room for: what found none may be on offer. */
+    serin_guard_init(&guard, guard.ops, NULL, entries, ENTRIES, objects, 4, 64);
+    memset(entries, 0, sizeof entries);
+    memset(objects, 0, sizeof objects);
+    unreadable = 0;
+    accept(CHANNEL, 1, 1, 2, SERIN_CANDIDATE_ROLLING);
+    ck_assert_int_eq(offer("me", 77), SERIN_GUARD_UNSURE);
+
     /* A client's own manifest that is missing makes its own questions unsure, and nobody else's. */
     fresh();
     unreadable = 9;
@@ -218,6 +271,7 @@ int main(void)
                                   test_what_an_object_is,
                                   test_every_state_of_a_candidate,
                                   test_a_clients_own_directive,
+                                  test_route_tables,
                                   test_unsure,
                                   NULL};
     return check_run("plugin_offers", tests);

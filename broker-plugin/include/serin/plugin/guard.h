@@ -49,6 +49,8 @@ struct serin_guard_view {
     uint8_t candidate[SERIN_DIRECTIVE_OFFERS_MAX][SERIN_SHA256_SIZE];
     uint8_t
         content[SERIN_SHA256_SIZE]; /* SHA-256 of the signed body: what the order was given to */
+    bool has_routes;                /* it names a route table; not part of the record */
+    uint8_t routes[SERIN_SHA256_SIZE];
 };
 
 void serin_guard_view_directive(const struct serin_directive *directive,
@@ -87,7 +89,8 @@ enum serin_guard_kind {
     SERIN_GUARD_UNKNOWN,
     SERIN_GUARD_MANIFEST,
     SERIN_GUARD_PIECES, /* a piece table */
-    SERIN_GUARD_IMAGE
+    SERIN_GUARD_IMAGE,
+    SERIN_GUARD_ROUTES /* a route table */
 };
 
 /* What is known of an object that a remembered directive names. */
@@ -113,6 +116,7 @@ struct serin_guard {
     uint32_t highest_epoch; /* of all entries */
     bool stale;             /* the objects no longer follow from the entries */
     bool incomplete;        /* a manifest was not readable, or an object found no room */
+    bool unsure;            /* and that was something on offer */
     uint64_t built_ms;
 };
 
@@ -138,6 +142,11 @@ void serin_guard_init(struct serin_guard *guard, const struct serin_guard_ops *o
  * record is no guard: the caller must not go on after an error. */
 SERIN_MUST_USE enum serin_error serin_guard_restore(struct serin_guard *guard,
                                                     const uint8_t *record, size_t size);
+
+/* Tells what the payload of a restored record says and its head does not: the route table of the
+ * directive on `topic`. A topic that is not remembered is passed over. */
+void serin_guard_learn_routes(struct serin_guard *guard, const char *topic,
+                              const uint8_t routes[SERIN_SHA256_SIZE]);
 
 /* Judges what is about to be published on `topic` (directive/…, dev/<id>/directive, trust/…) and
  * remembers it, on the disk first. SERIN_OK: newer and stored, or the very one that is remembered.
