@@ -413,12 +413,28 @@ hears_not sensor-01 "token=$TOKEN"
 say gw-1 publish 1 1 "$STABLE" "$BENCH/directive.bin"
 hears sensor-01 "token=$TOKEN status=5" 1
 
+title "a route table"
+head -c 700 /dev/urandom >"$BENCH/routes.bin"
+routes=$("$PROBE" store "$BENCH/cloud" "$BENCH/routes.bin" | sed 's/^image=//')
+ask sensor-01 "$routes" 0 4096 4096
+hears sensor-01 "token=$TOKEN status=5"
+orders sequence=5 stable="$manifest" routes="$routes"
+restart # the record's head does not name it, the directive inside does
+gateway
+talk sensor-01 serin/1/dev/sensor-01/block
+ask sensor-01 "$routes" 0 4096 4096
+hears gw-1 "want kind=1 object=$routes offset=0 length=4096"
+fill "$routes"
+say gw-1 whole "$routes" 700
+hears sensor-01 "token=$TOKEN status=1 offset=0 size=700 end=700"
+got sensor-01 "$BENCH/routes.bin"
+
 title "a full disk: pieces for the plugin's memory"
 head -c 10000 /dev/urandom >"$BENCH/small.bin"
 # shellcheck disable=SC2046
 eval "$("$PROBE" release "$BENCH/cloud" "$BENCH/small.bin" | sed 's/^/small_/')"
 # shellcheck disable=SC2154
-orders sequence=5 stable="$manifest" candidate="$small_manifest" state=rolling
+orders sequence=6 stable="$manifest" candidate="$small_manifest" state=rolling
 ask sensor-01 "$small_manifest" 0 4096 4096
 hears gw-1 "want kind=1 object=$small_manifest"
 say gw-1 data "$small_manifest" "$BENCH/cloud/manifests/$small_manifest" 0

@@ -23,8 +23,10 @@ target_compile_definitions(check_depot_part PRIVATE
 
 # The client side of tests/e2e/plugin.sh and plugin-site.sh.
 pkg_check_modules(LIBMOSQUITTO_OF_TESTS REQUIRED IMPORTED_TARGET libmosquitto)
+set(tools ${PROJECT_SOURCE_DIR}/tests/e2e/tools)
+add_executable(plugin_probe ${tools}/plugin_probe.c ${tools}/plugin_payload.c ${tools}/plugin_tool.c)
+add_executable(plugin_talk ${tools}/plugin_talk.c ${tools}/plugin_tool.c)
 foreach(tool plugin_probe plugin_talk)
-  add_executable(${tool} ${PROJECT_SOURCE_DIR}/tests/e2e/tools/${tool}.c)
   target_compile_definitions(${tool} PRIVATE _DEFAULT_SOURCE)
   target_link_libraries(${tool} PRIVATE serin::depot serin::openssl serin::protobufc
     PkgConfig::LIBMOSQUITTO_OF_TESTS serin::warnings serin::sanitizers)

@@ -17,6 +17,8 @@
  * data), wants, and other messages by topic and size. It ends with its standard input, or with
  * status 1 when the connection is lost.
  */
+#include "plugin_tool.h"
+
 #include <serin/adapters/protobufc.h>
 #include <serin/crc32.h>
 #include <serin/piece.h>
@@ -38,19 +40,6 @@ static int filter_count;
 static char **filters;
 static uint64_t started_ms;
 static int sync_mid;
-
-static _Noreturn void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "plugin_talk: %s: %s\n", what, why);
-    exit(1);
-}
-
-static void must(enum serin_error error, const char *what)
-{
-    if (error != SERIN_OK) {
-        fail(what, serin_error_text(error));
-    }
-}
 
 static uint64_t now_ms(void)
 {
@@ -180,22 +169,6 @@ static void do_get(char **words, int count)
     must(serin_protobufc()->encode_get(&get, out, sizeof out, &size), "get");
     serin_topic_device(SERIN_TOPIC_DEV_GET, own_id, topic);
     send_on(topic, out, size, 0, false);
-}
-
-static uint8_t *read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
-        fail(path, "cannot be read");
-    }
-    *size = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *data = malloc(*size + 1);
-    if (data == NULL || fread(data, 1, *size, file) != *size) {
-        fail(path, "cannot be read");
-    }
-    fclose(file);
-    return data;
 }
 
 static void do_publish(char **words, int count)
