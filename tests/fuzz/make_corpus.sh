@@ -128,3 +128,11 @@ words() { python3 -c 'import sys; sys.stdout.write(("lamp stable confirmed " * 3
 { promised 65536 && head -c 8000000 /dev/zero | deflated; } | seed inflate refused-bomb
 { promised 16 && printf '0123456789abcdef' | deflated; } | seed inflate short
 { promised 16 && printf '\x78\xbb\x01\x02\x03\x04\x03\x00\x00\x00\x00\x01'; } | seed inflate refused-dictionary
+
+# Steps of the planner's fuzz target (fuzz_gateway_fill.c): a want, time, blocks, a cut, a full disk.
+bytes() { printf '%b' "$(printf '\\x%s' "$@")"; }
+bytes 01 10 00 00 00 00 00 10 00 0b 01 06 40 00 06 ff ff | seed gateway_fill download
+bytes 00 10 00 00 06 00 00 02 50 00 07 00 00 00 00 10 00 06 ff ff 07 20 06 ff ff | seed gateway_fill table
+bytes 01 10 00 00 00 00 00 10 00 06 00 01 03 09 00 00 00 0f ff 03 08 00 04 00 0f ff 06 20 00 | seed gateway_fill blocks
+bytes 01 10 00 00 00 00 00 10 00 0b 00 06 10 00 08 06 10 00 08 06 ff ff 0a 10 00 06 ff ff | seed gateway_fill full-rot
+bytes 01 10 00 00 00 00 00 10 00 0b 00 06 08 00 09 06 10 00 09 0b 01 06 20 00 0b 00 | seed gateway_fill refused
