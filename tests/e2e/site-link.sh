@@ -68,4 +68,4 @@ fetched=$(gw gw-1 .fetched_bytes) expected=$(objects_bytes 2.0.0)
 [ "$fetched" -ge "$expected" ] && [ "$fetched" -le $((expected + 20000)) ] || fail "$fetched bytes fetched for $expected"
 dropped=$("${inside[@]}" iptables -L INPUT -v -x -n | awk '/DROP/ {n += $1} END {print n + 0}')
 [ "$dropped" -gt 0 ] || fail "the link lost nothing: the fault did not fire"
-note "$fetched bytes for $expected of objects in $((SECONDS - begun)) s, cut at $((cut - begun)) s, $dropped packets lost; on the wire $(cat /sys/class/net/cloud0/statistics/tx_bytes) bytes down"
+note "$fetched bytes for $expected of objects in $((SECONDS - begun)) s, cut at $((cut - begun)) s, $dropped packets lost; on the wire $(ip -s -j link show cloud0 | jq ".[0].stats64.tx.bytes") bytes down"
