@@ -165,6 +165,14 @@ static void expire_flights(struct serin_relay *relay, uint64_t now_ms)
     }
 }
 
+/* A full queue waits for nothing, unless it is full of what serind wants to be quiet. */
+static bool full_may_go(const struct serin_relay *relay, uint64_t now_ms)
+{
+    struct serin_relay_item items[SERIN_BATCH_ITEMS_MAX];
+    return full(relay) && serin_relay_pick(relay, now_ms, items) > 0 &&
+           items[0].kind == SERIN_BATCH_REPORT;
+}
+
 /* Whether anything is due, whatever the link says. Looks through the nodes only when it may have
  * changed. */
 static bool due(struct serin_relay *relay, uint64_t now_ms)
@@ -172,14 +180,8 @@ static bool due(struct serin_relay *relay, uint64_t now_ms)
     if (now_ms < relay->wake_ms) {
         return false;
     }
-    relay->wake_ms = sooner(first_report_ms(relay), first_ride_ms(relay));
-    if (full(relay)) {
-        /* Unless serind has asked for quiet: then the queue is full of what may not go yet. */
-        struct serin_relay_item items[SERIN_BATCH_ITEMS_MAX];
-        if (serin_relay_pick(relay, now_ms, items) > 0) {
-            relay->wake_ms = 0;
-        }
-    }
+    relay->wake_ms =
+        full_may_go(relay, now_ms) ? 0 : sooner(first_report_ms(relay), first_ride_ms(relay));
     return relay->wake_ms <= now_ms;
 }
 
@@ -194,7 +196,7 @@ bool serin_relay_waiting(struct serin_relay *relay, uint64_t now_ms)
     if (!relay->connected || relay->first == SERIN_RELAY_NONE || !due(relay, now_ms)) {
         return false;
     }
-    return full(relay) || first_report_ms(relay) <= now_ms;
+    return first_report_ms(relay) <= now_ms || full_may_go(relay, now_ms);
 }
 
 uint64_t serin_relay_deadline_ms(struct serin_relay *relay, uint64_t now_ms)

@@ -228,6 +228,10 @@ bool serin_relay_ack(struct serin_relay *relay, uint32_t node, const struct seri
     } else if (ack->status == SERIN_ACK_REFUSED || ack->status == SERIN_ACK_PENDING) {
         at->quiet_ms = now_ms + (uint64_t)ack->retry_s * 1000u;
     }
+    if (ack->status == SERIN_ACK_REFUSED && enter(relay, at, SERIN_RELAY_ACKED)) {
+        dequeue(relay, at); /* its node keeps it; a node that moved away must not be spoken for */
+        return true;
+    }
     return false;
 }
 

@@ -51,7 +51,7 @@ enum serin_relay_event {
     SERIN_RELAY_STORED = 1, /* it is durable */
     SERIN_RELAY_LEFT = 2,   /* it was handed to the broker */
     SERIN_RELAY_LOST = 3,   /* it is to be sent again */
-    SERIN_RELAY_ACKED = 4,  /* serind has it */
+    SERIN_RELAY_ACKED = 4,  /* serind has it, or refused it */
     SERIN_RELAY_EVENT_COUNT
 };
 
@@ -150,9 +150,10 @@ void serin_relay_remove(struct serin_relay *relay, uint32_t node);
 
 enum serin_relay_verdict {
     SERIN_RELAY_VERDICT_INVALID = 0,
-    SERIN_RELAY_NEWER = 1,     /* to be queued */
-    SERIN_RELAY_REBORN = 2,    /* to be queued: a new account */
-    SERIN_RELAY_REPEATED = 3,  /* known and acknowledged: queued once more, the ack was lost */
+    SERIN_RELAY_NEWER = 1,  /* to be queued */
+    SERIN_RELAY_REBORN = 2, /* to be queued: a new account */
+    SERIN_RELAY_REPEATED =
+        3, /* known and not queued: the ack was lost, or a refusal's wait is over */
     SERIN_RELAY_DUPLICATE = 4, /* it is queued already */
     SERIN_RELAY_OVERTAKEN = 5  /* below what is known: the node has said more since */
 };
@@ -199,7 +200,8 @@ void serin_relay_left(struct serin_relay *relay, const struct serin_relay_item *
 /* The broker has it. Unknown tokens are others'. */
 void serin_relay_delivered(struct serin_relay *relay, int token);
 
-/* Serind's word on a node's report; true: nothing waits any more, the store may forget it. */
+/* Serind's word on a node's report; true: nothing waits any more, the store may forget it. What is
+ * refused leaves the queue too: its node keeps it and repeats it after retry_s. */
 bool serin_relay_ack(struct serin_relay *relay, uint32_t node, const struct serin_ack *ack,
                      uint64_t now_ms);
 
