@@ -173,8 +173,8 @@ static void print_queue(const struct serin_cli *cli, const struct serin_json *st
     print_title(cli, "queue");
     serin_cli_format_seconds(serin_cli_count(status, "queue_oldest_s"), age);
     if (queued > 0) {
-        serin_cli_print(cli, "%llu reports, the oldest waits for %s\n", (unsigned long long)queued,
-                        age);
+        serin_cli_print(cli, "%llu report%s, the oldest waits for %s\n", (unsigned long long)queued,
+                        queued == 1 ? "" : "s", age);
     } else {
         serin_cli_print(cli, "empty\n");
     }
@@ -210,6 +210,7 @@ static void add_fleet(struct serin_cli_grid *grid, const struct serin_json *flee
     const char *hold = serin_cli_member(fleet, "hold");
     bool held = strcmp(hold, "none") != 0;
     char lease[SERIN_CLI_SHORT_SIZE];
+    char limit[SERIN_CLI_SHORT_SIZE];
 
     serin_cli_format_seconds(serin_cli_count(fleet, "lease_left_s"), lease);
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(fleet, "product"));
@@ -218,9 +219,11 @@ static void add_fleet(struct serin_cli_grid *grid, const struct serin_json *flee
                           (unsigned long long)serin_cli_count(order, "sequence"));
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, lease);
     serin_cli_grid_cell(grid, held ? SERIN_CLI_BAD : SERIN_CLI_PLAIN, held ? hold : "");
-    serin_cli_grid_format(grid, "%llu of %llu",
-                          (unsigned long long)serin_cli_count(fleet, "failures"),
-                          (unsigned long long)serin_cli_count(fleet, "failures_max"));
+    (void)snprintf(limit, sizeof(limit), "%llu",
+                   (unsigned long long)serin_cli_count(fleet, "failures_max"));
+    serin_cli_grid_format(grid, "%llu%s%s", (unsigned long long)serin_cli_count(fleet, "failures"),
+                          strcmp(limit, "0") != 0 ? " of " : "",
+                          strcmp(limit, "0") != 0 ? limit : ", no limit");
     serin_cli_grid_cell(grid, SERIN_CLI_DIM, serin_cli_member(fleet, "held_since"));
 }
 
