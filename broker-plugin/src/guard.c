@@ -117,7 +117,7 @@ static bool has_room(const struct serin_guard *guard)
 static bool offers_equal(const struct serin_guard_view *a, const struct serin_guard_view *b)
 {
     return a->candidate_state == b->candidate_state && a->stable_count == b->stable_count &&
-           a->candidate_count == b->candidate_count && a->has_routes == b->has_routes &&
+           a->candidate_count == b->candidate_count &&
            memcmp(a->routes, b->routes, sizeof a->routes) == 0 &&
            memcmp(a->stable, b->stable, sizeof a->stable) == 0 &&
            memcmp(a->candidate, b->candidate, sizeof a->candidate) == 0;

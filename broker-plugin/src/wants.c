@@ -23,7 +23,7 @@ static struct serin_wants_place *place_of(struct serin_wants *wants, enum serin_
                                           const uint8_t *object, uint32_t stretch, uint64_t now_ms)
 {
     struct serin_wants_place *open = NULL;
-    uint32_t start = serin_get_le32(object) + stretch * PROBES + (uint32_t)kind * 7919u;
+    uint32_t start = serin_get_le32(object) + stretch;
     for (uint32_t i = 0; i < PROBES; i++) {
         struct serin_wants_place *place = &wants->places[(start + i) % SERIN_WANTS_PLACES];
         if (place->kind == kind && place->stretch == stretch &&

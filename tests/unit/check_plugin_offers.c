@@ -164,6 +164,7 @@ START_TEST(test_a_clients_own_directive)
     ck_assert_int_eq(ask("me", 5).kind, SERIN_GUARD_MANIFEST);
     ck_assert_int_eq(ask("me", 205).kind, SERIN_GUARD_PIECES);
     ck_assert_int_eq(offer("you", 105), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(offer("me", 0), SERIN_GUARD_NOT_OFFERED); /* no route table is not one */
     accept(OWN, 2, 2, 5, SERIN_CANDIDATE_HALTED);
     ck_assert_int_eq(offer("me", 105), SERIN_GUARD_NOT_OFFERED);
     accept(BETA, 1, 5, 0, SERIN_CANDIDATE_NONE); /* a channel offers it after all */

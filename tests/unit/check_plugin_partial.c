@@ -65,6 +65,7 @@ START_TEST(test_ranges)
     part(1, size, false, 10 * PIECE, size); /* the short last piece */
     ck_assert_uint_eq(end_of(1, 10 * PIECE + 99, size), size);
     ck_assert_uint_eq(end_of(1, size, size), size);
+    ck_assert_uint_eq(end_of(1, 10 * PIECE, UINT32_MAX), size); /* never past the object */
     ck_assert_uint_eq(end_of(1, UINT32_MAX - 1, UINT32_MAX), UINT32_MAX - 1);
     part(1, size, false, 3 * PIECE, 10 * PIECE);
     ck_assert_uint_eq(end_of(1, PIECE, size), size);
@@ -102,6 +103,10 @@ START_TEST(test_crooked_ranges)
     ck_assert_uint_eq(end_of(1, 9 * PIECE, 10 * PIECE), 10 * PIECE);
     part(1, SERIN_SITE_OBJECT_MAX, true, 0, SERIN_SITE_OBJECT_MAX); /* every bit there is */
     ck_assert_uint_eq(end_of(1, 0, SERIN_SITE_OBJECT_MAX), SERIN_SITE_OBJECT_MAX);
+    part(1, SERIN_SITE_OBJECT_MAX, true, 0, 0); /* and every bit is forgotten */
+    for (uint32_t at = 0; at < SERIN_SITE_OBJECT_MAX; at += PIECE) {
+        ck_assert_uint_eq(end_of(1, at, SERIN_SITE_OBJECT_MAX), at);
+    }
 }
 END_TEST
 

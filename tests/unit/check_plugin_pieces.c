@@ -49,10 +49,12 @@ START_TEST(test_found_by_object_and_index)
     put(2, 5);
     ck_assert(holds(1, 0) && holds(1, 5) && holds(2, 5));
     ck_assert(!holds(2, 0) && !holds(1, 1));
+    put(1, 256); /* as many pieces on as there are chains: the same chain */
+    ck_assert(holds(1, 256) && holds(1, 0) && !holds(1, 512));
     put(1, 1000); /* the short last one */
     ck_assert(holds(1, 1000));
     put(1, 5); /* again: no second place */
-    ck_assert_uint_eq(pieces.count, 4);
+    ck_assert_uint_eq(pieces.count, 5);
 }
 END_TEST
 
