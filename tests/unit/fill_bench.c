@@ -279,7 +279,10 @@ static void answer(struct bench *bench, const struct serin_get *get)
     struct bench_image *image = image_of(bench, get->object, false);
     for (uint32_t at = grant.offset; at < grant.end;) {
         uint32_t left = grant.end - at;
-        uint32_t part = left < get->block_size ? left : get->block_size;
+        uint32_t most = bench->block_most != 0 && bench->block_most < get->block_size
+                            ? bench->block_most
+                            : get->block_size;
+        uint32_t part = left < most ? left : most;
         block.offset = at;
         for (uint32_t i = at; image != NULL && i < at + part; i++) {
             image->sent[i / SERIN_PIECE_SIZE]++;

@@ -55,7 +55,8 @@ struct bench {
     unsigned lose, twice, swap, damage, wrong; /* of a hundred blocks */
     enum serin_block_status say;               /* other than DATA: the answer to every get */
     uint32_t say_retry_ms;
-    bool deaf; /* answers nothing */
+    uint32_t block_most; /* bytes of a block, where it is less than what is asked; 0: no limit */
+    bool deaf;           /* answers nothing */
     unsigned gets, busy;
     uint64_t sent_bytes;
     uint32_t largest_window;
