@@ -6,7 +6,7 @@
  * Each test names the mutation that it was seen to catch.
  */
 #define _GNU_SOURCE
-#include "check_main.h"
+#include "check_killed.h"
 #include "gateway_record.h"
 
 #include <serin/adapters/gateway_store.h>
@@ -18,7 +18,6 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -315,22 +314,14 @@ END_TEST
 
 /* ---- bad times ---- */
 
-/* Runs `work` in a child that is expected to die by SIGKILL. */
+/* Whether a process that opens the store and does `work` is killed; the store is open anew then. */
 static bool dies(void (*work)(void), const char *fault)
 {
     serin_lmdb_gateway_close(lmdb);
     lmdb = NULL;
-    pid_t child = fork();
-    if (child == 0) {
-        open_store(16 * MIB);
-        setenv("SERIN_FAULT", fault, 1);
-        work();
-        _exit(0);
-    }
-    int status = 0;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    bool killed = check_killed(work, fault);
     open_store(16 * MIB);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    return killed;
 }
 
 static void write_nodes(uint64_t seed)
@@ -345,12 +336,14 @@ static void write_nodes(uint64_t seed)
 
 static void die_between(void)
 {
+    open_store(16 * MIB);
     write_nodes(1000);
     raise(SIGKILL);
 }
 
 static void die_at_the_fault_point(void)
 {
+    open_store(16 * MIB);
     write_nodes(1000);
     (void)store.ops->commit(store.ctx);
 }

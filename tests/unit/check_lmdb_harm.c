@@ -5,7 +5,7 @@
  * Each test names the mutation that it was seen to catch.
  */
 #define _GNU_SOURCE
-#include "check_main.h"
+#include "check_killed.h"
 #include "store_bench.h"
 
 #include <errno.h>
@@ -63,23 +63,14 @@ int fdatasync(int fd)
 
 /* ---- processes that die ---- */
 
-/* Runs `work` in a child that is expected to die by SIGKILL, at a fault point if there is one;
- * gives back whether it did. */
+/* Whether a process that opens the store and does `work` is killed; the store is open anew then. */
 static bool dies(void (*work)(void), const char *fault)
 {
     serin_lmdb_store_close(lmdb);
     lmdb = NULL;
-    pid_t child = fork();
-    if (child == 0) {
-        open_store(64 * MIB);
-        setenv("SERIN_FAULT", fault, 1);
-        work();
-        _exit(0);
-    }
-    int status = 0;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    bool killed = check_killed(work, fault);
     open_store(64 * MIB);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    return killed;
 }
 
 static void write_fleet(uint64_t seed)
@@ -94,12 +85,14 @@ static void write_fleet(uint64_t seed)
 
 static void die_in_the_middle(void)
 {
+    open_store(64 * MIB);
     write_fleet(1000);
     raise(SIGKILL);
 }
 
 static void die_at_the_fault_point(void)
 {
+    open_store(64 * MIB);
     write_fleet(1000);
     (void)store.ops->commit(store.ctx);
 }
