@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 bench_begin tour
 sed -n '/^```sh$/,/^```$/p' "$E2E_SOURCE/docs/tour.md" | grep -v '^```' |
-    sed -e "s/18883/$BROKER_PORT/g; s/18470/$API_PORT/g; s|\$(mktemp -d /tmp/serin-tour.XXXXXX)|$BENCH/tour|g" \
+    sed -e "s/18883/$BROKER_PORT/g; s/18884/$(free_port)/g; s/18470/$API_PORT/g; s|\$(mktemp -d /tmp/serin-tour.XXXXXX)|$BENCH/tour|g" \
         -e "s|\$SRC/build/dev/bin|$SERIN_BIN|g; s|\$SRC/build/dev/lib/serin_plugin.so|$SERIN_PLUGIN|g" \
         -e "s|^/usr/sbin/mosquitto|LD_PRELOAD=$(sanitizer_library) ASAN_OPTIONS=detect_leaks=0 &|" >"$BENCH/tour.bash"
 [ "$(grep -c serin "$BENCH/tour.bash")" -gt 20 ] || fail "the blocks of docs/tour.md were not found"
@@ -16,4 +16,5 @@ sed -n '/^```sh$/,/^```$/p' "$E2E_SOURCE/docs/tour.md" | grep -v '^```' |
 grep -q -E 'completed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "2.0.0 did not complete"; }
 grep -q -E 'halted: 1 of 1 resolved failed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "3.0.0 did not halt"; }
 grep -q 'ended with status 4' "$BENCH/log/tour.log" || fail "rollout watch did not end with status 4"
+grep -q -E 'sensor-03 .* 2\.0\.0 .* gw-1' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "the node behind gw-1 is not on 2.0.0"; }
 note "$(grep -c . "$BENCH/log/tour.log") lines shown, as the page promises"
