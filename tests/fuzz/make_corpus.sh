@@ -39,6 +39,16 @@ for file in "$vectors"/site/*.bin; do
     { site_kind "${name%%-*}" && cat "$file"; } | seed site "site-$name"
 done
 
+# A site's plugin: each word of the gateway, followed by a question, a parked request and a want about its object.
+for file in "$vectors"/site/have*.bin; do
+    size=$(stat -c %s "$file")
+    {
+        printf "\\x00\\x$(printf %02x $((size % 256)))\\x$(printf %02x $((size / 256)))"
+        cat "$file"
+        printf '\x01\x00\x00\x00\x00\x00\x00\x20\x00\x00\x02\x03\x00\x07\x00\x00\x10\x00\x00\x00\x40\x00\x00'
+    } | seed plugin_site "site-$(basename "$file" .bin)"
+done
+
 number=0
 while read -r topic; do
     number=$((number + 1))
