@@ -57,6 +57,19 @@ title "A node that cannot get there"
 load --first 21 --nodes 1 --until 9.9.9 --timeout 4s
 load_ends 1 20
 jq -e '.confirmed == 0 and .each[0].id == "sensor-21"' <<<"$result" >/dev/null || fail "the result: $result"
+title "What is wrong is said"
+load --first 22 --nodes 1 --until 9.9.9 --timeout 4s
+status=0
+wait "${PID[load]}" || status=$?
+unset "PID[load]"
+[ $status -eq 3 ] || fail "a certificate that is not there: status $status"
+grep -q 'sensor-22.pem: No such file' "$BENCH/log/load.log" || fail "not said: $(cat "$BENCH/log/load.log")"
+rm "$BENCH/log/load.log"
+"$SERIN" pki init "$BENCH/other" --product "$PRODUCT" --devices sensor-21 >>"$BENCH/log/pki.log"
+load --first 21 --nodes 1 --until 9.9.9 --timeout 4s --certs "$BENCH/other/devices" # of a CA that the broker does not know
+load_ends 1 20
+jq -e '.link_failures > 0 and (.last_failure | length) > 0' <<<"$result" >/dev/null || fail "the result: $result"
+note "$(jq -r '"\(.link_failures) connections failed: \(.last_failure)"' <<<"$result")"
 status=0
 "$SERIN_BIN/serin-load" --nodes 5001 >"$BENCH/log/usage.log" 2>&1 || status=$?
 [ $status -eq 2 ] || fail "5001 nodes: status $status"

@@ -8,6 +8,14 @@
 
 #define DENIED 0x80 /* a subscription's granted QoS from here on is a refusal */
 
+void load_client_fail(struct load_client *client, const char *why)
+{
+    if (!client->failed) {
+        client->failed = true;
+        client->why = why;
+    }
+}
+
 /* ---- callbacks, all from within load_client_pump ---- */
 
 static void on_connect(struct mosquitto *mosquitto, void *ctx, int code)
@@ -16,12 +24,12 @@ static void on_connect(struct mosquitto *mosquitto, void *ctx, int code)
     char topic[SERIN_TOPIC_MAX];
     int qos = 0;
     if (code != 0) {
-        client->failed = true;
+        load_client_fail(client, mosquitto_connack_string(code));
         return;
     }
     for (size_t n = 0; client->config->subscription(client->config->ctx, n, topic, &qos); n++) {
         if (mosquitto_subscribe(mosquitto, NULL, topic, qos) != MOSQ_ERR_SUCCESS) {
-            client->failed = true;
+            load_client_fail(client, "a subscription could not be sent");
             return;
         }
     }
@@ -36,7 +44,7 @@ static void on_subscribe(struct mosquitto *mosquitto, void *ctx, int mid, int co
     (void)mid;
     for (int i = 0; i < count; i++) {
         if (granted[i] >= DENIED) {
-            client->failed = true;
+            load_client_fail(client, "a subscription was refused");
         }
     }
 }
@@ -54,8 +62,7 @@ static void on_disconnect(struct mosquitto *mosquitto, void *ctx, int code)
 {
     struct load_client *client = ctx;
     (void)mosquitto;
-    (void)code;
-    client->failed = true;
+    load_client_fail(client, mosquitto_strerror(code));
 }
 
 /* ---- connecting ---- */
@@ -138,22 +145,30 @@ int load_client_fd(const struct load_client *client, uint32_t *events)
     return mosquitto_socket(client->mosquitto);
 }
 
+/* The outcome of a call of libmosquitto's. */
+static void take(struct load_client *client, int code)
+{
+    if (code != MOSQ_ERR_SUCCESS) {
+        load_client_fail(client, mosquitto_strerror(code));
+    }
+}
+
 void load_client_pump(struct load_client *client, uint32_t events)
 {
     bool first = !client->started;
     client->started = true;
     /* The first readiness says that TCP stands; reading is what brings TLS on. */
     if (first || (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
-        client->failed |= mosquitto_loop_read(client->mosquitto, 1) != MOSQ_ERR_SUCCESS;
+        take(client, mosquitto_loop_read(client->mosquitto, 1));
     }
     if (!client->failed && (events & EPOLLOUT) != 0) {
-        client->failed |= mosquitto_loop_write(client->mosquitto, 1) != MOSQ_ERR_SUCCESS;
+        take(client, mosquitto_loop_write(client->mosquitto, 1));
     }
 }
 
 void load_client_keep(struct load_client *client)
 {
     if (client->mosquitto != NULL && !client->failed && client->link == LOAD_LINK_UP) {
-        client->failed |= mosquitto_loop_misc(client->mosquitto) != MOSQ_ERR_SUCCESS;
+        take(client, mosquitto_loop_misc(client->mosquitto));
     }
 }

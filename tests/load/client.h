@@ -40,6 +40,7 @@ struct load_client {
     enum load_link link;
     bool started;     /* something came of this connection: TCP stands */
     bool failed;      /* it is to be dropped */
+    const char *why;  /* it failed; static storage */
     uint32_t watched; /* the owner's: epoll events asked for; 0: the descriptor is new */
 };
 
@@ -54,6 +55,9 @@ void load_client_drop(struct load_client *client, bool farewell);
 /* SERIN_ERR_AGAIN: not connected, or no room. */
 SERIN_MUST_USE enum serin_error load_client_publish(struct load_client *client, const char *topic,
                                                     const void *payload, size_t size, int qos);
+
+/* Marks the connection as one to be dropped; the first reason stays. */
+void load_client_fail(struct load_client *client, const char *why);
 
 /* The descriptor, and the epoll events that it waits for; -1: none. */
 int load_client_fd(const struct load_client *client, uint32_t *events);

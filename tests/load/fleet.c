@@ -5,10 +5,12 @@
 
 #include <serin/adapters/wolfcrypt.h>
 
+#include <errno.h>
 #include <mosquitto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -91,6 +93,23 @@ static uint64_t wake_time(const struct load_options *options, uint32_t index)
     return serin_get_le32(bytes) % ((uint64_t)options->start_spread_ms + 1u);
 }
 
+/* A certificate that is missing would show as a node that never comes. */
+static enum load_exit certificate_check(const struct load_options *options, uint32_t index)
+{
+    struct serin_identity identity;
+    load_factory_identity(options, options->first + index, &identity);
+    for (int i = 0; i < 2; i++) {
+        char path[LOAD_PATH_MAX];
+        load_node_file(options, identity.device_id, i == 0 ? "pem" : "key", path);
+        if (access(path, R_OK) != 0) {
+            return load_complain(LOAD_EXIT_CONFIG, "%s: %s", path, strerror(errno));
+        }
+    }
+    return access(options->ca, R_OK) == 0
+               ? LOAD_EXIT_DONE
+               : load_complain(LOAD_EXIT_CONFIG, "%s: %s", options->ca, strerror(errno));
+}
+
 enum load_exit load_fleet_open(struct load_fleet **place, const struct load_options *options,
                                const struct load_factory *factory)
 {
@@ -115,6 +134,10 @@ enum load_exit load_fleet_open(struct load_fleet **place, const struct load_opti
     }
     for (uint32_t i = 0; i < options->nodes; i++) {
         uint64_t wake_ms = wake_time(options, i);
+        code = certificate_check(options, i);
+        if (code != LOAD_EXIT_DONE) {
+            return code;
+        }
         if (load_node_open(&fleet->nodes[i], &fleet->shared, i, wake_ms) != SERIN_OK) {
             return load_complain(LOAD_EXIT_CONFIG, "memory is exhausted at node %u", i);
         }
@@ -215,7 +238,7 @@ static void await(struct load_fleet *fleet, uint32_t index, uint64_t now_ms)
         if (epoll_ctl(fleet->epoll, how, fd, &event) == 0) {
             node->client.watched = wanted;
         } else {
-            node->client.failed = true; /* its next turn drops it */
+            load_client_fail(&node->client, "epoll does not take it"); /* its next turn drops it */
         }
     }
     uint64_t due_ms = load_node_due_ms(node);

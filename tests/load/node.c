@@ -137,6 +137,12 @@ static void boot(struct load_node *node, enum serin_reset_cause cause)
 
 /* ---- the connection ---- */
 
+void load_node_file(const struct load_options *options, const char *id, const char *suffix,
+                    char path[LOAD_PATH_MAX])
+{
+    (void)snprintf(path, LOAD_PATH_MAX, "%s/%s.%s", options->certs, id, suffix);
+}
+
 static bool client_subscription(void *ctx, size_t n, char *text, int *qos)
 {
     const struct load_node *node = ctx;
@@ -188,25 +194,29 @@ static void disconnect(struct load_node *node, uint32_t wait_ms)
 static void retry_later(struct load_node *node)
 {
     node->account.reconnects += node->told_up ? 1u : 0u;
+    node->shared->failures++;
+    if (node->client.why != NULL) {
+        node->shared->last_failure = node->client.why;
+    }
     disconnect(node, node->retry_ms);
     node->retry_ms = node->retry_ms < RETRY_MAX_MS / 2u ? node->retry_ms * 2u : RETRY_MAX_MS;
 }
 
 static void connect_now(struct load_node *node)
 {
-    const char *certs = node->shared->options->certs;
     const char *id = node->boot.identity.device_id;
-    char cert[1024], key[1024];
+    char cert[LOAD_PATH_MAX], key[LOAD_PATH_MAX];
     if (node->shared->connecting >= CONNECTING_MAX) {
         node->connect_ms = node->now_ms + 1u + jitter(RETRY_MIN_MS);
         return;
     }
-    (void)snprintf(cert, sizeof cert, "%s/%s.pem", certs, id);
-    (void)snprintf(key, sizeof key, "%s/%s.key", certs, id);
+    load_node_file(node->shared->options, id, "pem", cert);
+    load_node_file(node->shared->options, id, "key", key);
     if (load_client_connect(&node->client, id, cert, key) == SERIN_OK) {
         node->shared->connecting++;
         node->connect_ms = node->now_ms + CONNECT_TIMEOUT_MS;
     } else {
+        node->client.why = "the broker cannot be reached";
         retry_later(node);
     }
 }
@@ -235,7 +245,9 @@ static void serve_link(struct load_node *node)
         }
         break;
     case LOAD_LINK_CONNECTING:
-        node->client.failed |= node->now_ms >= node->connect_ms;
+        if (node->now_ms >= node->connect_ms) {
+            load_client_fail(&node->client, "no answer");
+        }
         break;
     case LOAD_LINK_UP:
         if (node->now_ms >= node->keep_ms) {

@@ -18,7 +18,9 @@
 struct load_shared {
     const struct load_options *options;
     const struct load_factory *factory;
-    uint32_t connecting; /* connections that are being made */
+    uint32_t connecting;      /* connections that are being made */
+    uint64_t failures;        /* connections that came to nothing, or were lost */
+    const char *last_failure; /* NULL: none */
     struct load_traffic sent, received;
 };
 
@@ -47,6 +49,12 @@ struct load_node {
     uint64_t now_ms; /* of the call that is being served */
     struct load_account account;
 };
+
+#define LOAD_PATH_MAX 1024u
+
+/* Where a node's certificate ("pem") and key ("key") are. */
+void load_node_file(const struct load_options *options, const char *id, const char *suffix,
+                    char path[LOAD_PATH_MAX]);
 
 /* Makes the node at `index`; it boots at `wake_ms`. `node` stays where it is; it is closed in any
  * case. SERIN_ERR_MEMORY. */

@@ -66,7 +66,7 @@ static const char *const help =
     "  serin-load --nodes 300 --broker 127.0.0.1:8883 --ca pki/ca.pem --certs pki/devices\n"
     "      --product lamp --provision 1.0.0.serin --trust pki/trust.bin\n"
     "      --root-key pki/keys/root.pub --until 2.0.0 --json >result.json\n"
-    "and start the rollout of 2.0.0 when the nodes are connected. A node costs about 150 KiB of\n"
+    "and start the rollout of 2.0.0 when the nodes are connected. A node costs about 100 KiB of\n"
     "memory here; images exist once. tests/load/README.md explains the result.\n";
 
 enum load_exit load_complain(enum load_exit code, const char *format, ...)

@@ -196,6 +196,10 @@ static struct serin_json *result_json(const struct load_fleet *fleet, struct tim
     serin_json_put_number(object, "pieces_refetched", sums.pieces_refetched);
     serin_json_put_number(object, "reconnects", sums.reconnects);
     serin_json_put_number(object, "resets", sums.resets);
+    serin_json_put_number(object, "link_failures", shared->failures);
+    if (shared->last_failure != NULL) {
+        serin_json_put_text(object, "last_failure", shared->last_failure);
+    }
     serin_json_put(object, "sent", traffic_json(&shared->sent));
     serin_json_put(object, "received", traffic_json(&shared->received));
     serin_json_put_number(object, "memory_kib", memory_kib());
@@ -250,6 +254,10 @@ static void result_text(const struct load_fleet *fleet, struct times *times)
                  " pieces again; %" PRIu64 " reconnects, %" PRIu64 " resets\n",
                  sums.bytes_fetched, sums.gets, sums.pieces_refetched, sums.reconnects,
                  sums.resets);
+    if (shared->failures > 0) {
+        (void)printf("link       failed %" PRIu64 " times, the last time: %s\n", shared->failures,
+                     shared->last_failure != NULL ? shared->last_failure : "unknown");
+    }
     print_traffic("sent", &shared->sent);
     print_traffic("received", &shared->received);
     (void)printf("memory     %" PRIu64 " KiB here\n", memory_kib());
