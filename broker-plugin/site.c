@@ -206,8 +206,9 @@ static bool try_answer(const struct request *request, uint64_t now_ms)
     if (object.offer == SERIN_GUARD_NOT_OFFERED) {
         return settle(request, SERIN_BLOCK_REFUSED, 0);
     }
-    if (object.size > SERIN_SITE_OBJECT_MAX ||
-        (object.size == 0 && get->offset >= SERIN_SITE_OBJECT_MAX)) {
+    uint32_t size_max =
+        object.kind == SERIN_GUARD_PIECES ? SERIN_SITE_WHOLE_MAX : SERIN_SITE_OBJECT_MAX;
+    if (object.size > size_max || (object.size == 0 && get->offset >= SERIN_SITE_OBJECT_MAX)) {
         return settle(request, SERIN_BLOCK_NOT_FOUND, retry_ms); /* no gateway fills that */
     }
     uint32_t absent_ms = 0;

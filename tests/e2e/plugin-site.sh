@@ -33,7 +33,7 @@ talk() { # ID FILTER…
     INPUT[$id]=$fd
     : >"$BENCH/log/$id.log"
     # shellcheck disable=SC2016
-    spawn "$id" bash -c 'exec "$0" "${@:2}" <"$1"' "$SERIN_BIN/plugin_talk" "$BENCH/$id.in" "$BROKER_PORT" "$BENCH/pki" "$@"
+    spawn "$id" bash -c 'exec "$0" "${@:2}" <"$1"' "$SERIN_BIN/plugin_talk" "$BENCH/$id.in" "$BROKER_PORT" "${PKI:-$BENCH/pki}" "$@"
     MARK[$id]=0
     hears "$id" ready 10
 }
@@ -463,8 +463,15 @@ got sensor-01 "$BENCH/small.bin"
 
 title "the gateway is away, and counts"
 hush gw-1
+mkdir -p "$BENCH/twin/devices"
+cp "$BENCH/pki/ca.pem" "$BENCH/twin"
+certificate "$BENCH/twin/devices/gw-1" "/CN=gw-1" # a device that bears the gateway's name
+PKI=$BENCH/twin talk gw-1 serin/1/dev/gw-1/block
 ask sensor-01 "$small_image" 8192 4096 4096
+hears_not gw-1 want
 sleep 1
+hears_not gw-1 want
+hush gw-1
 gateway
 hears gw-1 "want kind=1 object=$small_image offset=8192 length=1808" 3
 say gw-1 data "$small_image" "$BENCH/small.bin" 2
