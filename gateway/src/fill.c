@@ -202,6 +202,14 @@ void serin_fill_connected(struct serin_fill *fill, bool connected, uint64_t now_
 {
     fill->connected = connected;
     fill->silences = 0;
+    for (size_t i = 0; connected && i < SERIN_FILL_OBJECTS; i++) {
+        /* Who answers now may know more. */
+        struct serin_fill_object *object = &fill->objects[i];
+        if (object->misses > 0 || object->refusals > 0) {
+            object->misses = object->refusals = 0;
+            object->due_ms = now_ms;
+        }
+    }
     fill->due_ms = now_ms;
     fill->next_ms = now_ms;
     if (fill->window.in_flight) {

@@ -226,6 +226,10 @@ static uint32_t check_part(struct serin_fill *fill, struct serin_fill_object *ob
         }
     }
     if (object->cursor == object->piece_count) {
+        if (object->have_count < object->piece_count) {
+            object->finish_ms = now_ms;
+            object->unfinished = 0;
+        }
         object->checked = true;
         fill_turn(object, FILL_EVENT_CHECKED);
         fill_tell_fresh(object, now_ms);
@@ -242,13 +246,14 @@ static void finish(struct serin_fill *fill, struct serin_fill_object *object, ui
         break;
     case SERIN_ERR_DIGEST:
     case SERIN_ERR_NOT_FOUND:
-        /* The disk changed under us; or table and image do not belong together, which no fetching
-         * mends: it is tried more and more rarely. */
+        /* The disk changed under us, and the check finds where; or table and image do not belong
+         * together, which no fetching mends: it is tried more and more rarely. */
         fill_harmed(object, now_ms);
-        object->due_ms = now_ms + fill_grown(FINISH_LEAST_MS, object->unfinished++, FINISH_MOST_MS);
+        object->finish_ms =
+            now_ms + fill_grown(FINISH_LEAST_MS, object->unfinished++, FINISH_MOST_MS);
         break;
     default:
-        object->due_ms = now_ms + FILL_RETRY_MS;
+        object->finish_ms = now_ms + FILL_RETRY_MS;
         break;
     }
 }
@@ -285,7 +290,7 @@ static void step(struct serin_fill *fill, struct serin_fill_object *object, uint
         object->have_count == object->piece_count) {
         fill_turn(object, FILL_EVENT_COMPLETE);
     }
-    if (object->state == SERIN_FILL_STATE_FINISH && now_ms >= object->due_ms) {
+    if (object->state == SERIN_FILL_STATE_FINISH && now_ms >= object->finish_ms) {
         finish(fill, object, now_ms);
     }
 }
@@ -302,7 +307,7 @@ void fill_objects_step(struct serin_fill *fill, uint64_t now_ms)
         if (object->state == SERIN_FILL_STATE_CHECK) {
             fill_note(fill, object->opened ? now_ms : object->due_ms);
         } else if (object->state == SERIN_FILL_STATE_FINISH) {
-            fill_note(fill, object->due_ms);
+            fill_note(fill, object->finish_ms);
         } else if (object->state == SERIN_FILL_STATE_FETCH && object->through) {
             fill_note(fill, object->room_ms);
         }

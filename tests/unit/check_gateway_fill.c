@@ -323,6 +323,19 @@ START_TEST(test_whole_objects)
         ck_assert(bench.manifest_stored);
         bench_close(&bench);
     }
+    /* Wrong bytes are never kept. */
+    bench_open(&bench, IMAGE_SIZE, 0, 0);
+    bench.wrong = 100;
+    image->table_stored = false;
+    bench_want(&bench, bench.manifest_id, 0, 592);
+    bench_want(&bench, image->table_name, 0, 1);
+    bench_run(&bench, bench.now_ms + 5000);
+    ck_assert_uint_eq(bench.keeps, 0);
+    ck_assert_uint_ge(bench.fill.counts.wrong, 4);
+    bench.wrong = 0;
+    bench_run(&bench, NEVER);
+    ck_assert(bench.manifest_stored && image->table_stored);
+    bench_close(&bench);
     /* Over a bad link, tables too. */
     bench_open(&bench, BENCH_IMAGE_MAX, 0, 0);
     bench.bytes_per_s = 2000;
@@ -400,7 +413,7 @@ START_TEST(test_rot)
     ck_assert(image->known[1]);
     /* Rot that nobody told of shows when it is finished. */
     image->stored[0] ^= 1;
-    bench_run(&bench, bench.now_ms + 3600000);
+    bench_run(&bench, bench.now_ms + 60000);
     ck_assert(bench_is_whole(&bench, 0));
     ck_assert_uint_eq(image->sent[0], 8192);
     ck_assert_uint_eq(image->sent[1], 8192);
@@ -427,6 +440,22 @@ START_TEST(test_depot_fails)
     bench.store_error = SERIN_OK;
     bench_run(&bench, NEVER);
     ck_assert(bench_is_whole(&bench, 0));
+    bench_close(&bench);
+}
+END_TEST
+
+/* A table and an image that do not belong together: no fetching mends it, so it is tried less and
+ * less, and nodes are served what the table proves. */
+START_TEST(test_never_whole)
+{
+    bench_open(&bench, IMAGE_SIZE, 0, 0);
+    bench.finish_error = SERIN_ERR_DIGEST;
+    bench_want(&bench, image->name, 0, 4096);
+    bench_run(&bench, bench.now_ms + 3600000);
+    ck_assert_uint_ge(bench.finishes, 5);
+    ck_assert_uint_le(bench.finishes, 7);
+    ck_assert(image->known[0] && image->known[image->pieces - 1]);
+    ck_assert_uint_eq(bench_sent(&bench, 0), IMAGE_SIZE);
     bench_close(&bench);
 }
 END_TEST
@@ -531,8 +560,17 @@ START_TEST(test_answers_age)
     bench_join(&bench);
     bench_run(&bench, bench.now_ms + 1000);
     ck_assert_uint_eq(bench.gets, 2);
-    bench.say = SERIN_BLOCK_DATA;
     serin_fill_review(&bench.fill, bench.now_ms);
+    bench_run(&bench, bench.now_ms + 1000);
+    ck_assert_uint_eq(bench.gets, 3);
+    bench_cut(&bench);
+    bench.say = SERIN_BLOCK_NOT_FOUND;
+    bench_join(&bench);
+    bench_run(&bench, bench.now_ms + 1000);
+    ck_assert_uint_eq(bench.gets, 4);
+    bench_cut(&bench);
+    bench.say = SERIN_BLOCK_DATA;
+    bench_join(&bench);
     bench_run(&bench, bench.now_ms + 1000);
     ck_assert(bench_is_whole(&bench, 0));
     bench_close(&bench);
@@ -689,18 +727,32 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_one_node,      test_herd,
-                                  test_demand_first,  test_window,
-                                  test_bad_link,      test_cut,
-                                  test_restart,       test_wrong_pieces,
-                                  test_one_bad_piece, test_answers_that_say_wait,
-                                  test_silence,       test_stall,
-                                  test_whole_objects, test_full_disk,
-                                  test_rot,           test_depot_fails,
-                                  test_site_away,     test_few_words,
-                                  test_withdrawn,     test_done_token,
-                                  test_answers_age,   test_allowance,
-                                  test_hostile_wants, test_hostile_blocks,
-                                  test_places,        NULL};
+    const TTest *const tests[] = {test_one_node,
+                                  test_herd,
+                                  test_demand_first,
+                                  test_window,
+                                  test_bad_link,
+                                  test_cut,
+                                  test_restart,
+                                  test_wrong_pieces,
+                                  test_one_bad_piece,
+                                  test_answers_that_say_wait,
+                                  test_silence,
+                                  test_stall,
+                                  test_whole_objects,
+                                  test_full_disk,
+                                  test_rot,
+                                  test_depot_fails,
+                                  test_never_whole,
+                                  test_site_away,
+                                  test_few_words,
+                                  test_withdrawn,
+                                  test_done_token,
+                                  test_answers_age,
+                                  test_allowance,
+                                  test_hostile_wants,
+                                  test_hostile_blocks,
+                                  test_places,
+                                  NULL};
     return check_run("gateway_fill", tests);
 }

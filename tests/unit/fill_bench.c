@@ -129,6 +129,9 @@ static enum serin_error finish(void *ctx, const uint8_t name[32])
     struct bench *bench = ctx;
     struct bench_image *image = image_of(bench, name, false);
     bench->finishes++;
+    if (bench->finish_error != SERIN_OK) {
+        return bench->finish_error;
+    }
     if (memcmp(image->stored, image->data, image->size) != 0) {
         return SERIN_ERR_DIGEST;
     }

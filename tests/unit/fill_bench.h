@@ -67,6 +67,7 @@ struct bench {
     bool full, refuse;
     enum serin_error keep_error;
     enum serin_error store_error;
+    enum serin_error finish_error;
     uint32_t allowance;
     uint64_t again_ms;
     bool site_away;

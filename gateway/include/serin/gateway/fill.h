@@ -144,7 +144,8 @@ struct serin_fill_object {
     bool through;         /* no room: pieces are handed on */
     uint64_t room_ms;     /* through: when to look for room again */
     uint64_t begun;       /* the planner's count: older objects come first */
-    uint64_t due_ms;      /* nothing is asked for before, nor finished */
+    uint64_t due_ms;      /* nothing is asked for before, nor opened */
+    uint64_t finish_ms;   /* nor finished before */
     uint64_t asked_ms;    /* when a node asked last */
     uint32_t misses, refusals, wrong_row, unfinished;
     struct serin_fill_bad bad[SERIN_FILL_BAD];
