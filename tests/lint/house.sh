@@ -6,5 +6,5 @@ root=$1 side=$2/lint-house
 mkdir -p "$side/.cmake/api/v1/query"
 touch "$side/.cmake/api/v1/query/codemodel-v2"
 cmake -S "$root" -B "$side" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
-cmake --build "$side" --target serin_core serin_device serin_orchestrator_core serin_plugin_core >/dev/null
+cmake --build "$side" --target serin_core serin_device serin_gateway_core serin_orchestrator_core serin_plugin_core >/dev/null
 exec python3 "$(dirname "$0")/house.py" --root "$root" --build "$side" --symbols "$side"

@@ -73,7 +73,7 @@ def configure(root):
     query = build / ".cmake/api/v1/query"
     query.mkdir(parents=True)
     (query / "codemodel-v2").touch()
-    done = subprocess.run(["cmake", "-S", root, "-B", build, "-G", "Ninja", "-DSERIN_PARTS=core;proto;host;device;adapters;orchestrator"],
+    done = subprocess.run(["cmake", "-S", root, "-B", build, "-G", "Ninja", "-DSERIN_PARTS=core;proto;host;device;adapters;orchestrator;gateway"],
                           capture_output=True, text=True)
     must(done.returncode == 0, "the planted tree does not configure", done.stdout + done.stderr)
     return build
