@@ -102,7 +102,11 @@ static struct quantity time_text(uint64_t seconds)
 
 static void row(const char *label, const char *state, const char *rest)
 {
-    (void)printf("%-10s %-12s %s\n", label, state, rest);
+    if (rest[0] == '\0') {
+        (void)printf("%-10s %s\n", label, state);
+    } else {
+        (void)printf("%-10s %-12s %s\n", label, state, rest);
+    }
 }
 
 static void uplink_print(const struct serin_json *status)
