@@ -269,6 +269,7 @@ static const struct {
     {WHOLE "relay: {batch_delay: 61s}\n", "'relay.batch_delay' must be from 0 to 1m, not '61s'",
      10},
     {WHOLE "relay: {beats: 1500ms}\n", "'relay.beats' must be whole seconds", 10},
+    {WHOLE "relay: {beats: 8d}\n", "'relay.beats' must be from 1s to 7d, not '8d'", 10},
     {WHOLE "relay: {status: 999ms}\n", "'relay.status' must be from 1s to 1d, not '999ms'", 10},
     {WHOLE "relay: {resend: 2h}\n", "'relay.resend' must be from 1s to 1h, not '2h'", 10},
 };
