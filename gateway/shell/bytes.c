@@ -176,7 +176,6 @@ static void refresh(struct gateway *gateway)
         bytes_offers_make(gateway);
         serin_fill_review(&bytes->fill, gateway->mono_ms);
         bytes->minute_ms = gateway->mono_ms;
-        bytes->replay = bytes->postponed_count > 0;
     }
 }
 

@@ -112,6 +112,40 @@ START_TEST(test_what_is_not_offered)
 }
 END_TEST
 
+/* What two directives offer is had as the more generous one has it: a node's own wins over a site's
+ * halt, and an emergency over the hours. */
+START_TEST(test_two_directives)
+{
+    setenv("TZ", "UTC", 1);
+    site_open(SIZE_A, SIZE_B, 0);
+    site_offer(1, 0, SERIN_CANDIDATE_ROLLING);
+    site.orders[1] = site.orders[0];
+    snprintf(site.orders[1].directive.device_id, sizeof site.orders[1].directive.device_id, "d-1");
+    site.order_count = 1;
+    site.halted = true;
+    site.config.hours_count = 1;
+    site.config.hours[0].from_minute = 60;
+    site.config.hours[0].to_minute = 61; /* the wall clock begins at midnight */
+    site_start();
+    ck_assert(!site_download(0, MINUTE));
+    for (int turned = 0; turned < 2; turned++) {
+        struct gateway_order first = site.orders[0];
+        site.orders[0] = site.orders[1];
+        site.orders[1] = first;
+        site.order_count = 2;
+        gateway_bytes_orders_changed(&site.gateway);
+        site_want(SERIN_WANT_MISSING, site_object(0, SITE_MANIFEST), 0, 592);
+        site_pass(1000);
+        ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    }
+    ck_assert(!site_download(0, MINUTE));
+    site.orders[1].directive.flags = SERIN_DIRECTIVE_EMERGENCY;
+    gateway_bytes_orders_changed(&site.gateway);
+    ck_assert(site_download(0, MINUTE));
+    done();
+}
+END_TEST
+
 /* A halt in the middle of an image stops it, of the cloud or of the site's own. */
 START_TEST(test_halt_midway)
 {
@@ -316,6 +350,48 @@ START_TEST(test_scrub)
     site_pass(11 * MINUTE);
     ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
     ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, SIZE_A + 4096);
+    site.config.scrub_s = 60;
+    site_harm(site_object(0, SITE_IMAGE), 0);
+    site_pass(2 * MINUTE); /* a step that was due by the old interval, and one round */
+    ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, SIZE_A + 8192);
+    done();
+}
+END_TEST
+
+/* What is on the disk is believed only as far as it verifies, before anything is built on it. */
+START_TEST(test_disk_is_not_trusted)
+{
+    begin(0);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_MANIFEST), 0, 592);
+    site_pass(100);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_TABLE), 0, 32);
+    site_pass(100);
+    ck_assert(site_holds(site_object(0, SITE_TABLE)));
+    /* A table that has rotted proves nothing. */
+    site_harm(site_object(0, SITE_TABLE), 40);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 4096);
+    site_pass(1000);
+    ck_assert(site_holds(site_object(0, SITE_TABLE)));
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    ck_assert_uint_eq(site_object(0, SITE_TABLE)->sent, 2 * site_object(0, SITE_TABLE)->size);
+    ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, SIZE_A);
+    /* An image that was cut is not whole, whatever its name says. */
+    char path[256];
+    site_path(site_object(0, SITE_IMAGE), path);
+    ck_assert_int_eq(truncate(path, 8192), 0);
+    site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 100000, 4096);
+    site_pass(1000);
+    ck_assert(site_holds(site_object(0, SITE_IMAGE)));
+    /* Another release's manifest, properly signed, under this one's name. */
+    site_stop();
+    site_path(site_object(0, SITE_MANIFEST), path);
+    file_write(path, site_object(1, SITE_MANIFEST)->data, SERIN_MANIFEST_SIZE_P256);
+    site_start();
+    site_pass(1000);
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    site_want(SERIN_WANT_MISSING, site_object(1, SITE_IMAGE), 0, 4096);
+    site_pass(1000);
+    ck_assert_uint_eq(site_object(1, SITE_IMAGE)->sent, 0);
     done();
 }
 END_TEST
@@ -466,6 +542,16 @@ START_TEST(test_malformed)
         gateway_bytes_want(&site.gateway, noise, i);
     }
     ck_assert_uint_eq(site.gets, 0);
+    /* A block that nobody asked for is counted, and of no use. */
+    struct serin_block stray = {.token = 7, .status = SERIN_BLOCK_DATA, .data = noise};
+    stray.data_size = stray.object_size = stray.window_end = sizeof noise;
+    static uint8_t payload[1024];
+    size_t size;
+    ck_assert_int_eq(site.gateway.codec->encode_block(&stray, payload, sizeof payload, &size),
+                     SERIN_OK);
+    gateway_bytes_block(&site.gateway, payload, size);
+    ck_assert_uint_eq(site.gateway.meta.fetched_bytes, sizeof noise);
+    ck_assert_uint_eq(site.gateway.meta.refetched_bytes, sizeof noise);
     ck_assert(site_download(0, MINUTE));
     done();
 }
@@ -525,6 +611,7 @@ int main(void)
     const TTest *const tests[] = {test_one_download,
                                   test_image_first,
                                   test_what_is_not_offered,
+                                  test_two_directives,
                                   test_halt_midway,
                                   test_strange_manifest,
                                   test_no_trust_yet,
@@ -533,6 +620,7 @@ int main(void)
                                   test_budget,
                                   test_full_disk,
                                   test_scrub,
+                                  test_disk_is_not_trusted,
                                   test_rotten_wants,
                                   test_reports_first,
                                   test_rate,
