@@ -351,13 +351,15 @@ START_TEST(test_scrub)
     ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
     ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, SIZE_A + 4096);
     site.config.scrub_s = 60;
+    site_offer(0, 1, SERIN_CANDIDATE_PAUSED);
+    ck_assert(site_download(1, MINUTE));
     site_pass(MINUTE); /* what was due by the old interval */
-    for (int part = 0; part < SITE_PARTS; part++) {
-        site_harm(site_object(0, (enum site_part)part), 9);
+    for (int i = 0; i < 2 * SITE_PARTS; i++) {
+        site_harm(site_object(i / SITE_PARTS, (enum site_part)(i % SITE_PARTS)), 9);
     }
     site_pass(MINUTE);
-    for (int part = 0; part < SITE_PARTS; part++) {
-        ck_assert(site_holds(site_object(0, (enum site_part)part)));
+    for (int i = 0; i < 2 * SITE_PARTS; i++) {
+        ck_assert(site_holds(site_object(i / SITE_PARTS, (enum site_part)(i % SITE_PARTS))));
     }
     done();
 }
