@@ -124,7 +124,7 @@ enum serin_error serin_depot_part_finish(struct serin_depot *depot, const uint8_
     const struct depot_file *file = NULL;
     off_t bytes = 0;
     enum serin_error error = depot_cache_get(&depot->parts, name, &file, &bytes);
-    uint8_t digest[SERIN_SHA256_SIZE];
+    uint8_t digest[SERIN_SHA256_SIZE] = {0};
     if (error == SERIN_OK) {
         error = depot_hash_file(depot, file, bytes, digest);
     }
