@@ -285,6 +285,21 @@ static enum serin_error directive_known(struct gateway *gateway, const struct or
     return error;
 }
 
+/* Persist, then act, but for what can only stop: a halt or a pause goes down at once where our own
+ * store cannot take it. The plugin remembers it by itself, and it is tried here again until it is
+ * held as well. */
+static void pass_stop(struct gateway *gateway, const struct serin_topic *topic,
+                      const struct serin_directive *directive, const uint8_t *payload, size_t size)
+{
+    enum serin_candidate_state state = directive->candidate_state;
+    if (state != SERIN_CANDIDATE_HALTED && state != SERIN_CANDIDATE_PAUSED) {
+        return;
+    }
+    enum serin_error error = gateway_publish_site(gateway, topic, payload, size);
+    serin_log(SERIN_LOG_WARN, "a stop that could not be stored is passed down: %s",
+              serin_error_text(error));
+}
+
 static enum serin_error directive_take(struct gateway *gateway, const struct serin_topic *topic,
                                        const struct serin_directive *directive,
                                        const uint8_t *payload, size_t size)
@@ -296,9 +311,11 @@ static enum serin_error directive_take(struct gateway *gateway, const struct ser
         return SERIN_ERR_BUSY;
     }
     enum serin_error error = orders_persist(gateway, &record);
-    if (error == SERIN_OK) {
-        error = orders_hold(gateway, &record, directive);
+    if (error != SERIN_OK) {
+        pass_stop(gateway, topic, directive, payload, size);
+        return error;
     }
+    error = orders_hold(gateway, &record, directive);
     if (error == SERIN_OK) {
         serin_log(SERIN_LOG_INFO, "directive taken topic=%s order=%u.%u", record.topic,
                   directive->order.epoch, directive->order.sequence);

@@ -641,6 +641,34 @@ START_TEST(what_cannot_be_stored_is_not_shown)
 }
 END_TEST
 
+/* A halt and a pause pass all the same: they can only stop. */
+START_TEST(a_stop_passes_a_store_that_is_full)
+{
+    static const enum serin_candidate_state states[] = {
+        SERIN_CANDIDATE_ROLLING, SERIN_CANDIDATE_PAUSED, SERIN_CANDIDATE_HALTED};
+    hear_trust("lamp", 1);
+    site_connect();
+    fail_begin = SERIN_ERR_NO_SPACE;
+    for (unsigned i = 0; i < 3; i++) {
+        struct message message;
+        struct serin_directive directive = directive_of("lamp", "stable", "", 1, i + 1);
+        size_t shown = site.count;
+        directive.candidate = directive.stable;
+        directive.candidate.offers[0].manifest_id[0] = 9;
+        directive.candidate_state = states[i];
+        memset(directive.salt, 1, sizeof directive.salt);
+        directive_message(&message, &directive, TEST_DIRECTOR);
+        hear(&message);
+        ck_assert_uint_eq(site.count, shown + (states[i] == SERIN_CANDIDATE_ROLLING ? 0 : 1));
+        ck_assert_order(LAMP, 0, 0);
+    }
+    fail_begin = SERIN_OK;
+    gateway.mono_ms = gateway_orders_deadline_ms(&gateway);
+    gateway_orders_tick(&gateway);
+    ck_assert_order(LAMP, 1, 3); /* and is held as soon as that can be */
+}
+END_TEST
+
 START_TEST(bytes_that_the_store_lost_are_stored_again)
 {
     hear_trust("lamp", 1);
@@ -858,6 +886,7 @@ int main(void)
     tcase_add_test(tests, directives_wait_for_their_trust_record);
     tcase_add_test(tests, what_waits_is_bounded);
     tcase_add_test(tests, what_cannot_be_stored_is_not_shown);
+    tcase_add_test(tests, a_stop_passes_a_store_that_is_full);
     tcase_add_test(tests, bytes_that_the_store_lost_are_stored_again);
     tcase_add_test(tests, a_site_that_connects_is_shown_everything_trust_first);
     tcase_add_test(tests, a_broker_without_room_is_shown_the_rest_later);
