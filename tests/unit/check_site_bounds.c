@@ -40,7 +40,10 @@ static const uint8_t some_bytes[SERIN_REPORT_MAX + 1];
     X(batch_items, no_payload, v->list[3].payload_size = 0)                                  \
     X(batch_items, long_payload, v->count = 1, v->list[0].payload = some_bytes,              \
       v->list[0].payload_size = SERIN_REPORT_MAX + 1)                                        \
-    X(ack_batch, items_0, v->count = 0)                                                      \
+    X(ack_batch, nothing, v->count = v->batch_count = 0)                                     \
+    X(ack_batch, batches_17, v->batch_count = SERIN_ACK_BATCH_BATCHES_MAX + 1)               \
+    X(ack_batch, batch_incarnation_0, v->batches[15].incarnation = 0)                        \
+    X(ack_batch, batch_number_0, v->batches[15].number = 0)                                  \
     X(ack_batch, items_129, v->count = SERIN_ACK_BATCH_ITEMS_MAX + 1)                        \
     X(ack_batch, no_node, v->list[127].node[0] = '\0')                                       \
     X(ack_batch, node_letter, v->list[127].node[0] = '+')                                    \
@@ -201,6 +204,20 @@ START_TEST(what_is_just_within_is_sent)
     expect_sent("have", &have);
     ck_assert(value.have.fresh);
 
+    /* Batches alone, and items alone; a checksum may be anything. */
+    static struct serin_ack_batch acks;
+    site_kind_named("ack_batch")->large(&acks);
+    acks.count = 0;
+    acks.batches[0] = (struct serin_batch_ack){.incarnation = 1, .number = 1, .crc32 = 0};
+    expect_sent("ack_batch", &acks);
+    ck_assert_uint_eq(value.ack_batch.count, 0);
+    ck_assert_uint_eq(value.ack_batch.batch_count, SERIN_ACK_BATCH_BATCHES_MAX);
+    ck_assert_uint_eq(value.ack_batch.batches[0].crc32, 0);
+    ck_assert_uint_eq(value.ack_batch.batches[15].number, UINT64_MAX - 15);
+    site_kind_named("ack_batch")->small(&acks);
+    expect_sent("ack_batch", &acks);
+    ck_assert_uint_eq(value.ack_batch.batch_count, 0);
+
     struct serin_want want = {.kind = SERIN_WANT_MISSING, .offset = UINT32_MAX - 1, .length = 1};
     expect_sent("want", &want); /* an object of zeros is an object */
     want = (struct serin_want){.kind = SERIN_WANT_SERVED, .served_bytes = 7};
@@ -267,7 +284,10 @@ static void *list_of(void *item)
     X(batch_items, BatchItems, no_payload, m->items[255]->payload.len = 0)                      \
     X(batch_items, BatchItems, payload_long, m->n_items = 1,                                    \
       m->items[0]->payload = junk_of(SERIN_REPORT_MAX + 1))                                     \
-    X(ack_batch, AckBatch, items_0, m->n_items = 0)                                             \
+    X(ack_batch, AckBatch, nothing, m->n_items = m->n_batches = 0)                              \
+    X(ack_batch, AckBatch, batches_17, m->n_batches = 17, m->batches = list_of(m->batches[0]))  \
+    X(ack_batch, AckBatch, batch_incarnation_0, m->batches[15]->incarnation = 0)                \
+    X(ack_batch, AckBatch, batch_number_0, m->batches[15]->number = 0)                          \
     X(ack_batch, AckBatch, node_long, m->items[9]->node = LONGEST_PLUS_ONE)                     \
     X(ack_batch, AckBatch, node_letter, m->items[9]->node = "a b")                              \
     X(gw_status, GatewayStatus, no_gateway, m->gateway = NULL)                                  \

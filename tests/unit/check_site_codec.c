@@ -290,6 +290,15 @@ START_TEST(lists_are_bounded)
     ck_assert_uint_eq(decoded.ack_batch.count, 128);
     size = append_fields(size, 2, 1, ack, sizeof(ack) - 1);
     ck_assert_int_eq(codec->decode_ack_batch(payload, size, &decoded.ack_batch), SERIN_ERR_INVALID);
+    static const char batch[] = "\x09\1\0\0\0\0\0\0\0\x10\x07";
+    size = append_fields(2, 3, 16, batch, sizeof(batch) - 1);
+    ck_assert_int_eq(codec->decode_ack_batch(payload, size, &decoded.ack_batch), SERIN_OK);
+    ck_assert_uint_eq(decoded.ack_batch.count, 0);
+    ck_assert_uint_eq(decoded.ack_batch.batch_count, 16);
+    size = append_fields(size, 3, 1, batch, sizeof(batch) - 1);
+    ck_assert_int_eq(codec->decode_ack_batch(payload, size, &decoded.ack_batch), SERIN_ERR_INVALID);
+    size = append_fields(2, 3, 1000, "", 0);
+    ck_assert_int_eq(codec->decode_ack_batch(payload, size, &decoded.ack_batch), SERIN_ERR_FORMAT);
     /* Thousands of empty ones do not take memory. */
     memcpy(payload, "\x08\x01", 2);
     size = append_fields(2, 6, 1000, "", 0);

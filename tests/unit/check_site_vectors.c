@@ -40,6 +40,8 @@ static const struct {
     {"site/batch_items-typical", "batch_items"},
     {"site/ack_batch-small", "ack_batch"},
     {"site/ack_batch-typical", "ack_batch"},
+    {"site/ack_batch-batches", "ack_batch"},
+    {"site/ack_batch-mixed", "ack_batch"},
     {"site/gw_status-small", "gw_status"},
     {"site/gw_status-held", "gw_status"},
     {"site/gw_status-large", "gw_status"},

@@ -107,6 +107,11 @@ static void large_ack_batch(void *value)
                                                .status = SERIN_ACK_PENDING,
                                                .retry_s = 86400};
     }
+    acks->batch_count = SERIN_ACK_BATCH_BATCHES_MAX;
+    for (size_t i = 0; i < acks->batch_count; i++) {
+        acks->batches[i] = (struct serin_batch_ack){
+            .incarnation = UINT64_MAX, .number = UINT64_MAX - i, .crc32 = UINT32_MAX};
+    }
 }
 
 /* ---- status ---- */

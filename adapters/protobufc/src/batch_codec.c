@@ -153,18 +153,18 @@ enum serin_error serin_pbc_decode_batch_items(const uint8_t *data, size_t size,
 
 /* ---- acks ---- */
 
-enum serin_error serin_pbc_encode_ack_batch(const struct serin_ack_batch *value, uint8_t *out,
-                                            size_t capacity, size_t *size)
-{
-    if (value->count < 1 || value->count > SERIN_ACK_BATCH_ITEMS_MAX) {
-        return SERIN_ERR_INVALID;
-    }
+/* Encoded acks of items, and everything that the message points to. */
+struct ack_batch_parts {
     uint8_t acks[SERIN_ACK_BATCH_ITEMS_MAX][SERIN_ACK_MAX];
     Serin__V1__AckItem items[SERIN_ACK_BATCH_ITEMS_MAX];
-    Serin__V1__AckItem *pointers[SERIN_ACK_BATCH_ITEMS_MAX];
-    Serin__V1__AckBatch message;
-    serin__v1__ack_batch__init(&message);
-    message.version = SERIN_WIRE_VERSION;
+    Serin__V1__AckItem *item_pointers[SERIN_ACK_BATCH_ITEMS_MAX];
+    Serin__V1__BatchAck batches[SERIN_ACK_BATCH_BATCHES_MAX];
+    Serin__V1__BatchAck *batch_pointers[SERIN_ACK_BATCH_BATCHES_MAX];
+};
+
+static enum serin_error put_ack_items(const struct serin_ack_batch *value,
+                                      struct ack_batch_parts *parts)
+{
     for (size_t i = 0; i < value->count; i++) {
         const struct serin_ack_item *item = &value->list[i];
         size_t ack_size = 0;
@@ -172,17 +172,58 @@ enum serin_error serin_pbc_encode_ack_batch(const struct serin_ack_batch *value,
             return SERIN_ERR_INVALID;
         }
         enum serin_error error =
-            serin_pbc_encode_ack(&item->ack, acks[i], sizeof(acks[i]), &ack_size);
+            serin_pbc_encode_ack(&item->ack, parts->acks[i], sizeof(parts->acks[i]), &ack_size);
         if (error != SERIN_OK) {
             return error;
         }
-        serin__v1__ack_item__init(&items[i]);
-        items[i].node = serin_pbc_text(item->node);
-        items[i].ack = serin_pbc_bytes(acks[i], ack_size);
-        pointers[i] = &items[i];
+        serin__v1__ack_item__init(&parts->items[i]);
+        parts->items[i].node = serin_pbc_text(item->node);
+        parts->items[i].ack = serin_pbc_bytes(parts->acks[i], ack_size);
+        parts->item_pointers[i] = &parts->items[i];
+    }
+    return SERIN_OK;
+}
+
+static enum serin_error put_batch_acks(const struct serin_ack_batch *value,
+                                       struct ack_batch_parts *parts)
+{
+    for (size_t i = 0; i < value->batch_count; i++) {
+        const struct serin_batch_ack *ack = &value->batches[i];
+        if (!serin_bounds_batch_ack(ack)) {
+            return SERIN_ERR_INVALID;
+        }
+        serin__v1__batch_ack__init(&parts->batches[i]);
+        parts->batches[i].incarnation = ack->incarnation;
+        parts->batches[i].number = ack->number;
+        parts->batches[i].crc32 = ack->crc32;
+        parts->batch_pointers[i] = &parts->batches[i];
+    }
+    return SERIN_OK;
+}
+
+enum serin_error serin_pbc_encode_ack_batch(const struct serin_ack_batch *value, uint8_t *out,
+                                            size_t capacity, size_t *size)
+{
+    if (value->count > SERIN_ACK_BATCH_ITEMS_MAX ||
+        value->batch_count > SERIN_ACK_BATCH_BATCHES_MAX ||
+        (value->count == 0 && value->batch_count == 0)) {
+        return SERIN_ERR_INVALID;
+    }
+    struct ack_batch_parts parts;
+    Serin__V1__AckBatch message;
+    serin__v1__ack_batch__init(&message);
+    message.version = SERIN_WIRE_VERSION;
+    enum serin_error error = put_ack_items(value, &parts);
+    if (error == SERIN_OK) {
+        error = put_batch_acks(value, &parts);
+    }
+    if (error != SERIN_OK) {
+        return error;
     }
     message.n_items = value->count;
-    message.items = pointers;
+    message.items = parts.item_pointers;
+    message.n_batches = value->batch_count;
+    message.batches = parts.batch_pointers;
     return serin_pbc_pack(&message.base, SERIN_ACK_BATCH_MAX, out, capacity, size);
 }
 
@@ -211,8 +252,28 @@ static enum serin_error decode_ack_item(const uint8_t *data, size_t size,
     return serin_bounds_ack_item(item) ? SERIN_OK : SERIN_ERR_INVALID;
 }
 
-/* The version, wherever it stands: before any error of an item. */
-static enum serin_error check_ack_batch(const uint8_t *data, size_t size)
+static enum serin_error get_batch_acks(const Serin__V1__AckBatch *message,
+                                       struct serin_ack_batch *value)
+{
+    if (message->n_batches > SERIN_ACK_BATCH_BATCHES_MAX) {
+        return SERIN_ERR_INVALID;
+    }
+    for (size_t i = 0; i < message->n_batches; i++) {
+        value->batches[i] =
+            (struct serin_batch_ack){.incarnation = message->batches[i]->incarnation,
+                                     .number = message->batches[i]->number,
+                                     .crc32 = message->batches[i]->crc32};
+        if (!serin_bounds_batch_ack(&value->batches[i])) {
+            return SERIN_ERR_INVALID;
+        }
+    }
+    value->batch_count = message->n_batches;
+    return SERIN_OK;
+}
+
+/* All but the items: the version, wherever it stands, comes before any error of an item. */
+static enum serin_error decode_around_items(const uint8_t *data, size_t size,
+                                            struct serin_ack_batch *value)
 {
     uint8_t rest[SERIN_PBC_REST_MAX];
     const uint8_t *bytes = NULL;
@@ -232,7 +293,8 @@ static enum serin_error check_ack_batch(const uint8_t *data, size_t size)
     if (error != SERIN_OK) {
         return error;
     }
-    return message->version == SERIN_WIRE_VERSION ? SERIN_OK : SERIN_ERR_VERSION;
+    return message->version == SERIN_WIRE_VERSION ? get_batch_acks(message, value)
+                                                  : SERIN_ERR_VERSION;
 }
 
 enum serin_error serin_pbc_decode_ack_batch(const uint8_t *data, size_t size,
@@ -245,9 +307,9 @@ enum serin_error serin_pbc_decode_ack_batch(const uint8_t *data, size_t size,
     if (size > SERIN_ACK_BATCH_MAX) {
         return SERIN_ERR_TOO_LARGE;
     }
-    value->count = 0;
+    value->count = value->batch_count = 0;
     serin_pbc_walk_start(&walk, data, size, ACK_BATCH_ITEM, rest, sizeof(rest));
-    enum serin_error error = check_ack_batch(data, size);
+    enum serin_error error = decode_around_items(data, size, value);
     while (error == SERIN_OK) {
         error = serin_pbc_walk_next(&walk, &bytes, &bytes_size);
         if (error != SERIN_OK || bytes == NULL) {
@@ -261,5 +323,5 @@ enum serin_error serin_pbc_decode_ack_batch(const uint8_t *data, size_t size,
     if (error != SERIN_OK) {
         return error;
     }
-    return value->count >= 1 ? SERIN_OK : SERIN_ERR_INVALID;
+    return value->count + value->batch_count >= 1 ? SERIN_OK : SERIN_ERR_INVALID;
 }

@@ -50,6 +50,11 @@ bool serin_bounds_ack_item(const struct serin_ack_item *item)
            serin_bounds_ack(&item->ack);
 }
 
+bool serin_bounds_batch_ack(const struct serin_batch_ack *ack)
+{
+    return ack->incarnation != 0 && ack->number >= 1;
+}
+
 /* ---- status ---- */
 
 /* What stands in a log or on a page as it is: terminated, printable ASCII, may be empty. */

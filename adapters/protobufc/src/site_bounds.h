@@ -10,6 +10,7 @@
 bool serin_bounds_batch(const struct serin_batch *batch);
 bool serin_bounds_batch_item(const struct serin_batch_item *item);
 bool serin_bounds_ack_item(const struct serin_ack_item *item);
+bool serin_bounds_batch_ack(const struct serin_batch_ack *ack);
 bool serin_bounds_gw_status(const struct serin_gw_status *status);
 bool serin_bounds_want(const struct serin_want *want);
 bool serin_bounds_have(const struct serin_have *have);

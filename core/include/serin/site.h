@@ -65,16 +65,28 @@ struct serin_batch_items {
 
 /* ---- gw/<gw>/acks ---- */
 
-#define SERIN_ACK_BATCH_ITEMS_MAX 128u
+#define SERIN_ACK_BATCH_ITEMS_MAX   128u
+#define SERIN_ACK_BATCH_BATCHES_MAX 16u
 
 struct serin_ack_item {
     char node[SERIN_ID_MAX + 1];
     struct serin_ack ack; /* goes down on dev/<node>/ack as it is */
 };
 
+/* Every report of a batch is stored, each under its own number. */
+struct serin_batch_ack {
+    uint64_t incarnation; /* of the batch; never 0 */
+    uint64_t number;      /* ≥ 1 */
+    uint32_t crc32;       /* CRC-32/ISO-HDLC of the payload: a store that forgot numbers it gave out
+                             may give them to other batches */
+};
+
+/* Batches stand before items: what is said of both in one message is said in this order. */
 struct serin_ack_batch {
-    size_t count; /* 1 .. SERIN_ACK_BATCH_ITEMS_MAX */
+    size_t count; /* 0 .. SERIN_ACK_BATCH_ITEMS_MAX; 0 only where there are batches */
     struct serin_ack_item list[SERIN_ACK_BATCH_ITEMS_MAX];
+    size_t batch_count; /* 0 .. SERIN_ACK_BATCH_BATCHES_MAX */
+    struct serin_batch_ack batches[SERIN_ACK_BATCH_BATCHES_MAX];
 };
 
 /* ---- gw/<gw>/status ---- */
