@@ -37,17 +37,20 @@ static enum serin_error make(struct gateway *gateway)
     }
     gateway->words = words;
     uint32_t bucket_count = buckets_for(nodes_max);
+    size_t batch_count = serin_sent_batches_for(nodes_max);
     words->nodes = calloc(nodes_max, sizeof *words->nodes);
     words->relay_nodes = calloc(nodes_max, sizeof *words->relay_nodes);
     words->buckets = calloc(bucket_count, sizeof *words->buckets);
     words->dirty = calloc(nodes_max, sizeof *words->dirty);
     words->gone = calloc(WORDS_STORE_BATCH, sizeof *words->gone);
+    words->sent_batches = calloc(batch_count, sizeof *words->sent_batches);
     if (words->nodes == NULL || words->relay_nodes == NULL || words->buckets == NULL ||
-        words->dirty == NULL || words->gone == NULL) {
+        words->dirty == NULL || words->gone == NULL || words->sent_batches == NULL) {
         return SERIN_ERR_MEMORY;
     }
     serin_relay_init(&words->relay, &config, words->relay_nodes, nodes_max, words->buckets,
                      bucket_count);
+    serin_sent_init(&words->sent, words->sent_batches, batch_count);
     return SERIN_OK;
 }
 
@@ -86,6 +89,7 @@ void gateway_words_close(struct gateway *gateway)
     free(words->buckets);
     free(words->dirty);
     free(words->gone);
+    free(words->sent_batches);
     free(words);
     gateway->words = NULL;
 }

@@ -18,6 +18,7 @@
 
 #include <serin/gateway/hold.h>
 #include <serin/gateway/relay.h>
+#include <serin/gateway/sent.h>
 
 #define WORDS_STORE_BATCH    256u   /* records of one commit */
 #define WORDS_STORE_RETRY_MS 10000u /* after a commit that failed */
@@ -51,6 +52,8 @@ struct words_node {
 struct gateway_words {
     struct serin_relay relay;
     struct serin_hold_book book;
+    struct serin_sent sent;
+    struct serin_sent_batch *sent_batches;
     struct words_node *nodes; /* nodes_max of them, by the relay's index */
     struct serin_relay_node *relay_nodes;
     uint32_t *buckets;

@@ -45,6 +45,7 @@ static uint32_t replace(struct gateway *gateway, const char *id)
     words->acks_owed -= words->nodes[victim].ack_owed ? 1u : 0u;
     words_node_clear(&words->nodes[victim]);
     serin_relay_remove(&words->relay, victim);
+    serin_sent_forget(&words->sent, victim);
     gateway_forget_node(gateway, gone);
     words_gone(gateway, gone);
     return serin_relay_add(&words->relay, id);

@@ -5,6 +5,7 @@
 #include <serin/adapters/log.h>
 #include <serin/adapters/zlib.h>
 #include <serin/assert.h>
+#include <serin/crc32.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,8 @@ static bool send_batch(struct gateway *gateway)
         return false;
     }
     SERIN_FAULT_POINT("gateway.batch.sent");
+    serin_sent_note(&words->sent, &words->relay, words->picked, count, gateway->meta.batch_number,
+                    serin_crc32(0, words->payload, size));
     serin_relay_left(&words->relay, words->picked, count, token, gateway->mono_ms);
     forget_sent(words, count);
     serin_log(SERIN_LOG_DEBUG, "batch sent number=%llu items=%zu bytes=%zu",
@@ -178,28 +181,58 @@ static bool ack_down(struct gateway *gateway, const char *id, const struct serin
     return gateway_publish_site(gateway, &topic, payload, size) != SERIN_ERR_AGAIN;
 }
 
-static void take_ack(struct gateway *gateway, const struct serin_ack_item *item)
+static void take_ack(struct gateway *gateway, uint32_t index, const struct serin_ack *ack)
 {
     struct gateway_words *words = gateway->words;
-    uint32_t index = serin_relay_find(&words->relay, item->node);
+    struct words_node *node = &words->nodes[index];
+    bool down = ack_down(gateway, words->relay_nodes[index].id, ack);
+    words->acks_owed -= node->ack_owed ? 1u : 0u;
+    node->ack_owed = !down;
+    node->ack = *ack;
+    words->acks_owed += node->ack_owed ? 1u : 0u;
+    if (node->standing != ack->status && ack->status != SERIN_ACK_RESEND) {
+        node->standing = ack->status;
+        words_dirty(words, index);
+    }
+    if (serin_relay_ack(&words->relay, index, ack, gateway->mono_ms)) {
+        words_report_drop(node);
+        words_dirty(words, index);
+    }
+}
+
+/* An ack for each report of a batch. One that is not known (of before a restart, of another store,
+ * answered already) is for nothing of ours: what still waits goes up again. */
+static void take_batch(struct gateway *gateway, const struct serin_batch_ack *ack)
+{
+    struct gateway_words *words = gateway->words;
+    const struct serin_sent_batch *batch = NULL;
+    if (ack->incarnation == gateway->meta.incarnation) {
+        batch = serin_sent_take(&words->sent, ack->number, ack->crc32);
+    }
+    if (batch == NULL) {
+        serin_log(SERIN_LOG_DEBUG, "an ack is for no batch that is known number=%llu",
+                  (unsigned long long)ack->number);
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct serin_sent_report *report = &batch->reports[i];
+        const struct serin_ack stored = {.incarnation = report->incarnation,
+                                         .number = report->number,
+                                         .status = SERIN_ACK_STORED};
+        if (report->node != SERIN_RELAY_NONE) {
+            take_ack(gateway, report->node, &stored);
+        }
+    }
+}
+
+static void take_item(struct gateway *gateway, const struct serin_ack_item *item)
+{
+    uint32_t index = serin_relay_find(&gateway->words->relay, item->node);
     if (index == SERIN_RELAY_NONE) {
         serin_log(SERIN_LOG_DEBUG, "an ack is for no node of ours node=%s", item->node);
         return;
     }
-    struct words_node *node = &words->nodes[index];
-    bool down = ack_down(gateway, item->node, &item->ack);
-    words->acks_owed -= node->ack_owed ? 1u : 0u;
-    node->ack_owed = !down;
-    node->ack = item->ack;
-    words->acks_owed += node->ack_owed ? 1u : 0u;
-    if (node->standing != item->ack.status && item->ack.status != SERIN_ACK_RESEND) {
-        node->standing = item->ack.status;
-        words_dirty(words, index);
-    }
-    if (serin_relay_ack(&words->relay, index, &item->ack, gateway->mono_ms)) {
-        words_report_drop(node);
-        words_dirty(words, index);
-    }
+    take_ack(gateway, index, &item->ack);
 }
 
 void gateway_words_acks(struct gateway *gateway, const uint8_t *payload, size_t size)
@@ -211,8 +244,11 @@ void gateway_words_acks(struct gateway *gateway, const uint8_t *payload, size_t 
         serin_log(SERIN_LOG_WARN, "acks refused: %s", serin_error_text(error));
         return;
     }
+    for (size_t i = 0; i < words->acks.batch_count; i++) {
+        take_batch(gateway, &words->acks.batches[i]);
+    }
     for (size_t i = 0; i < words->acks.count; i++) {
-        take_ack(gateway, &words->acks.list[i]);
+        take_item(gateway, &words->acks.list[i]);
     }
 }
 

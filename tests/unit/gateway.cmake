@@ -8,7 +8,7 @@ foreach(module uplink evict)
 endforeach()
 serin_unit_test(gateway_fill SOURCES fill_bench.c LINK serin::gateway_core serin::openssl)
 
-foreach(module hold relay relay_storm)
+foreach(module hold relay relay_storm sent)
   serin_unit_test(gateway_${module} LINK serin::gateway_core)
 endforeach()
 
@@ -40,16 +40,18 @@ endif()
 
 # The shell's words on the real store and codecs, between links that only remember.
 file(GLOB gateway_words_sources CONFIGURE_DEPENDS ${gateway_shell}/words*.c)
-serin_unit_test(gateway_words
-  SOURCES words_bench.c ${gateway_words_sources}
-  LINK serin::fault serin::gateway_core serin::gateway_store serin::log serin::protobufc
-    serin::zlib)
-target_include_directories(check_gateway_words PRIVATE ${PROJECT_SOURCE_DIR}/gateway
-  ${PROJECT_SOURCE_DIR}/adapters/control/include ${PROJECT_SOURCE_DIR}/adapters/paho/include
-  ${PROJECT_SOURCE_DIR}/adapters/yaml/include)
-if(SERIN_FAULT_POINTS)
-  target_compile_definitions(check_gateway_words PRIVATE SERIN_FAULT_POINTS=1)
-endif()
+foreach(check gateway_words gateway_words_acks)
+  serin_unit_test(${check}
+    SOURCES words_bench.c ${gateway_words_sources}
+    LINK serin::fault serin::gateway_core serin::gateway_store serin::log serin::protobufc
+      serin::zlib)
+  target_include_directories(check_${check} PRIVATE ${PROJECT_SOURCE_DIR}/gateway
+    ${PROJECT_SOURCE_DIR}/adapters/control/include ${PROJECT_SOURCE_DIR}/adapters/paho/include
+    ${PROJECT_SOURCE_DIR}/adapters/yaml/include)
+  if(SERIN_FAULT_POINTS)
+    target_compile_definitions(check_${check} PRIVATE SERIN_FAULT_POINTS=1)
+  endif()
+endforeach()
 
 # The shell's bytes on a real depot, without its connections: the test is both brokers.
 serin_unit_test(gateway_bytes

@@ -6,6 +6,7 @@
 
 #include <serin/adapters/protobufc.h>
 #include <serin/adapters/zlib.h>
+#include <serin/crc32.h>
 
 #include <ftw.h>
 #include <stdarg.h>
@@ -339,20 +340,44 @@ void bench_presence(const char *id, bool online)
     tell(SERIN_TOPIC_PRESENCE, id, payload, size);
 }
 
+void bench_ack_batch(const struct serin_ack_batch *acks)
+{
+    static uint8_t payload[SERIN_ACK_BATCH_MAX];
+    size_t size = 0;
+    ck_assert_int_eq(serin_protobufc_site()->encode_ack_batch(acks, payload, sizeof payload, &size),
+                     SERIN_OK);
+    gateway_words_acks(&bench.gateway, payload, size);
+    bench_pass(0);
+}
+
 void bench_ack(const char *id, uint64_t number, enum serin_ack_status status, uint32_t retry_s)
 {
     static struct serin_ack_batch acks;
-    uint8_t payload[SERIN_ACK_MAX * 2];
-    size_t size = 0;
     memset(&acks, 0, sizeof acks);
     acks.count = 1;
     strcpy(acks.list[0].node, id);
     acks.list[0].ack = (struct serin_ack){
         .incarnation = 77, .number = number, .status = status, .retry_s = retry_s};
-    ck_assert_int_eq(
-        serin_protobufc_site()->encode_ack_batch(&acks, payload, sizeof payload, &size), SERIN_OK);
-    gateway_words_acks(&bench.gateway, payload, size);
-    bench_pass(0);
+    bench_ack_batch(&acks);
+}
+
+struct serin_batch_ack bench_batch_ack(size_t index)
+{
+    struct serin_batch batch;
+    (void)bench_items(index, &batch);
+    return (struct serin_batch_ack){
+        .incarnation = batch.incarnation,
+        .number = batch.number,
+        .crc32 = serin_crc32(0, bench.up[index].payload, bench.up[index].size)};
+}
+
+void bench_ack_whole(const struct serin_batch_ack *ack)
+{
+    static struct serin_ack_batch acks;
+    memset(&acks, 0, sizeof acks);
+    acks.batch_count = 1;
+    acks.batches[0] = *ack;
+    bench_ack_batch(&acks);
 }
 
 /* ---- what was published ---- */

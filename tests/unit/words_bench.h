@@ -66,6 +66,10 @@ size_t bench_encode(const struct serin_report *report, uint8_t out[SERIN_REPORT_
 void bench_beat(const char *id, uint64_t last_number, uint8_t manifest);
 void bench_presence(const char *id, bool online);
 void bench_ack(const char *id, uint64_t number, enum serin_ack_status status, uint32_t retry_s);
+/* The word that serind gives for what went up at `index`, and its telling. */
+struct serin_batch_ack bench_batch_ack(size_t index);
+void bench_ack_batch(const struct serin_ack_batch *acks);
+void bench_ack_whole(const struct serin_batch_ack *ack);
 
 /* The items of the batch at `index` of what went up; inflated; static storage. */
 const struct serin_batch_items *bench_items(size_t index, struct serin_batch *batch);
