@@ -82,6 +82,7 @@ broker_spawn() {
     wait_for 10 "the broker of the $name listens" "$@" bash -c "exec 3<>/dev/tcp/$address/$port"
 }
 
+# What is not named here is as delivered: batch_delay, beats, status, reconnections (docs/serin-gateway.md).
 gateway_config() {
     mkdir -p "$BENCH/gateway" "$BENCH/site-depot"
     cat >"$BENCH/gateway.yaml" <<YAML
@@ -96,8 +97,6 @@ uplink:
   ca: $BENCH/pki/ca.pem
   certificate: $BENCH/pki/gateways/$GATEWAY.pem
   key: $BENCH/pki/gateways/$GATEWAY.key
-  reconnect_min: 500ms
-  reconnect_max: 2s
 site:
   uri: ssl://127.0.0.1:$SITE_PORT
   ca: $BENCH/pki/ca.pem
@@ -106,8 +105,7 @@ site:
 depot:
   path: $BENCH/site-depot
   budget: 64MiB
-relay:
-  batch_delay: ${BATCH_DELAY:-2s}
+${BATCH_DELAY:+relay: {batch_delay: $BATCH_DELAY\}}
 YAML
 }
 
@@ -133,15 +131,15 @@ site_begin() {
 # ---- what crosses the uplink ----
 
 # Every publish between the cloud's broker and the gateway as that broker logged it, so counted apart from the gateway: by
-# topic, how many and how many bytes of payload.
+# topic, how many and how many bytes of payload. up_words: messages up that are no requests for blocks.
 uplink_told() {
     tail -n "+$1" "$BENCH/log/cloud.log" | sed -nE \
         -e "s/.*: Sending PUBLISH to $GATEWAY \(.*'serin\/1\/([^']*)', \.\.\. \(([0-9]+) bytes\)\)/down \1 \2/p" \
         -e "s/.*: Received PUBLISH from $GATEWAY \(.*'serin\/1\/([^']*)', \.\.\. \(([0-9]+) bytes\)\)/up \1 \2/p" |
         awk '
             { n = split($2, part, "/"); kind = part[1] == "gw" || part[1] == "dev" ? part[n] : part[1]
-              count[kind]++; bytes[kind] += $3; of[$1] += $3 }
-            END { printf "{\"down_bytes\":%d,\"up_bytes\":%d", of["down"], of["up"]
+              count[kind]++; bytes[kind] += $3; of[$1] += $3; words += $1 == "up" && kind != "get" }
+            END { printf "{\"down_bytes\":%d,\"up_bytes\":%d,\"up_words\":%d", of["down"], of["up"], words
                   for (k in count) printf ",\"%s\":{\"messages\":%d,\"bytes\":%d}", k, count[k], bytes[k]
                   print "}" }'
 }
