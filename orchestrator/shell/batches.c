@@ -4,6 +4,8 @@
 #include "serind.h"
 
 #include <serin/adapters/fault.h>
+#include <serin/assert.h>
+#include <serin/crc32.h>
 
 #include <string.h>
 
@@ -43,6 +45,55 @@ static void count_lost(struct serin_gateway_record *record, const struct serin_b
     }
 }
 
+/* ---- tickets ---- */
+
+static struct serind_ticket *ticket_at(const struct serind *serind, uint32_t ticket)
+{
+    SERIN_ASSERT(ticket >= 1 && ticket <= serind->intake.ticket_count);
+    return &serind->intake.tickets[ticket - 1];
+}
+
+/* The number of a new ticket, counted from 1; 0: there is none. */
+static uint32_t open_ticket(struct serind *serind, const struct serind_unpacked *unpacked,
+                            const uint8_t *payload, size_t size)
+{
+    struct serind_intake *intake = &serind->intake;
+    if (intake->ticket_count == SERIND_TICKETS_MAX) {
+        return 0;
+    }
+    struct serind_ticket *ticket = &intake->tickets[intake->ticket_count];
+    *ticket = (struct serind_ticket){
+        .ack = {.incarnation = unpacked->batch.incarnation,
+                .number = unpacked->batch.number,
+                .crc32 = serin_crc32(0, payload, size)},
+    };
+    for (size_t i = 0; i < unpacked->items.count; i++) {
+        ticket->reports += unpacked->items.list[i].kind == SERIN_BATCH_REPORT ? 1u : 0u;
+    }
+    return ticket->reports > 0 ? ++intake->ticket_count : 0;
+}
+
+void serind_batch_report_stored(struct serind *serind, uint32_t ticket)
+{
+    ticket_at(serind, ticket)->stored++;
+}
+
+const struct serind_ticket *serind_batch_stored(const struct serind *serind, uint32_t ticket)
+{
+    const struct serind_ticket *at = ticket_at(serind, ticket);
+    return at->stored == at->reports ? at : NULL;
+}
+
+bool serind_batch_answer(struct serind *serind, uint32_t ticket)
+{
+    struct serind_ticket *at = ticket_at(serind, ticket);
+    bool first = !at->answered;
+    at->answered = true;
+    return first;
+}
+
+/* ---- what is heard ---- */
+
 enum serin_error serind_batch_heard(struct serind *serind, size_t broker, const char *gateway,
                                     const uint8_t *payload, size_t size)
 {
@@ -57,8 +108,9 @@ enum serin_error serind_batch_heard(struct serind *serind, size_t broker, const 
     }
     SERIN_FAULT_POINT("serind.batch.heard");
     count_lost(&serind_site(serind, site)->record, &unpacked->batch);
+    uint32_t ticket = open_ticket(serind, unpacked, payload, size);
     for (size_t i = 0; i < unpacked->items.count; i++) {
-        serind_intake_batch_item(serind, broker, site, &unpacked->items.list[i]);
+        serind_intake_batch_item(serind, broker, site, ticket, &unpacked->items.list[i]);
     }
     return SERIN_OK;
 }

@@ -35,7 +35,13 @@ void serind_enrol_answer(struct serind *serind, const struct serind_item *item, 
         .status = status,
         .retry_s = retry_s,
     };
-    serind_outbox_ack(serind, item->broker, item->site, item->id, &ack);
+    bool own = item->kind == SERIND_ITEM_REPORT && status == SERIN_ACK_STORED &&
+               number == item->report.number;
+    uint32_t ticket = own ? item->ticket : 0;
+    if (ticket != 0) {
+        serind_batch_report_stored(serind, ticket);
+    }
+    serind_outbox_ack(serind, item->broker, item->site, ticket, item->id, &ack);
 }
 
 static bool put(struct serind *serind, const struct serin_device_record *record)
@@ -287,7 +293,8 @@ static void ask_anew(struct serind *serind, const struct serin_device_record *re
         .status = SERIN_ACK_RESEND,
     };
     for (size_t i = 0; record->cursor.incarnation != 0 && i < serind->broker_count; i++) {
-        serind_outbox_ack(serind, i, serind_sites_find(serind, record->gateway), record->id, &ack);
+        serind_outbox_ack(serind, i, serind_sites_find(serind, record->gateway), 0, record->id,
+                          &ack);
     }
 }
 

@@ -237,8 +237,8 @@ void serind_fleet_take(struct serind *serind)
     for (size_t i = 0; i < intake->count && serind->pass_error == SERIN_OK; i++) {
         apply(serind, &intake->batch[i]);
     }
-    intake->count = 0;
-    intake->urgent = false;
+    serind_outbox_fold(serind);
+    serind_intake_empty(serind);
 }
 
 /* ---- loading ---- */

@@ -1,7 +1,6 @@
 /* The intake (intake.h). */
 #include "intake.h"
 
-#include "batches.h"
 #include "serind.h"
 
 #include <serin/adapters/log.h>
@@ -18,8 +17,10 @@ enum serin_error serind_intake_init(struct serind *serind)
     serind->intake = (struct serind_intake){
         .batch = calloc(SERIND_BATCH_MAX, sizeof *serind->intake.batch),
         .unpacked = calloc(1, sizeof *serind->intake.unpacked),
+        .tickets = calloc(SERIND_TICKETS_MAX, sizeof *serind->intake.tickets),
     };
-    bool made = serind->intake.batch != NULL && serind->intake.unpacked != NULL;
+    bool made = serind->intake.batch != NULL && serind->intake.unpacked != NULL &&
+                serind->intake.tickets != NULL;
     return made ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
@@ -27,8 +28,17 @@ void serind_intake_free(struct serind *serind)
 {
     free(serind->intake.batch);
     free(serind->intake.unpacked);
+    free(serind->intake.tickets);
     serind->intake.batch = NULL;
     serind->intake.unpacked = NULL;
+    serind->intake.tickets = NULL;
+}
+
+void serind_intake_empty(struct serind *serind)
+{
+    serind->intake.count = 0;
+    serind->intake.ticket_count = 0;
+    serind->intake.urgent = false;
 }
 
 /* ---- connections ---- */
@@ -138,7 +148,8 @@ static void presence(struct serind *serind, const struct serin_topic *topic,
 
 /* The next place of the batch, or NULL: brokers are not heard yet, and what does not fit is not
  * acknowledged, so that it comes again. */
-static struct serind_item *place(struct serind *serind, size_t broker, uint32_t site)
+static struct serind_item *place(struct serind *serind, size_t broker, uint32_t site,
+                                 uint32_t ticket)
 {
     struct serind_intake *intake = &serind->intake;
     if (intake->count == SERIND_BATCH_MAX) {
@@ -147,6 +158,7 @@ static struct serind_item *place(struct serind *serind, size_t broker, uint32_t 
     struct serind_item *next = &intake->batch[intake->count];
     next->broker = broker;
     next->site = site;
+    next->ticket = ticket;
     return next;
 }
 
@@ -165,7 +177,7 @@ static void keep(struct serind *serind, const struct serind_item *item)
 static void item(struct serind *serind, size_t broker, const struct serin_topic *topic,
                  const struct serin_mqtt_event *event)
 {
-    struct serind_item *next = place(serind, broker, 0);
+    struct serind_item *next = place(serind, broker, 0, 0);
     if (next == NULL) {
         return;
     }
@@ -180,10 +192,10 @@ static void item(struct serind *serind, size_t broker, const struct serin_topic 
     keep(serind, next);
 }
 
-void serind_intake_batch_item(struct serind *serind, size_t broker, uint32_t site,
+void serind_intake_batch_item(struct serind *serind, size_t broker, uint32_t site, uint32_t ticket,
                               const struct serin_batch_item *item)
 {
-    struct serind_item *next = place(serind, broker, site);
+    struct serind_item *next = place(serind, broker, site, ticket);
     if (next == NULL) {
         return;
     }

@@ -8,6 +8,7 @@
 #ifndef SERIND_INTAKE_H
 #define SERIND_INTAKE_H
 
+#include "batches.h"
 #include "items.h"
 
 /* Items of one pass. It is full where the batch of a gateway might not fit any more. */
@@ -21,7 +22,9 @@ struct serind;
 struct serind_intake {
     struct serind_item *batch;        /* SERIND_BATCH_MAX of them */
     struct serind_unpacked *unpacked; /* the batch of a gateway that is being taken */
+    struct serind_ticket *tickets;    /* SERIND_TICKETS_MAX of them */
     size_t count;
+    uint32_t ticket_count;
     bool urgent;                       /* there is a report among them */
     uint64_t oldest_at_ms;             /* monotonic; of the first item */
     uint64_t said_at_ms;               /* monotonic; when a malformed message was last logged */
@@ -33,9 +36,12 @@ struct serind_intake {
 SERIN_MUST_USE enum serin_error serind_intake_init(struct serind *serind);
 void serind_intake_free(struct serind *serind);
 
-/* Takes an item of the batch of a gateway, which comes from the site. */
-void serind_intake_batch_item(struct serind *serind, size_t broker, uint32_t site,
+/* Takes an item of the batch of a gateway, which comes from the site; `ticket` is its batch's. */
+void serind_intake_batch_item(struct serind *serind, size_t broker, uint32_t site, uint32_t ticket,
                               const struct serin_batch_item *item);
+
+/* Nothing waits any more: it was taken, or is left to come again. */
+void serind_intake_empty(struct serind *serind);
 
 /* Takes events until all clients are drained or the batch is full; outside of a pass. Returns
  * whether there may be more. */

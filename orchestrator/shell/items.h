@@ -15,6 +15,7 @@ struct serind_item {
     enum serind_item_kind kind;
     size_t broker;   /* where it came from, and where its ack goes */
     uint32_t site;   /* the gateway that it came through (sites.h); 0: the device's own message */
+    uint32_t ticket; /* the batch that it came in (batches.h); 0: none, or one without a ticket */
     uint32_t device; /* filled in by the fleet; SERIND_NO_DEVICE: turned away, or nothing to do */
     bool joins;      /* filled in by the fleet: it joins the running rollout */
     char id[SERIN_ID_MAX + 1];

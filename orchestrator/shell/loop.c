@@ -77,8 +77,7 @@ static void work(struct serind *serind)
         return;
     }
     if (serind->mono_ms < serind->pass_retry_at_ms) {
-        serind->intake.count = 0;
-        serind->intake.urgent = false;
+        serind_intake_empty(serind);
         return;
     }
     if (!pass_due(serind)) {

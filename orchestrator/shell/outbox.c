@@ -1,6 +1,7 @@
 /* The outbox (outbox.h). */
 #include "outbox.h"
 
+#include "batches.h"
 #include "serind.h"
 
 #include <serin/adapters/log.h>
@@ -23,8 +24,8 @@ void serind_outbox_free(struct serind *serind)
     serind->outbox.list = NULL;
 }
 
-void serind_outbox_ack(struct serind *serind, size_t broker, uint32_t site, const char *device_id,
-                       const struct serin_ack *ack)
+void serind_outbox_ack(struct serind *serind, size_t broker, uint32_t site, uint32_t ticket,
+                       const char *device_id, const struct serin_ack *ack)
 {
     struct serind_outbox *outbox = &serind->outbox;
     if (outbox->count == SERIND_OUTBOX_MAX) {
@@ -34,11 +35,36 @@ void serind_outbox_ack(struct serind *serind, size_t broker, uint32_t site, cons
     struct serind_letter *letter = &outbox->list[outbox->count];
     letter->broker = broker;
     letter->site = site;
-    letter->gone = false;
+    letter->gone = letter->whole = false;
+    letter->ticket = ticket;
     letter->ack = *ack;
     if (serin_text_copy(letter->device_id, sizeof letter->device_id, device_id) == SERIN_OK) {
         outbox->count++;
     }
+}
+
+void serind_outbox_fold(struct serind *serind)
+{
+    struct serind_outbox *outbox = &serind->outbox;
+    size_t kept = outbox->committed;
+    for (size_t i = outbox->committed; i < outbox->count; i++) {
+        struct serind_letter *letter = &outbox->list[kept];
+        const struct serind_ticket *ticket = NULL;
+        *letter = outbox->list[i];
+        if (letter->ticket != 0) {
+            ticket = serind_batch_stored(serind, letter->ticket);
+        }
+        if (ticket != NULL) {
+            letter->whole = true;
+            letter->batch = ticket->ack;
+        }
+        /* The first of a batch's letters stands for all of them. */
+        if (ticket == NULL || serind_batch_answer(serind, letter->ticket)) {
+            kept++;
+        }
+        letter->ticket = 0;
+    }
+    outbox->count = kept;
 }
 
 void serind_outbox_keep(struct serind *serind)
@@ -83,16 +109,27 @@ static bool same_way(const struct serind_letter *letter, size_t broker, uint32_t
 }
 
 /* Puts the letter at `first` and those behind it that go the same way into one message; none of
- * them is gone, since they go in their order. Returns the place behind the last of them. */
+ * them is gone, since they go in their order. In a message batches stand before items, so one that
+ * follows an item begins the next. Returns the place behind the last of them. */
 static size_t gather(const struct serind_outbox *outbox, size_t first,
                      struct serin_ack_batch *batch)
 {
     const struct serind_letter *like = &outbox->list[first];
     size_t at = first;
-    batch->count = 0;
-    for (; at < outbox->committed && batch->count < SERIN_ACK_BATCH_ITEMS_MAX; at++) {
+    batch->count = batch->batch_count = 0;
+    for (; at < outbox->committed && batch->count < SERIN_ACK_BATCH_ITEMS_MAX &&
+           batch->batch_count < SERIN_ACK_BATCH_BATCHES_MAX;
+         at++) {
         const struct serind_letter *letter = &outbox->list[at];
-        if (same_way(letter, like->broker, like->site)) {
+        if (!same_way(letter, like->broker, like->site)) {
+            continue;
+        }
+        if (letter->whole && batch->count > 0) {
+            break;
+        }
+        if (letter->whole) {
+            batch->batches[batch->batch_count++] = letter->batch;
+        } else {
             struct serin_ack_item *item = &batch->list[batch->count++];
             memcpy(item->node, letter->device_id, sizeof item->node);
             item->ack = letter->ack;
@@ -101,7 +138,7 @@ static size_t gather(const struct serind_outbox *outbox, size_t first,
     return at;
 }
 
-/* SERIN_ACK_BATCH_ITEMS_MAX acks fit SERIN_ACK_BATCH_MAX whatever they hold. */
+/* As many acks as there may be fit SERIN_ACK_BATCH_MAX whatever they hold. */
 static enum serin_error send_batch(struct serind *serind, size_t first)
 {
     struct serind_outbox *outbox = &serind->outbox;

@@ -9,6 +9,7 @@ broker_start
 ADOPTION=approve serind_config
 serind_start
 WORDS=$E2E_SOURCE/tests/e2e/tools/gateway_words.py
+export GATEWAY_BATCHES=$BENCH/batches
 
 # as GW COMMAND…: mosquitto_pub or mosquitto_sub with the gateway's certificate.
 as() {
@@ -29,8 +30,11 @@ say() { # GW reports|status WORDS…
     "$WORDS" "$@" >"$BENCH/payload"
     as "$gw" mosquitto_pub -c -q 1 -t "serin/1/gw/$gw/$topic" -f "$BENCH/payload" || fail "$gw cannot publish on $topic"
 }
+acked_raw() { # GW: all that came
+    grep -v '[^0-9a-f]' "$BENCH/log/acks-$1.log" | "$WORDS" acks
+}
 acked() { # GW NODE STATUS NUMBER: among all that came
-    grep -v '[^0-9a-f]' "$BENCH/log/acks-$1.log" | "$WORDS" acks | grep -qx "$2 $3 $4"
+    acked_raw "$1" | grep -qx "$2 $3 $4"
 }
 via() { [ "$(device_json "$1" | jq -r .gateway)" = "$2" ]; }
 alarm() { "$SERIN" status --json | jq -e --arg t "$1" '.alarms | map(select(startswith($t))) | length == 1'; }
@@ -46,6 +50,7 @@ via n-1 gw-1 || fail "$(device_json n-1)"
 wait_for 10 "n-1 is asked for its report, through its gateway" acked gw-1 n-1 resend 0
 say gw-1 reports batch 2 n-1=1
 wait_for 10 "n-1 is stored" acked gw-1 n-1 stored 1
+GATEWAY_BATCHES='' acked_raw gw-1 | grep -qx 'batch 2' || fail "a batch of one report that is stored is not acknowledged as a whole"
 "$SERIN" device approve n-2 >/dev/null || fail "approve"
 
 title "A gateway that speaks for another's node"

@@ -34,7 +34,7 @@ static void restart(struct serind_bench *bench)
 
 /* Caught: the intake full at its last place, so that the rest of a batch is dropped; acks in one
  * message each; acks before the commit. */
-START_TEST(a_full_batch_is_one_pass_and_two_messages)
+START_TEST(a_full_batch_is_one_pass_and_one_message)
 {
     static struct serind_bench bench;
     char id[SERIN_ID_MAX + 1];
@@ -49,7 +49,7 @@ START_TEST(a_full_batch_is_one_pass_and_two_messages)
     ck_assert_uint_eq(bench.serind.intake.count, SERIN_BATCH_ITEMS_MAX);
     ck_assert_uint_eq(bench.sent_count, 0);
     serind_bench_turn(&bench);
-    ck_assert_uint_eq(bench.sent_count, 2);
+    ck_assert_uint_eq(bench.sent_count, 1);
     for (unsigned i = 0; i < SERIN_BATCH_ITEMS_MAX; i++) {
         snprintf(id, sizeof id, "n-%u", i);
         ck_assert_int_eq(site_acked(&bench, "gw-1", id), SERIN_ACK_STORED);
@@ -325,7 +325,7 @@ END_TEST
 int main(void)
 {
     const TTest *const list[] = {
-        a_full_batch_is_one_pass_and_two_messages,
+        a_full_batch_is_one_pass_and_one_message,
         acks_go_the_way_that_the_report_came,
         each_item_is_checked_by_itself,
         hostile_batches_harm_nothing,

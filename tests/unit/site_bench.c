@@ -5,9 +5,54 @@
 
 #include <serin/adapters/protobufc.h>
 #include <serin/adapters/zlib.h>
+#include <serin/crc32.h>
 
 #include <stdio.h>
 #include <string.h>
+
+/* What serind was told last, so that its word for a batch can be read. */
+#define HEARD_MAX 64u
+static struct {
+    char gateway[SERIN_ID_MAX + 1];
+    struct serin_batch_ack ack;
+    size_t count;
+    char reports[SERIN_BATCH_ITEMS_MAX][SERIN_ID_MAX + 1];
+} heard[HEARD_MAX];
+static size_t heard_count;
+
+static void remember(const char *gateway, const struct site_batch *batch,
+                     const struct site_payload *payload, uint64_t number)
+{
+    size_t at = heard_count++ % HEARD_MAX;
+    snprintf(heard[at].gateway, sizeof heard[at].gateway, "%s", gateway);
+    heard[at].ack = (struct serin_batch_ack){
+        .incarnation = 9, .number = number, .crc32 = serin_crc32(0, payload->bytes, payload->size)};
+    heard[at].count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct serin_batch_item *item = &batch->items.list[i];
+        if (item->kind == SERIN_BATCH_REPORT) {
+            memcpy(heard[at].reports[heard[at].count++], item->node, sizeof item->node);
+        }
+    }
+}
+
+/* Whether the word is for a batch of the gateway that holds a report of the node. */
+static bool answers(const struct serin_batch_ack *ack, const char *gateway, const char *node)
+{
+    for (size_t i = 0; i < heard_count && i < HEARD_MAX; i++) {
+        if (heard[i].ack.number != ack->number || heard[i].ack.crc32 != ack->crc32 ||
+            heard[i].ack.incarnation != ack->incarnation ||
+            strcmp(heard[i].gateway, gateway) != 0) {
+            continue;
+        }
+        for (size_t j = 0; j < heard[i].count; j++) {
+            if (strcmp(heard[i].reports[j], node) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
 void site_bench_open(struct serind_bench *bench, enum serin_enrolment_policy adoption)
 {
@@ -116,6 +161,7 @@ void site_batch_hear(struct serind_bench *bench, const char *gateway,
     const struct site_payload *payload = site_batch_encode(batch, SERIN_BATCH_DEFLATE, number);
     ck_assert_int_eq(serind_batch_heard(&bench->serind, 0, gateway, payload->bytes, payload->size),
                      SERIN_OK);
+    remember(gateway, batch, payload, number);
 }
 
 void site_batch_take(struct serind_bench *bench, const char *gateway,
@@ -159,6 +205,11 @@ static enum serin_ack_status batched_ack(const struct serind_bench_sent *sent, c
     }
     ck_assert_int_eq(serin_protobufc_site()->decode_ack_batch(sent->payload, sent->size, &batch),
                      SERIN_OK);
+    for (size_t i = 0; i < batch.batch_count; i++) {
+        if (answers(&batch.batches[i], gateway, node)) {
+            status = SERIN_ACK_STORED;
+        }
+    }
     for (size_t i = 0; i < batch.count; i++) {
         if (strcmp(batch.list[i].node, node) == 0) {
             status = batch.list[i].ack.status;

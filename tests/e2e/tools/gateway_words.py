@@ -4,7 +4,11 @@
   gateway_words.py batch NUMBER NODE=REPORT…   a payload for gw/<gw>/reports: of each node its report of that number
   gateway_words.py status GW FAILURES          a payload for gw/<gw>/status; held for failures above 3
   gateway_words.py acks                        hexadecimal payloads of gw/<gw>/acks, a line each, as "NODE STATUS NUMBER"
+
+GATEWAY_BATCHES names a file: batch notes there what each held, acks reads what an ack of a whole batch stands for. Without it,
+and of a batch that it does not know, such an ack is told as "batch NUMBER".
 """
+import os
 import sys
 import zlib
 
@@ -49,6 +53,23 @@ def batch(number, words):
     return field(1, 1) + fixed64(2, 9) + field(3, number) + field(4, encoding) + field(5, len(items)) + field(6, sent)
 
 
+def note(payload, number, words):
+    if "GATEWAY_BATCHES" in os.environ:
+        with open(os.environ["GATEWAY_BATCHES"], "a", encoding="ascii") as notes:
+            print(number, zlib.crc32(payload), *words, file=notes)
+
+
+def noted(number, crc):
+    """The reports of the batch that is acknowledged, or None."""
+    if os.path.exists(os.environ.get("GATEWAY_BATCHES", "")):
+        with open(os.environ["GATEWAY_BATCHES"], encoding="ascii") as notes:
+            for line in notes:
+                known = line.split()
+                if known[:2] == [str(number), str(crc)]:
+                    return [word.split("=") for word in known[2:]]
+    return None
+
+
 def status(gateway, failures):
     held = failures > 3
     fleet = (field(1, PRODUCT.encode()) + field(2, CHANNEL.encode()) + field(3, field(1, 1) + field(2, 1)) +
@@ -78,8 +99,9 @@ def fields(data):
         key = number()
         if key & 7 == 0:
             value = number()
-        elif key & 7 == 1:
-            value, at = int.from_bytes(data[at:at + 8], "little"), at + 8
+        elif key & 7 in (1, 5):
+            size = 8 if key & 7 == 1 else 4
+            value, at = int.from_bytes(data[at:at + size], "little"), at + size
         else:
             size = number()
             value, at = data[at:at + size], at + size
@@ -90,7 +112,16 @@ def fields(data):
 def acks():
     statuses = {1: "stored", 2: "resend", 3: "refused", 4: "pending"}
     for line in sys.stdin:
-        for item in fields(bytes.fromhex(line.strip())).get(2, []):
+        message = fields(bytes.fromhex(line.strip()))
+        for whole in map(fields, message.get(3, [])):
+            assert whole[1] == [9], "the batch of another gateway"
+            number = whole[2][0]
+            reports = noted(number, whole[3][0])
+            if reports is None:
+                print("batch", number, flush=True)
+            for node, told in reports or []:
+                print(node, "stored", told, flush=True)
+        for item in message.get(2, []):
             parts = fields(item)
             ack = fields(parts[2][0])
             print(parts[1][0].decode(), statuses[ack[4][0]], ack.get(3, [0])[0], flush=True)
@@ -98,7 +129,9 @@ def acks():
 
 def main():
     if sys.argv[1:2] == ["batch"]:
-        sys.stdout.buffer.write(batch(int(sys.argv[2]), sys.argv[3:]))
+        payload = batch(int(sys.argv[2]), sys.argv[3:])
+        note(payload, int(sys.argv[2]), sys.argv[3:])
+        sys.stdout.buffer.write(payload)
     elif sys.argv[1:2] == ["status"]:
         sys.stdout.buffer.write(status(sys.argv[2], int(sys.argv[3])))
     elif sys.argv[1:] == ["acks"]:
