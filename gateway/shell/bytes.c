@@ -193,6 +193,21 @@ static void want_object(struct gateway *gateway, const struct serin_want *want)
     }
 }
 
+/* What the plugin has given to nodes since it was heard last. A lower value is of a broker that was
+ * started since: all of it is new. */
+static void count_served(struct gateway *gateway, uint64_t heard)
+{
+    struct serin_gateway_meta *meta = &gateway->meta;
+    if (heard == meta->served_heard) {
+        return;
+    }
+    uint64_t more = heard > meta->served_heard ? heard - meta->served_heard : heard;
+    uint64_t room = UINT64_MAX - meta->served_bytes;
+    meta->served_bytes += more < room ? more : room;
+    meta->served_heard = heard;
+    gateway_meta_changed(gateway);
+}
+
 void gateway_bytes_want(struct gateway *gateway, const uint8_t *payload, size_t size)
 {
     struct gateway_bytes *bytes = gateway->bytes;
@@ -206,7 +221,7 @@ void gateway_bytes_want(struct gateway *gateway, const uint8_t *payload, size_t 
         return;
     }
     SERIN_FAULT_POINT("gateway.want.heard");
-    bytes->served_bytes = want.served_bytes;
+    count_served(gateway, want.served_bytes);
     if (want.kind != SERIN_WANT_SERVED) {
         refresh(gateway);
         want_object(gateway, &want);
@@ -297,5 +312,4 @@ void gateway_bytes_status(const struct gateway *gateway, struct serin_gw_status 
     status->objects = bytes_whole_files(bytes);
     status->filling = serin_fill_count(&bytes->fill, &status->pass_through);
     status->pass_through = status->pass_through || spare;
-    status->served_bytes = bytes->served_bytes;
 }

@@ -165,8 +165,8 @@ void gateway_bytes_up(struct gateway *gateway, bool connected);
 void gateway_bytes_site_connected(struct gateway *gateway); /* announces every part file anew */
 void gateway_bytes_tick(struct gateway *gateway);
 uint64_t gateway_bytes_deadline_ms(const struct gateway *gateway); /* UINT64_MAX: never */
-/* Fills in the fields of the status that are its own: of the depot; served_bytes, objects, filling,
- * pass_through. Those of `meta`, the fleets' names and orders are filled in already. */
+/* Fills in the fields of the status that are its own: of the depot; objects, filling, pass_through.
+ * Those of `meta`, the fleets' names and orders are filled in already. */
 void gateway_bytes_status(const struct gateway *gateway, struct serin_gw_status *status);
 
 /* ---- words.c ---- */

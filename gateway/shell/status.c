@@ -62,6 +62,7 @@ static void fill(const struct gateway *gateway, struct serin_gw_status *status)
         .time_s = gateway_words_signed_s(gateway),
         .uptime_s = (gateway->mono_ms - gateway->started_ms) / 1000,
         .depot_budget_bytes = config->depot_budget_bytes,
+        .served_bytes = meta->served_bytes,
         .fetched_bytes = meta->fetched_bytes,
         .refetched_bytes = meta->refetched_bytes,
         .uplink_sent = meta->uplink_sent,

@@ -2,8 +2,11 @@
  * disks, rot, and the uplink's limits. */
 #include "check_main.h"
 #include "gateway_bench.h"
+
 #include "program.h"
 #include "test_keys.h"
+
+#include <serin/adapters/protobufc.h>
 
 #include <signal.h>
 #include <stdio.h>
@@ -57,13 +60,59 @@ START_TEST(test_one_download)
     ck_assert_uint_eq(now.objects, 3);
     ck_assert_uint_eq(now.filling, 0);
     ck_assert(!now.pass_through);
-    ck_assert_uint_eq(now.served_bytes, 12345);
+    ck_assert_uint_eq(site.gateway.meta.served_bytes, 12345); /* told with each want */
     ck_assert_uint_ge(now.depot_bytes, SIZE_A);
     ck_assert_uint_le(now.depot_bytes, SIZE_A + 5 * 4096);
     /* Whoever asks again is told, and nothing is fetched. */
     site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 5, 100);
     ck_assert_uint_ge(site_object(0, SITE_IMAGE)->whole, 2);
     ck_assert_uint_eq(site.sent, release_bytes(0));
+    done();
+}
+END_TEST
+
+static void tell_served(uint64_t served_bytes)
+{
+    const struct serin_want want = {.kind = SERIN_WANT_SERVED, .served_bytes = served_bytes};
+    uint8_t payload[SERIN_WANT_MAX];
+    size_t size = 0;
+    ck_assert_int_eq(serin_protobufc_site()->encode_want(&want, payload, sizeof payload, &size),
+                     SERIN_OK);
+    gateway_bytes_want(&site.gateway, payload, size);
+}
+
+/* The plugin's counter begins anew with its broker, the sum does not; it goes on over restarts of
+ * the gateway. Caught: the counter itself as the sum; a restart of the broker not seen; the whole
+ * counter added again after a restart of the gateway. */
+START_TEST(test_served)
+{
+    static const struct {
+        uint64_t heard, sum;
+        bool restart;
+    } rows[] = {
+        {1000, 1000, false},
+        {1500, 1500, false},
+        {1500, 1500, true},
+        {1600, 1600, false},
+        {40, 1640, false}, /* the broker was started anew */
+        {40, 1640, false},
+        {45, 1645, true},
+        {0, 1645, false},
+        {7, 1652, false},
+        {UINT64_MAX, UINT64_MAX, false},
+        {3, UINT64_MAX, false},
+    };
+    site_open(SIZE_A, SIZE_B, 0);
+    site_start();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].restart) {
+            site_stop();
+            site_start();
+        }
+        tell_served(rows[i].heard);
+        ck_assert_msg(site.gateway.meta.served_bytes == rows[i].sum, "row %zu: %llu", i,
+                      (unsigned long long)site.gateway.meta.served_bytes);
+    }
     done();
 }
 END_TEST
@@ -615,6 +664,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {test_one_download,
+                                  test_served,
                                   test_image_first,
                                   test_what_is_not_offered,
                                   test_two_directives,

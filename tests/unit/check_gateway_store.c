@@ -103,6 +103,8 @@ static struct serin_gateway_meta sample_meta(uint64_t seed)
     meta.uplink_messages = dice(&seed);
     meta.transitions = dice(&seed);
     meta.rotten = (uint32_t)dice(&seed);
+    meta.served_bytes = dice(&seed);
+    meta.served_heard = dice(&seed);
     return meta;
 }
 
@@ -494,13 +496,14 @@ START_TEST(every_damage_is_found)
             reseal(part, cut);
             ck_assert_int_ne(decode((enum gateway_kind)kind, part, cut), SERIN_OK);
         }
-        bytes[1] = 2;
+        uint8_t version = bytes[1];
+        bytes[1]++;
         reseal(bytes, size);
         ck_assert_int_eq(decode((enum gateway_kind)kind, bytes, size), SERIN_ERR_VERSION);
         bytes[1] = 0;
         reseal(bytes, size);
         ck_assert_int_eq(decode((enum gateway_kind)kind, bytes, size), SERIN_ERR_FORMAT);
-        bytes[1] = 1;
+        bytes[1] = version;
         bytes[0] ^= 1;
         reseal(bytes, size);
         ck_assert_int_eq(decode((enum gateway_kind)kind, bytes, size), SERIN_ERR_FORMAT);
@@ -509,6 +512,29 @@ START_TEST(every_damage_is_found)
         reseal(bytes, size + 1);
         ck_assert_int_eq(decode((enum gateway_kind)kind, bytes, size + 1), SERIN_ERR_FORMAT);
     }
+}
+END_TEST
+
+/* Caught: the fields of version 2 asked for in a record of version 1; a value from nowhere. */
+START_TEST(the_gateways_record_of_version_1_is_read)
+{
+    uint8_t bytes[RECORD_MAX];
+    union gateway_value value;
+    const struct serin_gateway_meta meta = sample_meta(3);
+    size_t size = encoded(GATEWAY_META, bytes);
+    ck_assert_int_eq(bytes[1], 2);
+    bytes[1] = 1;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(GATEWAY_META, bytes, size), SERIN_ERR_FORMAT);
+    size -= 16;
+    reseal(bytes, size);
+    memset(&value, 0xa5, sizeof value);
+    ck_assert_int_eq(gateway_record_decode(GATEWAY_META, key.bytes, key.size, bytes, size, &value),
+                     SERIN_OK);
+    ck_assert_uint_eq(value.meta.incarnation, meta.incarnation);
+    ck_assert_uint_eq(value.meta.rotten, meta.rotten);
+    ck_assert_uint_eq(value.meta.served_bytes, 0);
+    ck_assert_uint_eq(value.meta.served_heard, 0);
 }
 END_TEST
 
@@ -587,6 +613,7 @@ int main(void)
         a_full_map_refuses_and_goes_on,
         a_damaged_record_is_named_and_the_rest_lives,
         every_damage_is_found,
+        the_gateways_record_of_version_1_is_read,
         noise_decodes_to_what_can_be_written_or_not_at_all,
         values_outside_their_bounds_are_not_stored,
     };

@@ -31,6 +31,10 @@ static void meta_fields(struct record_io *io, union gateway_value *value)
     meta->uplink_messages = record_u64(io, meta->uplink_messages);
     meta->transitions = record_u64(io, meta->transitions);
     meta->rotten = record_u32(io, meta->rotten);
+    if (io->version >= 2) { /* before it nobody kept the sum: it begins at 0 */
+        meta->served_bytes = record_u64(io, meta->served_bytes);
+        meta->served_heard = record_u64(io, meta->served_heard);
+    }
     io->failed = io->failed || meta->incarnation == 0;
 }
 
@@ -76,7 +80,7 @@ static const struct {
     uint8_t version;
     void (*fields)(struct record_io *io, union gateway_value *value);
 } layouts[GATEWAY_KIND_COUNT] = {
-    [GATEWAY_META] = {.version = 1, .fields = meta_fields},
+    [GATEWAY_META] = {.version = 2, .fields = meta_fields},
     [GATEWAY_NODE] = {.version = 1, .fields = node_fields},
     [GATEWAY_ORDER] = {.version = 1, .fields = order_fields},
 };

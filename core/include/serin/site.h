@@ -125,7 +125,7 @@ struct serin_gw_status {
     uint64_t depot_bytes, depot_budget_bytes;
     uint32_t objects, filling;        /* whole, and being filled */
     bool pass_through;                /* the disk is full: bytes are served, not kept */
-    uint64_t served_bytes;            /* block payload given to nodes since the broker's start */
+    uint64_t served_bytes;            /* block payload given to nodes, over all starts */
     uint64_t fetched_bytes;           /* block payload taken from the uplink, over all starts */
     uint64_t refetched_bytes;         /* of them: pieces that had to be fetched again */
     uint64_t uplink_sent, uplink_got; /* MQTT payload bytes of everything, over all starts */

@@ -24,6 +24,9 @@ struct serin_gateway_meta {
     /* Counters over all starts (serin/site.h, struct serin_gw_status). */
     uint64_t fetched_bytes, refetched_bytes, uplink_sent, uplink_got, uplink_messages, transitions;
     uint32_t rotten;
+    /* Block payload given to nodes, over all starts; and the plugin's own counter as it was heard
+     * last, which begins anew with each start of the site's broker. */
+    uint64_t served_bytes, served_heard;
 };
 
 /* One node, from its first message on. */
