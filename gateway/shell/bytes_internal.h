@@ -108,7 +108,7 @@ struct gateway_bytes {
 
     struct bytes_scrub scrub;
     uint64_t minute_ms, rescan_ms; /* when those are due */
-    uint64_t said_ms; /* a warning that repeats */
+    uint64_t said_ms;              /* a warning that repeats */
 };
 
 /* Whether a warning that repeats may be said (again). */
