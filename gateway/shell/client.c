@@ -109,6 +109,18 @@ static void row(const char *label, const char *state, const char *rest)
     }
 }
 
+/* "for 2m 3s: why"; "" while it is there. */
+static void away_text(char *text, size_t size, const struct serin_json *status, bool site)
+{
+    const char *why = text_of(status, site ? "site_why" : "uplink_why");
+    text[0] = '\0';
+    if (!truth(status, site ? "site_connected" : "uplink_connected")) {
+        (void)snprintf(text, size, "for %s%s%.128s",
+                       time_text(number(status, site ? "site_away_s" : "uplink_away_s")).text,
+                       why[0] != '\0' ? ": " : "", why);
+    }
+}
+
 static void uplink_print(const struct serin_json *status)
 {
     uint64_t limit = number(status, "uplink_limit_per_s");
@@ -120,9 +132,14 @@ static void uplink_print(const struct serin_json *status)
                    size_text(number(status, "uplink_sent_per_s")).text,
                    number(status, "uplink_messages"));
     row("uplink", truth(status, "uplink_connected") ? "connected" : "AWAY", text);
+    away_text(text, sizeof text, status, false);
+    if (text[0] != '\0') {
+        row("", "", text);
+    }
     (void)snprintf(text, sizeof text, "images may take %s/s", size_text(limit).text);
     row("", "", limit > 0 ? text : "images may take all of it");
-    row("site", truth(status, "site_connected") ? "connected" : "AWAY", "");
+    away_text(text, sizeof text, status, true);
+    row("site", truth(status, "site_connected") ? "connected" : "AWAY", text);
 }
 
 static void bar_print(uint64_t used, uint64_t budget)

@@ -106,6 +106,14 @@ void gateway_links_close(struct gateway *gateway);
 /* Gives what has come to its owners: bounded work. True: there is more. */
 bool gateway_links_drain(struct gateway *gateway);
 
+/* How long and why a broker is away. */
+struct gateway_outage {
+    uint64_t since_ms; /* mono_ms; of the start, where it was never there */
+    const char *why;   /* of the last attempt; "": none has ended yet. Until the next drain */
+};
+/* False: it is there. */
+bool gateway_links_outage(const struct gateway *gateway, bool site, struct gateway_outage *outage);
+
 /* Publishes upstream on the gateway's own topic of a kind (GW_REPORTS, GW_STATUS: QoS 1; GW_GET:
  * QoS 0), and counts it. SERIN_ERR_AGAIN: not connected, or no room. `token` as in
  * serin_mqtt_publish; gateway_words_delivered hears of it. */
@@ -144,6 +152,9 @@ void gateway_orders_message(struct gateway *gateway, const struct serin_topic *t
 void gateway_orders_forget(struct gateway *gateway, const char *node);
 /* The site's broker is there (again): everything held is published to it. */
 void gateway_orders_site_connected(struct gateway *gateway);
+/* A message from the site's broker on a directive or trust topic: what its nodes can read. */
+void gateway_orders_site_message(struct gateway *gateway, const struct serin_topic *topic,
+                                 const uint8_t *payload, size_t size);
 /* Visits every held directive until `visit` returns false. */
 void gateway_orders_each(const struct gateway *gateway,
                          bool (*visit)(void *arg, const struct gateway_order *order), void *arg);

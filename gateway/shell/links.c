@@ -10,17 +10,28 @@
 
 #include <serin/adapters/log.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEEP_ALIVE_S 30u
 #define UP_QUEUE_MAX 1024u
-#define DRAIN_MAX    256u /* events of one connection in a turn */
+#define DRAIN_MAX    256u   /* events of one connection in a turn */
+#define SAY_MS       60000u /* an outage whose reason keeps changing is not a line each second */
 #define SITE_QUEUE(n) \
     ((size_t)(n) + 1024u) /* presence of every node is retained, and comes at once */
 
+/* Of an end that is away. */
+struct away {
+    uint64_t since_ms;
+    uint64_t said_ms;                                     /* when its reason was logged last */
+    char why[sizeof((struct serin_mqtt_event *)0)->why];  /* of the last attempt */
+    char said[sizeof((struct serin_mqtt_event *)0)->why]; /* as logged last; "": nothing yet */
+};
+
 struct gateway_links {
     uint64_t up_dropped, site_dropped; /* as last logged */
+    struct away up_away, site_away;
 };
 
 /* How a kind is published, by serind in the cloud and by a gateway at its site. */
@@ -119,6 +130,11 @@ static void site_message(struct gateway *gateway, const struct serin_topic *topi
     case SERIN_TOPIC_DEPOT_WANT:
         gateway_bytes_want(gateway, event->payload, event->payload_size);
         break;
+    case SERIN_TOPIC_DIRECTIVE:
+    case SERIN_TOPIC_DEV_DIRECTIVE:
+    case SERIN_TOPIC_TRUST:
+        gateway_orders_site_message(gateway, topic, event->payload, event->payload_size);
+        break;
     default:
         break;
     }
@@ -146,6 +162,7 @@ static void site_turned(struct gateway *gateway, bool connected)
 struct end {
     const char *name;
     bool (*connected)(const struct gateway *gateway);
+    struct away *(*away)(const struct gateway *gateway);
     void (*turned)(struct gateway *gateway, bool connected);
     void (*message)(struct gateway *gateway, const struct serin_topic *topic,
                     const struct serin_mqtt_event *event);
@@ -161,10 +178,46 @@ static bool site_connected(const struct gateway *gateway)
     return gateway->site_connected;
 }
 
-static const struct end up_end = {"uplink", up_connected, up_turned, up_message};
-static const struct end site_end = {"site", site_connected, site_turned, site_message};
+static struct away *up_away(const struct gateway *gateway)
+{
+    return &gateway->links->up_away;
+}
 
-/* An outage is one line, however often it is tried to end it. */
+static struct away *site_away(const struct gateway *gateway)
+{
+    return &gateway->links->site_away;
+}
+
+static const struct end up_end = {"uplink", up_connected, up_away, up_turned, up_message};
+static const struct end site_end = {"site", site_connected, site_away, site_turned, site_message};
+
+/* An outage is one line, and one more for another reason, however often it is tried to end it. What
+ * never connected is an outage from the start. */
+static void away_note(struct gateway *gateway, const struct end *end, const char *why)
+{
+    struct away *away = end->away(gateway);
+    if (end->connected(gateway)) {
+        *away = (struct away){.since_ms = gateway->mono_ms};
+    }
+    (void)snprintf(away->why, sizeof away->why, "%s", why[0] != '\0' ? why : "no reason is known");
+    bool news = away->said[0] == '\0' ||
+                (strcmp(away->why, away->said) != 0 && gateway->mono_ms - away->said_ms >= SAY_MS);
+    serin_log(news ? SERIN_LOG_WARN : SERIN_LOG_DEBUG, "not connected broker=%s: %s", end->name,
+              away->why);
+    if (news) {
+        memcpy(away->said, away->why, sizeof away->said);
+        away->said_ms = gateway->mono_ms;
+    }
+}
+
+bool gateway_links_outage(const struct gateway *gateway, bool site, struct gateway_outage *outage)
+{
+    const struct end *end = site ? &site_end : &up_end;
+    const struct away *away = end->away(gateway);
+    *outage = (struct gateway_outage){away->since_ms, away->why};
+    return !end->connected(gateway);
+}
+
 static void turned(struct gateway *gateway, const struct end *end,
                    const struct serin_mqtt_event *event)
 {
@@ -173,8 +226,7 @@ static void turned(struct gateway *gateway, const struct end *end,
     if (connected) {
         serin_log(SERIN_LOG_INFO, "connected broker=%s", end->name);
     } else {
-        serin_log(before ? SERIN_LOG_WARN : SERIN_LOG_DEBUG, "not connected broker=%s: %s",
-                  end->name, event->why);
+        away_note(gateway, end, event->why);
     }
     if (connected != before || connected) {
         end->turned(gateway, connected);
@@ -317,6 +369,10 @@ static enum serin_error site_subscribe(const struct gateway *gateway)
         {"serin/1/dev/+/beat", 0},
         {"serin/1/presence/+", 1},
         {"serin/1/depot/want", 0},
+        /* What nodes can read, to see that it is what was published. */
+        {"serin/1/directive/+/+", 1},
+        {"serin/1/dev/+/directive", 1},
+        {"serin/1/trust/+", 1},
     };
     enum serin_error error = SERIN_OK;
     for (size_t i = 0; error == SERIN_OK && i < sizeof filters / sizeof filters[0]; i++) {
@@ -332,6 +388,8 @@ enum serin_error gateway_links_open(struct gateway *gateway)
     if (gateway->links == NULL) {
         return gateway_fail(gateway, SERIN_ERR_MEMORY, "memory is exhausted");
     }
+    gateway->links->up_away.since_ms = gateway->mono_ms;
+    gateway->links->site_away.since_ms = gateway->mono_ms;
     enum serin_error error =
         client_open(gateway, &gateway->up, "uplink", &config->uplink, true, UP_QUEUE_MAX);
     if (error == SERIN_OK) {

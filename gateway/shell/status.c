@@ -189,12 +189,29 @@ static uint64_t rate(const struct gateway *gateway, uint64_t now, uint64_t then)
     return ms > 0 && now > then ? (now - then) * 1000 / ms : 0;
 }
 
+/* "uplink_away_s" and "uplink_why": 0 and null while it is there. */
+static void put_outage(struct serin_json *json, const struct gateway *gateway, bool site)
+{
+    struct gateway_outage outage;
+    bool away = gateway_links_outage(gateway, site, &outage);
+    const char *why = site ? "site_why" : "uplink_why";
+    serin_json_put_number(json, site ? "site_away_s" : "uplink_away_s",
+                          away ? (gateway->mono_ms - outage.since_ms) / 1000 : 0);
+    if (away && outage.why[0] != '\0') {
+        serin_json_put_text(json, why, outage.why);
+    } else {
+        serin_json_put_null(json, why);
+    }
+}
+
 /* What only the gateway itself knows of its links. */
 static void put_links(struct serin_json *json, const struct gateway *gateway)
 {
     const struct sample *last = &gateway->status->last;
     serin_json_put_bool(json, "uplink_connected", gateway->up_connected);
     serin_json_put_bool(json, "site_connected", gateway->site_connected);
+    put_outage(json, gateway, false);
+    put_outage(json, gateway, true);
     serin_json_put_number(json, "uplink_sent_per_s",
                           rate(gateway, gateway->meta.uplink_sent, last->sent));
     serin_json_put_number(json, "uplink_got_per_s",

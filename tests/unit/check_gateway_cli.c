@@ -381,6 +381,58 @@ START_TEST(one_runs_at_a_time_and_ends_in_order)
 }
 END_TEST
 
+static unsigned count_of(const char *text, const char *word)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* Waits until the log holds `words`. */
+static void log_wait(const char *words)
+{
+    char path[128];
+    static char text[65536];
+    (void)snprintf(path, sizeof path, "%s/log", folder);
+    for (int i = 0; i < WAIT_MS / 50; i++) {
+        text[file_read(path, text, sizeof text - 1)] = '\0';
+        if (strstr(text, words) != NULL) {
+            return;
+        }
+        pause_ms(50);
+    }
+    ck_abort_msg("the log does not say '%s': %s", words, text);
+}
+
+/* At the log level as delivered, and once however often it is tried. */
+START_TEST(a_broker_that_was_never_there_is_told)
+{
+    char path[128];
+    static char text[65536];
+    gateway_start(NULL);
+    log_wait("WARN not connected broker=uplink: ");
+    log_wait("WARN not connected broker=site: ");
+    pause_ms(1200); /* several attempts, of 200 ms at most */
+    (void)snprintf(path, sizeof path, "%s/log", folder);
+    text[file_read(path, text, sizeof text - 1)] = '\0';
+    ck_assert_uint_eq(count_of(text, "not connected broker=uplink"), 1);
+    const struct program_result *result = RUN("status", "--config", "gateway.yaml");
+    const char *site_row = strstr(result->out, "site       AWAY         for ");
+    ck_assert_msg(site_row != NULL, "%s", result->out);
+    ck_assert_ptr_nonnull(strstr(result->out, "                        for "));
+    result = RUN("status", "--config", "gateway.yaml", "--json");
+    ck_assert_uint_eq(count_of(result->out, "_why\":\""), 2);
+    ck_assert_uint_eq(count_of(result->out, "_away_s\":"), 2);
+    ck_assert_uint_eq(count_of(result->out, "_away_s\":0"), 0);
+    broker_start(&site, false, NULL);
+    struct serin_json *json = status_when("site_connected");
+    ck_assert(serin_json_as_text(serin_json_get(json, "site_why")) == NULL);
+    serin_json_free(json);
+}
+END_TEST
+
 START_TEST(another_socket_does_not_help_a_second_one)
 {
     gateway_start(NULL);
@@ -456,15 +508,6 @@ static void nodes_come(unsigned count)
         serin_mqtt_event_free(&event);
     }
     serin_mqtt_close(mqtt);
-}
-
-static unsigned count_of(const char *text, const char *word)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) {
-        count++;
-    }
-    return count;
 }
 
 /* More than a page of them. */
@@ -578,6 +621,7 @@ int main(void)
     tcase_add_loop_test(tests, each_line_has_its_status, 0, COUNT_OF(lines));
     tcase_add_loop_test(tests, a_wrong_file_is_named, 0, COUNT_OF(wrong));
     tcase_add_test(tests, one_runs_at_a_time_and_ends_in_order);
+    tcase_add_test(tests, a_broker_that_was_never_there_is_told);
     tcase_add_test(tests, another_socket_does_not_help_a_second_one);
     tcase_add_test(tests, orders_go_down_and_status_goes_up);
     tcase_add_test(tests, nodes_are_listed_page_by_page);
