@@ -74,11 +74,32 @@ static uint32_t room_for(struct serin_fill *fill, struct room *room,
     return *bytes;
 }
 
-static bool may_ask(struct serin_fill *fill, struct room *room,
-                    const struct serin_fill_object *object, uint64_t now_ms)
+static bool is_ready(struct serin_fill *fill, struct room *room,
+                     const struct serin_fill_object *object, uint64_t now_ms)
 {
     return object->state == SERIN_FILL_STATE_FETCH && now_ms >= object->due_ms &&
            room_for(fill, room, object) > 0;
+}
+
+/* Whether what is verified as a whole may have the buffer. It changes hands only while its owner
+ * rests or has nothing in it, for else two that take turns would never be whole. But an emergency
+ * that has not failed yet does not wait for what is none. */
+static bool may_own(struct serin_fill *fill, struct room *room,
+                    const struct serin_fill_object *object, uint64_t now_ms)
+{
+    const struct serin_fill_owner *owner = fill_owner(fill, object);
+    const struct serin_fill_object *other = fill_held(fill, owner->place, owner->generation);
+    bool new_emergency =
+        object->emergency && object->misses + object->refusals + object->wrong_row == 0;
+    return other == NULL || other == object || owner->filled == 0 ||
+           !is_ready(fill, room, other, now_ms) || (new_emergency && !other->emergency);
+}
+
+static bool may_ask(struct serin_fill *fill, struct room *room,
+                    const struct serin_fill_object *object, uint64_t now_ms)
+{
+    return is_ready(fill, room, object, now_ms) &&
+           (object->kind == SERIN_FILL_PIECES || may_own(fill, room, object, now_ms));
 }
 
 /* The first piece in from .. to that is demanded (or any, where `any`) and may be asked for. */
@@ -264,20 +285,19 @@ static void plan_pieces(struct serin_fill *fill, const struct choice *choice, ui
 static void plan_whole(struct serin_fill *fill, struct serin_fill_object *object, uint32_t room,
                        uint32_t *start, uint32_t *end)
 {
-    uint32_t place = fill_place(fill, object);
-    if (fill->whole_place != place || fill->whole_generation != object->generation) {
-        /* The buffer's last user rests or is gone; what it had has to come again. */
-        fill->counts.refetched_bytes += fill->whole_filled;
-        fill->whole_place = place;
-        fill->whole_generation = object->generation;
-        fill->whole_filled = 0;
+    struct serin_fill_owner *owner = fill_owner(fill, object);
+    if (!fill_owns(fill, object)) {
+        /* The buffer's last owner rests or is gone; what it had has to come again. */
+        fill->counts.refetched_bytes += owner->filled;
+        *owner = (struct serin_fill_owner){.place = fill_place(fill, object),
+                                           .generation = object->generation};
     }
     uint32_t most = object->size != 0                     ? object->size
                     : object->kind == SERIN_FILL_MANIFEST ? SERIN_MANIFEST_MAX
                                                           : TABLE_FIRST;
     uint32_t window = object->size != 0 ? window_bytes(fill) : most;
     window = window < room ? window : room;
-    *start = fill->whole_filled;
+    *start = owner->filled;
     *end = most - *start < window ? most : *start + window;
 }
 

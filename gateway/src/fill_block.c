@@ -208,15 +208,15 @@ static void take_bytes(struct serin_fill *fill, struct serin_fill_object *object
 /* What there is of a whole object is worth nothing; its size may have been a lie as well. */
 static void whole_forget(struct serin_fill *fill, struct serin_fill_object *object)
 {
-    if (fill->whole_place == fill_place(fill, object) &&
-        fill->whole_generation == object->generation) {
-        fill->counts.refetched_bytes += fill->whole_filled;
-        fill->whole_filled = 0;
+    if (fill_owns(fill, object)) {
+        struct serin_fill_owner *owner = fill_owner(fill, object);
+        fill->counts.refetched_bytes += owner->filled;
+        owner->filled = 0;
     }
     object->size = object->sized ? object->size : 0;
 }
 
-static bool whole_holds(const struct serin_fill *fill, const struct serin_fill_object *object)
+static bool whole_holds(struct serin_fill *fill, const struct serin_fill_object *object)
 {
     uint8_t digest[SERIN_SHA256_SIZE];
     size_t size = object->size;
@@ -226,13 +226,13 @@ static bool whole_holds(const struct serin_fill *fill, const struct serin_fill_o
         }
         size = SERIN_MANIFEST_BODY_SIZE; /* its id does not cover the signature */
     }
-    serin_sha256_of(fill->config.crypto, fill->config.whole, size, digest);
+    serin_sha256_of(fill->config.crypto, fill_buffer(fill, object), size, digest);
     return memcmp(digest, object->name, SERIN_SHA256_SIZE) == 0;
 }
 
 static void take_whole(struct serin_fill *fill, struct serin_fill_object *object, uint64_t now_ms)
 {
-    const uint8_t *data = fill->config.whole;
+    const uint8_t *data = fill_buffer(fill, object);
     enum serin_error error = SERIN_ERR_DIGEST;
     if (whole_holds(fill, object)) {
         error = fill->config.ops->keep(fill->config.ctx, object->name, object->kind, data,
@@ -246,7 +246,7 @@ static void take_whole(struct serin_fill *fill, struct serin_fill_object *object
             fill_tell_data(fill, object->name, object->size, 0, data,
                            object->size < first ? object->size : first);
         }
-        fill->whole_filled = 0;
+        fill_owner(fill, object)->filled = 0;
         fill_drop(fill, object);
         return;
     }
@@ -264,18 +264,17 @@ static void take_whole_bytes(struct serin_fill *fill, struct serin_fill_object *
                              const struct serin_block *block, uint64_t now_ms)
 {
     uint32_t size = (uint32_t)block->data_size;
-    uint32_t filled = fill->whole_filled;
-    bool mine = fill->whole_place == fill_place(fill, object) &&
-                fill->whole_generation == object->generation;
-    if (!mine || block->offset > filled || block->offset + size <= filled) {
+    struct serin_fill_owner *owner = fill_owner(fill, object);
+    uint32_t filled = owner->filled;
+    if (!fill_owns(fill, object) || block->offset > filled || block->offset + size <= filled) {
         fill->counts.refetched_bytes += size;
         return;
     }
     uint32_t known = filled - block->offset;
     fill->counts.refetched_bytes += known;
-    memcpy(fill->config.whole + filled, block->data + known, size - known);
-    fill->whole_filled = block->offset + size;
-    if (fill->whole_filled == object->size) {
+    memcpy(fill_buffer(fill, object) + filled, block->data + known, size - known);
+    owner->filled = block->offset + size;
+    if (owner->filled == object->size) {
         take_whole(fill, object, now_ms);
     }
 }

@@ -61,6 +61,24 @@ static inline uint32_t fill_grown(uint32_t least, uint32_t times, uint32_t most)
     return value < most ? (uint32_t)value : most;
 }
 
+/* The buffer in which such an object is put together, and whose bytes lie in it. */
+static inline struct serin_fill_owner *fill_owner(struct serin_fill *fill,
+                                                  const struct serin_fill_object *object)
+{
+    return object->kind == SERIN_FILL_MANIFEST ? &fill->manifest_owner : &fill->whole_owner;
+}
+
+static inline uint8_t *fill_buffer(struct serin_fill *fill, const struct serin_fill_object *object)
+{
+    return object->kind == SERIN_FILL_MANIFEST ? fill->manifest : fill->config.whole;
+}
+
+static inline bool fill_owns(struct serin_fill *fill, const struct serin_fill_object *object)
+{
+    const struct serin_fill_owner *owner = fill_owner(fill, object);
+    return owner->generation == object->generation && &fill->objects[owner->place] == object;
+}
+
 /* Uniform in 0 .. most. */
 uint32_t fill_random(struct serin_fill *fill, uint32_t most);
 

@@ -349,6 +349,31 @@ START_TEST(test_whole_objects)
 }
 END_TEST
 
+/* A manifest or table that upstream lacks is asked for again and again, and costs a large table
+ * nothing of what it has. */
+START_TEST(test_lacking_beside_table)
+{
+    for (int table = 0; table < 2; table++) {
+        bench_open(&bench, BENCH_IMAGE_MAX, 300 * KIB, 0);
+        image->table_stored = bench.images[1].table_stored = false;
+        bench.lacks = table ? bench.images[1].table_name : bench.manifest_id;
+        bench.bytes_per_s = 100;
+        bench.allowance = 256;
+        bench_want(&bench, bench.lacks, 0, 1);
+        bench_want(&bench, image->table_name, 0, 1);
+        bench_run(&bench, bench.now_ms + 120000);
+        ck_assert(image->table_stored);
+        ck_assert_uint_eq(bench.sent_bytes, image->pieces * 32);
+        ck_assert_uint_eq(bench.fill.counts.refetched_bytes, 0);
+        ck_assert(table || bench.gets >= 32 + 5); /* of which the manifest's were five */
+        bench.lacks = NULL;
+        bench_run(&bench, NEVER);
+        ck_assert(table ? bench.images[1].table_stored : bench.manifest_stored);
+        bench_close(&bench);
+    }
+}
+END_TEST
+
 /* A full disk: nodes get what they ask for and nothing else is fetched; with room again it is kept.
  */
 START_TEST(test_full_disk)
@@ -727,32 +752,19 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_one_node,
-                                  test_herd,
-                                  test_demand_first,
-                                  test_window,
-                                  test_bad_link,
-                                  test_cut,
-                                  test_restart,
-                                  test_wrong_pieces,
-                                  test_one_bad_piece,
-                                  test_answers_that_say_wait,
-                                  test_silence,
-                                  test_stall,
-                                  test_whole_objects,
-                                  test_full_disk,
-                                  test_rot,
-                                  test_depot_fails,
-                                  test_never_whole,
-                                  test_site_away,
-                                  test_few_words,
-                                  test_withdrawn,
-                                  test_done_token,
-                                  test_answers_age,
-                                  test_allowance,
-                                  test_hostile_wants,
-                                  test_hostile_blocks,
-                                  test_places,
-                                  NULL};
+    const TTest *const tests[] = {test_one_node,      test_herd,
+                                  test_demand_first,  test_window,
+                                  test_bad_link,      test_cut,
+                                  test_restart,       test_wrong_pieces,
+                                  test_one_bad_piece, test_answers_that_say_wait,
+                                  test_silence,       test_stall,
+                                  test_whole_objects, test_lacking_beside_table,
+                                  test_full_disk,     test_rot,
+                                  test_depot_fails,   test_never_whole,
+                                  test_site_away,     test_few_words,
+                                  test_withdrawn,     test_done_token,
+                                  test_answers_age,   test_allowance,
+                                  test_hostile_wants, test_hostile_blocks,
+                                  test_places,        NULL};
     return check_run("gateway_fill", tests);
 }

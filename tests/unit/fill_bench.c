@@ -45,6 +45,7 @@ static void describe(void *ctx, const uint8_t name[32], struct serin_fill_descri
         out->answer = of_table->table_stored ? SERIN_FILL_STORED : SERIN_FILL_FETCH;
         out->kind = SERIN_FILL_WHOLE;
         out->size = of_table->pieces * 32;
+        out->emergency = of_table->emergency;
     } else if (image != NULL && !image->table_stored) {
         out->answer = SERIN_FILL_NEEDS;
         memcpy(out->needs, image->table_name, 32);
@@ -54,6 +55,7 @@ static void describe(void *ctx, const uint8_t name[32], struct serin_fill_descri
         out->kind = SERIN_FILL_PIECES;
         out->size = image->size;
         out->table = image->table;
+        out->emergency = image->emergency;
     }
 }
 
@@ -262,8 +264,9 @@ static void answer(struct bench *bench, const struct serin_get *get)
     struct serin_block block = {.token = get->token, .offset = get->offset};
     uint32_t size;
     const uint8_t *data = content(bench, get->object, &size);
-    if (bench->say != SERIN_BLOCK_DATA) {
-        block.status = bench->say;
+    bool lacks = bench->lacks != NULL && memcmp(bench->lacks, get->object, 32) == 0;
+    if (lacks || bench->say != SERIN_BLOCK_DATA) {
+        block.status = lacks ? SERIN_BLOCK_NOT_FOUND : bench->say;
         block.retry_ms = bench->say_retry_ms;
         push(bench, &block);
         return;

@@ -27,6 +27,7 @@ struct bench_image {
     unsigned absents, fresh;
     enum serin_block_status absent;
     unsigned releases, describes;
+    bool emergency;
 };
 
 struct bench_block {
@@ -55,8 +56,9 @@ struct bench {
     unsigned lose, twice, swap, damage, wrong; /* of a hundred blocks */
     enum serin_block_status say;               /* other than DATA: the answer to every get */
     uint32_t say_retry_ms;
-    uint32_t block_most; /* bytes of a block, where it is less than what is asked; 0: no limit */
-    bool deaf;           /* answers nothing */
+    const uint8_t *lacks; /* the name of an object that upstream has not got, or NULL */
+    uint32_t block_most;  /* bytes of a block, where it is less than what is asked; 0: no limit */
+    bool deaf;            /* answers nothing */
     unsigned gets, busy;
     uint64_t sent_bytes;
     uint32_t largest_window;

@@ -97,9 +97,8 @@ struct serin_fill_config {
     const struct serin_fill_ops *ops;
     void *ctx;
     const struct serin_crypto *crypto;
-    uint8_t
-        *whole; /* SERIN_SITE_WHOLE_MAX bytes: what is verified as a whole is put together here */
-    uint32_t seed; /* random: the first token, and jitter */
+    uint8_t *whole; /* SERIN_SITE_WHOLE_MAX bytes: tables are put together here */
+    uint32_t seed;  /* random: the first token, and jitter */
 };
 
 /* All only grow. */
@@ -177,6 +176,11 @@ struct serin_fill_stub {
     uint8_t data[SERIN_PIECE_SIZE];
 };
 
+/* Whose bytes lie in a buffer in which objects are put together, and how many from the start. */
+struct serin_fill_owner {
+    uint32_t place, generation, filled;
+};
+
 struct serin_fill_window {
     bool in_flight;
     bool granted;        /* the last request may have opened a window: the next one ends it */
@@ -202,8 +206,9 @@ struct serin_fill {
     struct serin_fill_token tokens[SERIN_FILL_TOKENS];
     size_t token_next;
     struct serin_fill_stub stubs[SERIN_FILL_STUBS];
-    /* Whose bytes lie in config.whole. */
-    uint32_t whole_place, whole_generation, whole_filled;
+    /* Manifests have a buffer of their own, so that a bad one never costs a table its bytes. */
+    struct serin_fill_owner manifest_owner, whole_owner; /* the latter of config.whole */
+    uint8_t manifest[SERIN_MANIFEST_MAX];
     size_t demand_first, demand_size; /* a ring */
     struct serin_fill_demand demands[SERIN_FILL_DEMANDS];
     struct serin_fill_object objects[SERIN_FILL_OBJECTS];
