@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATER_MS   5000u /* after the store failed */
-#define SHOW_MS    1000u /* after the site's broker had no room */
-#define SHOW_COUNT 64u   /* publishes in a turn */
+#define LATER_MS 5000u /* after the store failed */
 
 /* ---- the store ---- */
 
@@ -33,22 +31,21 @@ enum serin_error orders_persist(const struct gateway *gateway,
     const struct serin_gateway_store *store = &gateway->store;
     SERIN_FAULT_POINT("gateway.order.before_persist");
     enum serin_error error = store->ops->begin(store->ctx, true);
-    if (error != SERIN_OK) {
-        return error;
+    if (error == SERIN_OK) {
+        error = store->ops->put_order(store->ctx, record);
+        if (error != SERIN_OK) {
+            store->ops->abort(store->ctx);
+        } else {
+            error = store->ops->commit(store->ctx);
+        }
     }
-    error = store->ops->put_order(store->ctx, record);
-    if (error != SERIN_OK) {
-        store->ops->abort(store->ctx);
-        return error;
-    }
-    error = store->ops->commit(store->ctx);
     SERIN_FAULT_POINT("gateway.order.persisted");
-    return error;
+    /* Whatever ails a store, it may pass: nothing that was heard is given up for it. */
+    return error == SERIN_OK || error == SERIN_ERR_NO_SPACE ? error : SERIN_ERR_IO;
 }
 
-/* Reads a record outside of any other transaction. */
-static enum serin_error order_read(const struct gateway *gateway, const char *topic,
-                                   struct serin_order_record *record)
+enum serin_error orders_read(const struct gateway *gateway, const char *topic,
+                             struct serin_order_record *record)
 {
     const struct serin_gateway_store *store = &gateway->store;
     enum serin_error error = store->ops->begin(store->ctx, false);
@@ -67,8 +64,9 @@ static bool topics_equal(const struct serin_topic *a, const struct serin_topic *
            strcmp(a->channel, b->channel) == 0;
 }
 
-/* Keeps a message for later. It takes the place of an older one of its topic; a full list drops its
- * oldest, which the broker shows again at the next connection. */
+/* Keeps a message for later. It takes the place of an older one of its topic. A full list drops the
+ * oldest of a single node, which the broker shows again at the next connection: trust records and
+ * channels' directives, which may halt, are fewer than the list has places, and stay. */
 static void later_add(struct gateway_orders *orders, const struct serin_topic *topic,
                       const uint8_t *payload, size_t size)
 {
@@ -78,6 +76,9 @@ static void later_add(struct gateway_orders *orders, const struct serin_topic *t
     }
     if (place == ORDERS_LATER_MAX) {
         place = 0;
+        while (orders->later[place].topic.kind != SERIN_TOPIC_DEV_DIRECTIVE) {
+            place++;
+        }
     }
     uint8_t *copy = malloc(size);
     if (copy == NULL) {
@@ -229,7 +230,7 @@ static enum serin_error body_compare(const struct gateway *gateway, const char *
     struct serin_order_record record;
     struct serin_envelope ours;
     struct serin_envelope theirs;
-    enum serin_error error = order_read(gateway, topic, &record);
+    enum serin_error error = orders_read(gateway, topic, &record);
     if (error == SERIN_OK) {
         error = gateway->codec->decode_envelope(record.payload, record.payload_size, &ours);
     }
@@ -264,13 +265,27 @@ static enum serin_error directive_same(struct gateway *gateway, const struct ord
     return error == SERIN_OK && !same ? SERIN_ERR_STALE : error;
 }
 
+/* Stores what is held in memory alone, heard once more. */
+static enum serin_error unsaved_persist(const struct gateway *gateway, struct orders_held *held)
+{
+    enum serin_error error = orders_persist(gateway, held->unsaved);
+    if (error == SERIN_OK) {
+        free(held->unsaved);
+        held->unsaved = NULL;
+    }
+    return error;
+}
+
 /* The uplink shows what is not newer than what is held. A repetition says nothing; all else is a
  * broker that was restored, or somebody at work. */
-static enum serin_error directive_known(struct gateway *gateway, const struct orders_held *held,
+static enum serin_error directive_known(struct gateway *gateway, struct orders_held *held,
                                         const struct serin_topic *topic, struct serin_order order,
                                         const uint8_t *payload, size_t size)
 {
     const struct serin_order *ours = &held->order.directive.order;
+    if (serin_order_judge(*ours, order) == SERIN_ORDER_SAME && held->unsaved != NULL) {
+        return unsaved_persist(gateway, held);
+    }
     if (serin_order_judge(*ours, order) == SERIN_ORDER_OLDER) {
         serin_log(SERIN_LOG_WARN,
                   "the uplink shows an older directive topic=%s order=%u.%u: ours is %u.%u",
@@ -285,19 +300,41 @@ static enum serin_error directive_known(struct gateway *gateway, const struct or
     return error;
 }
 
-/* Persist, then act, but for what can only stop: a halt or a pause goes down at once where our own
- * store cannot take it. The plugin remembers it by itself, and it is tried here again until it is
- * held as well. */
-static void pass_stop(struct gateway *gateway, const struct serin_topic *topic,
-                      const struct serin_directive *directive, const uint8_t *payload, size_t size)
+/* Persist, then act, but for what can only stop: a halt or a pause that our own store cannot take
+ * is obeyed and passed down from memory, until the store takes it. */
+static enum serin_error hold_stop(struct gateway *gateway, const struct serin_order_record *record,
+                                  const struct serin_directive *directive)
 {
-    enum serin_candidate_state state = directive->candidate_state;
-    if (state != SERIN_CANDIDATE_HALTED && state != SERIN_CANDIDATE_PAUSED) {
-        return;
+    size_t index = 0;
+    struct serin_order_record *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return SERIN_ERR_MEMORY;
     }
-    enum serin_error error = gateway_publish_site(gateway, topic, payload, size);
-    serin_log(SERIN_LOG_WARN, "a stop that could not be stored is passed down: %s",
-              serin_error_text(error));
+    *copy = *record;
+    enum serin_error error = orders_hold(gateway, record, directive);
+    if (error != SERIN_OK || !orders_find(gateway->orders, record->topic, &index)) {
+        free(copy);
+        return error;
+    }
+    gateway->orders->held[index]->unsaved = copy;
+    serin_log(SERIN_LOG_WARN, "a stop is passed down unstored topic=%s order=%u.%u", record->topic,
+              directive->order.epoch, directive->order.sequence);
+    return SERIN_OK;
+}
+
+/* Whether the store has a higher order for a topic that is not held, since its node was forgotten
+ * for a while. What cannot be read is no higher. */
+static bool outranked(const struct gateway *gateway, const char *topic, struct serin_order order)
+{
+    struct serin_order_record record;
+    struct serin_envelope envelope;
+    struct serin_directive directive;
+    return orders_read(gateway, topic, &record) == SERIN_OK &&
+           gateway->codec->decode_envelope(record.payload, record.payload_size, &envelope) ==
+               SERIN_OK &&
+           gateway->codec->decode_directive(envelope.body, envelope.body_size, &directive) ==
+               SERIN_OK &&
+           serin_order_judge(directive.order, order) == SERIN_ORDER_OLDER;
 }
 
 static enum serin_error directive_take(struct gateway *gateway, const struct serin_topic *topic,
@@ -312,8 +349,10 @@ static enum serin_error directive_take(struct gateway *gateway, const struct ser
     }
     enum serin_error error = orders_persist(gateway, &record);
     if (error != SERIN_OK) {
-        pass_stop(gateway, topic, directive, payload, size);
-        return error;
+        bool stop = directive->candidate_state == SERIN_CANDIDATE_HALTED ||
+                    directive->candidate_state == SERIN_CANDIDATE_PAUSED;
+        enum serin_error held = stop ? hold_stop(gateway, &record, directive) : SERIN_OK;
+        return held == SERIN_OK ? error : held;
     }
     error = orders_hold(gateway, &record, directive);
     if (error == SERIN_OK) {
@@ -333,12 +372,14 @@ static void directive_message(struct gateway *gateway, const struct serin_topic 
     serin_topic_format(topic, text);
     enum serin_error error = orders_verify(gateway, topic, payload, size, &directive);
     if (error == SERIN_OK && orders_find(gateway->orders, text, &index)) {
-        const struct orders_held *held = gateway->orders->held[index];
+        struct orders_held *held = gateway->orders->held[index];
         known =
             serin_order_judge(held->order.directive.order, directive.order) != SERIN_ORDER_NEWER;
         if (known) {
             error = directive_known(gateway, held, topic, directive.order, payload, size);
         }
+    } else if (error == SERIN_OK && outranked(gateway, text, directive.order)) {
+        error = SERIN_ERR_STALE;
     }
     if (error == SERIN_OK && !known) {
         error = directive_take(gateway, topic, &directive, payload, size);
@@ -363,97 +404,13 @@ void gateway_orders_message(struct gateway *gateway, const struct serin_topic *t
     }
 }
 
-/* ---- showing it to the site ---- */
-
-void gateway_orders_site_connected(struct gateway *gateway)
-{
-    struct gateway_orders *orders = gateway->orders;
-    for (size_t i = 0; i < orders->trust_count; i++) {
-        orders->trusts[i].shown = false;
-    }
-    for (size_t i = 0; i < orders->count; i++) {
-        orders->held[i]->shown = false;
-    }
-    orders->to_show = true;
-    orders->show_ms = 0;
-}
-
-/* Publishes what the store has under a topic. SERIN_ERR_AGAIN: no room now. */
-static enum serin_error show(struct gateway *gateway, const char *text)
-{
-    struct serin_order_record record;
-    struct serin_topic topic;
-    enum serin_error error = order_read(gateway, text, &record);
-    if (error == SERIN_OK) {
-        error = serin_topic_parse(text, &topic);
-    }
-    if (error == SERIN_OK) {
-        error = gateway_publish_site(gateway, &topic, record.payload, record.payload_size);
-    }
-    if (error != SERIN_OK && error != SERIN_ERR_AGAIN) {
-        serin_log(SERIN_LOG_WARN, "not passed down topic=%s: %s", text, serin_error_text(error));
-    }
-    return error;
-}
-
-/* Trust records first: their keys are what directives are verified with. SERIN_ERR_AGAIN: no room
- * now. */
-static enum serin_error show_trusts(struct gateway *gateway)
-{
-    for (size_t i = 0; i < gateway->orders->trust_count; i++) {
-        struct orders_trust *place = &gateway->orders->trusts[i];
-        char topic[SERIN_TOPIC_MAX];
-        if (place->held && !place->shown) {
-            serin_topic_trust(place->product, topic);
-            if (show(gateway, topic) == SERIN_ERR_AGAIN) {
-                return SERIN_ERR_AGAIN;
-            }
-            place->shown = true;
-        }
-    }
-    return SERIN_OK;
-}
-
-/* SERIN_ERR_AGAIN: no room now; SERIN_ERR_BUSY: enough for this turn. */
-static enum serin_error show_directives(struct gateway *gateway)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < gateway->orders->count; i++) {
-        struct orders_held *held = gateway->orders->held[i];
-        if (held->shown) {
-            continue;
-        }
-        if (count++ == SHOW_COUNT) {
-            return SERIN_ERR_BUSY;
-        }
-        if (show(gateway, held->order.topic) == SERIN_ERR_AGAIN) {
-            return SERIN_ERR_AGAIN;
-        }
-        held->shown = true;
-    }
-    return SERIN_OK;
-}
-
-static void show_all(struct gateway *gateway)
-{
-    struct gateway_orders *orders = gateway->orders;
-    enum serin_error error = show_trusts(gateway);
-    if (error == SERIN_OK) {
-        error = show_directives(gateway);
-    }
-    orders->to_show = error != SERIN_OK;
-    orders->show_ms = error == SERIN_ERR_AGAIN ? gateway->mono_ms + SHOW_MS : 0;
-}
-
 void gateway_orders_tick(struct gateway *gateway)
 {
     struct gateway_orders *orders = gateway->orders;
     if (gateway->mono_ms >= orders->later_ms) {
         later_try(gateway);
     }
-    if (orders->to_show && gateway->site_connected && gateway->mono_ms >= orders->show_ms) {
-        show_all(gateway);
-    }
+    orders_show(gateway);
     if (orders->changed) {
         orders->changed = false;
         gateway_words_orders_changed(gateway);
@@ -468,8 +425,6 @@ uint64_t gateway_orders_deadline_ms(const struct gateway *gateway)
     if (orders->changed) {
         return 0;
     }
-    if (orders->to_show && gateway->site_connected && orders->show_ms < deadline_ms) {
-        deadline_ms = orders->show_ms;
-    }
-    return deadline_ms;
+    uint64_t show_ms = orders_show_deadline_ms(gateway);
+    return show_ms < deadline_ms ? show_ms : deadline_ms;
 }

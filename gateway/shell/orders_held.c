@@ -106,7 +106,9 @@ enum serin_error orders_hold(struct gateway *gateway, const struct serin_order_r
         held->order.taken_ms = record->taken_at_ms;
         held->order.this_boot =
             serin_bytes_equal(record->boot_id, gateway->boot_id, SERIN_BOOT_ID_SIZE);
-        held->shown = false;
+        held->shown = held->seen = false;
+        free(held->unsaved);
+        held->unsaved = NULL;
         orders->to_show = true;
         orders->changed = true;
     }
@@ -120,6 +122,7 @@ void gateway_orders_forget(struct gateway *gateway, const char *node)
     size_t index = 0;
     serin_topic_device(SERIN_TOPIC_DEV_DIRECTIVE, node, topic);
     if (orders_find(orders, topic, &index)) {
+        free(orders->held[index]->unsaved);
         free(orders->held[index]);
         orders->count--;
         memmove(orders->held + index, orders->held + index + 1,

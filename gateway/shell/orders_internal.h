@@ -8,16 +8,18 @@
 
 #define ORDERS_LATER_MAX 64u
 
-/* A directive that is held. Its bytes are in the store. */
+/* A directive that is held. Its bytes are in the store, but for a stop that it could not take. */
 struct orders_held {
     struct gateway_order order;
-    bool shown; /* published at the site's broker since it connected */
+    bool shown;                         /* published at the site's broker since it connected */
+    bool seen;                          /* and that broker has shown it: its plugin took it */
+    struct serin_order_record *unsaved; /* allocated; NULL: the store has it */
 };
 
 /* The trust record of a product. */
 struct orders_trust {
     const char *product; /* of the configuration */
-    bool held, shown;
+    bool held, shown, seen;
     struct serin_trust trust;
 };
 
@@ -41,6 +43,8 @@ struct gateway_orders {
     bool changed;      /* the others are to be told */
     bool to_show;      /* something may not be shown yet */
     uint64_t show_ms;  /* the site's broker had no room: not before */
+    bool to_see;       /* something may be shown and not seen */
+    uint64_t look_ms;  /* and is shown again then */
 };
 
 /* The trust record's place for a product; NULL: not one of ours. */
@@ -75,6 +79,16 @@ void orders_record(const struct gateway *gateway, const struct serin_topic *topi
 /* Errors of the store: nothing was stored. */
 SERIN_MUST_USE enum serin_error orders_persist(const struct gateway *gateway,
                                                const struct serin_order_record *record);
+
+/* What the store has under a topic, outside of any other transaction. Errors as get_order. */
+SERIN_MUST_USE enum serin_error orders_read(const struct gateway *gateway, const char *topic,
+                                            struct serin_order_record *record);
+
+/* ---- orders_show.c ---- */
+
+/* Publishes at the site's broker what is not shown there yet, or was not seen. */
+void orders_show(struct gateway *gateway);
+uint64_t orders_show_deadline_ms(const struct gateway *gateway);
 
 /* Takes a verified trust record, the payload as on its topic: stores and holds it. Errors of the
  * store. */

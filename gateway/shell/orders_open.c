@@ -217,6 +217,7 @@ void gateway_orders_close(struct gateway *gateway)
         return;
     }
     for (size_t i = 0; i < orders->count; i++) {
+        free(orders->held[i]->unsaved);
         free(orders->held[i]);
     }
     for (size_t i = 0; i < orders->later_count; i++) {

@@ -28,6 +28,7 @@ static struct {
     size_t count, told; /* publishes; calls of the others' *_orders_changed, both together */
     size_t room;        /* publishes that it still takes */
     char topics[SHOWN_MAX][SERIN_TOPIC_MAX];
+    bool silent; /* it shows nothing of it */
     bool stored; /* each was in the store when it was published, byte for byte */
 } site;
 
@@ -74,6 +75,9 @@ enum serin_error gateway_publish_site(struct gateway *of, const struct serin_top
     real_store.ops->abort(real_store.ctx);
     site.stored = site.stored && error == SERIN_OK && record.payload_size == size &&
                   memcmp(record.payload, payload, size) == 0;
+    if (!site.silent) {
+        gateway_orders_site_message(of, topic, payload, size);
+    }
     return SERIN_OK;
 }
 
@@ -659,13 +663,81 @@ START_TEST(a_stop_passes_a_store_that_is_full)
         memset(directive.salt, 1, sizeof directive.salt);
         directive_message(&message, &directive, TEST_DIRECTOR);
         hear(&message);
-        ck_assert_uint_eq(site.count, shown + (states[i] == SERIN_CANDIDATE_ROLLING ? 0 : 1));
-        ck_assert_order(LAMP, 0, 0);
+        bool stop = states[i] != SERIN_CANDIDATE_ROLLING;
+        ck_assert_uint_eq(site.count, shown + (stop ? 1 : 0));
+        ck_assert_order(LAMP, stop ? 1 : 0, stop ? i + 1 : 0);
+    }
+    ck_assert_uint_eq(stored_count(), 1);                 /* the trust record alone */
+    for (unsigned i = 0; i < 2 * ORDERS_LATER_MAX; i++) { /* nobody's own directive drives it out */
+        char node[16];
+        (void)snprintf(node, sizeof node, "d-%u", i);
+        hear_directive("lamp", "stable", node, 1, 10 + i);
     }
     fail_begin = SERIN_OK;
-    gateway.mono_ms = gateway_orders_deadline_ms(&gateway);
+    gateway.mono_ms += 6000;
     gateway_orders_tick(&gateway);
-    ck_assert_order(LAMP, 1, 3); /* and is held as soon as that can be */
+    ck_assert_order(LAMP, 1, 3);
+    struct serin_order_record record;
+    ck_assert_int_eq(real_store.ops->begin(real_store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(real_store.ops->get_order(real_store.ctx, LAMP, &record), SERIN_OK);
+    real_store.ops->abort(real_store.ctx);
+    ck_assert(gateway.orders->held[0]->unsaved == NULL);
+    stop();
+    ck_assert_int_eq(start(20000, 1), SERIN_OK);
+    ck_assert_order(LAMP, 1, 3); /* the halt outlives a restart */
+}
+END_TEST
+
+/* PUBACK is no promise: what the site's broker does not show is published again, at once where the
+ * store could not be read, and until it is seen. */
+START_TEST(what_the_sites_broker_does_not_show_is_published_again)
+{
+    struct message message;
+    struct serin_directive directive = directive_of("lamp", "stable", "", 1, 2);
+    hear_trust("lamp", 1);
+    hear_directive("lamp", "stable", "", 1, 1);
+    site.silent = true;
+    site_connect();
+    ck_assert_uint_eq(site.count, 2);
+    trust_message(&message, "lamp", "lamp", 1, TEST_ROOT);
+    gateway_orders_site_message(&gateway, &message.topic, message.payload, message.size);
+    directive_message(&message, &directive, TEST_DIRECTOR); /* another order than is held */
+    gateway_orders_site_message(&gateway, &message.topic, message.payload, message.size);
+    for (unsigned i = 0; i < 3; i++) {
+        gateway.mono_ms = gateway_orders_deadline_ms(&gateway);
+        gateway_orders_tick(&gateway);
+        gateway_orders_tick(&gateway);
+        ck_assert_uint_eq(site.count, 3 + i); /* the directive, not the trust record */
+    }
+    directive.order.sequence = 1;
+    directive_message(&message, &directive, TEST_DIRECTOR);
+    gateway_orders_site_message(&gateway, &message.topic, message.payload, message.size);
+    for (unsigned i = 0; i < 3; i++) {
+        gateway.mono_ms = gateway_orders_deadline_ms(&gateway);
+        gateway_orders_tick(&gateway);
+    }
+    ck_assert_uint_eq(site.count, 5);
+
+    fail_get = SERIN_ERR_IO;
+    hear_directive("lamp", "stable", "", 1, 3);
+    ck_assert_uint_eq(site.count, 5);
+    fail_get = SERIN_OK;
+    gateway.mono_ms += 1000;
+    gateway_orders_tick(&gateway);
+    ck_assert_uint_eq(site.count, 6);
+}
+END_TEST
+
+/* A node that was forgotten for a while finds no lower order taken meanwhile. */
+START_TEST(a_forgotten_nodes_order_still_only_grows)
+{
+    hear_trust("lamp", 1);
+    hear_directive("lamp", "stable", "d-1", 5, 5);
+    gateway_orders_forget(&gateway, "d-1");
+    hear_directive("lamp", "stable", "d-1", 1, 1);
+    ck_assert_order("serin/1/dev/d-1/directive", 0, 0);
+    hear_directive("lamp", "stable", "d-1", 5, 5);
+    ck_assert_order("serin/1/dev/d-1/directive", 5, 5);
 }
 END_TEST
 
@@ -887,6 +959,8 @@ int main(void)
     tcase_add_test(tests, what_waits_is_bounded);
     tcase_add_test(tests, what_cannot_be_stored_is_not_shown);
     tcase_add_test(tests, a_stop_passes_a_store_that_is_full);
+    tcase_add_test(tests, what_the_sites_broker_does_not_show_is_published_again);
+    tcase_add_test(tests, a_forgotten_nodes_order_still_only_grows);
     tcase_add_test(tests, bytes_that_the_store_lost_are_stored_again);
     tcase_add_test(tests, a_site_that_connects_is_shown_everything_trust_first);
     tcase_add_test(tests, a_broker_without_room_is_shown_the_rest_later);

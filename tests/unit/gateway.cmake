@@ -27,6 +27,7 @@ serin_unit_test(gateway_orders
     test_keys.c
     ${gateway_shell}/orders.c
     ${gateway_shell}/orders_held.c
+    ${gateway_shell}/orders_show.c
     ${gateway_shell}/orders_open.c
   LINK serin::fault serin::gateway_store serin::host serin::keys serin::log serin::protobufc
     serin::wolfcrypt)
