@@ -104,6 +104,7 @@ enum queue_lane {
 struct queue {
     struct queue_node *head, *tail;
     size_t messages; /* without DELIVERED and REFUSED, which have bounds of their own */
+    size_t bytes;    /* that these cost */
 };
 
 struct filter {
@@ -118,7 +119,7 @@ struct serin_mqtt {
     size_t will_size;
     uint32_t keep_alive_s, reconnect_min_ms, reconnect_max_ms;
     bool clean_session;
-    size_t queue_max;
+    size_t queue_max, bytes_max;
     size_t filter_count;
     struct filter filters[SERIN_MQTT_FILTERS_MAX];
     int poll_fd;  /* epoll over the two below: what the owner polls */
@@ -147,6 +148,8 @@ struct serin_mqtt {
 
 /* The lane of messages on a topic. */
 enum queue_lane queue_lane(const char *topic);
+/* Bytes that a message costs in the queue. */
+size_t queue_cost(const char *topic, size_t payload_size);
 /* Appends an event to its lane; takes over topic and payload. False: memory is exhausted, nothing
  * is taken. */
 bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event);

@@ -303,21 +303,32 @@ static bool copy_message(struct serin_mqtt_event *event, const char *topic,
     return true;
 }
 
+/* Whether a message more is over 1/`part` of what a lane may hold. */
+static bool lane_over(const struct serin_mqtt *mqtt, enum queue_lane lane, size_t cost, size_t part)
+{
+    const struct queue *queue = &mqtt->lanes[lane];
+    size_t bytes_max = mqtt->bytes_max / part;
+
+    return queue->messages >= mqtt->queue_max * (SERIN_MQTT_QUEUE_FACTOR / part) ||
+           cost > bytes_max || queue->bytes > bytes_max - cost;
+}
+
 static void take_message(struct serin_mqtt *mqtt, const char *topic,
                          const MQTTAsync_message *message)
 {
     enum queue_lane lane = queue_lane(topic);
-    size_t queued = mqtt->lanes[lane].messages;
+    size_t cost = queue_cost(topic, message->payloadlen > 0 ? (size_t)message->payloadlen : 0);
     struct serin_mqtt_event event;
 
     if (mqtt->state != LINK_UP && mqtt->state != LINK_SUBSCRIBING) {
         return;
     }
-    if (lane != LANE_FIRST && message->qos == 0 && queued >= mqtt->queue_max) {
+    if (lane != LANE_FIRST && message->qos == 0 &&
+        lane_over(mqtt, lane, cost, SERIN_MQTT_QUEUE_FACTOR)) {
         mqtt->dropped++;
         return;
     }
-    if (queued >= mqtt->queue_max * SERIN_MQTT_QUEUE_FACTOR) {
+    if (lane_over(mqtt, lane, cost, 1)) {
         (void)link_lose(mqtt, "messages came faster than they were taken", true);
         return;
     }

@@ -53,6 +53,7 @@ static bool copy_config(struct serin_mqtt *mqtt, const struct serin_mqtt_config 
     mqtt->reconnect_max_ms = config->reconnect_max_ms;
     mqtt->clean_session = config->clean_session;
     mqtt->queue_max = config->queue_max;
+    mqtt->bytes_max = config->bytes_max != 0 ? config->bytes_max : SERIN_MQTT_BYTES_MAX;
     mqtt->will_size = config->will_topic != NULL ? config->will_size : 0;
     mqtt->will_payload = malloc(mqtt->will_size + 1);
     if (mqtt->will_payload == NULL) {

@@ -29,6 +29,11 @@ enum queue_lane queue_lane(const char *topic)
     return carries_orders[parsed.kind] ? LANE_FIRST : LANE_OTHER;
 }
 
+size_t queue_cost(const char *topic, size_t payload_size)
+{
+    return sizeof(struct queue_node) + strlen(topic) + 1 + payload_size + 1;
+}
+
 static struct queue *next_lane(struct serin_mqtt *mqtt)
 {
     for (size_t i = 0; i < LANES; i++) {
@@ -81,6 +86,7 @@ bool queue_push(struct serin_mqtt *mqtt, const struct serin_mqtt_event *event)
     }
     lane->tail = node;
     lane->messages += message ? 1 : 0;
+    lane->bytes += message ? queue_cost(event->topic, event->payload_size) : 0;
     mqtt->untold += event->kind == SERIN_MQTT_DELIVERED ? 1 : 0;
     queue_refresh(mqtt);
     return true;
@@ -97,7 +103,10 @@ static void take_head(struct serin_mqtt *mqtt, struct queue *lane, struct serin_
     *event = node->event;
     free(node);
     mqtt->untold -= event->kind == SERIN_MQTT_DELIVERED ? 1 : 0;
-    lane->messages -= event->kind == SERIN_MQTT_MESSAGE ? 1 : 0;
+    if (event->kind == SERIN_MQTT_MESSAGE) {
+        lane->messages--;
+        lane->bytes -= queue_cost(event->topic, event->payload_size);
+    }
 }
 
 bool queue_pop(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)

@@ -35,6 +35,7 @@
 #define SERIN_MQTT_IN_FLIGHT_MAX      1024u   /* publishes under way, and DELIVERED not yet taken */
 #define SERIN_MQTT_IN_FLIGHT_RETAINED 128u    /* of them, kept for retained publishes */
 #define SERIN_MQTT_PAYLOAD_MAX        131072u /* bytes of one publish */
+#define SERIN_MQTT_BYTES_MAX          ((size_t)64 << 20) /* where bytes_max says nothing */
 
 struct serin_mqtt; /* opaque */
 
@@ -53,6 +54,11 @@ struct serin_mqtt_config {
      * again, because what QoS 1 promises can no longer be kept: a subscriber gets the retained
      * messages again, senders of the others repeat them. */
     size_t queue_max;
+    /* The same by size, since one sender of large messages could fill the memory within the count:
+     * over a quarter of it messages of QoS 0 are dropped, over all of it the connection is. Bytes
+     * with what a message costs to keep, for messages that carry orders and for all others each;
+     * 0: SERIN_MQTT_BYTES_MAX. */
+    size_t bytes_max;
 };
 
 enum serin_mqtt_event_kind {
