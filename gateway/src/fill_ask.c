@@ -26,10 +26,10 @@ void fill_demand(struct serin_fill *fill, struct serin_fill_object *object, uint
     bool news = false;
     object->asked_ms = now_ms;
     if (object->kind != SERIN_FILL_PIECES) {
-        news = object->demand_count == 0;
         object->demand_count = 1;
+        return;
     }
-    for (uint32_t piece = from; object->kind == SERIN_FILL_PIECES && piece < to; piece++) {
+    for (uint32_t piece = from; piece < to; piece++) {
         if (!fill_bit(object->have, piece) && !fill_bit(object->demand, piece)) {
             fill_bit_set(object->demand, piece);
             object->demand_count++;
@@ -54,8 +54,20 @@ struct room {
     uint32_t bytes[SERIN_FILL_PIECES + 1][2];
 };
 
+/* What goes before what. The rest of an object is what nobody asks for yet. */
+enum rank {
+    RANK_MANIFEST, /* half a kilobyte, on which every decision hangs */
+    RANK_EMERGENCY,
+    RANK_TABLE,
+    RANK_DEMANDED,
+    RANK_EMERGENCY_REST,
+    RANK_REST,
+    RANK_NONE
+};
+
 struct choice {
     struct serin_fill_object *object;
+    enum rank rank;
     uint32_t piece;
 };
 
@@ -118,7 +130,7 @@ static bool first_piece(const struct serin_fill_object *object, uint32_t from, u
     return false;
 }
 
-/* Whether nothing of an entry is waited for any more. What has no pieces is gone when it is met. */
+/* Whether nothing of an entry is waited for any more. */
 static bool is_met(const struct serin_fill_object *object, const struct serin_fill_demand *demand)
 {
     for (uint32_t piece = demand->from; piece < demand->to; piece++) {
@@ -126,7 +138,7 @@ static bool is_met(const struct serin_fill_object *object, const struct serin_fi
             return false;
         }
     }
-    return object->kind == SERIN_FILL_PIECES;
+    return true;
 }
 
 static void forget_met(struct serin_fill *fill)
@@ -142,63 +154,67 @@ static void forget_met(struct serin_fill *fill)
     }
 }
 
-static bool choose_by_order(struct serin_fill *fill, struct room *room, uint64_t now_ms,
-                            struct choice *choice)
+/* The piece of an object that was asked for first, as far as that is remembered. */
+static bool first_demanded(struct serin_fill *fill, const struct serin_fill_object *object,
+                           uint64_t now_ms, uint32_t *found)
 {
-    forget_met(fill);
+    if (object->demand_count == 0) {
+        return false;
+    }
     for (size_t i = 0; i < fill->demand_size; i++) {
         const struct serin_fill_demand *demand = demand_at(fill, i);
-        *choice = (struct choice){.object = fill_held(fill, demand->place, demand->generation)};
-        if (choice->object != NULL && may_ask(fill, room, choice->object, now_ms) &&
-            (choice->object->kind != SERIN_FILL_PIECES ||
-             first_piece(choice->object, demand->from, demand->to, false, now_ms,
-                         &choice->piece))) {
+        if (fill_held(fill, demand->place, demand->generation) == object &&
+            first_piece(object, demand->from, demand->to, false, now_ms, found)) {
             return true;
         }
     }
-    return false;
+    return first_piece(object, 0, object->piece_count, false, now_ms, found);
 }
 
-/* What is looked for where no order tells, in this order. */
-enum rest { REST_WHOLE, REST_DEMANDED, REST_BEGUN, REST_COUNT };
-
-static bool suits(const struct serin_fill_object *object, enum rest rest, uint64_t now_ms,
-                  uint32_t *piece)
+/* What the object would be asked for next, and how urgent that is. */
+static enum rank rank_of(struct serin_fill *fill, const struct serin_fill_object *object,
+                         uint64_t now_ms, uint32_t *piece)
 {
     *piece = 0;
-    if (object->kind != SERIN_FILL_PIECES) {
-        return rest == REST_WHOLE;
+    if (object->kind == SERIN_FILL_MANIFEST) {
+        return RANK_MANIFEST;
     }
-    switch (rest) {
-    case REST_DEMANDED:
-        return object->demand_count > 0 &&
-               first_piece(object, 0, object->piece_count, false, now_ms, piece);
-    case REST_BEGUN:
-        return !object->through && object->have_count < object->piece_count &&
-               first_piece(object, 0, object->piece_count, true, now_ms, piece);
-    case REST_WHOLE:
-    case REST_COUNT:
-        break;
+    if (object->kind == SERIN_FILL_WHOLE) {
+        return object->emergency ? RANK_EMERGENCY : RANK_TABLE;
     }
-    return false;
+    if (first_demanded(fill, object, now_ms, piece)) {
+        return object->emergency ? RANK_EMERGENCY : RANK_DEMANDED;
+    }
+    if (!object->through && first_piece(object, 0, object->piece_count, true, now_ms, piece)) {
+        return object->emergency ? RANK_EMERGENCY_REST : RANK_REST;
+    }
+    return RANK_NONE;
+}
+
+/* Objects of one rank take turns, a window each, so that none delays another for long; but the
+ * rests go one after the other, so that each is whole soon. */
+static bool goes_before(const struct choice *one, const struct choice *other)
+{
+    if (one->rank != other->rank) {
+        return one->rank < other->rank;
+    }
+    return one->rank < RANK_EMERGENCY_REST ? one->object->turn < other->object->turn
+                                           : one->object->begun < other->object->begun;
 }
 
 static bool choose(struct serin_fill *fill, struct room *room, uint64_t now_ms,
                    struct choice *choice)
 {
-    if (choose_by_order(fill, room, now_ms, choice)) {
-        return true;
-    }
-    choice->object = NULL;
-    for (int rest = REST_WHOLE; rest < REST_COUNT && choice->object == NULL; rest++) {
-        for (size_t i = 0; i < SERIN_FILL_OBJECTS; i++) {
-            struct serin_fill_object *object = &fill->objects[i];
-            uint32_t piece;
-            if (may_ask(fill, room, object, now_ms) &&
-                (choice->object == NULL || object->begun < choice->object->begun) &&
-                suits(object, (enum rest)rest, now_ms, &piece)) {
-                *choice = (struct choice){.object = object, .piece = piece};
-            }
+    forget_met(fill);
+    *choice = (struct choice){.rank = RANK_NONE};
+    for (size_t i = 0; i < SERIN_FILL_OBJECTS; i++) {
+        struct choice next = {.object = &fill->objects[i]};
+        if (!may_ask(fill, room, next.object, now_ms)) {
+            continue;
+        }
+        next.rank = rank_of(fill, next.object, now_ms, &next.piece);
+        if (next.rank != RANK_NONE && (choice->object == NULL || goes_before(&next, choice))) {
+            *choice = next;
         }
     }
     return choice->object != NULL;
@@ -347,6 +363,7 @@ static void ask(struct serin_fill *fill, const struct choice *choice, uint32_t s
                                          .sent_ms = now_ms,
                                          .heard_ms = now_ms,
                                          .timeout_ms = silence_ms(fill, get.block_size)};
+    object->turn = ++fill->turn;
     fill->tokens[fill->token_next] = (struct serin_fill_token){.token = get.token,
                                                                .place = window->place,
                                                                .generation = window->generation,

@@ -127,7 +127,7 @@ struct serin_fill_object *fill_claim(struct serin_fill *fill, const uint8_t *nam
     object->size = description->size;
     object->sized = description->size != 0;
     object->emergency = description->emergency;
-    object->begun = ++fill->turn;
+    object->begun = object->turn = ++fill->turn;
     object->tell_ms = FILL_NEVER;
     object->due_ms = now_ms;
     if (object->kind == SERIN_FILL_PIECES) {

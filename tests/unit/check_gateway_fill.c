@@ -374,6 +374,87 @@ START_TEST(test_lacking_beside_table)
 }
 END_TEST
 
+/* The table of an emergency does not wait for a large one; one that fails takes its place once. */
+START_TEST(test_emergency_table)
+{
+    for (int lacks = 0; lacks < 2; lacks++) {
+        bench_open(&bench, BENCH_IMAGE_MAX, 300 * KIB, 0);
+        struct bench_image *urgent = &bench.images[1];
+        image->table_stored = urgent->table_stored = false;
+        urgent->emergency = true;
+        bench.lacks = lacks ? urgent->table_name : NULL;
+        bench.bytes_per_s = 100;
+        bench.allowance = 256;
+        bench_want(&bench, image->table_name, 0, 1);
+        bench_run(&bench, bench.now_ms + 30000);
+        bench_want(&bench, urgent->table_name, 0, 1);
+        bench_run(&bench, bench.now_ms + 30000);
+        ck_assert_int_eq(urgent->table_stored, !lacks);
+        ck_assert(!image->table_stored);
+        bench_run(&bench, bench.now_ms + 90000);
+        ck_assert(image->table_stored);
+        ck_assert_uint_le(bench.fill.counts.refetched_bytes, 3072);
+        bench_close(&bench);
+    }
+}
+END_TEST
+
+/* One node may ask for all of an image: a manifest and an emergency that are asked for later go
+ * first all the same, and other images take turns with it. */
+START_TEST(test_precedence)
+{
+    bench_open(&bench, BENCH_IMAGE_MAX, 600 * KIB, 300 * KIB);
+    struct bench_image *urgent = &bench.images[1], *other = &bench.images[2];
+    urgent->emergency = true;
+    bench.bytes_per_s = 8000;
+    want_all();
+    bench_run(&bench, bench.now_ms + 20000);
+    bench_want(&bench, other->name, 0, 65536);
+    bench_want(&bench, urgent->name, 0, 65536);
+    bench_want(&bench, bench.manifest_id, 0, 592);
+    /* A window is under way for two seconds; the manifest's takes a tenth. */
+    bench_run(&bench, bench.now_ms + 2500);
+    ck_assert(bench.manifest_stored);
+    bench_run(&bench, bench.now_ms + 9000);
+    for (uint32_t piece = 0; piece < 16; piece++) {
+        ck_assert(urgent->known[piece]);
+    }
+    ck_assert(!urgent->known[150]); /* the rest of it waits until nobody waits */
+    /* The two others take turns. */
+    uint64_t first = bench_sent(&bench, 0), third = bench_sent(&bench, 2);
+    bench_run(&bench, bench.now_ms + 12000);
+    first = bench_sent(&bench, 0) - first;
+    third = bench_sent(&bench, 2) - third;
+    ck_assert_uint_ge(first, 32768);
+    ck_assert_uint_ge(third, 32768);
+    bench_run(&bench, NEVER);
+    ck_assert(bench_is_whole(&bench, 0) && bench_is_whole(&bench, 1) && bench_is_whole(&bench, 2));
+    ck_assert_uint_eq(bench.fill.counts.refetched_bytes, 0);
+    bench_close(&bench);
+}
+END_TEST
+
+/* What nobody asks for yet: an emergency's first, then the others, one after the other. */
+START_TEST(test_rest_in_order)
+{
+    bench_open(&bench, 200 * KIB, 100 * KIB, 100 * KIB);
+    bench.images[2].emergency = true;
+    bench.bytes_per_s = 20000;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(serin_fill_begin(&bench.fill, bench.images[i].name, bench.now_ms),
+                         SERIN_OK);
+    }
+    bench_run(&bench, bench.now_ms + 6000);
+    ck_assert(bench_is_whole(&bench, 2));
+    bench_run(&bench, bench.now_ms + 10000);
+    ck_assert(bench_is_whole(&bench, 0));
+    ck_assert(!bench.images[1].known[20]);
+    bench_run(&bench, NEVER);
+    ck_assert(bench_is_whole(&bench, 1));
+    bench_close(&bench);
+}
+END_TEST
+
 /* A full disk: nodes get what they ask for and nothing else is fetched; with room again it is kept.
  */
 START_TEST(test_full_disk)
@@ -752,19 +833,36 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_one_node,      test_herd,
-                                  test_demand_first,  test_window,
-                                  test_bad_link,      test_cut,
-                                  test_restart,       test_wrong_pieces,
-                                  test_one_bad_piece, test_answers_that_say_wait,
-                                  test_silence,       test_stall,
-                                  test_whole_objects, test_lacking_beside_table,
-                                  test_full_disk,     test_rot,
-                                  test_depot_fails,   test_never_whole,
-                                  test_site_away,     test_few_words,
-                                  test_withdrawn,     test_done_token,
-                                  test_answers_age,   test_allowance,
-                                  test_hostile_wants, test_hostile_blocks,
-                                  test_places,        NULL};
+    const TTest *const tests[] = {test_one_node,
+                                  test_herd,
+                                  test_demand_first,
+                                  test_window,
+                                  test_bad_link,
+                                  test_cut,
+                                  test_restart,
+                                  test_wrong_pieces,
+                                  test_one_bad_piece,
+                                  test_answers_that_say_wait,
+                                  test_silence,
+                                  test_stall,
+                                  test_whole_objects,
+                                  test_lacking_beside_table,
+                                  test_emergency_table,
+                                  test_precedence,
+                                  test_rest_in_order,
+                                  test_full_disk,
+                                  test_rot,
+                                  test_depot_fails,
+                                  test_never_whole,
+                                  test_site_away,
+                                  test_few_words,
+                                  test_withdrawn,
+                                  test_done_token,
+                                  test_answers_age,
+                                  test_allowance,
+                                  test_hostile_wants,
+                                  test_hostile_blocks,
+                                  test_places,
+                                  NULL};
     return check_run("gateway_fill", tests);
 }

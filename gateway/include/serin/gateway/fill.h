@@ -9,8 +9,9 @@
  *                           └── harmed ──────┴───────────────────┘
  *
  * CHECK hashes what a part file holds already, a few pieces a step. FETCH asks for what is missing:
- * first what nodes ask for, in the order of asking, then small objects, then the rest of what was
- * begun. One window is under way at a time, over all objects. A block may be of any size and may
+ * manifests, then what an emergency needs, then tables, then what nodes ask for, the objects by
+ * turns and each in the order of asking, then the rest of what was begun. One window is under way
+ * at a time, over all objects. A block may be of any size and may
  * span pieces; what arrived of a piece is kept over a lost connection and over a lost window, and
  * late blocks of a window that was given up are still used.
  *
@@ -120,7 +121,7 @@ enum serin_fill_state {
 };
 
 #define SERIN_FILL_BAD     8u   /* pieces of an object that came wrong and wait */
-#define SERIN_FILL_DEMANDS 256u /* ranges whose order of asking is remembered */
+#define SERIN_FILL_DEMANDS 256u /* ranges of pieces whose order of asking is remembered */
 #define SERIN_FILL_STUBS   4u   /* pieces that have arrived in part */
 #define SERIN_FILL_TOKENS  4u   /* windows whose late blocks are still taken */
 
@@ -142,7 +143,7 @@ struct serin_fill_object {
     bool opened, checked; /* PIECES: the part file is there; it was looked through */
     bool through;         /* no room: pieces are handed on */
     uint64_t room_ms;     /* through: when to look for room again */
-    uint64_t begun;       /* the planner's count: older objects come first */
+    uint64_t begun, turn; /* the planner's counts: when it was begun, and asked for last */
     uint64_t due_ms;      /* nothing is asked for before, nor opened */
     uint64_t finish_ms;   /* nor finished before */
     uint64_t asked_ms;    /* when a node asked last */
@@ -197,7 +198,7 @@ struct serin_fill {
     struct serin_fill_counts counts;
     bool connected;
     uint32_t random;
-    uint64_t turn;        /* counts begun objects and stubs */
+    uint64_t turn;        /* counts begun objects, requests and stubs */
     uint64_t due_ms;      /* nothing is asked for before: BUSY, or no room in the client */
     uint64_t next_ms;     /* when to poll again */
     uint32_t silences;    /* windows in a row of which nothing came */
