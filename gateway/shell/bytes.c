@@ -246,7 +246,7 @@ static void replay(struct gateway *gateway)
 }
 
 /* Goes on with the part files of what is on offer, and fetches all of it where the site is to be
- * ahead of its nodes. */
+ * ahead of its nodes; manifests also where nothing can leave the depot before they are known. */
 static void take_up(struct gateway *gateway)
 {
     struct gateway_bytes *bytes = gateway->bytes;
@@ -254,8 +254,10 @@ static void take_up(struct gateway *gateway)
         const struct bytes_offer *offer = &bytes->offers[i];
         const struct bytes_entry *entry = bytes_entry_find(bytes, offer->name);
         bool part = entry != NULL && entry->kind == SERIN_DEPOT_PART;
+        bool ahead = gateway->config->prefetch ||
+                     (bytes->missed && offer->sort == BYTES_MANIFEST && !offer->known);
         if (offer->blocked || serin_fill_active(&bytes->fill, offer->name) ||
-            !(part || (entry == NULL && gateway->config->prefetch))) {
+            !(part || (entry == NULL && ahead))) {
             continue;
         }
         enum serin_error error = serin_fill_begin(&bytes->fill, offer->name, gateway->mono_ms);

@@ -62,7 +62,7 @@ bool bytes_remove(struct gateway *gateway, const uint8_t *name)
 
 static bool is_pinned(const struct gateway_bytes *bytes, const struct bytes_entry *entry)
 {
-    return bytes_offer_find(bytes, entry->name) != NULL ||
+    return bytes->blind || bytes_offer_find(bytes, entry->name) != NULL ||
            serin_fill_active(&bytes->fill, entry->name);
 }
 
@@ -222,6 +222,10 @@ enum serin_error bytes_room(struct gateway *gateway, uint64_t needed)
     }
     free(entries);
     free(names);
+    if (error != SERIN_OK && bytes->blind && !bytes->missed) {
+        bytes->missed = true;
+        bytes->minute_ms = gateway->mono_ms;
+    }
     return error;
 }
 

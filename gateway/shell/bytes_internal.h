@@ -38,6 +38,11 @@ struct bytes_offer {
     enum bytes_sort sort;
     uint8_t under[SERIN_SHA256_SIZE]; /* TABLE: its manifest; IMAGE: its piece table */
     uint32_t size;                    /* TABLE, IMAGE */
+    /* MANIFEST: what it names, once it has been read; kept while it is offered, also when its file
+     * is lost, since what it names stays pinned. */
+    bool known;
+    uint32_t image_size;
+    uint8_t table[SERIN_SHA256_SIZE], image[SERIN_SHA256_SIZE];
     char product[SERIN_PRODUCT_MAX + 1];
     bool emergency;
     bool blocked; /* only a candidate that this site has halted needs it */
@@ -89,6 +94,8 @@ struct gateway_bytes {
     struct bytes_offer *offers; /* ascending by name */
     size_t directive_count;     /* when the offers were made */
     bool offers_stale;
+    bool blind;  /* what some offered manifest names is not known: nothing may leave the depot */
+    bool missed; /* being blind stood in the way: such manifests are fetched unasked */
     uint32_t halted; /* bit i: fleet i of the configuration has been halted here */
 
     size_t entry_count;
@@ -120,7 +127,7 @@ bool bytes_say(struct gateway *gateway);
 void bytes_offers_make(struct gateway *gateway);
 /* NULL: nothing offers it. */
 const struct bytes_offer *bytes_offer_find(const struct gateway_bytes *bytes, const uint8_t *name);
-/* An offered manifest that is not here, or NULL. */
+/* An offered manifest that is not here and may be had, or NULL. */
 const struct bytes_offer *bytes_offer_unread(const struct gateway *gateway);
 /* Which fleets the site has halted by itself. */
 uint32_t bytes_halted(const struct gateway *gateway);

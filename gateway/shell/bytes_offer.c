@@ -1,7 +1,7 @@
 /*
  * What the held directives offer (docs/spec/site.md, section 2): the manifests that they name, and
- * through those that are here, piece tables and images. Nothing else is ever fetched, and all of it
- * is pinned.
+ * through those that were read, piece tables and images. Nothing else is ever fetched, and all of
+ * it is pinned. While nobody knows what one of them names, everything is.
  */
 #include "bytes_internal.h"
 
@@ -12,12 +12,13 @@
 #include <string.h>
 
 /* The place of a name: where it is, or would be. True: it is there. */
-static bool offer_place(const struct gateway_bytes *bytes, const uint8_t *name, size_t *place)
+static bool offer_place(const struct bytes_offer *offers, size_t count, const uint8_t *name,
+                        size_t *place)
 {
-    size_t low = 0, high = bytes->offer_count;
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int side = memcmp(bytes->offers[middle].name, name, SERIN_SHA256_SIZE);
+        int side = memcmp(offers[middle].name, name, SERIN_SHA256_SIZE);
         if (side == 0) {
             *place = middle;
             return true;
@@ -32,7 +33,8 @@ static bool offer_place(const struct gateway_bytes *bytes, const uint8_t *name, 
 const struct bytes_offer *bytes_offer_find(const struct gateway_bytes *bytes, const uint8_t *name)
 {
     size_t place;
-    return offer_place(bytes, name, &place) ? &bytes->offers[place] : NULL;
+    return offer_place(bytes->offers, bytes->offer_count, name, &place) ? &bytes->offers[place]
+                                                                        : NULL;
 }
 
 static bool offers_grow(struct gateway_bytes *bytes)
@@ -56,7 +58,7 @@ static void offer_add(struct gateway *gateway, const struct bytes_offer *offer)
 {
     struct gateway_bytes *bytes = gateway->bytes;
     size_t place;
-    if (offer_place(bytes, offer->name, &place)) {
+    if (offer_place(bytes->offers, bytes->offer_count, offer->name, &place)) {
         bytes->offers[place].emergency |= offer->emergency;
         bytes->offers[place].blocked &= offer->blocked;
         return;
@@ -65,6 +67,7 @@ static void offer_add(struct gateway *gateway, const struct bytes_offer *offer)
         if (bytes_say(gateway)) {
             serin_log(SERIN_LOG_WARN, "more objects are on offer than can be kept in mind");
         }
+        bytes->blind = true;
         return;
     }
     memmove(bytes->offers + place + 1, bytes->offers + place,
@@ -148,58 +151,104 @@ static enum serin_error manifest_read(struct gateway *gateway, const struct byte
     return error;
 }
 
-static void offer_contents(struct gateway *gateway, const struct bytes_offer *manifest_offer)
+/* What a manifest names: read now, or else as it was read while it was offered before, since a file
+ * that is lost must not take the pins of its image with it. */
+static void learn(struct gateway *gateway, struct bytes_offer *offer,
+                  const struct bytes_offer *before, size_t before_count)
 {
     struct serin_manifest manifest;
-    struct bytes_offer under = *manifest_offer;
-    if (manifest_read(gateway, manifest_offer, &manifest) != SERIN_OK) {
-        return;
+    size_t place;
+    if (manifest_read(gateway, offer, &manifest) == SERIN_OK) {
+        offer->known = true;
+        offer->image_size = manifest.image_size_bytes;
+        memcpy(offer->table, manifest.pieces_sha256, SERIN_SHA256_SIZE);
+        memcpy(offer->image, manifest.image_sha256, SERIN_SHA256_SIZE);
+    } else if (offer_place(before, before_count, offer->name, &place) && before[place].known) {
+        offer->known = true;
+        offer->image_size = before[place].image_size;
+        memcpy(offer->table, before[place].table, SERIN_SHA256_SIZE);
+        memcpy(offer->image, before[place].image, SERIN_SHA256_SIZE);
     }
-    if (manifest.image_size_bytes > SERIN_SITE_OBJECT_MAX) {
+}
+
+static void offer_contents(struct gateway *gateway, const struct bytes_offer *manifest)
+{
+    if (manifest->image_size > SERIN_SITE_OBJECT_MAX) {
         if (bytes_say(gateway)) {
             serin_log(SERIN_LOG_WARN, "an image of %u bytes is more than a site fills",
-                      manifest.image_size_bytes);
+                      manifest->image_size);
         }
         return;
     }
+    struct bytes_offer under = {.emergency = manifest->emergency, .blocked = manifest->blocked};
+    memcpy(under.product, manifest->product, sizeof under.product);
     struct bytes_offer table = under;
     table.sort = BYTES_TABLE;
-    table.size = serin_piece_table_size(manifest.image_size_bytes);
-    memcpy(table.under, under.name, SERIN_SHA256_SIZE);
-    memcpy(table.name, manifest.pieces_sha256, SERIN_SHA256_SIZE);
+    table.size = serin_piece_table_size(manifest->image_size);
+    memcpy(table.under, manifest->name, SERIN_SHA256_SIZE);
+    memcpy(table.name, manifest->table, SERIN_SHA256_SIZE);
     struct bytes_offer image = under;
     image.sort = BYTES_IMAGE;
-    image.size = manifest.image_size_bytes;
-    memcpy(image.under, table.name, SERIN_SHA256_SIZE);
-    memcpy(image.name, manifest.image_sha256, SERIN_SHA256_SIZE);
+    image.size = manifest->image_size;
+    memcpy(image.under, manifest->table, SERIN_SHA256_SIZE);
+    memcpy(image.name, manifest->image, SERIN_SHA256_SIZE);
     offer_add(gateway, &table);
     offer_add(gateway, &image);
+}
+
+/* Adds to the offered manifests what they name. False: no memory. */
+static bool offer_all_contents(struct gateway *gateway, const struct bytes_offer *before,
+                               size_t before_count)
+{
+    struct gateway_bytes *bytes = gateway->bytes;
+    /* Adding moves offers: the manifests are copied first. */
+    size_t count = bytes->offer_count, place;
+    struct bytes_offer *manifests = malloc((count > 0 ? count : 1) * sizeof *manifests);
+    if (manifests == NULL) {
+        return false;
+    }
+    if (count > 0) {
+        memcpy(manifests, bytes->offers, count * sizeof *manifests);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct bytes_offer *manifest = &manifests[i];
+        if (manifest->sort != BYTES_MANIFEST) {
+            continue;
+        }
+        learn(gateway, manifest, before, before_count);
+        bytes->blind = bytes->blind || !(manifest->known || manifest->blocked);
+        if (manifest->known) {
+            if (offer_place(bytes->offers, bytes->offer_count, manifest->name, &place)) {
+                bytes->offers[place] = *manifest;
+            }
+            offer_contents(gateway, manifest);
+        }
+    }
+    free(manifests);
+    return true;
 }
 
 void bytes_offers_make(struct gateway *gateway)
 {
     struct gateway_bytes *bytes = gateway->bytes;
-    bytes->offers_stale = false;
-    bytes->offer_count = bytes->directive_count = 0;
+    struct bytes_offer *before = bytes->offers;
+    size_t before_count = bytes->offer_count, before_capacity = bytes->offer_capacity;
+    bytes->offers = NULL;
+    bytes->offer_count = bytes->offer_capacity = bytes->directive_count = 0;
+    bytes->offers_stale = bytes->blind = false;
     bytes->halted = bytes_halted(gateway);
     gateway_orders_each(gateway, offer_directive, gateway);
-    if (bytes->offer_count == 0) {
+    if (!offer_all_contents(gateway, before, before_count)) {
+        /* What was offered stays so until there is memory. */
+        free(bytes->offers);
+        bytes->offers = before;
+        bytes->offer_count = before_count;
+        bytes->offer_capacity = before_capacity;
+        bytes->offers_stale = bytes->blind = true;
         return;
     }
-    /* Adding moves offers: the manifests are copied first. */
-    size_t count = bytes->offer_count;
-    struct bytes_offer *manifests = malloc(count * sizeof *manifests);
-    if (manifests == NULL) {
-        bytes->offers_stale = true;
-        return;
-    }
-    memcpy(manifests, bytes->offers, count * sizeof *manifests);
-    for (size_t i = 0; i < count; i++) {
-        if (manifests[i].sort == BYTES_MANIFEST) {
-            offer_contents(gateway, &manifests[i]);
-        }
-    }
-    free(manifests);
+    free(before);
+    bytes->missed = bytes->missed && bytes->blind;
     /* What stops being offered was of use until now. */
     for (size_t i = 0; i < bytes->offer_count; i++) {
         bytes_touch(gateway, bytes->offers[i].name);
