@@ -51,31 +51,29 @@ static void keep_time(struct gateway *gateway)
 
 /* ---- failures ---- */
 
-/* Whether a node failed one of the candidates that are held. */
-static bool failed_at(const struct words_node *node, const char *product,
-                      const struct serin_release *candidate)
-{
-    return node->failed_attempt != 0 && strcmp(node->product, product) == 0 &&
-           serin_hold_same_attempt(candidate, node->failed_manifest, node->failed_attempt);
-}
-
-static uint32_t count_failures(const struct gateway_words *words, const char *product,
+/* Nodes that failed a candidate. What they say of themselves since then changes nothing: a
+ * manifest's id belongs to one product. */
+static uint32_t count_failures(const struct gateway_words *words,
                                const struct serin_release *candidate)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < words->relay.nodes_max && candidate->offer_count > 0; i++) {
-        count += failed_at(&words->nodes[i], product, candidate) ? 1u : 0u;
+        const struct words_node *node = &words->nodes[i];
+        bool failed =
+            node->failed_attempt != 0 &&
+            serin_hold_same_attempt(candidate, node->failed_manifest, node->failed_attempt);
+        count += failed ? 1u : 0u;
     }
     return count;
 }
 
-/* Whether an attempt is one at a candidate that is held. */
+/* Whether an attempt is one at a candidate that is held; of `product` alone where not NULL. */
 static bool at_stake(const struct gateway_words *words, const char *product,
                      const uint8_t manifest_id[SERIN_SHA256_SIZE], uint32_t attempt)
 {
     for (size_t i = 0; i < words->book.fleet_count; i++) {
         const struct serin_hold_fleet *fleet = &words->book.fleets[i];
-        if (strcmp(fleet->product, product) == 0 &&
+        if ((product == NULL || strcmp(fleet->product, product) == 0) &&
             serin_hold_same_attempt(&fleet->candidate, manifest_id, attempt)) {
             return true;
         }
@@ -90,10 +88,10 @@ static void recount(struct gateway *gateway)
     for (size_t i = 0; i < words->book.fleet_count; i++) {
         struct serin_hold_fleet *fleet = &words->book.fleets[i];
         bool was = fleet->halted;
-        const struct serin_hold_event event = {
-            .kind = SERIN_HOLD_FAILURES,
-            .fleet = i,
-            .failures = count_failures(words, fleet->product, &fleet->candidate)};
+        const struct serin_hold_event event = {.kind = SERIN_HOLD_FAILURES,
+                                               .fleet = i,
+                                               .failures =
+                                                   count_failures(words, &fleet->candidate)};
         serin_hold_step(&words->book, gateway->mono_ms, &event);
         if (fleet->halted && !was) {
             serin_log(SERIN_LOG_ERROR,
@@ -141,9 +139,8 @@ static bool take_order(void *arg, const struct gateway_order *order)
         .directive = directive,
         .this_boot = order->this_boot,
         .taken_ms = order->taken_ms,
-        .failures = directive->device_id[0] == '\0'
-                        ? count_failures(words, directive->product, &directive->candidate)
-                        : 0};
+        .failures =
+            directive->device_id[0] == '\0' ? count_failures(words, &directive->candidate) : 0};
     serin_hold_step(&words->book, gateway->mono_ms, &event);
     return true;
 }
@@ -160,7 +157,7 @@ void words_orders(struct gateway *gateway)
         const struct words_node *node = &words->nodes[i];
         words->relay_nodes[i].keep =
             node->failed_attempt != 0 &&
-            at_stake(words, node->product, node->failed_manifest, node->failed_attempt);
+            at_stake(words, NULL, node->failed_manifest, node->failed_attempt);
     }
     keep_time(gateway);
 }

@@ -123,10 +123,11 @@ static void note_outcomes(struct gateway *gateway, uint32_t node, const struct s
         const struct serin_transition *last = &attempt->transitions[attempt->transition_count - 1];
         if (serin_relay_bad(last->state)) {
             words_failed(gateway, node, attempt->manifest_id, attempt->attempt, last->reason);
-        } else if (last->state == SERIN_STATE_CONFIRMED) {
-            memcpy(at->confirmed_manifest, attempt->manifest_id, sizeof at->confirmed_manifest);
-            at->confirmed_attempt = attempt->attempt;
         }
+        /* The current attempt is the last: one that came after a confirmed one may run its image
+         * without a word against the other. */
+        at->confirmed_attempt = last->state == SERIN_STATE_CONFIRMED ? attempt->attempt : 0;
+        memcpy(at->confirmed_manifest, attempt->manifest_id, sizeof at->confirmed_manifest);
     }
 }
 

@@ -479,6 +479,14 @@ START_TEST(a_site_halts_itself_when_its_nodes_fail)
     ck_assert_uint_eq(status.fleets[0].failures, 3);
     ck_assert_uint_eq(status.fleets[0].failures_max, 2);
     ck_assert_uint_eq(status.fleets[0].manifest_id[0], 7);
+    struct serin_report moved = bench_report("n-001", 99, SERIN_STATE_PENDING);
+    strcpy(moved.product, "pump"); /* who says it is another product takes nothing back */
+    moved.attempts[0].manifest_id[0] = 55;
+    bench_say(&moved);
+    bench_pass(0);
+    bench_restart();
+    bench_site(true);
+    ck_assert(gateway_words_halted(&bench.gateway, "lamp", "stable"));
     directive = bench_directive(2);
     directive.candidate.attempt = 2; /* a retry: one node failed it already */
     bench_order(&directive, true);
@@ -533,6 +541,16 @@ START_TEST(only_a_beat_that_knows_of_no_later_report_says_reverted)
         bench_beat(name_of(i), 10, 1); /* it has moved on: its report is on its way */
     }
     bench_pass(0);
+    ck_assert(!gateway_words_halted(&bench.gateway, "lamp", "stable"));
+    for (unsigned i = 3; i <= 5; i++) { /* their own directive gives them another image since */
+        struct serin_report report = bench_report(name_of(i), 10, SERIN_STATE_CONFIRMED);
+        report.attempt_count = 2;
+        report.attempts[1] = report.attempts[0];
+        report.attempts[1].manifest_id[0] = 99;
+        report.attempts[1].transition_count--; /* a trial */
+        bench_say(&report);
+        bench_beat(name_of(i), 10, 99);
+    }
     ck_assert(!gateway_words_halted(&bench.gateway, "lamp", "stable"));
     bench_beat(name_of(1), 9, 1);
     bench_beat(name_of(2), 9, 1);
