@@ -76,13 +76,12 @@ static enum exit_code exit_code_of(enum serin_error error)
 static enum exit_code config_load(struct serin_gateway_config *config, const char *path, bool deep)
 {
     struct serin_yaml_error wrong;
-    static char why[GATEWAY_CHECK_WHY_MAX];
     if (serin_gateway_config_open(config, path, &wrong) != SERIN_OK) {
         return complain(EXIT_CONFIG, "%s", wrong.text);
     }
-    if (deep && gateway_check(config, why) != SERIN_OK) {
+    if (deep && gateway_check(config, &wrong) != SERIN_OK) {
         serin_gateway_config_close(config);
-        return complain(EXIT_CONFIG, "%s", why);
+        return complain(EXIT_CONFIG, "%s", wrong.text);
     }
     return EXIT_DONE;
 }

@@ -18,12 +18,12 @@ enum exit_code {
 enum exit_code complain(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define GATEWAY_CHECK_WHY_MAX 1024u
-
-/* What can be known of a configuration without starting: keys, trust record, certificates' files,
- * URIs. SERIN_ERR_CONFIG: `why` says what is wrong. */
+/* What can be known of a configuration without starting: keys, trust record, URIs, certificates
+ * (whose they are, and that their keys are theirs), and that its folders can be written. Whether a
+ * certificate is still valid is the broker's affair: a site goes on without its uplink.
+ * SERIN_ERR_CONFIG: `wrong` names file, line and key. */
 SERIN_MUST_USE enum serin_error gateway_check(const struct serin_gateway_config *config,
-                                              char why[GATEWAY_CHECK_WHY_MAX]);
+                                              struct serin_yaml_error *wrong);
 
 /* `serin-gateway status`: asks the gateway that listens at `socket` and prints what it says, as a
  * table or as JSON; with its nodes, too. */

@@ -11,6 +11,7 @@
 #include <serin/adapters/mqtt.h>
 #include <serin/adapters/protobufc.h>
 #include <serin/adapters/wolfcrypt.h>
+#include <serin/adapters/x509.h>
 #include <serin/host/bundle.h>
 #include <serin/topic.h>
 
@@ -68,6 +69,27 @@ static void config_change(const char *from, const char *to)
     (void)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
                    at + strlen(from));
     file_write(path, changed, strlen(changed));
+}
+
+/* Of one CA: the gateway's, another gateway's, and one that is no gateway's. */
+static void certificates_make(void)
+{
+    static const struct {
+        const char *id, *unit, *name;
+    } made[] = {{"gw-1", "gateway", "gw-1"}, {"gw-2", "gateway", "gw-2"}, {"gw-1", NULL, "node"}};
+    char paths[4][128];
+    (void)snprintf(paths[0], sizeof paths[0], "%s/ca.pem", folder);
+    (void)snprintf(paths[1], sizeof paths[1], "%s/ca.key", folder);
+    const struct serin_x509_files ca = {paths[0], paths[1]};
+    ck_assert_int_eq(serin_x509_make_ca(&ca, "test CA", 1, NULL), SERIN_OK);
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+        const struct serin_x509_subject subject = {
+            .common_name = made[i].id, .organisational_unit = made[i].unit, .days = 1};
+        const struct serin_x509_files files = {paths[2], paths[3]};
+        (void)snprintf(paths[2], sizeof paths[2], "%s/%s.pem", folder, made[i].name);
+        (void)snprintf(paths[3], sizeof paths[3], "%s/%s.key", folder, made[i].name);
+        ck_assert_int_eq(serin_x509_issue(&ca, &subject, &files, NULL), SERIN_OK);
+    }
 }
 
 static void setup(void)
@@ -309,31 +331,48 @@ END_TEST
 
 /* A configuration whose files are wrong: run refuses it as check does, before anything is opened.
  */
+#define TLS(certificate, key) \
+    "uri: 'tcp:", "ca: ca.pem, certificate: " certificate ", key: " key ", uri: 'ssl:"
+
 static const struct {
     const char *file, *content; /* written over before; NULL: none */
     const char *from, *to;      /* replaced in gateway.yaml */
     const char *says;
 } wrong[] = {
-    {"root.pub", "no key", NULL, NULL, "root_key: "},
-    {NULL, NULL, "root.pub", "gone.pub", "root_key: "},
-    {NULL, NULL, "data: data", "data: data\ntrust: gone.bin", "trust: gone.bin cannot be read"},
+    {"root.pub", "no key", NULL, NULL, "gateway.yaml:3: 'root_key' cannot be used"},
+    {NULL, NULL, "root.pub", "gone.pub", "gateway.yaml:3: 'root_key' cannot be used"},
+    {NULL, NULL, "data: data", "data: data\ntrust: gone.bin",
+     "gateway.yaml:5: 'trust' cannot be read: gone.bin"},
     {"t.bin", "no record", "data: data", "data: data\ntrust: t.bin",
-     "trust: t.bin is no trust record of root_key"},
-    {NULL, NULL, "tcp://127.0.0.1:", "tcp://127.0.0.1/", "uplink.uri: "},
+     "'trust' is no trust record of root_key: t.bin"},
+    {NULL, NULL, "tcp://127.0.0.1:", "tcp://127.0.0.1/",
+     "gateway.yaml:7: 'uplink.uri' has no HOST:PORT"},
     {NULL, NULL, "tcp://127.0.0.1:", "tcp://127.0.0.1:0", NULL},
     {NULL, NULL, "uri: 'tcp:", "ca: gone.pem, certificate: b, key: c, uri: 'ssl:",
-     "uplink.ca: gone.pem cannot be read"},
+     "'uplink.ca' cannot be used: gone.pem: No such file"},
     {"a.pem", "-----BEGIN CERTIFICATE-----",
-     "uri: 'tcp:", "ca: a.pem, certificate: root.pub, key: c, uri: 'ssl:",
-     "uplink.certificate: root.pub holds no"},
-    {"a.pem", "-----BEGIN CERTIFICATE-----", "uri: 'tcp:",
-     "ca: a.pem, certificate: a.pem, key: a.pem, uri: 'ssl:", "uplink.key: a.pem holds no"},
+     "uri: 'tcp:", "ca: a.pem, certificate: b, key: c, uri: 'ssl:",
+     "'uplink.ca' cannot be used: a.pem: no certificate"},
+    {NULL, NULL, TLS("root.pub", "gw-1.key"), "'uplink.certificate' cannot be used: root.pub: no"},
+    {NULL, NULL, TLS("gw-1.pem", "root.pub"), "'uplink.key' cannot be used: root.pub: no private"},
+    {NULL, NULL, TLS("gw-1.pem", "gw-2.key"), "gw-2.key is not the key of gw-1.pem"},
+    {NULL, NULL, TLS("gw-2.pem", "gw-2.key"),
+     "gateway.yaml:7: 'uplink.certificate' must have the gateway's id as CN, 'gw-1': gw-2.pem"},
+    {NULL, NULL, TLS("node.pem", "node.key"),
+     "gateway.yaml:7: 'uplink.certificate' must have the OU 'gateway': node.pem has ''"},
+    {NULL, NULL, TLS("gw-1.pem", "gw-1.key"), NULL},
+    {NULL, NULL, "data: data", "data: none/data",
+     "gateway.yaml:4: 'data' cannot be made or written: none: No such file"},
+    {NULL, NULL, "data: data", "data: root.pub", "'data' is no folder: root.pub"},
+    {NULL, NULL, "path: depot", "path: none/depot",
+     "gateway.yaml:6: 'depot.path' cannot be made or written: none"},
     {NULL, NULL, "budget: 8MiB", "budget: 8MB", "gateway.yaml:6: 'depot.budget' must be a size"},
 };
 
 START_TEST(a_wrong_file_is_named)
 {
     char path[128];
+    certificates_make();
     if (wrong[_i].from != NULL) {
         config_change(wrong[_i].from, wrong[_i].to);
     }
@@ -341,7 +380,7 @@ START_TEST(a_wrong_file_is_named)
         (void)snprintf(path, sizeof path, "%s/%s", folder, wrong[_i].file);
         file_write(path, wrong[_i].content, strlen(wrong[_i].content));
     }
-    bool good = wrong[_i].says == NULL; /* a port with a leading zero is a port */
+    bool good = wrong[_i].says == NULL; /* as a port with a leading zero */
     for (int i = 0; i < 2 && !(good && i == 1); i++) {
         const struct program_result *result =
             RUN(i == 0 ? "check" : "run", "--config", "gateway.yaml");
@@ -542,7 +581,6 @@ static const struct {
     {"control", NULL, NULL, "control_socket: something that is no socket stands at control"},
     {NULL, "control_socket: control", "control_socket: none/control",
      "control_socket: none/control cannot be made"},
-    {NULL, "data: data", "data: none/data", "data: the parent folder of none/data is missing"},
     {"depot", NULL, NULL, "depot"},
 };
 

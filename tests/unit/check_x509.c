@@ -104,6 +104,30 @@ START_TEST(never_overwrites)
 }
 END_TEST
 
+START_TEST(reads_whose_it_is)
+{
+    const struct serin_x509_subject subject = {
+        .common_name = "gw-1", .organisational_unit = "gateway", .days = 1};
+    const struct serin_x509_subject plain = {.common_name = "d-1", .days = 1};
+    struct serin_x509_files other = {.certificate = paths[4], .key = paths[5]};
+    struct serin_x509_identity identity;
+
+    ck_assert_int_eq(serin_x509_issue(&ca, &subject, &files, &why), SERIN_OK);
+    ck_assert_int_eq(serin_x509_issue(&ca, &plain, &other, &why), SERIN_OK);
+    ck_assert_int_eq(serin_x509_read(files.certificate, &identity, &why), SERIN_OK);
+    ck_assert_str_eq(identity.common_name, "gw-1");
+    ck_assert_str_eq(identity.organisational_unit, "gateway");
+    ck_assert_int_eq(serin_x509_read(other.certificate, &identity, &why), SERIN_OK);
+    ck_assert_str_eq(identity.organisational_unit, "");
+    ck_assert_int_eq(serin_x509_match(&files, &why), SERIN_OK);
+    other.certificate = files.certificate;
+    ck_assert_int_eq(serin_x509_match(&other, &why), SERIN_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(why.text, "b.key is not the key of"));
+    ck_assert_int_eq(serin_x509_read(other.key, &identity, &why), SERIN_ERR_FORMAT);
+    ck_assert_int_eq(serin_x509_read("gone", &identity, &why), SERIN_ERR_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(refuses_what_is_no_ca)
 {
     const struct serin_x509_subject subject = {.common_name = "a", .days = 1};
@@ -136,6 +160,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, refuses_names_and_days);
     tcase_add_test(tests, never_overwrites);
+    tcase_add_test(tests, reads_whose_it_is);
     tcase_add_test(tests, refuses_what_is_no_ca);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -78,7 +78,8 @@ endif()
 # The program itself, between two real brokers.
 if(TARGET serin-gateway)
   serin_unit_test(gateway_cli SOURCES broker.c program.c test_keys.c
-    LINK serin::host serin::json serin::keys serin::mqtt serin::protobufc serin::wolfcrypt)
+    LINK serin::host serin::json serin::keys serin::mqtt serin::protobufc serin::wolfcrypt
+      serin::x509)
   target_compile_definitions(check_gateway_cli PRIVATE
     _GNU_SOURCE GATEWAY="$<TARGET_FILE:serin-gateway>")
   add_dependencies(check_gateway_cli serin-gateway)

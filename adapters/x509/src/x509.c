@@ -67,7 +67,8 @@ static enum serin_error read_key(const char *path, EVP_PKEY **key, struct serin_
         enum serin_error error = errno == ENOENT ? SERIN_ERR_NOT_FOUND : SERIN_ERR_IO;
         return explain(why, error, "%s: %s", path, strerror(errno));
     }
-    *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    /* With a passphrase given OpenSSL does not ask the terminal for one. */
+    *key = PEM_read_PrivateKey(file, NULL, NULL, (void *)"");
     (void)fclose(file);
     return *key != NULL ? SERIN_OK
                         : explain(why, SERIN_ERR_FORMAT, "%s: no private key in PEM", path);
@@ -331,5 +332,64 @@ enum serin_error serin_x509_issue(const struct serin_x509_files *ca,
     EVP_PKEY_free(key);
     EVP_PKEY_free(issuer_key);
     X509_free(issuer);
+    return error;
+}
+
+/* ---- what a certificate says ---- */
+
+/* False: it stands there and is no text that fits. */
+static bool name_read(const X509 *certificate, int nid, char out[SERIN_X509_NAME_MAX + 1])
+{
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    int at = X509_NAME_get_index_by_NID(subject, nid, -1);
+    unsigned char *text = NULL;
+
+    out[0] = '\0';
+    if (at < 0) {
+        return true;
+    }
+    int size =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    bool fits =
+        size >= 0 && size <= (int)SERIN_X509_NAME_MAX && memchr(text, '\0', (size_t)size) == NULL;
+    if (fits) {
+        memcpy(out, text, (size_t)size);
+        out[size] = '\0';
+    }
+    OPENSSL_free(text);
+    return fits;
+}
+
+enum serin_error serin_x509_read(const char *certificate, struct serin_x509_identity *identity,
+                                 struct serin_x509_why *why)
+{
+    X509 *read = NULL;
+    enum serin_error error = read_certificate(certificate, &read, why);
+
+    if (error == SERIN_OK &&
+        (!name_read(read, NID_commonName, identity->common_name) ||
+         !name_read(read, NID_organizationalUnitName, identity->organisational_unit))) {
+        error = explain(why, SERIN_ERR_FORMAT, "%s: its CN or OU is no text of %u characters",
+                        certificate, SERIN_X509_NAME_MAX);
+    }
+    X509_free(read);
+    return error;
+}
+
+enum serin_error serin_x509_match(const struct serin_x509_files *files, struct serin_x509_why *why)
+{
+    X509 *certificate = NULL;
+    EVP_PKEY *key = NULL;
+    enum serin_error error = read_certificate(files->certificate, &certificate, why);
+
+    if (error == SERIN_OK) {
+        error = read_key(files->key, &key, why);
+    }
+    if (error == SERIN_OK && X509_check_private_key(certificate, key) != 1) {
+        error = explain(why, SERIN_ERR_INVALID, "%s is not the key of %s", files->key,
+                        files->certificate);
+    }
+    EVP_PKEY_free(key);
+    X509_free(certificate);
     return error;
 }

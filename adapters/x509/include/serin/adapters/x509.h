@@ -6,6 +6,8 @@
  * both as PEM: the key as PKCS#8 with mode 0600, the certificate with mode 0644, never over a file
  * that exists.
  *
+ * Two more read what was made here or elsewhere.
+ *
  * Every function fills `why` on an error with one sentence for the operator; `why` may be NULL.
  * After an error neither of the two files is left behind by the call.
  */
@@ -56,6 +58,23 @@ SERIN_MUST_USE enum serin_error serin_x509_make_ca(const struct serin_x509_files
 SERIN_MUST_USE enum serin_error serin_x509_issue(const struct serin_x509_files *ca,
                                                  const struct serin_x509_subject *subject,
                                                  const struct serin_x509_files *files,
+                                                 struct serin_x509_why *why);
+
+/* Whose a certificate is; "" where it does not say. */
+struct serin_x509_identity {
+    char common_name[SERIN_X509_NAME_MAX + 1];
+    char organisational_unit[SERIN_X509_NAME_MAX + 1];
+};
+
+/* Reads the first certificate of a PEM file. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO; SERIN_ERR_FORMAT:
+ * it holds none. Whether the certificate is valid is not looked at. */
+SERIN_MUST_USE enum serin_error serin_x509_read(const char *certificate,
+                                                struct serin_x509_identity *identity,
+                                                struct serin_x509_why *why);
+
+/* Whether the key is the certificate's; one with a passphrase cannot be read. Errors as above;
+ * SERIN_ERR_INVALID: it is another one's. */
+SERIN_MUST_USE enum serin_error serin_x509_match(const struct serin_x509_files *files,
                                                  struct serin_x509_why *why);
 
 #endif
