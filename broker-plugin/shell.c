@@ -6,8 +6,13 @@
 #include <serin/piece.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define DEPOT_PATH_MAX 4112u /* what the system takes, and a shelf; longer ones fail to open */
 
 static enum serin_error save_record(void *ctx, const char *key, const uint8_t *record, size_t size)
 {
@@ -108,12 +113,36 @@ void shell_publish_remembered(struct shell *shell)
     }
 }
 
+/* Whether this broker's user may read the depot. What it may not read would look like rot later.
+ * Mosquitto has become that user by now. */
+static bool depot_readable(const char *depot)
+{
+    static const char *const shelves[] = {"", "/objects", "/manifests", "/partial"};
+    for (size_t i = 0; i < sizeof shelves / sizeof shelves[0]; i++) {
+        char path[DEPOT_PATH_MAX];
+        (void)snprintf(path, sizeof path, "%s%s", depot, shelves[i]);
+        bool readable = faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) == 0;
+        bool missing = !readable && errno == ENOENT;
+        if (!readable && !(missing && i > 0)) { /* its shelves are the writer's to make */
+            shell_log(SHELL_ERROR, "plugin_opt_depot: cannot open the folder %s: %s; %s", path,
+                      strerror(errno),
+                      missing ? "make it first" : "this broker's user must be able to read it");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool open_depot(struct shell *shell)
 {
-    enum serin_error error = serin_depot_open(&shell->depot, shell->options.depot);
+    const char *depot = shell->options.depot;
+    if (!depot_readable(depot)) {
+        return false;
+    }
+    enum serin_error error = serin_depot_open(&shell->depot, depot);
     if (error != SERIN_OK) {
-        shell_log(SHELL_ERROR, "plugin_opt_depot: cannot open the folder %s: %s; make it first",
-                  shell->options.depot, serin_error_text(error));
+        shell_log(SHELL_ERROR, "plugin_opt_depot: cannot open the folder %s: %s", depot,
+                  serin_error_text(error));
     }
     return error == SERIN_OK;
 }

@@ -22,17 +22,23 @@ site_begin() {
 
 site_dir() { echo "$BENCH/site/$1"; }
 
-# site_broker_start GW: as broker_start, from configs/mosquitto-site.conf. SITE_BROKER_FAULT names a fault point.
-site_broker_start() {
+# site_broker_spawn GW: the process alone, from configs/mosquitto-site.conf. SITE_BROKER_FAULT names a fault point; of root
+# SITE_USER is whom it becomes.
+site_broker_spawn() {
     local gw=$1 dir library conf
     dir=$(site_dir "$gw") library=$(sanitizer_library) conf=$dir/mosquitto.conf
     sed -e "s|@PORT@|${SITE_PORT[$gw]}|g" -e "s|@PKI@|$BENCH/pki|g" -e "s|@PLUGIN@|$SERIN_PLUGIN|g" \
         -e "s|@DEPOT@|$dir/depot|g" -e "s|@STATE@|$dir/plugin|g" -e "s|@DATA@|$dir/broker|g" -e "s|@GATEWAY@|$gw|g" \
         "$E2E_SOURCE/configs/mosquitto-site.conf" >"$conf"
-    [ "$(id -u)" -ne 0 ] || echo "user root" >>"$conf"
+    [ "$(id -u)" -ne 0 ] || echo "user ${SITE_USER:-root}" >>"$conf"
     spawn "broker-$gw" ${SITE_PREFIX-} env ${library:+LD_PRELOAD=$library} ASAN_OPTIONS=detect_leaks=0 \
         SERIN_FAULT="${SITE_BROKER_FAULT-}" "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$conf"
-    wait_for 10 "the broker of $gw listens" ${SITE_PREFIX-} "$E2E_SOURCE/tests/e2e/tools/port_open" "${SITE_PORT[$gw]}"
+}
+
+# site_broker_start GW: as broker_start.
+site_broker_start() {
+    site_broker_spawn "$1"
+    wait_for 10 "the broker of $1 listens" ${SITE_PREFIX-} "$E2E_SOURCE/tests/e2e/tools/port_open" "${SITE_PORT[$1]}"
 }
 
 # gateway_config GW: UPLINK, UPLINK_PORT (a relay), GATEWAY_RATE, GATEWAY_BUDGET and the like change it.
