@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_MAX 6
+#define QUERY_MAX 7
 
 struct route {
     enum serin_http_method method;
@@ -30,7 +30,7 @@ static const struct route routes[] = {
     {SERIN_HTTP_GET,
      "/v1/devices",
      serind_get_devices,
-     {"product", "channel", "state", "gateway", "after", "limit"}},
+     {"product", "channel", "state", "enrolment", "gateway", "after", "limit"}},
     {SERIN_HTTP_GET, "/v1/devices/{}", serind_get_device, {NULL}},
     {SERIN_HTTP_POST, "/v1/devices/{}/move", serind_post_move, {NULL}},
     {SERIN_HTTP_POST, "/v1/devices/{}/{}", serind_post_device, {NULL}},

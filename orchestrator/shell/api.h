@@ -74,6 +74,9 @@ struct serin_json *serind_rollout_json(struct serind *serind, const struct serin
 struct serin_json *serind_offers_json(struct serind *serind, const struct serin_offer *offers,
                                       size_t count);
 
+/* Whether serind can reach the device of the index: it is online, and so is who speaks for it. */
+bool serind_device_reachable(const struct serind *serind, uint32_t device);
+
 /* The state that the API shows for a device. */
 enum serin_state serind_device_state(struct serind *serind,
                                      const struct serin_device_record *record);

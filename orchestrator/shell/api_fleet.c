@@ -18,6 +18,12 @@ void serind_get_status(struct serind_call *call)
     struct serin_json *object = serin_json_object();
     char time[SERIND_TIME_SIZE];
     serind_time_s(serind_now_s(serind), time);
+    uint64_t online = 0;
+    uint64_t pending = 0;
+    for (uint32_t i = 0; i < serind->index.count; i++) {
+        online += serind_device_reachable(serind, i) ? 1 : 0;
+        pending += serind->index.list[i].pending ? 1 : 0;
+    }
     uint64_t active = 0;
     for (size_t i = 0; i < serind->rollouts.count; i++) {
         active += serind_rollout_over(serind->rollouts.slots[i]->rollout.state) ? 0 : 1;
@@ -31,7 +37,8 @@ void serind_get_status(struct serind_call *call)
     serin_json_put_text(object, "time", time);
     serin_json_put(object, "order", serind_order_json(serind->meta.order));
     serin_json_put_number(object, "devices", serind->index.count);
-    serin_json_put_number(object, "online", serind->index.online);
+    serin_json_put_number(object, "online", online);
+    serin_json_put_number(object, "pending", pending);
     serin_json_put_number(object, "gateways", serind->sites.ids.count);
     serin_json_put_number(object, "rollouts_active", active);
     serin_json_put(object, "alarms", alarms);
@@ -82,8 +89,8 @@ void serind_get_audit(struct serind_call *call)
 
 struct listing {
     struct serind *serind;
-    const char *product, *channel, *state; /* NULL: any */
-    uint32_t site;                         /* 0: any */
+    const char *product, *channel, *state, *enrolment; /* NULL: any */
+    uint32_t site;                                     /* 0: any */
     uint64_t limit, taken;
     unsigned looked;
     char last[SERIN_ID_MAX + 1]; /* the last device looked at */
@@ -97,6 +104,8 @@ static bool wanted(const struct listing *listing, const struct serin_device_reco
     return (listing->site == 0 || strcmp(gateway, record->gateway) == 0) &&
            (listing->product == NULL || strcmp(listing->product, record->product) == 0) &&
            (listing->channel == NULL || strcmp(listing->channel, record->channel) == 0) &&
+           (listing->enrolment == NULL ||
+            strcmp(listing->enrolment, serind_enrolment_text(record->enrolment)) == 0) &&
            (listing->state == NULL || strcmp(listing->state, serin_state_text(serind_device_state(
                                                                  listing->serind, record))) == 0);
 }
@@ -137,12 +146,20 @@ static bool state_known(const char *text)
     return false;
 }
 
-/* Reads product, channel and state. False: the call is answered. */
+static bool enrolment_known(const char *text)
+{
+    return strcmp(text, serind_enrolment_text(SERIN_ENROLMENT_PENDING)) == 0 ||
+           strcmp(text, serind_enrolment_text(SERIN_ENROLMENT_ENROLLED)) == 0 ||
+           strcmp(text, serind_enrolment_text(SERIN_ENROLMENT_REFUSED)) == 0;
+}
+
+/* Reads product, channel, state and enrolment. False: the call is answered. */
 static bool read_filters(struct serind_call *call, struct listing *listing)
 {
     listing->product = serin_http_query(call->request, "product");
     listing->channel = serin_http_query(call->request, "channel");
     listing->state = serin_http_query(call->request, "state");
+    listing->enrolment = serin_http_query(call->request, "enrolment");
     if ((listing->product != NULL &&
          !serin_product_valid(listing->product, strlen(listing->product))) ||
         (listing->channel != NULL &&
@@ -154,6 +171,10 @@ static bool read_filters(struct serind_call *call, struct listing *listing)
         serind_fail(call, SERIN_ERR_INVALID,
                     "'state' must be a state of an attempt, such as idle, downloading, confirmed "
                     "or rolled_back");
+        return false;
+    }
+    if (listing->enrolment != NULL && !enrolment_known(listing->enrolment)) {
+        serind_fail(call, SERIN_ERR_INVALID, "'enrolment' must be pending, enrolled or refused");
         return false;
     }
     return true;
@@ -269,7 +290,13 @@ void serind_post_device(struct serind_call *call)
                     error == SERIN_ERR_NOT_FOUND ? "there is no device %s"
                                                  : "the decision on device %s was not stored",
                     id);
-    } else if (serind_read_begin(call)) {
+        return;
+    }
+    uint32_t device = serind_index_find(&serind->index, id);
+    if (device != SERIND_NO_DEVICE) {
+        serind->index.list[device].pending = false;
+    }
+    if (serind_read_begin(call)) {
         serind_answer(call, 200, serind_device_json(serind, &record));
         serind_read_end(call);
     }

@@ -133,9 +133,9 @@ static void put_slot(struct serin_json *object, uint8_t slot)
 }
 
 /* What a gateway said of a node is old once the gateway is gone. */
-static bool reachable(const struct serind *serind, uint32_t device)
+bool serind_device_reachable(const struct serind *serind, uint32_t device)
 {
-    if (device == SERIND_NO_DEVICE || !serind->index.list[device].online) {
+    if (!serind->index.list[device].online) {
         return false;
     }
     uint32_t site = serind->index.list[device].site;
@@ -169,7 +169,8 @@ struct serin_json *serind_device_json(struct serind *serind,
     serin_json_put_number(object, "security_counter", running->security_counter);
     serin_json_put_number(object, "floor", running->floor);
     serin_json_put_text(object, "redundancy", redundancy_text(record->redundancy));
-    serin_json_put_bool(object, "online", reachable(serind, device));
+    serin_json_put_bool(object, "online",
+                        device != SERIND_NO_DEVICE && serind_device_reachable(serind, device));
     serind_put_time(object, "last_report", record->last_report_s);
     serind_put_time(object, "last_beat", record->last_beat_s);
     serin_json_put_text(object, "refused", serin_reason_word(record->refused));

@@ -49,6 +49,30 @@ static bool put(struct serind *serind, const struct serin_device_record *record)
     return serind_pass_check(serind, serind->store.ops->put_device(serind->store.ctx, record));
 }
 
+/* ---- who waits ---- */
+
+/* A pass that fails leaves this as it is: what it was about comes again, and says it anew. */
+static void note_pending(struct serind *serind, uint32_t device,
+                         const struct serin_device_record *record)
+{
+    serind->index.list[device].pending = record->enrolment == SERIN_ENROLMENT_PENDING;
+}
+
+static bool load(void *arg, const struct serin_device_record *record)
+{
+    struct serind *serind = arg;
+    uint32_t device = serind_index_find(&serind->index, record->id);
+    if (device != SERIND_NO_DEVICE) {
+        note_pending(serind, device, record);
+    }
+    return true;
+}
+
+enum serin_error serind_enrol_load(struct serind *serind)
+{
+    return serind->store.ops->each_device(serind->store.ctx, NULL, load, serind);
+}
+
 /* ---- turning away ---- */
 
 /* Whether one more refusal is answered: a storm of them must not become our own. */
@@ -279,6 +303,7 @@ void serind_enrol_identify(struct serind *serind, struct serind_item *item)
         serind, item, &record);
     if (serind->pass_error == SERIN_OK && item->device != SERIND_NO_DEVICE) {
         serind_index_online(&serind->index, item->device, true);
+        note_pending(serind, item->device, &record);
     }
 }
 

@@ -15,6 +15,9 @@ struct serind_refusal;
 #define SERIND_PENDING_RETRY_S 60u
 #define SERIND_REFUSED_RETRY_S 3600u
 
+/* Loads who waits for approval; inside a transaction, after the devices. Errors of the store. */
+SERIN_MUST_USE enum serin_error serind_enrol_load(struct serind *serind);
+
 /* Gives an item its device's number, inside a pass: a device that is not known is enrolled or
  * turned away, one for which another speaks is refused, one that speaks for itself becomes direct.
  * Presence is dealt with, and has no device then. */

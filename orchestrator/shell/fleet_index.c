@@ -96,11 +96,7 @@ enum serin_error serind_index_add(struct serind_index *index, const char *id, ui
 void serind_index_online(struct serind_index *index, uint32_t number, bool online)
 {
     assert(number < index->count);
-    struct serind_device *device = &index->list[number];
-    if (device->online != online) {
-        device->online = online;
-        index->online = online ? index->online + 1 : index->online - 1;
-    }
+    index->list[number].online = online;
 }
 
 bool serind_index_allow(struct serind_index *index, uint32_t number, unsigned kind,

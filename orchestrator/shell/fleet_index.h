@@ -15,6 +15,7 @@
 struct serind_device {
     char id[SERIN_ID_MAX + 1];
     bool online;           /* by the last presence, or a live message since */
+    bool pending;          /* it waits for an operator, by the last that was read or decided */
     bool unknown_said;     /* that it names a manifest which is no release here */
     uint16_t rate_used[2]; /* reports, beats in the minute `rate_minute` */
     uint32_t joining_pass; /* the pass in which it was last found to join a rollout */
@@ -25,7 +26,6 @@ struct serind_device {
 struct serind_index {
     struct serind_device *list;
     uint32_t count, capacity, limit;
-    uint32_t online;
     uint32_t *slots; /* open addressing; index + 1, 0: free */
     uint32_t slot_count;
 };

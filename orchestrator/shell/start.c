@@ -3,6 +3,7 @@
 #include "start.h"
 
 #include "api.h"
+#include "enrol.h"
 #include "fleet.h"
 #include "pass.h"
 #include "serind.h"
@@ -129,6 +130,7 @@ static enum serin_error load(struct serind *serind, char *why)
         {"the trust records", serind_trusts_load},
         {"the gateways", serind_sites_load},
         {"the devices", serind_fleet_load},
+        {"the enrolments", serind_enrol_load},
         {"the rollouts", serind_rollouts_load},
         {"the directives", serind_publisher_load},
     };

@@ -85,7 +85,7 @@ chmod 600 "$SERIN_TOKEN_FILE"
 
 title "Status, routes and numbers"
 call 200 GET /v1/status
-body '.connected == false and .devices == 0 and .order == {"epoch":1,"sequence":0} and (.alarms | length) == 1'
+body '.connected == false and .devices == 0 and .online == 0 and .pending == 0 and .order == {"epoch":1,"sequence":0} and (.alarms | length) == 1'
 body '.alarms[0] | startswith("not connected to ssl://")'
 call 404 GET /v1/nothing
 call 404 GET /v1/devices/
@@ -93,6 +93,9 @@ call 405 DELETE /v1/status
 call 405 POST /v1/bundles
 call 400 GET "/v1/devices?limit=0"
 call 400 GET "/v1/devices?state=bad"
+call 400 GET "/v1/devices?enrolment=waiting"
+body '.error.message == "\u0027enrolment\u0027 must be pending, enrolled or refused"'
+call 200 GET "/v1/devices?enrolment=pending"
 call 400 GET '/v1/devices?limit=1001'
 call 400 GET '/v1/devices?limit=x'
 call 400 GET '/v1/devices?product=a%2Fb'
@@ -103,7 +106,7 @@ call 200 GET /v1/devices
 body '. == {"devices":[],"next":null}'
 call 400 GET '/v1/audit?after=-1'
 call 400 GET '/v1/devices?chanel=beta'
-body '.error.message == "unknown query key \u0027chanel\u0027; it knows product, channel, state, gateway, after, limit"'
+body '.error.message == "unknown query key \u0027chanel\u0027; it knows product, channel, state, enrolment, gateway, after, limit"'
 call 400 GET '/v1/status?x'
 body '.error.message == "unknown query key \u0027x\u0027"'
 

@@ -164,6 +164,36 @@ START_TEST(a_gateway_begins_no_epoch_alone)
 }
 END_TEST
 
+static bool waits(const struct serind_bench *bench, const char *id)
+{
+    uint32_t device = serind_index_find(&bench->serind.index, id);
+    return device != SERIND_NO_DEVICE && bench->serind.index.list[device].pending;
+}
+
+/* What the status counts. Caught: a start that forgets it; one that waits and becomes direct. */
+START_TEST(who_waits_for_an_operator_is_known)
+{
+    static struct serind_bench bench;
+    site_bench_open(&bench, SERIN_ENROL_APPROVE);
+    struct serind *serind = &bench.serind;
+    site_take_first(&bench, "gw-1", "n-1", 1);
+    site_take_first(&bench, "gw-1", "n-2", 1);
+    site_report_directly(&bench, "d-1", 1);
+    ck_assert(waits(&bench, "n-1") && waits(&bench, "n-2") && !waits(&bench, "d-1"));
+    site_report_directly(&bench, "n-1", 1); /* `enrolment` is auto */
+    ck_assert(!waits(&bench, "n-1") && waits(&bench, "n-2"));
+
+    for (uint32_t i = 0; i < serind->index.count; i++) {
+        serind->index.list[i].pending = i != serind_index_find(&serind->index, "n-2");
+    }
+    ck_assert_int_eq(serind->store.ops->begin(serind->store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(serind_enrol_load(serind), SERIN_OK);
+    serind->store.ops->abort(serind->store.ctx);
+    ck_assert(!waits(&bench, "n-1") && waits(&bench, "n-2") && !waits(&bench, "d-1"));
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* ---- operators ---- */
 
 START_TEST(an_operator_moves_devices_and_is_told_why_not)
@@ -315,6 +345,7 @@ int main(void)
         a_device_that_was_made_up_is_heard_when_it_speaks,
         a_device_that_becomes_direct_is_not_spoken_for_in_the_same_pass,
         a_gateway_begins_no_epoch_alone,
+        who_waits_for_an_operator_is_known,
         an_operator_moves_devices_and_is_told_why_not,
         nothing_of_a_refused_gateway_is_heard,
         a_stolen_gateway_cannot_fake_the_fleet,
