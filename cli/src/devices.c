@@ -21,6 +21,7 @@ static const char *via(const struct serin_json *device)
 
 static void add_row(struct serin_cli_grid *grid, const struct serin_json *device)
 {
+    const char *enrolment = serin_cli_member(device, "enrolment");
     const char *state = serin_cli_member(device, "state");
     const char *reason = serin_cli_member(device, "reason");
     bool online = serin_cli_truth(device, "online");
@@ -29,6 +30,8 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *device
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "product"));
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "channel"));
     serin_cli_grid_format(grid, "%u", (unsigned)serin_cli_count(device, "hardware"));
+    serin_cli_grid_cell(grid, strcmp(enrolment, "pending") == 0 ? SERIN_CLI_BUSY : SERIN_CLI_PLAIN,
+                        enrolment);
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(device, "version"));
     serin_cli_grid_cell(grid, serin_cli_state_colour(state), state);
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, strcmp(reason, "none") != 0 ? reason : "");
@@ -41,17 +44,13 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *device
 
 enum serin_cli_exit serin_cli_run_device_list(struct serin_cli *cli)
 {
-    static const struct serin_cli_column columns[] = {{.title = "DEVICE"},
-                                                      {.title = "PRODUCT"},
-                                                      {.title = "CHANNEL"},
-                                                      {.title = "HW", .right = true},
-                                                      {.title = "VERSION", .right = true},
-                                                      {.title = "STATE"},
-                                                      {.title = "REASON"},
-                                                      {.title = "LINK"},
-                                                      {.title = "VIA"},
-                                                      {.title = "REDUNDANCY"},
-                                                      {.title = "LAST REPORT"}};
+    static const struct serin_cli_column columns[] = {
+        {.title = "DEVICE"},     {.title = "PRODUCT"},
+        {.title = "CHANNEL"},    {.title = "HW", .right = true},
+        {.title = "ENROLMENT"},  {.title = "VERSION", .right = true},
+        {.title = "STATE"},      {.title = "REASON"},
+        {.title = "LINK"},       {.title = "VIA"},
+        {.title = "REDUNDANCY"}, {.title = "LAST REPORT"}};
     char path[SERIN_CLI_PATH_SIZE];
     const struct serin_cli_list list = {.key = "devices",
                                         .path = path,
@@ -62,6 +61,7 @@ enum serin_cli_exit serin_cli_run_device_list(struct serin_cli *cli)
     (void)snprintf(path, sizeof(path), "/v1/devices?limit=%u", SERIN_CLI_PAGE);
     if (!serin_cli_add_filter(cli, "product", path) ||
         !serin_cli_add_filter(cli, "channel", path) || !serin_cli_add_filter(cli, "state", path) ||
+        !serin_cli_add_filter(cli, "enrolment", path) ||
         !serin_cli_add_filter(cli, "gateway", path)) {
         return serin_cli_fail(cli, SERIN_CLI_USAGE, "the filters are too long");
     }
@@ -166,26 +166,106 @@ enum serin_cli_exit serin_cli_run_device_show(struct serin_cli *cli)
     return exit;
 }
 
-enum serin_cli_exit serin_cli_run_device_decide(struct serin_cli *cli)
+/* ---- decisions ---- */
+
+/* Decisions on one device, or on many: then a JSON array of them. */
+struct decisions {
+    struct serin_cli *cli;
+    const char *verb;
+    bool many;
+    size_t count; /* made so far */
+};
+
+static enum serin_cli_exit decide(struct decisions *decisions, const char *id)
 {
-    const char *verb = strrchr(cli->args.command->name, ' ') + 1;
+    struct serin_cli *cli = decisions->cli;
     struct serin_cli_request request = {.method = "POST"};
     struct serin_cli_answer answer;
     char path[SERIN_CLI_PATH_SIZE];
     char tail[32];
 
-    (void)snprintf(tail, sizeof(tail), "/%s", verb);
-    if (!device_path(cli, cli->args.operands[0], tail, path)) {
+    (void)snprintf(tail, sizeof(tail), "/%s", decisions->verb);
+    if (!device_path(cli, id, tail, path)) {
         return SERIN_CLI_USAGE;
     }
     request.path = path;
     enum serin_cli_exit exit = serin_cli_ask(cli, &request, &answer);
-    if (exit == SERIN_CLI_DONE && !serin_cli_printed(cli, &answer)) {
-        serin_cli_print(cli, "%s: ", cli->args.operands[0]);
+    if (exit == SERIN_CLI_DONE && cli->json && decisions->many) {
+        serin_cli_print_element(cli, "devices", decisions->count, answer.json);
+    } else if (exit == SERIN_CLI_DONE && !serin_cli_printed(cli, &answer)) {
+        serin_cli_print(cli, "%s: ", id);
         serin_cli_print_foreign(cli, serin_cli_member(answer.json, "enrolment"), 0);
         serin_cli_print(cli, "\n");
     }
+    decisions->count += exit == SERIN_CLI_DONE ? 1 : 0;
     serin_cli_answer_close(&answer);
+    return exit;
+}
+
+static enum serin_cli_exit decide_listed(void *ctx, const struct serin_json *device)
+{
+    enum serin_cli_exit exit = decide(ctx, serin_cli_member(device, "id"));
+
+    /* The server's slip, not the operator's. */
+    return exit == SERIN_CLI_USAGE ? SERIN_CLI_FAILED : exit;
+}
+
+/* All that wait behind the gateway. */
+static enum serin_cli_exit decide_waiting(struct decisions *decisions, const char *gateway)
+{
+    char path[SERIN_CLI_PATH_SIZE];
+
+    (void)snprintf(path, sizeof(path), "/v1/devices?limit=%u&enrolment=pending&gateway=%s",
+                   SERIN_CLI_PAGE, gateway);
+    enum serin_cli_exit exit =
+        serin_cli_each(decisions->cli, path, "devices", decide_listed, decisions);
+    if (exit == SERIN_CLI_DONE && decisions->count == 0 && !decisions->cli->json) {
+        serin_cli_print(decisions->cli, "no device waits behind %s\n", gateway);
+    }
+    return exit;
+}
+
+/* A slip in the last id is found before the first one is decided. */
+static bool ids_sound(const struct serin_cli *cli)
+{
+    char path[SERIN_CLI_PATH_SIZE];
+
+    for (size_t i = 0; i < cli->args.operand_count; i++) {
+        if (!device_path(cli, cli->args.operands[i], "", path)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum serin_cli_exit serin_cli_run_device_decide(struct serin_cli *cli)
+{
+    const char *gateway = serin_cli_text(cli, "gateway");
+    size_t named = cli->args.operand_count;
+    struct decisions decisions = {.cli = cli,
+                                  .verb = strrchr(cli->args.command->name, ' ') + 1,
+                                  .many = gateway != NULL || named > 1};
+    enum serin_cli_exit exit = SERIN_CLI_DONE;
+
+    if ((gateway != NULL) == (named > 0)) {
+        return serin_cli_fail(cli, SERIN_CLI_USAGE,
+                              "takes devices, or --gateway GW for all that wait behind it%s",
+                              named > 0 ? ", not both" : "");
+    }
+    if (!ids_sound(cli)) {
+        return SERIN_CLI_USAGE;
+    }
+    if (gateway != NULL) {
+        exit = decide_waiting(&decisions, gateway);
+    }
+    for (size_t i = 0; exit == SERIN_CLI_DONE && i < named; i++) {
+        exit = decide(&decisions, cli->args.operands[i]);
+    }
+    /* What was decided before a failure stays, and is shown. */
+    if (cli->json && decisions.many && (exit == SERIN_CLI_DONE || decisions.count > 0)) {
+        serin_cli_print_element(cli, "devices", decisions.count, NULL);
+        serin_cli_print(cli, "]}\n");
+    }
     return exit;
 }
 

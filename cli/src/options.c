@@ -235,7 +235,19 @@ const struct serin_cli_option serin_cli_options_device_list[] = {
      .kind = SERIN_CLI_STATE,
      .value = "STATE",
      .help = "only in this state, such as confirmed or rolled_back"},
+    {.name = "enrolment",
+     .kind = SERIN_CLI_ENROLMENT,
+     .value = "WORD",
+     .help = "only pending ones (which wait for approval), enrolled or refused ones"},
     {.name = "gateway", .kind = SERIN_CLI_ID, .value = "GW", .help = "only nodes of this gateway"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_device_decide[] = {
+    {.name = "gateway",
+     .kind = SERIN_CLI_ID,
+     .value = "GW",
+     .help = "all devices that wait behind this gateway"},
     SERIN_CLI_END,
 };
 

@@ -16,6 +16,7 @@ extern const struct serin_cli_option serin_cli_options_verify[];
 extern const struct serin_cli_option serin_cli_options_rollout_create[];
 extern const struct serin_cli_option serin_cli_options_reason[];
 extern const struct serin_cli_option serin_cli_options_device_list[];
+extern const struct serin_cli_option serin_cli_options_device_decide[];
 extern const struct serin_cli_option serin_cli_options_device_move[];
 extern const struct serin_cli_option serin_cli_options_audit[];
 

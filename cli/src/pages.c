@@ -24,63 +24,97 @@ bool serin_cli_add_filter(const struct serin_cli *cli, const char *option,
     return value == NULL || append(path, option, value);
 }
 
-/* One page: into the table, or as elements of a JSON array. */
-static void take_page(const struct serin_cli *cli, const struct serin_cli_list *list,
-                      struct serin_cli_grid *grid, const struct serin_json *elements, size_t *shown)
-{
-    for (size_t i = 0; i < serin_json_count(elements); i++, (*shown)++) {
-        const struct serin_json *element = serin_json_at(elements, i);
-        if (cli->json) {
-            char *text = serin_json_print(element, NULL);
-            serin_cli_print(cli, "%s%s", *shown == 0 ? "" : ",", text);
-            free(text);
-        } else {
-            list->row(grid, element);
-        }
-    }
-}
-
 /* Asks for the page after `after`, which becomes the next; "" when there is none. */
-static enum serin_cli_exit ask_page(struct serin_cli *cli, const struct serin_cli_list *list,
-                                    struct serin_cli_grid *grid, char after[256], size_t *shown)
+static enum serin_cli_exit ask_page(struct serin_cli *cli, const char *path, char after[256],
+                                    struct serin_cli_answer *answer)
 {
-    struct serin_cli_answer answer = {.text = NULL};
-    char path[SERIN_CLI_PATH_SIZE];
-    bool first = after[0] == '\0';
+    char next[SERIN_CLI_PATH_SIZE];
 
-    (void)snprintf(path, sizeof(path), "%s", list->path);
-    if (!first && !append(path, "after", after)) {
+    (void)snprintf(next, sizeof(next), "%s", path);
+    if (after[0] != '\0' && !append(next, "after", after)) {
         return serin_cli_fail(cli, SERIN_CLI_USAGE, "the filters are too long");
     }
-    enum serin_cli_exit exit = serin_cli_get(cli, path, &answer);
+    enum serin_cli_exit exit = serin_cli_get(cli, next, answer);
+    after[0] = '\0';
     if (exit == SERIN_CLI_DONE) {
-        if (first && cli->json) {
-            serin_cli_print(cli, "{\"%s\":[", list->key);
-        }
-        take_page(cli, list, grid, serin_json_get(answer.json, list->key), shown);
-        (void)snprintf(after, 256, "%s", serin_cli_member(answer.json, "next"));
+        (void)snprintf(after, 256, "%s", serin_cli_member(answer->json, "next"));
     }
-    serin_cli_answer_close(&answer);
     return exit;
+}
+
+enum serin_cli_exit
+serin_cli_each(struct serin_cli *cli, const char *path, const char *key,
+               enum serin_cli_exit (*take)(void *ctx, const struct serin_json *element), void *ctx)
+{
+    enum serin_cli_exit exit = SERIN_CLI_DONE;
+    char after[256] = "";
+    bool more = true;
+
+    for (size_t pages = 0; more && pages < PAGES_MAX; pages++) {
+        struct serin_cli_answer answer = {.text = NULL};
+        exit = ask_page(cli, path, after, &answer);
+        const struct serin_json *elements =
+            exit == SERIN_CLI_DONE ? serin_json_get(answer.json, key) : NULL;
+        for (size_t i = 0; exit == SERIN_CLI_DONE && i < serin_json_count(elements); i++) {
+            exit = take(ctx, serin_json_at(elements, i));
+        }
+        serin_cli_answer_close(&answer);
+        more = exit == SERIN_CLI_DONE && after[0] != '\0';
+    }
+    return exit;
+}
+
+/* ---- lists ---- */
+
+struct printing {
+    struct serin_cli *cli;
+    const struct serin_cli_list *list;
+    struct serin_cli_grid *grid;
+    size_t shown;
+};
+
+/* Into the table, or as an element of a JSON array. */
+static enum serin_cli_exit print_element(void *ctx, const struct serin_json *element)
+{
+    struct printing *printing = ctx;
+
+    if (printing->cli->json) {
+        serin_cli_print_element(printing->cli, printing->list->key, printing->shown, element);
+    } else {
+        printing->list->row(printing->grid, element);
+    }
+    printing->shown++;
+    return SERIN_CLI_DONE;
+}
+
+void serin_cli_print_element(const struct serin_cli *cli, const char *key, size_t shown,
+                             const struct serin_json *element)
+{
+    char *text = element != NULL ? serin_json_print(element, NULL) : NULL;
+
+    if (shown == 0) {
+        serin_cli_print(cli, "{\"%s\":[", key);
+    }
+    if (text != NULL) {
+        serin_cli_print(cli, "%s%s", shown == 0 ? "" : ",", text);
+    }
+    free(text);
 }
 
 enum serin_cli_exit serin_cli_print_list(struct serin_cli *cli, const struct serin_cli_list *list)
 {
-    struct serin_cli_grid *grid = serin_cli_grid_open(list->columns, list->column_count);
-    char after[256] = "";
-    size_t shown = 0;
-    enum serin_cli_exit exit = ask_page(cli, list, grid, after, &shown);
+    struct printing printing = {.cli = cli, .list = list};
 
-    for (size_t pages = 1; exit == SERIN_CLI_DONE && after[0] != '\0' && pages < PAGES_MAX;
-         pages++) {
-        exit = ask_page(cli, list, grid, after, &shown);
-    }
-    if (exit == SERIN_CLI_DONE && cli->json) {
-        serin_cli_print(cli, "],\"next\":null}\n");
-    } else if (exit == SERIN_CLI_DONE) {
-        serin_cli_grid_print(cli, grid);
+    printing.grid = serin_cli_grid_open(list->columns, list->column_count);
+    enum serin_cli_exit exit = serin_cli_each(cli, list->path, list->key, print_element, &printing);
+    if (exit == SERIN_CLI_DONE && !cli->json) {
+        serin_cli_grid_print(cli, printing.grid);
         return exit;
     }
-    serin_cli_grid_free(grid);
+    if (exit == SERIN_CLI_DONE) {
+        serin_cli_print_element(cli, list->key, printing.shown, NULL);
+        serin_cli_print(cli, "],\"next\":null}\n");
+    }
+    serin_cli_grid_free(printing.grid);
     return exit;
 }

@@ -10,6 +10,15 @@
 #define AUDIT_PAGE     500u
 #define AUDIT_PAUSE_MS 1000u
 
+/* Devices that wait for an operator, and what to do about them. */
+static void print_waiting(const struct serin_cli *cli, uint64_t count)
+{
+    serin_cli_print(cli, "%-17s %llu%s\n", "waiting", (unsigned long long)count,
+                    count > 0 ? " for 'serin device approve'; "
+                                "'serin device list --enrolment pending' names them"
+                              : "");
+}
+
 enum serin_cli_exit serin_cli_run_status(struct serin_cli *cli)
 {
     static const struct {
@@ -30,6 +39,7 @@ enum serin_cli_exit serin_cli_run_status(struct serin_cli *cli)
         for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
             serin_cli_print_member(cli, lines[i].title, answer.json, lines[i].key);
         }
+        print_waiting(cli, serin_cli_count(answer.json, "pending"));
         serin_cli_print(cli, "%-17s epoch %llu, sequence %llu\n", "last order",
                         (unsigned long long)serin_cli_count(order, "epoch"),
                         (unsigned long long)serin_cli_count(order, "sequence"));

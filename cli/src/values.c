@@ -170,6 +170,12 @@ static bool state_known(const char *text)
     return false;
 }
 
+static bool enrolment_known(const char *text)
+{
+    return strcmp(text, "pending") == 0 || strcmp(text, "enrolled") == 0 ||
+           strcmp(text, "refused") == 0;
+}
+
 static bool reason_valid(const char *text)
 {
     size_t size = strlen(text);
@@ -207,6 +213,7 @@ static const char *const expectations[] = {
     [SERIN_CLI_ID] = "an id of 1 to 64 of A-Z a-z 0-9 _ -",
     [SERIN_CLI_SLOTS] = "a, b or ab",
     [SERIN_CLI_STATE] = "a state of devices, one of" SERIN_STATE_LIST(STATE_WORD),
+    [SERIN_CLI_ENROLMENT] = "pending, enrolled or refused",
     [SERIN_CLI_REASON] = "one line of 1 to 160 characters",
 };
 
@@ -276,6 +283,8 @@ static bool parse(enum serin_cli_kind kind, uint64_t min, uint64_t max, const ch
         return parse_slots(text, value);
     case SERIN_CLI_STATE:
         return state_known(text);
+    case SERIN_CLI_ENROLMENT:
+        return enrolment_known(text);
     case SERIN_CLI_REASON:
         return reason_valid(text);
     case SERIN_CLI_FLAG:

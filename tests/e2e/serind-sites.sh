@@ -45,13 +45,21 @@ listen gw-2
 title "Adoption"
 say gw-1 reports batch 1 n-1=1 n-2=1
 wait_for 10 "n-1 waits" acked gw-1 n-1 pending 0
+waiting() { # GW or "", ids as JSON: those that are listed, and as many as the status counts
+    [ "$("$SERIN" device list --enrolment pending ${1:+--gateway "$1"} --json | jq -c '[.devices[].id]')" = "$2" ] &&
+        [ "$("$SERIN" status --json | jq .pending)" -eq "$(jq length <<<"$2")" ]
+}
+waiting "" '["n-1","n-2"]' || fail "who waits: $("$SERIN" device list) $("$SERIN" status --json)"
+"$SERIN" status | grep -q "^waiting .* 2 for 'serin device approve'" || fail "$("$SERIN" status)"
 via n-1 gw-1 || fail "$(device_json n-1)"
 "$SERIN" device approve n-1 >/dev/null || fail "approve"
 wait_for 10 "n-1 is asked for its report, through its gateway" acked gw-1 n-1 resend 0
 say gw-1 reports batch 2 n-1=1
 wait_for 10 "n-1 is stored" acked gw-1 n-1 stored 1
 GATEWAY_BATCHES='' acked_raw gw-1 | grep -qx 'batch 2' || fail "a batch of one report that is stored is not acknowledged as a whole"
-"$SERIN" device approve n-2 >/dev/null || fail "approve"
+waiting gw-1 '["n-2"]' || fail "$("$SERIN" device list)"
+[ "$("$SERIN" device approve --gateway gw-1)" = "n-2: enrolled" ] || fail "approve --gateway"
+waiting "" '[]' || fail "$("$SERIN" device list)"
 
 title "A gateway that speaks for another's node"
 say gw-2 reports batch 1 n-1=9
@@ -104,6 +112,29 @@ page() { curl -s -H "Authorization: Bearer $(cat "$SERIN_TOKEN_FILE")" "$SERIN_S
 [ "$(page 'gateways/gw-1' '[.devices[].id, .next]')" = '["n-2",null]' ] || fail "$(page gateways/gw-1 .)"
 [ "$("$SERIN" device list --gateway gw-2 --json | jq -c '[.devices[].id]')" = '["n-1"]' ] || fail "device list --gateway"
 
+title "A site is adopted"
+mapfile -t nodes < <(seq -f 'm-%g' 10 49)
+say gw-1 reports batch 4 "${nodes[@]/%/=1}"
+wait_for 10 "m-49 waits" acked gw-1 m-49 pending 0
+stop serind
+serind_start
+[ "$("$SERIN" status --json | jq .pending)" -eq 40 ] || fail "after a restart: $("$SERIN" status --json)"
+"$SERIN" device refuse m-10 m-11 >/dev/null || fail "refuse"
+waiting gw-1 "$(printf '%s\n' "${nodes[@]:2}" | jq -cR . | jq -cs .)" || fail "$("$SERIN" device list)"
+[ "$("$SERIN" device approve --gateway gw-1 | grep -c enrolled)" -eq 38 ] || fail "approve --gateway"
+waiting "" '[]' || fail "$("$SERIN" status --json)"
+[ "$("$SERIN" device list --enrolment refused --json | jq -c '[.devices[].id]')" = '["m-10","m-11"]' ] || fail "refused"
+
+title "Nodes are online as their gateway is"
+gone() { [ "$("$SERIN" gateway show gw-1 --json | jq .online)" = false ]; }
+listener=$(ps -o pid= --ppid "${PID[acks-gw-1]}")
+kill_hard acks-gw-1
+kill $listener || true
+wait_for 10 "gw-1 is offline" gone
+listed=$("$SERIN" device list --json | jq '[.devices[] | select(.online)] | length')
+[ "$listed" -le 1 ] || fail "$listed devices are online, of which one is behind gw-2"
+[ "$("$SERIN" status --json | jq .online)" -eq "$listed" ] || fail "$listed are online: $("$SERIN" status --json)"
+
 title "serind killed between a batch and its acks"
 number=10
 for point in serind.batch.heard serind.report.before_commit serind.report.after_commit; do
@@ -118,6 +149,6 @@ for point in serind.batch.heard serind.report.before_commit serind.report.after_
     number=$((number + 10))
     note "$point"
 done
-[ "$("$SERIN" gateway list --json | jq -c '[.gateways[] | [.id, .nodes]]')" = '[["gw-1",1],["gw-2",1]]' ] ||
+[ "$("$SERIN" gateway list --json | jq -c '[.gateways[] | [.id, .nodes]]')" = '[["gw-1",41],["gw-2",1]]' ] ||
     fail "$("$SERIN" gateway list --json)"
 note "done"

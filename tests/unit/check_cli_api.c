@@ -122,6 +122,7 @@ START_TEST(every_command_asks_what_the_api_says)
         {"device approve sensor-1", "POST /v1/devices/sensor-1/approve", ""},
         {"device refuse sensor-1", "POST /v1/devices/sensor-1/refuse", ""},
         {"device list --gateway gw-1", "GET /v1/devices?limit=1000&gateway=gw-1", ""},
+        {"device list --enrolment pending", "GET /v1/devices?limit=1000&enrolment=pending", ""},
         {"device move sensor-1 --to gw-2", "POST /v1/devices/sensor-1/move", "{\"to\":\"gw-2\"}"},
         {"device move sensor-1 --to direct", "POST /v1/devices/sensor-1/move", "{\"to\":\"\"}"},
         {"gateway list", "GET /v1/gateways?limit=1000", ""},
@@ -285,7 +286,7 @@ START_TEST(tables_align)
          "{\"devices\":[{\"id\":\"sensor-1\",\"product\":\"lamp\",\"channel\":\"stable\","
          "\"hardware\":2,\"state\":\"rolled_back\",\"reason\":\"crash\",\"version\":\"2.0.0\","
          "\"online\":true,\"redundancy\":\"older\",\"gateway\":\"gw-1\","
-         "\"last_report\":\"2026-01-31T12:00:00Z\"},"
+         "\"enrolment\":\"pending\",\"last_report\":\"2026-01-31T12:00:00Z\"},"
          "{\"id\":\"a\",\"product\":\"lamp\",\"channel\":\"st\u00e4ble\",\"hardware\":10,"
          "\"state\":\"idle\",\"version\":\"10.0.0\",\"online\":false}],\"next\":null}"},
         {"GET /v1/rollouts/3", 200,
@@ -296,19 +297,86 @@ START_TEST(tables_align)
 
     start(answers);
     SUCCEEDS("device list");
-    ck_assert_str_eq(result->out, "DEVICE    PRODUCT  CHANNEL  HW  VERSION  STATE        REASON  "
-                                  "LINK     VIA     REDUNDANCY  "
-                                  "LAST REPORT\n"
-                                  "sensor-1  lamp     stable    2    2.0.0  rolled_back  crash   "
-                                  "online   gw-1    older       "
-                                  "2026-01-31T12:00:00Z\n"
-                                  "a         lamp     st\u00e4ble   10   10.0.0  idle         -    "
-                                  "   offline  direct  -           "
-                                  "never\n");
+    ck_assert_str_eq(result->out,
+                     "DEVICE    PRODUCT  CHANNEL  HW  ENROLMENT  VERSION  STATE        "
+                     "REASON  LINK     VIA     REDUNDANCY  LAST REPORT\n"
+                     "sensor-1  lamp     stable    2  pending      2.0.0  rolled_back  "
+                     "crash   online   gw-1    older       2026-01-31T12:00:00Z\n"
+                     "a         lamp     st\u00e4ble   10  -           10.0.0  idle      "
+                     "   -       offline  direct  -           never\n");
     SUCCEEDS("rollout show 3");
     expect_shown("rollout 3 spring (lamp/stable): rolling\n");
     expect_shown("0 confirmed, 1 failed");
     expect_shown("sensor-1  rolled_back  crash   it crashed\n");
+}
+END_TEST
+
+/* Adopting a site is one command, not one for each of its nodes. */
+START_TEST(many_devices_are_decided_at_once)
+{
+#define WAITING "GET /v1/devices?limit=1000&enrolment=pending&gateway=gw-1"
+    const struct api_answer answers[] = {
+        {"POST /v1/devices/a/approve", 200, "{\"id\":\"a\",\"enrolment\":\"enrolled\"}"},
+        {"POST /v1/devices/b/approve", 200, "{\"id\":\"b\",\"enrolment\":\"enrolled\"}"},
+        {"POST /v1/devices/c/approve", 200, "{\"id\":\"c\",\"enrolment\":\"enrolled\"}"},
+        {"POST /v1/devices/a/refuse", 200, "{\"id\":\"a\",\"enrolment\":\"refused\"}"},
+        {"POST /v1/devices/c/refuse", 200, "{\"id\":\"c\",\"enrolment\":\"refused\"}"},
+        {WAITING, 200, "{\"devices\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"next\":\"b\"}"},
+        {WAITING, 200, "{\"devices\":[{\"id\":\"a\"}],\"next\":null}"},
+        {WAITING, 200, "{\"devices\":[],\"next\":null}"},
+        {WAITING, 200, "{\"devices\":[],\"next\":null}"},
+        {WAITING, 200, "{\"devices\":[{\"id\":\"a/b\"}],\"next\":null}"},
+        {WAITING "&after=b", 200, "{\"devices\":[{\"id\":\"c\"}],\"next\":null}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("device approve a b c");
+    ck_assert_str_eq(result->out, "a: enrolled\nb: enrolled\nc: enrolled\n");
+    SUCCEEDS("device refuse a c --json");
+    ck_assert_str_eq(result->out, "{\"devices\":[{\"id\":\"a\",\"enrolment\":\"refused\"},"
+                                  "{\"id\":\"c\",\"enrolment\":\"refused\"}]}\n");
+    SUCCEEDS("device approve a --json");
+    ck_assert_str_eq(result->out, "{\"id\":\"a\",\"enrolment\":\"enrolled\"}\n");
+    /* All pages of those that wait. */
+    SUCCEEDS("device approve --gateway gw-1");
+    ck_assert_str_eq(result->out, "a: enrolled\nb: enrolled\nc: enrolled\n");
+    SUCCEEDS("device refuse --gateway gw-1 --json");
+    ck_assert_str_eq(result->out, "{\"devices\":[{\"id\":\"a\",\"enrolment\":\"refused\"}]}\n");
+    SUCCEEDS("device approve --gateway gw-1");
+    ck_assert_str_eq(result->out, "no device waits behind gw-1\n");
+    SUCCEEDS("device approve --gateway gw-1 --json");
+    ck_assert_str_eq(result->out, "{\"devices\":[]}\n");
+    /* The first one that fails ends it; those before it stay. */
+    FAILS(SERIN_CLI_NOT_FOUND, "approve", "device approve a nobody c");
+    ck_assert_str_eq(result->out, "a: enrolled\n");
+    FAILS(SERIN_CLI_NOT_FOUND, "approve", "device approve a nobody c --json");
+    ck_assert_str_eq(result->out, "{\"devices\":[{\"id\":\"a\",\"enrolment\":\"enrolled\"}]}\n");
+    /* What a server lists is not put into a path unseen. */
+    FAILS(SERIN_CLI_FAILED, "is no device id", "device approve --gateway gw-1");
+    FAILS(SERIN_CLI_NOT_FOUND, "approve", "device approve --gateway gw-9");
+    /* A slip is found before anything is decided. */
+    size_t before = strlen(api_server_log(&server));
+    FAILS(SERIN_CLI_USAGE, "is no device id", "device approve a b/c");
+    FAILS(SERIN_CLI_USAGE, "--gateway", "device approve");
+    FAILS(SERIN_CLI_USAGE, "not both", "device refuse a --gateway gw-1");
+    ck_assert_uint_eq(strlen(api_server_log(&server)), before);
+#undef WAITING
+}
+END_TEST
+
+START_TEST(status_says_who_waits)
+{
+    const struct api_answer answers[] = {
+        {"GET /v1/status", 200, "{\"devices\":9,\"online\":7,\"pending\":3,\"alarms\":[]}"},
+        {"GET /v1/status", 200, "{\"devices\":9,\"online\":7,\"pending\":0,\"alarms\":[]}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("status");
+    expect_shown("waiting           3 for 'serin device approve'; "
+                 "'serin device list --enrolment pending' names them\n");
+    SUCCEEDS("status");
+    expect_shown("waiting           0\n");
 }
 END_TEST
 
@@ -481,6 +549,8 @@ int main(void)
     tcase_add_test(tests, finds_server_and_token);
     tcase_add_test(tests, json_is_passed_on);
     tcase_add_test(tests, tables_align);
+    tcase_add_test(tests, many_devices_are_decided_at_once);
+    tcase_add_test(tests, status_says_who_waits);
     tcase_add_test(tests, gateways_are_shown);
     tcase_add_test(tests, watch_ends_with_the_rollout);
     tcase_add_test(tests, why_does_not_say_the_state_again);

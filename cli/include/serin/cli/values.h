@@ -15,17 +15,18 @@ enum serin_cli_kind {
     SERIN_CLI_FILE,  /* a path; as TEXT */
     SERIN_CLI_FILES, /* one or more paths; may be repeated; takes what follows up to the next option
                       */
-    SERIN_CLI_NUMBER,   /* decimal or 0x…, within min .. max */
-    SERIN_CLI_DURATION, /* "60s", "24h", "0"; milliseconds within min .. max */
-    SERIN_CLI_VERSION,  /* "1.2.3" */
-    SERIN_CLI_HARDWARE, /* "2" or "1-3", 1 .. 65535 */
-    SERIN_CLI_NAME,     /* a product, vendor or component */
-    SERIN_CLI_CHANNELS, /* "stable,beta" */
-    SERIN_CLI_IDS,      /* "sensor-1,sensor-2": ids of devices or gateways */
-    SERIN_CLI_ID,       /* one of them */
-    SERIN_CLI_SLOTS,    /* "a", "b" or "ab" */
-    SERIN_CLI_STATE,    /* "rolled_back": a word of serin/states.h */
-    SERIN_CLI_REASON    /* a line of text, at most 160 bytes */
+    SERIN_CLI_NUMBER,    /* decimal or 0x…, within min .. max */
+    SERIN_CLI_DURATION,  /* "60s", "24h", "0"; milliseconds within min .. max */
+    SERIN_CLI_VERSION,   /* "1.2.3" */
+    SERIN_CLI_HARDWARE,  /* "2" or "1-3", 1 .. 65535 */
+    SERIN_CLI_NAME,      /* a product, vendor or component */
+    SERIN_CLI_CHANNELS,  /* "stable,beta" */
+    SERIN_CLI_IDS,       /* "sensor-1,sensor-2": ids of devices or gateways */
+    SERIN_CLI_ID,        /* one of them */
+    SERIN_CLI_SLOTS,     /* "a", "b" or "ab" */
+    SERIN_CLI_STATE,     /* "rolled_back": a word of serin/states.h */
+    SERIN_CLI_ENROLMENT, /* "pending", "enrolled" or "refused" */
+    SERIN_CLI_REASON     /* a line of text, at most 160 bytes */
 };
 
 #define SERIN_CLI_DIRECT "direct" /* in place of a gateway's id: none */
