@@ -11,7 +11,8 @@
 
 #define LOST_MAX UINT64_C(1000000000000) /* a gateway may write any number: the sum stays one */
 
-/* The gateway speaks: its number, or 0 where it is not to be heard. */
+/* The gateway speaks: its number, or 0 where it is not to be heard. Asked before its payload is
+ * looked at, so that one that says too much costs no more than its bytes. */
 static uint32_t speaker(struct serind *serind, const char *gateway)
 {
     uint32_t number = serind_sites_make(serind, gateway);
@@ -20,7 +21,7 @@ static uint32_t speaker(struct serind *serind, const char *gateway)
     }
     struct serind_site *site = serind_site(serind, number);
     site->record.last_heard_s = serind_now_s(serind);
-    if (site->record.standing != SERIN_GATEWAY_KNOWN) {
+    if (site->record.standing != SERIN_GATEWAY_KNOWN || !serind_site_paced(serind, number)) {
         return 0;
     }
     serind_index_online(&serind->sites.ids, number - 1, true);
@@ -98,13 +99,13 @@ enum serin_error serind_batch_heard(struct serind *serind, size_t broker, const 
                                     const uint8_t *payload, size_t size)
 {
     struct serind_unpacked *unpacked = serind->intake.unpacked;
-    enum serin_error error = serind_batch_unpack(serind->site_codec, payload, size, unpacked);
-    if (error != SERIN_OK) {
-        return error;
-    }
     uint32_t site = speaker(serind, gateway);
     if (site == 0) {
         return SERIN_OK;
+    }
+    enum serin_error error = serind_batch_unpack(serind->site_codec, payload, size, unpacked);
+    if (error != SERIN_OK) {
+        return error;
     }
     SERIN_FAULT_POINT("serind.batch.heard");
     count_lost(&serind_site(serind, site)->record, &unpacked->batch);
@@ -119,12 +120,15 @@ enum serin_error serind_status_heard(struct serind *serind, const char *gateway,
                                      const uint8_t *payload, size_t size)
 {
     struct serin_gw_status status;
+    uint32_t site = speaker(serind, gateway);
+    if (site == 0) {
+        return SERIN_OK;
+    }
     enum serin_error error = serind->site_codec->decode_gw_status(payload, size, &status);
     if (error == SERIN_OK && strcmp(status.gateway, gateway) != 0) {
         error = SERIN_ERR_DEVICE;
     }
-    uint32_t site = error == SERIN_OK ? speaker(serind, gateway) : 0;
-    if (site != 0) {
+    if (error == SERIN_OK) {
         serind_site_status(serind, site, &status);
     }
     return error;

@@ -21,8 +21,8 @@ struct serind_ticket {
 #define SERIND_TICKETS_MAX 64u /* a batch beyond is answered report by report */
 
 /* Takes a batch of the gateway; outside of a pass. What does not fit the intake is left: nobody
- * acknowledges it, so that it comes again. The errors say that the batch as a whole is malformed;
- * items that are count as malformed messages each. */
+ * acknowledges it, so that it comes again. So is what is above the gateway's rate. The errors say
+ * that the batch as a whole is malformed; items that are count as malformed messages each. */
 SERIN_MUST_USE enum serin_error serind_batch_heard(struct serind *serind, size_t broker,
                                                    const char *gateway, const uint8_t *payload,
                                                    size_t size);

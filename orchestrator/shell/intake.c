@@ -267,7 +267,10 @@ static void happened(struct serind *serind, size_t broker, const struct serin_mq
 
 bool serind_intake_drain(struct serind *serind)
 {
-    for (size_t i = 0; i < serind->broker_count; i++) {
+    /* Each turn begins with another broker, so that a storm at one does not silence the others. */
+    size_t first = serind->intake.first_broker++ % serind->broker_count;
+    for (size_t n = 0; n < serind->broker_count; n++) {
+        size_t i = (first + n) % serind->broker_count;
         /* Bounded apart from the batch, so that a storm of presence does not starve operators. */
         for (unsigned taken = 0; taken < 4 * SERIND_BATCH_MAX; taken++) {
             struct serin_mqtt_event event;

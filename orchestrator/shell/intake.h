@@ -25,6 +25,7 @@ struct serind_intake {
     struct serind_ticket *tickets;    /* SERIND_TICKETS_MAX of them */
     size_t count;
     uint32_t ticket_count;
+    size_t first_broker;               /* modulo their number: who is drained first next time */
     bool urgent;                       /* there is a report among them */
     uint64_t oldest_at_ms;             /* monotonic; of the first item */
     uint64_t said_at_ms;               /* monotonic; when a malformed message was last logged */

@@ -4,6 +4,8 @@
 #include "serind.h"
 #include "text.h"
 
+#include <serin/adapters/log.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -86,6 +88,49 @@ bool serind_site_answers(struct serind *serind, uint32_t number)
         site->answers = 0;
     }
     return site->answers++ < SERIND_CLAIM_ANSWERS_PER_MINUTE;
+}
+
+/* ---- floods ---- */
+
+static void flood_key(const struct serind_site *site, char key[SERIND_ALARM_KEY_MAX])
+{
+    (void)snprintf(key, SERIND_ALARM_KEY_MAX, "flood:%s", site->record.id);
+}
+
+/* A bucket by its time: each message moves it on by what one costs, and it may be ahead of the
+ * clock by a burst. */
+bool serind_site_paced(struct serind *serind, uint32_t number)
+{
+    const uint64_t cost_ms = 1000u / SERIND_SITE_PER_SECOND;
+    struct serind_site *site = serind_site(serind, number);
+    char key[SERIND_ALARM_KEY_MAX];
+    if (site->heard_at_ms < serind->mono_ms) {
+        site->heard_at_ms = serind->mono_ms;
+    }
+    if (site->heard_at_ms - serind->mono_ms <= (SERIND_SITE_BURST - 1) * cost_ms) {
+        site->heard_at_ms += cost_ms;
+        return true;
+    }
+    site->dropped++;
+    if (site->flooded_at_ms == 0) {
+        flood_key(site, key);
+        serind_alarm_raise(serind, key,
+                           "gateway %s says more than %u messages a second: the rest is dropped, "
+                           "and not acknowledged",
+                           site->record.id, SERIND_SITE_PER_SECOND);
+    }
+    site->flooded_at_ms = serind->mono_ms;
+    return false;
+}
+
+static void end_flood(struct serind *serind, struct serind_site *site)
+{
+    char key[SERIND_ALARM_KEY_MAX];
+    site->flooded_at_ms = 0;
+    flood_key(site, key);
+    serind_alarm_clear(serind, key);
+    serin_log(SERIN_LOG_WARN, "messages above the rate dropped gateway=%s in_all=%llu",
+              site->record.id, (unsigned long long)site->dropped);
 }
 
 /* ---- holds ---- */
@@ -177,6 +222,9 @@ void serind_site_silence(struct serind *serind, uint32_t number)
     site->crowded = false;
     crowd_key(site, key);
     serind_alarm_clear(serind, key);
+    if (site->flooded_at_ms != 0) {
+        end_flood(serind, site);
+    }
     serind_site_absolved(serind, number);
 }
 
@@ -194,6 +242,10 @@ void serind_sites_tend(struct serind *serind)
         if (site->claimed_at_ms != 0 &&
             serind->mono_ms - site->claimed_at_ms >= SERIND_CLAIM_REST_MS) {
             serind_site_absolved(serind, number);
+        }
+        if (site->flooded_at_ms != 0 &&
+            serind->mono_ms - site->flooded_at_ms >= SERIND_FLOOD_REST_MS) {
+            end_flood(serind, site);
         }
         if (site->crowded && site->nodes < serind->config->gateway_nodes_max) {
             site->crowded = false;

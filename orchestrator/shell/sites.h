@@ -16,6 +16,11 @@
 #define SERIND_SITES_MAX      65536u
 #define SERIND_CLAIM_REST_MS  3600000u /* an alarm of claims ends so long after the last */
 #define SERIND_CLAIM_AUDIT_MS 60000u   /* of one gateway, one line so often */
+/* Messages of one gateway that are looked at: so many at once, and so many a second. A gateway has
+ * two batches on their way, and a full one holds 256 reports. */
+#define SERIND_SITE_BURST      32u
+#define SERIND_SITE_PER_SECOND 8u
+#define SERIND_FLOOD_REST_MS   60000u /* the alarm ends so long after the last that was dropped */
 /* Refusals that go to one gateway in a minute: as many as its nodes by default may be. */
 #define SERIND_CLAIM_ANSWERS_PER_MINUTE 1000u
 
@@ -27,6 +32,10 @@ struct serind_site {
     bool changed;                       /* the next pass stores it */
     bool crowded;                       /* it spoke for more nodes than it may have */
     uint32_t answer_minute, answers;
+    uint64_t
+        heard_at_ms;  /* monotonic, when all its messages so far would have been within the rate */
+    uint64_t dropped; /* messages above the rate, in this run */
+    uint64_t flooded_at_ms; /* monotonic, of the last of them; 0: the alarm does not stand */
     uint64_t audit_at_ms;   /* monotonic: no line about its claims before */
     uint64_t claimed_at_ms; /* monotonic, of the last claim; 0: the alarm does not stand */
 };
@@ -72,6 +81,9 @@ void serind_site_changed(struct serind *serind, uint32_t number);
  * devices are loaded. The device's record is the caller's. */
 void serind_sites_assign(struct serind *serind, uint32_t device, uint32_t number);
 
+/* Whether one more message of it is looked at; else it is to be dropped as if it had not come, and
+ * an alarm says so. */
+bool serind_site_paced(struct serind *serind, uint32_t number);
 /* It spoke for a device that is not its own: counted, raised as an alarm, now and then audited. */
 void serind_site_claimed(struct serind *serind, uint32_t number,
                          const struct serin_device_record *device);

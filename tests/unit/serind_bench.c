@@ -46,7 +46,8 @@ enum serin_error serin_mqtt_publish(struct serin_mqtt *mqtt, const char *topic, 
 /* The rest of the client is never reached: nothing of the bench waits for it. */
 bool serin_mqtt_next(struct serin_mqtt *mqtt, struct serin_mqtt_event *event)
 {
-    (void)mqtt, (void)event;
+    (void)event;
+    present->asked = present->asked == NULL ? mqtt : present->asked;
     return false;
 }
 void serin_mqtt_event_free(struct serin_mqtt_event *event)

@@ -29,8 +29,9 @@ struct serind_bench {
     struct serin_trust trust;
     struct serind_trust kept;
     char folder[64], data[80], audit[80];
-    unsigned publishes;            /* retained ones that the client took */
-    enum serin_error publish_says; /* what the client answers */
+    unsigned publishes;             /* retained ones that the client took */
+    enum serin_error publish_says;  /* what the client answers */
+    const struct serin_mqtt *asked; /* the client asked for events first since this was NULL */
     unsigned sent_count; /* since the caller set it to 0; the first of them are in `sent` */
     struct serind_bench_sent sent[SERIND_BENCH_SENT_MAX];
 };
