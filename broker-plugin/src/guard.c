@@ -405,12 +405,23 @@ struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char 
         return answer_of(known);
     }
     struct serin_guard_answer own = offered_to(guard, id, object);
-    if (own.offer != SERIN_GUARD_OFFERED && known != NULL) {
-        own.offer = SERIN_GUARD_NOT_OFFERED; /* halted, whatever else could not be read */
+    if (own.offer != SERIN_GUARD_OFFERED && known != NULL && known->halted) {
+        own.offer = SERIN_GUARD_NOT_OFFERED; /* whatever else could not be read */
     } else if (own.offer == SERIN_GUARD_NOT_OFFERED && guard->unsure) {
         own.offer = SERIN_GUARD_UNSURE;
     }
     return own;
+}
+
+struct serin_guard_answer serin_guard_know(struct serin_guard *guard,
+                                           const uint8_t object[SERIN_SHA256_SIZE], uint64_t now_ms)
+{
+    guard->stale = guard->stale || !guard->knows_all;
+    guard->knows_all = true;
+    guard_objects_refresh(guard, now_ms);
+    const struct serin_guard_object *known = guard_objects_find(guard, object);
+    return known != NULL ? answer_of(known)
+                         : (struct serin_guard_answer){.offer = SERIN_GUARD_NOT_OFFERED};
 }
 
 void serin_guard_look_again(struct serin_guard *guard)

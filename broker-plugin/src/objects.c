@@ -1,7 +1,8 @@
 /*
  * The index of objects. Channels' directives make objects live; halted candidates make them halted;
  * an object that is both is served, for another release that needs it is still offered. Targeted
- * directives halt for everyone but offer to their device alone, which serin_guard_rule looks up.
+ * directives halt for everyone but offer to their device alone, which serin_guard_rule looks up;
+ * here what they name is known, and neither live nor halted by it.
  */
 #include "objects.h"
 
@@ -32,70 +33,78 @@ const struct serin_guard_object *guard_objects_find(const struct serin_guard *gu
     return object->used ? object : NULL;
 }
 
-static void note_lack(struct serin_guard *guard, bool halted)
+/* By whom an object is named. */
+enum naming { NAMED_HALTED, NAMED_LIVE, NAMED_TO_ONE };
+
+static void note_lack(struct serin_guard *guard, enum naming naming)
 {
     guard->incomplete = true;
-    guard->unsure = guard->unsure || !halted;
+    guard->unsure = guard->unsure || naming == NAMED_LIVE;
 }
 
 /* Adds an object of its kind, or finds it. NULL: there is no room. */
 static struct serin_guard_object *note_object(struct serin_guard *guard, const uint8_t *name,
                                               enum serin_guard_kind kind, uint32_t size,
-                                              bool halted)
+                                              enum naming naming)
 {
     struct serin_guard_object *object = &guard->objects[slot_of(guard, name)];
     if (!object->used) {
         if (guard->object_count >= guard->object_capacity - guard->object_capacity / 4) {
-            note_lack(guard, halted);
+            note_lack(guard, naming);
             return NULL;
         }
         *object = (struct serin_guard_object){.used = true, .kind = kind, .size = size};
         memcpy(object->name, name, SERIN_SHA256_SIZE);
         guard->object_count++;
     }
-    object->halted = object->halted || halted;
-    object->live = object->live || !halted;
+    object->halted = object->halted || naming == NAMED_HALTED;
+    object->live = object->live || naming == NAMED_LIVE;
     return object;
 }
 
-static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id, bool halted)
+static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id, enum naming naming)
 {
-    (void)note_object(guard, manifest_id, SERIN_GUARD_MANIFEST, 0, halted);
+    /* Many devices may be offered the same: it is looked up once. */
+    if (naming == NAMED_TO_ONE && guard_objects_find(guard, manifest_id) != NULL) {
+        return;
+    }
+    (void)note_object(guard, manifest_id, SERIN_GUARD_MANIFEST, 0, naming);
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
     if (!named.known) {
-        note_lack(guard, halted);
+        note_lack(guard, naming);
         return;
     }
     struct serin_guard_object *image =
-        note_object(guard, named.image, SERIN_GUARD_IMAGE, named.image_size, halted);
+        note_object(guard, named.image, SERIN_GUARD_IMAGE, named.image_size, naming);
     if (image != NULL && image->kind == SERIN_GUARD_IMAGE) {
         memcpy(image->pieces, named.pieces, SERIN_SHA256_SIZE);
     }
-    (void)note_object(guard, named.pieces, SERIN_GUARD_PIECES, named.pieces_size, halted);
+    (void)note_object(guard, named.pieces, SERIN_GUARD_PIECES, named.pieces_size, naming);
 }
 
 static void note_halted(struct serin_guard *guard, const struct serin_guard_view *view)
 {
     if (view->candidate_state == SERIN_CANDIDATE_HALTED) {
         for (size_t i = 0; i < view->candidate_count; i++) {
-            note_manifest(guard, view->candidate[i], true);
+            note_manifest(guard, view->candidate[i], NAMED_HALTED);
         }
     }
 }
 
 /* A route table stays open with a halted candidate: without the manifest nothing begins. */
-static void note_live(struct serin_guard *guard, const struct serin_guard_view *view)
+static void note_offers(struct serin_guard *guard, const struct serin_guard_view *view,
+                        enum naming naming)
 {
     if (view->has_routes) {
-        (void)note_object(guard, view->routes, SERIN_GUARD_ROUTES, 0, false);
+        (void)note_object(guard, view->routes, SERIN_GUARD_ROUTES, 0, naming);
     }
     for (size_t i = 0; i < view->stable_count; i++) {
-        note_manifest(guard, view->stable[i], false);
+        note_manifest(guard, view->stable[i], naming);
     }
     for (size_t i = 0; i < view->candidate_count; i++) {
         if (view->candidate_state != SERIN_CANDIDATE_HALTED) {
-            note_manifest(guard, view->candidate[i], false);
+            note_manifest(guard, view->candidate[i], naming);
         }
     }
 }
@@ -118,7 +127,7 @@ void guard_objects_refresh(struct serin_guard *guard, uint64_t now_ms)
     guard->object_count = 0;
     guard->incomplete = guard->unsure = false;
     /* Halted ones first: if room runs out, a halt is kept and a size check is lost, not the other
-     * way round. */
+     * way round; and what single devices are offered last, which no ruling depends on. */
     for (uint32_t i = 0; i < guard->entry_capacity; i++) {
         if (guard->entries[i].topic[0] != '\0') {
             note_halted(guard, &guard->entries[i].view);
@@ -126,7 +135,12 @@ void guard_objects_refresh(struct serin_guard *guard, uint64_t now_ms)
     }
     for (uint32_t i = 0; i < guard->entry_capacity; i++) {
         if (is_channel(guard->entries[i].topic)) {
-            note_live(guard, &guard->entries[i].view);
+            note_offers(guard, &guard->entries[i].view, NAMED_LIVE);
+        }
+    }
+    for (uint32_t i = 0; guard->knows_all && i < guard->entry_capacity; i++) {
+        if (guard->entries[i].topic[0] != '\0' && !is_channel(guard->entries[i].topic)) {
+            note_offers(guard, &guard->entries[i].view, NAMED_TO_ONE);
         }
     }
     guard->stale = false;

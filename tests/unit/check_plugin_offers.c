@@ -85,6 +85,11 @@ static enum serin_guard_offer offer(const char *id, uint8_t number)
     return ask(id, number).offer;
 }
 
+static struct serin_guard_answer know(uint8_t number)
+{
+    return serin_guard_know(&guard, name_of(number), 0);
+}
+
 START_TEST(test_nothing_remembered)
 {
     fresh();
@@ -169,6 +174,60 @@ START_TEST(test_a_clients_own_directive)
     ck_assert_int_eq(offer("me", 105), SERIN_GUARD_NOT_OFFERED);
     accept(BETA, 1, 5, 0, SERIN_CANDIDATE_NONE); /* a channel offers it after all */
     ck_assert_int_eq(offer("you", 105), SERIN_GUARD_OFFERED);
+}
+END_TEST
+
+/* What an object is does not depend on who may have it: bytes are judged before they are given. */
+START_TEST(test_known_to_whomever)
+{
+    fresh();
+    ck_assert_int_eq(know(5).offer, SERIN_GUARD_NOT_OFFERED);
+    accept(CHANNEL, 1, 1, 2, SERIN_CANDIDATE_HALTED);
+    accept(OWN, 1, 5, 0, SERIN_CANDIDATE_NONE);
+    static const uint8_t manifests[] = {1, 2, 5}; /* a channel's, a halted one, one device's */
+    for (size_t i = 0; i < sizeof manifests; i++) {
+        uint8_t number = manifests[i];
+        ck_assert_int_eq(know(number).kind, SERIN_GUARD_MANIFEST);
+        ck_assert_int_eq(know((uint8_t)(number + 200)).kind, SERIN_GUARD_PIECES);
+        struct serin_guard_answer image = know((uint8_t)(number + 100));
+        ck_assert_int_eq(image.offer, SERIN_GUARD_OFFERED);
+        ck_assert_int_eq(image.kind, SERIN_GUARD_IMAGE);
+        ck_assert_uint_eq(image.size, number * 1000u);
+        ck_assert_uint_eq(image.pieces_size, serin_piece_table_size(number * 1000u));
+        ck_assert_mem_eq(image.pieces, name_of((uint8_t)(number + 200)), SERIN_SHA256_SIZE);
+    }
+    ck_assert_int_eq(know(77).offer, SERIN_GUARD_NOT_OFFERED);
+    /* And nobody is given more by it. */
+    ck_assert_int_eq(offer("me", 105), SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(offer("you", 105), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(offer("you", 102), SERIN_GUARD_NOT_OFFERED);
+    ck_assert(!serin_guard_rule(&guard, "you", name_of(105), 0).refused);
+    ck_assert(serin_guard_rule(&guard, "you", name_of(102), 0).refused);
+    unreadable = 9;
+    accept(BETA, 1, 9, 0, SERIN_CANDIDATE_NONE);
+    ck_assert_int_eq(offer("you", 105), SERIN_GUARD_UNSURE); /* 9 may name it, and to everyone */
+}
+END_TEST
+
+/* A release that many devices are offered is looked up once, and one that cannot be read leaves no
+ * doubt about what others ask for. */
+START_TEST(test_known_at_one_look)
+{
+    fresh();
+    accept(CHANNEL, 1, 1, 0, SERIN_CANDIDATE_NONE);
+    accept(OWN, 1, 5, 0, SERIN_CANDIDATE_NONE);
+    accept("serin/1/dev/you/directive", 1, 5, 1, SERIN_CANDIDATE_ROLLING);
+    lookups = 0;
+    ck_assert_int_eq(know(105).kind, SERIN_GUARD_IMAGE);
+    ck_assert_uint_eq(lookups, 2); /* 1 and 5 */
+    unreadable = 5;
+    accept(OWN, 2, 5, 1, SERIN_CANDIDATE_ROLLING);
+    ck_assert_int_eq(know(105).offer, SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(know(5).kind, SERIN_GUARD_MANIFEST);
+    ck_assert_int_eq(offer("them", 77), SERIN_GUARD_NOT_OFFERED);
+    unreadable = 0;
+    serin_guard_look_again(&guard);
+    ck_assert_int_eq(know(105).kind, SERIN_GUARD_IMAGE);
 }
 END_TEST
 
@@ -272,6 +331,8 @@ int main(void)
                                   test_what_an_object_is,
                                   test_every_state_of_a_candidate,
                                   test_a_clients_own_directive,
+                                  test_known_to_whomever,
+                                  test_known_at_one_look,
                                   test_route_tables,
                                   test_unsure,
                                   NULL};

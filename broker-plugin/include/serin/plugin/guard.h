@@ -117,6 +117,7 @@ struct serin_guard {
     bool stale;             /* the objects no longer follow from the entries */
     bool incomplete;        /* a manifest was not readable, or an object found no room */
     bool unsure;            /* and that was something on offer */
+    bool knows_all;         /* what single devices are offered is among the objects */
     uint64_t built_ms;
 };
 
@@ -200,6 +201,14 @@ struct serin_guard_answer {
  * client's own directive does. */
 struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char *id,
                                           const uint8_t object[SERIN_SHA256_SIZE], uint64_t now_ms);
+
+/* What an object is to whoever it is named to, halted or not: for judging its bytes, never for
+ * giving them away. OFFERED with what it is; NOT_OFFERED: as far as is known, no remembered
+ * directive names it. With the first call the index takes in what single devices' own directives
+ * name, and keeps them in from then on. */
+struct serin_guard_answer serin_guard_know(struct serin_guard *guard,
+                                           const uint8_t object[SERIN_SHA256_SIZE],
+                                           uint64_t now_ms);
 
 /* A manifest may have become readable: what could not be looked up is looked up anew with the next
  * question, and not only after SERIN_GUARD_REBUILD_MS. */
