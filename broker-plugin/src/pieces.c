@@ -1,4 +1,4 @@
-/* Verified pieces: chains by hash over places that never move, and one list by last use. */
+/* Pieces: chains by hash over places that never move, and one list by last use. */
 #include <serin/plugin/pieces.h>
 
 #include <serin/assert.h>
@@ -51,8 +51,10 @@ static void make_newest(struct serin_pieces *pieces, uint32_t at)
 static uint32_t look_up(struct serin_pieces *pieces, const uint8_t *object, uint32_t index)
 {
     uint32_t at = *head_of(pieces, object, index);
-    while (at != NONE && (pieces->places[at].index != index ||
-                          memcmp(pieces->places[at].object, object, SERIN_SHA256_SIZE) != 0)) {
+    /* A place of no size is one that was forgotten: it waits in its chain to be used again. */
+    while (at != NONE &&
+           (pieces->places[at].index != index || pieces->places[at].object_size == 0 ||
+            memcmp(pieces->places[at].object, object, SERIN_SHA256_SIZE) != 0)) {
         at = pieces->places[at].hash_next;
     }
     return at;
@@ -88,10 +90,9 @@ static uint32_t free_place(struct serin_pieces *pieces)
     return at;
 }
 
-const struct serin_pieces_place *serin_pieces_put(struct serin_pieces *pieces,
-                                                  const uint8_t object[SERIN_SHA256_SIZE],
-                                                  uint32_t object_size, uint32_t index,
-                                                  const uint8_t *data)
+static const struct serin_pieces_place *keep(struct serin_pieces *pieces, const uint8_t *object,
+                                             uint32_t object_size, uint32_t index,
+                                             const uint8_t *data, bool verified)
 {
     SERIN_ASSERT(index < serin_piece_count(object_size));
     uint32_t at = look_up(pieces, object, index);
@@ -107,7 +108,36 @@ const struct serin_pieces_place *serin_pieces_put(struct serin_pieces *pieces,
     memcpy(place->object, object, SERIN_SHA256_SIZE);
     place->index = index;
     place->object_size = object_size;
+    place->verified = verified;
     memcpy(place->data, data, serin_piece_size(object_size, index));
     make_newest(pieces, at);
     return place;
+}
+
+const struct serin_pieces_place *serin_pieces_put(struct serin_pieces *pieces,
+                                                  const uint8_t object[SERIN_SHA256_SIZE],
+                                                  uint32_t object_size, uint32_t index,
+                                                  const uint8_t *data)
+{
+    return keep(pieces, object, object_size, index, data, true);
+}
+
+void serin_pieces_hold(struct serin_pieces *pieces, const uint8_t object[SERIN_SHA256_SIZE],
+                       uint32_t object_size, uint32_t index, const uint8_t *data)
+{
+    uint32_t at = look_up(pieces, object, index);
+    if (at == NONE || !pieces->places[at].verified) {
+        (void)keep(pieces, object, object_size, index, data, false);
+    }
+}
+
+void serin_pieces_settle(struct serin_pieces *pieces, const uint8_t object[SERIN_SHA256_SIZE],
+                         uint32_t index, bool holds)
+{
+    uint32_t at = look_up(pieces, object, index);
+    SERIN_ASSERT(at != NONE && !pieces->places[at].verified);
+    pieces->places[at].verified = holds;
+    if (!holds) {
+        pieces->places[at].object_size = 0;
+    }
 }

@@ -98,6 +98,35 @@ START_TEST(test_the_last_ones_stay)
 }
 END_TEST
 
+/* What is held without being verified is marked, takes no verified one's place, and is gone when it
+ * is judged wrong. */
+START_TEST(test_held_until_judged)
+{
+    serin_pieces_init(&pieces);
+    memset(data, 1 * 7 + 4, sizeof data);
+    serin_pieces_hold(&pieces, name_of(1), size, 4, data);
+    ck_assert(holds(1, 4) && !serin_pieces_find(&pieces, name_of(1), 4)->verified);
+    serin_pieces_settle(&pieces, name_of(1), 4, true);
+    ck_assert(holds(1, 4) && serin_pieces_find(&pieces, name_of(1), 4)->verified);
+    memset(data, 0xEE, sizeof data);
+    serin_pieces_hold(&pieces, name_of(1), size, 4, data);
+    ck_assert(holds(1, 4) && serin_pieces_find(&pieces, name_of(1), 4)->verified);
+
+    serin_pieces_hold(&pieces, name_of(1), size, 5, data);
+    serin_pieces_settle(&pieces, name_of(1), 5, false);
+    ck_assert_ptr_null(serin_pieces_find(&pieces, name_of(1), 5));
+    put(1, 5);
+    ck_assert(holds(1, 5) && serin_pieces_find(&pieces, name_of(1), 5)->verified);
+    /* The place of the forgotten one is used again when it is the oldest, and its chain lives on.
+     */
+    for (uint32_t i = 0; i < 2 * PLACES; i++) {
+        put(2, i);
+        ck_assert(holds(2, i));
+    }
+    ck_assert(!holds(1, 4) && !holds(1, 5));
+}
+END_TEST
+
 START_TEST(test_random_life)
 {
     static struct {
@@ -141,16 +170,35 @@ static void put_outside(void)
     put(1, 1001);
 }
 
+static void settle_none(void)
+{
+    serin_pieces_init(&pieces);
+    serin_pieces_settle(&pieces, name_of(1), 0, true);
+}
+
+static void settle_twice(void)
+{
+    serin_pieces_init(&pieces);
+    put(1, 0);
+    serin_pieces_settle(&pieces, name_of(1), 0, true);
+}
+
 START_TEST(test_programmer_errors)
 {
+    ck_assert(check_dies(settle_none));
+    ck_assert(check_dies(settle_twice));
     ck_assert(check_dies(put_outside));
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {test_found_by_object_and_index, test_the_longest_unused_gives_way,
-                                  test_the_last_ones_stay,        test_random_life,
-                                  test_programmer_errors,         NULL};
+    const TTest *const tests[] = {test_found_by_object_and_index,
+                                  test_the_longest_unused_gives_way,
+                                  test_the_last_ones_stay,
+                                  test_held_until_judged,
+                                  test_random_life,
+                                  test_programmer_errors,
+                                  NULL};
     return check_run("plugin_pieces", tests);
 }
