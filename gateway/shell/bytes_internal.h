@@ -169,6 +169,11 @@ SERIN_MUST_USE enum serin_error bytes_manifest_verify(const struct gateway *gate
                                                       const struct bytes_offer *offer,
                                                       const uint8_t *data, size_t size,
                                                       struct serin_manifest *manifest);
+/* Reads the piece table of an image and verifies it. SERIN_ERR_DIGEST: it is rotten, and has left
+ * the depot. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO. */
+SERIN_MUST_USE enum serin_error bytes_table_read(struct gateway *gateway,
+                                                 const struct bytes_offer *image, uint8_t *data,
+                                                 uint32_t size);
 void bytes_tables_free(struct gateway_bytes *bytes);
 /* Stores what is kept in memory, as far as there is room now. */
 void bytes_spares_store(struct gateway *gateway);

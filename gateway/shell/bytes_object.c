@@ -53,9 +53,8 @@ void bytes_tables_free(struct gateway_bytes *bytes)
     }
 }
 
-/* Reads a piece table and verifies it. A rotten one leaves the depot: SERIN_ERR_DIGEST. */
-static enum serin_error table_read(struct gateway *gateway, const struct bytes_offer *image,
-                                   uint8_t *data, uint32_t size)
+enum serin_error bytes_table_read(struct gateway *gateway, const struct bytes_offer *image,
+                                  uint8_t *data, uint32_t size)
 {
     uint32_t got;
     uint8_t digest[SERIN_SHA256_SIZE];
@@ -95,7 +94,7 @@ static enum serin_error table_take(struct gateway *gateway, const struct bytes_o
     if (data == NULL) {
         return SERIN_ERR_MEMORY;
     }
-    enum serin_error error = table_read(gateway, image, data, size);
+    enum serin_error error = bytes_table_read(gateway, image, data, size);
     if (error != SERIN_OK) {
         free(data);
         return error;
@@ -158,6 +157,9 @@ static void describe_image(struct gateway *gateway, const struct bytes_offer *of
     enum serin_error error = table_take(gateway, offer, &table);
     if (error == SERIN_ERR_NOT_FOUND || error == SERIN_ERR_DIGEST) {
         answer_needs(gateway, out, offer->under);
+    } else if (error == SERIN_ERR_BUSY) {
+        *out = (struct serin_fill_description){
+            .answer = SERIN_FILL_CROWDED, .kind = SERIN_FILL_PIECES, .emergency = offer->emergency};
     } else if (error != SERIN_OK) {
         answer_absent(out, SERIN_BLOCK_BUSY, LATER_RETRY_MS);
     } else {
@@ -169,18 +171,21 @@ static void describe_image(struct gateway *gateway, const struct bytes_offer *of
     }
 }
 
-/* Whether the object stands whole in the depot, as long as it should be. */
-static bool is_stored(struct gateway *gateway, const struct bytes_offer *offer, uint32_t *size)
+/* Whether the object stands whole in the depot, as long as it should be. SERIN_ERR_NOT_FOUND: it
+ * does not. SERIN_ERR_IO: that cannot be told now. */
+static enum serin_error find_stored(struct gateway *gateway, const struct bytes_offer *offer,
+                                    uint32_t *size)
 {
-    if (serin_depot_size(gateway->bytes->depot, offer->name, size) != SERIN_OK) {
-        return false;
+    enum serin_error error = serin_depot_size(gateway->bytes->depot, offer->name, size);
+    if (error == SERIN_ERR_NOT_FOUND || error == SERIN_ERR_IO) {
+        return error;
     }
     bool sized = offer->sort == BYTES_IMAGE || offer->sort == BYTES_TABLE;
-    if (*size > 0 && (!sized || *size == offer->size)) {
-        return true;
+    if (error == SERIN_OK && *size > 0 && (!sized || *size == offer->size)) {
+        return SERIN_OK;
     }
     bytes_rotten(gateway, offer->name);
-    return false;
+    return SERIN_ERR_NOT_FOUND;
 }
 
 static void describe(void *ctx, const uint8_t *object, struct serin_fill_description *out)
@@ -194,10 +199,14 @@ static void describe(void *ctx, const uint8_t *object, struct serin_fill_descrip
         return;
     }
     bytes_touch(gateway, object);
+    enum serin_error stored =
+        offer->blocked ? SERIN_ERR_NOT_FOUND : find_stored(gateway, offer, &out->size);
     if (offer->blocked) {
         answer_absent(out, SERIN_BLOCK_BUSY, HALTED_RETRY_MS);
-    } else if (is_stored(gateway, offer, &out->size)) {
+    } else if (stored == SERIN_OK) {
         out->answer = SERIN_FILL_STORED;
+    } else if (stored != SERIN_ERR_NOT_FOUND) {
+        answer_absent(out, SERIN_BLOCK_BUSY, LATER_RETRY_MS);
     } else if (spare != NULL) {
         out->answer = SERIN_FILL_HELD;
         out->data = spare->data;

@@ -14,6 +14,16 @@
 #define STEP_LEAST_MS 20u
 #define STEP_MOST_MS  60000u
 
+/* Whether a read that failed tells of harm: the file is short, or it opens and its bytes do not
+ * come. Where it does not even open (too many open files), nothing is known of it. */
+static bool is_harm(struct gateway *gateway, const uint8_t *name, enum serin_error error)
+{
+    uint32_t size;
+    return error == SERIN_ERR_TRUNCATED || error == SERIN_ERR_DIGEST ||
+           (error == SERIN_ERR_IO &&
+            serin_depot_size(gateway->bytes->depot, name, &size) == SERIN_OK);
+}
+
 /* ---- the background ---- */
 
 /* How many steps one round over the whole depot takes. */
@@ -65,10 +75,13 @@ static void begin(struct gateway *gateway)
     memcpy(scrub->name, entry->name, SERIN_SHA256_SIZE);
     scrub->kind = entry->kind;
     scrub->offset = 0;
-    if (serin_depot_size(bytes->depot, scrub->name, &scrub->size) != SERIN_OK) {
+    enum serin_error error = serin_depot_size(bytes->depot, scrub->name, &scrub->size);
+    if (error == SERIN_ERR_NOT_FOUND) {
         (void)bytes_remove(gateway, scrub->name); /* somebody took it away */
         bytes->offers_stale = true;
-        return;
+    }
+    if (error != SERIN_OK) {
+        return; /* what does not open now (too many open files) is looked at in the next round */
     }
     if (scrub->kind == SERIN_DEPOT_MANIFEST && scrub->size > SERIN_MANIFEST_BODY_SIZE) {
         scrub->size = SERIN_MANIFEST_BODY_SIZE; /* its id is its body's */
@@ -103,7 +116,8 @@ static void end(struct gateway *gateway, bool readable)
     }
 }
 
-/* Reads a step of the file. Nothing is wrong with one that left the depot meanwhile. */
+/* Reads a step of the file. Nothing is wrong with one that left the depot meanwhile, or that cannot
+ * be opened now. */
 static void go_on(struct gateway *gateway)
 {
     struct gateway_bytes *bytes = gateway->bytes;
@@ -122,7 +136,8 @@ static void go_on(struct gateway *gateway)
             scrub->offset += size;
         }
     }
-    if (error == SERIN_ERR_NOT_FOUND || bytes_entry_find(bytes, scrub->name) == NULL) {
+    if (bytes_entry_find(bytes, scrub->name) == NULL ||
+        (error != SERIN_OK && !is_harm(gateway, scrub->name, error))) {
         uint8_t digest[SERIN_SHA256_SIZE];
         gateway->crypto->ops->sha256_final(gateway->crypto->ctx, &scrub->sha, digest);
         scrub->running = false;
@@ -148,10 +163,9 @@ void bytes_scrub_step(struct gateway *gateway)
 
 /* ---- what the plugin says ---- */
 
-/* Whether the pieces of a whole image in a range verify. Where that cannot be told now, the image
- * is taken for sound: the scrub looks again. */
-static bool range_holds(struct gateway *gateway, const struct bytes_offer *offer,
-                        const struct serin_want *want)
+/* Whether the pieces of a whole image in a range verify against its table. */
+static bool pieces_hold(struct gateway *gateway, const struct bytes_offer *offer,
+                        const struct serin_want *want, const uint8_t *table)
 {
     uint64_t end = (uint64_t)want->offset + want->length;
     end = end < offer->size ? end : offer->size;
@@ -159,38 +173,59 @@ static bool range_holds(struct gateway *gateway, const struct bytes_offer *offer
     uint32_t count = serin_piece_count((uint32_t)end) - first;
     count = count < WANT_PIECES ? count : WANT_PIECES;
     for (uint32_t piece = first; piece < first + count; piece++) {
-        uint8_t data[SERIN_PIECE_SIZE], right[SERIN_SHA256_SIZE], digest[SERIN_SHA256_SIZE];
+        uint8_t data[SERIN_PIECE_SIZE], digest[SERIN_SHA256_SIZE];
         uint32_t size = serin_piece_size(offer->size, piece);
-        if (serin_depot_read(gateway->bytes->depot, offer->under, piece * SERIN_SHA256_SIZE, right,
-                             sizeof right) != SERIN_OK) {
-            return true;
-        }
-        if (serin_depot_read(gateway->bytes->depot, offer->name, piece * SERIN_PIECE_SIZE, data,
-                             size) != SERIN_OK) {
-            return false;
+        enum serin_error error = serin_depot_read(gateway->bytes->depot, offer->name,
+                                                  piece * SERIN_PIECE_SIZE, data, size);
+        if (error != SERIN_OK) {
+            return error != SERIN_ERR_NOT_FOUND && !is_harm(gateway, offer->name, error);
         }
         serin_sha256_of(gateway->crypto, data, size, digest);
-        if (memcmp(digest, right, sizeof digest) != 0) {
+        if (memcmp(digest, table + (size_t)piece * SERIN_SHA256_SIZE, sizeof digest) != 0) {
             return false;
         }
     }
     return true;
 }
 
-/* Whether what is verified as a whole still is. */
+/* As above. Where that cannot be told now, the image is taken for sound: the scrub looks again. A
+ * table that is not what its name says is no witness, and comes again itself. */
+static bool range_holds(struct gateway *gateway, const struct bytes_offer *offer,
+                        const struct serin_want *want)
+{
+    struct bytes_offer image = *offer; /* offers may be made anew */
+    uint32_t size = serin_piece_table_size(image.size);
+    uint8_t *table = malloc(size);
+    if (table == NULL) {
+        return true;
+    }
+    enum serin_error error = bytes_table_read(gateway, &image, table, size);
+    bool holds = error != SERIN_OK || pieces_hold(gateway, &image, want, table);
+    free(table);
+    if ((error == SERIN_ERR_NOT_FOUND || error == SERIN_ERR_DIGEST) &&
+        serin_fill_begin(&gateway->bytes->fill, image.under, gateway->mono_ms) != SERIN_OK) {
+        serin_log(SERIN_LOG_DEBUG, "a rotten table is not fetched now");
+    }
+    return holds;
+}
+
+/* Whether what is verified as a whole still is, or it cannot be told now. */
 static bool whole_holds(struct gateway *gateway, const struct bytes_offer *offer)
 {
-    if (offer->sort != BYTES_MANIFEST) {
-        return serin_depot_check(gateway->bytes->depot, offer->name) == SERIN_OK;
-    }
     uint8_t data[SERIN_MANIFEST_MAX];
     uint32_t size;
     struct serin_manifest manifest;
-    enum serin_error error = bytes_read(gateway, offer->name, data, sizeof data, &size);
-    if (error == SERIN_OK) {
+    bool is_manifest = offer->sort == BYTES_MANIFEST;
+    enum serin_error error = is_manifest
+                                 ? bytes_read(gateway, offer->name, data, sizeof data, &size)
+                                 : serin_depot_check(gateway->bytes->depot, offer->name);
+    if (error == SERIN_ERR_IO) {
+        return !is_harm(gateway, offer->name, error);
+    }
+    if (error == SERIN_OK && is_manifest && gateway_orders_trust(gateway, offer->product) != NULL) {
         error = bytes_manifest_verify(gateway, offer, data, size, &manifest);
     }
-    return error == SERIN_OK || gateway_orders_trust(gateway, offer->product) == NULL;
+    return error == SERIN_OK;
 }
 
 void bytes_want_rotten(struct gateway *gateway, const struct serin_want *want)

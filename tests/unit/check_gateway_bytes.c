@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -478,6 +479,59 @@ START_TEST(test_scrub)
 }
 END_TEST
 
+/* A file that cannot be opened for a while (here a link is in its place, which is not followed) is
+ * neither removed nor fetched again. Caught: any error taken for a missing or a rotten file. */
+START_TEST(test_unreadable_is_not_rotten)
+{
+    begin(0);
+    site.config.scrub_s = 60;
+    ck_assert(site_download(0, MINUTE));
+    site_pass(MINUTE);
+    for (int part = 0; part < SITE_PARTS; part++) {
+        struct site_object *object = site_object(0, (enum site_part)part);
+        char path[256], aside[300];
+        struct stat status;
+        site_path(object, path);
+        snprintf(aside, sizeof aside, "%s.aside", path);
+        ck_assert_int_eq(rename(path, aside), 0);
+        ck_assert_int_eq(symlink(aside, path), 0);
+        site_pass(5 * MINUTE);
+        site_want(SERIN_WANT_MISSING, object, 0, 592);
+        site_want(SERIN_WANT_ROTTEN, object, 0, 592);
+        site_pass(5 * MINUTE);
+        ck_assert_int_eq(object->absent, SERIN_BLOCK_BUSY);
+        ck_assert_int_eq(lstat(path, &status), 0);
+        ck_assert_msg(S_ISLNK(status.st_mode), "part %d", part);
+        ck_assert_int_eq(rename(aside, path), 0);
+        site_pass(5 * MINUTE);
+        site_want(SERIN_WANT_MISSING, object, 0, 592);
+        ck_assert_uint_ge(object->whole, 2);
+        ck_assert(site_holds(object));
+    }
+    ck_assert_uint_eq(site.sent, release_bytes(0));
+    ck_assert_uint_eq(site.gateway.meta.rotten, 0);
+    done();
+}
+END_TEST
+
+/* A rotten table is no witness against a sound image. Caught: the table's bytes taken as they lie
+ * on the disk. */
+START_TEST(test_rotten_table_is_no_witness)
+{
+    begin(0);
+    ck_assert(site_download(0, MINUTE));
+    struct site_object *table = site_object(0, SITE_TABLE), *image = site_object(0, SITE_IMAGE);
+    site_harm(table, 33);
+    site_want(SERIN_WANT_ROTTEN, image, 4096, 4096);
+    ck_assert(site_holds(image));
+    site_pass(1000);
+    ck_assert(site_holds(table));
+    ck_assert_uint_eq(image->sent, SIZE_A);
+    ck_assert_uint_eq(site.gateway.meta.rotten, 1);
+    done();
+}
+END_TEST
+
 /* What is on the disk is believed only as far as it verifies, before anything is built on it. */
 START_TEST(test_disk_is_not_trusted)
 {
@@ -742,6 +796,8 @@ int main(void)
                                   test_manifest_nobody_asks_for,
                                   test_full_disk,
                                   test_scrub,
+                                  test_unreadable_is_not_rotten,
+                                  test_rotten_table_is_no_witness,
                                   test_disk_is_not_trusted,
                                   test_rotten_wants,
                                   test_reports_first,
