@@ -62,6 +62,20 @@ static void tell_answer(struct serin_fill *fill, const uint8_t *name,
     }
 }
 
+/* What is to be known of an object that is not being filled, with room made for its table. */
+static void describe(struct serin_fill *fill, const uint8_t *name, bool wanted,
+                     struct serin_fill_description *out, uint64_t now_ms)
+{
+    do {
+        fill->config.ops->describe(fill->config.ctx, name, out);
+    } while (out->answer == SERIN_FILL_CROWDED && fill_uncrowd(fill, out, wanted, now_ms));
+    if (out->answer == SERIN_FILL_CROWDED) {
+        out->answer = SERIN_FILL_ABSENT;
+        out->status = SERIN_BLOCK_BUSY;
+        out->retry_ms = FILL_ABSENT_BUSY_MS;
+    }
+}
+
 /* The object, begun if it is to be fetched; or what it stands on, if that comes first: who asked
  * asks again. NULL: neither, *answer tells, and the plugin has heard it where something was wanted.
  */
@@ -79,14 +93,14 @@ static struct serin_fill_object *begin(struct serin_fill *fill, const uint8_t *o
         }
         struct serin_fill_description description = {.answer = SERIN_FILL_ABSENT,
                                                      .status = SERIN_BLOCK_REFUSED};
-        fill->config.ops->describe(fill->config.ctx, name, &description);
+        describe(fill, name, want != NULL, &description, now_ms);
         *answer = description.answer;
         if (description.answer == SERIN_FILL_NEEDS) {
             memcpy(name, description.needs, SERIN_SHA256_SIZE);
             continue;
         }
         if (description.answer == SERIN_FILL_FETCH) {
-            found = fill_claim(fill, name, &description, now_ms);
+            found = fill_claim(fill, name, &description, want != NULL, now_ms);
             if (found != NULL) {
                 return found;
             }

@@ -90,11 +90,14 @@ struct serin_fill_object *fill_find(struct serin_fill *fill, const uint8_t *name
 uint32_t fill_place(const struct serin_fill *fill, const struct serin_fill_object *object);
 /* The object that a place held in that generation, or NULL. */
 struct serin_fill_object *fill_held(struct serin_fill *fill, uint32_t place, uint32_t generation);
-/* A place for an object that is to be fetched; NULL: all are taken by objects that nodes wait for.
- */
+/* A place for an object that is to be fetched, `wanted` by a node or not; NULL: all are taken by
+ * objects that do not give way to it. */
 struct serin_fill_object *fill_claim(struct serin_fill *fill, const uint8_t *name,
-                                     const struct serin_fill_description *description,
+                                     const struct serin_fill_description *description, bool wanted,
                                      uint64_t now_ms);
+/* Drops an object, if one gives way, so that the memory of its table is free. */
+bool fill_uncrowd(struct serin_fill *fill, const struct serin_fill_description *description,
+                  bool wanted, uint64_t now_ms);
 void fill_drop(struct serin_fill *fill, struct serin_fill_object *object);
 /* The part file is not what it was: it is opened and checked anew. */
 void fill_harmed(struct serin_fill_object *object, uint64_t now_ms);

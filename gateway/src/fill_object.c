@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define IDLE_MS         60000u /* an object that no node asked for lately gives up its place */
+#define IDLE_MS         60000u /* after its last question nobody waits for an object */
 #define FINISH_LEAST_MS 60000u
 #define FINISH_MOST_MS  3600000u
 
@@ -90,32 +90,77 @@ void fill_drop(struct serin_fill *fill, struct serin_fill_object *object)
     object->table = NULL;
 }
 
-/* A place that is free, or else that of the object that nodes have not asked for for the longest
- * time. */
-static struct serin_fill_object *find_place(struct serin_fill *fill, uint64_t now_ms)
+static bool is_waited_for(const struct serin_fill_object *object, uint64_t now_ms)
 {
-    struct serin_fill_object *idle = NULL;
+    return object->demand_count > 0 && now_ms - object->asked_ms < IDLE_MS;
+}
+
+/* Whether an object gives way to a newcomer. What nobody asks for displaces nothing, for else more
+ * objects than there are places would displace each other for ever, checking and never filling;
+ * but a manifest and an emergency come before what is neither. */
+static bool gives_way(const struct serin_fill_object *object,
+                      const struct serin_fill_description *newcomer, bool wanted, uint64_t now_ms)
+{
+    bool over = (newcomer->emergency || newcomer->kind == SERIN_FILL_MANIFEST) &&
+                !object->emergency && object->kind != SERIN_FILL_MANIFEST;
+    return is_waited_for(object, now_ms) ? wanted && over : wanted || over;
+}
+
+/* Of the objects that give way one that nodes do not wait for, if there is any, and of these the
+ * one that they have not asked for for the longest time. `pieces`: only one with a table. */
+static struct serin_fill_object *find_victim(struct serin_fill *fill,
+                                             const struct serin_fill_description *newcomer,
+                                             bool wanted, bool pieces, uint64_t now_ms)
+{
+    struct serin_fill_object *found = NULL;
     for (size_t i = 0; i < SERIN_FILL_OBJECTS; i++) {
         struct serin_fill_object *object = &fill->objects[i];
-        if (object->state == SERIN_FILL_STATE_FREE) {
-            return object;
+        if (object->state == SERIN_FILL_STATE_FREE ||
+            (pieces && object->kind != SERIN_FILL_PIECES) ||
+            !gives_way(object, newcomer, wanted, now_ms)) {
+            continue;
         }
-        bool waited_for = object->demand_count > 0 && now_ms - object->asked_ms < IDLE_MS;
-        if (!waited_for && (idle == NULL || object->asked_ms < idle->asked_ms)) {
-            idle = object;
+        bool waited = is_waited_for(object, now_ms);
+        bool found_waited = found != NULL && is_waited_for(found, now_ms);
+        if (found == NULL ||
+            (waited == found_waited ? object->asked_ms < found->asked_ms : found_waited)) {
+            found = object;
         }
     }
-    if (idle != NULL) {
-        fill_drop(fill, idle);
+    return found;
+}
+
+bool fill_uncrowd(struct serin_fill *fill, const struct serin_fill_description *description,
+                  bool wanted, uint64_t now_ms)
+{
+    struct serin_fill_object *victim = find_victim(fill, description, wanted, true, now_ms);
+    if (victim != NULL) {
+        fill_drop(fill, victim);
     }
-    return idle;
+    return victim != NULL;
+}
+
+static struct serin_fill_object *find_place(struct serin_fill *fill,
+                                            const struct serin_fill_description *newcomer,
+                                            bool wanted, uint64_t now_ms)
+{
+    for (size_t i = 0; i < SERIN_FILL_OBJECTS; i++) {
+        if (fill->objects[i].state == SERIN_FILL_STATE_FREE) {
+            return &fill->objects[i];
+        }
+    }
+    struct serin_fill_object *victim = find_victim(fill, newcomer, wanted, false, now_ms);
+    if (victim != NULL) {
+        fill_drop(fill, victim);
+    }
+    return victim;
 }
 
 struct serin_fill_object *fill_claim(struct serin_fill *fill, const uint8_t *name,
-                                     const struct serin_fill_description *description,
+                                     const struct serin_fill_description *description, bool wanted,
                                      uint64_t now_ms)
 {
-    struct serin_fill_object *object = find_place(fill, now_ms);
+    struct serin_fill_object *object = find_place(fill, description, wanted, now_ms);
     if (object == NULL) {
         return NULL;
     }

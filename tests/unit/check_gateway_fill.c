@@ -789,8 +789,10 @@ static uint8_t many_names[40][32];
 static void describe_many(void *ctx, const uint8_t name[32], struct serin_fill_description *out)
 {
     (void)ctx;
-    (void)name;
-    *out = (struct serin_fill_description){.answer = SERIN_FILL_FETCH, .kind = SERIN_FILL_WHOLE};
+    *out = (struct serin_fill_description){.answer = SERIN_FILL_FETCH,
+                                           .kind = name[1] == 2 ? SERIN_FILL_MANIFEST
+                                                                : SERIN_FILL_WHOLE,
+                                           .emergency = name[1] == 1};
 }
 
 static enum serin_error get_none(void *ctx, const struct serin_get *get)
@@ -800,7 +802,8 @@ static enum serin_error get_none(void *ctx, const struct serin_get *get)
     return SERIN_ERR_AGAIN;
 }
 
-/* More objects than there are places: what nodes wait for keeps its place, the rest gives way. */
+/* More objects than there are places: what nodes wait for keeps its place, the rest gives way to
+ * it; what nobody waits for displaces nothing, but for an emergency. */
 START_TEST(test_places)
 {
     bench_open(&bench, IMAGE_SIZE, 0, 0);
@@ -811,22 +814,98 @@ START_TEST(test_places)
     for (unsigned i = 0; i < 40; i++) {
         many_names[i][0] = (uint8_t)(i + 1);
     }
+    uint8_t emergencies[3][32] = {{1, 1}, {2, 1}, {3, 1}}, manifest[32] = {1, 2};
     for (unsigned i = 0; i < 30; i++) {
         bench.now_ms++;
-        ck_assert_int_eq(serin_fill_begin(&bench.fill, many_names[i], bench.now_ms), SERIN_OK);
+        ck_assert_int_eq(serin_fill_begin(&bench.fill, many_names[i], bench.now_ms),
+                         i < 16 ? SERIN_OK : SERIN_ERR_BUSY);
     }
     bool through;
     ck_assert_uint_eq(serin_fill_count(&bench.fill, &through), SERIN_FILL_OBJECTS);
-    for (unsigned i = 0; i < 16; i++) {
+    ck_assert(serin_fill_active(&bench.fill, many_names[0]));
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, emergencies[0], bench.now_ms), SERIN_OK);
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, manifest, bench.now_ms), SERIN_OK);
+    for (unsigned i = 20; i < 36; i++) {
         bench_want(&bench, many_names[i], 0, 1);
     }
-    for (unsigned i = 0; i < 16; i++) {
+    for (unsigned i = 20; i < 36; i++) {
         ck_assert(serin_fill_active(&bench.fill, many_names[i]));
     }
-    ck_assert_int_eq(serin_fill_begin(&bench.fill, many_names[20], bench.now_ms), SERIN_ERR_BUSY);
+    bench_want(&bench, many_names[0], 0, 1);
+    ck_assert(!serin_fill_active(&bench.fill, many_names[0]));
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, manifest, bench.now_ms), SERIN_ERR_BUSY);
+    /* Nodes wait for an emergency: one that they asked for earlier gives way. */
+    bench_want(&bench, emergencies[1], 0, 1);
+    ck_assert(serin_fill_active(&bench.fill, emergencies[1]));
+    ck_assert_uint_eq(serin_fill_count(&bench.fill, &through), SERIN_FILL_OBJECTS);
     bench.now_ms += 60001; /* nobody asked lately */
-    ck_assert_int_eq(serin_fill_begin(&bench.fill, many_names[20], bench.now_ms), SERIN_OK);
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, many_names[0], bench.now_ms), SERIN_ERR_BUSY);
+    bench_want(&bench, many_names[0], 0, 1);
+    bench_want(&bench, emergencies[2], 0, 1); /* it takes an idle one's place, as there are some */
+    ck_assert(serin_fill_active(&bench.fill, many_names[0]));
+    ck_assert(serin_fill_active(&bench.fill, emergencies[2]));
     ck_assert_uint_eq(bench.gets, 0);
+    bench_close(&bench);
+}
+END_TEST
+
+static const struct serin_fill_ops *roomy;
+
+/* There is memory for one table. */
+static void describe_crowded(void *ctx, const uint8_t name[32], struct serin_fill_description *out)
+{
+    const struct bench *in = ctx;
+    bool other = false;
+    for (size_t i = 0; i < SERIN_FILL_OBJECTS; i++) {
+        const struct serin_fill_object *object = &in->fill.objects[i];
+        other = other || (object->state != SERIN_FILL_STATE_FREE &&
+                          object->kind == SERIN_FILL_PIECES && memcmp(object->name, name, 32) != 0);
+    }
+    bool first = memcmp(name, in->images[0].name, 32) == 0;
+    if (other && (first || memcmp(name, in->images[1].name, 32) == 0)) {
+        *out = (struct serin_fill_description){.answer = SERIN_FILL_CROWDED,
+                                               .kind = SERIN_FILL_PIECES,
+                                               .emergency = in->images[first ? 0 : 1].emergency};
+        return;
+    }
+    roomy->describe(ctx, name, out);
+}
+
+/* No memory for another table: an idle object leaves for one that nodes ask for, and one that they
+ * ask for leaves for an emergency. */
+START_TEST(test_crowded)
+{
+    bench_open(&bench, IMAGE_SIZE, 300 * KIB, 4096);
+    struct bench_image *other = &bench.images[1], *third = &bench.images[2];
+    struct serin_fill_ops ops = *bench.fill.config.ops;
+    roomy = bench.fill.config.ops;
+    ops.describe = describe_crowded;
+    bench.fill.config.ops = &ops;
+    bench.bytes_per_s = 8000;
+    third->table_stored = false;
+    bench.lacks = third->table_name;
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, bench.lacks, bench.now_ms), SERIN_OK);
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, image->name, bench.now_ms), SERIN_OK);
+    bench_run(&bench, bench.now_ms + 5000);
+    ck_assert_int_eq(serin_fill_begin(&bench.fill, other->name, bench.now_ms), SERIN_ERR_DENIED);
+    ck_assert_uint_eq(image->releases, 0);
+    bench_want(&bench, other->name, 0, 65536);
+    ck_assert_uint_eq(image->releases, 1);
+    ck_assert(serin_fill_active(&bench.fill, other->name));
+    ck_assert(serin_fill_active(&bench.fill, third->table_name)); /* that makes no room */
+    bench_want(&bench, image->name, 0, 65536);                    /* nodes wait for the other one */
+    ck_assert_int_eq(image->absent, SERIN_BLOCK_BUSY);
+    ck_assert_uint_eq(other->releases, 0);
+    bench_run(&bench, bench.now_ms + 60000);
+    ck_assert(bench_is_whole(&bench, 1));
+    other->whole = false;
+    other->emergency = true;
+    bench_want(&bench, image->name, IMAGE_SIZE - 65536, 65536);
+    bench_run(&bench, bench.now_ms + 100);
+    ck_assert(serin_fill_active(&bench.fill, image->name));
+    bench_want(&bench, other->name, 0, 4096);
+    ck_assert(serin_fill_active(&bench.fill, other->name));
+    ck_assert(!serin_fill_active(&bench.fill, image->name));
     bench_close(&bench);
 }
 END_TEST
@@ -863,6 +942,7 @@ int main(void)
                                   test_hostile_wants,
                                   test_hostile_blocks,
                                   test_places,
+                                  test_crowded,
                                   NULL};
     return check_run("gateway_fill", tests);
 }

@@ -44,6 +44,7 @@ enum serin_fill_answer {
     SERIN_FILL_STORED,     /* it stands whole in the depot */
     SERIN_FILL_HELD,       /* it is whole and verified in memory, as the disk has no room for it */
     SERIN_FILL_NEEDS,      /* another object comes first: what names or proves this one */
+    SERIN_FILL_CROWDED,    /* to be fetched, but there is no memory beside the tables of others */
     SERIN_FILL_FETCH       /* fetch it */
 };
 
@@ -52,16 +53,17 @@ struct serin_fill_description {
     enum serin_block_status status; /* ABSENT: BUSY, NOT_FOUND or REFUSED */
     uint32_t retry_ms;              /* ABSENT: 0 .. 3,600,000 */
     uint8_t needs[SERIN_SHA256_SIZE];
-    const uint8_t *data; /* HELD: `size` bytes, until the callback's caller returns */
-    uint32_t size;       /* STORED, HELD, FETCH: bytes; 0 of a MANIFEST or WHOLE: unknown */
-    enum serin_fill_kind kind;
-    const uint8_t *table; /* PIECES: the verified piece table; valid until `release` */
-    bool emergency;       /* FETCH: hours do not hold it back */
+    const uint8_t *data;       /* HELD: `size` bytes, until the callback's caller returns */
+    uint32_t size;             /* STORED, HELD, FETCH: bytes; 0 of a MANIFEST or WHOLE: unknown */
+    enum serin_fill_kind kind; /* FETCH; CROWDED: PIECES */
+    const uint8_t *table;      /* PIECES: the verified piece table; valid until `release` */
+    bool emergency;            /* FETCH, CROWDED: hours do not hold it back */
 };
 
 struct serin_fill_ops {
     /* What is known of an object. Always answers. Each FETCH of PIECES is followed by one release
-     * when the planner is done with the object; describing it again before that changes nothing. */
+     * when the planner is done with the object; describing it again before that changes nothing.
+     * After CROWDED the planner releases others, as far as it may, and describes again. */
     void (*describe)(void *ctx, const uint8_t object[SERIN_SHA256_SIZE],
                      struct serin_fill_description *out);
     void (*release)(void *ctx, const uint8_t object[SERIN_SHA256_SIZE]);
@@ -225,8 +227,9 @@ void serin_fill_end(struct serin_fill *fill);
 /* The plugin's want. SERVED is ignored; ROTTEN of an object that is not being filled as well
  * (serin_fill_active tells). */
 void serin_fill_want(struct serin_fill *fill, const struct serin_want *want, uint64_t now_ms);
-/* Begins an object that nobody has asked for yet. SERIN_ERR_BUSY: too many are being filled that
- * nodes wait for. SERIN_ERR_DENIED: it is not to be had. */
+/* Begins an object that nobody has asked for yet. SERIN_ERR_BUSY: too many are being filled; a
+ * manifest, or what is an emergency's, takes the place of one that nodes do not wait for and that
+ * is neither. SERIN_ERR_DENIED: it is not to be had, or not beside the tables of others. */
 SERIN_MUST_USE enum serin_error
 serin_fill_begin(struct serin_fill *fill, const uint8_t object[SERIN_SHA256_SIZE], uint64_t now_ms);
 /* A block from upstream, decoded. Hostile blocks cost their bytes and nothing else. */
