@@ -6,6 +6,7 @@
 #include <serin/adapters/openssl.h>
 #include <serin/manifest.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,18 @@ static void make(uint32_t seed, uint8_t *data, size_t size, uint8_t name[32])
         data[i] = (uint8_t)(seed >> 24);
     }
     serin_sha256_of(serin_openssl_hashing(), data, size, name);
+}
+
+/* The so manieth fsync from now fails; 0: none. */
+static unsigned fsync_fails_in;
+
+int fsync(int fd)
+{
+    if (fsync_fails_in > 0 && --fsync_fails_in == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return fdatasync(fd);
 }
 
 static void setup(void)
@@ -206,6 +219,34 @@ START_TEST(test_again)
 }
 END_TEST
 
+/* The disk reports an error once, after the file has moved: finishing again ends it, and an object
+ * that is not what its name says does not count. Caught: NOT_FOUND the second time, after which the
+ * whole object would be fetched again; no fsync in the second go. */
+START_TEST(test_finished_twice)
+{
+    setup();
+    struct serin_depot *out = writer();
+    char path[256];
+    ck_assert_int_eq(serin_depot_part_open(out, object, OBJECT_SIZE), SERIN_OK);
+    fill(out, 0, OBJECT_SIZE);
+    for (unsigned left = 2; left < 6; left++) { /* whichever fsync it is, after the file's own */
+        fsync_fails_in = left;
+        enum serin_error error = serin_depot_part_finish(out, object);
+        bool late = fsync_fails_in > 0; /* all of them have been made */
+        fsync_fails_in = 0;
+        ck_assert_int_eq(error, late ? SERIN_OK : SERIN_ERR_IO);
+    }
+    ck_assert_int_eq(serin_depot_part_finish(out, object), SERIN_OK);
+    ck_assert_int_eq(serin_depot_check(out, object), SERIN_OK);
+    object_path(object, path);
+    int fd = open(path, O_WRONLY);
+    ck_assert_int_eq((int)pwrite(fd, "x", 1, 3), 1);
+    close(fd);
+    ck_assert_int_eq(serin_depot_part_finish(out, object), SERIN_ERR_NOT_FOUND);
+    serin_depot_close(out);
+}
+END_TEST
+
 /* A disk that fills up refuses the piece that does not fit; with room again the same file goes on.
  */
 START_TEST(test_full_disk)
@@ -369,6 +410,7 @@ int main(void)
                                   test_harmed_part,
                                   test_again,
                                   test_full_disk,
+                                  test_finished_twice,
                                   test_listing_and_removal,
                                   test_more_parts_than_are_kept_open,
 #ifdef SERIN_FAULT_POINTS

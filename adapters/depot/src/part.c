@@ -118,6 +118,32 @@ static enum serin_error move(int from_fd, int to_fd, const uint8_t name[32])
     return fsync(to_fd) == 0 && fsync(from_fd) == 0 ? SERIN_OK : SERIN_ERR_IO;
 }
 
+/* Whether the part file has moved already, and only the fsync of a folder failed: then the object
+ * is whole, and is made durable now. SERIN_ERR_NOT_FOUND: it has not. */
+static enum serin_error finish_moved(struct serin_depot *depot, const uint8_t name[32])
+{
+    const struct depot_file *file = NULL;
+    off_t bytes = 0;
+    uint8_t digest[SERIN_SHA256_SIZE];
+    enum serin_error error = depot_cache_get(&depot->cache, name, &file, &bytes);
+    if (error == SERIN_OK && file->shelf == DEPOT_SHELF_OBJECTS) {
+        error = depot_hash_file(depot, file, bytes, digest);
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (file->shelf != DEPOT_SHELF_OBJECTS || memcmp(digest, name, SERIN_SHA256_SIZE) != 0) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    int shard_fd = -1;
+    error = depot_open_shard(depot, name, &shard_fd);
+    if (error == SERIN_OK) {
+        error = fsync(shard_fd) == 0 && fsync(depot->partial_fd) == 0 ? SERIN_OK : SERIN_ERR_IO;
+        (void)close(shard_fd);
+    }
+    return error;
+}
+
 enum serin_error serin_depot_part_finish(struct serin_depot *depot, const uint8_t name[32])
 {
     assert(depot->crypto != NULL);
@@ -125,6 +151,9 @@ enum serin_error serin_depot_part_finish(struct serin_depot *depot, const uint8_
     off_t bytes = 0;
     enum serin_error error = depot_cache_get(&depot->parts, name, &file, &bytes);
     uint8_t digest[SERIN_SHA256_SIZE] = {0};
+    if (error == SERIN_ERR_NOT_FOUND) {
+        return finish_moved(depot, name);
+    }
     if (error == SERIN_OK) {
         error = depot_hash_file(depot, file, bytes, digest);
     }

@@ -82,7 +82,8 @@ SERIN_MUST_USE enum serin_error serin_depot_part_sync(struct serin_depot *depot,
                                                       const uint8_t name[32]);
 /* Ends a part file: it hashes to its name, is durable, and stands among the objects.
  * SERIN_ERR_DIGEST: it does not, and stays a part file, as after SERIN_ERR_NO_SPACE.
- * SERIN_ERR_NOT_FOUND. SERIN_ERR_IO: it may stand in either place. Hashes the whole file. */
+ * SERIN_ERR_NOT_FOUND. SERIN_ERR_IO: it may stand in either place; calling again ends it from
+ * there. Hashes the whole file. */
 SERIN_MUST_USE enum serin_error serin_depot_part_finish(struct serin_depot *depot,
                                                         const uint8_t name[32]);
 /* Turns a whole object back into a part file, because a piece of it has rotted; a part file of that
