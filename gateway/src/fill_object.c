@@ -244,17 +244,15 @@ bool fill_piece_holds(struct serin_fill *fill, const struct serin_fill_object *o
            0;
 }
 
-/* Opens the part file of an object in CHECK. Without room it is passed through, and what the file
- * may hold is looked at when there is room again. */
+/* Opens the part file of an object in CHECK. Without room the object is passed through, but for
+ * what a part file that is there already holds. */
 static void open_part(struct serin_fill *fill, struct serin_fill_object *object, uint64_t now_ms)
 {
     enum serin_error error = fill->config.ops->open(fill->config.ctx, object->name, object->size);
-    object->opened = error == SERIN_OK;
     object->through = error == SERIN_ERR_NO_SPACE;
+    object->opened = error == SERIN_OK || object->through;
     if (object->through) {
         object->room_ms = now_ms + FILL_ROOM_MS;
-        fill_turn(object, FILL_EVENT_CHECKED);
-        fill_tell_fresh(object, now_ms);
     } else if (error != SERIN_OK) {
         object->due_ms = now_ms + FILL_RETRY_MS;
     }
@@ -275,7 +273,8 @@ static uint32_t check_part(struct serin_fill *fill, struct serin_fill_object *ob
             object->finish_ms = now_ms;
             object->unfinished = 0;
         }
-        object->checked = true;
+        /* With room again the file may be made anew: it is checked again then. */
+        object->checked = !object->through;
         fill_turn(object, FILL_EVENT_CHECKED);
         fill_tell_fresh(object, now_ms);
     }

@@ -494,6 +494,29 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* Started on a full disk, what the part file holds is used, and nothing of it is fetched again. */
+START_TEST(test_restart_full)
+{
+    for (int complete = 0; complete < 2; complete++) {
+        bench_open(&bench, IMAGE_SIZE, 0, 0);
+        bench.bytes_per_s = 20000;
+        bench.full = image->part = true;
+        memcpy(image->stored, image->data, complete ? IMAGE_SIZE : 409600);
+        bench_want(&bench, image->name, 80 * 4096, complete ? 4096 : 40 * 4096);
+        bench_run(&bench, bench.now_ms + 50000);
+        ck_assert_int_eq(bench_is_whole(&bench, 0), complete);
+        ck_assert_int_eq(image->known[0] && image->known[99], !complete); /* or told as a whole */
+        ck_assert_int_eq(image->handed[100] && image->handed[119], !complete);
+        ck_assert_uint_eq(bench_sent(&bench, 0), complete ? 0 : 20 * 4096);
+        bench.full = false;
+        bench_run(&bench, NEVER);
+        ck_assert(bench_is_whole(&bench, 0));
+        ck_assert_uint_eq(bench_sent(&bench, 0), complete ? 0 : IMAGE_SIZE - 409600 + 20 * 4096);
+        bench_close(&bench);
+    }
+}
+END_TEST
+
 START_TEST(test_rot)
 {
     bench_open(&bench, IMAGE_SIZE, 0, 0);
@@ -930,6 +953,7 @@ int main(void)
                                   test_precedence,
                                   test_rest_in_order,
                                   test_full_disk,
+                                  test_restart_full,
                                   test_rot,
                                   test_depot_fails,
                                   test_never_whole,

@@ -68,9 +68,9 @@ struct serin_fill_ops {
                      struct serin_fill_description *out);
     void (*release)(void *ctx, const uint8_t object[SERIN_SHA256_SIZE]);
 
-    /* PIECES: makes its part file, and room for the rest of it. SERIN_ERR_NO_SPACE: pieces are then
-     * handed on without being stored, and it is tried again each minute. SERIN_ERR_IO: tried again
-     * soon. */
+    /* PIECES: makes its part file, and room for the rest of it. SERIN_ERR_NO_SPACE: what a part
+     * file holds already can be loaded all the same; other pieces are handed on without being
+     * stored, and it is tried again each minute. SERIN_ERR_IO: tried again soon. */
     enum serin_error (*open)(void *ctx, const uint8_t object[SERIN_SHA256_SIZE], uint32_t size);
     /* Reads from the part file. Any error: the piece counts as missing. */
     enum serin_error (*load)(void *ctx, const uint8_t object[SERIN_SHA256_SIZE], uint32_t offset,
@@ -142,7 +142,7 @@ struct serin_fill_object {
     uint32_t piece_count; /* PIECES */
     const uint8_t *table;
     bool emergency;
-    bool opened, checked; /* PIECES: the part file is there; it was looked through */
+    bool opened, checked; /* PIECES: the part file was opened; it was looked through, with room */
     bool through;         /* no room: pieces are handed on */
     uint64_t room_ms;     /* through: when to look for room again */
     uint64_t begun, turn; /* the planner's counts: when it was begun, and asked for last */
