@@ -116,3 +116,39 @@ relay_start() {
     spawn "$1" "$SERIN_BIN/linkcut" "$UPLINK_PORT" "$BROKER_PORT" "$2" "$3"
     wait_for 5 "the relay $1 listens" port_open "$UPLINK_PORT"
 }
+
+# ---- a site in a network namespace of its own ----
+
+# needs_namespaces: runs the story in a namespace, so that nothing of it touches the machine's network; or skips it.
+needs_namespaces() {
+    [ -z "${SITE_INSIDE-}" ] || return 0
+    if ! unshare -n true 2>/dev/null || ! command -v tc >/dev/null || ! command -v iptables >/dev/null; then
+        echo "SKIP: needs the right to make network namespaces, tc and iptables (run as root)"
+        exit 77
+    fi
+    SITE_INSIDE=1 exec unshare -n "$0"
+}
+
+# namespace_begin: the site's namespace, joined to ours by the cable cloud0 (10.86.0.1) to site0 (10.86.0.2). Sets SITE_PREFIX,
+# which runs a command in it, UPLINK, and BROKER_ADDRESS.
+namespace_begin() {
+    local i
+    ip link set lo up
+    unshare -n sleep 900 &
+    PID[namespace]=$!
+    SITE_PREFIX="nsenter -t ${PID[namespace]} -n"
+    for ((i = 0; i < 50; i++)); do
+        [ "$(readlink /proc/self/ns/net)" = "$(readlink "/proc/${PID[namespace]}/ns/net")" ] || break
+        sleep 0.1
+    done
+    ip link add cloud0 type veth peer name site0 netns "${PID[namespace]}"
+    ip addr add 10.86.0.1/30 dev cloud0
+    ip link set cloud0 up
+    $SITE_PREFIX sh -c 'ip link set lo up; ip addr add 10.86.0.2/30 dev site0; ip link set site0 up'
+    BROKER_ADDRESS=0.0.0.0 PKI_BROKER_NAME=10.86.0.1 UPLINK=ssl://10.86.0.1:$BROKER_PORT
+}
+
+# agent_inside ID: as agent_start, in the site's namespace.
+agent_inside() {
+    spawn "$1" $SITE_PREFIX "$SERIN_BIN/serin-agent" run --config "$BENCH/devices/$1/agent.yaml"
+}

@@ -3,46 +3,24 @@
 # that loses packets; it is cut at 80 % of the image and comes back. Each object still crosses it once.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_site.sh"
-
-# The whole test runs in a namespace, so that nothing of it touches the machine's own network.
-if [ -z "${SITE_LINK_INSIDE-}" ]; then
-    if ! unshare -n true 2>/dev/null || ! command -v tc >/dev/null || ! command -v iptables >/dev/null; then
-        echo "SKIP: needs the right to make network namespaces, tc and iptables (run as root)"
-        exit 77
-    fi
-    SITE_LINK_INSIDE=1 exec unshare -n "$0"
-fi
-ip link set lo up
+needs_namespaces
 bench_begin site-link
-unshare -n sleep 600 &
-PID[namespace]=$!
-namespace=${PID[namespace]}
-inside=(nsenter -t "$namespace" -n)
-wait_for 5 "the namespace is there" test "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$namespace/ns/net")"
-ip link add cloud0 type veth peer name site0 netns "$namespace"
-ip addr add 10.86.0.1/30 dev cloud0
-ip link set cloud0 up
-"${inside[@]}" sh -c 'ip link set lo up; ip addr add 10.86.0.2/30 dev site0; ip link set site0 up'
+namespace_begin
 tc qdisc add dev cloud0 root tbf rate 64kbit burst 4kb latency 2s
-"${inside[@]}" tc qdisc add dev site0 root tbf rate 64kbit burst 4kb latency 2s
-"${inside[@]}" iptables -A INPUT -i site0 -m statistic --mode nth --every 25 --packet 11 -j DROP
+$SITE_PREFIX tc qdisc add dev site0 root tbf rate 64kbit burst 4kb latency 2s
+$SITE_PREFIX iptables -A INPUT -i site0 -m statistic --mode nth --every 25 --packet 11 -j DROP
 iptables -A INPUT -i cloud0 -m statistic --mode nth --every 25 --packet 11 -j DROP
 
-PKI_BROKER_NAME=10.86.0.1 pki_sites 3 gw-1
+pki_sites 3 gw-1
 head -c 50000 /dev/urandom >"$BENCH/old.bin"
 head -c 120000 /dev/urandom >"$BENCH/new.bin"
 AGENT_EXEC=false AGENT_AUTO=true
 bundle 1.0.0 "$BENCH/old.bin"
 bundle 2.0.0 "$BENCH/new.bin"
-BROKER_ADDRESS=0.0.0.0 broker_start
+broker_start
 serind_start
-SITE_PREFIX="${inside[*]}"
 site_begin gw-1
-UPLINK=ssl://10.86.0.1:$BROKER_PORT
 site_start gw-1
-agent_inside() {
-    spawn "$1" "${inside[@]}" "$SERIN_BIN/serin-agent" run --config "$BENCH/devices/$1/agent.yaml"
-}
 for i in 1 2 3; do
     node "sensor-0$i" gw-1
     provision "sensor-0$i" 1.0.0
@@ -66,6 +44,6 @@ for i in 1 2 3; do books_hold "sensor-0$i" 2.0.0; done
 fetched=$(gw gw-1 .fetched_bytes) expected=$(objects_bytes 2.0.0)
 # What may come twice is the window that was on its way when the link was cut.
 [ "$fetched" -ge "$expected" ] && [ "$fetched" -le $((expected + 20000)) ] || fail "$fetched bytes fetched for $expected"
-dropped=$("${inside[@]}" iptables -L INPUT -v -x -n | awk '/DROP/ {n += $1} END {print n + 0}')
+dropped=$($SITE_PREFIX iptables -L INPUT -v -x -n | awk '/DROP/ {n += $1} END {print n + 0}')
 [ "$dropped" -gt 0 ] || fail "the link lost nothing: the fault did not fire"
 note "$fetched bytes for $expected of objects in $((SECONDS - begun)) s, cut at $((cut - begun)) s, $dropped packets lost; on the wire $(ip -s -j link show cloud0 | jq ".[0].stats64.tx.bytes") bytes down"
