@@ -63,10 +63,20 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     }
 }
 
+/* Of a stage to come its share; of the present one all that were offered, which may be more: in
+ * place of silent devices, or so that not all stand behind one gateway. */
+static uint64_t stage_devices(const struct serin_json *rollout, const struct serin_json *stage,
+                              bool current)
+{
+    uint64_t offered = serin_cli_count(serin_json_get(rollout, "tally"), "offered");
+
+    return current && offered > 0 ? offered : serin_cli_count(stage, "devices");
+}
+
 static void print_stage(const struct serin_cli *cli, const struct serin_json *rollout,
                         const struct serin_json *stage, uint64_t number, uint64_t current)
 {
-    uint64_t devices = serin_cli_count(stage, "devices");
+    uint64_t devices = stage_devices(rollout, stage, number == current);
     bool completed = strcmp(serin_cli_member(rollout, "state"), "completed") == 0;
     char share[32];
 
@@ -130,10 +140,10 @@ void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json
     const char *why = serin_cli_rollout_why(rollout);
 
     serin_cli_print_foreign(cli, serin_cli_member(rollout, "state"), 0);
-    serin_cli_print(cli, " stage %llu/%zu, cohort %llu of %llu:",
+    serin_cli_print(cli, " stage %llu/%zu, offered to %llu of %llu:",
                     (unsigned long long)serin_cli_count(rollout, "stage"),
                     serin_json_count(serin_json_get(rollout, "stages")),
-                    (unsigned long long)serin_cli_count(rollout, "target"),
+                    (unsigned long long)serin_cli_count(tally, "offered"),
                     (unsigned long long)serin_cli_count(rollout, "population"));
     serin_cli_print(cli, " %llu accepted, %llu confirmed, %llu failed, %llu regressed",
                     (unsigned long long)serin_cli_count(tally, "accepted"),

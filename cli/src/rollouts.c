@@ -68,7 +68,7 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *rollou
                           serin_json_count(serin_json_get(rollout, "stages")));
     serin_cli_grid_format(grid, "%llu/%llu",
                           (unsigned long long)serin_cli_count(tally, "confirmed"),
-                          (unsigned long long)serin_cli_count(rollout, "target"));
+                          (unsigned long long)serin_cli_count(tally, "offered"));
     serin_cli_grid_format(grid, "%llu", (unsigned long long)serin_cli_count(tally, "failed"));
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_rollout_why(rollout));
 }
@@ -139,9 +139,8 @@ enum serin_cli_exit serin_cli_run_rollout_show(struct serin_cli *cli)
         static const char *const counts[] = {"offered",  "accepted",  "confirmed", "failed",
                                              "rejected", "unreached", "regressed", "other"};
         (void)serin_cli_rollout_print(cli, answer.json);
-        serin_cli_print(cli, "\npopulation %llu, cohort %llu:",
-                        (unsigned long long)serin_cli_count(answer.json, "population"),
-                        (unsigned long long)serin_cli_count(answer.json, "target"));
+        serin_cli_print(cli, "\npopulation %llu:",
+                        (unsigned long long)serin_cli_count(answer.json, "population"));
         for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
             serin_cli_print(cli, "%s %llu %s", i > 0 ? "," : "",
                             (unsigned long long)serin_cli_count(tally, counts[i]), counts[i]);

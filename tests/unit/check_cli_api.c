@@ -307,7 +307,37 @@ START_TEST(tables_align)
     SUCCEEDS("rollout show 3");
     expect_shown("rollout 3 spring (lamp/stable): rolling\n");
     expect_shown("0 confirmed, 1 failed");
+    expect_shown("\npopulation 100: 1 offered, 1 accepted,");
     expect_shown("sensor-1  rolled_back  crash   it crashed\n");
+}
+END_TEST
+
+/* A stage may be offered to more than its share: in place of silent ones, or so that it does not
+ * stand behind one gateway. */
+START_TEST(what_was_offered_is_shown_and_not_the_share)
+{
+#define WIDER                                                                                 \
+    "{\"id\":3,\"name\":\"spring\",\"product\":\"lamp\",\"channel\":\"stable\",\"state\":"    \
+    "\"halted\","                                                                             \
+    "\"why\":\"\",\"stage\":1,\"stages\":[{\"percent\":30.0,\"devices\":1},"                  \
+    "{\"percent\":100.0,\"devices\":3}],\"target\":1,\"releases\":[{\"version\":\"2.0.0\"}]," \
+    "\"population\":3,\"tally\":{\"offered\":2,\"accepted\":2,\"confirmed\":1,\"failed\":1}}"
+    const struct api_answer answers[] = {{"GET /v1/rollouts/3", 200, WIDER},
+                                         {"GET /v1/rollouts", 200, "{\"rollouts\":[" WIDER "]}"},
+                                         {NULL, 0, NULL}};
+#undef WIDER
+
+    start(answers);
+    ck_assert_int_eq(serin("rollout watch 3"), SERIN_CLI_REFUSED);
+    ck_assert_str_eq(result->out, "halted stage 1/2, offered to 2 of 3: 2 accepted, 1 confirmed, 1 "
+                                  "failed, 0 regressed\n");
+    SUCCEEDS("rollout show 3");
+    expect_shown("   1      30 %        2 devices  ");
+    expect_shown("   2     100 %        3 devices  ");
+    expect_shown("\npopulation 3: 2 offered, 2 accepted, 1 confirmed, 1 failed,");
+    ck_assert_ptr_null(strstr(result->out, "cohort"));
+    SUCCEEDS("rollout list");
+    expect_shown("  1/2        1/2       1  ");
 }
 END_TEST
 
@@ -456,9 +486,10 @@ START_TEST(watch_ends_with_the_rollout)
     /* One line for each change, none for what stayed. */
     ck_assert_str_eq(
         result->out,
-        "rolling stage 1/2, cohort 1 of 100: 1 accepted, 0 confirmed, 0 failed, 0 regressed\n"
-        "soaking stage 1/2, cohort 1 of 100: 1 accepted, 1 confirmed, 0 failed, 0 regressed\n"
-        "completed stage 2/2, cohort 1 of 100: 1 accepted, 100 confirmed, 0 failed, 0 regressed\n");
+        "rolling stage 1/2, offered to 1 of 100: 1 accepted, 0 confirmed, 0 failed, 0 regressed\n"
+        "soaking stage 1/2, offered to 1 of 100: 1 accepted, 1 confirmed, 0 failed, 0 regressed\n"
+        "completed stage 2/2, offered to 1 of 100: 1 accepted, 100 confirmed, 0 failed, 0 "
+        "regressed\n");
     api_server_stop(&server);
     start(bad);
     ck_assert_int_eq(serin("rollout watch 3 --json"), SERIN_CLI_REFUSED);
@@ -549,6 +580,7 @@ int main(void)
     tcase_add_test(tests, finds_server_and_token);
     tcase_add_test(tests, json_is_passed_on);
     tcase_add_test(tests, tables_align);
+    tcase_add_test(tests, what_was_offered_is_shown_and_not_the_share);
     tcase_add_test(tests, many_devices_are_decided_at_once);
     tcase_add_test(tests, status_says_who_waits);
     tcase_add_test(tests, gateways_are_shown);
