@@ -17,4 +17,20 @@ grep -q -E 'completed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fai
 grep -q -E 'halted: 1 of 1 resolved failed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "3.0.0 did not halt"; }
 grep -q 'ended with status 4' "$BENCH/log/tour.log" || fail "rollout watch did not end with status 4"
 grep -q -E 'sensor-03 .* 2\.0\.0 .* gw-1' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "the node behind gw-1 is not on 2.0.0"; }
+# Version 3 was offered to one device, or to two where the first in rank is the one behind gw-1; afterwards all run version 2.
+audit=$(sed -n 's/.*rollout 2: stage 1 of 2: offered to \([0-9]*\) of 3 devices.*/\1/p' "$BENCH/log/tour.log")
+devices=$(tac "$BENCH/log/tour.log" | sed '/^DEVICE /q' | grep '^sensor-')
+case $audit in
+1) ;;
+2)
+    grep -q 'rollout 2: stage 1: 1 more device.* gateway gw-1' "$BENCH/log/tour.log" || fail "two devices were offered 3.0.0 without a reason"
+    grep -q '^sensor-03 .* rolled_back ' <<<"$devices" || grep -q '^sensor-03 .* cancelled ' <<<"$devices" ||
+        fail "two were offered 3.0.0, but not the one behind gw-1: $devices"
+    ;;
+*) fail "3.0.0 was offered to '$audit' devices" ;;
+esac
+grep -q "population 3: $audit offered" "$BENCH/log/tour.log" || fail "rollout show does not say that $audit were offered it"
+[ "$(grep -c ' 2\.0\.0 ' <<<"$devices")" -eq 3 ] || fail "not all are on 2.0.0 after the halt: $devices"
+grep -q ' rolled_back ' <<<"$devices" || fail "nobody rolled back: $devices"
+note "3.0.0 was offered to $audit of 3"
 note "$(grep -c . "$BENCH/log/tour.log") lines shown, as the page promises"
