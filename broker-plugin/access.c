@@ -143,8 +143,18 @@ static const char *why_guarded(enum serin_error error)
     }
 }
 
+/* Whether a client may say one more thing that travels up to serind. All nodes of a site share one
+ * uplink, and each report of theirs goes before any firmware. */
+static bool within_rate(struct shell *shell, uint32_t session, enum serin_topic_kind kind,
+                        uint64_t now_ms)
+{
+    uint32_t rate = (uint32_t)shell->options.messages_per_second;
+    return (kind != SERIN_TOPIC_DEV_REPORT && kind != SERIN_TOPIC_DEV_BEAT) ||
+           serin_bucket_take(&shell->slots[session].messages, rate, 2u * rate, now_ms);
+}
+
 enum serin_acl_verdict shell_publish(struct shell *shell, const void *connection,
-                                     const struct shell_message *message)
+                                     const struct shell_message *message, uint64_t now_ms)
 {
     if (!serin_topic_ours(message->topic)) {
         return SERIN_ACL_DEFER;
@@ -161,6 +171,10 @@ enum serin_acl_verdict shell_publish(struct shell *shell, const void *connection
                           message->qos, message->retain, message->payload_size, &topic);
     if (answer.verdict != SERIN_ACL_ALLOW) {
         return deny(shell, connection, "message", message->topic, answer.why);
+    }
+    if (!within_rate(shell, session, topic.kind, now_ms)) {
+        return deny(shell, connection, "message", message->topic,
+                    "more reports and beats than it may send (plugin_opt_messages_per_second)");
     }
     struct serin_payload payload;
     error = serin_payload_check(&shell->ports, &topic, message->payload, message->payload_size,

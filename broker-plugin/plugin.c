@@ -127,7 +127,7 @@ static int on_acl_check(int kind, void *data, void *userdata)
     case MOSQ_ACL_READ:
         return result_of_verdict[shell_read(userdata, event->client, &message)];
     case MOSQ_ACL_WRITE:
-        return result_of_verdict[shell_publish(userdata, event->client, &message)];
+        return result_of_verdict[shell_publish(userdata, event->client, &message, now_ms())];
     case MOSQ_ACL_SUBSCRIBE:
         return result_of_verdict[shell_subscribe(userdata, event->client, event->topic)];
     default: /* ending a subscription harms nobody */

@@ -77,7 +77,7 @@ struct shell_message {
 enum serin_acl_verdict shell_subscribe(struct shell *shell, const void *connection,
                                        const char *filter);
 enum serin_acl_verdict shell_publish(struct shell *shell, const void *connection,
-                                     const struct shell_message *message);
+                                     const struct shell_message *message, uint64_t now_ms);
 enum serin_acl_verdict shell_read(struct shell *shell, const void *connection,
                                   const struct shell_message *message);
 

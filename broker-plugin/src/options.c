@@ -22,6 +22,7 @@ static const struct serin_plugin_range ranges[] = {
     {"directives_max", 16, 1000000, 16384},
     {"leap_max", SERIN_GUARD_LEAP_MIN, UINT32_MAX, 64},
     {"park_ms", 100, 60000, 3000},
+    {"messages_per_second", 1, 100000, 20},
 };
 static const size_t offsets[] = {
     offsetof(struct serin_plugin_options, window_bytes),
@@ -34,6 +35,7 @@ static const size_t offsets[] = {
     offsetof(struct serin_plugin_options, directives_max),
     offsetof(struct serin_plugin_options, leap_max),
     offsetof(struct serin_plugin_options, park_ms),
+    offsetof(struct serin_plugin_options, messages_per_second),
 };
 #define RANGE_COUNT (sizeof ranges / sizeof ranges[0])
 _Static_assert(RANGE_COUNT == sizeof offsets / sizeof offsets[0], "one place for each number");

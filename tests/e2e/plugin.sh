@@ -153,6 +153,33 @@ head -c 70000 /dev/zero | publish gw-1 1 '' serin/1/gw/gw-1/reports | grep -q "P
 [ "$(grep -c "^$STABLE " "$SUBSCRIBER")" -eq 1 ] || fail "serind saw directives that were refused"
 note "$CHECKS checks; what was refused reached nobody"
 
+title "a node that repeats itself"
+payload report id=sensor-02 >"$BENCH/said.bin"
+payload beat id=sensor-02 >"$BENCH/alive.bin"
+said() { grep -cE "serin/1/dev/$1/(report|beat) " "$SUBSCRIBER" || true; }
+say_often() {
+    sleep 1 # it connects
+    for _ in $(seq 40); do
+        echo "publish 1 0 serin/1/dev/sensor-02/report $BENCH/said.bin"
+        echo "publish 0 0 serin/1/dev/sensor-02/beat $BENCH/alive.bin"
+    done
+    sleep 3
+    echo "publish 1 0 serin/1/dev/sensor-02/report $BENCH/said.bin"
+    sleep 0.5
+}
+before=$(said sensor-02) refused=$(refusals) others=$(said sensor-01)
+say_often | "$SERIN_BIN/plugin_talk" "$BROKER_PORT" "$BENCH/pki" sensor-02 serin/1/dev/sensor-02/ack >"$BENCH/log/often.log" 2>&1 &
+PID[often]=$!
+wait_for 5 "it is refused" grep -q "message by sensor-02 .*more reports and beats than it may send" "$BENCH/log/broker.log"
+accepts sensor-01 1 '' "$REPORT" <"$BENCH/report.bin" # others are not held up
+wait "${PID[often]}" || fail "a client that says too much was cut off: $(cat "$BENCH/log/often.log")"
+unset "PID[often]"
+[ "$(said sensor-01)" -gt "$others" ] || fail "another node's report did not pass"
+passed=$(($(said sensor-02) - before)) refused=$(($(refusals) - refused))
+if [ "$passed" -lt 41 ] || [ "$passed" -gt 55 ]; then fail "$passed of 81 messages passed, not the 40 of a burst and a later one"; fi
+[ $((passed + refused)) -eq 81 ] || fail "$passed passed and $refused were refused of 81"
+ok "40 at once, then as many as come back in time: $passed passed, $refused refused"
+
 title "order guard"
 directive() { payload directive epoch="$1" sequence="$2" stable="$HEAD" >"$BENCH/directive-$1.$2"; }
 order() { # VERDICT EPOCH SEQUENCE

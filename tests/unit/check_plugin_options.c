@@ -34,6 +34,7 @@ START_TEST(test_defaults)
     ck_assert_uint_eq(options.leap_max, 64);
     ck_assert_uint_eq(options.clients_max, 250000); /* well above a fleet of 100,000 */
     ck_assert_uint_eq(options.park_ms, 3000);
+    ck_assert_uint_eq(options.messages_per_second, 20);
     ck_assert_int_eq(options.role, SERIN_PLUGIN_CLOUD);
     ck_assert_ptr_null(options.gateway);
 }
@@ -43,7 +44,7 @@ START_TEST(test_every_range)
 {
     size_t count;
     const struct serin_plugin_range *ranges = serin_plugin_ranges(&count);
-    ck_assert_uint_eq(count, 10);
+    ck_assert_uint_eq(count, 11);
     for (size_t i = 0; i < count; i++) {
         char text[32];
         ck_assert(ranges[i].min <= ranges[i].initial && ranges[i].initial <= ranges[i].max);

@@ -34,6 +34,7 @@ struct serin_plugin_options {
     uint64_t directives_max;  /* directive and trust topics remembered */
     uint64_t leap_max;        /* most that an epoch or a trust record's version rises at once */
     uint64_t park_ms;         /* how long a request waits for bytes that are not here yet; site */
+    uint64_t messages_per_second; /* reports and beats of one device; twice as many in a burst */
 };
 
 /* A number's key, range and default. */

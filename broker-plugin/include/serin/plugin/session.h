@@ -69,6 +69,7 @@ struct serin_session {
     const void *connection; /* compared, never followed */
     struct serin_credit credit;
     struct serin_bucket gets;
+    struct serin_bucket messages; /* reports and beats */
     struct serin_bucket refusals;
     uint32_t hash_next;
     uint32_t flight_previous, flight_next; /* of the supply's list */
