@@ -15,9 +15,30 @@
 
 /* ---- the order of demand ---- */
 
-static struct serin_fill_demand *demand_at(struct serin_fill *fill, size_t index)
+/* Whether nothing of an entry is waited for any more. */
+static bool is_met(const struct serin_fill_object *object, const struct serin_fill_demand *demand)
 {
-    return &fill->demands[(fill->demand_first + index) % SERIN_FILL_DEMANDS];
+    for (uint32_t piece = demand->from; piece < demand->to; piece++) {
+        if (fill_bit(object->demand, piece)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Entries that are met leave, wherever they are: one whose object rests must not keep the list full
+ * behind it. */
+static void forget_met(struct serin_fill *fill)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < fill->demand_size; i++) {
+        const struct serin_fill_demand *demand = &fill->demands[i];
+        const struct serin_fill_object *object = fill_held(fill, demand->place, demand->generation);
+        if (object != NULL && !is_met(object, demand)) {
+            fill->demands[kept++] = *demand;
+        }
+    }
+    fill->demand_size = kept;
 }
 
 void fill_demand(struct serin_fill *fill, struct serin_fill_object *object, uint32_t from,
@@ -36,9 +57,12 @@ void fill_demand(struct serin_fill *fill, struct serin_fill_object *object, uint
             news = true;
         }
     }
-    /* Past the end of the ring only the order is lost: the map knows what is wanted. */
+    if (news && fill->demand_size == SERIN_FILL_DEMANDS) {
+        forget_met(fill);
+    }
+    /* Past the end only the order is lost: the map knows what is wanted. */
     if (news && fill->demand_size < SERIN_FILL_DEMANDS) {
-        *demand_at(fill, fill->demand_size++) =
+        fill->demands[fill->demand_size++] =
             (struct serin_fill_demand){.place = fill_place(fill, object),
                                        .generation = object->generation,
                                        .from = from,
@@ -130,30 +154,6 @@ static bool first_piece(const struct serin_fill_object *object, uint32_t from, u
     return false;
 }
 
-/* Whether nothing of an entry is waited for any more. */
-static bool is_met(const struct serin_fill_object *object, const struct serin_fill_demand *demand)
-{
-    for (uint32_t piece = demand->from; piece < demand->to; piece++) {
-        if (fill_bit(object->demand, piece)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void forget_met(struct serin_fill *fill)
-{
-    while (fill->demand_size > 0) {
-        const struct serin_fill_demand *first = demand_at(fill, 0);
-        const struct serin_fill_object *object = fill_held(fill, first->place, first->generation);
-        if (object != NULL && !is_met(object, first)) {
-            return;
-        }
-        fill->demand_first = (fill->demand_first + 1) % SERIN_FILL_DEMANDS;
-        fill->demand_size--;
-    }
-}
-
 /* The piece of an object that was asked for first, as far as that is remembered. */
 static bool first_demanded(struct serin_fill *fill, const struct serin_fill_object *object,
                            uint64_t now_ms, uint32_t *found)
@@ -162,7 +162,7 @@ static bool first_demanded(struct serin_fill *fill, const struct serin_fill_obje
         return false;
     }
     for (size_t i = 0; i < fill->demand_size; i++) {
-        const struct serin_fill_demand *demand = demand_at(fill, i);
+        const struct serin_fill_demand *demand = &fill->demands[i];
         if (fill_held(fill, demand->place, demand->generation) == object &&
             first_piece(object, demand->from, demand->to, false, now_ms, found)) {
             return true;

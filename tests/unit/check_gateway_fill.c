@@ -103,6 +103,33 @@ START_TEST(test_demand_first)
 }
 END_TEST
 
+/* An object that rests does not keep the list of demand full of what was met behind it. */
+START_TEST(test_order_beside_rest)
+{
+    bench_open(&bench, 100 * KIB, BENCH_IMAGE_MAX, 400 * KIB);
+    struct bench_image *filled = &bench.images[1], *last = &bench.images[2];
+    bench.lacks = image->name;
+    bench.bytes_per_s = 20000;
+    bench_want(&bench, image->name, 0, 4096);
+    for (uint32_t piece = 0; piece < filled->pieces; piece++) {
+        bench_want(&bench, filled->name, piece * 4096, 4096);
+    }
+    ck_assert_uint_eq(bench.fill.demand_size, SERIN_FILL_DEMANDS);
+    bench_run(&bench, bench.now_ms + 70000);
+    ck_assert(bench_is_whole(&bench, 1));
+    for (uint32_t piece = 90; piece > 0; piece -= 30) {
+        bench_want(&bench, last->name, piece * 4096, 4096);
+    }
+    for (uint32_t piece = 90; piece > 0; piece -= 30) {
+        while (!last->known[piece]) {
+            bench_run(&bench, bench.now_ms + 10);
+        }
+        ck_assert(piece == 30 || !last->known[piece - 30]);
+    }
+    bench_close(&bench);
+}
+END_TEST
+
 /* Windows follow the link: about two seconds, a piece at the least, 256 KiB at the most. */
 START_TEST(test_window)
 {
@@ -938,6 +965,7 @@ int main(void)
     const TTest *const tests[] = {test_one_node,
                                   test_herd,
                                   test_demand_first,
+                                  test_order_beside_rest,
                                   test_window,
                                   test_bad_link,
                                   test_cut,

@@ -212,8 +212,8 @@ struct serin_fill {
     /* Manifests have a buffer of their own, so that a bad one never costs a table its bytes. */
     struct serin_fill_owner manifest_owner, whole_owner; /* the latter of config.whole */
     uint8_t manifest[SERIN_MANIFEST_MAX];
-    size_t demand_first, demand_size; /* a ring */
-    struct serin_fill_demand demands[SERIN_FILL_DEMANDS];
+    size_t demand_size;
+    struct serin_fill_demand demands[SERIN_FILL_DEMANDS]; /* in the order of asking */
     struct serin_fill_object objects[SERIN_FILL_OBJECTS];
 };
 
