@@ -16,8 +16,13 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -408,6 +413,70 @@ START_TEST(a_full_map_refuses_and_goes_on)
 END_TEST
 
 /* Caught: the CRC not compared; a walk that stops at the damage, or that hides it. */
+/* ---- a disk that is full from the start ---- */
+
+/* Takes one page of it: the smallest has none left. */
+static void page_fill(const char *place)
+{
+    static const char page[4096];
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/filler", place);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, page, sizeof page), sizeof page);
+    ck_assert_int_eq(close(fd), 0);
+}
+
+/* Opens and closes the store in `place`; dies of what a full disk does to a mapped file. */
+static enum serin_error open_in_child(const char *place)
+{
+    int status = 0;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct serin_lmdb_gateway *opened = NULL;
+        (void)signal(SIGBUS, SIG_DFL); /* a sanitizer would make an exit of it */
+        enum serin_error error = serin_lmdb_gateway_open(&opened, place, MIB);
+        serin_lmdb_gateway_close(opened);
+        _exit((int)error);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status), "killed by signal %d", WTERMSIG(status));
+    return (enum serin_error)WEXITSTATUS(status);
+}
+
+/* Seen to catch: no room made for lock.mdb (SIGBUS), a short write told as EIO, what is left of a
+ * store that could not be made kept (it is no store at the next start). */
+START_TEST(a_disk_too_small_for_a_store_is_told)
+{
+    char place[96];
+    unsigned refused = 0;
+    (void)snprintf(place, sizeof place, "%s/small", folder);
+    ck_assert_int_eq(mkdir(place, 0700), 0);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", place, "tmpfs", 0, "size=4k") != 0) {
+        (void)printf("left out: may not mount a tmpfs\n");
+        return;
+    }
+    for (unsigned kib = 4; kib <= 128; kib += 4) {
+        char size[32];
+        ck_assert_int_eq(umount(place), 0);
+        (void)snprintf(size, sizeof size, "size=%uk", kib);
+        ck_assert_int_eq(mount("none", place, "tmpfs", 0, size), 0);
+        page_fill(place);
+        enum serin_error error = open_in_child(place);
+        ck_assert_msg(error == SERIN_OK || error == SERIN_ERR_NO_SPACE, "%u KiB: %s", kib,
+                      serin_error_text(error));
+        refused += error == SERIN_ERR_NO_SPACE;
+        ck_assert_int_eq(mount("none", place, "tmpfs", MS_REMOUNT, "size=1m"), 0);
+        error = open_in_child(place);
+        ck_assert_msg(error == SERIN_OK, "%u KiB, then room: %s", kib, serin_error_text(error));
+    }
+    ck_assert_int_eq(umount(place), 0);
+    ck_assert_uint_ge(refused, 3);
+    ck_assert_uint_lt(refused, 32);
+}
+END_TEST
+
 START_TEST(a_damaged_record_is_named_and_the_rest_lives)
 {
     static struct serin_node_record record;
@@ -611,6 +680,7 @@ int main(void)
         a_later_stores_format_is_refused_as_such,
         a_killed_gateway_leaves_the_last_commit,
         a_full_map_refuses_and_goes_on,
+        a_disk_too_small_for_a_store_is_told,
         a_damaged_record_is_named_and_the_rest_lives,
         every_damage_is_found,
         the_gateways_record_of_version_1_is_read,

@@ -11,7 +11,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#define PATH_SIZE_MAX (sizeof((struct serin_lmdb_store *)0)->folder + 16)
+#define READERS_SIZE  8192            /* of LMDB's 126 readers */
+#define ROOM_MIN      UINT64_C(65536) /* bytes; less is a full disk */
 
 /* ---- errors ---- */
 
@@ -45,8 +50,18 @@ static enum serin_error error_of(int code)
     }
 }
 
+/* LMDB tells a write that was cut short as EIO; where the disk is full that is why. */
+static bool disk_full(const char *folder)
+{
+    struct statvfs disk;
+    return statvfs(folder, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < ROOM_MIN;
+}
+
 enum serin_error serin_lmdb_error(struct serin_lmdb_store *store, const char *what, int code)
 {
+    if (code == EIO && disk_full(store->folder)) {
+        code = ENOSPC;
+    }
     if (code != MDB_SUCCESS && code != MDB_NOTFOUND) {
         (void)snprintf(store->trouble, sizeof store->trouble, "%s: %s", what, mdb_strerror(code));
     }
@@ -99,9 +114,42 @@ static enum serin_error take_folder(struct serin_lmdb_store *store)
     return SERIN_OK;
 }
 
+/* LMDB writes its table of readers through memory, and would die of SIGBUS where the disk has no
+ * room for it: the file is filled before. Closed before LMDB opens it, since whoever closes a file
+ * gives up the process's locks on it. */
+static int fill_readers(const struct serin_lmdb_store *store)
+{
+    char path[PATH_SIZE_MAX];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s/lock.mdb", store->folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return errno;
+    }
+    int code = fstat(fd, &status) == 0 ? 0 : errno;
+    if (code == 0) {
+        off_t size = status.st_size > READERS_SIZE ? status.st_size : READERS_SIZE;
+        code = posix_fallocate(fd, 0, size);
+    }
+    (void)close(fd);
+    return code == ENOSPC || code == EDQUOT ? code : 0; /* not every file system can */
+}
+
+/* The store's file; true: there is none yet. */
+static bool data_file(const struct serin_lmdb_store *store, char path[PATH_SIZE_MAX])
+{
+    (void)snprintf(path, PATH_SIZE_MAX, "%s/data.mdb", store->folder);
+    return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
 static enum serin_error open_environment(struct serin_lmdb_store *store)
 {
-    int code = mdb_env_create(&store->env);
+    char path[PATH_SIZE_MAX];
+    bool fresh = data_file(store, path);
+    int code = fill_readers(store);
+    if (code == 0) {
+        code = mdb_env_create(&store->env);
+    }
     if (code == MDB_SUCCESS) {
         code = mdb_env_set_mapsize(store->env, (size_t)(store->map_size_bytes & ~UINT64_C(4095)));
     }
@@ -111,6 +159,9 @@ static enum serin_error open_environment(struct serin_lmdb_store *store)
     if (code == MDB_SUCCESS) {
         /* A transaction belongs to its handle and not to a thread. */
         code = mdb_env_open(store->env, store->folder, MDB_NOTLS, 0600);
+        if (code != MDB_SUCCESS && fresh) {
+            (void)unlink(path); /* its first half, perhaps: the next start makes it again */
+        }
     }
     if (code == MDB_SUCCESS) {
         code = mdb_reader_check(store->env, NULL);
