@@ -87,6 +87,12 @@ static const char *site_name(const void *ctx, uint32_t site)
     return serind_site_name(ctx, site);
 }
 
+static uint32_t site_most(const void *ctx)
+{
+    const struct serind *serind = ctx;
+    return serind->sites.most;
+}
+
 static struct serind_slot *append(struct serind *serind, const struct serin_rollout *rollout)
 {
     if (serind->rollouts.count == SERIND_SLOTS_MAX) {
@@ -95,8 +101,8 @@ static struct serind_slot *append(struct serind *serind, const struct serin_roll
     struct serind_slot *slot = calloc(1, sizeof *slot);
     if (slot != NULL) {
         slot->rollout = *rollout;
-        slot->members =
-            (struct serin_members){.site = device_site, .site_name = site_name, .sites = serind};
+        slot->members = (struct serin_members){
+            .site = device_site, .site_name = site_name, .site_most = site_most, .sites = serind};
         serind->rollouts.slots[serind->rollouts.count++] = slot;
     }
     return slot;

@@ -173,7 +173,8 @@ static void set_site(struct serind *serind, uint32_t device, uint32_t number)
     }
     *site = number;
     if (number != 0) {
-        serind_site(serind, number)->nodes++;
+        uint32_t nodes = ++serind_site(serind, number)->nodes;
+        serind->sites.most = nodes > serind->sites.most ? nodes : serind->sites.most;
     }
 }
 

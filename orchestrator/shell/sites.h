@@ -49,6 +49,7 @@ struct serind_sites {
     struct serind_index ids; /* of gateways, and who is online: a number there is a site's less 1 */
     struct serind_site **list;
     uint32_t capacity;
+    uint32_t most; /* devices that were assigned to one gateway at once in this run, at most */
     struct serind_move *moves;
     size_t move_count, move_capacity;
     uint32_t decided; /* the site on which an operator decided in this pass; 0: none */

@@ -91,6 +91,10 @@ void serin_effect_done(struct serin_step *step);
 /* Whether the gate trips on these figures: where a sequential test will take its place. Failures
  * that were judged before do not trip it again. */
 bool serin_gate_trips(const struct serin_rollout *rollout);
+/* The same on the figures of all but one gateway. */
+struct serin_without;
+bool serin_gate_trips_without(const struct serin_rollout *rollout,
+                              const struct serin_without *without);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 /* Whether members of the stage are out of its reach and others can take their place. */
@@ -120,6 +124,16 @@ struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
 bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster);
 /* Whether so many failures are the site's that a reader should know. */
 bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin_cluster *cluster);
+
+/* The figures without the gateway behind which most of those stand that resolved. */
+struct serin_without {
+    uint32_t
+        site; /* SERIN_SITE_DIRECT: no gateway's can matter, and the figures are those of all */
+    uint32_t resolved, failures; /* of all members but its */
+};
+/* Walks over the members only where leaving out one gateway could trip the gate. */
+struct serin_without serin_sites_without(const struct serin_rollout *rollout,
+                                         const struct serin_members *members);
 
 /* A stage behind one gateway, and the threshold at which it no longer is. */
 struct serin_lone {

@@ -73,6 +73,63 @@ bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin
            (uint64_t)cluster->failures * 100u >= failures * NAMED_PERCENT;
 }
 
+/* ---- the figures without one gateway ---- */
+
+/* Whether the gate could trip at all if as many resolved members were left out as may stand behind
+ * one gateway. Cheap: it is asked with every report of a fleet that is well. */
+static bool could_trip(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    uint64_t failures = serin_tally_failures(&rollout->tally);
+    uint64_t resolved = serin_tally_resolved(&rollout->tally);
+    uint64_t most = members->site_most != NULL ? members->site_most(members->sites) : resolved;
+    uint64_t least = most < resolved ? resolved - most : 0;
+    return members->site != NULL && most > 0 && failures > rollout->judged &&
+           failures * 10000u > rollout->policy.gate.failures_max_permyriad * least;
+}
+
+/* The only gateway that can hold more than half of the resolved members that stand behind gateways,
+ * found as in most_failing; direct devices are passed over. */
+static uint32_t most_resolved(const struct serin_rollout *rollout,
+                              const struct serin_members *members)
+{
+    uint32_t leader = SERIN_SITE_DIRECT;
+    uint32_t lead = 0;
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+        uint32_t site =
+            serin_member_resolved(&members->list[i]) ? site_of(members, i) : SERIN_SITE_DIRECT;
+        if (site == SERIN_SITE_DIRECT) {
+            continue;
+        }
+        if (lead == 0 || site == leader) {
+            leader = site;
+            lead++;
+        } else {
+            lead--;
+        }
+    }
+    return leader;
+}
+
+struct serin_without serin_sites_without(const struct serin_rollout *rollout,
+                                         const struct serin_members *members)
+{
+    struct serin_without without = {
+        .site = could_trip(rollout, members) ? most_resolved(rollout, members) : SERIN_SITE_DIRECT,
+        .resolved = serin_tally_resolved(&rollout->tally),
+        .failures = serin_tally_failures(&rollout->tally),
+    };
+    for (uint32_t i = 0; without.site != SERIN_SITE_DIRECT && i < rollout->tally.offered; i++) {
+        const struct serin_member *member = &members->list[i];
+        if (serin_member_resolved(member) && site_of(members, i) == without.site) {
+            without.resolved--;
+            without.failures -= serin_member_failed(member) ? 1 : 0;
+        }
+    }
+    return without;
+}
+
+/* ---- a stage behind one gateway ---- */
+
 /* The gateway behind which all offered members stand that `counts` takes; SERIN_SITE_DIRECT where
  * they speak for themselves, have several, or are none. */
 static uint32_t only_site(const struct serin_rollout *rollout, const struct serin_members *members,

@@ -37,13 +37,27 @@ static bool stage_open(const struct serin_rollout *rollout)
     return state == SERIN_ROLLOUT_ROLLING && serin_tally_waiting(rollout) > 0;
 }
 
-bool serin_gate_trips(const struct serin_rollout *rollout)
+/* The gate's quotient and its minimum, on whatever figures. */
+static bool too_many(const struct serin_rollout *rollout, uint64_t failures, uint64_t resolved)
 {
     const struct serin_gate_policy *gate = &rollout->policy.gate;
-    uint64_t resolved = serin_tally_resolved(&rollout->tally);
-    uint64_t failures = serin_tally_failures(&rollout->tally);
-    return failures > rollout->judged && (resolved >= gate->resolved_min || !stage_open(rollout)) &&
+    return (resolved >= gate->resolved_min || !stage_open(rollout)) &&
            failures * 10000u > gate->failures_max_permyriad * resolved;
+}
+
+bool serin_gate_trips(const struct serin_rollout *rollout)
+{
+    uint32_t failures = serin_tally_failures(&rollout->tally);
+    return failures > rollout->judged &&
+           too_many(rollout, failures, serin_tally_resolved(&rollout->tally));
+}
+
+bool serin_gate_trips_without(const struct serin_rollout *rollout,
+                              const struct serin_without *without)
+{
+    return serin_tally_failures(&rollout->tally) > rollout->judged &&
+           without->site != SERIN_SITE_DIRECT &&
+           too_many(rollout, without->failures, without->resolved);
 }
 
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout)

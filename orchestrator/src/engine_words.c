@@ -114,12 +114,17 @@ void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
 {
     const struct serin_gate_policy *gate = &rollout->policy.gate;
     struct serin_cluster cluster = serin_sites_cluster(rollout, members);
-    uint32_t resolved = serin_tally_resolved(&rollout->tally);
+    struct serin_without without = serin_sites_without(rollout, members);
+    bool all = serin_gate_trips(rollout);
+    uint32_t failures = all ? serin_tally_failures(&rollout->tally) : without.failures;
+    uint32_t resolved = all ? serin_tally_resolved(&rollout->tally) : without.resolved;
+    char site[SERIN_SITE_TEXT_MAX];
     out[0] = '\0';
-    append(out, "halted: %u of %u resolved failed", serin_tally_failures(&rollout->tally),
-           resolved);
-    if (serin_cluster_named(rollout, &cluster)) {
-        char site[SERIN_SITE_TEXT_MAX];
+    append(out, "halted: %u of %u resolved failed", failures, resolved);
+    if (!all) {
+        serin_words_site_name(site, members, without.site);
+        append(out, ", not counting gateway %s", site);
+    } else if (serin_cluster_named(rollout, &cluster)) {
         serin_words_site_name(site, members, cluster.site);
         append(out, ", %u of them behind gateway %s", cluster.failures, site);
     }

@@ -119,6 +119,93 @@ START_TEST(only_failures_of_one_gateway_alone_pause)
 }
 END_TEST
 
+/* A gateway's word does not make the failures of others fewer: `behind` confirm behind gw-9, then
+ * `well` elsewhere, then `failing` elsewhere, one by one. Caught: the gate judged on all alone; the
+ * direct devices left out instead; the minimum forgotten, or counted with the gateway; failures
+ * behind the gateway counted elsewhere. */
+static const struct {
+    uint32_t behind, well, failing, waiting, minimum, site;
+    const char *state, *what;
+} diluted[] = {
+    {90, 9, 1, 1, 1, 0, "halted", "1 of 10 elsewhere, and 1 of 100 in all"},
+    {90, 9, 1, 1, 10, 0, "halted", "just the minimum elsewhere"},
+    {90, 9, 1, 1, 11, 0, "rolling", "less than the minimum elsewhere"},
+    {90, 9, 1, 0, 11, 0, "halted", "the minimum does not count where nobody is waited for"},
+    {90, 49, 1, 1, 1, 0, "rolling", "at the limit elsewhere"},
+    {90, 48, 1, 1, 1, 0, "halted", "just above it"},
+    {90, 9, 1, 1, 1, 9, "rolling", "it is one of the gateway's that failed"},
+    {90, 9, 1, 1, 1, 3, "halted", "behind another gateway; one failure says nothing of a site"},
+};
+
+START_TEST(a_gateways_word_does_not_dilute_failures_elsewhere)
+{
+    for (size_t c = 0; c < sizeof diluted / sizeof diluted[0]; c++) {
+        uint32_t spoken = diluted[c].behind + diluted[c].well + diluted[c].failing;
+        struct serin_policy policy = whole_policy(diluted[c].minimum);
+        struct bench bench;
+        bench_make(&bench, &policy, spoken + diluted[c].waiting, c);
+        for (uint32_t i = 0; i < diluted[c].behind; i++) {
+            bench_behind(&bench, i, 9);
+        }
+        for (uint32_t i = diluted[c].behind + diluted[c].well; i < spoken; i++) {
+            bench_behind(&bench, i, diluted[c].site);
+        }
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        for (uint32_t i = 0; i < diluted[c].behind + diluted[c].well; i++) {
+            bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+        }
+        for (uint32_t i = diluted[c].behind + diluted[c].well; i < spoken; i++) {
+            ck_state(&bench, "rolling");
+            bench_fail(&bench, i);
+        }
+        ck_assert_msg(strcmp(serin_rollout_state_text(bench.rollout.state), diluted[c].state) == 0,
+                      "%s: %s %s", diluted[c].what, serin_rollout_state_text(bench.rollout.state),
+                      bench.rollout.why);
+        if (c == 0) {
+            ck_assert_str_eq(bench.rollout.why,
+                             "halted: 1 of 10 resolved failed, not counting gateway gw-9 (limit "
+                             "2.00 %, minimum 1): not_confirmed");
+        }
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+static uint32_t most(const void *sites)
+{
+    (void)sites;
+    return 90;
+}
+
+static uint32_t none(const void *sites)
+{
+    (void)sites;
+    return 0;
+}
+
+/* The bound spares a walk, and decides nothing: what it allows is what it does not forbid. Caught:
+ * the bound taken for the largest gateway's count. */
+START_TEST(a_bound_of_one_gateways_devices_changes_no_verdict)
+{
+    for (int bounded = 0; bounded < 2; bounded++) {
+        struct serin_policy policy = whole_policy(1);
+        struct bench bench;
+        bench_make(&bench, &policy, 101, 5);
+        bench.members.site_most = bounded ? most : none;
+        for (uint32_t i = 0; bounded && i < 60; i++) {
+            bench_behind(&bench, i, 9);
+        }
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        for (uint32_t i = 0; i < 99; i++) {
+            bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+        }
+        bench_fail(&bench, 99); /* 1 of 100; 1 of 40 elsewhere */
+        ck_state(&bench, bounded ? "halted" : "rolling");
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 /* Refusals and what times out are failures as any; who is ahead of the release or gone is nobody's.
  * Caught: the state compared instead of the book. */
 START_TEST(every_kind_of_failure_counts_and_nothing_else)
@@ -461,6 +548,8 @@ int main(void)
     const TTest *const tests[] = {
         failures_of_one_gateway_pause_and_name_it,
         only_failures_of_one_gateway_alone_pause,
+        a_gateways_word_does_not_dilute_failures_elsewhere,
+        a_bound_of_one_gateways_devices_changes_no_verdict,
         every_kind_of_failure_counts_and_nothing_else,
         each_state_with_a_gate_can_pause,
         a_resume_accepts_these_failures_and_no_others,

@@ -176,7 +176,10 @@ struct serin_members {
     /* The id of a gateway, for what people read; it is good until the next call. NULL, the function
      * or its result: the number is named instead. */
     const char *(*site_name)(const void *sites, uint32_t site);
-    const void *sites; /* given to both */
+    /* An upper bound of the devices that stand behind one gateway: with none, or few, the engine
+     * need not look for those who speak through one. NULL: it is not known. */
+    uint32_t (*site_most)(const void *sites);
+    const void *sites; /* given to all three */
 };
 
 /* Begins a rollout: checks the policy, sets every field; the state is CREATED: send START.
