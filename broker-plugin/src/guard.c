@@ -301,6 +301,26 @@ static enum serin_error persist(struct serin_guard *guard, const char *topic,
     return guard->ops->save(guard->ctx, key, record, size);
 }
 
+static bool stops(const struct serin_guard_view *view)
+{
+    return view->candidate_state == SERIN_CANDIDATE_HALTED ||
+           view->candidate_state == SERIN_CANDIDATE_PAUSED;
+}
+
+/* The remembered order once more: one order says one thing. */
+static enum serin_error repeated(struct serin_guard *guard, struct serin_guard_entry *place,
+                                 const struct serin_guard_view *view, const uint8_t *payload,
+                                 size_t payload_size)
+{
+    if (memcmp(place->view.content, view->content, SERIN_SHA256_SIZE) != 0) {
+        return SERIN_ERR_STATE;
+    }
+    if (place->unsaved) {
+        place->unsaved = persist(guard, place->topic, view, payload, payload_size) != SERIN_OK;
+    }
+    return SERIN_OK;
+}
+
 /* Whether an order is further above what is remembered than any honest one. */
 static bool leaps(const struct serin_guard *guard, const char *topic, struct serin_order remembered,
                   struct serin_order order)
@@ -323,9 +343,7 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
         case SERIN_ORDER_OLDER:
             return SERIN_ERR_STALE;
         case SERIN_ORDER_SAME:
-            return memcmp(place->view.content, view->content, SERIN_SHA256_SIZE) == 0
-                       ? SERIN_OK
-                       : SERIN_ERR_STATE;
+            return repeated(guard, place, view, payload, payload_size);
         case SERIN_ORDER_NEWER:
             break;
         }
@@ -336,9 +354,10 @@ enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic
         return SERIN_ERR_INVALID;
     }
     enum serin_error error = persist(guard, topic, view, payload, payload_size);
-    if (error != SERIN_OK) {
+    if (error != SERIN_OK && !(known && stops(view))) {
         return error;
     }
+    place->unsaved = error != SERIN_OK;
     /* A renewed lease changes the order alone, and then the objects stay as they are. */
     guard->stale = guard->stale || !known || !offers_equal(&place->view, view);
     memcpy(place->topic, topic, strlen(topic) + 1);

@@ -247,6 +247,35 @@ START_TEST(test_a_failed_write_refuses)
 }
 END_TEST
 
+/* Caught: a halt that a full disk keeps from the fleet; one that is not stored later; a rolling one
+ * that passes with it. */
+START_TEST(test_a_failed_write_lets_a_stop_pass)
+{
+    static const enum serin_candidate_state stops[] = {SERIN_CANDIDATE_PAUSED,
+                                                       SERIN_CANDIDATE_HALTED};
+    for (size_t i = 0; i < 2; i++) {
+        fresh();
+        disk_error = SERIN_ERR_NO_SPACE;
+        ck_assert_int_eq(accept(CHANNEL, view(1, 1, 1, 2, stops[i])), SERIN_ERR_NO_SPACE);
+        disk_error = SERIN_OK;
+        ck_assert_int_eq(accept(CHANNEL, view(1, 2, 1, 2, SERIN_CANDIDATE_ROLLING)), SERIN_OK);
+        disk_error = SERIN_ERR_IO;
+        ck_assert_int_eq(accept(CHANNEL, view(1, 3, 1, 2, stops[i])), SERIN_OK);
+        ck_assert_int_eq(serin_guard_deliver(&guard, CHANNEL, (struct serin_order){1, 2}),
+                         SERIN_ERR_STALE);
+        ck_assert(refused("d-1", 102) == (stops[i] == SERIN_CANDIDATE_HALTED));
+        ck_assert_int_eq(accept(CHANNEL, view(1, 2, 1, 2, SERIN_CANDIDATE_ROLLING)),
+                         SERIN_ERR_STALE);
+        ck_assert_int_eq(accept(CHANNEL, view(1, 4, 1, 2, SERIN_CANDIDATE_ROLLING)), SERIN_ERR_IO);
+        disk_error = SERIN_OK;
+        ck_assert_int_eq(accept(CHANNEL, view(1, 3, 1, 2, stops[i])), SERIN_OK);
+        restart();
+        ck_assert_int_eq(serin_guard_deliver(&guard, CHANNEL, (struct serin_order){1, 2}),
+                         SERIN_ERR_STALE);
+    }
+}
+END_TEST
+
 START_TEST(test_delivery)
 {
     fresh();
@@ -455,6 +484,7 @@ int main(void)
                                   test_trust_versions_do_not_leap,
                                   test_memory_survives,
                                   test_a_failed_write_refuses,
+                                  test_a_failed_write_lets_a_stop_pass,
                                   test_delivery,
                                   test_room,
                                   test_damaged_records,

@@ -82,6 +82,7 @@ struct serin_guard_ops {
 struct serin_guard_entry {
     char topic[SERIN_TOPIC_MAX]; /* "": free */
     struct serin_guard_view view;
+    bool unsaved; /* a halt or pause that could not be stored */
 };
 
 /* What an object is, as far as directives and manifests tell. */
@@ -155,7 +156,11 @@ void serin_guard_learn_routes(struct serin_guard *guard, const char *topic,
  * content; one order says one thing. SERIN_ERR_INVALID: it leaps too far above what is remembered.
  * SERIN_ERR_NO_SPACE (too many topics, or the disk is full),
  * SERIN_ERR_IO: could not be stored. After an error nothing has changed in memory. The
- * payload (1 .. SERIN_GUARD_PAYLOAD_MAX bytes) is stored as it is. */
+ * payload (1 .. SERIN_GUARD_PAYLOAD_MAX bytes) is stored as it is.
+ *
+ * A halt or a pause of a topic that is remembered is SERIN_OK also where it cannot be stored: it
+ * can only stop, and a full disk must not let the rest of a fleet run on. It counts from then on,
+ * and is stored when it is published again. */
 SERIN_MUST_USE enum serin_error serin_guard_accept(struct serin_guard *guard, const char *topic,
                                                    const struct serin_guard_view *view,
                                                    const uint8_t *payload, size_t payload_size);
