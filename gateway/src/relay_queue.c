@@ -114,6 +114,11 @@ void serin_relay_heard(struct serin_relay *relay, uint32_t node, uint64_t incarn
     enum serin_relay_state was = at->state;
     bool entered = enter(relay, at, SERIN_RELAY_HEARD);
     SERIN_ASSERT(entered);
+    if (kind == SERIN_RELAY_URGENT && at->urgent_ms != 0 &&
+        now_ms < at->urgent_ms + SERIN_RELAY_URGENT_MS) {
+        kind = SERIN_RELAY_FINAL;
+    }
+    at->urgent_ms = kind == SERIN_RELAY_URGENT ? now_ms + 1 : at->urgent_ms;
     uint64_t due_ms = now_ms + delay_ms(relay, kind);
     if (was == SERIN_RELAY_IDLE) {
         at->queued_ms = now_ms;

@@ -331,6 +331,28 @@ START_TEST(few_batches_are_on_their_way)
 }
 END_TEST
 
+/* Caught: a node that fails on and on, and each time goes up at once. */
+START_TEST(a_node_is_urgent_now_and_then_only)
+{
+    uint64_t now_ms = T;
+    unsigned at_once = 0;
+    start();
+    uint32_t node = add("n-1");
+    for (uint64_t number = 1; number <= 300; number++) { /* ten a second for half a minute */
+        hear(node, number, SERIN_RELAY_URGENT, now_ms);
+        if (serin_relay_ready(&relay, now_ms)) {
+            at_once++;
+            leave(now_ms);
+            (void)ack(node, 77, number, SERIN_ACK_STORED, 0, now_ms);
+            land();
+        }
+        now_ms += 100;
+    }
+    ck_assert_uint_ge(at_once, 3);
+    ck_assert_uint_le(at_once, 3 + 30000 / DELAY);
+}
+END_TEST
+
 /* A crowd keeps a growing distance between its batches, a lone report none, and what is urgent
  * never. Caught: the distance left out, or kept by what is urgent; one that never ends. */
 START_TEST(batches_of_a_crowd_keep_their_distance)
@@ -667,6 +689,7 @@ int main(void)
         a_full_batch_waits_for_no_others,
         few_batches_are_on_their_way,
         batches_of_a_crowd_keep_their_distance,
+        a_node_is_urgent_now_and_then_only,
         reports_go_in_the_order_of_their_nodes_first_word,
         only_an_ack_of_the_latest_report_ends_its_waiting,
         what_is_not_acknowledged_goes_again_and_ever_less_often,

@@ -35,6 +35,8 @@
  * delays; what is urgent keeps none. */
 #define SERIN_RELAY_PACE_DELAYS 5u
 #define SERIN_RELAY_LAX_DELAYS  15u
+/* A node is urgent at most this often: one that fails on and on keeps the uplink from nobody. */
+#define SERIN_RELAY_URGENT_MS 10000u
 /* While serind is silent, resends come at 1, 2, 4 … 32 times the configured interval. */
 #define SERIN_RELAY_SILENCE_MAX 5u
 
@@ -81,6 +83,7 @@ struct serin_relay_node {
     char id[SERIN_ID_MAX + 1]; /* "": the place is free */
     bool online;
     bool urgent;            /* its report waits for nothing */
+    uint64_t urgent_ms;     /* when it last was, and one more; 0: never */
     bool keep;              /* free: it must not make room */
     uint64_t seen_ms;       /* its last message; 0: none since the start */
     uint64_t seen_s;        /* free: signed time of it, as far as known */
