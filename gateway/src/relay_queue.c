@@ -204,6 +204,9 @@ static void send_again(struct serin_relay *relay, struct serin_relay_node *at, u
         uint64_t next_ms = at->sent_ms + 1000u;
         at->due_ms = next_ms > now_ms ? next_ms : now_ms;
         serin_relay_wake(relay, at->due_ms);
+    } else if (at->state == SERIN_RELAY_DUE && at->due_ms > now_ms) {
+        at->due_ms = now_ms; /* serind waits for it: it waits for no others */
+        serin_relay_wake(relay, now_ms);
     }
 }
 
