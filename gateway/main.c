@@ -20,7 +20,7 @@ static const char help[] =
     "  serin-gateway run    --config FILE [--log-level debug|info|warn|error]\n"
     "  serin-gateway check  --config FILE\n"
     "  serin-gateway status --config FILE | --socket PATH [--nodes] [--json]\n"
-    "  serin-gateway --help | --version\n"
+    "  serin-gateway help | --help | --version\n"
     "\n"
     "run      connects the site's broker and the cloud's, until SIGTERM or SIGINT\n"
     "check    reads the configuration and the files that it names, says what is wrong, and ends\n"
@@ -227,6 +227,11 @@ static const struct command *command_find(const char *name)
     return NULL;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 int main(int argc, char **argv)
 {
     static char name[] = "serin-gateway"; /* what getopt's own complaints start with */
@@ -234,12 +239,12 @@ int main(int argc, char **argv)
     if (argc < 2) {
         return (int)complain(EXIT_USAGE, "a command is missing; see serin-gateway --help");
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        (void)fputs(help, stdout);
-        return EXIT_DONE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        (void)puts(GATEWAY_SOFTWARE);
+    if (is_help(argv[1]) || strcmp(argv[1], "--version") == 0) {
+        if (argc > 2) {
+            return (int)complain(
+                EXIT_USAGE, "'%s' is one argument too many; see serin-gateway --help", argv[2]);
+        }
+        (void)fputs(is_help(argv[1]) ? help : GATEWAY_SOFTWARE "\n", stdout);
         return EXIT_DONE;
     }
     const struct command *command = command_find(argv[1]);

@@ -352,7 +352,9 @@ enum serin_error serin_control_ask(const char *path, const char *request, char *
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0) {
         result = SERIN_ERR_IO;
     } else if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        result = errno == EAGAIN ? SERIN_ERR_TIMEOUT : SERIN_ERR_NOT_FOUND;
+        result = errno == EAGAIN                     ? SERIN_ERR_TIMEOUT
+                 : errno == EACCES || errno == EPERM ? SERIN_ERR_DENIED
+                                                     : SERIN_ERR_NOT_FOUND;
     } else if (send(fd, line, (size_t)size, MSG_NOSIGNAL) == size) {
         result = answer_read(fd, answer, capacity);
     }

@@ -27,6 +27,10 @@ static enum exit_code ask(const char *socket, const char *request, char *text,
         return complain(EXIT_REFUSED, "no gateway answers at %s; start it with serin-gateway run",
                         socket);
     }
+    if (error == SERIN_ERR_DENIED) {
+        return complain(EXIT_REFUSED,
+                        "%s: permission denied; ask as the gateway's user, or as root", socket);
+    }
     if (error == SERIN_ERR_TIMEOUT) {
         return complain(EXIT_REFUSED, "the gateway at %s does not answer in time", socket);
     }

@@ -299,6 +299,9 @@ static const struct {
     {{"--help"}, 0, "serin-gateway status --config FILE | --socket PATH"},
     {{"run", "--help"}, 0, "Exit status"},
     {{"--version"}, 0, "serin-gateway 0"},
+    {{"--version", "extra"}, 2, "'extra' is one argument too many"},
+    {{"help"}, 0, "serin-gateway status --config FILE | --socket PATH"},
+    {{"--help", "run"}, 2, "'run' is one argument too many"},
     {{NULL}, 2, "a command is missing"},
     {{"start"}, 2, "there is no command 'start'"},
     {{"run"}, 2, "run needs --config FILE"},
@@ -444,6 +447,46 @@ static void log_wait(const char *words)
     }
     ck_abort_msg("the log does not say '%s': %s", words, text);
 }
+
+/* `status`, asked by nobody in particular; what it says is in the file `said`. */
+static void ask_as_nobody(const char *said)
+{
+    static char socket[128];
+    char *argv[] = {"serin-gateway", "status", "--socket", socket, NULL};
+    char *environment[] = {"ASAN_OPTIONS=detect_leaks=0", NULL};
+    (void)snprintf(socket, sizeof socket, "%s/control", folder);
+    int program = open(GATEWAY, O_RDONLY | O_CLOEXEC); /* its folder may be closed to others */
+    int file = open(said, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (dup2(file, STDERR_FILENO) == STDERR_FILENO && setgid(65534) == 0 && setuid(65534) == 0) {
+        (void)fexecve(program, argv, environment);
+    }
+    _exit(127);
+}
+
+/* It is not said to be down, nor that it should be started. */
+START_TEST(who_may_not_ask_is_told_so)
+{
+    char said[128];
+    char text[1024];
+    int status = 0;
+    if (geteuid() != 0) {
+        (void)printf("left out: not root\n");
+        return;
+    }
+    gateway_start(NULL);
+    ck_assert_int_eq(chmod(folder, 0755), 0); /* so that it is the socket that refuses */
+    (void)snprintf(said, sizeof said, "%s/said", folder);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        ask_as_nobody(said);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    text[file_read(said, text, sizeof text - 1)] = '\0';
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 4, "%x: %s", status, text);
+    ck_assert_msg(strstr(text, "permission denied; ask as the gateway's user") != NULL, "%s", text);
+}
+END_TEST
 
 /* At the log level as delivered, and once however often it is tried. */
 START_TEST(a_broker_that_was_never_there_is_told)
@@ -659,6 +702,7 @@ int main(void)
     tcase_add_loop_test(tests, each_line_has_its_status, 0, COUNT_OF(lines));
     tcase_add_loop_test(tests, a_wrong_file_is_named, 0, COUNT_OF(wrong));
     tcase_add_test(tests, one_runs_at_a_time_and_ends_in_order);
+    tcase_add_test(tests, who_may_not_ask_is_told_so);
     tcase_add_test(tests, a_broker_that_was_never_there_is_told);
     tcase_add_test(tests, another_socket_does_not_help_a_second_one);
     tcase_add_test(tests, orders_go_down_and_status_goes_up);

@@ -67,7 +67,7 @@ void serin_control_serve(struct serin_control *control, const struct pollfd *fds
  * of `capacity` ≥ 1 bytes is then terminated and without its end. SERIN_ERR_NOT_FOUND: nobody
  * listens at `path`; SERIN_ERR_TIMEOUT; SERIN_ERR_IO: the other end hung up, or the answer does not
  * fit; SERIN_ERR_TOO_LARGE: the request or the path is too long. `answer` is unspecified after an
- * error. */
+ * error. SERIN_ERR_DENIED: somebody may listen, but not to this user. */
 SERIN_MUST_USE enum serin_error serin_control_ask(const char *path, const char *request,
                                                   char *answer, size_t capacity, int timeout_ms);
 
