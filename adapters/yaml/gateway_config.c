@@ -4,6 +4,7 @@
  */
 #include <serin/adapters/gateway_config.h>
 
+#include "src/broker.h"
 #include "src/fields.h"
 
 #include <stdio.h>
@@ -22,12 +23,8 @@ struct raw_fleet {
     const char *product, *channel;
 };
 
-struct raw_broker {
-    const char *uri, *ca, *certificate, *key, *reconnect_min, *reconnect_max;
-};
-
 struct raw_uplink {
-    struct raw_broker broker;
+    struct yaml_broker broker;
     const char *rate;
     const char *const *hours;
     uint32_t hours_count;
@@ -47,7 +44,7 @@ struct raw_config {
     const struct raw_fleet *fleets;
     uint32_t fleets_count;
     const struct raw_uplink *uplink;
-    const struct raw_broker *site;
+    const struct yaml_broker *site;
     const struct raw_depot *depot;
     const struct raw_relay *relay;
     const uint32_t *nodes_max;
@@ -63,24 +60,12 @@ static const cyaml_schema_value_t fleet_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_fleet, fleet_fields),
 };
 
-/* The fields that both brokers have; `at_` is where a struct raw_broker stands. */
-#define BROKER_FIELDS(structure_, at_)                                                          \
-    YAML_FIELD_TEXT("uri", CYAML_FLAG_DEFAULT, structure_, at_ uri, 1, 512),                    \
-        YAML_FIELD_TEXT("ca", CYAML_FLAG_OPTIONAL, structure_, at_ ca, 1, PATH_MAX_SIZE),       \
-        YAML_FIELD_TEXT("certificate", CYAML_FLAG_OPTIONAL, structure_, at_ certificate, 1,     \
-                        PATH_MAX_SIZE),                                                         \
-        YAML_FIELD_TEXT("key", CYAML_FLAG_OPTIONAL, structure_, at_ key, 1, PATH_MAX_SIZE),     \
-        YAML_FIELD_TEXT("reconnect_min", CYAML_FLAG_OPTIONAL, structure_, at_ reconnect_min, 1, \
-                        32),                                                                    \
-        YAML_FIELD_TEXT("reconnect_max", CYAML_FLAG_OPTIONAL, structure_, at_ reconnect_max, 1, \
-                        32)
-
 static const cyaml_schema_value_t hours_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 32),
 };
 
 static const cyaml_schema_field_t uplink_fields[] = {
-    BROKER_FIELDS(struct raw_uplink, broker.),
+    YAML_BROKER_FIELDS(struct raw_uplink, broker.),
     YAML_FIELD_TEXT("rate", CYAML_FLAG_OPTIONAL, struct raw_uplink, rate, 1, 32),
     CYAML_FIELD_SEQUENCE("hours", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_uplink,
                          hours, &hours_schema, 1, SERIN_GATEWAY_HOURS_MAX),
@@ -88,7 +73,7 @@ static const cyaml_schema_field_t uplink_fields[] = {
 };
 
 static const cyaml_schema_field_t site_fields[] = {
-    BROKER_FIELDS(struct raw_broker, ),
+    YAML_BROKER_FIELDS(struct yaml_broker, ),
     CYAML_FIELD_END,
 };
 
@@ -190,52 +175,15 @@ static enum serin_error names_read(const struct reader *reader)
 
 /* ---- brokers ---- */
 
-/* TLS needs all three files; without TLS none has a meaning, and one that is written down would be
- * taken for protection that is not there. */
-static enum serin_error broker_files(const struct reader *reader, const char *field,
-                                     const struct raw_broker *raw)
-{
-    const struct serin_yaml *document = reader->config->document;
-    bool tls = strncmp(raw->uri, "ssl://", 6) == 0;
-    if (!tls && strncmp(raw->uri, "tcp://", 6) != 0) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "must have a uri that starts with ssl:// or tcp://");
-    }
-    if (tls && (raw->ca == NULL || raw->certificate == NULL || raw->key == NULL)) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "must have ca, certificate and key, since its uri is ssl://");
-    }
-    if (!tls && (raw->ca != NULL || raw->certificate != NULL || raw->key != NULL)) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "has a key or certificate, but its uri is not ssl://");
-    }
-    return SERIN_OK;
-}
-
 /* `min_ms` and `max_ms` are the defaults. */
 static enum serin_error broker_read(const struct reader *reader, const char *field,
-                                    const struct raw_broker *raw, uint64_t min_ms, uint64_t max_ms,
+                                    const struct yaml_broker *raw, uint64_t min_ms, uint64_t max_ms,
                                     struct serin_gateway_broker *broker)
 {
-    const struct serin_yaml *document = reader->config->document;
-    char key[SERIN_YAML_FIELD_MAX];
-    enum serin_error error = broker_files(reader, field, raw);
-    if (error == SERIN_OK) {
-        (void)snprintf(key, sizeof key, "%s.reconnect_min", field);
-        error = serin_yaml_duration(document, key, raw->reconnect_min, 10, HOUR_MS, &min_ms,
-                                    reader->error);
-    }
-    if (error == SERIN_OK) {
-        (void)snprintf(key, sizeof key, "%s.reconnect_max", field);
-        error = serin_yaml_duration(document, key, raw->reconnect_max, 10, HOUR_MS, &max_ms,
-                                    reader->error);
-    }
+    enum serin_error error =
+        yaml_broker_read(reader->config->document, field, raw, &min_ms, &max_ms, reader->error);
     if (error != SERIN_OK) {
         return error;
-    }
-    if (min_ms > max_ms) {
-        return serin_yaml_fail(document, reader->error, key,
-                               "must not be shorter than reconnect_min");
     }
     *broker = (struct serin_gateway_broker){
         .uri = raw->uri,

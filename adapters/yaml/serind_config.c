@@ -4,6 +4,7 @@
  */
 #include <serin/adapters/serind_config.h>
 
+#include "src/broker.h"
 #include "src/fields.h"
 
 #include <stdio.h>
@@ -14,17 +15,13 @@
 #define MIB           (UINT64_C(1) << 20)
 
 /* The document as libcyaml fills it; a pointer is NULL where an optional key is absent. */
-struct raw_broker {
-    const char *uri, *ca, *certificate, *key, *reconnect_min, *reconnect_max;
-};
-
 struct raw_api {
     const char *listen, *token_file;
 };
 
 struct raw_config {
     const char *data, *depot, *audit, *client_id, *director_key, *store_size;
-    const struct raw_broker *brokers;
+    const struct yaml_broker *brokers;
     uint32_t brokers_count;
     const char *const *trust;
     uint32_t trust_count;
@@ -43,18 +40,12 @@ static const cyaml_strval_t enrolment_words[] = {
 };
 
 static const cyaml_schema_field_t broker_fields[] = {
-    YAML_FIELD_TEXT("uri", CYAML_FLAG_DEFAULT, struct raw_broker, uri, 1, 512),
-    YAML_FIELD_TEXT("ca", CYAML_FLAG_OPTIONAL, struct raw_broker, ca, 1, PATH_MAX_SIZE),
-    YAML_FIELD_TEXT("certificate", CYAML_FLAG_OPTIONAL, struct raw_broker, certificate, 1,
-                    PATH_MAX_SIZE),
-    YAML_FIELD_TEXT("key", CYAML_FLAG_OPTIONAL, struct raw_broker, key, 1, PATH_MAX_SIZE),
-    YAML_FIELD_TEXT("reconnect_min", CYAML_FLAG_OPTIONAL, struct raw_broker, reconnect_min, 1, 32),
-    YAML_FIELD_TEXT("reconnect_max", CYAML_FLAG_OPTIONAL, struct raw_broker, reconnect_max, 1, 32),
+    YAML_BROKER_FIELDS(struct yaml_broker, ),
     CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t broker_schema = {
-    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_broker, broker_fields),
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_broker, broker_fields),
 };
 
 static const cyaml_schema_field_t api_fields[] = {
@@ -119,55 +110,17 @@ static enum serin_error number_read(const struct reader *reader, const char *fie
     return SERIN_OK;
 }
 
-/* TLS needs all three files; without TLS none has a meaning, and one that is written down would be
- * taken for protection that is not there. */
-static enum serin_error broker_files(const struct reader *reader, const char *field,
-                                     const struct raw_broker *raw)
-{
-    const struct serin_yaml *document = reader->config->document;
-    bool tls = strncmp(raw->uri, "ssl://", 6) == 0;
-    if (!tls && strncmp(raw->uri, "tcp://", 6) != 0) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "must have a uri that starts with ssl:// or tcp://");
-    }
-    if (tls && (raw->ca == NULL || raw->certificate == NULL || raw->key == NULL)) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "must have ca, certificate and key, since its uri is ssl://");
-    }
-    if (!tls && (raw->ca != NULL || raw->certificate != NULL || raw->key != NULL)) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "has a key or certificate, but its uri is not ssl://");
-    }
-    return SERIN_OK;
-}
-
 static enum serin_error broker_read(const struct reader *reader, size_t index)
 {
-    const struct raw_broker *raw = &reader->raw->brokers[index];
-    const struct serin_yaml *document = reader->config->document;
-    char field[SERIN_YAML_FIELD_MAX];
-    (void)snprintf(field, sizeof field, "brokers[%zu]", index);
-    enum serin_error error = broker_files(reader, field, raw);
-    if (error != SERIN_OK) {
-        return error;
-    }
+    const struct yaml_broker *raw = &reader->raw->brokers[index];
     uint64_t min_ms = 200;
     uint64_t max_ms = 5000;
-    (void)snprintf(field, sizeof field, "brokers[%zu].reconnect_min", index);
-    error = serin_yaml_duration(document, field, raw->reconnect_min, 10, 3600000, &min_ms,
-                                reader->error);
+    char field[SERIN_YAML_FIELD_MAX];
+    (void)snprintf(field, sizeof field, "brokers[%zu]", index);
+    enum serin_error error =
+        yaml_broker_read(reader->config->document, field, raw, &min_ms, &max_ms, reader->error);
     if (error != SERIN_OK) {
         return error;
-    }
-    (void)snprintf(field, sizeof field, "brokers[%zu].reconnect_max", index);
-    error = serin_yaml_duration(document, field, raw->reconnect_max, 10, 3600000, &max_ms,
-                                reader->error);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    if (min_ms > max_ms) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "must not be shorter than reconnect_min");
     }
     reader->config->brokers[index] = (struct serin_serind_broker){
         .uri = raw->uri,
