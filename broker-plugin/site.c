@@ -299,19 +299,34 @@ static void retry_here(struct shell *shell, const uint8_t *object, uint64_t now_
     }
 }
 
-/* An object is here, or a piece of it in memory. A manifest opens what it names, and a piece table
- * its image: what waits for these is tried as well. */
-static void retry_opened(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
+/* A manifest is here and opens what it names, or a piece table its image: what waits for these is
+ * tried as well. */
+static void retry_opened(struct shell *shell, uint64_t now_ms)
 {
-    struct serin_guard_answer object =
-        serin_guard_ask(&shell->guard, shell->options.gateway, have->object, now_ms);
-    if (object.offer != SERIN_GUARD_OFFERED || object.kind != SERIN_GUARD_IMAGE) {
-        serin_guard_look_again(&shell->guard);
-        retry(shell, NULL, now_ms);
-    } else if (have->kind == SERIN_HAVE_WHOLE) {
+    serin_guard_look_again(&shell->guard);
+    retry(shell, NULL, now_ms);
+}
+
+static void hear_whole(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
+{
+    if (serin_guard_know(&shell->guard, have->object, now_ms).kind == SERIN_GUARD_IMAGE) {
         retry(shell, have->object, now_ms);
     } else {
+        retry_opened(shell, now_ms);
+    }
+}
+
+static void hear_data(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
+{
+    switch (site_take_data(shell, have, now_ms)) {
+    case SITE_NEWS_PIECE:
         retry_here(shell, have->object, now_ms);
+        break;
+    case SITE_NEWS_OPENED:
+        retry_opened(shell, now_ms);
+        break;
+    case SITE_NEWS_NONE:
+        break;
     }
 }
 
@@ -333,9 +348,6 @@ static void tell_absent(struct shell *shell, const struct serin_have *have)
 
 void site_hear(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
 {
-    if (have->kind == SERIN_HAVE_DATA && !site_take_data(shell, have, now_ms)) {
-        return;
-    }
     serin_partial_hear(&shell->site->partial, have, now_ms);
     SERIN_FAULT_POINT("plugin.have.heard");
     switch (have->kind) {
@@ -343,8 +355,10 @@ void site_hear(struct shell *shell, const struct serin_have *have, uint64_t now_
         retry_here(shell, have->object, now_ms);
         break;
     case SERIN_HAVE_WHOLE:
+        hear_whole(shell, have, now_ms);
+        break;
     case SERIN_HAVE_DATA:
-        retry_opened(shell, have, now_ms);
+        hear_data(shell, have, now_ms);
         break;
     case SERIN_HAVE_ABSENT:
         tell_absent(shell, have);

@@ -14,8 +14,13 @@
 
 /* Objects that were verified as a whole and are kept: piece tables and manifests. One as large as
  * any fits beside another. */
-#define SITE_WHOLES           8u
+#define SITE_WHOLES           32u
 #define SITE_WHOLES_BYTES_MAX (2u * SERIN_SITE_WHOLE_MAX)
+#define SITE_WHOLE_PIECES     (SERIN_SITE_WHOLE_MAX / SERIN_PIECE_SIZE)
+
+/* Most pieces of a table that the gateway is asked for at a time: as many as it hands over for one
+ * want. */
+#define SITE_COLLECT_PIECES 64u
 
 /* Most pieces of one answer. All of them stay in the memory of pieces while it is sent. */
 #define SITE_WINDOW_PIECES 128u
@@ -30,11 +35,21 @@ _Static_assert(SITE_WINDOW_PIECES < SERIN_PIECES_PLACES, "a window stays in memo
 #define SITE_UNSURE_PER_S 8u
 #define SITE_UNSURE_BURST 16u
 
+/* An object that is verified, or is collected from the pieces that the gateway hands over. */
 struct site_whole {
     uint8_t *data; /* NULL: the place is free */
     uint32_t size;
-    uint64_t used; /* turn of its last use */
+    uint32_t missing; /* pieces that are still to come; 0: it is verified */
+    uint64_t used;    /* turn of its last use */
     uint8_t name[SERIN_SHA256_SIZE];
+    uint32_t here[SITE_WHOLE_PIECES / 32u]; /* of one that is collected: pieces, as bits */
+};
+
+/* What a piece from the gateway changes. */
+enum site_news {
+    SITE_NEWS_NONE,  /* nothing yet, or it is wrong and not kept */
+    SITE_NEWS_PIECE, /* who waits for it may be served */
+    SITE_NEWS_OPENED /* a manifest or table is here, and opens what it names */
 };
 
 struct site {
@@ -99,11 +114,12 @@ uint32_t site_verify(struct shell *shell, const struct site_ask *ask,
 void site_copy(struct site *site, const uint8_t *object, uint32_t offset, uint32_t size,
                uint8_t *out);
 
-/* A piece from the gateway (depot/have, DATA). False: it does not verify against what is at hand,
- * and is not kept. */
-bool site_take_data(struct shell *shell, const struct serin_have *have, uint64_t now_ms);
+/* A piece from the gateway (depot/have, DATA). Of a manifest or table it is collected, and the
+ * gateway is asked for the rest; of anything else it is verified now, or, where that cannot be done
+ * yet, before it goes out. */
+enum site_news site_take_data(struct shell *shell, const struct serin_have *have, uint64_t now_ms);
 
-/* The body of a manifest that is in the memory of pieces alone. */
+/* The body of a manifest that is verified and in memory. */
 bool site_manifest_body(struct shell *shell, const uint8_t *id,
                         uint8_t body[SERIN_MANIFEST_BODY_SIZE]);
 

@@ -43,7 +43,8 @@ static bool digest_holds(const struct shell *shell, enum serin_guard_kind kind, 
     return same(digest, name);
 }
 
-static struct site_whole *find_whole(struct site *site, const uint8_t *name)
+/* The object's place, also while it is collected. */
+static struct site_whole *find_place(struct site *site, const uint8_t *name)
 {
     for (size_t i = 0; i < SITE_WHOLES; i++) {
         if (site->wholes[i].data != NULL && same(site->wholes[i].name, name)) {
@@ -52,6 +53,12 @@ static struct site_whole *find_whole(struct site *site, const uint8_t *name)
         }
     }
     return NULL;
+}
+
+static const struct site_whole *find_whole(struct site *site, const uint8_t *name)
+{
+    const struct site_whole *place = find_place(site, name);
+    return place != NULL && place->missing == 0 ? place : NULL;
 }
 
 static void drop_whole(struct site *site, struct site_whole *whole)
@@ -83,64 +90,46 @@ static struct site_whole *make_room(struct site *site, uint32_t size)
     }
 }
 
-/* All of an object from the memory of pieces. */
-static bool gather(struct site *site, const uint8_t *name, uint8_t *data, uint32_t size)
+/* Gives an object (≤ SERIN_SITE_WHOLE_MAX bytes, of malloc, taken over) a place. */
+static struct site_whole *take_place(struct site *site, const uint8_t *name, uint8_t *data,
+                                     uint32_t size)
 {
-    for (uint32_t i = 0; i < serin_piece_count(size); i++) {
-        const struct serin_pieces_place *piece = serin_pieces_find(&site->pieces, name, i);
-        if (piece == NULL || piece->object_size != size) {
-            return false;
-        }
-        memcpy(data + (size_t)i * SERIN_PIECE_SIZE, piece->data, serin_piece_size(size, i));
-    }
-    return true;
+    struct site_whole *place = make_room(site, size);
+    *place = (struct site_whole){.size = size, .used = ++site->wholes_turn};
+    place->data = data;
+    memcpy(place->name, name, SERIN_SHA256_SIZE);
+    site->wholes_bytes += size;
+    return place;
 }
 
-/* The size of an object in the depot, or else in the memory of pieces. SERIN_ERR_NOT_FOUND. */
-static enum serin_error size_of(struct shell *shell, const uint8_t *name, uint32_t *size)
-{
-    enum serin_error error = serin_depot_size(shell->depot, name, size);
-    if (error == SERIN_ERR_NOT_FOUND) {
-        const struct serin_pieces_place *first = serin_pieces_find(&shell->site->pieces, name, 0);
-        if (first != NULL) {
-            *size = first->object_size;
-            return SERIN_OK;
-        }
-    }
-    return error;
-}
-
-/* Reads an object and checks its digest. SERIN_ERR_NOT_FOUND, SERIN_ERR_DIGEST, SERIN_ERR_MEMORY.
- */
+/* Reads an object of the depot and checks its digest. What is remembered gives way only to what
+ * holds. SERIN_ERR_NOT_FOUND, SERIN_ERR_DIGEST, SERIN_ERR_MEMORY. */
 static enum serin_error load_whole(struct shell *shell, const uint8_t *name,
                                    enum serin_guard_kind kind, uint32_t expected_size,
                                    const struct site_whole **loaded)
 {
     uint32_t size = 0;
-    enum serin_error error = size_of(shell, name, &size);
+    enum serin_error error = serin_depot_size(shell->depot, name, &size);
     if (error != SERIN_OK) {
         return error == SERIN_ERR_NOT_FOUND ? error : SERIN_ERR_DIGEST;
     }
     if (size == 0 || size > SERIN_SITE_WHOLE_MAX || (expected_size != 0 && size != expected_size)) {
         return SERIN_ERR_DIGEST;
     }
-    struct site_whole *place = make_room(shell->site, size);
     uint8_t *data = malloc(size);
     if (data == NULL) {
         return SERIN_ERR_MEMORY;
     }
     error = serin_depot_read(shell->depot, name, 0, data, size);
-    if (error == SERIN_ERR_NOT_FOUND && gather(shell->site, name, data, size)) {
-        error = SERIN_OK;
-    }
     if (error != SERIN_OK || !digest_holds(shell, kind, name, data, size)) {
         free(data);
         return error == SERIN_ERR_NOT_FOUND ? error : SERIN_ERR_DIGEST;
     }
-    *place = (struct site_whole){.data = data, .size = size, .used = ++shell->site->wholes_turn};
-    memcpy(place->name, name, SERIN_SHA256_SIZE);
-    shell->site->wholes_bytes += size;
-    *loaded = place;
+    struct site_whole *collected = find_place(shell->site, name);
+    if (collected != NULL) {
+        drop_whole(shell->site, collected);
+    }
+    *loaded = take_place(shell->site, name, data, size);
     return SERIN_OK;
 }
 
@@ -151,6 +140,26 @@ static enum serin_error quiet_whole(struct shell *shell, const uint8_t *name,
 {
     *whole = find_whole(shell->site, name);
     return *whole != NULL ? SERIN_OK : load_whole(shell, name, kind, expected_size, whole);
+}
+
+/* Asks for what is missing of an object that is verified as a whole; `size` 0: not known. No
+ * further than to the end of a stretch that the gateway hands over at once: so the stretch that is
+ * on its way is asked for once, and the next one when it is here. */
+static void ask_rest(struct shell *shell, const struct site_ask *ask, uint32_t size)
+{
+    const struct site_whole *place = find_place(shell->site, ask->object);
+    uint32_t window = (uint32_t)shell->options.window_bytes / SERIN_PIECE_SIZE;
+    uint32_t stretch = window < SITE_COLLECT_PIECES ? window : SITE_COLLECT_PIECES;
+    uint32_t first = 0;
+    if (place == NULL && size == 0) {
+        site_say(shell, SERIN_WANT_MISSING, ask->object, 0, ask->offset, ask->length, ask->now_ms);
+        return;
+    }
+    while (place != NULL && (place->here[first / 32u] >> first % 32u & 1u) != 0) {
+        first++;
+    }
+    site_say(shell, SERIN_WANT_MISSING, ask->object, place != NULL ? place->size : size,
+             first * SERIN_PIECE_SIZE, (stretch - first % stretch) * SERIN_PIECE_SIZE, ask->now_ms);
 }
 
 const uint8_t *site_whole(struct shell *shell, const struct site_ask *ask,
@@ -164,12 +173,67 @@ const uint8_t *site_whole(struct shell *shell, const struct site_ask *ask,
     }
     if (error == SERIN_ERR_DIGEST) {
         log_damage(shell, ask->object, 0);
-    }
-    if (error != SERIN_ERR_MEMORY) {
-        site_say(shell, error == SERIN_ERR_DIGEST ? SERIN_WANT_ROTTEN : SERIN_WANT_MISSING,
-                 ask->object, expected_size, ask->offset, ask->length, ask->now_ms);
+        site_say(shell, SERIN_WANT_ROTTEN, ask->object, expected_size, ask->offset, ask->length,
+                 ask->now_ms);
+    } else if (error == SERIN_ERR_NOT_FOUND) {
+        ask_rest(shell, ask, expected_size);
     }
     return NULL;
+}
+
+static void log_wrong(struct shell *shell, const uint8_t *object, uint32_t offset)
+{
+    char hex[SERIN_SHA256_HEX_SIZE];
+    serin_hex_encode(object, SERIN_SHA256_SIZE, hex);
+    shell_log_client(shell, "the gateway sent a wrong piece at byte %u of object %s", offset, hex);
+}
+
+/* The place where an object of that size is collected, or stands. NULL: no memory. */
+static struct site_whole *collecting_place(struct shell *shell, const uint8_t *name, uint32_t size)
+{
+    struct site_whole *place = find_place(shell->site, name);
+    if (place != NULL && place->size == size) {
+        return place;
+    }
+    if (place != NULL) {
+        drop_whole(shell->site, place);
+    }
+    uint8_t *data = malloc(size);
+    if (data == NULL) {
+        shell_log_client(shell, "no memory for a table of %u bytes", size);
+        return NULL;
+    }
+    place = take_place(shell->site, name, data, size);
+    place->missing = serin_piece_count(size);
+    return place;
+}
+
+/* Takes one piece of a manifest or table, and verifies the whole when it is the last one. */
+static enum site_news collect(struct shell *shell, const struct serin_have *have,
+                              enum serin_guard_kind kind, uint64_t now_ms)
+{
+    const struct site_ask rest = {.object = have->object, .now_ms = now_ms};
+    uint32_t index = have->data_offset / SERIN_PIECE_SIZE;
+    struct site_whole *place = collecting_place(shell, have->object, have->object_size);
+    if (place == NULL || place->missing == 0) {
+        return SITE_NEWS_NONE;
+    }
+    uint32_t bit = 1u << index % 32u;
+    if ((place->here[index / 32u] & bit) == 0) {
+        memcpy(place->data + have->data_offset, have->data, have->data_size);
+        place->here[index / 32u] |= bit;
+        place->missing--;
+    }
+    if (place->missing > 0) {
+        ask_rest(shell, &rest, place->size);
+        return SITE_NEWS_NONE;
+    }
+    if (!digest_holds(shell, kind, place->name, place->data, place->size)) {
+        log_wrong(shell, have->object, 0);
+        drop_whole(shell->site, place);
+        return SITE_NEWS_NONE;
+    }
+    return SITE_NEWS_OPENED;
 }
 
 /* ---- images ---- */
@@ -241,36 +305,80 @@ static bool verify_piece(struct shell *shell, enum source source, const uint8_t 
     return true;
 }
 
+/* Judges a piece that the gateway handed over before it could be verified. */
+static bool settle_piece(struct shell *shell, const struct serin_guard_answer *image,
+                         const uint8_t *table, const struct serin_pieces_place *piece)
+{
+    bool holds = piece->object_size == image->size &&
+                 piece_holds(shell, table, piece->index, piece->data,
+                             serin_piece_size(image->size, piece->index));
+    if (!holds) {
+        log_wrong(shell, piece->object, piece->index * SERIN_PIECE_SIZE);
+    }
+    serin_pieces_settle(&shell->site->pieces, piece->object, piece->index, holds);
+    return holds;
+}
+
+/* What is known of the piece with the byte at `at`. */
+enum proof {
+    PROOF_HOLDS, /* it is in the memory of pieces, verified */
+    PROOF_MISSING,
+    PROOF_ROTTEN,
+    PROOF_WAITS /* for its table, which the gateway was told of */
+};
+
+/* `table`: NULL until it was needed. */
+static enum proof prove_piece(struct shell *shell, const struct site_ask *ask,
+                              const struct serin_guard_answer *image, enum source source,
+                              const uint8_t **table, uint32_t at)
+{
+    struct site *site = shell->site;
+    uint32_t index = at / SERIN_PIECE_SIZE;
+    const struct serin_pieces_place *piece = serin_pieces_find(&site->pieces, ask->object, index);
+    if (piece != NULL && piece->verified) {
+        return PROOF_HOLDS;
+    }
+    bool stored = source == SOURCE_PART
+                      ? serin_partial_end(&site->partial, ask->object, at, at + 1) > at
+                      : source != SOURCE_NONE;
+    if (piece == NULL && !stored) {
+        return PROOF_MISSING;
+    }
+    *table = *table == NULL ? table_of(shell, image, ask->now_ms) : *table;
+    if (*table == NULL) {
+        return PROOF_WAITS;
+    }
+    if (piece != NULL && settle_piece(shell, image, *table, piece)) {
+        return PROOF_HOLDS;
+    }
+    if (!stored) {
+        return PROOF_MISSING;
+    }
+    return verify_piece(shell, source, *table, ask->object, image->size, index) ? PROOF_HOLDS
+                                                                                : PROOF_ROTTEN;
+}
+
 uint32_t site_verify(struct shell *shell, const struct site_ask *ask,
                      const struct serin_guard_answer *image, uint32_t limit)
 {
-    struct site *site = shell->site;
     enum source source = source_of(shell, ask->object, image->size);
     const uint8_t *table = NULL;
     uint32_t at = ask->offset;
     while (at < limit) {
         uint32_t index = at / SERIN_PIECE_SIZE;
-        if (serin_pieces_find(&site->pieces, ask->object, index) == NULL) {
-            bool here = source == SOURCE_PART
-                            ? serin_partial_end(&site->partial, ask->object, at, at + 1) > at
-                            : source != SOURCE_NONE;
-            if (!here) {
-                site_say(shell, SERIN_WANT_MISSING, ask->object, image->size, at,
-                         ask->length - (at - ask->offset), ask->now_ms);
-                break;
-            }
-            table = table == NULL ? table_of(shell, image, ask->now_ms) : table;
-            if (table == NULL) {
-                break;
-            }
-            if (!verify_piece(shell, source, table, ask->object, image->size, index)) {
-                site_say(shell, SERIN_WANT_ROTTEN, ask->object, image->size,
-                         index * SERIN_PIECE_SIZE, serin_piece_size(image->size, index),
-                         ask->now_ms);
-                break;
-            }
+        uint32_t size = serin_piece_size(image->size, index);
+        enum proof proof = prove_piece(shell, ask, image, source, &table, at);
+        if (proof == PROOF_MISSING) {
+            site_say(shell, SERIN_WANT_MISSING, ask->object, image->size, at,
+                     ask->length - (at - ask->offset), ask->now_ms);
+        } else if (proof == PROOF_ROTTEN) {
+            site_say(shell, SERIN_WANT_ROTTEN, ask->object, image->size, index * SERIN_PIECE_SIZE,
+                     size, ask->now_ms);
         }
-        at += serin_piece_size(image->size, index) - at % SERIN_PIECE_SIZE;
+        if (proof != PROOF_HOLDS) {
+            break;
+        }
+        at += size - at % SERIN_PIECE_SIZE;
     }
     return at < limit ? at : limit;
 }
@@ -293,46 +401,45 @@ void site_copy(struct site *site, const uint8_t *object, uint32_t offset, uint32
 
 /* ---- from the gateway ---- */
 
-bool site_take_data(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
+enum site_news site_take_data(struct shell *shell, const struct serin_have *have, uint64_t now_ms)
 {
     uint32_t index = have->data_offset / SERIN_PIECE_SIZE;
     SERIN_ASSERT(index < serin_piece_count(have->object_size) &&
                  have->data_size == serin_piece_size(have->object_size, index));
-    uint32_t size = (uint32_t)have->data_size;
     const struct site_whole *table = NULL;
-    struct serin_guard_answer object =
-        serin_guard_ask(&shell->guard, shell->options.gateway, have->object, now_ms);
-    bool holds = true;
-    if (object.offer == SERIN_GUARD_OFFERED && object.size != 0 &&
-        object.size != have->object_size) {
-        holds = false;
-    } else if (object.offer == SERIN_GUARD_OFFERED && object.kind != SERIN_GUARD_IMAGE) {
-        holds = size < have->object_size ||
-                digest_holds(shell, object.kind, have->object, have->data, size);
-    } else if (object.offer == SERIN_GUARD_OFFERED &&
-               quiet_whole(shell, object.pieces, SERIN_GUARD_PIECES, object.pieces_size, &table) ==
-                   SERIN_OK) {
-        holds = piece_holds(shell, table->data, index, have->data, size);
+    /* Whoever it is for: it is judged here, and not given away. */
+    struct serin_guard_answer object = serin_guard_know(&shell->guard, have->object, now_ms);
+    bool whole = object.offer == SERIN_GUARD_OFFERED && object.kind != SERIN_GUARD_IMAGE;
+    if ((object.size != 0 && object.size != have->object_size) ||
+        (whole && have->object_size > SERIN_SITE_WHOLE_MAX)) {
+        log_wrong(shell, have->object, have->data_offset);
+        return SITE_NEWS_NONE;
     }
-    if (!holds) {
-        char hex[SERIN_SHA256_HEX_SIZE];
-        serin_hex_encode(have->object, SERIN_SHA256_SIZE, hex);
-        shell_log_client(shell, "the gateway sent a wrong piece at byte %u of object %s",
-                         have->data_offset, hex);
-        return false;
+    if (whole) {
+        return collect(shell, have, object.kind, now_ms);
+    }
+    if (object.offer != SERIN_GUARD_OFFERED ||
+        quiet_whole(shell, object.pieces, SERIN_GUARD_PIECES, object.pieces_size, &table) !=
+            SERIN_OK) {
+        serin_pieces_hold(&shell->site->pieces, have->object, have->object_size, index, have->data);
+        return SITE_NEWS_PIECE;
+    }
+    if (!piece_holds(shell, table->data, index, have->data, (uint32_t)have->data_size)) {
+        log_wrong(shell, have->object, have->data_offset);
+        return SITE_NEWS_NONE;
     }
     (void)serin_pieces_put(&shell->site->pieces, have->object, have->object_size, index,
                            have->data);
-    return true;
+    return SITE_NEWS_PIECE;
 }
 
 bool site_manifest_body(struct shell *shell, const uint8_t *id,
                         uint8_t body[SERIN_MANIFEST_BODY_SIZE])
 {
-    const struct serin_pieces_place *piece = serin_pieces_find(&shell->site->pieces, id, 0);
-    if (piece == NULL || piece->object_size < SERIN_MANIFEST_BODY_SIZE) {
+    const struct site_whole *manifest = find_whole(shell->site, id);
+    if (manifest == NULL || manifest->size < SERIN_MANIFEST_BODY_SIZE) {
         return false;
     }
-    memcpy(body, piece->data, SERIN_MANIFEST_BODY_SIZE);
+    memcpy(body, manifest->data, SERIN_MANIFEST_BODY_SIZE);
     return true;
 }

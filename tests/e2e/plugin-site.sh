@@ -484,6 +484,124 @@ say gw-1 data "$small_image" "$BENCH/small.bin" 2
 hears sensor-01 "token=$TOKEN status=1 offset=8192 size=1808 end=10000"
 hears gw-1 "want kind=3 object=0* offset=0 length=0 served=[1-9]" 12
 
+title "a full disk: the largest image, whose table is handed over in four parts"
+truncate -s 134217728 "$BENCH/large.bin"
+head -c 5000 /dev/urandom | dd of="$BENCH/large.bin" conv=notrunc 2>/dev/null
+# shellcheck disable=SC2046
+eval "$("$PROBE" release "$BENCH/cloud" "$BENCH/large.bin" | sed 's/^/large_/')"
+# shellcheck disable=SC2154
+orders sequence=23 stable="$manifest" candidate="$large_manifest" state=rolling
+ask sensor-01 "$large_manifest" 0 4096 4096
+hears gw-1 "want kind=1 object=$large_manifest"
+say gw-1 data "$large_manifest" "$BENCH/cloud/manifests/$large_manifest" 0
+hears sensor-01 "token=$TOKEN status=1 offset=0 size=592"
+mark gw-1
+# shellcheck disable=SC2154
+ask sensor-01 "$large_image" 4096 4096 4096
+hears gw-1 "want kind=1 object=$large_image offset=4096 length=4096"
+say gw-1 data "$large_image" "$BENCH/large.bin" 1
+# shellcheck disable=SC2154
+for at in 0 64 128 192; do
+    hears gw-1 "want kind=1 object=$large_pieces offset=$((at * 4096)) length=262144"
+    say gw-1 data "$large_pieces" "$BENCH/cloud/objects/${large_pieces:0:2}/$large_pieces" $at 64
+done
+settle gw-1
+ask sensor-01 "$large_image" 4096 4096 4096 # the first one may have waited for too long
+hears sensor-01 "token=$TOKEN status=1 offset=4096 size=4096 end=8192 object=134217728"
+got sensor-01 "$BENCH/large.bin"
+ask sensor-01 "$large_pieces" 1000000 48576 48576
+hears sensor-01 "token=$TOKEN status=1 offset=1000000 size=48576 end=1048576 object=1048576"
+got sensor-01 "$BENCH/cloud/objects/${large_pieces:0:2}/$large_pieces"
+wants=$(grep -c "want kind=1 object=$large_pieces" "$BENCH/log/gw-1.log")
+[ "$wants" -le 12 ] || fail "four parts of a table are asked for in $wants wants"
+
+title "what is verified does not give way to what is not"
+ask sensor-01 "$pieces" 0 4096 4096
+hears sensor-01 "token=$TOKEN status=1 offset=0"
+ask sensor-01 "$large_pieces" 0 4096 4096 # used later: with another as large, the first would have to go
+hears sensor-01 "token=$TOKEN status=1 offset=0"
+printf x | dd of="$BENCH/large.bin" bs=1 seek=9000 conv=notrunc 2>/dev/null
+# shellcheck disable=SC2046
+eval "$("$PROBE" release "$BENCH/cloud" "$BENCH/large.bin" | sed 's/^/twin_/')"
+# shellcheck disable=SC2154
+orders sequence=24 stable="$manifest" candidate="$twin_manifest" state=rolling
+rm "$BENCH/depot/objects/${pieces:0:2}/$pieces" # from here on it is served from memory
+fill "$twin_manifest"
+# shellcheck disable=SC2154
+fill "$twin_pieces"
+spoil "$BENCH/depot/objects/${twin_pieces:0:2}/$twin_pieces" 40
+say gw-1 whole "$twin_manifest" 592
+settle gw-1
+mark gw-1
+ask sensor-01 "$twin_pieces" 0 4096 4096
+hears gw-1 "want kind=2 object=$twin_pieces"
+ask sensor-01 "$pieces" 0 4096 4096
+hears sensor-01 "token=$TOKEN status=1 offset=0"
+got sensor-01 "$TABLE"
+fill "$pieces"
+rm "$BENCH/large.bin"
+
+title "a full disk: what a node's own directive offers to it alone"
+head -c 9000 /dev/urandom >"$BENCH/own.bin"
+cp "$BENCH/own.bin" "$BENCH/bad.bin"
+spoil "$BENCH/bad.bin" 100
+# shellcheck disable=SC2046
+eval "$("$PROBE" release "$BENCH/cloud" "$BENCH/own.bin" | sed 's/^/own_/')"
+# shellcheck disable=SC2154
+OWN_TABLE=$BENCH/cloud/objects/${own_pieces:0:2}/$own_pieces
+# shellcheck disable=SC2154
+payload directive sequence=24 stable="$own_manifest" id=sensor-03 >"$BENCH/directive.bin"
+say gw-1 publish 1 1 serin/1/dev/sensor-03/directive "$BENCH/directive.bin"
+settle gw-1
+talk sensor-03 serin/1/dev/sensor-03/block
+ask sensor-03 "$own_manifest" 0 4096 4096
+hears gw-1 "want kind=1 object=$own_manifest"
+say gw-1 data "$own_manifest" "$BENCH/cloud/manifests/$own_manifest" 0
+hears sensor-03 "token=$TOKEN status=1 offset=0 size=592"
+ask sensor-03 "$own_pieces" 0 4096 4096
+hears gw-1 "want kind=1 object=$own_pieces"
+say gw-1 data "$own_pieces" "$OWN_TABLE" 0
+hears sensor-03 "token=$TOKEN status=1 offset=0 size=96"
+# shellcheck disable=SC2154
+ask sensor-03 "$own_image" 0 4096 4096
+hears gw-1 "want kind=1 object=$own_image"
+say gw-1 data "$own_image" "$BENCH/bad.bin" 0
+settle gw-1
+hears_not sensor-03 "token=$TOKEN"
+grep -q "the gateway sent a wrong piece at byte 0 of object $own_image" "$BENCH/log/broker.log" ||
+    fail "no word about the wrong piece of a node's own image"
+say gw-1 data "$own_image" "$BENCH/own.bin" 0
+hears sensor-03 "token=$TOKEN status=1 offset=0 size=4096 end=4096"
+got sensor-03 "$BENCH/own.bin"
+
+title "a full disk: a piece that comes before its table"
+restart
+gateway
+talk sensor-03 serin/1/dev/sensor-03/block
+fill "$own_manifest"
+ask sensor-03 "$own_image" 0 4096 4096
+hears gw-1 "want kind=1 object=$own_image"
+say gw-1 data "$own_image" "$BENCH/bad.bin" 0
+hears gw-1 "want kind=1 object=$own_pieces offset=0 length=96"
+hears_not sensor-03 "token=$TOKEN"
+say gw-1 data "$own_pieces" "$OWN_TABLE" 0
+settle gw-1
+hears_not sensor-03 "token=$TOKEN"
+say gw-1 data "$own_image" "$BENCH/own.bin" 0
+hears sensor-03 "token=$TOKEN status=1 offset=0 size=4096 end=4096"
+got sensor-03 "$BENCH/own.bin"
+restart # and a right one: it is verified when the table comes, and not asked for again
+gateway
+talk sensor-03 serin/1/dev/sensor-03/block
+ask sensor-03 "$own_image" 4096 4096 4096
+hears gw-1 "want kind=1 object=$own_image offset=4096"
+say gw-1 data "$own_image" "$BENCH/own.bin" 1
+hears gw-1 "want kind=1 object=$own_pieces"
+say gw-1 data "$own_pieces" "$OWN_TABLE" 0
+hears sensor-03 "token=$TOKEN status=1 offset=4096 size=4096 end=8192"
+got sensor-03 "$BENCH/own.bin"
+hush sensor-03
+
 title "faults: the broker is killed at each of its points at a site"
 for point in plugin.want.said plugin.have.heard plugin.park.served plugin.block.sent; do
     rm -f "$WHOLE" "$PART"

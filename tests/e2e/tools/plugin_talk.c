@@ -9,8 +9,8 @@
  *   part OBJECT SIZE fresh|more [START END]…      depot/have: ranges of a part file
  *   whole OBJECT SIZE                             depot/have: it stands under its name
  *   absent OBJECT STATUS RETRY                    depot/have: not to be had
- *   data OBJECT FILE INDEX                        depot/have: piece INDEX of FILE
- *   sync                                          prints "synced" when the broker has dealt with
+ *   data OBJECT FILE INDEX [COUNT]                depot/have: COUNT (1) pieces of FILE from INDEX
+ * on sync                                          prints "synced" when the broker has dealt with
  *                                                 all of the above
  *
  * What it prints, a line each, with milliseconds since the start: blocks (`crc` is that of the
@@ -213,17 +213,19 @@ static void do_absent(char **words, int count)
 
 static void do_data(char **words, int count)
 {
-    (void)count;
     size_t size = 0;
     uint8_t *file = read_file(words[2], &size);
-    uint32_t index = number(words[3]);
-    struct serin_have have = {.kind = SERIN_HAVE_DATA,
-                              .object_size = (uint32_t)size,
-                              .data_offset = index * SERIN_PIECE_SIZE,
-                              .data = file + index * SERIN_PIECE_SIZE,
-                              .data_size = serin_piece_size((uint32_t)size, index)};
-    object_of(words[1], have.object);
-    send_have(&have);
+    uint32_t first = number(words[3]);
+    uint32_t end = first + (count > 4 ? number(words[4]) : 1);
+    for (uint32_t index = first; index < end; index++) {
+        struct serin_have have = {.kind = SERIN_HAVE_DATA,
+                                  .object_size = (uint32_t)size,
+                                  .data_offset = index * SERIN_PIECE_SIZE,
+                                  .data = file + index * SERIN_PIECE_SIZE,
+                                  .data_size = serin_piece_size((uint32_t)size, index)};
+        object_of(words[1], have.object);
+        send_have(&have);
+    }
     free(file);
 }
 
