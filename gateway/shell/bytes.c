@@ -68,6 +68,7 @@ enum serin_error gateway_bytes_open(struct gateway *gateway)
     bytes->whole = malloc(SERIN_SITE_WHOLE_MAX);
     bytes->entries = calloc(BYTES_ENTRIES_MAX, sizeof *bytes->entries);
     bytes->start_s = gateway->wall_s;
+    bytes->spare_bytes = BYTES_SPARES_BYTES;
     bytes->offers_stale = true;
     tzset(); /* the hours are local ones */
     struct serin_uplink_limits limits;

@@ -258,41 +258,93 @@ void bytes_spare_drop(struct gateway_bytes *bytes, const uint8_t *name)
     }
 }
 
-bool bytes_spare_keep(struct gateway_bytes *bytes, const uint8_t *name, const uint8_t *data,
-                      uint32_t size)
+/* Whether the planner works with it: without it, it would be fetched again at once. */
+static bool spare_is_needed(const struct gateway_bytes *bytes, const struct bytes_spare *spare)
+{
+    for (size_t i = 0; i < bytes->offer_count && !spare->manifest; i++) {
+        const struct bytes_offer *offer = &bytes->offers[i];
+        if (offer->sort == BYTES_IMAGE &&
+            memcmp(offer->under, spare->name, SERIN_SHA256_SIZE) == 0 &&
+            serin_fill_active(&bytes->fill, offer->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What manifests or tables take: those that stay, and all of them. */
+struct spare_sums {
+    uint32_t count, bytes, needed_count, needed_bytes;
+    size_t oldest; /* that may go; BYTES_SPARES_MAX: none */
+};
+
+static void spare_sum(const struct gateway_bytes *bytes, bool manifest, struct spare_sums *sums)
+{
+    *sums = (struct spare_sums){.oldest = BYTES_SPARES_MAX};
+    for (size_t i = 0; i < BYTES_SPARES_MAX; i++) {
+        const struct bytes_spare *spare = &bytes->spares[i];
+        if (spare->data == NULL || spare->manifest != manifest) {
+            continue;
+        }
+        bool needed = spare_is_needed(bytes, spare);
+        sums->count++;
+        sums->bytes += spare->size;
+        sums->needed_count += needed ? 1u : 0u;
+        sums->needed_bytes += needed ? spare->size : 0u;
+        if (!needed &&
+            (sums->oldest == BYTES_SPARES_MAX || spare->turn < bytes->spares[sums->oldest].turn)) {
+            sums->oldest = i;
+        }
+    }
+}
+
+static bool spare_fits(const struct gateway_bytes *bytes, bool manifest, uint32_t count,
+                       uint32_t taken, uint32_t size)
+{
+    uint32_t most = manifest ? BYTES_SPARES_MAX - BYTES_SPARE_TABLES : BYTES_SPARE_TABLES;
+    uint64_t all = (uint64_t)taken + size;
+    return count < most && (manifest ? size <= SERIN_MANIFEST_MAX : all <= bytes->spare_bytes);
+}
+
+bool bytes_spare_room(const struct gateway_bytes *bytes, bool manifest, uint32_t size)
+{
+    struct spare_sums sums;
+    spare_sum(bytes, manifest, &sums);
+    return spare_fits(bytes, manifest, sums.needed_count, sums.needed_bytes, size);
+}
+
+bool bytes_spare_keep(struct gateway_bytes *bytes, const uint8_t *name, bool manifest,
+                      const uint8_t *data, uint32_t size)
 {
     const struct bytes_spare *kept = bytes_spare_find(bytes, name);
     if (kept != NULL && kept->data == data) {
         return true;
     }
     bytes_spare_drop(bytes, name);
-    for (;;) {
-        struct bytes_spare *oldest = NULL, *place = NULL;
-        uint32_t total = 0;
-        for (size_t i = 0; i < BYTES_SPARES_MAX; i++) {
-            struct bytes_spare *spare = &bytes->spares[i];
-            place = spare->data == NULL ? spare : place;
-            oldest = spare->data != NULL && (oldest == NULL || spare->turn < oldest->turn) ? spare
-                                                                                           : oldest;
-            total += spare->size;
-        }
-        if (place == NULL || total + size > BYTES_SPARES_BYTES) {
-            if (oldest == NULL) {
-                return false;
-            }
-            spare_free(oldest);
-            continue;
-        }
-        place->data = malloc(size > 0 ? size : 1);
-        if (place->data == NULL) {
-            return false;
-        }
-        memcpy(place->data, data, size);
-        memcpy(place->name, name, SERIN_SHA256_SIZE);
-        place->size = size;
-        place->turn = ++bytes->turn;
-        return true;
+    if (!bytes_spare_room(bytes, manifest, size)) {
+        return false;
     }
+    struct spare_sums sums;
+    spare_sum(bytes, manifest, &sums);
+    while (sums.oldest < BYTES_SPARES_MAX &&
+           !spare_fits(bytes, manifest, sums.count, sums.bytes, size)) {
+        spare_free(&bytes->spares[sums.oldest]);
+        spare_sum(bytes, manifest, &sums);
+    }
+    struct bytes_spare *place = bytes->spares;
+    while (place->data != NULL) {
+        place++; /* there is one: the places are as many as manifests and tables may be */
+    }
+    place->data = malloc(size > 0 ? size : 1);
+    if (place->data == NULL) {
+        return false;
+    }
+    memcpy(place->data, data, size);
+    memcpy(place->name, name, SERIN_SHA256_SIZE);
+    place->size = size;
+    place->manifest = manifest;
+    place->turn = ++bytes->turn;
+    return true;
 }
 
 enum serin_error bytes_read(struct gateway *gateway, const uint8_t *name, uint8_t *out,

@@ -22,8 +22,9 @@
 #define BYTES_ENTRIES_MAX   4096u  /* files of the depot that are kept account of */
 #define BYTES_TABLES_MAX    SERIN_FILL_OBJECTS
 #define BYTES_TABLES_BYTES  4194304u /* of piece tables in memory */
-#define BYTES_SPARES_MAX    8u
-#define BYTES_SPARES_BYTES  1048576u
+#define BYTES_SPARES_MAX    72u      /* kept in memory: manifests, and tables */
+#define BYTES_SPARE_TABLES  8u
+#define BYTES_SPARES_BYTES  1048576u /* of tables; a manifest has a place in any case */
 #define BYTES_POSTPONED_MAX 16u
 #define BYTES_SCRUB_STEP    262144u /* bytes that are read again at a time: 64 pieces */
 #define BYTES_BLOCK_SIZE    4096u   /* of a file system, near enough for a budget */
@@ -71,6 +72,7 @@ struct bytes_spare {
     uint8_t name[SERIN_SHA256_SIZE];
     uint8_t *data; /* heap; NULL: the place is free */
     uint32_t size;
+    bool manifest;
     uint64_t turn;
 };
 
@@ -105,6 +107,8 @@ struct gateway_bytes {
 
     struct bytes_table tables[BYTES_TABLES_MAX];
     struct bytes_spare spares[BYTES_SPARES_MAX];
+    uint32_t spare_bytes; /* BYTES_SPARES_BYTES */
+    uint64_t full_ms;     /* a table found room nowhere: none is fetched before */
     uint64_t turn;
 
     /* Wants that another object has to come before; they are heard again when one has. */
@@ -153,9 +157,12 @@ SERIN_MUST_USE enum serin_error bytes_room(struct gateway *gateway, uint64_t nee
 SERIN_MUST_USE enum serin_error bytes_read(struct gateway *gateway, const uint8_t *name,
                                            uint8_t *out, uint32_t capacity, uint32_t *size);
 const struct bytes_spare *bytes_spare_find(const struct gateway_bytes *bytes, const uint8_t *name);
-/* Keeps a copy in memory, in the place of older ones. False: it is too large. */
-bool bytes_spare_keep(struct gateway_bytes *bytes, const uint8_t *name, const uint8_t *data,
-                      uint32_t size);
+/* Whether a table of such a size, or a manifest, can be kept in memory: tables whose images are
+ * being filled stay, others make room. */
+bool bytes_spare_room(const struct gateway_bytes *bytes, bool manifest, uint32_t size);
+/* Keeps a copy in memory, in the place of older ones of its kind. False: there is no room. */
+bool bytes_spare_keep(struct gateway_bytes *bytes, const uint8_t *name, bool manifest,
+                      const uint8_t *data, uint32_t size);
 void bytes_spare_drop(struct gateway_bytes *bytes, const uint8_t *name);
 /* Bytes on the disk, and whole files. */
 uint64_t bytes_on_disk(const struct gateway_bytes *bytes);

@@ -188,6 +188,21 @@ static enum serin_error find_stored(struct gateway *gateway, const struct bytes_
     return SERIN_ERR_NOT_FOUND;
 }
 
+static uint64_t rounded(uint64_t size)
+{
+    return (size + BYTES_BLOCK_SIZE - 1) / BYTES_BLOCK_SIZE * BYTES_BLOCK_SIZE;
+}
+
+/* Whether a table would find room, on the disk or in memory. Fetched without, it would come again
+ * and again. */
+static bool has_place(struct gateway *gateway, const struct bytes_offer *offer)
+{
+    uint32_t size = offer->size > 0 ? offer->size : SERIN_SITE_WHOLE_MAX;
+    return bytes_spare_room(gateway->bytes, false, size) ||
+           (gateway->mono_ms >= gateway->bytes->full_ms &&
+            bytes_room(gateway, rounded(size)) == SERIN_OK);
+}
+
 static void describe(void *ctx, const uint8_t *object, struct serin_fill_description *out)
 {
     struct gateway *gateway = ctx;
@@ -216,6 +231,8 @@ static void describe(void *ctx, const uint8_t *object, struct serin_fill_descrip
     } else if (offer->sort == BYTES_MANIFEST &&
                gateway_orders_trust(gateway, offer->product) == NULL) {
         answer_absent(out, SERIN_BLOCK_NOT_FOUND, LATER_RETRY_MS);
+    } else if (offer->sort != BYTES_MANIFEST && !has_place(gateway, offer)) {
+        answer_absent(out, SERIN_BLOCK_BUSY, LATER_RETRY_MS);
     } else {
         out->answer = SERIN_FILL_FETCH;
         out->kind = offer->sort == BYTES_MANIFEST ? SERIN_FILL_MANIFEST : SERIN_FILL_WHOLE;
@@ -225,11 +242,6 @@ static void describe(void *ctx, const uint8_t *object, struct serin_fill_descrip
 }
 
 /* ---- part files ---- */
-
-static uint64_t rounded(uint64_t size)
-{
-    return (size + BYTES_BLOCK_SIZE - 1) / BYTES_BLOCK_SIZE * BYTES_BLOCK_SIZE;
-}
 
 static enum serin_error open_part(void *ctx, const uint8_t *object, uint32_t size)
 {
@@ -338,7 +350,9 @@ static enum serin_error put(struct gateway *gateway, const uint8_t *object, bool
         }
         bytes_spare_drop(bytes, object);
     } else if (error == SERIN_ERR_NO_SPACE || error == SERIN_ERR_MEMORY) {
-        (void)bytes_spare_keep(bytes, object, data, (uint32_t)size);
+        if (!bytes_spare_keep(bytes, object, manifest, data, (uint32_t)size)) {
+            bytes->full_ms = gateway->mono_ms + BYTES_MINUTE_MS;
+        }
         error = SERIN_ERR_NO_SPACE;
     } else {
         error = SERIN_ERR_IO; /* whatever it is, another copy of the bytes does not help */

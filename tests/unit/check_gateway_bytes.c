@@ -444,6 +444,41 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* Without room on the disk, memory that one table fills: neither its manifest nor another table
+ * drives it out while its image is being filled, and nothing crosses the uplink twice. Caught: one
+ * memory for both kinds; a table in use dropped for another; a table fetched that has no place. */
+START_TEST(test_memory_for_one_table)
+{
+    begin(0);
+    struct site_object *first = site_object(0, SITE_TABLE), *other = site_object(1, SITE_TABLE);
+    site.config.depot_budget_bytes = 1000;
+    site.gateway.bytes->spare_bytes = first->size;
+    site_offer(0, 1, SERIN_CANDIDATE_ROLLING);
+    for (unsigned i = 0; i < 120; i++) {
+        for (int release = 0; release < (i < 5 ? 1 : 2); release++) {
+            site_want(SERIN_WANT_MISSING, site_object(release, SITE_MANIFEST), 0, 592);
+            site_want(SERIN_WANT_MISSING, site_object(release, SITE_TABLE), 0, 32);
+            site_want(SERIN_WANT_MISSING, site_object(release, SITE_IMAGE), i % 20 * 4096, 4096);
+        }
+        site_pass(1000);
+    }
+    ck_assert_uint_eq(first->sent, first->size);
+    ck_assert_uint_eq(site_object(0, SITE_MANIFEST)->sent, 592);
+    ck_assert_uint_eq(site_object(1, SITE_MANIFEST)->sent, 592);
+    ck_assert(site_object(0, SITE_IMAGE)->handed[19]);
+    ck_assert_uint_eq(other->sent, 0);
+    ck_assert_int_eq(other->absent, SERIN_BLOCK_BUSY);
+    /* The first is needed no more. */
+    site_offer(1, -1, SERIN_CANDIDATE_NONE);
+    site_pass(1000);
+    site_want(SERIN_WANT_MISSING, site_object(1, SITE_IMAGE), 0, 4096);
+    site_pass(1000);
+    ck_assert(site_object(1, SITE_IMAGE)->handed[0]);
+    ck_assert_uint_eq(other->sent, other->size);
+    done();
+}
+END_TEST
+
 /* Rot is found within the scrub interval, costs its piece, and is fetched again. */
 START_TEST(test_scrub)
 {
@@ -795,6 +830,7 @@ int main(void)
                                   test_lost_manifest_keeps_its_pins,
                                   test_manifest_nobody_asks_for,
                                   test_full_disk,
+                                  test_memory_for_one_table,
                                   test_scrub,
                                   test_unreadable_is_not_rotten,
                                   test_rotten_table_is_no_witness,
