@@ -198,6 +198,15 @@ static void refuse_claim(struct serind *serind, struct serind_item *item,
     serind_site_claimed(serind, item->site, record);
 }
 
+/* A gateway moves its node to a fleet where nobody expects it: enough of them could outvote one. */
+static void refuse_fleet(struct serind *serind, struct serind_item *item,
+                         struct serin_device_record *record)
+{
+    (void)refuse(serind, item);
+    serind_site_strayed(serind, item->site, record, serind_item_product(item),
+                        serind_item_channel(item));
+}
+
 /* What its gateway said may have been made up: its account begins anew. */
 static void forget_account(struct serin_device_record *record, uint64_t incarnation)
 {
@@ -233,6 +242,7 @@ static void release(struct serind *serind, struct serind_item *item,
 enum claim {
     CLAIM_UNKNOWN,  /* nobody knows the device */
     CLAIM_OWN,      /* it is direct and speaks, or its gateway does */
+    CLAIM_STRAYED,  /* its gateway speaks, of another product or channel than the node is of */
     CLAIM_ANOTHERS, /* a gateway speaks for a device that is direct or another's */
     CLAIM_ITSELF,   /* it speaks, and a gateway's it is */
     CLAIM_COUNT
@@ -248,6 +258,9 @@ static const rule rules[CLAIM_COUNT][3] = {
                        [SERIN_ENROL_REFUSE] = reject},
     [CLAIM_OWN] =
         {[SERIN_ENROL_AUTO] = take, [SERIN_ENROL_APPROVE] = take, [SERIN_ENROL_REFUSE] = take},
+    [CLAIM_STRAYED] = {[SERIN_ENROL_AUTO] = refuse_fleet,
+                       [SERIN_ENROL_APPROVE] = refuse_fleet,
+                       [SERIN_ENROL_REFUSE] = refuse_fleet},
     [CLAIM_ANOTHERS] = {[SERIN_ENROL_AUTO] = refuse_claim,
                         [SERIN_ENROL_APPROVE] = refuse_claim,
                         [SERIN_ENROL_REFUSE] = refuse_claim},
@@ -256,11 +269,18 @@ static const rule rules[CLAIM_COUNT][3] = {
                       [SERIN_ENROL_REFUSE] = release},
 };
 
+bool serind_enrol_strays(const struct serind_item *item, const struct serin_device_record *record)
+{
+    return item->site != 0 && record->cursor.incarnation != 0 &&
+           (strcmp(record->product, serind_item_product(item)) != 0 ||
+            strcmp(record->channel, serind_item_channel(item)) != 0);
+}
+
 static enum claim claim_of(const struct serind *serind, const struct serind_item *item,
                            const struct serin_device_record *record)
 {
     if (strcmp(record->gateway, serind_site_name(serind, item->site)) == 0) {
-        return CLAIM_OWN;
+        return serind_enrol_strays(item, record) ? CLAIM_STRAYED : CLAIM_OWN;
     }
     return item->site == 0 ? CLAIM_ITSELF : CLAIM_ANOTHERS;
 }
@@ -310,14 +330,15 @@ void serind_enrol_identify(struct serind *serind, struct serind_item *item)
 /* ---- operators ---- */
 
 /* Asks a device for its report, on whatever broker it or its gateway is. */
-static void ask_anew(struct serind *serind, const struct serin_device_record *record)
+static void ask_anew(struct serind *serind, const struct serin_device_record *record,
+                     struct serin_report_cursor account)
 {
     const struct serin_ack ack = {
-        .incarnation = record->cursor.incarnation,
-        .number = record->cursor.number,
+        .incarnation = account.incarnation,
+        .number = account.number,
         .status = SERIN_ACK_RESEND,
     };
-    for (size_t i = 0; record->cursor.incarnation != 0 && i < serind->broker_count; i++) {
+    for (size_t i = 0; account.incarnation != 0 && i < serind->broker_count; i++) {
         serind_outbox_ack(serind, i, serind_sites_find(serind, record->gateway), 0, record->id,
                           &ack);
     }
@@ -340,7 +361,7 @@ enum serin_error serind_enrol_decide(struct serind *serind, const char *id,
         serind, &(struct serind_audit_line){.actor = "operator", .what = "enrolment", .device = id},
         "%s", serind_enrolment_text(enrolment));
     if (enrolment == SERIN_ENROLMENT_ENROLLED) {
-        ask_anew(serind, record);
+        ask_anew(serind, record, record->cursor);
     }
     return SERIN_OK;
 }
@@ -383,10 +404,15 @@ enum serin_error serind_enrol_move(struct serind *serind, const char *id, const 
                        id);
         return error;
     }
-    if (strcmp(record->gateway, to) == 0) {
+    bool there = strcmp(record->gateway, to) == 0;
+    if (there && to[0] == '\0') {
         return SERIN_OK;
     }
-    error = to[0] != '\0' ? find_home(serind, to, &number, refusal) : SERIN_OK;
+    if (there) {
+        number = serind_sites_find(serind, to); /* it may have changed its product or channel */
+    } else if (to[0] != '\0') {
+        error = find_home(serind, to, &number, refusal);
+    }
     if (error != SERIN_OK ||
         !serind_pass_check(serind, serind_index_add(&serind->index, id, &device))) {
         return error;
@@ -397,12 +423,15 @@ enum serin_error serind_enrol_move(struct serind *serind, const char *id, const 
                  record->gateway, to[0] != '\0' ? "gateway " : "direct", to);
     memcpy(record->gateway, serind_site_name(serind, number),
            strlen(serind_site_name(serind, number)) + 1);
-    forget_account(record, record->cursor.incarnation);
+    /* Without a stream, its next word through the gateway says of what product and channel it is.
+     */
+    const struct serin_report_cursor asked = {.incarnation = record->cursor.incarnation};
+    forget_account(record, number != 0 ? 0 : asked.incarnation);
     (void)put(serind, record);
     serind_sites_assign(serind, device, number);
     if (number != 0) {
         serind_site_absolved(serind, number);
     }
-    ask_anew(serind, record);
+    ask_anew(serind, record, asked);
     return SERIN_OK;
 }

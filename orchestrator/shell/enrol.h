@@ -23,6 +23,10 @@ SERIN_MUST_USE enum serin_error serind_enrol_load(struct serind *serind);
  * Presence is dealt with, and has no device then. */
 void serind_enrol_identify(struct serind *serind, struct serind_item *item);
 
+/* Whether a gateway says that its node is of another product or channel than the record has. These
+ * are fixed by the node's first word, and after an operator's move by the next. */
+bool serind_enrol_strays(const struct serind_item *item, const struct serin_device_record *record);
+
 /* An ack on the way that the item came. */
 void serind_enrol_answer(struct serind *serind, const struct serind_item *item, uint64_t number,
                          enum serin_ack_status status, uint32_t retry_s);
@@ -34,8 +38,9 @@ SERIN_MUST_USE enum serin_error serind_enrol_decide(struct serind *serind, const
                                                     struct serin_device_record *record);
 
 /* Assigns a device to a gateway, or to itself where `to` is "", inside a pass, and asks it for its
- * report there. SERIN_ERR_NOT_FOUND (the device, the gateway), SERIN_ERR_STATE (the gateway is
- * refused, or has as many nodes as it may), errors of the store; `refusal` says which. */
+ * report there. To the gateway that has it: its product and channel may change once.
+ * SERIN_ERR_NOT_FOUND (the device, the gateway), SERIN_ERR_STATE (the gateway is refused, or has as
+ * many nodes as it may), errors of the store; `refusal` says which. */
 SERIN_MUST_USE enum serin_error serind_enrol_move(struct serind *serind, const char *id,
                                                   const char *to,
                                                   struct serin_device_record *record,

@@ -150,6 +150,9 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
                       struct serin_device_record *record)
 {
     const struct serin_beat *beat = &item->beat;
+    if (record->cursor.incarnation == 0) { /* an operator gave it to a gateway */
+        record->cursor.incarnation = beat->incarnation;
+    }
     bool same_stream = beat->incarnation == record->cursor.incarnation;
     move(serind, item, record);
     serind_fleet_describe(record, item);
@@ -206,6 +209,9 @@ static void apply(struct serind *serind, const struct serind_item *item)
     enum serin_error error = serind->store.ops->get_device(serind->store.ctx, item->id, &record);
     if (!serind_pass_check(serind, error)) {
         return;
+    }
+    if (serind_enrol_strays(item, &record)) {
+        return; /* by an earlier word of this pass */
     }
     if (record.enrolment != SERIN_ENROLMENT_ENROLLED) {
         keep_waiting(serind, item, &record);

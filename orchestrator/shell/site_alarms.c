@@ -23,19 +23,26 @@ static void crowd_key(const struct serind_site *site, char key[SERIND_ALARM_KEY_
     (void)snprintf(key, SERIND_ALARM_KEY_MAX, "nodes:%s", site->record.id);
 }
 
-void serind_site_claimed(struct serind *serind, uint32_t number,
-                         const struct serin_device_record *device)
+static void count_claim(struct serind *serind, uint32_t number,
+                        const struct serin_device_record *device, char key[SERIND_ALARM_KEY_MAX])
 {
     struct serind_site *site = serind_site(serind, number);
     struct serin_gateway_record *record = &site->record;
-    bool direct = device->gateway[0] == '\0';
-    char key[SERIND_ALARM_KEY_MAX];
     record->claims++;
     record->last_claim_s = serind_now_s(serind);
     memcpy(record->last_claimed, device->id, sizeof record->last_claimed);
     serind_site_changed(serind, number);
     site->claimed_at_ms = serind->mono_ms;
     claims_key(site, key);
+}
+
+void serind_site_claimed(struct serind *serind, uint32_t number,
+                         const struct serin_device_record *device)
+{
+    const struct serin_gateway_record *record = &serind_site(serind, number)->record;
+    bool direct = device->gateway[0] == '\0';
+    char key[SERIND_ALARM_KEY_MAX];
+    count_claim(serind, number, device, key);
     serind_alarm_raise(
         serind, key, "gateway %s speaks for devices that are not its own, such as %s%s%s",
         record->id, device->id, direct ? ", which is direct" : " of gateway ", device->gateway);
@@ -45,6 +52,27 @@ void serind_site_claimed(struct serind *serind, uint32_t number,
                          .actor = "gateway", .what = "refused", .device = device->id},
                      "gateway %s speaks for it, and is not its gateway: its %lluth claim",
                      record->id, (unsigned long long)record->claims);
+    }
+}
+
+void serind_site_strayed(struct serind *serind, uint32_t number,
+                         const struct serin_device_record *device, const char *product,
+                         const char *channel)
+{
+    const struct serin_gateway_record *record = &serind_site(serind, number)->record;
+    char key[SERIND_ALARM_KEY_MAX];
+    count_claim(serind, number, device, key);
+    serind_alarm_raise(serind, key,
+                       "gateway %s says that its nodes are of another product or channel than they "
+                       "are, such as %s, which is %s %s",
+                       record->id, device->id, device->product, device->channel);
+    if (serind_site_says(serind, number)) {
+        serind_audit(serind,
+                     &(struct serind_audit_line){
+                         .actor = "gateway", .what = "refused", .device = device->id},
+                     "gateway %s says that it is %s %s, and it is %s %s: its %lluth claim",
+                     record->id, product, channel, device->product, device->channel,
+                     (unsigned long long)record->claims);
     }
 }
 

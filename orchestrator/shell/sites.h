@@ -88,6 +88,10 @@ bool serind_site_paced(struct serind *serind, uint32_t number);
 /* It spoke for a device that is not its own: counted, raised as an alarm, now and then audited. */
 void serind_site_claimed(struct serind *serind, uint32_t number,
                          const struct serin_device_record *device);
+/* It says that its node is of another product or channel than it is: the same. */
+void serind_site_strayed(struct serind *serind, uint32_t number,
+                         const struct serin_device_record *device, const char *product,
+                         const char *channel);
 /* It speaks for more nodes than it may have. */
 void serind_site_crowded(struct serind *serind, uint32_t number);
 /* An operator gave it a device: what it claimed before is no alarm any more. */

@@ -83,11 +83,79 @@ START_TEST(each_broker_is_drained_first_in_its_turn)
 }
 END_TEST
 
+/* ---- fleets ---- */
+
+static void say_product(struct serind_bench *bench, const char *gateway, const char *node,
+                        const char *product, const char *channel)
+{
+    static uint64_t number;
+    struct site_batch *batch = site_batch_new();
+    struct serin_report report =
+        serind_bench_report(node, ++number, 2, 1, SERIN_STATE_CONFIRMED, 2);
+    snprintf(report.product, sizeof report.product, "%s", product);
+    snprintf(report.channel, sizeof report.channel, "%s", channel);
+    site_batch_report(batch, node, &report);
+    site_batch_take(bench, gateway, batch, number);
+}
+
+/* Caught: product or channel believed; the alarm left out; the direct device refused too; the move
+ * that changes nothing refused; fixed again by nothing. */
+START_TEST(a_gateway_moves_no_node_to_another_fleet)
+{
+    static struct serind_bench bench;
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    struct serind *serind = &bench.serind;
+    say_product(&bench, "gw-1", "n-1", "pump", "stable");
+    struct serind_slot *slot = serind_bench_rollout(&bench, 2);
+    ck_assert_uint_eq(slot->members.count, 0);
+    say_product(&bench, "gw-1", "n-1", "lamp", "stable");
+    ck_assert_int_eq(site_acked(&bench, "gw-1", "n-1"), SERIN_ACK_REFUSED);
+    ck_assert_uint_eq(slot->members.count, 0);
+    ck_assert(serind_alarm_stands(serind, "claims:gw-1"));
+    ck_assert_uint_eq(serind_site(serind, 1)->record.claims, 1);
+    ck_assert_uint_eq(
+        serind_bench_audited(&bench, "says that it is lamp stable, and it is pump stable"), 1);
+    say_product(&bench, "gw-1", "n-1", "pump", "beta");
+    ck_assert_uint_eq(serind_site(serind, 1)->record.claims, 2);
+    bench.sent_count = 0;
+    say_product(&bench, "gw-1", "n-1", "pump", "stable");
+    ck_assert_int_eq(site_acked(&bench, "gw-1", "n-1"), SERIN_ACK_STORED);
+
+    /* An operator says that it may change, once. */
+    ck_assert_int_eq(site_move(&bench, "n-1", "gw-1"), SERIN_OK);
+    ck_assert(!serind_alarm_stands(serind, "claims:gw-1"));
+    struct site_batch *batch = site_batch_new();
+    struct serin_beat beat = serind_bench_beat("n-1", 0, 0);
+    site_batch_beat(batch, "n-1", &beat);
+    strcpy(beat.product, "pump");
+    site_batch_beat(batch, "n-1", &beat);
+    site_batch_take(&bench, "gw-1", batch, 50);
+    ck_assert_uint_eq(slot->members.count, 1);
+    bench.sent_count = 0;
+    say_product(&bench, "gw-1", "n-1", "lamp", "stable");
+    ck_assert_int_eq(site_acked(&bench, "gw-1", "n-1"), SERIN_ACK_STORED);
+    bench.sent_count = 0;
+    say_product(&bench, "gw-1", "n-1", "pump", "stable");
+    ck_assert_int_eq(site_acked(&bench, "gw-1", "n-1"), SERIN_ACK_REFUSED);
+
+    /* A device that speaks for itself is believed. */
+    struct serin_report report = serind_bench_report("d-1", 1, 2, 1, SERIN_STATE_PENDING, 0);
+    strcpy(report.product, "pump");
+    serind_bench_take_report(&bench, &report);
+    strcpy(report.product, "lamp");
+    report.number = 2;
+    serind_bench_take_report(&bench, &report);
+    ck_assert_uint_eq(slot->members.count, 2);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
         a_gateway_is_heard_so_often_and_no_more,
         each_broker_is_drained_first_in_its_turn,
+        a_gateway_moves_no_node_to_another_fleet,
         NULL,
     };
     test_keys_open();
