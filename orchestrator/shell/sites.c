@@ -1,6 +1,7 @@
 /* Sites: the table, and the books of a pass (sites.h). */
 #include "sites.h"
 
+#include "fleet.h"
 #include "pass.h"
 #include "serind.h"
 
@@ -187,6 +188,23 @@ void serind_sites_assign(struct serind *serind, uint32_t device, uint32_t number
 
 /* ---- operators ---- */
 
+/* Its nodes are not heard any more, and that says nothing of a release: without this those that
+ * accepted one would time out, as failures. */
+static void withdraw_nodes(struct serind *serind, uint32_t number)
+{
+    for (uint32_t i = 0; i < serind->index.count && serind->pass_error == SERIN_OK; i++) {
+        struct serin_device_record record;
+        if (serind->index.list[i].site != number) {
+            continue;
+        }
+        enum serin_error error =
+            serind->store.ops->get_device(serind->store.ctx, serind->index.list[i].id, &record);
+        if (error != SERIN_ERR_NOT_FOUND && serind_pass_check(serind, error)) {
+            serind_fleet_leave(serind, &record);
+        }
+    }
+}
+
 void serind_site_decide(struct serind *serind, uint32_t number,
                         enum serin_gateway_standing standing)
 {
@@ -203,6 +221,9 @@ void serind_site_decide(struct serind *serind, uint32_t number,
                  "gateway %s is %s", site->record.id,
                  standing == SERIN_GATEWAY_REFUSED ? "refused: nothing of it is heard any more"
                                                    : "allowed to speak for its nodes again");
+    if (standing == SERIN_GATEWAY_REFUSED) {
+        withdraw_nodes(serind, number);
+    }
 }
 
 /* ---- the books of a pass ---- */

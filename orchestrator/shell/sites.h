@@ -109,7 +109,8 @@ void serind_site_silence(struct serind *serind, uint32_t number);
 void serind_site_status(struct serind *serind, uint32_t number,
                         const struct serin_gw_status *status);
 
-/* Refuses a gateway or lets it speak again, inside a pass. */
+/* Refuses a gateway, whose nodes leave the running rollouts then, or lets it speak again; inside a
+ * pass. */
 void serind_site_decide(struct serind *serind, uint32_t number,
                         enum serin_gateway_standing standing);
 

@@ -150,12 +150,69 @@ START_TEST(a_gateway_moves_no_node_to_another_fleet)
 }
 END_TEST
 
+/* ---- an operator's answer ---- */
+
+static struct serin_report failed_report(const char *id, uint64_t number)
+{
+    struct serin_report report = serind_bench_report(id, number, 2, 1, SERIN_STATE_DOWNLOADING, 0);
+    report.attempts[0].transitions[1] =
+        (struct serin_transition){.state = SERIN_STATE_FAILED, .reason = SERIN_REASON_NONE};
+    return report;
+}
+
+/* Twenty nodes, all of which accepted but three: one confirmed, one failed, one that is silent.
+ * Caught: they time out and halt a rollout that is well; verdicts that were given taken back. */
+START_TEST(the_nodes_of_a_refused_gateway_fail_nothing)
+{
+    static struct serind_bench bench;
+    char id[SERIN_ID_MAX + 1];
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    struct site_batch *batch = site_batch_new();
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "n-%u", i);
+        struct serin_beat beat = serind_bench_beat(id, 0, 0);
+        site_batch_beat(batch, id, &beat);
+    }
+    site_batch_take(&bench, "gw-9", batch, 1);
+    struct serind_slot *slot = serind_bench_rollout(&bench, 2);
+    slot->rollout.policy.gate.resolved_min = 100;
+    batch = site_batch_new();
+    for (unsigned i = 1; i < 20; i++) {
+        snprintf(id, sizeof id, "n-%u", i);
+        struct serin_report report =
+            i == 2   ? failed_report(id, 1)
+            : i == 1 ? serind_bench_report(id, 1, 2, 1, SERIN_STATE_CONFIRMED, 2)
+                     : serind_bench_report(id, 1, 2, 1, SERIN_STATE_DOWNLOADING, 0);
+        site_batch_report(batch, id, &report);
+    }
+    site_batch_take(&bench, "gw-9", batch, 2);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, "n-3"), SERIN_STATE_DOWNLOADING);
+    site_decide(&bench, "gw-9", SERIN_GATEWAY_REFUSED);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, "n-0"), SERIN_STATE_CANCELLED);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, "n-1"), SERIN_STATE_CONFIRMED);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, "n-2"), SERIN_STATE_FAILED);
+    for (unsigned i = 3; i < 20; i++) {
+        snprintf(id, sizeof id, "n-%u", i);
+        ck_assert_int_eq(serind_bench_member(&bench, slot, id), SERIN_STATE_CANCELLED);
+    }
+    /* Allowed again, what a node says counts again. */
+    site_decide(&bench, "gw-9", SERIN_GATEWAY_KNOWN);
+    batch = site_batch_new();
+    struct serin_report report = serind_bench_report("n-3", 2, 2, 1, SERIN_STATE_VERIFYING, 0);
+    site_batch_report(batch, "n-3", &report);
+    site_batch_take(&bench, "gw-9", batch, 3);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, "n-3"), SERIN_STATE_VERIFYING);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const list[] = {
         a_gateway_is_heard_so_often_and_no_more,
         each_broker_is_drained_first_in_its_turn,
         a_gateway_moves_no_node_to_another_fleet,
+        the_nodes_of_a_refused_gateway_fail_nothing,
         NULL,
     };
     test_keys_open();
