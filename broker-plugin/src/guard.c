@@ -196,6 +196,7 @@ static enum serin_error decode(const uint8_t *record, size_t size, struct serin_
         serin_text_copy(entry->topic, sizeof entry->topic, topic) != SERIN_OK) {
         return SERIN_ERR_INVALID;
     }
+    entry->unsaved = false;
     struct serin_guard_view *view = &entry->view;
     *view = (struct serin_guard_view){
         .order = {serin_get_le32(record + AT_EPOCH), serin_get_le32(record + AT_SEQUENCE)},
