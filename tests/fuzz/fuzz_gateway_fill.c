@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define SIZE      45000u /* eleven pieces, the last one short */
+#define OTHER     9000u  /* of another image, perhaps an emergency's */
 #define STEPS_MAX 400u
 #define WHOLE_MS  UINT64_C(36000000)
 
@@ -60,6 +61,8 @@ static void hear(struct input *input, enum serin_want_kind kind)
     memcpy(want.object,
            which % 8 == 7   ? image->table_name
            : which % 8 == 6 ? bench.manifest_id
+           : which % 8 == 5 ? bench.images[1].name
+           : which % 8 == 4 ? bench.images[1].table_name
                             : image->name,
            32);
     want.object[0] ^= which % 16 == 15 ? 1 : 0;
@@ -151,8 +154,12 @@ static void step(struct input *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {.data = data, .left = size};
-    bench_open(&bench, SIZE, 0, 0);
-    bench.images[0].table_stored = take(&input, 1) % 4 != 0;
+    bench_open(&bench, SIZE, OTHER, 0);
+    uint32_t stored = take(&input, 1);
+    bench.images[0].table_stored = stored % 4 != 0;
+    bench.images[1].table_stored = (stored & 4u) != 0;
+    bench.images[1].emergency = (stored & 8u) != 0;
+    bench.lacks = (stored & 16u) != 0 ? bench.manifest_id : NULL;
     bench.bytes_per_s = 4000 + take(&input, 2);
     bench.deaf = true;
     for (unsigned i = 0; i < STEPS_MAX && input.left > 0; i++) {
@@ -162,9 +169,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bench.store_error = SERIN_OK;
     for (unsigned tries = 0; tries < 3; tries++) { /* manifest, table, image */
         bench_want(&bench, bench.images[0].name, 0, 4096);
+        bench_want(&bench, bench.images[1].name, 0, 4096);
         bench_run(&bench, bench.now_ms + WHOLE_MS);
     }
-    SERIN_ASSERT(bench_is_whole(&bench, 0));
+    SERIN_ASSERT(bench_is_whole(&bench, 0) && bench_is_whole(&bench, 1));
     bench_close(&bench);
     return 0;
 }
