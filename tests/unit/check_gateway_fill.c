@@ -390,7 +390,7 @@ START_TEST(test_lacking_beside_table)
         bench_want(&bench, image->table_name, 0, 1);
         bench_run(&bench, bench.now_ms + 120000);
         ck_assert(image->table_stored);
-        ck_assert_uint_eq(bench.sent_bytes, image->pieces * 32);
+        ck_assert_uint_eq(bench.sent_bytes, (uint64_t)image->pieces * 32);
         ck_assert_uint_eq(bench.fill.counts.refetched_bytes, 0);
         ck_assert(table || bench.gets >= 32 + 5); /* of which the manifest's were five */
         bench.lacks = NULL;
