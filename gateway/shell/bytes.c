@@ -257,7 +257,7 @@ static void take_up(struct gateway *gateway)
         bool part = entry != NULL && entry->kind == SERIN_DEPOT_PART;
         bool ahead = gateway->config->prefetch ||
                      (bytes->missed && offer->sort == BYTES_MANIFEST && !offer->known);
-        if (offer->blocked || serin_fill_active(&bytes->fill, offer->name) ||
+        if (offer->blocked || offer->withheld || serin_fill_active(&bytes->fill, offer->name) ||
             !(part || (entry == NULL && ahead))) {
             continue;
         }

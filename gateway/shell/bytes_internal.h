@@ -42,11 +42,13 @@ struct bytes_offer {
     /* MANIFEST: what it names, once it has been read; kept while it is offered, also when its file
      * is lost, since what it names stays pinned. */
     bool known;
+    bool unproven; /* the trust record at hand does not know its key */
     uint32_t image_size;
     uint8_t table[SERIN_SHA256_SIZE], image[SERIN_SHA256_SIZE];
     char product[SERIN_PRODUCT_MAX + 1];
     bool emergency;
-    bool blocked; /* only a candidate that this site has halted needs it */
+    bool blocked;  /* only a candidate that this site has halted needs it */
+    bool withheld; /* TABLE, IMAGE: only unproven manifests name it; pinned, and not to be had */
 };
 
 /* A file of the depot. */
@@ -57,7 +59,8 @@ struct bytes_entry {
     uint64_t promised; /* bytes that it may take: of a part file that is being filled, all of it */
     uint64_t used_s;   /* of the gateway's clock of use */
     bool verified;     /* MANIFEST: its signature was verified by this program */
-    bool seen;         /* by the present scan */
+    uint32_t trust_version; /* MANIFEST: of the record that verified it last; 0: none */
+    bool seen;              /* by the present scan */
 };
 
 /* A piece table in use by the planner. */
@@ -133,6 +136,18 @@ void bytes_offers_make(struct gateway *gateway);
 const struct bytes_offer *bytes_offer_find(const struct gateway_bytes *bytes, const uint8_t *name);
 /* An offered manifest that is not here and may be had, or NULL. */
 const struct bytes_offer *bytes_offer_unread(const struct gateway *gateway);
+/* Whether the bytes are the manifest of that name, signed by a release key of its product.
+ * SERIN_ERR_KEY: of that name, but no trust record is here that knows its key. */
+SERIN_MUST_USE enum serin_error bytes_manifest_verify(const struct gateway *gateway,
+                                                      const struct bytes_offer *offer,
+                                                      const uint8_t *data, size_t size,
+                                                      struct serin_manifest *manifest);
+/* Whether that error means that the file is rotten: not where its key is unknown, as another trust
+ * record may come, unless the record at hand has known it. */
+bool bytes_manifest_rotten(const struct gateway *gateway, const struct bytes_offer *offer,
+                           enum serin_error error);
+/* Marks a manifest's file as verified now. */
+void bytes_verified(const struct gateway *gateway, struct bytes_entry *entry);
 /* Which fleets the site has halted by itself. */
 uint32_t bytes_halted(const struct gateway *gateway);
 
@@ -171,11 +186,6 @@ uint32_t bytes_whole_files(const struct gateway_bytes *bytes);
 /* ---- bytes_object.c ---- */
 
 extern const struct serin_fill_ops bytes_fill_ops;
-/* Whether the bytes are the manifest of that name, signed by a release key of its product. */
-SERIN_MUST_USE enum serin_error bytes_manifest_verify(const struct gateway *gateway,
-                                                      const struct bytes_offer *offer,
-                                                      const uint8_t *data, size_t size,
-                                                      struct serin_manifest *manifest);
 /* Reads the piece table of an image and verifies it. SERIN_ERR_DIGEST: it is rotten, and has left
  * the depot. SERIN_ERR_NOT_FOUND, SERIN_ERR_IO. */
 SERIN_MUST_USE enum serin_error bytes_table_read(struct gateway *gateway,

@@ -209,7 +209,7 @@ static void describe(void *ctx, const uint8_t *object, struct serin_fill_descrip
     const struct bytes_offer *offer = bytes_offer_find(gateway->bytes, object);
     const struct bytes_spare *spare = bytes_spare_find(gateway->bytes, object);
     *out = (struct serin_fill_description){.answer = SERIN_FILL_ABSENT};
-    if (offer == NULL) {
+    if (offer == NULL || offer->withheld) {
         describe_unknown(gateway, out);
         return;
     }
@@ -315,22 +315,6 @@ static enum serin_error finish(void *ctx, const uint8_t *object)
 
 /* ---- manifests and tables ---- */
 
-enum serin_error bytes_manifest_verify(const struct gateway *gateway,
-                                       const struct bytes_offer *offer, const uint8_t *data,
-                                       size_t size, struct serin_manifest *manifest)
-{
-    uint8_t id[SERIN_SHA256_SIZE];
-    const struct serin_trust *trust = gateway_orders_trust(gateway, offer->product);
-    if (trust == NULL) {
-        return SERIN_ERR_KEY;
-    }
-    enum serin_error error = serin_manifest_open(gateway->crypto, trust, data, size, manifest, id);
-    if (error == SERIN_OK && memcmp(id, offer->name, SERIN_SHA256_SIZE) != 0) {
-        error = SERIN_ERR_DIGEST;
-    }
-    return error;
-}
-
 /* Stores a manifest or table, or keeps it in memory: SERIN_ERR_NO_SPACE. SERIN_ERR_IO: neither. */
 static enum serin_error put(struct gateway *gateway, const uint8_t *object, bool manifest,
                             const uint8_t *data, size_t size)
@@ -346,7 +330,7 @@ static enum serin_error put(struct gateway *gateway, const uint8_t *object, bool
             bytes_entry_add(gateway, object, manifest ? SERIN_DEPOT_MANIFEST : SERIN_DEPOT_OBJECT);
         if (entry != NULL) {
             entry->disk = entry->promised = rounded(size);
-            entry->verified = manifest;
+            bytes_verified(gateway, entry);
         }
         bytes_spare_drop(bytes, object);
     } else if (error == SERIN_ERR_NO_SPACE || error == SERIN_ERR_MEMORY) {

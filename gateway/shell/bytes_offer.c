@@ -61,6 +61,7 @@ static void offer_add(struct gateway *gateway, const struct bytes_offer *offer)
     if (offer_place(bytes->offers, bytes->offer_count, offer->name, &place)) {
         bytes->offers[place].emergency |= offer->emergency;
         bytes->offers[place].blocked &= offer->blocked;
+        bytes->offers[place].withheld &= offer->withheld;
         return;
     }
     if (!offers_grow(bytes)) {
@@ -115,8 +116,45 @@ static bool offer_directive(void *arg, const struct gateway_order *order)
 
 /* ---- manifests ---- */
 
-/* Reads an offered manifest that is here. One that does not verify leaves the depot, and is fetched
- * again. */
+enum serin_error bytes_manifest_verify(const struct gateway *gateway,
+                                       const struct bytes_offer *offer, const uint8_t *data,
+                                       size_t size, struct serin_manifest *manifest)
+{
+    uint8_t id[SERIN_SHA256_SIZE];
+    const struct serin_trust *trust = gateway_orders_trust(gateway, offer->product);
+    if (size < SERIN_MANIFEST_BODY_SIZE) {
+        return SERIN_ERR_TRUNCATED;
+    }
+    serin_manifest_id(gateway->crypto, data, id);
+    if (memcmp(id, offer->name, SERIN_SHA256_SIZE) != 0) {
+        return SERIN_ERR_DIGEST;
+    }
+    return trust == NULL ? SERIN_ERR_KEY
+                         : serin_manifest_open(gateway->crypto, trust, data, size, manifest, NULL);
+}
+
+bool bytes_manifest_rotten(const struct gateway *gateway, const struct bytes_offer *offer,
+                           enum serin_error error)
+{
+    const struct serin_trust *trust = gateway_orders_trust(gateway, offer->product);
+    const struct bytes_entry *entry = bytes_entry_find(gateway->bytes, offer->name);
+    if (error != SERIN_ERR_KEY) {
+        return error != SERIN_OK;
+    }
+    return trust != NULL && entry != NULL && entry->trust_version == trust->version;
+}
+
+void bytes_verified(const struct gateway *gateway, struct bytes_entry *entry)
+{
+    const struct bytes_offer *offer = bytes_offer_find(gateway->bytes, entry->name);
+    const struct serin_trust *trust =
+        offer != NULL ? gateway_orders_trust(gateway, offer->product) : NULL;
+    entry->verified = entry->kind == SERIN_DEPOT_MANIFEST;
+    entry->trust_version = entry->verified && trust != NULL ? trust->version : 0;
+}
+
+/* Reads an offered manifest that is here. A rotten one leaves the depot, and is fetched again.
+ * SERIN_ERR_KEY: it is what its name says, but the trust record at hand does not know its key. */
 static enum serin_error manifest_read(struct gateway *gateway, const struct bytes_offer *offer,
                                       struct serin_manifest *manifest)
 {
@@ -134,19 +172,20 @@ static enum serin_error manifest_read(struct gateway *gateway, const struct byte
             return serin_manifest_decode(data, SERIN_MANIFEST_BODY_SIZE, manifest);
         }
     }
-    if (gateway_orders_trust(gateway, offer->product) == NULL) {
-        return SERIN_ERR_KEY; /* it can tell as soon as there is a trust record */
-    }
     error = bytes_manifest_verify(gateway, offer, data, size, manifest);
     if (error == SERIN_OK && entry != NULL) {
-        entry->verified = true;
-    } else if (error != SERIN_OK) {
+        bytes_verified(gateway, entry);
+    } else if (bytes_manifest_rotten(gateway, offer, error)) {
         serin_log(SERIN_LOG_WARN, "a manifest of the depot does not verify: %s",
                   serin_error_text(error));
         (void)bytes_remove(gateway, offer->name);
         bytes_spare_drop(gateway->bytes, offer->name);
         /* Where that cannot be now, a node's next question begins it. */
         (void)!serin_fill_begin(&gateway->bytes->fill, offer->name, gateway->mono_ms);
+        error = SERIN_ERR_NOT_FOUND;
+    } else if (error == SERIN_ERR_KEY &&
+               serin_manifest_decode(data, SERIN_MANIFEST_BODY_SIZE, manifest) != SERIN_OK) {
+        error = SERIN_ERR_FORMAT;
     }
     return error;
 }
@@ -156,15 +195,18 @@ static enum serin_error manifest_read(struct gateway *gateway, const struct byte
 static void learn(struct gateway *gateway, struct bytes_offer *offer,
                   const struct bytes_offer *before, size_t before_count)
 {
-    struct serin_manifest manifest;
+    struct serin_manifest manifest = {.image_size_bytes = 0};
     size_t place;
-    if (manifest_read(gateway, offer, &manifest) == SERIN_OK) {
+    enum serin_error error = manifest_read(gateway, offer, &manifest);
+    if (error == SERIN_OK || error == SERIN_ERR_KEY) {
         offer->known = true;
+        offer->unproven = error == SERIN_ERR_KEY;
         offer->image_size = manifest.image_size_bytes;
         memcpy(offer->table, manifest.pieces_sha256, SERIN_SHA256_SIZE);
         memcpy(offer->image, manifest.image_sha256, SERIN_SHA256_SIZE);
     } else if (offer_place(before, before_count, offer->name, &place) && before[place].known) {
         offer->known = true;
+        offer->unproven = before[place].unproven;
         offer->image_size = before[place].image_size;
         memcpy(offer->table, before[place].table, SERIN_SHA256_SIZE);
         memcpy(offer->image, before[place].image, SERIN_SHA256_SIZE);
@@ -180,7 +222,9 @@ static void offer_contents(struct gateway *gateway, const struct bytes_offer *ma
         }
         return;
     }
-    struct bytes_offer under = {.emergency = manifest->emergency, .blocked = manifest->blocked};
+    struct bytes_offer under = {.emergency = manifest->emergency,
+                                .blocked = manifest->blocked,
+                                .withheld = manifest->unproven};
     memcpy(under.product, manifest->product, sizeof under.product);
     struct bytes_offer table = under;
     table.sort = BYTES_TABLE;

@@ -222,8 +222,9 @@ static bool whole_holds(struct gateway *gateway, const struct bytes_offer *offer
     if (error == SERIN_ERR_IO) {
         return !is_harm(gateway, offer->name, error);
     }
-    if (error == SERIN_OK && is_manifest && gateway_orders_trust(gateway, offer->product) != NULL) {
+    if (error == SERIN_OK && is_manifest) {
         error = bytes_manifest_verify(gateway, offer, data, size, &manifest);
+        return !bytes_manifest_rotten(gateway, offer, error);
     }
     return error == SERIN_OK;
 }

@@ -567,6 +567,48 @@ START_TEST(test_rotten_table_is_no_witness)
 }
 END_TEST
 
+/* A manifest whose key the trust record at hand does not know stays where it is, its image pinned
+ * but not to be had, until a record comes that knows it; one whose key id has rotted does not.
+ * Caught: removal of whatever does not verify; contents offered on the word of such a manifest. */
+START_TEST(test_unknown_key_is_not_rot)
+{
+    begin(0);
+    site.config.scrub_s = 60;
+    ck_assert(site_download(0, MINUTE));
+    site_pass(MINUTE);
+    const struct serin_trust trust = site.trust;
+    for (int restart = 0; restart < 2; restart++) {
+        for (size_t i = 0; i < site.trust.key_count; i++) {
+            site.trust.keys[i].key_id[0] ^= 1;
+        }
+        site.trust.version++;
+        if (restart) {
+            site_stop();
+            site_start();
+        }
+        site_pass(5 * MINUTE);
+        site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 4096);
+        ck_assert_int_eq(site_object(0, SITE_IMAGE)->absent, SERIN_BLOCK_REFUSED);
+        ck_assert_int_eq(access_of(site_object(0, SITE_MANIFEST)), 0);
+        const struct bytes_offer *image =
+            bytes_offer_find(site.gateway.bytes, site_object(0, SITE_IMAGE)->name);
+        ck_assert(image != NULL && image->withheld); /* and pinned, as every offer */
+        site_object(0, SITE_IMAGE)->absent = SERIN_BLOCK_DATA;
+        site.trust = trust;
+        site_offer(0, -1, SERIN_CANDIDATE_NONE);
+        unsigned told = site_object(0, SITE_IMAGE)->whole;
+        site_want(SERIN_WANT_MISSING, site_object(0, SITE_IMAGE), 0, 4096);
+        ck_assert_uint_gt(site_object(0, SITE_IMAGE)->whole, told);
+        ck_assert_uint_eq(site_object(0, SITE_MANIFEST)->sent, 592);
+    }
+    site_pass(2 * MINUTE);
+    site_harm(site_object(0, SITE_MANIFEST), SERIN_MANIFEST_BODY_SIZE + 5); /* of the key id */
+    site_pass(5 * MINUTE);
+    ck_assert(site_holds(site_object(0, SITE_MANIFEST)));
+    done();
+}
+END_TEST
+
 /* What is on the disk is believed only as far as it verifies, before anything is built on it. */
 START_TEST(test_disk_is_not_trusted)
 {
@@ -834,6 +876,7 @@ int main(void)
                                   test_scrub,
                                   test_unreadable_is_not_rotten,
                                   test_rotten_table_is_no_witness,
+                                  test_unknown_key_is_not_rot,
                                   test_disk_is_not_trusted,
                                   test_rotten_wants,
                                   test_reports_first,
