@@ -8,9 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SERIND_ALARMS_MAX     ((size_t)64)
-#define SERIND_ALARM_KEY_MAX  ((size_t)200)
-#define SERIND_ALARM_TEXT_MAX ((size_t)320)
+#define SERIND_ALARMS_MAX ((size_t)64)
+/* Of them, at most so many about gateways; sites.h says what becomes of the others. */
+#define SERIND_ALARMS_GATEWAYS (SERIND_ALARMS_MAX / 2)
+#define SERIND_ALARM_KEY_MAX   ((size_t)200)
+#define SERIND_ALARM_TEXT_MAX  ((size_t)320)
 
 struct serind_alarm {
     char key[SERIND_ALARM_KEY_MAX];
@@ -25,7 +27,9 @@ struct serind_alarms {
 
 struct serind;
 
-/* Raises the alarm `key`, or changes its text where it stands already (in silence). */
+/* Raises the alarm `key`, or changes its text where it stands already (in silence). Where there is
+ * no room it is dropped, but a halt's, the store's or a broker's: that takes the place of another.
+ */
 void serind_alarm_raise(struct serind *serind, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -21,6 +21,7 @@
 #define SERIND_SITE_BURST      32u
 #define SERIND_SITE_PER_SECOND 8u
 #define SERIND_FLOOD_REST_MS   60000u /* the alarm ends so long after the last that was dropped */
+#define SERIND_HOLD_STANDS_MS  60000u /* the alarm of a hold stands at least so long */
 /* Refusals that go to one gateway in a minute: as many as its nodes by default may be. */
 #define SERIND_CLAIM_ANSWERS_PER_MINUTE 1000u
 
@@ -31,6 +32,9 @@ struct serind_site {
     uint32_t nodes;                     /* devices that are assigned to it */
     bool changed;                       /* the next pass stores it */
     bool crowded;                       /* it spoke for more nodes than it may have */
+    bool held;                          /* the alarm of its holds stands, or would with more room */
+    bool unlisted;                      /* an alarm of it does not stand for want of room */
+    uint64_t held_at_ms;                /* monotonic, when `held` began */
     uint32_t answer_minute, answers;
     uint64_t
         heard_at_ms;  /* monotonic, when all its messages so far would have been within the rate */

@@ -103,7 +103,7 @@ wait_for 10 "the hold is an alarm" alarm "gateway gw-1 holds lamp stable: 4 of i
 "$SERIN" gateway list
 "$SERIN" gateway show gw-1
 say gw-1 status status gw-1 2
-wait_for 10 "it ends" quiet "gateway gw-1 holds"
+wait_for 75 "it ends, after a minute at least" quiet "gateway gw-1 holds"
 
 title "Pages"
 page() { curl -s -H "Authorization: Bearer $(cat "$SERIN_TOKEN_FILE")" "$SERIN_SERVER/v1/$1" | jq -c "$2"; }

@@ -150,6 +150,125 @@ START_TEST(a_gateway_moves_no_node_to_another_fleet)
 }
 END_TEST
 
+/* ---- alarms ---- */
+
+/* Eight fleets, of which the first `failed` had nodes that failed. */
+static void say_holds(struct serind_bench *bench, const char *gateway, unsigned fleets,
+                      unsigned failed)
+{
+    struct serin_gw_status status = {.incarnation = 9, .software = "x", .fleet_count = fleets};
+    uint8_t payload[SERIN_GW_STATUS_MAX];
+    size_t size = 0;
+    snprintf(status.gateway, sizeof status.gateway, "%s", gateway);
+    for (unsigned i = 0; i < fleets; i++) {
+        struct serin_gw_fleet *fleet = &status.fleets[i];
+        snprintf(fleet->product, sizeof fleet->product, "p-%u", i);
+        strcpy(fleet->channel, "stable");
+        fleet->hold = SERIN_HOLD_CAUSE_FAILURES;
+        fleet->held_since_s = 1800000000;
+        fleet->manifest_id[0] = 1;
+        fleet->failures_max = 1;
+        fleet->failures = i < failed ? 2 : 0;
+    }
+    ck_assert_int_eq(
+        serin_protobufc_site()->encode_gw_status(&status, payload, sizeof payload, &size),
+        SERIN_OK);
+    ck_assert_int_eq(serind_status_heard(&bench->serind, gateway, payload, size), SERIN_OK);
+}
+
+/* Caught: an alarm for each fleet; one for a fleet without failures; a line for each change of
+ * mind.
+ */
+START_TEST(a_gateway_has_one_alarm_for_what_it_holds)
+{
+    static struct serind_bench bench;
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    struct serind *serind = &bench.serind;
+    say_holds(&bench, "gw-1", 2, 0);
+    ck_assert_uint_eq(serind->alarms.count, 0);
+    say_holds(&bench, "gw-1", 8, 1);
+    ck_assert_uint_eq(serind->alarms.count, 1);
+    ck_assert_uint_eq(
+        serind_bench_audited(&bench, "raised: gateway gw-1 holds p-0 stable: 2 of its nodes"), 1);
+    ck_assert_ptr_null(strstr(serind->alarms.list[0].text, ", and "));
+    say_holds(&bench, "gw-1", 8, 3);
+    ck_assert_ptr_nonnull(strstr(serind->alarms.list[0].text, "Z, and 2 more"));
+    for (unsigned i = 0; i < 59; i++) {
+        say_holds(&bench, "gw-1", 1, i % 2);
+        serind->mono_ms += 1000;
+        serind_sites_tend(serind);
+    }
+    ck_assert_uint_eq(serind_bench_audited(&bench, "raised: gateway gw-1"), 1);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "cleared: gateway gw-1"), 0);
+    say_holds(&bench, "gw-1", 1, 0);
+    serind->mono_ms += 1000;
+    serind_sites_tend(serind);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "cleared: gateway gw-1"), 1);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+/* Caught: no half for the others; a halt's alarm dropped; the rest not told, or told for ever. */
+START_TEST(alarms_of_gateways_leave_room_for_halts)
+{
+    static struct serind_bench bench;
+    char text[32];
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    struct serind *serind = &bench.serind;
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(text, sizeof text, "gw-%u", i);
+        say_holds(&bench, text, 1, 1);
+    }
+    serind_sites_tend(serind);
+    ck_assert_uint_eq(serind->alarms.count, SERIND_ALARMS_GATEWAYS + 1);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "raised: and 8 more gateways"), 1);
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(text, sizeof text, "restored:%u", i);
+        serind_alarm_raise(serind, text, "of another kind");
+    }
+    ck_assert_uint_eq(serind->alarms.count, SERIND_ALARMS_MAX);
+    serind_alarm_raise(serind, "halt:0:lamp", "a halt that is not on every broker");
+    serind_alarm_raise(serind, "store", "the store is full");
+    serind_alarm_raise(serind, "broker:1", "not connected");
+    ck_assert(serind_alarm_stands(serind, "halt:0:lamp"));
+    ck_assert(serind_alarm_stands(serind, "store"));
+    ck_assert(serind_alarm_stands(serind, "broker:1"));
+    ck_assert_uint_eq(serind->alarms.count, SERIND_ALARMS_MAX);
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(text, sizeof text, "restored:%u", i);
+        serind_alarm_clear(serind, text);
+    }
+    /* Eight of those that are listed end: the others take their places. */
+    serind->mono_ms += SERIND_HOLD_STANDS_MS;
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(text, sizeof text, "gw-%u", i);
+        say_holds(&bench, text, 1, 0);
+    }
+    serind_sites_tend(serind);
+    ck_assert(serind_alarm_stands(serind, "site:gw-39"));
+    ck_assert(!serind_alarm_stands(serind, "gateways:more"));
+    serind_bench_close(&bench);
+}
+END_TEST
+
+/* Caught: never cleared. */
+START_TEST(room_for_gateways_ends_the_alarm)
+{
+    static struct serind_bench bench;
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    bench.serind.sites.ids.limit = 1;
+    site_take_first(&bench, "gw-1", "n-1", 1);
+    site_take_first(&bench, "gw-2", "n-2", 1);
+    serind_sites_tend(&bench.serind);
+    ck_assert(serind_alarm_stands(&bench.serind, "gateways"));
+    bench.serind.sites.ids.limit = 2;
+    bench.serind.mono_ms += 1000;
+    serind_sites_tend(&bench.serind);
+    ck_assert(!serind_alarm_stands(&bench.serind, "gateways"));
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* ---- an operator's answer ---- */
 
 static struct serin_report failed_report(const char *id, uint64_t number)
@@ -209,11 +328,10 @@ END_TEST
 int main(void)
 {
     const TTest *const list[] = {
-        a_gateway_is_heard_so_often_and_no_more,
-        each_broker_is_drained_first_in_its_turn,
-        a_gateway_moves_no_node_to_another_fleet,
-        the_nodes_of_a_refused_gateway_fail_nothing,
-        NULL,
+        a_gateway_is_heard_so_often_and_no_more,     each_broker_is_drained_first_in_its_turn,
+        a_gateway_moves_no_node_to_another_fleet,    a_gateway_has_one_alarm_for_what_it_holds,
+        alarms_of_gateways_leave_room_for_halts,     room_for_gateways_ends_the_alarm,
+        the_nodes_of_a_refused_gateway_fail_nothing, NULL,
     };
     test_keys_open();
     int status = check_run("serind_stolen", list);
