@@ -162,6 +162,37 @@ static void scan(struct gateway *gateway)
     }
 }
 
+void bytes_told(struct gateway *gateway, const struct serin_have *have)
+{
+    struct bytes_verdict *verdicts = gateway->bytes->verdicts, *place = &verdicts[0];
+    for (size_t i = 0; i < BYTES_VERDICTS_MAX; i++) {
+        struct bytes_verdict *verdict = &verdicts[i];
+        if (memcmp(verdict->name, have->object, SERIN_SHA256_SIZE) == 0) {
+            verdict->until_ms = 0;
+        }
+        place = verdict->until_ms < place->until_ms ? verdict : place;
+    }
+    if (have->kind == SERIN_HAVE_ABSENT && have->retry_ms > 0) {
+        memcpy(place->name, have->object, SERIN_SHA256_SIZE);
+        place->until_ms = gateway->mono_ms + have->retry_ms;
+    }
+}
+
+/* What the plugin was told is judged anew when it asks next. */
+static void lift_verdicts(struct gateway *gateway)
+{
+    for (size_t i = 0; i < BYTES_VERDICTS_MAX; i++) {
+        struct bytes_verdict *verdict = &gateway->bytes->verdicts[i];
+        struct serin_have have = {.kind = SERIN_HAVE_ABSENT, .status = SERIN_BLOCK_BUSY};
+        if (gateway->mono_ms < verdict->until_ms) {
+            memcpy(have.object, verdict->name, SERIN_SHA256_SIZE);
+            /* Where it cannot be told, it ends by itself. */
+            (void)!bytes_fill_ops.have(gateway, &have);
+            verdict->until_ms = 0;
+        }
+    }
+}
+
 /* Offers follow orders at once: who asks after a directive came is judged by it. */
 static void refresh(struct gateway *gateway)
 {
@@ -175,6 +206,7 @@ static void refresh(struct gateway *gateway)
     }
     if (bytes->offers_stale || bytes->halted != bytes_halted(gateway)) {
         bytes_offers_make(gateway);
+        lift_verdicts(gateway);
         serin_fill_review(&bytes->fill, gateway->mono_ms);
         bytes->minute_ms = gateway->mono_ms;
     }

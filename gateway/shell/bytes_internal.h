@@ -26,6 +26,7 @@
 #define BYTES_SPARE_TABLES  8u
 #define BYTES_SPARES_BYTES  1048576u /* of tables; a manifest has a place in any case */
 #define BYTES_POSTPONED_MAX 16u
+#define BYTES_VERDICTS_MAX  16u
 #define BYTES_SCRUB_STEP    262144u /* bytes that are read again at a time: 64 pieces */
 #define BYTES_BLOCK_SIZE    4096u   /* of a file system, near enough for a budget */
 #define BYTES_MINUTE_MS     60000u  /* part files are taken up again so often */
@@ -79,6 +80,12 @@ struct bytes_spare {
     uint64_t turn;
 };
 
+/* An object that the plugin takes for absent, as it was told. */
+struct bytes_verdict {
+    uint8_t name[SERIN_SHA256_SIZE];
+    uint64_t until_ms;
+};
+
 struct bytes_scrub {
     bool running;
     uint8_t name[SERIN_SHA256_SIZE]; /* the entry that is being read, or was last */
@@ -120,6 +127,8 @@ struct gateway_bytes {
     size_t postponed_count;
     struct serin_want postponed[BYTES_POSTPONED_MAX];
 
+    struct bytes_verdict verdicts[BYTES_VERDICTS_MAX];
+
     struct bytes_scrub scrub;
     uint64_t minute_ms, rescan_ms; /* when those are due */
     uint64_t said_ms;              /* a warning that repeats */
@@ -127,6 +136,9 @@ struct gateway_bytes {
 
 /* Whether a warning that repeats may be said (again). */
 bool bytes_say(struct gateway *gateway);
+
+/* The plugin has heard this: its verdict ends when orders change. */
+void bytes_told(struct gateway *gateway, const struct serin_have *have);
 
 /* ---- bytes_offer.c ---- */
 

@@ -419,6 +419,9 @@ static enum serin_error have(void *ctx, const struct serin_have *have)
     if (error == SERIN_OK) {
         error = gateway_publish_site(gateway, &topic, payload, size);
     }
+    if (error == SERIN_OK) {
+        bytes_told(gateway, have);
+    }
     if (error != SERIN_OK && error != SERIN_ERR_AGAIN && bytes_say(gateway)) {
         serin_log(SERIN_LOG_WARN, "the plugin cannot be told what is here: %s",
                   serin_error_text(error));

@@ -169,6 +169,37 @@ START_TEST(test_what_is_not_offered)
 }
 END_TEST
 
+/* What the plugin was told of an object ends with the orders that it was told by. Caught: a verdict
+ * that stands for its whole wait though the directive that offers the object is here. */
+START_TEST(test_verdicts_end_with_orders)
+{
+    begin(1);
+    struct site_object *manifest = site_object(0, SITE_MANIFEST);
+    ck_assert(site_download(1, MINUTE));
+    site_want(SERIN_WANT_MISSING, manifest, 0, 592);
+    ck_assert_int_eq(manifest->absent, SERIN_BLOCK_REFUSED);
+    ck_assert_uint_gt(manifest->retry_ms, 0);
+    site.halted = true;
+    site_offer(1, 0, SERIN_CANDIDATE_ROLLING);
+    site_pass(0);
+    ck_assert_int_eq(manifest->absent, SERIN_BLOCK_BUSY);
+    ck_assert_uint_eq(manifest->retry_ms, 0);
+    unsigned absents = manifest->absents;
+    site_want(SERIN_WANT_MISSING, manifest, 0, 592);
+    ck_assert_uint_eq(manifest->absents, absents + 1);
+    ck_assert_uint_gt(manifest->retry_ms, 10000);
+    site.halted = false; /* by the gateway's own words, without a directive */
+    site_pass(0);
+    ck_assert_uint_eq(manifest->absents, absents + 2);
+    ck_assert_uint_eq(manifest->retry_ms, 0);
+    gateway_bytes_orders_changed(&site.gateway);
+    site_pass(0);
+    ck_assert_uint_eq(manifest->absents, absents + 2); /* once */
+    ck_assert(site_download(0, MINUTE));
+    done();
+}
+END_TEST
+
 /* What two directives offer is had as the more generous one has it: a node's own wins over a site's
  * halt, and an emergency over the hours. */
 START_TEST(test_two_directives)
@@ -862,6 +893,7 @@ int main(void)
                                   test_served,
                                   test_image_first,
                                   test_what_is_not_offered,
+                                  test_verdicts_end_with_orders,
                                   test_two_directives,
                                   test_halt_midway,
                                   test_strange_manifest,

@@ -119,6 +119,7 @@ static void hear_have(const struct serin_have *have)
     case SERIN_HAVE_ABSENT:
         object->absents++;
         object->absent = have->status;
+        object->retry_ms = have->retry_ms;
         break;
     case SERIN_HAVE_DATA:
         assert(have->object_size == object->size);

@@ -22,6 +22,7 @@ struct site_object {
     uint64_t sent;
     bool known[SITE_IMAGE_MAX / SERIN_PIECE_SIZE], handed[SITE_IMAGE_MAX / SERIN_PIECE_SIZE];
     unsigned whole, absents;
+    uint32_t retry_ms; /* of the ABSENT heard last */
     enum serin_block_status absent;
 };
 
