@@ -223,6 +223,7 @@ static void release(struct serind *serind, struct serind_item *item,
     take(serind, item, record);
     record->gateway[0] = '\0';
     forget_account(record, serind_item_incarnation(item));
+    record->own = (struct serin_report_cursor){.incarnation = 0};
     if (record->enrolment == SERIN_ENROLMENT_PENDING &&
         serind->config->enrolment == SERIN_ENROL_AUTO) {
         record->enrolment = SERIN_ENROLMENT_ENROLLED;
@@ -237,6 +238,17 @@ static void release(struct serind *serind, struct serind_item *item,
     }
 }
 
+/* What the device said itself before an operator gave it to a gateway was still on its way. A
+ * report of it is stored already. */
+static void pass_over(struct serind *serind, struct serind_item *item,
+                      struct serin_device_record *record)
+{
+    item->device = SERIND_NO_DEVICE;
+    if (item->kind == SERIND_ITEM_REPORT) {
+        serind_enrol_answer(serind, item, record->own.number, SERIN_ACK_STORED, 0);
+    }
+}
+
 /* ---- who speaks for whom ---- */
 
 enum claim {
@@ -244,6 +256,7 @@ enum claim {
     CLAIM_OWN,      /* it is direct and speaks, or its gateway does */
     CLAIM_STRAYED,  /* its gateway speaks, of another product or channel than the node is of */
     CLAIM_ANOTHERS, /* a gateway speaks for a device that is direct or another's */
+    CLAIM_OLD,      /* it spoke before an operator made it a gateway's */
     CLAIM_ITSELF,   /* it speaks, and a gateway's it is */
     CLAIM_COUNT
 };
@@ -264,6 +277,9 @@ static const rule rules[CLAIM_COUNT][3] = {
     [CLAIM_ANOTHERS] = {[SERIN_ENROL_AUTO] = refuse_claim,
                         [SERIN_ENROL_APPROVE] = refuse_claim,
                         [SERIN_ENROL_REFUSE] = refuse_claim},
+    [CLAIM_OLD] = {[SERIN_ENROL_AUTO] = pass_over,
+                   [SERIN_ENROL_APPROVE] = pass_over,
+                   [SERIN_ENROL_REFUSE] = pass_over},
     [CLAIM_ITSELF] = {[SERIN_ENROL_AUTO] = release,
                       [SERIN_ENROL_APPROVE] = release,
                       [SERIN_ENROL_REFUSE] = release},
@@ -276,13 +292,25 @@ bool serind_enrol_strays(const struct serind_item *item, const struct serin_devi
             strcmp(record->channel, serind_item_channel(item)) != 0);
 }
 
+/* Whether the item tells no more than was known when the device was given to its gateway. */
+static bool is_old(const struct serind_item *item, const struct serin_device_record *record)
+{
+    uint64_t number =
+        item->kind == SERIND_ITEM_REPORT ? item->report.number : item->beat.last_number;
+    return record->own.incarnation != 0 &&
+           serind_item_incarnation(item) == record->own.incarnation && number <= record->own.number;
+}
+
 static enum claim claim_of(const struct serind *serind, const struct serind_item *item,
                            const struct serin_device_record *record)
 {
     if (strcmp(record->gateway, serind_site_name(serind, item->site)) == 0) {
         return serind_enrol_strays(item, record) ? CLAIM_STRAYED : CLAIM_OWN;
     }
-    return item->site == 0 ? CLAIM_ITSELF : CLAIM_ANOTHERS;
+    if (item->site != 0) {
+        return CLAIM_ANOTHERS;
+    }
+    return is_old(item, record) ? CLAIM_OLD : CLAIM_ITSELF;
 }
 
 /* Presence of a node counts where its own gateway tells it; from others it is nothing. */
@@ -421,6 +449,9 @@ enum serin_error serind_enrol_move(struct serind *serind, const char *id, const 
                  &(struct serind_audit_line){.actor = "operator", .what = "moved", .device = id},
                  "from %s%s to %s%s", record->gateway[0] != '\0' ? "gateway " : "direct",
                  record->gateway, to[0] != '\0' ? "gateway " : "direct", to);
+    if (record->gateway[0] == '\0') {
+        record->own = record->cursor; /* its own word; what a gateway told is not kept */
+    }
     memcpy(record->gateway, serind_site_name(serind, number),
            strlen(serind_site_name(serind, number)) + 1);
     /* Without a stream, its next word through the gateway says of what product and channel it is.

@@ -233,6 +233,41 @@ START_TEST(an_operator_moves_devices_and_is_told_why_not)
 }
 END_TEST
 
+/* Caught: an older word of the device undoing the move; a beat doing so; a newer one, or another
+ * stream, not releasing it; the account overwritten by what a gateway says, or by the next move. */
+START_TEST(a_move_is_not_undone_by_what_was_said_before)
+{
+    static struct serind_bench bench;
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    site_take_first(&bench, "gw-1", "n-1", 1);
+    site_take_first(&bench, "gw-2", "n-2", 1);
+    for (unsigned round = 0; round < 3; round++) {
+        char id[SERIN_ID_MAX + 1];
+        snprintf(id, sizeof id, "d-%u", round);
+        site_report_directly(&bench, id, 5);
+        ck_assert_int_eq(site_move(&bench, id, "gw-1"), SERIN_OK);
+        site_take_first(&bench, "gw-1", id, 1000000); /* made up */
+        ck_assert_int_eq(site_move(&bench, id, "gw-2"), SERIN_OK);
+        bench.sent_count = 0;
+        site_report_directly(&bench, id, 5);
+        ck_assert_int_eq(site_acked(&bench, NULL, id), SERIN_ACK_STORED);
+        struct serin_beat beat = serind_bench_beat(id, 5, 0);
+        serind_bench_take_beat(&bench, &beat);
+        ck_assert_str_eq(site_of(&bench, id), "gw-2");
+        ck_assert_uint_eq(site_account(&bench, id), 0);
+        if (round == 0) {
+            site_report_directly(&bench, id, 6);
+        } else {
+            beat.last_number = round == 1 ? 6 : 0;
+            beat.incarnation += round == 1 ? 0 : 1;
+            serind_bench_take_beat(&bench, &beat);
+        }
+        ck_assert_str_eq(site_of(&bench, id), "");
+    }
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* Caught: the batch taken; the gateway's status taken; the allowed gateway still silent. */
 START_TEST(nothing_of_a_refused_gateway_is_heard)
 {
@@ -347,6 +382,7 @@ int main(void)
         a_gateway_begins_no_epoch_alone,
         who_waits_for_an_operator_is_known,
         an_operator_moves_devices_and_is_told_why_not,
+        a_move_is_not_undone_by_what_was_said_before,
         nothing_of_a_refused_gateway_is_heard,
         a_stolen_gateway_cannot_fake_the_fleet,
         a_gateway_speaks_for_so_many_nodes_and_no_more,

@@ -252,9 +252,9 @@ START_TEST(values_out_of_bounds_are_not_written)
 }
 END_TEST
 
-/* The records of a store of before there were gateways: every device was direct. Caught: the field
- * read whatever the version; the field left out. */
-START_TEST(a_device_of_version_1_is_direct)
+/* The records of a store of before there were gateways: every device was direct; and of before its
+ * own account was kept. Caught: a field read whatever the version; a field left out. */
+START_TEST(a_device_of_an_older_version_has_what_it_had)
 {
     static union record_value value;
     uint8_t bytes[RECORD_MAX];
@@ -262,6 +262,15 @@ START_TEST(a_device_of_version_1_is_direct)
     sample(RECORD_DEVICE, 2, &value);
     size_t length = strlen(value.device.gateway);
     ck_assert_int_eq(record_encode(RECORD_DEVICE, &key, &value, bytes, &size), SERIN_OK);
+    bytes[1] = 2;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_ERR_FORMAT);
+    size -= sizeof value.device.own.incarnation + sizeof value.device.own.number;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_OK);
+    ck_assert_uint_eq(strlen(value.device.gateway), length);
+    ck_assert_uint_eq(value.device.own.incarnation, 0);
+    ck_assert_uint_eq(value.device.own.number, 0);
     bytes[1] = 1;
     reseal(bytes, size);
     ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_ERR_FORMAT);
@@ -319,7 +328,7 @@ int main(void)
         tampered_fields_stay_within_bounds,
         another_kind_and_a_newer_version_are_told_apart,
         values_out_of_bounds_are_not_written,
-        a_device_of_version_1_is_direct,
+        a_device_of_an_older_version_has_what_it_had,
         a_rollout_of_version_1_has_judged_nothing,
         a_full_device_stays_small,
         NULL,

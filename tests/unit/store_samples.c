@@ -125,6 +125,8 @@ struct serin_device_record sample_device(uint64_t seed, const char *id, bool ful
         record.last_attempt = sample_attempt(dice(&seed), full);
     }
     name(&seed, record.gateway, sizeof record.gateway, full);
+    record.own.incarnation = dice(&seed);
+    record.own.number = dice(&seed);
     return record;
 }
 

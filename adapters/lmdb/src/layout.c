@@ -163,6 +163,10 @@ static void device_fields(struct record_io *io, union record_value *value)
     if (io->version >= 2) { /* before it every device was direct */
         record_text(io, device->gateway, sizeof device->gateway);
     }
+    if (io->version >= 3) { /* before it what a device had said itself was forgotten at a move */
+        device->own.incarnation = record_u64(io, device->own.incarnation);
+        device->own.number = record_u64(io, device->own.number);
+    }
 }
 
 static void attempt_fields(struct record_io *io, union record_value *value)
@@ -362,7 +366,7 @@ static void gateway_fields(struct record_io *io, union record_value *value)
 
 const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_META] = {.version = 1, .fields = meta_fields},
-    [RECORD_DEVICE] = {.version = 2, .fields = device_fields},
+    [RECORD_DEVICE] = {.version = 3, .fields = device_fields},
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},

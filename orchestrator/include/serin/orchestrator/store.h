@@ -39,6 +39,9 @@ struct serin_device_record {
     /* The latest attempt, so that a list of devices needs one read each. */
     struct serin_attempt_record last_attempt; /* attempt 0: none */
     char gateway[SERIN_ID_MAX + 1];           /* who speaks for it; "": it does so itself */
+    /* What it had said itself when an operator gave it to a gateway: none of that, coming late,
+     * makes it direct again. Incarnation 0: nothing. */
+    struct serin_report_cursor own;
 };
 
 /* What an operator has to say about a gateway. */
