@@ -225,6 +225,10 @@ static bool try_answer(const struct request *request, uint64_t now_ms)
             return settle(request, SERIN_BLOCK_NOT_FOUND, retry_ms);
         }
         site_say(shell, SERIN_WANT_MISSING, get->object, 0, get->offset, get->length, now_ms);
+        /* The manifest as well: where nothing is stored, only the plugin knows that it lacks it. */
+        if (!serin_bytes_all(object.lacking, sizeof object.lacking, 0)) {
+            site_say(shell, SERIN_WANT_MISSING, object.lacking, 0, 0, SERIN_MANIFEST_MAX, now_ms);
+        }
         return false;
     }
     return serve(request, &object, now_ms);

@@ -429,6 +429,7 @@ struct serin_guard_answer serin_guard_ask(struct serin_guard *guard, const char 
         own.offer = SERIN_GUARD_NOT_OFFERED; /* whatever else could not be read */
     } else if (own.offer == SERIN_GUARD_NOT_OFFERED && guard->unsure) {
         own.offer = SERIN_GUARD_UNSURE;
+        memcpy(own.lacking, guard->lacking, SERIN_SHA256_SIZE);
     }
     return own;
 }

@@ -73,6 +73,9 @@ static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id,
     guard->ops->lookup(guard->ctx, manifest_id, &named);
     if (!named.known) {
         note_lack(guard, naming);
+        if (naming == NAMED_LIVE && guard->lack_count++ == guard->lack_turn) {
+            memcpy(guard->lacking, manifest_id, SERIN_SHA256_SIZE);
+        }
         return;
     }
     struct serin_guard_object *image =
@@ -126,6 +129,9 @@ void guard_objects_refresh(struct serin_guard *guard, uint64_t now_ms)
     }
     guard->object_count = 0;
     guard->incomplete = guard->unsure = false;
+    guard->lack_turn = guard->lack_count > 0 ? (guard->lack_turn + 1) % guard->lack_count : 0;
+    guard->lack_count = 0;
+    memset(guard->lacking, 0, sizeof guard->lacking);
     /* Halted ones first: if room runs out, a halt is kept and a size check is lost, not the other
      * way round; and what single devices are offered last, which no ruling depends on. */
     for (uint32_t i = 0; i < guard->entry_capacity; i++) {
@@ -157,10 +163,12 @@ static struct serin_guard_answer manifest_names(const struct serin_guard *guard,
     }
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
-    if (!named.known) {
-        return (struct serin_guard_answer){.offer = SERIN_GUARD_UNSURE};
-    }
     struct serin_guard_answer answer = {.offer = SERIN_GUARD_NOT_OFFERED};
+    if (!named.known) {
+        answer.offer = SERIN_GUARD_UNSURE;
+        memcpy(answer.lacking, manifest_id, SERIN_SHA256_SIZE);
+        return answer;
+    }
     if (same(named.image, name)) {
         answer = (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
                                              .kind = SERIN_GUARD_IMAGE,

@@ -600,6 +600,20 @@ hears gw-1 "want kind=1 object=$own_pieces"
 say gw-1 data "$own_pieces" "$OWN_TABLE" 0
 hears sensor-03 "token=$TOKEN status=1 offset=4096 size=4096 end=8192"
 got sensor-03 "$BENCH/own.bin"
+title "a full disk: the broker starts anew in the middle of a download"
+restart # of the manifest nothing is left, and the node has it already
+gateway
+talk sensor-03 serin/1/dev/sensor-03/block
+rm "$BENCH/depot/manifests/$own_manifest"
+ask sensor-03 "$own_image" 4096 4096 4096
+hears gw-1 "want kind=1 object=$own_image offset=4096"
+hears gw-1 "want kind=1 object=$own_manifest offset=0"
+say gw-1 data "$own_image" "$BENCH/own.bin" 1
+say gw-1 data "$own_manifest" "$BENCH/cloud/manifests/$own_manifest" 0
+hears gw-1 "want kind=1 object=$own_pieces"
+say gw-1 data "$own_pieces" "$OWN_TABLE" 0
+hears sensor-03 "token=$TOKEN status=1 offset=4096 size=4096 end=8192"
+got sensor-03 "$BENCH/own.bin"
 hush sensor-03
 
 title "faults: the broker is killed at each of its points at a site"

@@ -17,7 +17,7 @@
 static struct serin_guard guard;
 static struct serin_guard_entry entries[ENTRIES];
 static struct serin_guard_object objects[OBJECTS];
-static uint8_t unreadable; /* a manifest that is not in the depot; 0: none */
+static uint8_t unreadable, unreadable_too; /* manifests that are not in the depot; 0: none */
 static unsigned lookups;
 static uint8_t record[SERIN_GUARD_RECORD_MAX];
 static size_t record_size;
@@ -36,7 +36,7 @@ static void lookup(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
     (void)ctx;
     uint8_t number = manifest_id[0];
     lookups++;
-    *named = (struct serin_guard_objects){.known = number != unreadable,
+    *named = (struct serin_guard_objects){.known = number != unreadable && number != unreadable_too,
                                           .image_size = number * 1000u,
                                           .pieces_size = serin_piece_table_size(number * 1000u)};
     memset(named->image, number + 100, sizeof named->image);
@@ -57,7 +57,7 @@ static void fresh(void)
     static const struct serin_guard_ops ops = {.save = save, .lookup = lookup};
     memset(entries, 0, sizeof entries);
     memset(objects, 0, sizeof objects);
-    unreadable = 0;
+    unreadable = unreadable_too = 0;
     serin_guard_init(&guard, &ops, NULL, entries, ENTRIES, objects, OBJECTS, 64);
 }
 
@@ -190,10 +190,11 @@ START_TEST(test_known_to_whomever)
         ck_assert_int_eq(know(number).kind, SERIN_GUARD_MANIFEST);
         ck_assert_int_eq(know((uint8_t)(number + 200)).kind, SERIN_GUARD_PIECES);
         struct serin_guard_answer image = know((uint8_t)(number + 100));
+        uint32_t size = number * 1000u;
         ck_assert_int_eq(image.offer, SERIN_GUARD_OFFERED);
         ck_assert_int_eq(image.kind, SERIN_GUARD_IMAGE);
-        ck_assert_uint_eq(image.size, number * 1000u);
-        ck_assert_uint_eq(image.pieces_size, serin_piece_table_size(number * 1000u));
+        ck_assert_uint_eq(image.size, size);
+        ck_assert_uint_eq(image.pieces_size, serin_piece_table_size(size));
         ck_assert_mem_eq(image.pieces, name_of((uint8_t)(number + 200)), SERIN_SHA256_SIZE);
     }
     ck_assert_int_eq(know(77).offer, SERIN_GUARD_NOT_OFFERED);
@@ -279,6 +280,7 @@ START_TEST(test_unsure)
     ck_assert_int_eq(offer("me", 101), SERIN_GUARD_OFFERED);
     ck_assert_int_eq(offer("me", 102), SERIN_GUARD_UNSURE);
     ck_assert_int_eq(offer("me", 77), SERIN_GUARD_UNSURE);
+    ck_assert_mem_eq(ask("me", 77).lacking, name_of(2), SERIN_SHA256_SIZE);
     unreadable = 0;
     ck_assert_int_eq(offer("me", 102), SERIN_GUARD_UNSURE); /* until it is told to look again */
     serin_guard_look_again(&guard);
@@ -314,6 +316,7 @@ START_TEST(test_unsure)
     unreadable = 0;
     accept(CHANNEL, 1, 1, 2, SERIN_CANDIDATE_ROLLING);
     ck_assert_int_eq(offer("me", 77), SERIN_GUARD_UNSURE);
+    ck_assert_mem_eq(ask("me", 77).lacking, name_of(0), SERIN_SHA256_SIZE); /* none to ask for */
 
     /* A client's own manifest that is missing makes its own questions unsure, and nobody else's. */
     fresh();
@@ -321,7 +324,22 @@ START_TEST(test_unsure)
     accept(CHANNEL, 1, 1, 0, SERIN_CANDIDATE_NONE);
     accept(OWN, 1, 9, 0, SERIN_CANDIDATE_NONE);
     ck_assert_int_eq(offer("me", 109), SERIN_GUARD_UNSURE);
+    ck_assert_mem_eq(ask("me", 109).lacking, name_of(9), SERIN_SHA256_SIZE);
     ck_assert_int_eq(offer("you", 109), SERIN_GUARD_NOT_OFFERED);
+
+    /* Of several that are missing each is told in its turn, whatever becomes of the others. */
+    fresh();
+    unreadable = 2;
+    unreadable_too = 9;
+    accept(CHANNEL, 1, 2, 0, SERIN_CANDIDATE_NONE);
+    accept(BETA, 1, 9, 0, SERIN_CANDIDATE_NONE);
+    uint8_t first = ask("me", 77).lacking[0];
+    serin_guard_look_again(&guard);
+    uint8_t second = ask("me", 77).lacking[0];
+    ck_assert((first == 2 && second == 9) || (first == 9 && second == 2));
+    unreadable = unreadable_too = 0;
+    serin_guard_look_again(&guard);
+    ck_assert_int_eq(offer("me", 77), SERIN_GUARD_NOT_OFFERED);
 }
 END_TEST
 

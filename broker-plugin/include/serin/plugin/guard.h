@@ -113,12 +113,14 @@ struct serin_guard {
     uint32_t entry_capacity, entry_count;
     uint32_t directive_count; /* entries that are no trust record */
     uint32_t object_capacity, object_count;
-    uint32_t leap_max;      /* the bound on leaps */
-    uint32_t highest_epoch; /* of all entries */
-    bool stale;             /* the objects no longer follow from the entries */
-    bool incomplete;        /* a manifest was not readable, or an object found no room */
-    bool unsure;            /* and that was something on offer */
-    bool knows_all;         /* what single devices are offered is among the objects */
+    uint32_t leap_max;              /* the bound on leaps */
+    uint32_t highest_epoch;         /* of all entries */
+    bool stale;                     /* the objects no longer follow from the entries */
+    bool incomplete;                /* a manifest was not readable, or an object found no room */
+    bool unsure;                    /* and that was something on offer */
+    uint32_t lack_count, lack_turn; /* manifests on offer that could not be read; which is told */
+    uint8_t lacking[SERIN_SHA256_SIZE];
+    bool knows_all; /* what single devices are offered is among the objects */
     uint64_t built_ms;
 };
 
@@ -198,9 +200,11 @@ struct serin_guard_answer {
     enum serin_guard_offer offer;
     /* Where OFFERED: */
     enum serin_guard_kind kind;
-    uint32_t size;                     /* bytes; 0: not known (a manifest) */
-    uint8_t pieces[SERIN_SHA256_SIZE]; /* of an IMAGE: its piece table, of ... */
-    uint32_t pieces_size;              /* ... so many bytes */
+    uint32_t size;                      /* bytes; 0: not known (a manifest) */
+    uint8_t pieces[SERIN_SHA256_SIZE];  /* of an IMAGE: its piece table, of ... */
+    uint32_t pieces_size;               /* ... so many bytes */
+    uint8_t lacking[SERIN_SHA256_SIZE]; /* where UNSURE: a manifest that could not be read; each
+                                           look takes the next. Zero: none, room ran out */
 };
 /* Whether a channel offers the object (as stable, or as a candidate that is not halted), or the
  * client's own directive does. */
