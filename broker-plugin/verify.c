@@ -6,6 +6,7 @@
 
 #include <serin/assert.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,24 @@ static void log_damage(struct shell *shell, const uint8_t *object, uint32_t offs
     serin_hex_encode(object, SERIN_SHA256_SIZE, hex);
     shell_log_client(shell, "the depot's object %s does not verify at byte %u: it is not sent", hex,
                      offset);
+}
+
+/* What it means that a read of the depot failed: SERIN_ERR_NOT_FOUND; SERIN_ERR_DENIED where this
+ * broker's user may not read the file, which is said here, and is no rot: nobody can mend it but
+ * the operator; SERIN_ERR_DIGEST for whatever else, a sector that is gone included. */
+static enum serin_error failure_of(struct shell *shell, const uint8_t *object,
+                                   enum serin_error error)
+{
+    char hex[SERIN_SHA256_HEX_SIZE];
+    if (error == SERIN_ERR_NOT_FOUND) {
+        return error;
+    }
+    if (error != SERIN_ERR_IO || (errno != EACCES && errno != EPERM)) {
+        return SERIN_ERR_DIGEST;
+    }
+    serin_hex_encode(object, SERIN_SHA256_SIZE, hex);
+    shell_log_client(shell, "the depot's object %s cannot be read: %s", hex, strerror(errno));
+    return SERIN_ERR_DENIED;
 }
 
 /* ---- objects that are verified as a whole ---- */
@@ -103,15 +122,16 @@ static struct site_whole *take_place(struct site *site, const uint8_t *name, uin
 }
 
 /* Reads an object of the depot and checks its digest. What is remembered gives way only to what
- * holds. SERIN_ERR_NOT_FOUND, SERIN_ERR_DIGEST, SERIN_ERR_MEMORY. */
+ * holds. SERIN_ERR_NOT_FOUND, SERIN_ERR_DENIED, SERIN_ERR_DIGEST, SERIN_ERR_MEMORY. */
 static enum serin_error load_whole(struct shell *shell, const uint8_t *name,
                                    enum serin_guard_kind kind, uint32_t expected_size,
                                    const struct site_whole **loaded)
 {
     uint32_t size = 0;
+    errno = 0;
     enum serin_error error = serin_depot_size(shell->depot, name, &size);
     if (error != SERIN_OK) {
-        return error == SERIN_ERR_NOT_FOUND ? error : SERIN_ERR_DIGEST;
+        return failure_of(shell, name, error);
     }
     if (size == 0 || size > SERIN_SITE_WHOLE_MAX || (expected_size != 0 && size != expected_size)) {
         return SERIN_ERR_DIGEST;
@@ -120,10 +140,16 @@ static enum serin_error load_whole(struct shell *shell, const uint8_t *name,
     if (data == NULL) {
         return SERIN_ERR_MEMORY;
     }
+    errno = 0;
     error = serin_depot_read(shell->depot, name, 0, data, size);
-    if (error != SERIN_OK || !digest_holds(shell, kind, name, data, size)) {
+    if (error != SERIN_OK) {
+        error = failure_of(shell, name, error);
+    } else if (!digest_holds(shell, kind, name, data, size)) {
+        error = SERIN_ERR_DIGEST;
+    }
+    if (error != SERIN_OK) {
         free(data);
-        return error == SERIN_ERR_NOT_FOUND ? error : SERIN_ERR_DIGEST;
+        return error;
     }
     struct site_whole *collected = find_place(shell->site, name);
     if (collected != NULL) {
@@ -239,7 +265,7 @@ static enum site_news collect(struct shell *shell, const struct serin_have *have
 /* ---- images ---- */
 
 /* Where an image stands. */
-enum source { SOURCE_NONE, SOURCE_PART, SOURCE_WHOLE, SOURCE_DAMAGED };
+enum source { SOURCE_NONE, SOURCE_PART, SOURCE_WHOLE, SOURCE_DAMAGED, SOURCE_DENIED };
 
 static enum source source_of(struct shell *shell, const uint8_t *object, uint32_t size)
 {
@@ -247,14 +273,15 @@ static enum source source_of(struct shell *shell, const uint8_t *object, uint32_
     if (serin_partial_size(&shell->site->partial, object) == size) {
         return SOURCE_PART;
     }
-    switch ((int)serin_depot_size(shell->depot, object, &stored)) {
-    case SERIN_OK:
+    errno = 0;
+    enum serin_error error = serin_depot_size(shell->depot, object, &stored);
+    if (error == SERIN_OK) {
         return stored == size ? SOURCE_WHOLE : SOURCE_DAMAGED;
-    case SERIN_ERR_NOT_FOUND:
-        return SOURCE_NONE;
-    default:
-        return SOURCE_DAMAGED;
     }
+    error = failure_of(shell, object, error);
+    return error == SERIN_ERR_NOT_FOUND ? SOURCE_NONE
+           : error == SERIN_ERR_DENIED  ? SOURCE_DENIED
+                                        : SOURCE_DAMAGED;
 }
 
 /* A part file may have become whole a moment ago. */
@@ -287,22 +314,36 @@ static const uint8_t *table_of(struct shell *shell, const struct serin_guard_ans
     return site_whole(shell, &ask, SERIN_GUARD_PIECES, image->pieces_size, &size);
 }
 
+/* What is known of the piece with the byte at `at`. */
+enum proof {
+    PROOF_HOLDS, /* it is in the memory of pieces, verified */
+    PROOF_MISSING,
+    PROOF_ROTTEN,
+    PROOF_WAITS /* for its table, which the gateway was told of; or for the right to read it */
+};
+
 /* Reads one piece, and remembers it if it holds. */
-static bool verify_piece(struct shell *shell, enum source source, const uint8_t *table,
-                         const uint8_t *object, uint32_t object_size, uint32_t index)
+static enum proof verify_piece(struct shell *shell, enum source source, const uint8_t *table,
+                               const uint8_t *object, uint32_t object_size, uint32_t index)
 {
     uint8_t data[SERIN_PIECE_SIZE];
     uint32_t size = serin_piece_size(object_size, index);
     uint32_t offset = index * SERIN_PIECE_SIZE;
-    if (source == SOURCE_DAMAGED ||
-        read_piece(shell, source, object, offset, data, size) != SERIN_OK ||
-        !piece_holds(shell, table, index, data, size)) {
+    enum serin_error error = SERIN_ERR_DIGEST;
+    if (source != SOURCE_DAMAGED) {
+        errno = 0;
+        error = read_piece(shell, source, object, offset, data, size);
+    }
+    if (error != SERIN_OK && failure_of(shell, object, error) == SERIN_ERR_DENIED) {
+        return PROOF_WAITS;
+    }
+    if (error != SERIN_OK || !piece_holds(shell, table, index, data, size)) {
         log_damage(shell, object, offset);
         serin_partial_lose(&shell->site->partial, object, offset);
-        return false;
+        return PROOF_ROTTEN;
     }
     (void)serin_pieces_put(&shell->site->pieces, object, object_size, index, data);
-    return true;
+    return PROOF_HOLDS;
 }
 
 /* Judges a piece that the gateway handed over before it could be verified. */
@@ -318,14 +359,6 @@ static bool settle_piece(struct shell *shell, const struct serin_guard_answer *i
     serin_pieces_settle(&shell->site->pieces, piece->object, piece->index, holds);
     return holds;
 }
-
-/* What is known of the piece with the byte at `at`. */
-enum proof {
-    PROOF_HOLDS, /* it is in the memory of pieces, verified */
-    PROOF_MISSING,
-    PROOF_ROTTEN,
-    PROOF_WAITS /* for its table, which the gateway was told of */
-};
 
 /* `table`: NULL until it was needed. */
 static enum proof prove_piece(struct shell *shell, const struct site_ask *ask,
@@ -354,8 +387,9 @@ static enum proof prove_piece(struct shell *shell, const struct site_ask *ask,
     if (!stored) {
         return PROOF_MISSING;
     }
-    return verify_piece(shell, source, *table, ask->object, image->size, index) ? PROOF_HOLDS
-                                                                                : PROOF_ROTTEN;
+    return source != SOURCE_DENIED
+               ? verify_piece(shell, source, *table, ask->object, image->size, index)
+               : PROOF_WAITS;
 }
 
 uint32_t site_verify(struct shell *shell, const struct site_ask *ask,

@@ -11,9 +11,9 @@ fi
 bench_begin site-users
 export SITE_USER=mosquitto
 depot=$BENCH/site/gw-1/depot
-pki_sites 1 gw-1
+pki_sites 2 gw-1
 AGENT_EXEC=false AGENT_AUTO=true
-for version in 1.0.0 2.0.0 3.0.0; do
+for version in 1.0.0 2.0.0; do
     head -c 100000 /dev/urandom >"$BENCH/image-$version"
     bundle "$version" "$BENCH/image-$version"
 done
@@ -49,15 +49,29 @@ node sensor-01 gw-1
 provision sensor-01 1.0.0
 agent_start sensor-01
 wait_for 30 "the device is known" known_devices 1
-offer() {
-    publish "$1"
-    policy "$1" "stages: [{percent: 100, soak: 1s}]" "deadline: 60s"
-    rollout "$1" >/dev/null
-}
-offer 2.0.0
+publish 2.0.0
+policy 2.0.0 "stages: [{percent: 100, soak: 1s}]" "deadline: 60s"
+rollout 2.0.0 >/dev/null
 wait_for 60 "sensor-01 confirms 2.0.0" device_is sensor-01 confirmed 2.0.0
 [ "$(gw gw-1 .rotten)" -eq 0 ] || fail "what was good was called rotten"
+
+title "A file that is taken from the broker's user is no rot"
+image=$("$SERIN" inspect "$BENCH/bundles/2.0.0.serin" --json | jq -r .image_sha256)
+file=$depot/objects/${image:0:2}/$image
+wait_for 20 "the image is whole in the depot" test -f "$file"
+stop broker-gw-1 # with what it has in memory
+chmod 600 "$file"
+site_broker_start gw-1
+node sensor-02 gw-1
+provision sensor-02 1.0.0
+agent_start sensor-02
+wait_for 20 "the broker names it" grep -q "object $image cannot be read: Permission denied" "$BENCH/log/broker-gw-1.log"
+! grep "does not verify" "$BENCH/log/broker-gw-1.log" || fail "what cannot be read was called rotten"
+chmod 640 "$file"
+wait_for 60 "sensor-02 confirms 2.0.0" device_is sensor-02 confirmed 2.0.0
+[ "$(gw gw-1 .rotten)" -eq 0 ] || fail "what was good was called rotten"
 stop sensor-01
+stop sensor-02
 stop gw-1
 stop broker-gw-1
 stop serind
