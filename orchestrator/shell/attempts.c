@@ -101,6 +101,12 @@ static void refuse_unknown(struct serind *serind, const struct serin_device_reco
         id);
 }
 
+/* Whether a line about the device may go to the audit log. */
+static bool may_tell(struct serind *serind, const struct serin_device_record *record)
+{
+    return serind_site_tells(serind, serind_sites_find(serind, record->gateway));
+}
+
 /* Whether the attempt is at a release of ours; the release then knows its number. */
 static bool is_ours(struct serind *serind, const struct serin_device_record *record,
                     const struct serin_attempt_report *report)
@@ -134,10 +140,13 @@ void serind_attempts_merge(struct serind *serind, struct serin_device_record *re
     }
     bool changed = false;
     if (serin_ledger_merge(&attempt, report, serind_now_s(serind), &changed) != SERIN_OK) {
-        serind_audit(
-            serind,
-            &(struct serind_audit_line){.actor = "device", .what = "refused", .device = record->id},
-            "its transitions do not follow each other: attempt %u is not taken", report->attempt);
+        if (may_tell(serind, record)) {
+            serind_audit(serind,
+                         &(struct serind_audit_line){
+                             .actor = "device", .what = "refused", .device = record->id},
+                         "its transitions do not follow each other: attempt %u is not taken",
+                         report->attempt);
+        }
         return;
     }
     record->last_attempt = attempt;
@@ -159,10 +168,12 @@ void serind_attempts_running(struct serind *serind, struct serin_device_record *
     serin_ledger_running(latest, &record->running, serind_now_s(serind), &changed);
     if (changed && serind_pass_check(serind, serind->store.ops->put_attempt(serind->store.ctx,
                                                                             record->id, latest))) {
-        serind_audit(serind,
-                     &(struct serind_audit_line){
-                         .actor = "device", .what = "reverted", .device = record->id},
-                     "it runs another image than it confirmed");
+        if (may_tell(serind, record)) {
+            serind_audit(serind,
+                         &(struct serind_audit_line){
+                             .actor = "device", .what = "reverted", .device = record->id},
+                         "it runs another image than it confirmed");
+        }
         tell(serind, record);
     }
 }

@@ -319,7 +319,9 @@ static void presence(struct serind *serind, struct serind_item *item)
     uint32_t device = serind_index_find(&serind->index, item->id);
     struct serin_device_record record;
     item->device = SERIND_NO_DEVICE;
-    if (device == SERIND_NO_DEVICE || serind->index.list[device].site != item->site) {
+    if (device == SERIND_NO_DEVICE || serind->index.list[device].site != item->site ||
+        !serind_index_allow(&serind->index, device, 1, serind->mono_ms,
+                            serind->config->report_rate_per_minute)) {
         return;
     }
     serind_index_online(&serind->index, device, item->presence.online);

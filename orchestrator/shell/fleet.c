@@ -102,12 +102,14 @@ static void move(struct serind *serind, const struct serind_item *item,
     if (same_fleet && record->hardware == serind_item_hardware(item)) {
         return;
     }
-    serind_audit(
-        serind,
-        &(struct serind_audit_line){.actor = "device", .what = "moved", .device = record->id},
-        "from %s %s hardware %u to %s %s hardware %u", record->product, record->channel,
-        record->hardware, serind_item_product(item), serind_item_channel(item),
-        serind_item_hardware(item));
+    if (serind_site_tells(serind, item->site)) {
+        serind_audit(
+            serind,
+            &(struct serind_audit_line){.actor = "device", .what = "moved", .device = record->id},
+            "from %s %s hardware %u to %s %s hardware %u", record->product, record->channel,
+            record->hardware, serind_item_product(item), serind_item_channel(item),
+            serind_item_hardware(item));
+    }
     const struct serind_slot *slot = slot_of(serind, item);
     if (!same_fleet || (slot != NULL && !offered(&slot->rollout, serind_item_hardware(item)))) {
         serind_fleet_leave(serind, record);
@@ -125,7 +127,8 @@ static void take_report(struct serind *serind, const struct serind_item *item,
         serind_enrol_answer(serind, item, record->cursor.number, SERIN_ACK_STORED, 0);
         return;
     }
-    if (verdict == SERIN_LEDGER_REBORN && record->cursor.number != 0) {
+    if (verdict == SERIN_LEDGER_REBORN && record->cursor.number != 0 &&
+        serind_site_tells(serind, item->site)) {
         serind_audit(
             serind,
             &(struct serind_audit_line){.actor = "device", .what = "reborn", .device = record->id},

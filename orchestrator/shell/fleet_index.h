@@ -43,7 +43,8 @@ SERIN_MUST_USE enum serin_error serind_index_add(struct serind_index *index, con
 
 void serind_index_online(struct serind_index *index, uint32_t number, bool online);
 
-/* Counts one report (`kind` 0) or beat (1); false: more than `per_minute` in this minute. */
+/* Counts one report (`kind` 0), or beat or presence (1); false: more than `per_minute` in this
+ * minute. */
 bool serind_index_allow(struct serind_index *index, uint32_t number, unsigned kind,
                         uint64_t mono_ms, uint32_t per_minute);
 

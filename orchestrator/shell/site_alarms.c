@@ -121,6 +121,24 @@ bool serind_site_says(struct serind *serind, uint32_t number)
     return true;
 }
 
+bool serind_site_tells(struct serind *serind, uint32_t number)
+{
+    if (number == 0) {
+        return true;
+    }
+    struct serind_site *site = serind_site(serind, number);
+    uint32_t minute = (uint32_t)(serind->mono_ms / 60000);
+    if (site->line_minute != minute) {
+        site->line_minute = minute;
+        site->lines = 0;
+    }
+    if (site->lines == SERIND_NODE_LINES_PER_MINUTE) {
+        serin_log(SERIN_LOG_WARN, "no more lines about its nodes in this minute gateway=%s",
+                  site->record.id);
+    }
+    return site->lines++ < SERIND_NODE_LINES_PER_MINUTE;
+}
+
 bool serind_site_answers(struct serind *serind, uint32_t number)
 {
     struct serind_site *site = serind_site(serind, number);

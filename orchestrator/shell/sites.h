@@ -25,6 +25,9 @@
 /* Refusals that go to one gateway in a minute: as many as its nodes by default may be. */
 #define SERIND_CLAIM_ANSWERS_PER_MINUTE 1000u
 
+/* Lines of the audit log about what the nodes of one gateway say of themselves. */
+#define SERIND_NODE_LINES_PER_MINUTE 30u
+
 struct serind;
 
 struct serind_site {
@@ -36,6 +39,7 @@ struct serind_site {
     bool unlisted;                      /* an alarm of it does not stand for want of room */
     uint64_t held_at_ms;                /* monotonic, when `held` began */
     uint32_t answer_minute, answers;
+    uint32_t line_minute, lines;
     uint64_t
         heard_at_ms;  /* monotonic, when all its messages so far would have been within the rate */
     uint64_t dropped; /* messages above the rate, in this run */
@@ -102,6 +106,9 @@ void serind_site_crowded(struct serind *serind, uint32_t number);
 void serind_site_absolved(struct serind *serind, uint32_t number);
 /* Whether a line about what it does wrong may go to the audit log: one a minute. */
 bool serind_site_says(struct serind *serind, uint32_t number);
+/* Whether a line about what one of its nodes says may: SERIND_NODE_LINES_PER_MINUTE. Site 0, of
+ * devices that speak for themselves, may always: each has a rate of its own. */
+bool serind_site_tells(struct serind *serind, uint32_t number);
 /* Whether one more refusal may go to it in this minute. */
 bool serind_site_answers(struct serind *serind, uint32_t number);
 

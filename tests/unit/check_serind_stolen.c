@@ -269,6 +269,64 @@ START_TEST(room_for_gateways_ends_the_alarm)
 }
 END_TEST
 
+/* ---- the audit log ---- */
+
+/* Caught: a line for each; a budget of all gateways; none for devices that speak for themselves. */
+START_TEST(nodes_of_a_gateway_fill_no_audit_log)
+{
+    static struct serind_bench bench;
+    char id[SERIN_ID_MAX + 1];
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    struct serind *serind = &bench.serind;
+    for (unsigned round = 0; round < 6; round++) {
+        struct site_batch *batch = site_batch_new();
+        for (unsigned i = 0; i < 20; i++) {
+            snprintf(id, sizeof id, "n-%u", i);
+            struct serin_report report =
+                serind_bench_report(id, 1 + round, 2, 1, SERIN_STATE_PENDING, 0);
+            report.incarnation = 1000 + round;
+            report.hardware = (uint16_t)(1 + round % 2);
+            site_batch_report(batch, id, &report);
+        }
+        site_batch_take(&bench, "gw-1", batch, 1 + round);
+    }
+    unsigned lines = serind_bench_audited(&bench, "\"what\":\"moved\"") +
+                     serind_bench_audited(&bench, "\"what\":\"reborn\"");
+    ck_assert_uint_eq(lines, SERIND_NODE_LINES_PER_MINUTE);
+    struct serin_report report = serind_bench_report("d-1", 1, 2, 1, SERIN_STATE_PENDING, 0);
+    for (unsigned i = 0; i < 40; i++) {
+        report.incarnation = 1000 + i;
+        serind_bench_take_report(&bench, &report);
+    }
+    ck_assert_uint_eq(serind_bench_audited(&bench, "\"what\":\"reborn\",\"device\":\"d-1\""), 39);
+    serind->mono_ms += 60000;
+    struct site_batch *batch = site_batch_new();
+    report = serind_bench_report("n-1", 9, 2, 1, SERIN_STATE_PENDING, 0);
+    site_batch_report(batch, "n-1", &report);
+    site_batch_take(&bench, "gw-1", batch, 9);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "\"what\":\"reborn\",\"device\":\"n-"), 16);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+/* Caught: presence free of the rate. */
+START_TEST(presence_counts_as_a_beat)
+{
+    static struct serind_bench bench;
+    site_bench_open(&bench, SERIN_ENROL_AUTO);
+    bench.config.report_rate_per_minute = 3;
+    site_take_first(&bench, "gw-1", "n-1", 1);
+    uint32_t device = serind_index_find(&bench.serind.index, "n-1");
+    for (unsigned i = 0; i < 6; i++) {
+        struct site_batch *batch = site_batch_new();
+        site_batch_presence(batch, "n-1", i % 2 == 1);
+        site_batch_take(&bench, "gw-1", batch, 2 + i);
+        ck_assert_int_eq(bench.serind.index.list[device].online, i < 3 && i % 2 == 1);
+    }
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* ---- an operator's answer ---- */
 
 static struct serin_report failed_report(const char *id, uint64_t number)
@@ -328,10 +386,16 @@ END_TEST
 int main(void)
 {
     const TTest *const list[] = {
-        a_gateway_is_heard_so_often_and_no_more,     each_broker_is_drained_first_in_its_turn,
-        a_gateway_moves_no_node_to_another_fleet,    a_gateway_has_one_alarm_for_what_it_holds,
-        alarms_of_gateways_leave_room_for_halts,     room_for_gateways_ends_the_alarm,
-        the_nodes_of_a_refused_gateway_fail_nothing, NULL,
+        a_gateway_is_heard_so_often_and_no_more,
+        each_broker_is_drained_first_in_its_turn,
+        a_gateway_moves_no_node_to_another_fleet,
+        a_gateway_has_one_alarm_for_what_it_holds,
+        alarms_of_gateways_leave_room_for_halts,
+        room_for_gateways_ends_the_alarm,
+        the_nodes_of_a_refused_gateway_fail_nothing,
+        nodes_of_a_gateway_fill_no_audit_log,
+        presence_counts_as_a_beat,
+        NULL,
     };
     test_keys_open();
     int status = check_run("serind_stolen", list);
