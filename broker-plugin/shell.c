@@ -21,7 +21,8 @@ static enum serin_error save_record(void *ctx, const char *key, const uint8_t *r
     enum serin_error error = serin_records_save(shell->records, key, record, size);
     SERIN_FAULT_POINT("plugin.directive.persisted");
     if (error != SERIN_OK) {
-        shell_log(SHELL_ERROR, "cannot remember %s in %s: %s (%s); only a halt or a pause passes so", key,
+        shell_log(SHELL_ERROR,
+                  "cannot remember %s in %s: %s (%s); only a halt or a pause passes so", key,
                   shell->options.state, serin_error_text(error), strerror(errno));
     }
     return error;
