@@ -263,6 +263,39 @@ static uint32_t blamed(const struct bench *bench)
     return 0;
 }
 
+/* Whether the gate, with its minimum reached, trips without the gateway that has more than half of
+ * the resolved members behind gateways. */
+static bool outvoted(const struct bench *bench)
+{
+    const struct serin_gate_policy *gate = &bench->rollout.policy.gate;
+    uint32_t sites[8], behind = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bench->rollout.tally.offered; i++) {
+        uint32_t site = bench_site(bench, i);
+        bool counts = site != 0 && is_asked(&bench->members.list[i], ASKED_RESOLVED);
+        behind += counts;
+        bool seen = false;
+        for (uint32_t j = 0; j < count; j++) {
+            seen |= sites[j] == site;
+        }
+        if (counts && !seen && count < 8) {
+            sites[count++] = site;
+        }
+    }
+    for (uint32_t j = 0; j < count; j++) {
+        uint32_t there, failed_there;
+        uint64_t resolved = count_asked(bench, ASKED_RESOLVED, sites[j], &there);
+        uint64_t failed = count_asked(bench, ASKED_FAILED, sites[j], &failed_there);
+        resolved -= there;
+        failed -= failed_there;
+        if (2 * there > behind && resolved >= gate->resolved_min &&
+            failed * 10000 > gate->failures_max_permyriad * resolved) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether those who are asked about are of one gateway while somebody elsewhere could be had. */
 static bool is_lone(const struct bench *bench, enum asked asked)
 {
@@ -308,6 +341,13 @@ static void check_sites(struct bench *bench, const struct serin_rollout *before,
     }
     if (after->stage != before->stage) {
         hold(!is_lone(bench, ASKED_IN_REACH));
+    }
+    bool goes_on = after->state == SERIN_ROLLOUT_ROLLING || after->state == SERIN_ROLLOUT_SOAKING ||
+                   after->state == SERIN_ROLLOUT_AWAITING;
+    /* Whom a threshold covers anew is judged with the TICK that is asked for at once. */
+    if (goes_on && after->threshold == before->threshold &&
+        after->tally.failed + after->tally.rejected > after->judged) {
+        hold(!outvoted(bench));
     }
     hold(after->judged >= before->judged);
     hold(after->judged <= after->tally.failed + after->tally.rejected);
