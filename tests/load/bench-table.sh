@@ -41,6 +41,7 @@ planted "acks of a tenth of an object" ".[0]$(more acks down)" "÷ object bytes:
 planted "a kind that nobody knows" ".[0]$(more noise up)" "÷ object bytes: 300 nodes"
 planted "less than an object" '.[1].told |= (.block.bytes = 99999 | .down_bytes = 100499)' "64 kbit/s, cut 10 s at 80 %"
 planted "no block at all" 'del(.[1].told.block)' "÷ object bytes: 30 agents"
+planted "a cut that came late" '.[1].cut_at_bytes = 95000' "÷ object bytes: 30 agents"
 planted "a slow herd" '.[3].load.last_held_ms = 1000 + 70000 * 1.2' "last of 300 nodes"
 planted "a fat gateway" '.[3].memory.gateway_kib = 32769' "peak memory in KiB: 300 nodes, 96 KiB, 64"
 planted "a talkative gateway" '.[0].told.up_words = 91' "per 100 transitions: 300 nodes, 96 KiB, full"
