@@ -112,15 +112,19 @@ static void expect(struct gateway *gateway)
 static enum serin_error show(struct gateway *gateway, const char *text,
                              const struct serin_order_record *unsaved)
 {
-    struct serin_order_record stored;
+    struct serin_order_record record;
     struct serin_topic topic;
-    const struct serin_order_record *record = unsaved != NULL ? unsaved : &stored;
-    enum serin_error error = unsaved != NULL ? SERIN_OK : orders_read(gateway, text, &stored);
+    enum serin_error error = SERIN_OK;
+    if (unsaved != NULL) {
+        record = *unsaved;
+    } else {
+        error = orders_read(gateway, text, &record);
+    }
     if (error == SERIN_OK) {
         error = serin_topic_parse(text, &topic);
     }
     if (error == SERIN_OK) {
-        error = gateway_publish_site(gateway, &topic, record->payload, record->payload_size);
+        error = gateway_publish_site(gateway, &topic, record.payload, record.payload_size);
     }
     if (error != SERIN_OK && error != SERIN_ERR_AGAIN) {
         serin_log(SERIN_LOG_WARN, "not passed down yet topic=%s: %s", text,
