@@ -134,7 +134,7 @@ needs_namespaces() {
 namespace_begin() {
     local i
     ip link set lo up
-    unshare -n sleep 900 &
+    unshare -n sleep 900 </dev/null >/dev/null 2>&1 &
     PID[namespace]=$!
     SITE_PREFIX="nsenter -t ${PID[namespace]} -n"
     for ((i = 0; i < 50; i++)); do
