@@ -151,7 +151,7 @@ START_TEST(a_halt_gets_through_a_storm_in_both_directions)
 
     storm(fleet, REPORT, REPORTS);
     storm(serind, ACK, ACKS); /* its owner has taken no event yet */
-    pause_ms(1000);           /* the reports are in its queue */
+    pause_ms(2000);           /* the reports are in its queue, and not in the broker's */
     uint64_t start_ms = now_ms();
     ck_assert_int_eq(serin_mqtt_publish(serind, DIRECTIVE, "halt", 4, 1, true, &token), SERIN_OK);
     (void)others_before(serind, token);

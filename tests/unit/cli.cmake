@@ -2,6 +2,8 @@
 serin_unit_test(mqtt SOURCES mqtt_bench.c broker.c LINK serin::mqtt)
 serin_unit_test(mqtt_life SOURCES mqtt_bench.c broker.c LINK serin::mqtt)
 serin_unit_test(mqtt_flood SOURCES broker.c LINK serin::mqtt)
+# It drives a broker to its limit, and expects that to be its own doing alone.
+set_tests_properties(unit.mqtt_flood PROPERTIES RUN_SERIAL TRUE)
 serin_unit_test(mqtt_follow SOURCES mqtt_bench.c broker.c LINK serin::mqtt)
 serin_unit_test(x509 SOURCES program.c LINK serin::x509)
 serin_unit_test(http_client SOURCES api_server.c program.c LINK serin::http_client)
