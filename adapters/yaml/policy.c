@@ -344,10 +344,10 @@ static enum serin_error stages_read(const struct reader *reader)
 static enum serin_error gate_read(const struct reader *reader)
 {
     const struct raw_gate *raw = reader->raw->gate;
-    struct serin_gate_policy *gate = &reader->file->policy.gate;
+    struct serin_gate_policy *gate = &reader->file->policy.gates[SERIN_GATE_FAILURES];
     const struct serin_yaml *document = reader->file->document;
     if (raw != NULL && raw->failures_max_percent != NULL &&
-        !percent_parse(raw->failures_max_percent, &gate->failures_max_permyriad)) {
+        !percent_parse(raw->failures_max_percent, &gate->max_permyriad)) {
         return serin_yaml_fail(document, reader->error, "gate.failures_max_percent",
                                "must be from 0 to 100, with at most two decimals");
     }
@@ -356,7 +356,7 @@ static enum serin_error gate_read(const struct reader *reader)
             return serin_yaml_fail(document, reader->error, "gate.resolved_min",
                                    "must be at least 1");
         }
-        gate->resolved_min = *raw->resolved_min;
+        gate->minimum = *raw->resolved_min;
     }
     return SERIN_OK;
 }

@@ -84,7 +84,7 @@ static bool could_trip(const struct serin_rollout *rollout, const struct serin_m
     uint64_t most = members->site_most != NULL ? members->site_most(members->sites) : resolved;
     uint64_t least = most < resolved ? resolved - most : 0;
     return members->site != NULL && most > 0 && failures > rollout->judged &&
-           failures * 10000u > rollout->policy.gate.failures_max_permyriad * least;
+           failures * 10000u > rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad * least;
 }
 
 /* The only gateway that can hold more than half of the resolved members that stand behind gateways,

@@ -40,9 +40,9 @@ static bool stage_open(const struct serin_rollout *rollout)
 /* The gate's quotient and its minimum, on whatever figures. */
 static bool too_many(const struct serin_rollout *rollout, uint64_t failures, uint64_t resolved)
 {
-    const struct serin_gate_policy *gate = &rollout->policy.gate;
-    return (resolved >= gate->resolved_min || !stage_open(rollout)) &&
-           failures * 10000u > gate->failures_max_permyriad * resolved;
+    const struct serin_gate_policy *gate = &rollout->policy.gates[SERIN_GATE_FAILURES];
+    return (resolved >= gate->minimum || !stage_open(rollout)) &&
+           failures * 10000u > gate->max_permyriad * resolved;
 }
 
 bool serin_gate_trips(const struct serin_rollout *rollout)

@@ -26,6 +26,7 @@ static const char *const event_texts[SERIN_ROLLOUT_EVENT_COUNT] = {
     [SERIN_ROLLOUT_ADVANCE] = "advance",
     [SERIN_ROLLOUT_ABORT] = "abort",
     [SERIN_ROLLOUT_SUPERSEDE] = "supersede",
+    [SERIN_ROLLOUT_RETRY] = "retry",
 };
 
 const char *serin_rollout_state_text(enum serin_rollout_state state)
@@ -112,7 +113,7 @@ static void append(char *out, const char *format, ...)
 void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members)
 {
-    const struct serin_gate_policy *gate = &rollout->policy.gate;
+    const struct serin_gate_policy *gate = &rollout->policy.gates[SERIN_GATE_FAILURES];
     struct serin_cluster cluster = serin_sites_cluster(rollout, members);
     struct serin_without without = serin_sites_without(rollout, members);
     bool all = serin_gate_trips(rollout);
@@ -128,8 +129,8 @@ void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         serin_words_site_name(site, members, cluster.site);
         append(out, ", %u of them behind gateway %s", cluster.failures, site);
     }
-    append(out, " (limit %u.%02u %%, minimum %u%s): %s", gate->failures_max_permyriad / 100u,
-           gate->failures_max_permyriad % 100u, gate->resolved_min,
-           resolved < gate->resolved_min ? ", but the stage waits for nobody" : "",
+    append(out, " (limit %u.%02u %%, minimum %u%s): %s", gate->max_permyriad / 100u,
+           gate->max_permyriad % 100u, gate->minimum,
+           resolved < gate->minimum ? ", but the stage waits for nobody" : "",
            serin_reason_word(commonest(rollout)));
 }

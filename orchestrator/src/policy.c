@@ -39,7 +39,13 @@ void serin_policy_default(struct serin_policy *policy)
                    {.permyriad = 1000, .soak_s = DAY_S},
                    {.permyriad = 5000, .soak_s = DAY_S},
                    {.permyriad = PERMYRIAD_ALL, .soak_s = DAY_S}},
-        .gate = {.failures_max_permyriad = 200, .resolved_min = 1},
+        .gates = {[SERIN_GATE_FAILURES] = {.max_permyriad = 200, .minimum = 1}},
+        .control_minimum = 30,
+        .test = {.accepted_permyriad = 50,
+                 .rejected_permyriad = 200,
+                 .alpha_permyriad = 100,
+                 .beta_permyriad = 500},
+        .on_halt = SERIN_ON_HALT_HOLD,
         .patience_s = 6 * HOUR_S,
         .deadline_s = 24 * HOUR_S,
         .lease_s = 6 * HOUR_S,
@@ -139,10 +145,11 @@ static const char *stages_wrong(const struct serin_policy *policy)
 
 static const char *limits_wrong(const struct serin_policy *policy)
 {
-    if (policy->gate.failures_max_permyriad > PERMYRIAD_ALL) {
+    if (policy->gates[SERIN_GATE_FAILURES].max_permyriad > PERMYRIAD_ALL) {
         return "gate.failures_max_percent: must be 0 to 100";
     }
-    if (policy->gate.resolved_min < 1 || policy->gate.resolved_min > GATE_RESOLVED_MAX) {
+    if (policy->gates[SERIN_GATE_FAILURES].minimum < 1 ||
+        policy->gates[SERIN_GATE_FAILURES].minimum > GATE_RESOLVED_MAX) {
         return "gate.resolved_min: must be 1 to 1000000";
     }
     if (policy->patience_s < 1 || policy->patience_s > WAIT_MAX_S) {

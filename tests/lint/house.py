@@ -38,7 +38,7 @@ HOUSE = {
     "gateway": ("open", {"core", "gateway", "host", "adapters"}),
     "host": ("heap", {"core", "host"}),
     "adapters": ("open", {"core", "device", "orchestrator", "plugin", "gateway", "host", "adapters"}),
-    "sim": ("heap", {"core", "device", "orchestrator", "gateway", "emulator", "sim"}),
+    "sim": ("heap", {"core", "device", "orchestrator", "gateway", "emulator", "host", "sim"}),
     "cli": ("heap", {"core", "host", "sim", "adapters", "cli"}),
 }
 
@@ -88,7 +88,7 @@ LINKS = {
     "host": {"core"},
     "proto": set(),
     "adapters": {"core", "device", "orchestrator", "broker-plugin", "gateway", "host", "proto"},
-    "sim": {"core", "device", "orchestrator", "gateway", "device/ports/emulator"},
+    "sim": {"core", "device", "orchestrator", "gateway", "device/ports/emulator", "host"},
     "cli": {"core", "host", "sim", "adapters", "proto", "orchestrator", "device"},
 }
 # Programs and the plugin are composition roots: they join their own core with host/ and adapters.

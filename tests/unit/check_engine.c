@@ -305,7 +305,7 @@ START_TEST(the_gate_waits_for_its_minimum)
     struct serin_policy policy = bench_policy();
     policy.stage_count = 1;
     policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
-    policy.gate.resolved_min = 5;
+    policy.gates[SERIN_GATE_FAILURES].minimum = 5;
     struct bench bench;
     bench_make(&bench, &policy, 20, 7);
     bench_do(&bench, SERIN_ROLLOUT_START);
@@ -325,7 +325,7 @@ START_TEST(a_halt_names_the_commonest_reason)
     struct serin_policy policy = bench_policy();
     policy.stage_count = 1;
     policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
-    policy.gate.resolved_min = 4;
+    policy.gates[SERIN_GATE_FAILURES].minimum = 4;
     struct bench bench;
     bench_make(&bench, &policy, 20, 8);
     bench_do(&bench, SERIN_ROLLOUT_START);

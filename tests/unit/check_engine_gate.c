@@ -15,7 +15,7 @@ static struct serin_policy patient_policy(void)
         policy.stages[i] =
             (struct serin_stage_policy){.permyriad = shares[i], .soak_s = BENCH_SOAK_S};
     }
-    policy.gate.resolved_min = 10;
+    policy.gates[SERIN_GATE_FAILURES].minimum = 10;
     return policy;
 }
 
@@ -45,7 +45,7 @@ START_TEST(no_minimum_carries_failures_to_the_next_stage)
 {
     for (uint32_t minimum = 1; minimum <= 200; minimum += 7) {
         struct serin_policy policy = patient_policy();
-        policy.gate.resolved_min = minimum;
+        policy.gates[SERIN_GATE_FAILURES].minimum = minimum;
         struct bench bench;
         bench_make(&bench, &policy, 90, minimum);
         bench_do(&bench, SERIN_ROLLOUT_START);

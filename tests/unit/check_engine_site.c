@@ -16,7 +16,7 @@ static struct serin_policy whole_policy(uint32_t minimum)
     struct serin_policy policy = bench_policy();
     policy.stage_count = 1;
     policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
-    policy.gate.resolved_min = minimum;
+    policy.gates[SERIN_GATE_FAILURES].minimum = minimum;
     return policy;
 }
 
@@ -229,7 +229,7 @@ START_TEST(every_kind_of_failure_counts_and_nothing_else)
     ck_state(&bench, "halted"); /* one refusal of five */
     bench_free(&bench);
 
-    policy.gate.resolved_min = 6;
+    policy.gates[SERIN_GATE_FAILURES].minimum = 6;
     bench_make(&bench, &policy, 9, 3);
     bench_sites(&bench, sites, 9);
     bench_do(&bench, SERIN_ROLLOUT_START);
@@ -363,7 +363,7 @@ START_TEST(while_paused_the_figures_follow_and_one_elsewhere_halts)
     ck_state(&bench, "halted"); /* 1 of 21 at once: one failure says nothing of a site */
     bench_free(&bench);
 
-    policy.gate.failures_max_permyriad = 1000;
+    policy.gates[SERIN_GATE_FAILURES].max_permyriad = 1000;
     bench_make(&bench, &policy, 40, 6);
     for (uint32_t i = 0; i < 6; i++) {
         bench_behind(&bench, i, 7);

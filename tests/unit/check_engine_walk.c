@@ -110,11 +110,12 @@ START_TEST(a_random_walk_keeps_every_promise)
 {
     uint64_t seed = (uint64_t)_i + 1;
     struct serin_policy policy = bench_policy();
-    policy.gate.failures_max_permyriad = _i % 3 == 0 ? 200 : 6000;
+    policy.gates[SERIN_GATE_FAILURES].max_permyriad = _i % 3 == 0 ? 200 : 6000;
     policy.stages[2].approval = _i % 2 == 0;
     bool sick = _i % 4 == 1;
     if (sick) {
-        policy.gate = (struct serin_gate_policy){.failures_max_permyriad = 500, .resolved_min = 20};
+        policy.gates[SERIN_GATE_FAILURES] =
+            (struct serin_gate_policy){.max_permyriad = 500, .minimum = 20};
     }
     unsigned site_pauses = 0;
     policy.patience_s = 60;

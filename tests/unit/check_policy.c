@@ -27,8 +27,8 @@ START_TEST(defaults_are_those_of_the_design)
         ck_assert_uint_eq(policy.stages[i].soak_s, 86400);
         ck_assert(!policy.stages[i].approval);
     }
-    ck_assert_uint_eq(policy.gate.failures_max_permyriad, 200);
-    ck_assert_uint_eq(policy.gate.resolved_min, 1);
+    ck_assert_uint_eq(policy.gates[SERIN_GATE_FAILURES].max_permyriad, 200);
+    ck_assert_uint_eq(policy.gates[SERIN_GATE_FAILURES].minimum, 1);
     ck_assert_uint_eq(policy.lease_s, 6 * 3600);
     struct serin_policy none;
     serin_policy_default(&none);
@@ -122,11 +122,11 @@ static void not_all(struct serin_policy *p)
 }
 static void over_hundred(struct serin_policy *p)
 {
-    p->gate.failures_max_permyriad = 10001;
+    p->gates[SERIN_GATE_FAILURES].max_permyriad = 10001;
 }
 static void no_minimum(struct serin_policy *p)
 {
-    p->gate.resolved_min = 0;
+    p->gates[SERIN_GATE_FAILURES].minimum = 0;
 }
 static void no_patience(struct serin_policy *p)
 {
@@ -214,7 +214,8 @@ START_TEST(the_edges_are_allowed)
     policy.offers[1] = (struct serin_offer){.hw_min = 4, .hw_max = UINT16_MAX, .manifest_id = {2}};
     policy.stages[0] = (struct serin_stage_policy){.count = 10};
     policy.stages[1] = (struct serin_stage_policy){.count = 11, .soak_s = 30 * 86400};
-    policy.gate = (struct serin_gate_policy){.failures_max_permyriad = 10000, .resolved_min = 1};
+    policy.gates[SERIN_GATE_FAILURES] =
+        (struct serin_gate_policy){.max_permyriad = 10000, .minimum = 1};
     policy.lease_s = SERIN_LEASE_MIN_S;
     policy.spread_s = policy.patience_s - 1;
     ck_assert_int_eq(serin_policy_check(&policy, NULL), SERIN_OK);

@@ -70,8 +70,8 @@ START_TEST(every_key_is_taken)
     ck_assert_uint_eq(policy->stages[1].soak_s, 90);
     ck_assert_uint_eq(policy->stages[2].permyriad, 10000);
     ck_assert_uint_eq(policy->stages[2].soak_s, 86400);
-    ck_assert_uint_eq(policy->gate.failures_max_permyriad, 50);
-    ck_assert_uint_eq(policy->gate.resolved_min, 20);
+    ck_assert_uint_eq(policy->gates[SERIN_GATE_FAILURES].max_permyriad, 50);
+    ck_assert_uint_eq(policy->gates[SERIN_GATE_FAILURES].minimum, 20);
     ck_assert_uint_eq(policy->patience_s, 120);
     ck_assert_uint_eq(policy->deadline_s, 10800);
     ck_assert_uint_eq(policy->lease_s, 86400);
@@ -104,8 +104,10 @@ static bool is_default(const struct serin_policy *policy)
         same = stage->permyriad == want.stages[i].permyriad && stage->count == 0 &&
                stage->soak_s == want.stages[i].soak_s && !stage->approval;
     }
-    return same && policy->gate.failures_max_permyriad == want.gate.failures_max_permyriad &&
-           policy->gate.resolved_min == want.gate.resolved_min &&
+    return same &&
+           policy->gates[SERIN_GATE_FAILURES].max_permyriad ==
+               want.gates[SERIN_GATE_FAILURES].max_permyriad &&
+           policy->gates[SERIN_GATE_FAILURES].minimum == want.gates[SERIN_GATE_FAILURES].minimum &&
            policy->patience_s == want.patience_s && policy->deadline_s == want.deadline_s &&
            policy->lease_s == want.lease_s && policy->spread_s == want.spread_s &&
            policy->site_failures_max == want.site_failures_max && policy->revert == want.revert &&
@@ -210,8 +212,8 @@ START_TEST(defaults_are_the_engines)
     ck_assert_uint_eq(file.policy.patience_s, defaults.patience_s);
     ck_assert_uint_eq(file.policy.deadline_s, defaults.deadline_s);
     ck_assert_uint_eq(file.policy.lease_s, defaults.lease_s);
-    ck_assert_uint_eq(file.policy.gate.failures_max_permyriad,
-                      defaults.gate.failures_max_permyriad);
+    ck_assert_uint_eq(file.policy.gates[SERIN_GATE_FAILURES].max_permyriad,
+                      defaults.gates[SERIN_GATE_FAILURES].max_permyriad);
     ck_assert(!file.policy.revert && !file.policy.emergency && !file.policy.supersede);
     ck_assert_uint_eq(file.from, 0);
     ck_assert(!file.releases[0].has_hardware);

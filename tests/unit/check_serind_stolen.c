@@ -352,7 +352,7 @@ START_TEST(the_nodes_of_a_refused_gateway_fail_nothing)
     }
     site_batch_take(&bench, "gw-9", batch, 1);
     struct serind_slot *slot = serind_bench_rollout(&bench, 2);
-    slot->rollout.policy.gate.resolved_min = 100;
+    slot->rollout.policy.gates[SERIN_GATE_FAILURES].minimum = 100;
     batch = site_batch_new();
     for (unsigned i = 1; i < 20; i++) {
         snprintf(id, sizeof id, "n-%u", i);

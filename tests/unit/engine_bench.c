@@ -267,7 +267,7 @@ static uint32_t blamed(const struct bench *bench)
  * the resolved members behind gateways. */
 static bool outvoted(const struct bench *bench)
 {
-    const struct serin_gate_policy *gate = &bench->rollout.policy.gate;
+    const struct serin_gate_policy *gate = &bench->rollout.policy.gates[SERIN_GATE_FAILURES];
     uint32_t sites[8], behind = 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < bench->rollout.tally.offered; i++) {
@@ -288,8 +288,8 @@ static bool outvoted(const struct bench *bench)
         uint64_t failed = count_asked(bench, ASKED_FAILED, sites[j], &failed_there);
         resolved -= there;
         failed -= failed_there;
-        if (2 * there > behind && resolved >= gate->resolved_min &&
-            failed * 10000 > gate->failures_max_permyriad * resolved) {
+        if (2 * there > behind && resolved >= gate->minimum &&
+            failed * 10000 > gate->max_permyriad * resolved) {
             return true;
         }
     }

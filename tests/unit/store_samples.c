@@ -189,8 +189,8 @@ static void fill_policy(uint64_t seed, struct serin_policy *policy)
         policy->stages[i].soak_s = dice32(&seed);
         policy->stages[i].approval = dice(&seed) & 1;
     }
-    policy->gate.failures_max_permyriad = dice32(&seed);
-    policy->gate.resolved_min = dice32(&seed);
+    policy->gates[SERIN_GATE_FAILURES].max_permyriad = dice32(&seed);
+    policy->gates[SERIN_GATE_FAILURES].minimum = dice32(&seed);
     policy->patience_s = dice32(&seed);
     policy->deadline_s = dice32(&seed);
     policy->lease_s = dice32(&seed);

@@ -96,8 +96,10 @@ static void policy_fields(struct record_io *io, struct serin_policy *policy)
         stage->soak_s = record_u32(io, stage->soak_s);
         stage->approval = record_bool(io, stage->approval);
     }
-    policy->gate.failures_max_permyriad = record_u32(io, policy->gate.failures_max_permyriad);
-    policy->gate.resolved_min = record_u32(io, policy->gate.resolved_min);
+    policy->gates[SERIN_GATE_FAILURES].max_permyriad =
+        record_u32(io, policy->gates[SERIN_GATE_FAILURES].max_permyriad);
+    policy->gates[SERIN_GATE_FAILURES].minimum =
+        record_u32(io, policy->gates[SERIN_GATE_FAILURES].minimum);
     policy->patience_s = record_u32(io, policy->patience_s);
     policy->deadline_s = record_u32(io, policy->deadline_s);
     policy->lease_s = record_u32(io, policy->lease_s);

@@ -23,6 +23,7 @@
 #ifndef SERIN_ORCHESTRATOR_ENGINE_H
 #define SERIN_ORCHESTRATOR_ENGINE_H
 
+#include <serin/orchestrator/health.h>
 #include <serin/orchestrator/policy.h>
 
 #define SERIN_ENGINE_JUMP_MS 600000u /* ten minutes */
@@ -37,7 +38,7 @@
 
 enum serin_rollout_state {
     SERIN_ROLLOUT_INVALID = 0,
-    SERIN_ROLLOUT_AWAITING = 1,   /* the next stage waits for approval */
+    SERIN_ROLLOUT_AWAITING = 1,   /* the next stage waits: for approval, the start, or evidence */
     SERIN_ROLLOUT_ROLLING = 2,    /* devices of the stage are being resolved */
     SERIN_ROLLOUT_SOAKING = 3,    /* all resolved; being watched */
     SERIN_ROLLOUT_PAUSED = 4,     /* by an operator, or because one site fails alone */
@@ -64,6 +65,10 @@ enum serin_rollout_event_kind {
     SERIN_ROLLOUT_ADVANCE = 9,
     SERIN_ROLLOUT_ABORT = 10,
     SERIN_ROLLOUT_SUPERSEDE = 11,
+    /* Devices that failed may try again: the attempt number rises, and members that had failed
+     * (rolled_back, failed, rejected, timed_out) become idle again over the next TICKs. Their
+     * failures stay evidence against the image. */
+    SERIN_ROLLOUT_RETRY = 12,
     SERIN_ROLLOUT_EVENT_COUNT
 };
 
@@ -72,8 +77,8 @@ struct serin_rollout_event {
     uint32_t member; /* MEMBER: index into the members */
     enum serin_state state;
     enum serin_reason reason;
-    /* PAUSE, RESUME, HALT, ADVANCE, ABORT: the operator's words, or NULL. They go into `why` and
-     * the audit text, cut to fit, bytes outside printable ASCII as '?'. */
+    /* PAUSE, RESUME, HALT, ADVANCE, ABORT, RETRY: the operator's words, or NULL. They go into `why`
+     * and the audit text, cut to fit, bytes outside printable ASCII as '?'. */
     const char *note;
 };
 
@@ -103,6 +108,27 @@ struct serin_tally {
 
 #define SERIN_ROLLOUT_WHY_MAX 160u
 
+/* Evidence is kept by blocks of members in order of rank: a change of the image's luck anywhere in
+ * the fleet is found from the block on in which it began (docs/spec/rollout.md, section 6). */
+#define SERIN_ENGINE_BLOCKS_MAX 192u
+
+struct serin_evidence {
+    uint32_t accepted[SERIN_ENGINE_BLOCKS_MAX]; /* ever reached pending; withdrawn ones apart */
+    uint32_t failed[SERIN_ENGINE_BLOCKS_MAX];   /* of them, but for those below */
+    uint32_t
+        silent[SERIN_ENGINE_BLOCKS_MAX]; /* of them: timed_out, so that the network may be it */
+};
+
+/* What the comparison with the control group last gave. */
+struct serin_comparison {
+    uint64_t at_ms; /* Unix; 0: never made */
+    uint32_t updated, updated_silent, updated_unwell;
+    uint32_t control, control_silent, control_unwell;
+    /* What the control group would show if it were made up, by hardware and site, as those that
+     * were updated: hundredths of a percent. */
+    uint32_t expected_silent_permyriad, expected_unwell_permyriad;
+};
+
 struct serin_rollout {
     uint64_t id; /* the caller's; never 0 */
     struct serin_policy policy;
@@ -128,14 +154,26 @@ struct serin_rollout {
     /* Of a halt, an abort, and of a pause that no operator asked for, until it is resumed: with the
      * figures it was taken on. */
     char why[SERIN_ROLLOUT_WHY_MAX];
-    uint32_t publishes; /* PUBLISH actions so far: one a stage, one for each other change */
+    uint32_t publishes; /* PUBLISH actions so far: one a step, one for each other change */
     /* Failures that were found to stand behind one gateway: the gate is asked again when there are
      * more, so that an operator's RESUME accepts these and no others. */
     uint32_t judged;
+    /* The ramp: the devices that the stage covers so far, at most `target`; and the hour of the
+     * rate: its start, and who was offered in it. */
+    uint32_t reached;
+    uint64_t rate_ms;
+    uint32_t rate_offered;
+    bool accepted; /* the test has accepted this stage */
+    bool held;     /* AWAITING because a gate or the test does not let it pass; `why` says which */
+    bool closed;   /* outside of the windows: the candidate is shown as paused */
+    bool retrying; /* failed members are becoming idle */
+    uint64_t retry_watch_ms; /* the watch at the last RETRY: who failed later keeps that */
+    struct serin_comparison comparison;
     /* Derived; serin_rollout_rebuild sets them. */
-    uint32_t late;       /* open devices that joined during this stage: it does not wait for them */
-    uint32_t sweep_next; /* member at which the next TICK looks for deadlines */
-    bool sweeping;       /* a pass over the members is under way */
+    uint32_t late; /* open devices that joined during this stage: it does not wait for them */
+    struct serin_evidence evidence;
+    uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
+    bool sweeping;         /* a pass over the members is under way */
     uint64_t sweep_due_ms; /* no deadline passes before the watch shows this */
 };
 
@@ -179,7 +217,23 @@ struct serin_members {
     /* An upper bound of the devices that stand behind one gateway: with none, or few, the engine
      * need not look for those who speak through one. NULL: it is not known. */
     uint32_t (*site_most)(const void *sites);
-    const void *sites; /* given to all three */
+    const void *sites; /* given to all of them */
+    /* The hardware revision of a device; 0 or NULL: not known. */
+    uint16_t (*hardware)(const void *sites, uint32_t device);
+    /* Health by device, see health.h; NULL: there are no beats, and SILENCE and ERRORS are off. The
+     * engine reads it only. */
+    const struct serin_health *health;
+    /* Room for the comparison by hardware and site: `stratum` gives a device's place, below
+     * `stratum_count`; devices that share it are compared with each other. Contents are scratch.
+     * NULL: all are compared with all. */
+    uint32_t (*stratum)(const void *sites, uint32_t device);
+    struct serin_stratum *strata;
+    uint32_t stratum_count;
+};
+
+/* Scratch of the comparison. */
+struct serin_stratum {
+    uint32_t updated, control, control_silent, control_unwell;
 };
 
 /* Begins a rollout: checks the policy, sets every field; the state is CREATED: send START.
@@ -221,6 +275,22 @@ SERIN_MUST_USE enum serin_error serin_rollout_step(struct serin_rollout *rollout
 void serin_rollout_undo(struct serin_rollout *rollout, const struct serin_rollout *before,
                         const struct serin_members *members,
                         const struct serin_rollout_actions *actions);
+
+/* Why `kind` is refused now, with what to do instead: a sentence for the operator, in static
+ * storage; NULL: it is allowed. */
+const char *serin_rollout_refusal(const struct serin_rollout *rollout,
+                                  enum serin_rollout_event_kind kind);
+
+/* The test as it stands, for people: chances against the release and for it, as natural logarithms
+ * in thousandths. HALT at or above `reject_at`; a stage passes at or below `accept_at`. */
+struct serin_test_view {
+    int32_t against, reject_at; /* of the whole rollout */
+    int32_t leaning, accept_at; /* of the present stage */
+    uint32_t resolved, failed;
+    uint32_t more_failures; /* that would halt it now, if nothing else came */
+};
+void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_members *members,
+                        struct serin_test_view *view);
 
 /* When the next TICK is due (Unix ms), UINT64_MAX for never; a time in the past means at once. Ask
  * again after every step and every rebuild. */

@@ -1,0 +1,59 @@
+/*
+ * Health: how a device is, judged by its beats against its own past, and how those that were
+ * updated compare with those that were not (docs/spec/rollout.md, section 8). Pure.
+ *
+ * One struct serin_health a device, in an array that the caller keeps and that is indexed by the
+ * caller's number of the device (serin_member.device), so that it outlives sorting and serves every
+ * rollout. It holds nothing that must survive a restart: beats rebuild it.
+ *
+ * Two questions are asked of a device, and both have the answer yes or no, so that one device that
+ * counts a million errors weighs as much as any other:
+ *   silent   no beat for SERIN_HEALTH_SILENT_GAPS of its own usual gaps between two beats
+ *   unwell   more errors an hour, of late, than SERIN_HEALTH_ERRORS_FACTOR times its own usual rate
+ *            and SERIN_HEALTH_ERRORS_FLOOR more
+ */
+#ifndef SERIN_ORCHESTRATOR_HEALTH_H
+#define SERIN_ORCHESTRATOR_HEALTH_H
+
+#include <serin/error.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SERIN_HEALTH_SILENT_GAPS   3u
+#define SERIN_HEALTH_ERRORS_FACTOR 3u
+#define SERIN_HEALTH_ERRORS_FLOOR  2u /* errors an hour */
+
+/* 24 bytes; zero: nothing heard. Its fields are the functions' business. */
+struct serin_health {
+    uint32_t beat_s;     /* Unix seconds of the last beat or report; 0: none */
+    uint32_t gap_s;      /* usual gap between beats: a running mean, at least what it announced */
+    uint32_t errors;     /* of the last beat: the sum of the counters that are judged */
+    uint32_t uptime_s;   /* of the last beat: tells a counter that began anew from one that fell */
+    uint16_t usual_rate; /* errors an hour, in sixteenths, before the update; saturates */
+    uint16_t late_rate;  /* the same, of the last hours */
+    uint16_t beats;      /* heard; saturates */
+    uint16_t spare;
+};
+_Static_assert(sizeof(struct serin_health) == 24, "kept by the hundred thousand");
+
+/* What a beat says of health. */
+struct serin_health_beat {
+    uint32_t interval_s; /* announced; ≥ 1 */
+    uint64_t uptime_s;
+    uint64_t errors; /* sum of the counters that are judged; grows within one boot */
+};
+
+/* Takes a beat in. `updated`: the device runs the candidate, so that its usual rate and gap stay
+ * what they were. A beat from before the last one changes nothing. */
+void serin_health_beat(struct serin_health *health, uint64_t now_s,
+                       const struct serin_health_beat *beat, bool updated);
+/* Any other word of the device: it is not silent. */
+void serin_health_heard(struct serin_health *health, uint64_t now_s);
+
+/* Whether so much was heard of it before that its silence, or its errors, would mean anything. */
+bool serin_health_known(const struct serin_health *health);
+bool serin_health_silent(const struct serin_health *health, uint64_t now_s);
+bool serin_health_unwell(const struct serin_health *health);
+
+#endif
