@@ -209,6 +209,14 @@ struct serin_sim_result {
     uint64_t publishes;                 /* of directives, per broker */
     uint64_t verifications, remembered; /* asked of the crypto port, and answered from memory */
     uint64_t flash_bytes;               /* memory that all flashes took at the end */
+    /* What befell the run, so that a scenario that never came true is seen. */
+    uint64_t faults[SERIN_SIM_FAULT_COUNT]; /* how often a device did it */
+    uint64_t struck[SERIN_SIM_EVENT_COUNT]; /* events: once for each gateway or device, serind,
+                                               broker or verb */
+    uint64_t dropped, duplicated, reordered, corrupted; /* messages */
+    uint64_t cuts;                                      /* downloads whose link dropped */
+    uint64_t sleeps, offline; /* times that a device fell asleep; devices never reached */
+    uint64_t weathered;       /* devices that bad weather cut off */
     uint8_t
         digest[SERIN_SHA256_SIZE]; /* over everything that happened: equal runs are equal here */
     enum serin_sim_invariant broken;
