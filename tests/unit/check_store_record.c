@@ -10,7 +10,12 @@
 
 #include <serin/crc32.h>
 
+#include <stddef.h>
 #include <string.h>
+
+/* Bytes of struct serin_rollout before `late` that no sample sets: padding, terminators, the upper
+ * bytes of enums and counts. */
+#define ROLLOUT_ZERO 175u
 
 static const struct record_key key = {.size = 6, .bytes = "lamp-7"};
 
@@ -284,22 +289,107 @@ START_TEST(a_device_of_an_older_version_has_what_it_had)
 }
 END_TEST
 
-/* Before failures were judged by site, none had been. Caught: the same. */
-START_TEST(a_rollout_of_version_1_has_judged_nothing)
+/* The bytes that version 3 appended to `value`. */
+static size_t rollout_appended(const struct serin_rollout *rollout)
 {
-    static union record_value value;
+    size_t gates = 1 + (SERIN_GATE_COUNT - 2) * 8 + 1 + rollout->policy.reason_count * 9 + 4;
+    size_t pace = 4 * 4 + 1 + 3 * 4 + 2 * 4 + 8 + 1 + rollout->policy.window_count * 5 + 1;
+    size_t state = 4 + 8 + 4 + 4 + 8;
+    return gates + pace + state + 8 + 8 * 4;
+}
+
+/* Before failures were judged by site, none had been; before version 3 there was one gate, nothing
+ * tested a stage, and it opened whole. Caught: a field read whatever the version; the test's rates
+ * left at zero; `reached` left at zero, as though the stage had not begun. */
+START_TEST(a_rollout_of_an_older_version_goes_on_as_it_was)
+{
+    static union record_value value, old;
     uint8_t bytes[RECORD_MAX];
     size_t size = 0;
     sample(RECORD_ROLLOUT, 2, &value);
+    value.rollout.policy.patience_s = 90;
     ck_assert_uint_ne(value.rollout.judged, 0);
     ck_assert_int_eq(record_encode(RECORD_ROLLOUT, &key, &value, bytes, &size), SERIN_OK);
+    size -= rollout_appended(&value.rollout);
+    bytes[1] = 2;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &old), SERIN_OK);
+    const struct serin_policy *policy = &old.rollout.policy;
+    ck_assert_uint_eq(old.rollout.judged, value.rollout.judged);
+    ck_assert_uint_eq(old.rollout.reached, value.rollout.target);
+    ck_assert(!old.rollout.accepted && !old.rollout.held && !old.rollout.closed);
+    ck_assert_mem_eq(&policy->gates[SERIN_GATE_FAILURES],
+                     &value.rollout.policy.gates[SERIN_GATE_FAILURES],
+                     sizeof(struct serin_gate_policy));
+    for (size_t i = SERIN_GATE_FAILURES + 1; i < SERIN_GATE_COUNT; i++) {
+        ck_assert_uint_eq(policy->gates[i].max_permyriad, 10000);
+        ck_assert_uint_eq(policy->gates[i].minimum, 1);
+    }
+    ck_assert_uint_eq(policy->reason_count, 0);
+    ck_assert_uint_eq(policy->test.accepted_permyriad, 8999);
+    ck_assert_uint_eq(policy->test.rejected_permyriad, 9000);
+    ck_assert(!policy->test.small_stages_hold);
+    ck_assert_uint_eq(policy->ramp.first, 0);
+    ck_assert_uint_eq(policy->ramp.settle_s, 90);
+    ck_assert_uint_eq(policy->window_count, 0);
+    ck_assert_int_eq(policy->on_halt, SERIN_ON_HALT_HOLD);
     bytes[1] = 1;
     reseal(bytes, size);
-    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &value), SERIN_ERR_FORMAT);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &old), SERIN_ERR_FORMAT);
     size -= sizeof value.rollout.judged;
     reseal(bytes, size);
-    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &value), SERIN_OK);
-    ck_assert_uint_eq(value.rollout.judged, 0);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &old), SERIN_OK);
+    ck_assert_uint_eq(old.rollout.judged, 0);
+    ck_assert_uint_eq(old.rollout.reached, value.rollout.target);
+}
+END_TEST
+
+/* What an older rollout is given must be a policy that the engine takes. Caught: equal rates; a
+ * settle time of 600 s beside a patience of 90. */
+START_TEST(an_older_policy_is_still_a_sound_one)
+{
+    static union record_value value, old;
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    memset(&value, 0, sizeof value);
+    struct serin_policy *policy = &value.rollout.policy;
+    value.rollout = sample_rollout(2, 2);
+    serin_policy_default(policy);
+    strcpy(policy->product, "lamp");
+    strcpy(policy->channel, "stable");
+    policy->offer_count = 1;
+    policy->offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = 1, .manifest_id = {1}};
+    policy->patience_s = 90;
+    value.rollout.stage = 1;
+    ck_assert_int_eq(record_encode(RECORD_ROLLOUT, &key, &value, bytes, &size), SERIN_OK);
+    size -= rollout_appended(&value.rollout);
+    bytes[1] = 2;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &old), SERIN_OK);
+    const char *wrong = "";
+    ck_assert_msg(serin_policy_check(&old.rollout.policy, &wrong) == SERIN_OK, "%s", wrong);
+}
+END_TEST
+
+/* A byte that is zero in every sample is padding, the upper part of a small number, or a field that
+ * samples and layout have both forgotten. Caught: a new field in none of them. */
+START_TEST(no_field_of_a_rollout_is_forgotten)
+{
+    enum { STORED = offsetof(struct serin_rollout, late) };
+    static uint8_t seen[STORED];
+    memset(seen, 0, sizeof seen);
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        static union record_value value;
+        sample(RECORD_ROLLOUT, seed, &value);
+        for (size_t i = 0; i < STORED; i++) {
+            seen[i] |= ((const uint8_t *)&value.rollout)[i];
+        }
+    }
+    size_t zero = 0;
+    for (size_t i = 0; i < STORED; i++) {
+        zero += seen[i] == 0;
+    }
+    ck_assert_uint_eq(zero, ROLLOUT_ZERO);
 }
 END_TEST
 
@@ -329,7 +419,9 @@ int main(void)
         another_kind_and_a_newer_version_are_told_apart,
         values_out_of_bounds_are_not_written,
         a_device_of_an_older_version_has_what_it_had,
-        a_rollout_of_version_1_has_judged_nothing,
+        a_rollout_of_an_older_version_goes_on_as_it_was,
+        an_older_policy_is_still_a_sound_one,
+        no_field_of_a_rollout_is_forgotten,
         a_full_device_stays_small,
         NULL,
     };

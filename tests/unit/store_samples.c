@@ -175,6 +175,28 @@ struct serin_stable_record sample_stable(uint64_t seed, const char *product, con
     return record;
 }
 
+static void fill_pace(uint64_t seed, struct serin_policy *policy)
+{
+    policy->test.accepted_permyriad = dice32(&seed);
+    policy->test.rejected_permyriad = dice32(&seed);
+    policy->test.alpha_permyriad = dice32(&seed);
+    policy->test.beta_permyriad = dice32(&seed);
+    policy->test.small_stages_hold = dice(&seed) & 1;
+    policy->ramp.first = dice32(&seed);
+    policy->ramp.growth_percent = dice32(&seed);
+    policy->ramp.settle_s = dice32(&seed);
+    policy->in_flight_max = dice32(&seed);
+    policy->rate_per_hour = dice32(&seed);
+    policy->start_s = dice(&seed);
+    policy->window_count = within(&seed, 0, SERIN_WINDOWS_MAX);
+    for (size_t i = 0; i < policy->window_count; i++) {
+        policy->windows[i].days = (uint8_t)dice(&seed);
+        policy->windows[i].from_min = (uint16_t)dice(&seed);
+        policy->windows[i].until_min = (uint16_t)dice(&seed);
+    }
+    policy->on_halt = (enum serin_on_halt)within(&seed, SERIN_ON_HALT_HOLD, SERIN_ON_HALT_REVERT);
+}
+
 /* Field by field over zeroed memory: records are compared whole, with their padding. */
 static void fill_policy(uint64_t seed, struct serin_policy *policy)
 {
@@ -189,8 +211,19 @@ static void fill_policy(uint64_t seed, struct serin_policy *policy)
         policy->stages[i].soak_s = dice32(&seed);
         policy->stages[i].approval = dice(&seed) & 1;
     }
-    policy->gates[SERIN_GATE_FAILURES].max_permyriad = dice32(&seed);
-    policy->gates[SERIN_GATE_FAILURES].minimum = dice32(&seed);
+    for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+        policy->gates[i].max_permyriad = dice32(&seed);
+        policy->gates[i].minimum = dice32(&seed);
+    }
+    policy->reason_count = within(&seed, 0, SERIN_GATE_REASONS_MAX);
+    for (size_t i = 0; i < policy->reason_count; i++) {
+        policy->reasons[i].reason =
+            (enum serin_reason)within(&seed, SERIN_REASON_NONE, SERIN_REASON_COUNT - 1);
+        policy->reasons[i].gate.max_permyriad = dice32(&seed);
+        policy->reasons[i].gate.minimum = dice32(&seed);
+    }
+    policy->control_minimum = dice32(&seed);
+    fill_pace(dice(&seed), policy);
     policy->patience_s = dice32(&seed);
     policy->deadline_s = dice32(&seed);
     policy->lease_s = dice32(&seed);
@@ -240,6 +273,23 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     }
     name(&seed, rollout.why, sizeof rollout.why, false);
     rollout.judged = dice32(&seed);
+    rollout.reached = dice32(&seed);
+    rollout.rate_ms = dice(&seed);
+    rollout.rate_offered = dice32(&seed);
+    rollout.accepted = dice(&seed) & 1;
+    rollout.held = dice(&seed) & 1;
+    rollout.closed = dice(&seed) & 1;
+    rollout.retrying = dice(&seed) & 1;
+    rollout.retry_watch_ms = dice(&seed);
+    rollout.comparison = (struct serin_comparison){.at_ms = dice(&seed),
+                                                   .updated = dice32(&seed),
+                                                   .updated_silent = dice32(&seed),
+                                                   .updated_unwell = dice32(&seed),
+                                                   .control = dice32(&seed),
+                                                   .control_silent = dice32(&seed),
+                                                   .control_unwell = dice32(&seed),
+                                                   .expected_silent_permyriad = dice32(&seed),
+                                                   .expected_unwell_permyriad = dice32(&seed)};
     return rollout;
 }
 

@@ -1,11 +1,12 @@
 /*
  * The fields of each kind of record (docs/spec/store.md, section 4). One function a kind serves
- * both directions, so that writing and reading cannot disagree.
+ * both directions, so that writing and reading cannot disagree. Rollouts and their members are in
+ * layout_rollout.c.
  *
  * To add a field: append it at the end under `if (io->version >= N)`, give it a value for older
  * records before that, and raise the kind's version in the table below to N.
  */
-#include "record.h"
+#include "layout.h"
 
 #include <string.h>
 
@@ -24,20 +25,20 @@ static void version_fields(struct record_io *io, struct serin_version *version)
     version->patch = record_u16(io, version->patch);
 }
 
-static enum serin_state state_field(struct record_io *io, enum serin_state state)
+enum serin_state layout_state(struct record_io *io, enum serin_state state)
 {
     return (enum serin_state)record_range(io, (unsigned)state, SERIN_STATE_IDLE,
                                           SERIN_STATE_COUNT - 1u);
 }
 
-static enum serin_reason reason_field(struct record_io *io, enum serin_reason reason)
+enum serin_reason layout_reason(struct record_io *io, enum serin_reason reason)
 {
     return (enum serin_reason)record_range(io, (unsigned)reason, SERIN_REASON_NONE,
                                            SERIN_REASON_COUNT - 1u);
 }
 
-static void offers_fields(struct record_io *io, size_t *count,
-                          struct serin_offer offers[SERIN_DIRECTIVE_OFFERS_MAX])
+void layout_offers(struct record_io *io, size_t *count,
+                   struct serin_offer offers[SERIN_DIRECTIVE_OFFERS_MAX])
 {
     *count = record_range(io, (unsigned)*count, 0, SERIN_DIRECTIVE_OFFERS_MAX);
     for (size_t i = 0; i < *count; i++) {
@@ -64,8 +65,8 @@ static void attempt_part(struct record_io *io, struct serin_attempt_record *atte
         return;
     }
     record_bytes(io, attempt->manifest_id, sizeof attempt->manifest_id);
-    attempt->state = state_field(io, attempt->state);
-    attempt->reason = reason_field(io, attempt->reason);
+    attempt->state = layout_state(io, attempt->state);
+    attempt->reason = layout_reason(io, attempt->reason);
     attempt->final = record_bool(io, attempt->final);
     attempt->updated_s = record_u64(io, attempt->updated_s);
     attempt->bytes_fetched = record_u64(io, attempt->bytes_fetched);
@@ -74,52 +75,12 @@ static void attempt_part(struct record_io *io, struct serin_attempt_record *atte
         record_range(io, (unsigned)attempt->transition_count, 0, SERIN_REPORT_TRANSITIONS_MAX);
     for (size_t i = 0; i < attempt->transition_count; i++) {
         struct serin_transition *t = &attempt->transitions[i];
-        t->state = state_field(io, t->state);
-        t->reason = reason_field(io, t->reason);
+        t->state = layout_state(io, t->state);
+        t->reason = layout_reason(io, t->reason);
         t->time_s = record_u64(io, t->time_s);
         t->uptime_ms = record_u64(io, t->uptime_ms);
         t->detail = record_u32(io, t->detail);
     }
-}
-
-static void policy_fields(struct record_io *io, struct serin_policy *policy)
-{
-    record_text(io, policy->name, sizeof policy->name);
-    record_text(io, policy->product, sizeof policy->product);
-    record_text(io, policy->channel, sizeof policy->channel);
-    offers_fields(io, &policy->offer_count, policy->offers);
-    policy->stage_count = record_range(io, (unsigned)policy->stage_count, 1, SERIN_STAGES_MAX);
-    for (size_t i = 0; i < policy->stage_count; i++) {
-        struct serin_stage_policy *stage = &policy->stages[i];
-        stage->permyriad = record_u32(io, stage->permyriad);
-        stage->count = record_u32(io, stage->count);
-        stage->soak_s = record_u32(io, stage->soak_s);
-        stage->approval = record_bool(io, stage->approval);
-    }
-    policy->gates[SERIN_GATE_FAILURES].max_permyriad =
-        record_u32(io, policy->gates[SERIN_GATE_FAILURES].max_permyriad);
-    policy->gates[SERIN_GATE_FAILURES].minimum =
-        record_u32(io, policy->gates[SERIN_GATE_FAILURES].minimum);
-    policy->patience_s = record_u32(io, policy->patience_s);
-    policy->deadline_s = record_u32(io, policy->deadline_s);
-    policy->lease_s = record_u32(io, policy->lease_s);
-    policy->spread_s = record_u32(io, policy->spread_s);
-    policy->site_failures_max = record_u32(io, policy->site_failures_max);
-    policy->revert = record_bool(io, policy->revert);
-    policy->emergency = record_bool(io, policy->emergency);
-    policy->supersede = record_bool(io, policy->supersede);
-}
-
-static void tally_fields(struct record_io *io, struct serin_tally *tally)
-{
-    tally->offered = record_u32(io, tally->offered);
-    tally->accepted = record_u32(io, tally->accepted);
-    tally->confirmed = record_u32(io, tally->confirmed);
-    tally->failed = record_u32(io, tally->failed);
-    tally->rejected = record_u32(io, tally->rejected);
-    tally->unreached = record_u32(io, tally->unreached);
-    tally->regressed = record_u32(io, tally->regressed);
-    tally->other = record_u32(io, tally->other);
 }
 
 /* ---- kinds ---- */
@@ -212,65 +173,9 @@ static void stable_fields(struct record_io *io, union record_value *value)
     struct serin_stable_record *stable = &value->stable;
     record_text(io, stable->product, sizeof stable->product);
     record_text(io, stable->channel, sizeof stable->channel);
-    offers_fields(io, &stable->release.offer_count, stable->release.offers);
+    layout_offers(io, &stable->release.offer_count, stable->release.offers);
     stable->release.attempt = record_u32(io, stable->release.attempt);
     stable->release.flags = record_u32(io, stable->release.flags);
-}
-
-/* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
-static void rollout_fields(struct record_io *io, union record_value *value)
-{
-    struct serin_rollout *rollout = &value->rollout;
-    rollout->id = record_u64(io, rollout->id);
-    policy_fields(io, &rollout->policy);
-    record_bytes(io, rollout->salt, sizeof rollout->salt);
-    rollout->attempt = record_u32(io, rollout->attempt);
-    rollout->state = (enum serin_rollout_state)record_range(io, (unsigned)rollout->state, 1,
-                                                            SERIN_ROLLOUT_STATE_COUNT - 1u);
-    rollout->resume_to = (enum serin_rollout_state)record_range(io, (unsigned)rollout->resume_to, 0,
-                                                                SERIN_ROLLOUT_STATE_COUNT - 1u);
-    rollout->stage = record_range(io, rollout->stage, 0, (unsigned)rollout->policy.stage_count);
-    rollout->threshold = record_u64(io, rollout->threshold);
-    rollout->target = record_u32(io, rollout->target);
-    rollout->created_ms = record_u64(io, rollout->created_ms);
-    rollout->stage_started_ms = record_u64(io, rollout->stage_started_ms);
-    rollout->ended_ms = record_u64(io, rollout->ended_ms);
-    rollout->soaked_ms = record_u64(io, rollout->soaked_ms);
-    rollout->last_ms = record_u64(io, rollout->last_ms);
-    rollout->watch_ms = record_u64(io, rollout->watch_ms);
-    rollout->stage_watch_ms = record_u64(io, rollout->stage_watch_ms);
-    rollout->widened_watch_ms = record_u64(io, rollout->widened_watch_ms);
-    rollout->stage_threshold = record_u64(io, rollout->stage_threshold);
-    for (size_t i = 0; i < rollout->stage; i++) {
-        rollout->thresholds[i] = record_u64(io, rollout->thresholds[i]);
-    }
-    tally_fields(io, &rollout->tally);
-    /* New reasons are added at the end: the number of those that were known is part of the record.
-     */
-    unsigned reasons = record_range(io, SERIN_REASON_COUNT, 1, SERIN_REASON_COUNT);
-    for (size_t i = 0; i < reasons; i++) {
-        rollout->reasons[i] = record_u32(io, rollout->reasons[i]);
-    }
-    rollout->publishes = record_u32(io, rollout->publishes);
-    record_text(io, rollout->why, sizeof rollout->why);
-    if (io->version >= 2) { /* before it no failure was judged by its site */
-        rollout->judged = record_u32(io, rollout->judged);
-    }
-}
-
-static void member_fields(struct record_io *io, union record_value *value)
-{
-    struct serin_member *member = &value->member.member;
-    value->member.rollout_id = record_u64(io, value->member.rollout_id);
-    record_text(io, value->member.device_id, sizeof value->member.device_id);
-    member->rank = record_u64(io, member->rank);
-    member->device = record_u32(io, member->device);
-    member->since_s = record_u32(io, member->since_s);
-    member->watch_s = record_u32(io, member->watch_s);
-    member->state = (uint8_t)state_field(io, (enum serin_state)member->state);
-    member->reason = (uint8_t)reason_field(io, (enum serin_reason)member->reason);
-    member->stage = (uint8_t)record_range(io, member->stage, 0, SERIN_STAGES_MAX);
-    member->joined = (uint8_t)record_range(io, member->joined, 0, SERIN_STAGES_MAX);
 }
 
 static void directive_fields(struct record_io *io, union record_value *value)
@@ -372,8 +277,8 @@ const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},
-    [RECORD_ROLLOUT] = {.version = 2, .fields = rollout_fields},
-    [RECORD_MEMBER] = {.version = 1, .fields = member_fields},
+    [RECORD_ROLLOUT] = {.version = 3, .fields = layout_rollout},
+    [RECORD_MEMBER] = {.version = 1, .fields = layout_member},
     [RECORD_DIRECTIVE] = {.version = 1, .fields = directive_fields},
     [RECORD_TRUST] = {.version = 1, .fields = trust_fields},
     [RECORD_GATEWAY] = {.version = 1, .fields = gateway_fields},
