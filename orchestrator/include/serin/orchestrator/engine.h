@@ -134,6 +134,7 @@ struct serin_rollout {
     struct serin_policy policy;
     uint8_t salt[SERIN_SALT_SIZE];
     uint32_t attempt;
+    uint32_t attempt_first; /* at its creation: those from it to `attempt` are this rollout's */
     enum serin_rollout_state state;
     enum serin_rollout_state resume_to; /* in PAUSED */
     uint32_t stage;                     /* 1-based; 0 before the start */
@@ -169,6 +170,10 @@ struct serin_rollout {
     bool retrying; /* failed members are becoming idle */
     uint64_t retry_watch_ms; /* the watch at the last RETRY: who failed later keeps that */
     struct serin_comparison comparison;
+    /* What became of `on_halt: revert`: the caller's books, which the engine only keeps. The
+     * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
+    uint64_t reverted_by;
+    char revert_why[SERIN_ROLLOUT_WHY_MAX];
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
     struct serin_evidence evidence;
