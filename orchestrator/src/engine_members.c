@@ -133,7 +133,7 @@ struct serin_member serin_rollout_member(const struct serin_rollout *rollout, ui
         .device = device,
         .state = SERIN_STATE_IDLE,
         .reason = SERIN_REASON_NONE,
-        .joined = (uint8_t)rollout->stage,
+        .joined = rollout->stage & 0x1Fu,
         .watch_s = (uint32_t)((rollout->watch_ms + 999u) / 1000u),
     };
 }

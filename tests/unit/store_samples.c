@@ -275,7 +275,9 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.judged = dice32(&seed);
     rollout.reached = dice32(&seed);
     rollout.rate_ms = dice(&seed);
-    rollout.rate_offered = dice32(&seed);
+    rollout.judged_watch_s = dice32(&seed);
+    rollout.settled_rank = dice(&seed);
+    rollout.approved = dice(&seed) & 1;
     rollout.accepted = dice(&seed) & 1;
     rollout.held = dice(&seed) & 1;
     rollout.closed = dice(&seed) & 1;
@@ -290,6 +292,9 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
                                                    .control_unwell = dice32(&seed),
                                                    .expected_silent_permyriad = dice32(&seed),
                                                    .expected_unwell_permyriad = dice32(&seed)};
+    rollout.attempt_first = dice32(&seed);
+    rollout.reverted_by = dice(&seed);
+    name(&seed, rollout.revert_why, sizeof rollout.revert_why, false);
     return rollout;
 }
 
@@ -307,7 +312,9 @@ struct serin_member_record sample_member(uint64_t seed, uint64_t rollout_id, con
         .state = (uint8_t)within(&seed, 1, SERIN_STATE_COUNT - 1),
         .reason = (uint8_t)within(&seed, 1, SERIN_REASON_COUNT - 1),
         .stage = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
-        .joined = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
+        .joined = within(&seed, 0, SERIN_STAGES_MAX) & 0x1Fu,
+        .failed_before = dice(&seed) & 1u,
+        .silent_before = dice(&seed) & 1u,
     };
     return record;
 }

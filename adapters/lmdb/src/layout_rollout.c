@@ -169,15 +169,20 @@ static void pace_state_fields(struct record_io *io, struct serin_rollout *rollou
 {
     gates_fields(io, &rollout->policy);
     pace_fields(io, &rollout->policy);
+    rollout->judged_watch_s = record_u32(io, rollout->judged_watch_s);
     rollout->reached = record_u32(io, rollout->reached);
+    rollout->settled_rank = record_u64(io, rollout->settled_rank);
     rollout->rate_ms = record_u64(io, rollout->rate_ms);
-    rollout->rate_offered = record_u32(io, rollout->rate_offered);
     rollout->accepted = record_bool(io, rollout->accepted);
+    rollout->approved = record_bool(io, rollout->approved);
     rollout->held = record_bool(io, rollout->held);
     rollout->closed = record_bool(io, rollout->closed);
     rollout->retrying = record_bool(io, rollout->retrying);
     rollout->retry_watch_ms = record_u64(io, rollout->retry_watch_ms);
     comparison_fields(io, &rollout->comparison);
+    rollout->attempt_first = record_u32(io, rollout->attempt_first);
+    rollout->reverted_by = record_u64(io, rollout->reverted_by);
+    record_text(io, rollout->revert_why, sizeof rollout->revert_why);
 }
 
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
@@ -209,8 +214,9 @@ void layout_rollout(struct record_io *io, union record_value *value)
     }
     if (io->version >= 3) {
         pace_state_fields(io, rollout);
-    } else { /* its stage was opened whole */
+    } else { /* its stage was opened whole, and no device tried twice */
         policy_older(&rollout->policy);
+        rollout->attempt_first = rollout->attempt;
         rollout->reached = rollout->target;
     }
 }
@@ -227,5 +233,13 @@ void layout_member(struct record_io *io, union record_value *value)
     member->state = (uint8_t)layout_state(io, (enum serin_state)member->state);
     member->reason = (uint8_t)layout_reason(io, (enum serin_reason)member->reason);
     member->stage = (uint8_t)record_range(io, member->stage, 0, SERIN_STAGES_MAX);
-    member->joined = (uint8_t)record_range(io, member->joined, 0, SERIN_STAGES_MAX);
+    /* Five bits are the stage of joining, the rest is what befell earlier attempts: records of
+     * before there were any have zeroes there. */
+    uint8_t joined = (uint8_t)(member->joined | (unsigned)member->failed_before << 5u |
+                               (unsigned)member->silent_before << 6u);
+    joined = (uint8_t)record_range(io, joined, 0, 0x60u | SERIN_STAGES_MAX);
+    member->joined = joined & 0x1Fu;
+    member->failed_before = joined >> 5u & 1u;
+    member->silent_before = joined >> 6u & 1u;
+    io->failed = io->failed || member->joined > SERIN_STAGES_MAX;
 }

@@ -85,12 +85,17 @@ struct serin_rollout_event {
 /* One device of the population, 24 bytes. `rank` orders the array, ties by `device`. */
 struct serin_member {
     uint64_t rank;
-    uint32_t device;  /* the caller's own index; what the look-up of its site is asked with */
-    uint32_t since_s; /* Unix seconds: accepted, then final; 0: nothing heard */
-    uint8_t state;    /* enum serin_state; IDLE: not offered or nothing heard */
-    uint8_t reason;   /* enum serin_reason */
-    uint8_t stage;    /* 1-based stage that first offered it; 0: not offered */
-    uint8_t joined;   /* stage during which it joined the population; 0: there from the start */
+    uint32_t device;    /* the caller's own index; what the look-up of its site is asked with */
+    uint32_t since_s;   /* Unix seconds: accepted, then final; 0: nothing heard */
+    uint8_t state;      /* enum serin_state; IDLE: not offered or nothing heard */
+    uint8_t reason;     /* enum serin_reason */
+    uint8_t stage;      /* 1-based stage that first offered it; 0: not offered */
+    uint8_t joined : 5; /* stage during which it joined the population; 0: there from the start */
+    /* An attempt before this one ended badly for it, or in silence, and RETRY let it try again: the
+     * failure stays evidence against the image. */
+    uint8_t failed_before : 1;
+    uint8_t silent_before : 1;
+    uint8_t spare : 1;
     uint32_t watch_s; /* the rollout's watch at since_s, or at joining */
 };
 _Static_assert(sizeof(struct serin_member) == 24, "members are stored by the hundred thousand");
@@ -114,9 +119,15 @@ struct serin_tally {
 
 struct serin_evidence {
     uint32_t accepted[SERIN_ENGINE_BLOCKS_MAX]; /* ever reached pending; withdrawn ones apart */
-    uint32_t failed[SERIN_ENGINE_BLOCKS_MAX];   /* of them, but for those below */
-    uint32_t
-        silent[SERIN_ENGINE_BLOCKS_MAX]; /* of them: timed_out, so that the network may be it */
+    /* Of them: failed, in this attempt or in one before it; without those below, and without those
+     * that an operator accepted with RESUME. */
+    uint32_t failed[SERIN_ENGINE_BLOCKS_MAX];
+    uint32_t silent[SERIN_ENGINE_BLOCKS_MAX];        /* timed_out: the network may be the reason */
+    uint32_t population;                             /* members when the blocks were laid out */
+    uint32_t stage_well, stage_failed, stage_silent; /* resolved, of who was offered this stage */
+    uint32_t stage_need; /* the stage is accepted when stage_well is at least so many */
+    uint32_t settled;    /* silent members at or below `settled_rank` */
+    double against;      /* the halt statistic as it stood at the last failure */
 };
 
 /* What the comparison with the control group last gave. */
@@ -159,12 +170,14 @@ struct serin_rollout {
     /* Failures that were found to stand behind one gateway: the gate is asked again when there are
      * more, so that an operator's RESUME accepts these and no others. */
     uint32_t judged;
-    /* The ramp: the devices that the stage covers so far, at most `target`; and the hour of the
-     * rate: its start, and who was offered in it. */
-    uint32_t reached;
-    uint64_t rate_ms;
-    uint32_t rate_offered;
-    bool accepted; /* the test has accepted this stage */
+    /* The watch, in seconds, when failures were last accepted by RESUME: those that ended by then
+     * are no evidence any more. 0: none were. */
+    uint32_t judged_watch_s;
+    uint32_t reached;      /* the ramp: devices that the stage covers so far, at most `target` */
+    uint64_t settled_rank; /* silent members up to here were offered before the last settle time */
+    uint64_t rate_ms;      /* when the allowance of the rate was last empty, or would have been */
+    bool accepted;         /* the test has accepted this stage */
+    bool approved;         /* an operator lets the rollout leave AWAITING as soon as time allows */
     bool held;     /* AWAITING because a gate or the test does not let it pass; `why` says which */
     bool closed;   /* outside of the windows: the candidate is shown as paused */
     bool retrying; /* failed members are becoming idle */
@@ -177,6 +190,7 @@ struct serin_rollout {
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
     struct serin_evidence evidence;
+    uint32_t retry_next;   /* member at which the next TICK looks for who may try again */
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
     bool sweeping;         /* a pass over the members is under way */
     uint64_t sweep_due_ms; /* no deadline passes before the watch shows this */
