@@ -37,7 +37,7 @@ HOUSE = {
     "gateway/src": ("pure+format", {"core", "gateway"}),
     "gateway": ("open", {"core", "gateway", "host", "adapters"}),
     "host": ("heap", {"core", "host"}),
-    "adapters": ("open", {"core", "device", "orchestrator", "plugin", "gateway", "host", "adapters"}),
+    "adapters": ("open", {"core", "device", "orchestrator", "plugin", "gateway", "host", "sim", "adapters"}),
     "sim": ("heap", {"core", "device", "orchestrator", "gateway", "emulator", "host", "sim"}),
     "cli": ("heap", {"core", "host", "sim", "adapters", "cli"}),
 }
@@ -87,7 +87,7 @@ LINKS = {
     "gateway": {"core"},
     "host": {"core"},
     "proto": set(),
-    "adapters": {"core", "device", "orchestrator", "broker-plugin", "gateway", "host", "proto"},
+    "adapters": {"core", "device", "orchestrator", "broker-plugin", "gateway", "host", "proto", "sim"},
     "sim": {"core", "device", "orchestrator", "gateway", "device/ports/emulator", "host"},
     "cli": {"core", "host", "sim", "adapters", "proto", "orchestrator", "device"},
 }
