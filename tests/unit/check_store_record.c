@@ -15,7 +15,7 @@
 
 /* Bytes of struct serin_rollout before `late` that no sample sets: padding, terminators, the upper
  * bytes of enums and counts. */
-#define ROLLOUT_ZERO 175u
+#define ROLLOUT_ZERO 179u
 
 static const struct record_key key = {.size = 6, .bytes = "lamp-7"};
 
@@ -294,8 +294,9 @@ static size_t rollout_appended(const struct serin_rollout *rollout)
 {
     size_t gates = 1 + (SERIN_GATE_COUNT - 2) * 8 + 1 + rollout->policy.reason_count * 9 + 4;
     size_t pace = 4 * 4 + 1 + 3 * 4 + 2 * 4 + 8 + 1 + rollout->policy.window_count * 5 + 1;
-    size_t state = 4 + 8 + 4 + 4 + 8;
-    return gates + pace + state + 8 + 8 * 4;
+    size_t state = 4 + 4 + 8 + 8 + 5 + 8;
+    size_t shell = 4 + 8 + 1 + strlen(rollout->revert_why);
+    return gates + pace + state + 8 + 8 * 4 + shell;
 }
 
 /* Before failures were judged by site, none had been; before version 3 there was one gate, nothing
@@ -318,6 +319,7 @@ START_TEST(a_rollout_of_an_older_version_goes_on_as_it_was)
     ck_assert_uint_eq(old.rollout.judged, value.rollout.judged);
     ck_assert_uint_eq(old.rollout.reached, value.rollout.target);
     ck_assert(!old.rollout.accepted && !old.rollout.held && !old.rollout.closed);
+    ck_assert_uint_eq(old.rollout.attempt_first, value.rollout.attempt);
     ck_assert_mem_eq(&policy->gates[SERIN_GATE_FAILURES],
                      &value.rollout.policy.gates[SERIN_GATE_FAILURES],
                      sizeof(struct serin_gate_policy));
