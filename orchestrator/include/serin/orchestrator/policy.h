@@ -64,17 +64,17 @@ struct serin_ramp_policy {
     uint32_t first; /* devices of the first step; 8 by default; 0: the whole stage at once */
     uint32_t growth_percent; /* at most so many of those resolved are in flight; 1..100, 12 */
     /* A silent device counts as in flight for so long after it was offered: one that is online has
-     * accepted by then. 600 by default; 1 .. patience. */
+     * accepted by then. 600 by default; 1 s .. 30 days, and patience ends it too. */
     uint32_t settle_s;
 };
 
 #define SERIN_WINDOWS_MAX 8u
 
 /* Hours in which devices may start: UTC, from `from_min` until before `until_min`, minutes of the
- * day; until ≤ from goes over midnight and belongs to the day on which it begins. */
+ * day; until before from goes over midnight and belongs to the day on which it begins. */
 struct serin_window {
     uint8_t days;                 /* bit 0 is Monday; 1..127 */
-    uint16_t from_min, until_min; /* 0..1439 */
+    uint16_t from_min, until_min; /* 0..1439, not equal */
 };
 
 enum serin_on_halt {
