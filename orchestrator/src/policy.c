@@ -256,8 +256,8 @@ static const char *pace_wrong(const struct serin_policy *policy)
         if (window->days < 1 || window->days > 127) {
             return "windows: days must be some of mon to sun";
         }
-        if (window->from_min >= DAY_MIN || window->until_min >= DAY_MIN) {
-            return "windows: times must be 00:00 to 23:59";
+        if (window->from_min >= DAY_MIN || window->until_min > DAY_MIN) {
+            return "windows: from must be 00:00 to 23:59, to at most 24:00";
         }
         /* It might mean all of the day or nothing of it. */
         if (window->from_min == window->until_min) {

@@ -74,7 +74,7 @@ struct serin_ramp_policy {
  * day; until before from goes over midnight and belongs to the day on which it begins. */
 struct serin_window {
     uint8_t days;                 /* bit 0 is Monday; 1..127 */
-    uint16_t from_min, until_min; /* 0..1439, not equal */
+    uint16_t from_min, until_min; /* 0..1439, until 1440 as well (24:00); not equal */
 };
 
 enum serin_on_halt {
