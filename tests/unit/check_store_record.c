@@ -299,6 +299,26 @@ static size_t rollout_appended(const struct serin_rollout *rollout)
     return gates + pace + state + 8 + 8 * 4 + shell;
 }
 
+/* Before the audit log had a chain, it had no head. Caught: the same. */
+START_TEST(meta_of_version_1_knows_of_no_audit_log)
+{
+    static union record_value value;
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    sample(RECORD_META, 2, &value);
+    uint32_t trust_version = value.meta.trust_version;
+    ck_assert_int_eq(record_encode(RECORD_META, &key, &value, bytes, &size), SERIN_OK);
+    bytes[1] = 1;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_FORMAT);
+    size -= sizeof value.meta.audit_seq + sizeof value.meta.audit_hash;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_OK);
+    ck_assert_uint_eq(value.meta.trust_version, trust_version);
+    ck_assert_uint_eq(value.meta.audit_seq, 0);
+}
+END_TEST
+
 /* Before failures were judged by site, none had been; before version 3 there was one gate, nothing
  * tested a stage, and it opened whole. Caught: a field read whatever the version; the test's rates
  * left at zero; `reached` left at zero, as though the stage had not begun. */
@@ -421,6 +441,7 @@ int main(void)
         another_kind_and_a_newer_version_are_told_apart,
         values_out_of_bounds_are_not_written,
         a_device_of_an_older_version_has_what_it_had,
+        meta_of_version_1_knows_of_no_audit_log,
         a_rollout_of_an_older_version_goes_on_as_it_was,
         an_older_policy_is_still_a_sound_one,
         no_field_of_a_rollout_is_forgotten,

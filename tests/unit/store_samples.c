@@ -62,8 +62,14 @@ static size_t offers(uint64_t *seed, struct serin_offer *list)
 
 struct serin_meta_record sample_meta(uint64_t seed)
 {
-    return (struct serin_meta_record){
-        .order = order(&seed), .next_rollout_id = dice(&seed), .trust_version = dice32(&seed)};
+    struct serin_meta_record record;
+    memset(&record, 0, sizeof record);
+    record.order = order(&seed);
+    record.next_rollout_id = dice(&seed);
+    record.trust_version = dice32(&seed);
+    record.audit_seq = dice(&seed);
+    bytes(&seed, record.audit_hash, sizeof record.audit_hash);
+    return record;
 }
 
 struct serin_attempt_record sample_attempt(uint64_t seed, bool full)

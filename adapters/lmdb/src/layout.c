@@ -91,6 +91,10 @@ static void meta_fields(struct record_io *io, union record_value *value)
     order_fields(io, &meta->order);
     meta->next_rollout_id = record_u64(io, meta->next_rollout_id);
     meta->trust_version = record_u32(io, meta->trust_version);
+    if (io->version >= 2) { /* before it the audit log had no chain */
+        meta->audit_seq = record_u64(io, meta->audit_seq);
+        record_bytes(io, meta->audit_hash, sizeof meta->audit_hash);
+    }
 }
 
 static void device_fields(struct record_io *io, union record_value *value)
@@ -272,7 +276,7 @@ static void gateway_fields(struct record_io *io, union record_value *value)
 }
 
 const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
-    [RECORD_META] = {.version = 1, .fields = meta_fields},
+    [RECORD_META] = {.version = 2, .fields = meta_fields},
     [RECORD_DEVICE] = {.version = 3, .fields = device_fields},
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},

@@ -95,6 +95,10 @@ struct serin_directive_record {
 struct serin_meta_record {
     struct serin_order order; /* highest given out */
     uint64_t next_rollout_id;
+    /* How far the audit log is surely written: the last line's place and hash. 0: no line yet. It
+     * may lag behind the log, and never leads it. */
+    uint64_t audit_seq;
+    uint8_t audit_hash[SERIN_SHA256_SIZE];
     uint32_t trust_version;
 };
 
