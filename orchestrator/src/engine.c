@@ -195,22 +195,15 @@ static enum serin_signal after_soak(const struct serin_rollout *rollout)
     return rollout->policy.stages[rollout->stage].approval ? SERIN_SIGNAL_ASK : SERIN_SIGNAL_NEXT;
 }
 
-static bool gate_trips(const struct serin_rollout *rollout, const struct serin_members *members)
-{
-    if (serin_gate_trips(rollout)) {
-        return true;
-    }
-    struct serin_without without = serin_sites_without(rollout, members);
-    return serin_gate_trips_without(rollout, &without);
-}
-
 enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
                                          const struct serin_members *members)
 {
     const struct serin_tally *tally = &rollout->tally;
-    if (serin_rollout_traits(rollout->state)->gate && gate_trips(rollout, members)) {
+    struct serin_trip trip;
+    if (serin_rollout_traits(rollout->state)->gate && serin_gates_trip(rollout, members, &trip)) {
         struct serin_cluster cluster = serin_sites_cluster(rollout, members);
-        return serin_cluster_alone(rollout, &cluster) ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
+        bool alone = serin_trip_of_failures(&trip) && serin_cluster_alone(rollout, &cluster);
+        return alone ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
     }
     if (rollout->state == AWAITING && after_soak(rollout) == SERIN_SIGNAL_NEXT) {
         return SERIN_SIGNAL_NEXT;

@@ -4,8 +4,10 @@
  *
  *   engine.c           the transition table, the one function that changes a rollout's state
  *   engine_clock.c     the watch: what time counts, and when the next TICK is due
- *   engine_stage.c     effects of transitions: stages, thresholds, gate, soak
- *   engine_sites.c     what stands behind one gateway: failures, and a stage
+ *   engine_stage.c     effects of transitions: stages, thresholds, soak
+ *   engine_gates.c     the gates: what halts, and what may not pass
+ *   engine_health.c    how a device is, and how updated ones compare with others
+ *   engine_sites.c     what stands behind one gateway or on one revision: failures, and a stage
  *   engine_members.c   the one function that changes a member's state, the books, the deadlines
  *   engine_sort.c      the order of members
  *   engine_words.c     what people read: reasons and audit lines
@@ -88,13 +90,10 @@ void serin_effect_ask(struct serin_step *step);
 void serin_effect_open_stage(struct serin_step *step);
 void serin_effect_done(struct serin_step *step);
 
-/* Whether the gate trips on these figures: where a sequential test will take its place. Failures
- * that were judged before do not trip it again. */
-bool serin_gate_trips(const struct serin_rollout *rollout);
-/* The same on the figures of all but one gateway. */
-struct serin_without;
-bool serin_gate_trips_without(const struct serin_rollout *rollout,
-                              const struct serin_without *without);
+/* Whether the present stage still waits for devices, so that a minimum can wait for them too. Once
+ * it does not, nothing more will come before the next stage: then the ratio is all there is, and a
+ * minimum above an early stage's size would carry a failed release on to everyone. */
+bool serin_stage_open(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 /* Whether members of the stage are out of its reach and others can take their place. */
@@ -109,21 +108,78 @@ uint32_t serin_tally_waiting(const struct serin_rollout *rollout);
 uint32_t serin_tally_resolved(const struct serin_tally *tally);
 uint32_t serin_tally_failures(const struct serin_tally *tally);
 
+/* ---- engine_gates.c ---- */
+
+/* Why a stage may not pass though nothing trips. */
+enum serin_doubt {
+    SERIN_DOUBT_NONE = 0,
+    SERIN_DOUBT_CONTROL_SMALL, /* too few are left to compare with, and never were enough */
+    SERIN_DOUBT_CONTROL_OLD,   /* the control group was last large enough some time ago */
+    SERIN_DOUBT_SITE,          /* without one gateway's devices nothing would be wrong */
+    SERIN_DOUBT_UNSURE,        /* above the limit, and too few for certainty */
+    SERIN_DOUBT_UNKNOWN        /* of many updated devices nothing is known any more */
+};
+
+/* A gate that tripped, or holds, with the figures that it was judged on. */
+struct serin_trip {
+    enum serin_gate gate;     /* INVALID: the gate of `reason` */
+    enum serin_reason reason; /* INVALID but for the gate of one reason */
+    enum serin_doubt doubt;   /* of serin_gates_hold */
+    struct serin_gate_policy limit;
+    uint32_t bad, of; /* without those behind `without` */
+    uint32_t without; /* the gateway left out, or SERIN_SITE_DIRECT */
+    /* SILENCE and ERRORS: the control group, what it let expect, and how old its figures are. */
+    uint32_t control_bad, control_of, expected_permyriad, age_s;
+};
+
+/* Whether any gate with a limit trips now: all but the sequential test. Failures that an operator
+ * accepted (`judged`) trip none again; SILENCE and ERRORS are judged on the last comparison. Cheap
+ * while few fail: it is asked after every report. */
+bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_members *members,
+                      struct serin_trip *trip);
+/* Whether the stage may not pass though nothing trips. Ask after serin_gates_compare. */
+bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_members *members,
+                      struct serin_trip *trip);
+/* Whether it is failures that tripped it: then those of one gateway or one hardware revision alone
+ * pause instead of halting. */
+bool serin_trip_of_failures(const struct serin_trip *trip);
+/* Whether a device that rolled back for this reason had booted the image and did not stay on it. */
+bool serin_gate_boot_reason(enum serin_reason reason);
+
+/* ---- engine_health.c ---- */
+
+/* The comparison is made at most so often, by the wall clock. */
+#define SERIN_COMPARE_MS 300000u
+/* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
+ * Call it on each TICK of a state with a gate, before conclusions are drawn. */
+void serin_gates_compare(struct serin_step *step);
+/* When the next comparison is due (Unix ms); NEVER where no gate asks for one. */
+uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
+                                    const struct serin_members *members);
+
 /* ---- engine_sites.c ---- */
 
-/* Failures of the offered members by site. */
+/* Failures of the offered members by site, and by hardware revision. */
 struct serin_cluster {
     uint32_t site;      /* the gateway that most of them stand behind, or SERIN_SITE_DIRECT: none */
     uint32_t failures;  /* behind it */
     uint32_t elsewhere; /* members anywhere else that have resolved */
+    uint16_t hardware;  /* the revision that most of them are, or 0: none is known */
+    uint32_t hardware_failures, hardware_elsewhere; /* the same figures of it */
 };
 struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
                                          const struct serin_members *members);
-/* Whether all failures are the site's and enough members elsewhere are well: then it is the site
- * that is to blame, as far as anyone can tell from here. */
+/* Whether all failures are one gateway's, or one revision's, and enough members elsewhere are well:
+ * then it is that to blame, as far as anyone can tell from here. serin_cluster_alone is either. */
 bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster);
-/* Whether so many failures are the site's that a reader should know. */
+bool serin_cluster_site_alone(const struct serin_rollout *rollout,
+                              const struct serin_cluster *cluster);
+bool serin_cluster_hardware_alone(const struct serin_rollout *rollout,
+                                  const struct serin_cluster *cluster);
+/* Whether so many failures are the site's, or the revision's, that a reader should know. */
 bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin_cluster *cluster);
+bool serin_cluster_hardware_named(const struct serin_rollout *rollout,
+                                  const struct serin_cluster *cluster);
 
 /* The figures without the gateway behind which most of those stand that resolved. */
 struct serin_without {
@@ -176,14 +232,19 @@ void serin_step_audit(struct serin_step *step, const char *format, ...)
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
 /* Room for a gateway's id, or for its number. */
 #define SERIN_SITE_TEXT_MAX (SERIN_ID_MAX + 1u)
+/* The reason that most devices failed for; the lowest number among equals. */
+enum serin_reason serin_words_commonest(const struct serin_rollout *rollout);
 /* What a site is called. */
 void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_members *members,
                            uint32_t site);
-/* Why the gate halted: the figures, the gateway where most of them are from one, the limit and the
- * commonest reason. */
-void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
-                      const struct serin_members *members);
-/* Why the gate paused instead: the gateway, its failures, and what became of the others. */
+/* Why a gate halted: the figures, the gateway or revision where most failures are of one, the limit
+ * and the commonest reason; and why one holds. */
+void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_trip *trip);
+void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_trip *trip);
+/* Why it paused instead: the gateway or the revision, its failures, and what became of the others.
+ */
 void serin_words_site(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_cluster *cluster);
 

@@ -123,6 +123,12 @@ static void book(struct serin_rollout *rollout, const struct serin_member *membe
     if (member->state == SERIN_STATE_REGRESSED || member->state == SERIN_STATE_REVERTED) {
         count(&tally->regressed, add);
     }
+    if (member->state == SERIN_STATE_ROLLED_BACK) {
+        count(&rollout->rolled_back, add);
+        if (serin_gate_boot_reason((enum serin_reason)member->reason)) {
+            count(&rollout->boots, add);
+        }
+    }
 }
 
 struct serin_member serin_rollout_member(const struct serin_rollout *rollout, uint64_t rank,
@@ -284,6 +290,8 @@ void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *
     rollout->tally = (struct serin_tally){0};
     memset(rollout->reasons, 0, sizeof rollout->reasons);
     rollout->late = 0;
+    rollout->rolled_back = 0;
+    rollout->boots = 0;
     for (uint32_t i = 0; i < members->count; i++) {
         struct serin_member *member = &members->list[i];
         SERIN_ASSERT(member->state > SERIN_STATE_INVALID && member->state < SERIN_STATE_COUNT &&

@@ -1,5 +1,6 @@
-/* Sites: failures that stand behind one gateway are told apart from those of an image, and no stage
- * passes on the word of one gateway alone (docs/spec/rollout.md, section 6).
+/* Sites and revisions: failures that stand behind one gateway, or on one hardware revision, are
+ * told apart from those of an image, and no stage passes on the word of one gateway alone
+ * (docs/spec/rollout.md, section 7).
  *
  * The members are walked where they stand: a site has no record here, so that a fleet may have as
  * many gateways as devices. Each function walks at most twice over the members. */
@@ -14,21 +15,30 @@ static uint32_t site_of(const struct serin_members *members, uint32_t index)
     return members->site(members->sites, members->list[index].device);
 }
 
-/* The only gateway behind which more than half of the failures can stand: a failure there adds to
- * its lead and one elsewhere takes away from it (Boyer and Moore). Direct devices pass for one
- * here: where they lead, no gateway has that many. */
-static uint32_t most_failing(const struct serin_rollout *rollout,
-                             const struct serin_members *members)
+static uint32_t hardware_of(const struct serin_members *members, uint32_t index)
 {
-    uint32_t leader = SERIN_SITE_DIRECT;
+    return members->hardware(members->sites, members->list[index].device);
+}
+
+/* What members are told apart by: the gateway that they stand behind, or their revision; 0: neither
+ * is known of them. */
+typedef uint32_t (*kind_fn)(const struct serin_members *members, uint32_t index);
+
+/* The only kind that more than half of the failures can be of: a failure of it adds to its lead and
+ * one elsewhere takes away from it (Boyer and Moore). Direct devices pass for one here: where they
+ * lead, no gateway has that many. */
+static uint32_t most_failing(const struct serin_rollout *rollout,
+                             const struct serin_members *members, kind_fn kind_of)
+{
+    uint32_t leader = 0;
     uint32_t lead = 0;
     for (uint32_t i = 0; i < rollout->tally.offered; i++) {
         if (!serin_member_failed(&members->list[i])) {
             continue;
         }
-        uint32_t site = site_of(members, i);
-        if (lead == 0 || site == leader) {
-            leader = site;
+        uint32_t kind = kind_of(members, i);
+        if (lead == 0 || kind == leader) {
+            leader = kind;
             lead++;
         } else {
             lead--;
@@ -37,40 +47,88 @@ static uint32_t most_failing(const struct serin_rollout *rollout,
     return leader;
 }
 
-struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
-                                         const struct serin_members *members)
+/* Failures of the leading kind, and members of any other that have resolved. */
+struct split {
+    uint32_t kind, failures, elsewhere;
+};
+
+static struct split split_failures(const struct serin_rollout *rollout,
+                                   const struct serin_members *members, kind_fn kind_of)
 {
-    struct serin_cluster cluster = {.site = members->site != NULL ? most_failing(rollout, members)
-                                                                  : SERIN_SITE_DIRECT};
-    if (cluster.site == SERIN_SITE_DIRECT) {
-        return cluster;
-    }
-    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+    struct split split = {.kind = most_failing(rollout, members, kind_of)};
+    for (uint32_t i = 0; split.kind != 0 && i < rollout->tally.offered; i++) {
         const struct serin_member *member = &members->list[i];
         if (!serin_member_resolved(member)) {
             continue;
         }
-        if (site_of(members, i) != cluster.site) {
-            cluster.elsewhere++;
+        if (kind_of(members, i) != split.kind) {
+            split.elsewhere++;
         } else if (serin_member_failed(member)) {
-            cluster.failures++;
+            split.failures++;
         }
+    }
+    return split;
+}
+
+struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
+                                         const struct serin_members *members)
+{
+    struct serin_cluster cluster = {.site = SERIN_SITE_DIRECT};
+    if (members->site != NULL) {
+        struct split split = split_failures(rollout, members, site_of);
+        cluster.site = split.kind;
+        cluster.failures = split.failures;
+        cluster.elsewhere = split.elsewhere;
+    }
+    if (members->hardware != NULL) {
+        struct split split = split_failures(rollout, members, hardware_of);
+        cluster.hardware = (uint16_t)split.kind;
+        cluster.hardware_failures = split.failures;
+        cluster.hardware_elsewhere = split.elsewhere;
     }
     return cluster;
 }
 
+static bool is_alone(const struct serin_rollout *rollout, uint32_t failures, uint32_t elsewhere)
+{
+    return failures >= CLUSTER_FAILURES_MIN && failures == serin_tally_failures(&rollout->tally) &&
+           elsewhere >= failures;
+}
+
+bool serin_cluster_site_alone(const struct serin_rollout *rollout,
+                              const struct serin_cluster *cluster)
+{
+    return is_alone(rollout, cluster->failures, cluster->elsewhere);
+}
+
+bool serin_cluster_hardware_alone(const struct serin_rollout *rollout,
+                                  const struct serin_cluster *cluster)
+{
+    return is_alone(rollout, cluster->hardware_failures, cluster->hardware_elsewhere);
+}
+
 bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster)
 {
-    return cluster->failures >= CLUSTER_FAILURES_MIN &&
-           cluster->failures == serin_tally_failures(&rollout->tally) &&
-           cluster->elsewhere >= cluster->failures;
+    return serin_cluster_site_alone(rollout, cluster) ||
+           serin_cluster_hardware_alone(rollout, cluster);
+}
+
+static bool is_named(const struct serin_rollout *rollout, uint64_t failures)
+{
+    uint64_t all = serin_tally_failures(&rollout->tally);
+    return all >= NAMED_FAILURES_MIN && failures * 100u >= all * NAMED_PERCENT;
 }
 
 bool serin_cluster_named(const struct serin_rollout *rollout, const struct serin_cluster *cluster)
 {
-    uint64_t failures = serin_tally_failures(&rollout->tally);
-    return failures >= NAMED_FAILURES_MIN &&
-           (uint64_t)cluster->failures * 100u >= failures * NAMED_PERCENT;
+    return is_named(rollout, cluster->failures);
+}
+
+bool serin_cluster_hardware_named(const struct serin_rollout *rollout,
+                                  const struct serin_cluster *cluster)
+{
+    /* Of a fleet of one revision it would say nothing. */
+    return cluster->hardware_elsewhere > 0 && is_named(rollout, cluster->hardware_failures);
 }
 
 /* ---- the figures without one gateway ---- */

@@ -27,37 +27,11 @@ uint32_t serin_tally_waiting(const struct serin_rollout *rollout)
     return tally_reach(&rollout->tally) - serin_tally_resolved(&rollout->tally) - rollout->late;
 }
 
-/* Whether the present stage still waits for devices that the gate's minimum can wait for too. Once
- * it does not, nothing more will come before the next stage: then the ratio is all there is, and a
- * minimum above an early stage's size would carry a failed release on to everyone. */
-static bool stage_open(const struct serin_rollout *rollout)
+bool serin_stage_open(const struct serin_rollout *rollout)
 {
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
     enum serin_rollout_state state = paused ? rollout->resume_to : rollout->state;
     return state == SERIN_ROLLOUT_ROLLING && serin_tally_waiting(rollout) > 0;
-}
-
-/* The gate's quotient and its minimum, on whatever figures. */
-static bool too_many(const struct serin_rollout *rollout, uint64_t failures, uint64_t resolved)
-{
-    const struct serin_gate_policy *gate = &rollout->policy.gates[SERIN_GATE_FAILURES];
-    return (resolved >= gate->minimum || !stage_open(rollout)) &&
-           failures * 10000u > gate->max_permyriad * resolved;
-}
-
-bool serin_gate_trips(const struct serin_rollout *rollout)
-{
-    uint32_t failures = serin_tally_failures(&rollout->tally);
-    return failures > rollout->judged &&
-           too_many(rollout, failures, serin_tally_resolved(&rollout->tally));
-}
-
-bool serin_gate_trips_without(const struct serin_rollout *rollout,
-                              const struct serin_without *without)
-{
-    return serin_tally_failures(&rollout->tally) > rollout->judged &&
-           without->site != SERIN_SITE_DIRECT &&
-           too_many(rollout, without->failures, without->resolved);
 }
 
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout)
@@ -289,7 +263,10 @@ void serin_effect_supersede(struct serin_step *step)
 
 void serin_effect_gate(struct serin_step *step)
 {
-    serin_words_gate(step->rollout->why, step->rollout, step->members);
+    struct serin_trip trip;
+    if (serin_gates_trip(step->rollout, step->members, &trip)) {
+        serin_words_trip(step->rollout->why, step->rollout, step->members, &trip);
+    }
     serin_step_audit(step, "%s", step->rollout->why);
     republish(step);
 }

@@ -63,7 +63,7 @@ void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const 
 }
 
 /* The reason that most devices failed for; the lowest number among equals. */
-static enum serin_reason commonest(const struct serin_rollout *rollout)
+enum serin_reason serin_words_commonest(const struct serin_rollout *rollout)
 {
     size_t best = SERIN_REASON_NONE;
     for (size_t i = SERIN_REASON_NONE; i < SERIN_REASON_COUNT; i++) {
@@ -85,19 +85,6 @@ void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_mem
     }
 }
 
-void serin_words_site(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
-                      const struct serin_members *members, const struct serin_cluster *cluster)
-{
-    char site[SERIN_SITE_TEXT_MAX];
-    serin_words_site_name(site, members, cluster->site);
-    uint32_t failures = serin_tally_failures(&rollout->tally);
-    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "%u of %u failures are behind gateway %s, %u of %u elsewhere: paused, the image "
-                   "is not blamed",
-                   cluster->failures, failures, site, failures - cluster->failures,
-                   cluster->elsewhere);
-}
-
 /* Adds to a text of SERIN_ROLLOUT_WHY_MAX, and cuts what does not fit. */
 static void append(char *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -110,27 +97,128 @@ static void append(char *out, const char *format, ...)
     va_end(arguments);
 }
 
-void serin_words_gate(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
-                      const struct serin_members *members)
+static void append_percent(char *out, uint32_t permyriad)
 {
-    const struct serin_gate_policy *gate = &rollout->policy.gates[SERIN_GATE_FAILURES];
-    struct serin_cluster cluster = serin_sites_cluster(rollout, members);
-    struct serin_without without = serin_sites_without(rollout, members);
-    bool all = serin_gate_trips(rollout);
-    uint32_t failures = all ? serin_tally_failures(&rollout->tally) : without.failures;
-    uint32_t resolved = all ? serin_tally_resolved(&rollout->tally) : without.resolved;
-    char site[SERIN_SITE_TEXT_MAX];
+    append(out, "%u.%02u %%", permyriad / 100u, permyriad % 100u);
+}
+
+void serin_words_site(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_cluster *cluster)
+{
+    uint32_t failures = serin_tally_failures(&rollout->tally);
+    bool hardware = serin_cluster_hardware_alone(rollout, cluster);
     out[0] = '\0';
-    append(out, "halted: %u of %u resolved failed", failures, resolved);
-    if (!all) {
-        serin_words_site_name(site, members, without.site);
-        append(out, ", not counting gateway %s", site);
-    } else if (serin_cluster_named(rollout, &cluster)) {
+    if (!serin_cluster_site_alone(rollout, cluster)) {
+        append(out,
+               "%u of %u failures are on hardware revision %u, %u of %u on others: paused, the "
+               "image is well elsewhere",
+               cluster->hardware_failures, failures, cluster->hardware,
+               failures - cluster->hardware_failures, cluster->hardware_elsewhere);
+        return;
+    }
+    char site[SERIN_SITE_TEXT_MAX];
+    serin_words_site_name(site, members, cluster->site);
+    append(out, "%u of %u failures are behind gateway %s, %u of %u elsewhere: paused, ",
+           cluster->failures, failures, site, failures - cluster->failures, cluster->elsewhere);
+    if (hardware) {
+        append(out, "all on hardware revision %u", cluster->hardware);
+    } else {
+        append(out, "the image is not blamed");
+    }
+}
+
+/* What is counted, by gate: "`bad` of `of` ...". */
+static const char *const gate_words[SERIN_GATE_COUNT] = {
+    [SERIN_GATE_INVALID] = "resolved failed for one reason",
+    [SERIN_GATE_FAILURES] = "resolved failed",
+    [SERIN_GATE_BOOTS] = "that booted it did not stay",
+    [SERIN_GATE_ROLLBACKS] = "resolved rolled back",
+    [SERIN_GATE_REGRESSIONS] = "confirmed went wrong later",
+    [SERIN_GATE_SILENCE] = "updated fell silent",
+    [SERIN_GATE_ERRORS] = "updated count more errors",
+};
+
+/* Where most failures are, if they are of one gateway or revision. */
+static void append_cluster(char *out, const struct serin_rollout *rollout,
+                           const struct serin_members *members)
+{
+    struct serin_cluster cluster = serin_sites_cluster(rollout, members);
+    if (serin_cluster_named(rollout, &cluster)) {
+        char site[SERIN_SITE_TEXT_MAX];
         serin_words_site_name(site, members, cluster.site);
         append(out, ", %u of them behind gateway %s", cluster.failures, site);
+    } else if (serin_cluster_hardware_named(rollout, &cluster)) {
+        append(out, ", %u of them on hardware revision %u", cluster.hardware_failures,
+               cluster.hardware);
     }
-    append(out, " (limit %u.%02u %%, minimum %u%s): %s", gate->max_permyriad / 100u,
-           gate->max_permyriad % 100u, gate->minimum,
-           resolved < gate->minimum ? ", but the stage waits for nobody" : "",
-           serin_reason_word(commonest(rollout)));
+}
+
+/* What the control group let expect. */
+static void append_control(char *out, const struct serin_trip *trip)
+{
+    append(out, ", ");
+    append_percent(out, trip->expected_permyriad);
+    append(out, " expected (%u of %u others", trip->control_bad, trip->control_of);
+    if (trip->age_s != 0) {
+        append(out, ", %u min ago", trip->age_s / 60u);
+    }
+    append(out, ")");
+}
+
+void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_trip *trip)
+{
+    out[0] = '\0';
+    append(out, "halted: %u of %u %s", trip->bad, trip->of, gate_words[trip->gate]);
+    if (!serin_trip_of_failures(trip)) {
+        append_control(out, trip);
+    } else if (trip->without != SERIN_SITE_DIRECT) {
+        char site[SERIN_SITE_TEXT_MAX];
+        serin_words_site_name(site, members, trip->without);
+        append(out, ", not counting gateway %s", site);
+    } else {
+        append_cluster(out, rollout, members);
+    }
+    append(out, " (limit ");
+    append_percent(out, trip->limit.max_permyriad);
+    append(out, ", minimum %u%s)", trip->limit.minimum,
+           trip->of < trip->limit.minimum ? ", but the stage waits for nobody" : "");
+    if (trip->gate == SERIN_GATE_INVALID) {
+        append(out, ": %s", serin_reason_word(trip->reason));
+    } else if (serin_trip_of_failures(trip)) {
+        append(out, ": %s", serin_reason_word(serin_words_commonest(rollout)));
+    }
+}
+
+void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_trip *trip)
+{
+    const struct serin_comparison *comparison = &rollout->comparison;
+    (void)members; /* whose names may be wanted one day */
+    out[0] = '\0';
+    append(out, "held: ");
+    switch (trip->doubt) {
+    case SERIN_DOUBT_UNKNOWN:
+        append(out, "nothing is heard any more of %u of %u devices that accepted",
+               comparison->known_most - comparison->known, comparison->known_most);
+        return;
+    case SERIN_DOUBT_CONTROL_SMALL:
+        append(out, "%u of %u %s, and %u others are too few to compare them with (minimum %u)",
+               trip->bad, trip->of, gate_words[trip->gate], trip->control_of,
+               rollout->policy.control_minimum);
+        return;
+    case SERIN_DOUBT_CONTROL_OLD:
+    case SERIN_DOUBT_SITE:
+    case SERIN_DOUBT_UNSURE:
+    case SERIN_DOUBT_NONE:
+        break;
+    }
+    append(out, "%u of %u %s", trip->bad, trip->of, gate_words[trip->gate]);
+    append_control(out, trip);
+    append(out, " (limit ");
+    append_percent(out, trip->limit.max_permyriad);
+    append(out, ")%s",
+           trip->doubt == SERIN_DOUBT_SITE     ? ", most behind one gateway"
+           : trip->doubt == SERIN_DOUBT_UNSURE ? ", too few to be certain"
+                                               : "");
 }

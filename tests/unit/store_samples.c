@@ -297,7 +297,16 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
                                                    .control_silent = dice32(&seed),
                                                    .control_unwell = dice32(&seed),
                                                    .expected_silent_permyriad = dice32(&seed),
-                                                   .expected_unwell_permyriad = dice32(&seed)};
+                                                   .expected_unwell_permyriad = dice32(&seed),
+                                                   .control_at_ms = dice(&seed),
+                                                   .silent_error_permyriad = dice32(&seed),
+                                                   .unwell_error_permyriad = dice32(&seed),
+                                                   .silent_site_updated = dice32(&seed),
+                                                   .silent_site_silent = dice32(&seed),
+                                                   .unwell_site_updated = dice32(&seed),
+                                                   .unwell_site_unwell = dice32(&seed),
+                                                   .known = dice32(&seed),
+                                                   .known_most = dice32(&seed)};
     rollout.attempt_first = dice32(&seed);
     rollout.reverted_by = dice(&seed);
     name(&seed, rollout.revert_why, sizeof rollout.revert_why, false);

@@ -162,6 +162,15 @@ static void comparison_fields(struct record_io *io, struct serin_comparison *com
     comparison->control_unwell = record_u32(io, comparison->control_unwell);
     comparison->expected_silent_permyriad = record_u32(io, comparison->expected_silent_permyriad);
     comparison->expected_unwell_permyriad = record_u32(io, comparison->expected_unwell_permyriad);
+    comparison->control_at_ms = record_u64(io, comparison->control_at_ms);
+    comparison->silent_error_permyriad = record_u32(io, comparison->silent_error_permyriad);
+    comparison->unwell_error_permyriad = record_u32(io, comparison->unwell_error_permyriad);
+    comparison->silent_site_updated = record_u32(io, comparison->silent_site_updated);
+    comparison->silent_site_silent = record_u32(io, comparison->silent_site_silent);
+    comparison->unwell_site_updated = record_u32(io, comparison->unwell_site_updated);
+    comparison->unwell_site_unwell = record_u32(io, comparison->unwell_site_unwell);
+    comparison->known = record_u32(io, comparison->known);
+    comparison->known_most = record_u32(io, comparison->known_most);
 }
 
 /* What version 3 brought. */

@@ -130,14 +130,29 @@ struct serin_evidence {
     double against;      /* the halt statistic as it stood at the last failure */
 };
 
-/* What the comparison with the control group last gave. */
+/* What the comparison with the control group last gave (docs/spec/rollout.md, section 6). Of both
+ * groups only devices count of which enough was heard before, and that were not silent when the
+ * stage opened: so a stage answers for what fell silent during it.
+ *
+ * The control group are devices that were not offered the release yet. When fewer than
+ * `control_minimum` are left its figures stay as they were last, and `control_at_ms` says when. */
 struct serin_comparison {
-    uint64_t at_ms; /* Unix; 0: never made */
+    uint64_t at_ms;         /* Unix; 0: never made */
+    uint64_t control_at_ms; /* when the control group was counted: at_ms while it is large enough */
     uint32_t updated, updated_silent, updated_unwell;
     uint32_t control, control_silent, control_unwell;
     /* What the control group would show if it were made up, by hardware and site, as those that
      * were updated: hundredths of a percent. */
     uint32_t expected_silent_permyriad, expected_unwell_permyriad;
+    /* A standard error of the updated share less the expected one, rounded up. */
+    uint32_t silent_error_permyriad, unwell_error_permyriad;
+    /* Of the updated, those behind the gateway behind which more than half of the silent, or of the
+     * unwell, stand: how many they are and how many of them show it; 0 and 0 where none has. */
+    uint32_t silent_site_updated, silent_site_silent;
+    uint32_t unwell_site_updated, unwell_site_unwell;
+    /* Of all that accepted, those of which enough was heard to judge them: now, and at most in this
+     * rollout. A restart of the caller, which forgets beats, shows as a fall. */
+    uint32_t known, known_most;
 };
 
 struct serin_rollout {
@@ -189,6 +204,8 @@ struct serin_rollout {
     char revert_why[SERIN_ROLLOUT_WHY_MAX];
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
+    uint32_t rolled_back; /* part of tally.failed */
+    uint32_t boots;       /* part of rolled_back: they booted it and did not stay */
     struct serin_evidence evidence;
     uint32_t retry_next;   /* member at which the next TICK looks for who may try again */
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
@@ -253,6 +270,7 @@ struct serin_members {
 /* Scratch of the comparison. */
 struct serin_stratum {
     uint32_t updated, control, control_silent, control_unwell;
+    uint32_t revision; /* its row of the figures by hardware revision */
 };
 
 /* Begins a rollout: checks the policy, sets every field; the state is CREATED: send START.

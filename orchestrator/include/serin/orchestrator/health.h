@@ -26,14 +26,14 @@
 
 /* 24 bytes; zero: nothing heard. Its fields are the functions' business. */
 struct serin_health {
-    uint32_t beat_s;     /* Unix seconds of the last beat or report; 0: none */
-    uint32_t gap_s;      /* usual gap between beats: a running mean, at least what it announced */
-    uint32_t errors;     /* of the last beat: the sum of the counters that are judged */
-    uint32_t uptime_s;   /* of the last beat: tells a counter that began anew from one that fell */
+    uint32_t beat_s;   /* Unix seconds of the last word; 0: none */
+    uint32_t gap_s;    /* usual gap between words: a running mean, at least what it announced */
+    uint32_t errors;   /* of the last beat: the sum of the counters that are judged */
+    uint32_t uptime_s; /* of the last beat: tells counters that began anew, and how long they ran */
     uint16_t usual_rate; /* errors an hour, in sixteenths, before the update; saturates */
     uint16_t late_rate;  /* the same, of the last hours */
     uint16_t beats;      /* heard; saturates */
-    uint16_t spare;
+    uint16_t rated;      /* spans between beats that usual_rate was learned from; saturates */
 };
 _Static_assert(sizeof(struct serin_health) == 24, "kept by the hundred thousand");
 
@@ -45,14 +45,19 @@ struct serin_health_beat {
 };
 
 /* Takes a beat in. `updated`: the device runs the candidate, so that its usual rate and gap stay
- * what they were. A beat from before the last one changes nothing. */
+ * what they were; but where it has no past yet, as after a restart of the caller, what is heard
+ * first is taken for it. Rates go by the device's own clock, silence by the caller's: where that
+ * went back, the device was heard now, and no gap is learned. */
 void serin_health_beat(struct serin_health *health, uint64_t now_s,
                        const struct serin_health_beat *beat, bool updated);
 /* Any other word of the device: it is not silent. */
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
-/* Whether so much was heard of it before that its silence, or its errors, would mean anything. */
+/* Whether so much was heard of it (three beats) that its silence, or its errors, would mean
+ * anything. One that is not known is neither silent nor unwell. */
 bool serin_health_known(const struct serin_health *health);
+/* Whether it was silent at `now_s`, as far as is known: a past moment only tells of devices that
+ * were not heard since. */
 bool serin_health_silent(const struct serin_health *health, uint64_t now_s);
 bool serin_health_unwell(const struct serin_health *health);
 

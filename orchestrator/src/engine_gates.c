@@ -1,0 +1,265 @@
+/* The gates: what halts a rollout, and what may not pass (docs/spec/rollout.md, sections 5 and 6).
+ *
+ * Each gate is a quotient with a limit and a minimum, kept by difference or taken from the last
+ * comparison, so that asking them all after each report costs a few multiplications. */
+#include "engine_internal.h"
+
+#define PERMYRIAD 10000u
+/* A difference between the groups halts when it is more than four standard errors, which chance
+ * alone exceeds once in 30,000 comparisons; and may not pass from three on. */
+#define HALT_ERRORS 4u
+#define HOLD_ERRORS 3u
+
+bool serin_gate_boot_reason(enum serin_reason reason)
+{
+    return reason == SERIN_REASON_CRASH || reason == SERIN_REASON_WATCHDOG ||
+           reason == SERIN_REASON_NOT_CONFIRMED || reason == SERIN_REASON_BOOT_VERIFY ||
+           reason == SERIN_REASON_POWER;
+}
+
+/* A limit of everything is none; and no minimum stands where an older store knew of no such gate.
+ */
+static bool is_on(const struct serin_gate_policy *limit)
+{
+    return limit->minimum != 0 && limit->max_permyriad < PERMYRIAD;
+}
+
+static bool above(const struct serin_gate_policy *limit, uint64_t bad, uint64_t of)
+{
+    return bad * PERMYRIAD > limit->max_permyriad * of;
+}
+
+/* ---- failures ---- */
+
+/* Fills in a trip if the gate's quotient is above its limit and its minimum is reached, or does not
+ * count because the stage waits for nobody. */
+static bool judge(struct serin_trip *trip, enum serin_gate gate,
+                  const struct serin_gate_policy *limit, uint32_t bad, uint32_t of, bool waits)
+{
+    if (!is_on(limit) || !above(limit, bad, of) || (waits && of < limit->minimum)) {
+        return false;
+    }
+    *trip = (struct serin_trip){.gate = gate, .limit = *limit, .bad = bad, .of = of};
+    return true;
+}
+
+/* FAILURES on all, and on all but the largest gateway, whose word makes failures elsewhere no
+ * fewer. */
+static bool failures_trip(const struct serin_rollout *rollout, const struct serin_members *members,
+                          bool waits, struct serin_trip *trip)
+{
+    const struct serin_gate_policy *limit = &rollout->policy.gates[SERIN_GATE_FAILURES];
+    if (judge(trip, SERIN_GATE_FAILURES, limit, serin_tally_failures(&rollout->tally),
+              serin_tally_resolved(&rollout->tally), waits)) {
+        return true;
+    }
+    if (!is_on(limit)) {
+        return false;
+    }
+    struct serin_without without = serin_sites_without(rollout, members);
+    if (without.site == SERIN_SITE_DIRECT ||
+        !judge(trip, SERIN_GATE_FAILURES, limit, without.failures, without.resolved, waits)) {
+        return false;
+    }
+    trip->without = without.site;
+    return true;
+}
+
+/* One reason's own gate: failed for it ÷ resolved. */
+static bool reasons_trip(const struct serin_rollout *rollout, struct serin_trip *trip)
+{
+    uint32_t resolved = serin_tally_resolved(&rollout->tally);
+    for (size_t i = 0; i < rollout->policy.reason_count; i++) {
+        const struct serin_reason_policy *own = &rollout->policy.reasons[i];
+        if (judge(trip, SERIN_GATE_INVALID, &own->gate, rollout->reasons[own->reason], resolved,
+                  true)) {
+            trip->reason = own->reason;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every gate that judges failures. */
+static bool reported_trip(const struct serin_rollout *rollout, const struct serin_members *members,
+                          struct serin_trip *trip)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    const struct serin_gate_policy *gates = rollout->policy.gates;
+    if (serin_tally_failures(tally) <= rollout->judged) {
+        return false; /* nobody failed, or an operator accepted those who did */
+    }
+    bool waits = serin_stage_open(rollout);
+    uint32_t stayed = tally->confirmed + tally->regressed; /* for a while, at least */
+    return failures_trip(rollout, members, waits, trip) ||
+           judge(trip, SERIN_GATE_BOOTS, &gates[SERIN_GATE_BOOTS], rollout->boots,
+                 stayed + rollout->boots, waits) ||
+           judge(trip, SERIN_GATE_ROLLBACKS, &gates[SERIN_GATE_ROLLBACKS], rollout->rolled_back,
+                 serin_tally_resolved(tally), waits) ||
+           judge(trip, SERIN_GATE_REGRESSIONS, &gates[SERIN_GATE_REGRESSIONS], tally->regressed,
+                 stayed, true) ||
+           reasons_trip(rollout, trip);
+}
+
+bool serin_trip_of_failures(const struct serin_trip *trip)
+{
+    return trip->gate != SERIN_GATE_SILENCE && trip->gate != SERIN_GATE_ERRORS;
+}
+
+/* ---- what no report says ---- */
+
+/* The figures of one question of the last comparison. */
+struct symptom {
+    uint32_t bad, of;           /* updated */
+    uint32_t site_bad, site_of; /* of them, behind the gateway that has most */
+    uint32_t control_bad;
+    uint32_t expected_permyriad, error_permyriad;
+};
+
+static struct symptom symptom_of(const struct serin_comparison *c, enum serin_gate gate)
+{
+    if (gate == SERIN_GATE_SILENCE) {
+        return (struct symptom){
+            .bad = c->updated_silent,
+            .of = c->updated,
+            .site_bad = c->silent_site_silent,
+            .site_of = c->silent_site_updated,
+            .control_bad = c->control_silent,
+            .expected_permyriad = c->expected_silent_permyriad,
+            .error_permyriad = c->silent_error_permyriad,
+        };
+    }
+    return (struct symptom){
+        .bad = c->updated_unwell,
+        .of = c->updated,
+        .site_bad = c->unwell_site_unwell,
+        .site_of = c->unwell_site_updated,
+        .control_bad = c->control_unwell,
+        .expected_permyriad = c->expected_unwell_permyriad,
+        .error_permyriad = c->unwell_error_permyriad,
+    };
+}
+
+/* Whether the share is above the limit after what was to be expected anyway. */
+static bool exceeds(const struct serin_gate_policy *limit, uint64_t bad, uint64_t of,
+                    uint32_t expected_permyriad)
+{
+    return bad * PERMYRIAD > (limit->max_permyriad + (uint64_t)expected_permyriad) * of;
+}
+
+/* Whether it is above what was expected by so many standard errors. */
+static bool is_certain(const struct symptom *s, uint64_t errors)
+{
+    return s->bad * (uint64_t)PERMYRIAD >
+           (s->expected_permyriad + errors * s->error_permyriad) * s->of;
+}
+
+static void fill(struct serin_trip *trip, const struct serin_rollout *rollout, enum serin_gate gate,
+                 const struct symptom *s)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    *trip = (struct serin_trip){
+        .gate = gate,
+        .limit = rollout->policy.gates[gate],
+        .bad = s->bad,
+        .of = s->of,
+        .control_bad = s->control_bad,
+        .control_of = c->control,
+        .expected_permyriad = s->expected_permyriad,
+        .age_s =
+            c->at_ms > c->control_at_ms ? (uint32_t)((c->at_ms - c->control_at_ms) / 1000u) : 0,
+    };
+}
+
+/* Whether the gate is on, and the comparison has enough updated devices to speak of. */
+static bool can_judge(const struct serin_rollout *rollout, enum serin_gate gate)
+{
+    const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
+    const struct serin_comparison *c = &rollout->comparison;
+    return is_on(limit) && c->at_ms != 0 && c->updated >= limit->minimum;
+}
+
+static bool symptom_trips(const struct serin_rollout *rollout, enum serin_gate gate,
+                          struct serin_trip *trip)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
+    if (!can_judge(rollout, gate) || c->control < rollout->policy.control_minimum ||
+        c->control_at_ms != c->at_ms) {
+        return false;
+    }
+    struct symptom s = symptom_of(c, gate);
+    bool trips = exceeds(limit, s.bad, s.of, s.expected_permyriad) &&
+                 exceeds(limit, s.bad - s.site_bad, s.of - s.site_of, s.expected_permyriad) &&
+                 is_certain(&s, HALT_ERRORS);
+    if (trips) {
+        fill(trip, rollout, gate, &s);
+    }
+    return trips;
+}
+
+bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_members *members,
+                      struct serin_trip *trip)
+{
+    return reported_trip(rollout, members, trip) ||
+           symptom_trips(rollout, SERIN_GATE_SILENCE, trip) ||
+           symptom_trips(rollout, SERIN_GATE_ERRORS, trip);
+}
+
+/* ---- what may not pass ---- */
+
+/* Why a share above the limit does not trip, if the stage may not pass on it either. */
+static enum serin_doubt doubt_of(const struct serin_rollout *rollout,
+                                 const struct serin_gate_policy *limit, const struct symptom *s)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    if (c->control < rollout->policy.control_minimum) {
+        return exceeds(limit, s->bad, s->of, 0) ? SERIN_DOUBT_CONTROL_SMALL : SERIN_DOUBT_NONE;
+    }
+    if (!exceeds(limit, s->bad, s->of, s->expected_permyriad)) {
+        return SERIN_DOUBT_NONE;
+    }
+    if (c->control_at_ms != c->at_ms) {
+        return SERIN_DOUBT_CONTROL_OLD;
+    }
+    if (!is_certain(s, HOLD_ERRORS)) {
+        return SERIN_DOUBT_NONE; /* chance does as much */
+    }
+    return is_certain(s, HALT_ERRORS) ? SERIN_DOUBT_SITE : SERIN_DOUBT_UNSURE;
+}
+
+/* Whether a restart of the caller made it forget more devices than the limit lets be silent: those
+ * of which nothing is heard again may be the ones that fell silent. */
+static bool forgotten(const struct serin_rollout *rollout, const struct serin_gate_policy *limit)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    return is_on(limit) && c->known_most >= limit->minimum && c->known < c->known_most &&
+           above(limit, c->known_most - c->known, c->known_most);
+}
+
+static bool symptom_holds(const struct serin_rollout *rollout, enum serin_gate gate,
+                          struct serin_trip *trip)
+{
+    const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
+    struct symptom s = symptom_of(&rollout->comparison, gate);
+    enum serin_doubt doubt = SERIN_DOUBT_NONE;
+    if (forgotten(rollout, limit)) {
+        doubt = SERIN_DOUBT_UNKNOWN;
+    } else if (can_judge(rollout, gate)) {
+        doubt = doubt_of(rollout, limit, &s);
+    }
+    if (doubt == SERIN_DOUBT_NONE) {
+        return false;
+    }
+    fill(trip, rollout, gate, &s);
+    trip->doubt = doubt;
+    return true;
+}
+
+bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_members *members,
+                      struct serin_trip *trip)
+{
+    (void)members; /* the comparison stands in the rollout */
+    return symptom_holds(rollout, SERIN_GATE_SILENCE, trip) ||
+           symptom_holds(rollout, SERIN_GATE_ERRORS, trip);
+}

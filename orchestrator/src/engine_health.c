@@ -1,0 +1,389 @@
+/* The comparison: how those that were updated are, beside those that were not offered the release
+ * yet (docs/spec/rollout.md, section 6).
+ *
+ * One walk over the members counts both groups by stratum (a place that the caller gives to devices
+ * of the same hardware and site), by hardware revision, and in all. What the updated would show if
+ * the release changed nothing is then put together from the smallest group of theirs that has
+ * enough control devices. */
+#include "engine_internal.h"
+
+#include <string.h>
+
+/* A stratum or revision with fewer control devices says nothing of its own. */
+#define STRATUM_CONTROL_MIN 3u
+/* Revisions with figures of their own; the last row is of all others. */
+#define REVISIONS 16u
+#define PERMYRIAD 10000u
+
+/* Silence or errors of the updated, by the gateway that more than half of those who show it can
+ * stand behind (Boyer and Moore), and what is behind it. */
+struct majority {
+    uint32_t leader, lead;
+};
+
+struct walk {
+    const struct serin_rollout *rollout;
+    const struct serin_members *members;
+    uint64_t now_s, opened_s;
+    struct serin_comparison found;
+    struct majority silent, unwell;
+    uint32_t revisions; /* rows in use */
+    uint16_t revision[REVISIONS];
+    struct serin_stratum rows[REVISIONS]; /* the figures by revision */
+    struct serin_stratum all;
+};
+
+enum role { ROLE_NONE, ROLE_GONE, ROLE_UPDATED, ROLE_CONTROL };
+
+/* What a member is to the comparison. Who ended on another image than the candidate is judged by
+ * its report, not by its beats; and who was offered it and did not accept is neither: mostly those
+ * are the devices that nobody can reach, so that they would make silence look usual. */
+static enum role role_of(const struct serin_rollout *rollout, const struct serin_member *member,
+                         uint32_t index)
+{
+    if (index >= rollout->tally.offered) {
+        return member->state == SERIN_STATE_IDLE ? ROLE_CONTROL : ROLE_NONE;
+    }
+    switch ((enum serin_state)member->state) {
+    case SERIN_STATE_PENDING:
+    case SERIN_STATE_DOWNLOADING:
+    case SERIN_STATE_VERIFYING:
+    case SERIN_STATE_STAGED:
+    case SERIN_STATE_TRIAL:
+    case SERIN_STATE_CONFIRMED:
+    case SERIN_STATE_TIMED_OUT:
+    case SERIN_STATE_REGRESSED:
+        return ROLE_UPDATED;
+    case SERIN_STATE_ROLLED_BACK:
+    case SERIN_STATE_FAILED:
+    case SERIN_STATE_REVERTED:
+        return ROLE_GONE;
+    case SERIN_STATE_REJECTED:
+    case SERIN_STATE_IDLE:
+    case SERIN_STATE_SUPERSEDED:
+    case SERIN_STATE_CANCELLED:
+    case SERIN_STATE_UNREACHED:
+    case SERIN_STATE_INVALID:
+    case SERIN_STATE_COUNT:
+        break;
+    }
+    return ROLE_NONE;
+}
+
+/* ---- the walk ---- */
+
+static uint32_t revision_row(struct walk *walk, uint32_t device)
+{
+    const struct serin_members *members = walk->members;
+    if (members->hardware == NULL) {
+        return 0;
+    }
+    uint16_t revision = members->hardware(members->sites, device);
+    uint32_t row = 0;
+    while (row < walk->revisions && walk->revision[row] != revision) {
+        row++;
+    }
+    if (row == walk->revisions && row < REVISIONS - 1u) {
+        walk->revision[walk->revisions++] = revision;
+    }
+    return row; /* beyond those in use: the row of all others */
+}
+
+static void add(struct serin_stratum *to, enum role role, bool silent, bool unwell)
+{
+    if (role == ROLE_UPDATED) {
+        to->updated++;
+        return;
+    }
+    to->control++;
+    to->control_silent += silent ? 1 : 0;
+    to->control_unwell += unwell ? 1 : 0;
+}
+
+static void vote(struct majority *majority, uint32_t site)
+{
+    if (majority->lead == 0) {
+        majority->leader = site;
+    }
+    majority->lead = site == majority->leader ? majority->lead + 1 : majority->lead - 1;
+}
+
+static uint32_t site_of(const struct serin_members *members, uint32_t device)
+{
+    return members->site != NULL ? members->site(members->sites, device) : SERIN_SITE_DIRECT;
+}
+
+/* The device's health if it counts: enough is known of it, and it was not silent when the stage
+ * opened. */
+static const struct serin_health *judged_health(const struct walk *walk, uint32_t device)
+{
+    const struct serin_health *health = &walk->members->health[device];
+    bool counts = serin_health_known(health) && !serin_health_silent(health, walk->opened_s);
+    return counts ? health : NULL;
+}
+
+static void count_member(struct walk *walk, const struct serin_member *member, enum role role)
+{
+    const struct serin_members *members = walk->members;
+    const struct serin_health *health = judged_health(walk, member->device);
+    if (role != ROLE_CONTROL) {
+        walk->found.known += serin_health_known(&members->health[member->device]) ? 1 : 0;
+    }
+    if (health == NULL || role == ROLE_GONE) {
+        return;
+    }
+    bool silent = serin_health_silent(health, walk->now_s);
+    bool unwell = serin_health_unwell(health);
+    if (role == ROLE_UPDATED) {
+        if (silent) {
+            walk->found.updated_silent++;
+            vote(&walk->silent, site_of(members, member->device));
+        }
+        if (unwell) {
+            walk->found.updated_unwell++;
+            vote(&walk->unwell, site_of(members, member->device));
+        }
+    }
+    uint32_t row = revision_row(walk, member->device);
+    add(&walk->all, role, silent, unwell);
+    add(&walk->rows[row], role, silent, unwell);
+    if (members->strata != NULL && members->stratum != NULL) {
+        uint32_t place = members->stratum(members->sites, member->device);
+        SERIN_ASSERT(place < members->stratum_count);
+        members->strata[place].revision = row;
+        add(&members->strata[place], role, silent, unwell);
+    }
+}
+
+static void walk_members(struct walk *walk)
+{
+    const struct serin_members *members = walk->members;
+    if (members->strata != NULL) {
+        memset(members->strata, 0, members->stratum_count * sizeof *members->strata);
+    }
+    for (uint32_t i = 0; i < members->count; i++) {
+        enum role role = role_of(walk->rollout, &members->list[i], i);
+        if (role != ROLE_NONE) {
+            count_member(walk, &members->list[i], role);
+        }
+    }
+    walk->found.updated = walk->all.updated;
+    walk->found.control = walk->all.control;
+    walk->found.control_silent = walk->all.control_silent;
+    walk->found.control_unwell = walk->all.control_unwell;
+}
+
+/* ---- what was to be expected ---- */
+
+/* Sums over groups of the updated, each with the control group that stands for it. */
+struct expectation {
+    double silent, unwell; /* updated devices that would show it anyway */
+    double spread;         /* Σ updated² ÷ control: how unsure the control groups leave it */
+};
+
+static void expect(struct expectation *sum, uint32_t updated, const struct serin_stratum *from)
+{
+    double weight = (double)updated / (double)from->control;
+    sum->silent += weight * (double)from->control_silent;
+    sum->unwell += weight * (double)from->control_unwell;
+    sum->spread += weight * (double)updated;
+}
+
+/* Strata with enough control devices stand for themselves, the rest of a revision for the revision,
+ * and what is left for all. */
+static struct expectation expect_all(const struct walk *walk)
+{
+    const struct serin_members *members = walk->members;
+    struct expectation sum = {0};
+    uint32_t left[REVISIONS] = {0};
+    uint32_t rest = 0;
+    for (uint32_t i = 0; i < REVISIONS; i++) {
+        left[i] = walk->rows[i].updated;
+    }
+    for (uint32_t i = 0; members->strata != NULL && i < members->stratum_count; i++) {
+        const struct serin_stratum *stratum = &members->strata[i];
+        if (stratum->updated > 0 && stratum->control >= STRATUM_CONTROL_MIN) {
+            expect(&sum, stratum->updated, stratum);
+            left[stratum->revision] -= stratum->updated;
+        }
+    }
+    for (uint32_t i = 0; i < REVISIONS; i++) {
+        if (left[i] > 0 && walk->rows[i].control >= STRATUM_CONTROL_MIN) {
+            expect(&sum, left[i], &walk->rows[i]);
+        } else {
+            rest += left[i];
+        }
+    }
+    if (rest > 0 && walk->all.control > 0) {
+        expect(&sum, rest, &walk->all);
+    }
+    return sum;
+}
+
+/* The least whole number of permyriads whose square is not below `variance`. */
+static uint32_t root_permyriad(double variance)
+{
+    double square = variance * PERMYRIAD * PERMYRIAD;
+    uint32_t low = 0;
+    uint32_t high = PERMYRIAD;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2u;
+        if ((double)middle * (double)middle >= square) {
+            high = middle;
+        } else {
+            low = middle + 1u;
+        }
+    }
+    return low;
+}
+
+/* p(1 − p) with one more of each: a share of none, or of all, is not certain either (Agresti and
+ * Caffo 2000). */
+static double variance_of(uint32_t bad, uint32_t of)
+{
+    double share = ((double)bad + 1.0) / ((double)of + 2.0);
+    return share * (1.0 - share);
+}
+
+static uint32_t error_permyriad(const struct walk *walk, const struct expectation *sum,
+                                uint32_t updated_bad, uint32_t control_bad)
+{
+    double updated = (double)walk->all.updated;
+    return root_permyriad(variance_of(updated_bad, walk->all.updated) / updated +
+                          variance_of(control_bad, walk->all.control) * sum->spread /
+                              (updated * updated));
+}
+
+static uint32_t share_permyriad(double part, uint32_t of)
+{
+    double share = part * PERMYRIAD / (double)of + 0.5;
+    return share < PERMYRIAD ? (uint32_t)share : PERMYRIAD;
+}
+
+/* ---- the comparison ---- */
+
+/* How many of the updated that count stand behind `site`, and how many of them are silent, or
+ * unwell. Nothing where they are not more than half of all that are. */
+static void count_site(const struct walk *walk, uint32_t site, bool silence, uint32_t *of,
+                       uint32_t *bad)
+{
+    const struct serin_members *members = walk->members;
+    uint32_t all = silence ? walk->found.updated_silent : walk->found.updated_unwell;
+    *of = 0;
+    *bad = 0;
+    for (uint32_t i = 0; site != SERIN_SITE_DIRECT && i < walk->rollout->tally.offered; i++) {
+        uint32_t device = members->list[i].device;
+        const struct serin_health *health = judged_health(walk, device);
+        if (role_of(walk->rollout, &members->list[i], i) != ROLE_UPDATED || health == NULL ||
+            site_of(members, device) != site) {
+            continue;
+        }
+        bool shows =
+            silence ? serin_health_silent(health, walk->now_s) : serin_health_unwell(health);
+        *of += 1;
+        *bad += shows ? 1 : 0;
+    }
+    if (*bad * UINT64_C(2) <= all) {
+        *of = 0;
+        *bad = 0;
+    }
+}
+
+/* Only where the share without one gateway could matter: the gate's limit is exceeded. */
+static bool is_high(const struct walk *walk, enum serin_gate gate, uint32_t bad)
+{
+    uint64_t limit = walk->rollout->policy.gates[gate].max_permyriad;
+    return bad * (uint64_t)PERMYRIAD > limit * walk->all.updated;
+}
+
+static void find_sites(struct walk *walk)
+{
+    struct serin_comparison *found = &walk->found;
+    if (is_high(walk, SERIN_GATE_SILENCE, found->updated_silent)) {
+        count_site(walk, walk->silent.leader, true, &found->silent_site_updated,
+                   &found->silent_site_silent);
+    }
+    if (is_high(walk, SERIN_GATE_ERRORS, found->updated_unwell)) {
+        count_site(walk, walk->unwell.leader, false, &found->unwell_site_updated,
+                   &found->unwell_site_unwell);
+    }
+}
+
+/* The control group as it was when it was last large enough. */
+static void keep_control(struct serin_comparison *found, const struct serin_comparison *last)
+{
+    found->control_at_ms = last->control_at_ms;
+    found->control = last->control;
+    found->control_silent = last->control_silent;
+    found->control_unwell = last->control_unwell;
+    found->expected_silent_permyriad = last->expected_silent_permyriad;
+    found->expected_unwell_permyriad = last->expected_unwell_permyriad;
+    found->silent_error_permyriad = last->silent_error_permyriad;
+    found->unwell_error_permyriad = last->unwell_error_permyriad;
+}
+
+static void compare(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    const struct serin_comparison *last = &rollout->comparison;
+    uint64_t opened_ms =
+        rollout->stage_started_ms < step->now_ms ? rollout->stage_started_ms : step->now_ms;
+    struct walk walk = {
+        .rollout = rollout,
+        .members = step->members,
+        .now_s = step->now_ms / 1000u,
+        .opened_s = opened_ms / 1000u,
+        .found = {.at_ms = step->now_ms, .control_at_ms = step->now_ms},
+    };
+    walk_members(&walk);
+    find_sites(&walk);
+    struct serin_comparison *found = &walk.found;
+    found->known_most = found->known > last->known_most ? found->known : last->known_most;
+    uint32_t minimum = rollout->policy.control_minimum;
+    if (found->control < minimum && last->control >= minimum) {
+        keep_control(found, last);
+    } else if (found->control > 0 && found->updated > 0) {
+        struct expectation sum = expect_all(&walk);
+        found->expected_silent_permyriad = share_permyriad(sum.silent, found->updated);
+        found->expected_unwell_permyriad = share_permyriad(sum.unwell, found->updated);
+        found->silent_error_permyriad =
+            error_permyriad(&walk, &sum, found->updated_silent, found->control_silent);
+        found->unwell_error_permyriad =
+            error_permyriad(&walk, &sum, found->updated_unwell, found->control_unwell);
+    }
+    rollout->comparison = *found;
+}
+
+/* Whether a gate asks for comparisons at all. */
+static bool is_asked(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    const struct serin_gate_policy *silence = &rollout->policy.gates[SERIN_GATE_SILENCE];
+    const struct serin_gate_policy *errors = &rollout->policy.gates[SERIN_GATE_ERRORS];
+    return members->health != NULL && rollout->stage > 0 &&
+           serin_rollout_traits(rollout->state)->gate &&
+           ((silence->minimum != 0 && silence->max_permyriad < PERMYRIAD) ||
+            (errors->minimum != 0 && errors->max_permyriad < PERMYRIAD));
+}
+
+uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
+                                    const struct serin_members *members)
+{
+    if (!is_asked(rollout, members)) {
+        return NEVER;
+    }
+    const struct serin_comparison *last = &rollout->comparison;
+    /* After a clock that went back the last one lies in the future: compare anew. */
+    bool never = last->at_ms == 0 || last->at_ms > rollout->last_ms;
+    return never ? rollout->last_ms : last->at_ms + SERIN_COMPARE_MS;
+}
+
+void serin_gates_compare(struct serin_step *step)
+{
+    const struct serin_rollout *rollout = step->rollout;
+    uint64_t due_ms = serin_gates_compare_due_ms(rollout, step->members);
+    bool passes = rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0 &&
+                  rollout->comparison.at_ms != step->now_ms;
+    if (due_ms != NEVER && (due_ms <= step->now_ms || passes)) {
+        compare(step);
+    }
+}

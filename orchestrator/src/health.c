@@ -1,0 +1,126 @@
+/* How one device is, by its beats against its own past (health.h). Whole numbers only: times in
+ * seconds, rates in sixteenths of an error an hour. */
+#include <serin/orchestrator/health.h>
+
+#define HOUR_S 3600u
+#define DAY_S  86400u
+
+#define RATE_ONE 16u /* one error an hour */
+#define RATE_MAX UINT16_MAX
+
+/* Beats and gaps without which a device has no past to be measured against. */
+#define KNOWN_BEATS 3u
+#define KNOWN_RATES 2u
+
+/* A gap counts as at most so many usual ones, so that one outage, or one jump of the clock, does
+ * not make a device's silence usual; and none is longer than the longest interval between beats. */
+#define GAP_FACTOR 8u
+#define GAP_MAX_S  (7u * DAY_S)
+/* One gap in so many becomes usual: a device that sleeps is known after some. */
+#define GAP_SHARE 4u
+
+/* The late rate follows the last hours, the usual one the last day. */
+#define LATE_S (2u * HOUR_S)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The mean of `rate` over `memory_s` and of what `errors` in `span_s` make, rounded to the nearest.
+ */
+static uint16_t follow(uint16_t rate, uint64_t errors, uint64_t span_s, uint64_t memory_s)
+{
+    uint64_t whole_s = span_s + memory_s;
+    uint64_t sum = rate * memory_s + errors * RATE_ONE * HOUR_S;
+    return (uint16_t)least((sum + whole_s / 2u) / whole_s, RATE_MAX);
+}
+
+/* What happened since the last beat, by the device's own clock: neither serind's clock nor its
+ * outages change a rate. Counters begin anew with each boot, and then what is since the boot is all
+ * that is known. */
+struct since {
+    uint64_t errors, span_s;
+};
+
+static struct since since_last(const struct serin_health *health,
+                               const struct serin_health_beat *beat)
+{
+    uint64_t errors = least(beat->errors, UINT32_MAX);
+    uint64_t uptime_s = least(beat->uptime_s, UINT32_MAX);
+    if (uptime_s < health->uptime_s || errors < health->errors) {
+        return (struct since){.errors = errors, .span_s = uptime_s};
+    }
+    return (struct since){.errors = errors - health->errors, .span_s = uptime_s - health->uptime_s};
+}
+
+static bool has_past(const struct serin_health *health)
+{
+    return health->rated >= KNOWN_RATES;
+}
+
+static void learn_gap(struct serin_health *health, uint64_t gap_s)
+{
+    uint64_t capped_s = least(least(gap_s, (uint64_t)health->gap_s * GAP_FACTOR), GAP_MAX_S);
+    health->gap_s = (uint32_t)(((uint64_t)health->gap_s * (GAP_SHARE - 1u) + capped_s) / GAP_SHARE);
+}
+
+static void learn_rates(struct serin_health *health, const struct since *since, bool usual)
+{
+    if (since->span_s == 0) {
+        return;
+    }
+    health->late_rate = follow(health->late_rate, since->errors, since->span_s, LATE_S);
+    if (usual) {
+        uint64_t memory_s = least((uint64_t)HOUR_S * (health->rated + 1u), DAY_S);
+        health->usual_rate = follow(health->usual_rate, since->errors, since->span_s, memory_s);
+        health->rated = (uint16_t)least(health->rated + 1u, UINT16_MAX);
+    }
+}
+
+void serin_health_beat(struct serin_health *health, uint64_t now_s,
+                       const struct serin_health_beat *beat, bool updated)
+{
+    uint32_t interval_s = (uint32_t)least(beat->interval_s, GAP_MAX_S);
+    /* One without a past gets one from what is heard first, whatever it runs. */
+    bool usual = !updated || !has_past(health);
+    if (health->beats > 0) {
+        struct since since = since_last(health, beat);
+        learn_rates(health, &since, usual);
+        if (usual && now_s > health->beat_s) {
+            learn_gap(health, now_s - health->beat_s);
+        }
+    }
+    if (health->gap_s < interval_s) {
+        health->gap_s = interval_s;
+    }
+    health->errors = (uint32_t)least(beat->errors, UINT32_MAX);
+    health->uptime_s = (uint32_t)least(beat->uptime_s, UINT32_MAX);
+    health->beats = (uint16_t)least(health->beats + 1u, UINT16_MAX);
+    serin_health_heard(health, now_s);
+}
+
+void serin_health_heard(struct serin_health *health, uint64_t now_s)
+{
+    /* Backwards too: a word that seems to come from the future would cover any silence until then.
+     */
+    health->beat_s = (uint32_t)least(now_s, UINT32_MAX);
+}
+
+bool serin_health_known(const struct serin_health *health)
+{
+    return health->beats >= KNOWN_BEATS && has_past(health);
+}
+
+bool serin_health_silent(const struct serin_health *health, uint64_t now_s)
+{
+    return serin_health_known(health) && now_s > health->beat_s &&
+           now_s - health->beat_s > (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+}
+
+bool serin_health_unwell(const struct serin_health *health)
+{
+    return serin_health_known(health) &&
+           health->late_rate > health->usual_rate * SERIN_HEALTH_ERRORS_FACTOR +
+                                   SERIN_HEALTH_ERRORS_FLOOR * RATE_ONE;
+}
