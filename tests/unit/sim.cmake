@@ -1,2 +1,6 @@
 # The fleet simulator: scenarios, their file, and what runs them.
 serin_unit_test(sim_scenario LINK serin::sim_scenario)
+serin_unit_test(scenario_yaml LINK serin::scenario_yaml serin::yaml)
+target_compile_definitions(check_scenario_yaml PRIVATE
+  SCENARIO_YAML="${PROJECT_SOURCE_DIR}/configs/scenario.yaml"
+  SCENARIO_MD="${PROJECT_SOURCE_DIR}/docs/spec/scenario.md")
