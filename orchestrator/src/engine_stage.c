@@ -187,6 +187,7 @@ void serin_effect_tick(struct serin_step *step)
     if (unreached + failed > 0) {
         serin_step_audit(step, "%u devices unreached, %u timed out", unreached, failed);
     }
+    serin_gates_compare(step);
 }
 
 void serin_effect_reports_up(struct serin_step *step)
