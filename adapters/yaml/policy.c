@@ -1,49 +1,17 @@
 /*
  * The policy loader (serin/adapters/policy.h): the schema, then each value with its range. What
  * concerns several fields together (stages that must grow) names the field that breaks the rule.
+ * Stages, gates and pace have files of their own, src/policy_*.c.
  */
 #include <serin/adapters/policy.h>
 
-#include "src/fields.h"
+#include "src/policy_parts.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define SECOND_MS   UINT64_C(1000)
-#define DAY_MS      (UINT64_C(86400) * SECOND_MS)
-#define MONTH_MS    (30 * DAY_MS)
-#define FIELD(text) char text[SERIN_YAML_FIELD_MAX]
-
-/* The document as libcyaml fills it; a pointer is NULL where an optional key is absent. */
-struct raw_release {
-    const char *manifest, *version, *hardware;
-};
-
-struct raw_stage {
-    const char *percent, *soak;
-    const uint32_t *count;
-    bool approval;
-};
-
-struct raw_gate {
-    const char *failures_max_percent;
-    const uint32_t *resolved_min;
-};
-
-struct raw_policy {
-    const char *name, *product, *channel;
-    const char *patience, *deadline, *lease, *spread;
-    const struct raw_release *releases;
-    uint32_t releases_count;
-    const struct raw_stage *stages;
-    uint32_t stages_count;
-    const struct raw_gate *gate;
-    uint32_t site_failures_max;
-    bool revert, emergency, supersede;
-    const uint64_t *from;
-};
+#define CONTROL_MAX 1000000u
 
 static const cyaml_schema_field_t release_fields[] = {
     YAML_FIELD_TEXT("manifest", CYAML_FLAG_OPTIONAL, struct raw_release, manifest, 1, 64),
@@ -56,24 +24,8 @@ static const cyaml_schema_value_t release_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_release, release_fields),
 };
 
-static const cyaml_schema_field_t stage_fields[] = {
-    YAML_FIELD_TEXT("percent", CYAML_FLAG_OPTIONAL, struct raw_stage, percent, 1, 8),
-    CYAML_FIELD_UINT_PTR("count", CYAML_FLAG_OPTIONAL, struct raw_stage, count),
-    YAML_FIELD_TEXT("soak", CYAML_FLAG_OPTIONAL, struct raw_stage, soak, 1, 32),
-    YAML_FIELD_BOOL("approval", CYAML_FLAG_OPTIONAL, struct raw_stage, approval),
-    CYAML_FIELD_END,
-};
-
-static const cyaml_schema_value_t stage_schema = {
-    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_stage, stage_fields),
-};
-
-static const cyaml_schema_field_t gate_fields[] = {
-    YAML_FIELD_TEXT("failures_max_percent", CYAML_FLAG_OPTIONAL, struct raw_gate,
-                    failures_max_percent, 1, 8),
-    CYAML_FIELD_UINT_PTR("resolved_min", CYAML_FLAG_OPTIONAL, struct raw_gate, resolved_min),
-    CYAML_FIELD_END,
-};
+static const cyaml_strval_t on_halt_words[] = {{"hold", SERIN_ON_HALT_HOLD},
+                                               {"revert", SERIN_ON_HALT_REVERT}};
 
 static const cyaml_schema_field_t policy_fields[] = {
     YAML_FIELD_TEXT("name", CYAML_FLAG_OPTIONAL, struct raw_policy, name, 1, SERIN_POLICY_NAME_MAX),
@@ -84,8 +36,22 @@ static const cyaml_schema_field_t policy_fields[] = {
     CYAML_FIELD_SEQUENCE("releases", CYAML_FLAG_POINTER, struct raw_policy, releases,
                          &release_schema, 1, SERIN_DIRECTIVE_OFFERS_MAX),
     CYAML_FIELD_SEQUENCE("stages", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_policy,
-                         stages, &stage_schema, 1, SERIN_STAGES_MAX),
-    CYAML_FIELD_MAPPING_PTR("gate", CYAML_FLAG_OPTIONAL, struct raw_policy, gate, gate_fields),
+                         stages, &policy_stage_schema, 1, SERIN_STAGES_MAX),
+    CYAML_FIELD_MAPPING_PTR("gates", CYAML_FLAG_OPTIONAL, struct raw_policy, gates,
+                            policy_gates_fields),
+    CYAML_FIELD_UINT_PTR("control_minimum", CYAML_FLAG_OPTIONAL, struct raw_policy,
+                         control_minimum),
+    CYAML_FIELD_MAPPING_PTR("test", CYAML_FLAG_OPTIONAL, struct raw_policy, test,
+                            policy_test_fields),
+    CYAML_FIELD_MAPPING_PTR("ramp", CYAML_FLAG_OPTIONAL, struct raw_policy, ramp,
+                            policy_ramp_fields),
+    CYAML_FIELD_UINT("in_flight_max", CYAML_FLAG_OPTIONAL, struct raw_policy, in_flight_max),
+    CYAML_FIELD_UINT("rate_per_hour", CYAML_FLAG_OPTIONAL, struct raw_policy, rate_per_hour),
+    YAML_FIELD_TEXT("start", CYAML_FLAG_OPTIONAL, struct raw_policy, start, 1, 40),
+    CYAML_FIELD_SEQUENCE("windows", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_policy,
+                         windows, &policy_window_schema, 0, SERIN_WINDOWS_MAX),
+    CYAML_FIELD_ENUM_PTR("on_halt", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct raw_policy,
+                         on_halt, on_halt_words, 2),
     YAML_FIELD_TEXT("patience", CYAML_FLAG_OPTIONAL, struct raw_policy, patience, 1, 32),
     YAML_FIELD_TEXT("deadline", CYAML_FLAG_OPTIONAL, struct raw_policy, deadline, 1, 32),
     YAML_FIELD_TEXT("lease", CYAML_FLAG_OPTIONAL, struct raw_policy, lease, 1, 32),
@@ -102,45 +68,6 @@ static const cyaml_schema_field_t policy_fields[] = {
 static const cyaml_schema_value_t policy_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_policy, policy_fields),
 };
-
-/* What the readers below share. */
-struct reader {
-    struct serin_policy_file *file;
-    const struct raw_policy *raw;
-    struct serin_yaml_error *error;
-};
-
-/* A percentage with at most two decimals, as hundredths of a percent. */
-static bool percent_parse(const char *text, uint32_t *permyriad)
-{
-    uint32_t value = 0;
-    unsigned decimals = 0;
-    bool point = false;
-    if (*text < '0' || *text > '9') {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (*text == '.' && !point) {
-            point = true;
-            continue;
-        }
-        if (*text < '0' || *text > '9' || (point && ++decimals > 2)) {
-            return false;
-        }
-        value = value * 10 + (uint32_t)(*text - '0');
-        if (value > 10000) {
-            return false;
-        }
-    }
-    if (point && decimals == 0) {
-        return false;
-    }
-    for (; decimals < 2; decimals++) {
-        value *= 10;
-    }
-    *permyriad = value;
-    return value <= 10000;
-}
 
 /* "3" or "1-3", each 1..65535. */
 static bool hardware_parse(const char *text, uint16_t *low, uint16_t *high)
@@ -170,25 +97,6 @@ static bool hardware_parse(const char *text, uint16_t *low, uint16_t *high)
     return true;
 }
 
-/* A duration in whole seconds. */
-static enum serin_error seconds_read(const struct reader *reader, const char *field,
-                                     const char *text, uint64_t min_ms, uint64_t max_ms,
-                                     uint32_t *seconds)
-{
-    uint64_t ms = *seconds * SECOND_MS;
-    enum serin_error error = serin_yaml_duration(reader->file->document, field, text, min_ms,
-                                                 max_ms, &ms, reader->error);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    if (ms % SECOND_MS != 0) {
-        return serin_yaml_fail(reader->file->document, reader->error, field,
-                               "must be whole seconds");
-    }
-    *seconds = (uint32_t)(ms / SECOND_MS);
-    return SERIN_OK;
-}
-
 static bool name_fits(const char *text)
 {
     static const char allowed[] =
@@ -196,7 +104,7 @@ static bool name_fits(const char *text)
     return text[strspn(text, allowed)] == '\0';
 }
 
-static enum serin_error names_read(const struct reader *reader)
+static enum serin_error names_read(const struct policy_reader *reader)
 {
     const struct raw_policy *raw = reader->raw;
     struct serin_policy *policy = &reader->file->policy;
@@ -220,7 +128,7 @@ static enum serin_error names_read(const struct reader *reader)
     return SERIN_OK;
 }
 
-static enum serin_error manifest_read(const struct reader *reader, const char *field,
+static enum serin_error manifest_read(const struct policy_reader *reader, const char *field,
                                       const char *text, struct serin_policy_release *release)
 {
     size_t size = strlen(text);
@@ -236,12 +144,12 @@ static enum serin_error manifest_read(const struct reader *reader, const char *f
     return SERIN_OK;
 }
 
-static enum serin_error release_read(const struct reader *reader, size_t index)
+static enum serin_error release_read(const struct policy_reader *reader, size_t index)
 {
     const struct raw_release *raw = &reader->raw->releases[index];
     struct serin_policy_release *release = &reader->file->releases[index];
     const struct serin_yaml *document = reader->file->document;
-    FIELD(field);
+    POLICY_FIELD(field);
     (void)snprintf(field, sizeof field, "releases[%zu]", index);
     if ((raw->manifest == NULL) == (raw->version == NULL)) {
         return serin_yaml_fail(document, reader->error, field,
@@ -267,118 +175,11 @@ static enum serin_error release_read(const struct reader *reader, size_t index)
     return SERIN_OK;
 }
 
-static enum serin_error stage_read(const struct reader *reader, size_t index)
+static enum serin_error releases_read(const struct policy_reader *reader)
 {
-    const struct raw_stage *raw = &reader->raw->stages[index];
-    struct serin_stage_policy *stage = &reader->file->policy.stages[index];
-    const struct serin_yaml *document = reader->file->document;
-    FIELD(field);
-    (void)snprintf(field, sizeof field, "stages[%zu]", index);
-    *stage = (struct serin_stage_policy){.soak_s = 86400, .approval = raw->approval};
-    if ((raw->percent == NULL) == (raw->count == NULL)) {
-        return serin_yaml_fail(document, reader->error, field,
-                               "must have either 'percent' or 'count'");
-    }
-    if (raw->percent != NULL) {
-        (void)snprintf(field, sizeof field, "stages[%zu].percent", index);
-        if (!percent_parse(raw->percent, &stage->permyriad) || stage->permyriad == 0) {
-            return serin_yaml_fail(document, reader->error, field,
-                                   "must be from 0.01 to 100, with at most two decimals");
-        }
-    } else {
-        (void)snprintf(field, sizeof field, "stages[%zu].count", index);
-        if (*raw->count == 0) {
-            return serin_yaml_fail(document, reader->error, field, "must be at least 1");
-        }
-        stage->count = *raw->count;
-    }
-    (void)snprintf(field, sizeof field, "stages[%zu].soak", index);
-    return seconds_read(reader, field, raw->soak, 0, (uint64_t)SERIN_POLICY_SOAK_MAX_S * SECOND_MS,
-                        &stage->soak_s);
-}
-
-/* Each stage must contain the last one and the last must be everyone. A count and a share cannot be
- * compared before the population is known; the engine's threshold never falls whatever they are. */
-static enum serin_error stages_grow(const struct reader *reader)
-{
-    const struct serin_policy *policy = &reader->file->policy;
-    const struct serin_yaml *document = reader->file->document;
-    FIELD(field);
-    uint32_t share = 0;
-    uint32_t count = 0;
-    for (size_t i = 0; i < policy->stage_count; i++) {
-        const struct serin_stage_policy *stage = &policy->stages[i];
-        bool grows = stage->permyriad > 0 ? stage->permyriad > share : stage->count > count;
-        if (!grows) {
-            (void)snprintf(field, sizeof field, "stages[%zu].%s", i,
-                           stage->permyriad > 0 ? "percent" : "count");
-            return serin_yaml_fail(document, reader->error, field,
-                                   "must be larger than in the stages before");
-        }
-        share = stage->permyriad > 0 ? stage->permyriad : share;
-        count = stage->count > 0 ? stage->count : count;
-    }
-    if (policy->stages[policy->stage_count - 1].permyriad != 10000) {
-        (void)snprintf(field, sizeof field, "stages[%zu]", policy->stage_count - 1);
-        return serin_yaml_fail(document, reader->error, field,
-                               "is the last stage and must have percent: 100");
-    }
-    return SERIN_OK;
-}
-
-static enum serin_error stages_read(const struct reader *reader)
-{
-    if (reader->raw->stages == NULL) {
-        return SERIN_OK; /* the default stages stay */
-    }
-    reader->file->policy.stage_count = reader->raw->stages_count;
-    for (size_t i = 0; i < reader->raw->stages_count; i++) {
-        enum serin_error error = stage_read(reader, i);
-        if (error != SERIN_OK) {
-            return error;
-        }
-    }
-    return stages_grow(reader);
-}
-
-static enum serin_error gate_read(const struct reader *reader)
-{
-    const struct raw_gate *raw = reader->raw->gate;
-    struct serin_gate_policy *gate = &reader->file->policy.gates[SERIN_GATE_FAILURES];
-    const struct serin_yaml *document = reader->file->document;
-    if (raw != NULL && raw->failures_max_percent != NULL &&
-        !percent_parse(raw->failures_max_percent, &gate->max_permyriad)) {
-        return serin_yaml_fail(document, reader->error, "gate.failures_max_percent",
-                               "must be from 0 to 100, with at most two decimals");
-    }
-    if (raw != NULL && raw->resolved_min != NULL) {
-        if (*raw->resolved_min == 0) {
-            return serin_yaml_fail(document, reader->error, "gate.resolved_min",
-                                   "must be at least 1");
-        }
-        gate->minimum = *raw->resolved_min;
-    }
-    return SERIN_OK;
-}
-
-static enum serin_error times_read(const struct reader *reader)
-{
-    const struct raw_policy *raw = reader->raw;
-    struct serin_policy *policy = &reader->file->policy;
-    const struct {
-        const char *field, *text;
-        uint64_t min_ms, max_ms;
-        uint32_t *seconds;
-    } times[] = {
-        {"patience", raw->patience, SECOND_MS, MONTH_MS, &policy->patience_s},
-        {"deadline", raw->deadline, SECOND_MS, MONTH_MS, &policy->deadline_s},
-        {"lease", raw->lease, SERIN_LEASE_MIN_S * SECOND_MS,
-         (uint64_t)SERIN_LEASE_MAX_S * SECOND_MS, &policy->lease_s},
-        {"spread", raw->spread, 0, DAY_MS, &policy->spread_s},
-    };
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        enum serin_error error = seconds_read(reader, times[i].field, times[i].text,
-                                              times[i].min_ms, times[i].max_ms, times[i].seconds);
+    reader->file->release_count = reader->raw->releases_count;
+    for (size_t i = 0; i < reader->file->release_count; i++) {
+        enum serin_error error = release_read(reader, i);
         if (error != SERIN_OK) {
             return error;
         }
@@ -386,10 +187,13 @@ static enum serin_error times_read(const struct reader *reader)
     return SERIN_OK;
 }
 
-static enum serin_error rest_read(const struct reader *reader)
+static enum serin_error rest_read(const struct policy_reader *reader)
 {
     const struct raw_policy *raw = reader->raw;
     struct serin_policy *policy = &reader->file->policy;
+    policy->in_flight_max = raw->in_flight_max;
+    policy->rate_per_hour = raw->rate_per_hour;
+    policy->on_halt = raw->on_halt != NULL ? *raw->on_halt : policy->on_halt;
     policy->site_failures_max = raw->site_failures_max;
     policy->revert = raw->revert;
     policy->emergency = raw->emergency;
@@ -399,27 +203,44 @@ static enum serin_error rest_read(const struct reader *reader)
                                "must be the id of a rollout, 1 or more");
     }
     reader->file->from = raw->from != NULL ? *raw->from : 0;
-    return SERIN_OK;
+    return policy_number(reader, "control_minimum", raw->control_minimum, 1, CONTROL_MAX,
+                         &policy->control_minimum);
 }
 
-static enum serin_error file_read(const struct reader *reader)
+/* What the engine would refuse, in its words, which begin with the field: its rules are the last
+ * word, whatever the readers have let pass. Releases are not known yet: one stands in for them. */
+static enum serin_error file_check(const struct policy_reader *reader)
 {
+    struct serin_policy policy = reader->file->policy;
+    const char *rule = NULL;
+    policy.offer_count = 1;
+    policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = 1, .manifest_id = {1}};
+    if (serin_policy_check(&policy, &rule) == SERIN_OK) {
+        return SERIN_OK;
+    }
+    POLICY_FIELD(field);
+    size_t size = strcspn(rule, ":");
+    (void)snprintf(field, sizeof field, "%.*s", (int)size, rule);
+    rule += size;
+    return serin_yaml_fail(reader->file->document, reader->error, field, "%s",
+                           rule + strspn(rule, ": "));
+}
+
+static enum serin_error file_read(const struct policy_reader *reader)
+{
+    static enum serin_error (*const parts[])(const struct policy_reader *reader) = {
+        names_read,       releases_read,     policy_stages_read, policy_gates_read,
+        policy_test_read, policy_times_read, policy_ramp_read,   policy_windows_read,
+        rest_read,        file_check,
+    };
     serin_policy_default(&reader->file->policy);
-    reader->file->release_count = reader->raw->releases_count;
-    enum serin_error error = names_read(reader);
-    for (size_t i = 0; error == SERIN_OK && i < reader->file->release_count; i++) {
-        error = release_read(reader, i);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        enum serin_error error = parts[i](reader);
+        if (error != SERIN_OK) {
+            return error;
+        }
     }
-    if (error == SERIN_OK) {
-        error = stages_read(reader);
-    }
-    if (error == SERIN_OK) {
-        error = gate_read(reader);
-    }
-    if (error == SERIN_OK) {
-        error = times_read(reader);
-    }
-    return error == SERIN_OK ? rest_read(reader) : error;
+    return SERIN_OK;
 }
 
 enum serin_error serin_policy_file_open(struct serin_policy_file *file, const char *name,
@@ -432,7 +253,7 @@ enum serin_error serin_policy_file_open(struct serin_policy_file *file, const ch
     if (result != SERIN_OK) {
         return result;
     }
-    const struct reader reader = {
+    const struct policy_reader reader = {
         .file = file, .raw = serin_yaml_value(file->document), .error = error};
     result = file_read(&reader);
     if (result != SERIN_OK) {

@@ -77,7 +77,7 @@ for i in 08 09 10; do
 done
 wait_for 30 "ten devices are known" known_devices 10
 publish 2.0.0
-policy 2.0.0 "stages: [{percent: 100, soak: 20s}]" "gate: {failures_max_percent: 5, resolved_min: 6}" "deadline: 120s"
+policy 2.0.0 "stages: [{percent: 100, soak: 20s}]" "gates: {failures: {max_percent: 5, minimum: 6}}" "deadline: 120s"
 id=$(rollout 2.0.0)
 wait_for 60 "the rollout pauses" rollout_is "$id" paused
 why=$(rollout_json "$id" | jq -r .why)

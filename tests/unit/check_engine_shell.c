@@ -18,7 +18,7 @@
 static struct serind_slot *open_rollout(struct serind_bench *bench)
 {
     static const char text[] = "product: lamp\nchannel: stable\nreleases: [{version: 2.0.0}]\n"
-                               "gate: {resolved_min: 10}\n"
+                               "gates: {failures: {minimum: 10}}\n"
                                "stages: [{percent: 100, soak: 1h}]\n";
     struct serind_slot *slot = NULL;
     struct serind_refusal refusal;

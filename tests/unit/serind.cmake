@@ -6,6 +6,7 @@ serin_unit_test(policy_yaml LINK serin::policy_yaml)
 target_compile_definitions(check_policy_yaml PRIVATE
   POLICY_YAML="${PROJECT_SOURCE_DIR}/configs/policy.yaml"
   POLICY_MD="${PROJECT_SOURCE_DIR}/docs/spec/policy.md")
+serin_unit_test(policy_keys LINK serin::policy_yaml)
 serin_unit_test(repair LINK serin::orchestrator_core)
 serin_unit_test(fleet_index SOURCES ${PROJECT_SOURCE_DIR}/orchestrator/shell/fleet_index.c
                 LINK serin::core)

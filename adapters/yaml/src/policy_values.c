@@ -1,0 +1,103 @@
+/* Values that stand in several parts of a policy (policy_parts.h). */
+#include "policy_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND_MS    UINT64_C(1000)
+#define PERCENT_SIZE 12u
+
+/* A percentage with at most two decimals, as hundredths of a percent. */
+static bool percent_parse(const char *text, uint32_t *permyriad)
+{
+    uint32_t value = 0;
+    unsigned decimals = 0;
+    bool point = false;
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (*text < '0' || *text > '9' || (point && ++decimals > 2)) {
+            return false;
+        }
+        value = value * 10 + (uint32_t)(*text - '0');
+        if (value > 10000) {
+            return false;
+        }
+    }
+    if (point && decimals == 0) {
+        return false;
+    }
+    for (; decimals < 2; decimals++) {
+        value *= 10;
+    }
+    *permyriad = value;
+    return value <= 10000;
+}
+
+/* "0.01", "12.5", "100". */
+static void percent_format(uint32_t permyriad, char text[PERCENT_SIZE])
+{
+    uint32_t cents = permyriad % 100;
+    if (cents == 0) {
+        (void)snprintf(text, PERCENT_SIZE, "%u", permyriad / 100);
+    } else if (cents % 10 == 0) {
+        (void)snprintf(text, PERCENT_SIZE, "%u.%u", permyriad / 100, cents / 10);
+    } else {
+        (void)snprintf(text, PERCENT_SIZE, "%u.%02u", permyriad / 100, cents);
+    }
+}
+
+enum serin_error policy_percent(const struct policy_reader *reader, const char *field,
+                                const char *text, uint32_t min, uint32_t max, uint32_t *permyriad)
+{
+    uint32_t value = 0;
+    if (text == NULL) {
+        return SERIN_OK;
+    }
+    if (!percent_parse(text, &value) || value < min || value > max) {
+        char low[PERCENT_SIZE], high[PERCENT_SIZE];
+        percent_format(min, low);
+        percent_format(max, high);
+        return serin_yaml_fail(reader->file->document, reader->error, field,
+                               "must be from %s to %s, with at most two decimals", low, high);
+    }
+    *permyriad = value;
+    return SERIN_OK;
+}
+
+enum serin_error policy_seconds(const struct policy_reader *reader, const char *field,
+                                const char *text, uint64_t min_ms, uint64_t max_ms,
+                                uint32_t *seconds)
+{
+    uint64_t ms = *seconds * SECOND_MS;
+    enum serin_error error = serin_yaml_duration(reader->file->document, field, text, min_ms,
+                                                 max_ms, &ms, reader->error);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (ms % SECOND_MS != 0) {
+        return serin_yaml_fail(reader->file->document, reader->error, field,
+                               "must be whole seconds");
+    }
+    *seconds = (uint32_t)(ms / SECOND_MS);
+    return SERIN_OK;
+}
+
+enum serin_error policy_number(const struct policy_reader *reader, const char *field,
+                               const uint32_t *number, uint32_t min, uint32_t max, uint32_t *out)
+{
+    if (number == NULL) {
+        return SERIN_OK;
+    }
+    if (*number < min || *number > max) {
+        return serin_yaml_fail(reader->file->document, reader->error, field,
+                               "must be from %u to %u, not %u", min, max, *number);
+    }
+    *out = *number;
+    return SERIN_OK;
+}
