@@ -330,6 +330,36 @@ START_TEST(every_cut_of_a_key_file_is_refused)
 }
 END_TEST
 
+/* A named key is the same each time, and another number is another key; what is no number of a key
+ * is refused. The public half of the number 1 is the curve's base point (SEC 2, section 2.4.2). */
+START_TEST(a_named_key_is_the_same_each_time)
+{
+    static const uint8_t base_x[4] = {0x6b, 0x17, 0xd1, 0xf2};
+    uint8_t number[32] = {0}, key[SERIN_P256_PUBLIC_SIZE], again[SERIN_P256_PUBLIC_SIZE];
+    uint8_t digest[SERIN_SHA256_SIZE] = {7}, signature[SERIN_P256_SIGNATURE_SIZE];
+    struct serin_key_signer *signer = NULL;
+    ck_assert_int_eq(serin_key_signer_of(&signer, number), SERIN_ERR_CRYPTO);
+    ck_assert_ptr_null(signer);
+    for (uint8_t i = 1; i < 4; i++) {
+        number[31] = i;
+        for (int turn = 0; turn < 2; turn++) {
+            ck_assert_int_eq(serin_key_signer_of(&signer, number), SERIN_OK);
+            struct serin_signer port = serin_key_signer_port(signer);
+            ck_assert_int_eq(port.ops->public_key(port.ctx, turn == 0 ? key : again), SERIN_OK);
+            ck_assert_int_eq(port.ops->sign(port.ctx, digest, signature), SERIN_OK);
+            const struct serin_crypto *crypto = serin_wolfcrypt();
+            ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, key, digest, signature),
+                             SERIN_OK);
+            serin_key_signer_close(signer);
+        }
+        ck_assert_mem_eq(key, again, sizeof(key));
+        ck_assert((memcmp(key, base_x, sizeof(base_x)) == 0) == (i == 1));
+    }
+    memset(number, 0xff, sizeof(number)); /* above the order */
+    ck_assert_int_eq(serin_key_signer_of(&signer, number), SERIN_ERR_CRYPTO);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -343,6 +373,7 @@ int main(void)
         other_private_keys_are_refused,
         other_public_keys_are_refused,
         every_cut_of_a_key_file_is_refused,
+        a_named_key_is_the_same_each_time,
     };
     Suite *suite = suite_create("keys");
     TCase *tcase = tcase_create("keys");

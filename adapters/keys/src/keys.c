@@ -191,22 +191,61 @@ static enum serin_error signer_load(struct serin_key_signer *signer, const char 
                              : serin_keyfile_explain(why, error, "%s: %s", path, reason);
 }
 
-enum serin_error serin_key_signer_open(struct serin_key_signer **out, const char *path,
-                                       struct serin_key_why *why)
+/* An empty signer with its source of random numbers. SERIN_ERR_MEMORY, SERIN_ERR_CRYPTO. */
+static enum serin_error signer_make(struct serin_key_signer **out)
 {
-    *out = NULL;
-    why_clear(why);
     struct serin_key_signer *signer = calloc(1, sizeof(*signer));
     if (signer == NULL) {
-        return serin_keyfile_explain(why, SERIN_ERR_MEMORY, "%s: memory is exhausted", path);
+        return SERIN_ERR_MEMORY;
     }
     if (wc_InitRng(&signer->rng) != 0) {
         free(signer);
-        return serin_keyfile_explain(why, SERIN_ERR_CRYPTO, "no random numbers can be had");
+        return SERIN_ERR_CRYPTO;
     }
-    enum serin_error error = SERIN_ERR_CRYPTO;
-    if (wc_ecc_init(&signer->key) == 0) {
-        error = signer_load(signer, path, why);
+    if (wc_ecc_init(&signer->key) != 0) {
+        wc_FreeRng(&signer->rng);
+        free(signer);
+        return SERIN_ERR_CRYPTO;
+    }
+    *out = signer;
+    return SERIN_OK;
+}
+
+enum serin_error serin_key_signer_open(struct serin_key_signer **out, const char *path,
+                                       struct serin_key_why *why)
+{
+    struct serin_key_signer *signer = NULL;
+    *out = NULL;
+    why_clear(why);
+    enum serin_error error = signer_make(&signer);
+    if (error != SERIN_OK) {
+        return serin_keyfile_explain(why, error, "%s: %s", path,
+                                     error == SERIN_ERR_MEMORY ? "memory is exhausted"
+                                                               : "no random numbers can be had");
+    }
+    error = signer_load(signer, path, why);
+    if (error != SERIN_OK) {
+        serin_key_signer_close(signer);
+        return error;
+    }
+    *out = signer;
+    return SERIN_OK;
+}
+
+enum serin_error serin_key_signer_of(struct serin_key_signer **out, const uint8_t number[32])
+{
+    struct serin_key_signer *signer = NULL;
+    *out = NULL;
+    enum serin_error error = signer_make(&signer);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    error = SERIN_ERR_CRYPTO;
+    if (wc_ecc_import_private_key_ex(number, SCALAR_SIZE, NULL, 0, &signer->key, ECC_SECP256R1) ==
+            0 &&
+        wc_ecc_make_pub_ex(&signer->key, NULL, &signer->rng) == 0 &&
+        wc_ecc_check_key(&signer->key) == 0) {
+        error = serin_pem_public_of(&signer->key, signer->public_key);
     }
     if (error != SERIN_OK) {
         serin_key_signer_close(signer);

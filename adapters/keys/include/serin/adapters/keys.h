@@ -54,6 +54,12 @@ struct serin_key_signer;
 SERIN_MUST_USE enum serin_error serin_key_signer_open(struct serin_key_signer **signer,
                                                       const char *path, struct serin_key_why *why);
 
+/* A signer on a private key that the caller names, a number of 32 bytes, big-endian: for
+ * simulations, whose keys protect nothing and are the same in every run. SERIN_ERR_CRYPTO: it is no
+ * key (0, or not below the order of the curve); SERIN_ERR_MEMORY. *signer is then NULL. */
+SERIN_MUST_USE enum serin_error serin_key_signer_of(struct serin_key_signer **signer,
+                                                    const uint8_t number[32]);
+
 /* The signing port on this key; valid until the signer is closed. One thread at a time. */
 struct serin_signer serin_key_signer_port(struct serin_key_signer *signer);
 
