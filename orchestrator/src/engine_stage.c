@@ -278,7 +278,7 @@ void serin_effect_site(struct serin_step *step)
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
     bool said = paused && rollout->why[0] != '\0';
     struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
-    rollout->judged = cluster.failures;
+    rollout->judged = serin_tally_failures(&rollout->tally); /* all are its */
     serin_words_site(rollout->why, rollout, step->members, &cluster);
     if (!said) {
         serin_step_audit(step, "%s", rollout->why); /* further failures change the figures only */
