@@ -19,6 +19,10 @@
 /* One gap in so many becomes usual: a device that sleeps is known after some. */
 #define GAP_SHARE 4u
 
+/* A device's clock may run so much slower than the caller's, and a beat be so late. */
+#define BOOT_SLACK   8u
+#define BOOT_SLACK_S 60u
+
 /* The late rate follows the last hours, the usual one the last day. */
 #define LATE_S (2u * HOUR_S)
 
@@ -36,19 +40,29 @@ static uint16_t follow(uint16_t rate, uint64_t errors, uint64_t span_s, uint64_t
     return (uint16_t)least((sum + whole_s / 2u) / whole_s, RATE_MAX);
 }
 
-/* What happened since the last beat, by the device's own clock: neither serind's clock nor its
- * outages change a rate. Counters begin anew with each boot, and then what is since the boot is all
- * that is known. */
+/* What happened since the last beat, by the device's own clock: neither the caller's clock nor its
+ * outages change a rate. */
 struct since {
     uint64_t errors, span_s;
 };
 
-static struct since since_last(const struct serin_health *health,
+/* Whether the device booted since its last beat: its uptime or its counters fell, or it is up for
+ * less than it was then and the time since. */
+static bool has_booted(const struct serin_health *health, uint64_t now_s, uint64_t uptime_s,
+                       uint64_t errors)
+{
+    uint64_t gap_s = now_s > health->beat_s ? now_s - health->beat_s : 0;
+    return uptime_s < health->uptime_s || errors < health->errors ||
+           uptime_s + gap_s / BOOT_SLACK + BOOT_SLACK_S < health->uptime_s + gap_s;
+}
+
+/* Counters begin anew with each boot, and then what is since the boot is all that is known. */
+static struct since since_last(const struct serin_health *health, uint64_t now_s,
                                const struct serin_health_beat *beat)
 {
     uint64_t errors = least(beat->errors, UINT32_MAX);
     uint64_t uptime_s = least(beat->uptime_s, UINT32_MAX);
-    if (uptime_s < health->uptime_s || errors < health->errors) {
+    if (has_booted(health, now_s, uptime_s, errors)) {
         return (struct since){.errors = errors, .span_s = uptime_s};
     }
     return (struct since){.errors = errors - health->errors, .span_s = uptime_s - health->uptime_s};
@@ -85,7 +99,7 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
     /* One without a past gets one from what is heard first, whatever it runs. */
     bool usual = !updated || !has_past(health);
     if (health->beats > 0) {
-        struct since since = since_last(health, beat);
+        struct since since = since_last(health, now_s, beat);
         learn_rates(health, &since, usual);
         if (usual && now_s > health->beat_s) {
             learn_gap(health, now_s - health->beat_s);

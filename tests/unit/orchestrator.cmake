@@ -8,6 +8,8 @@ serin_unit_test(engine_joiners SOURCES engine_bench.c LINK serin::orchestrator_c
 serin_unit_test(engine_elsewhere SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(engine_site SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(engine_walk SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_gates SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(health LINK serin::orchestrator_core)
 serin_unit_test(ledger LINK serin::orchestrator_core)
 serin_unit_test(policy LINK serin::orchestrator_core)
 if(TARGET serin_lmdb_store)

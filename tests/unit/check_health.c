@@ -1,0 +1,270 @@
+/*
+ * Health: a device is judged against its own past
+ * (orchestrator/include/serin/orchestrator/health.h).
+ *
+ * Each test names the mutation that it was seen to catch.
+ */
+#include "check_main.h"
+
+#include <check.h>
+
+#include <serin/orchestrator/health.h>
+
+#define HOUR_S  UINT64_C(3600)
+#define START_S UINT64_C(1800000000)
+
+/* A device that beats at times that the test sets; its counters run on over `boots`. */
+struct device {
+    struct serin_health health;
+    uint64_t now_s, booted_s, errors;
+    uint32_t interval_s;
+    bool updated;
+};
+
+static struct device make(uint32_t interval_s)
+{
+    return (struct device){.now_s = START_S, .booted_s = START_S, .interval_s = interval_s};
+}
+
+/* Time passes, `errors` happen, and it beats. */
+static void beat(struct device *device, uint64_t after_s, uint64_t errors)
+{
+    device->now_s += after_s;
+    device->errors += errors;
+    struct serin_health_beat said = {.interval_s = device->interval_s,
+                                     .uptime_s = device->now_s - device->booted_s,
+                                     .errors = device->errors};
+    serin_health_beat(&device->health, device->now_s, &said, device->updated);
+}
+
+static void beats(struct device *device, unsigned count, uint64_t after_s, uint64_t errors)
+{
+    for (unsigned i = 0; i < count; i++) {
+        beat(device, after_s, errors);
+    }
+}
+
+static void reboot(struct device *device)
+{
+    device->booted_s = device->now_s;
+    device->errors = 0;
+}
+
+static bool silent_after(const struct device *device, uint64_t after_s)
+{
+    return serin_health_silent(&device->health, device->now_s + after_s);
+}
+
+/* Caught: two beats enough; a word taken for a beat. */
+START_TEST(nothing_is_said_of_a_device_that_was_hardly_heard)
+{
+    struct device device = make(3600);
+    ck_assert(!serin_health_known(&device.health));
+    ck_assert(!silent_after(&device, 100 * HOUR_S));
+    ck_assert(!serin_health_unwell(&device.health));
+    for (unsigned i = 0; i < 10; i++) {
+        serin_health_heard(&device.health, device.now_s + i);
+    }
+    ck_assert(!serin_health_known(&device.health));
+    beats(&device, 2, HOUR_S, 1000);
+    ck_assert(!serin_health_known(&device.health));
+    ck_assert(!silent_after(&device, 100 * HOUR_S));
+    ck_assert(!serin_health_unwell(&device.health));
+    beat(&device, HOUR_S, 1000);
+    ck_assert(serin_health_known(&device.health));
+    ck_assert(silent_after(&device, 100 * HOUR_S));
+}
+END_TEST
+
+/* Caught: ≥ made >; two gaps; the announced interval ignored. */
+START_TEST(silence_is_three_of_its_own_gaps)
+{
+    struct device device = make(3600);
+    beats(&device, 5, HOUR_S, 0);
+    ck_assert(!silent_after(&device, 3 * HOUR_S));
+    ck_assert(silent_after(&device, 3 * HOUR_S + 1));
+    serin_health_heard(&device.health, device.now_s + 2 * HOUR_S);
+    ck_assert(!silent_after(&device, 5 * HOUR_S));
+    ck_assert(silent_after(&device, 5 * HOUR_S + 1));
+    /* It beats more often than it says: what it says counts. */
+    device = make(3600);
+    beats(&device, 50, 60, 0);
+    ck_assert(!silent_after(&device, 3 * HOUR_S));
+    /* It says so itself that it will beat less often from now on. */
+    device.interval_s = 7200;
+    beat(&device, 60, 0);
+    ck_assert(!silent_after(&device, 6 * HOUR_S));
+    ck_assert(silent_after(&device, 6 * HOUR_S + 1));
+}
+END_TEST
+
+/* A device that sleeps announces an hour and is heard twice a day. Caught: no gap learned; the
+ * factor on a gap left out, so that one outage makes silence usual. */
+START_TEST(a_device_that_sleeps_is_known_for_it)
+{
+    struct device device = make(3600);
+    beats(&device, 14, 12 * HOUR_S, 0);
+    ck_assert(!silent_after(&device, 13 * HOUR_S));
+    ck_assert(!silent_after(&device, 30 * HOUR_S));
+    ck_assert(silent_after(&device, 37 * HOUR_S));
+    /* One that does not sleep, after one outage of a month. */
+    device = make(3600);
+    beats(&device, 14, HOUR_S, 0);
+    beat(&device, 720 * HOUR_S, 0);
+    ck_assert(silent_after(&device, 9 * HOUR_S));
+    beats(&device, 10, HOUR_S, 0);
+    ck_assert(silent_after(&device, 4 * HOUR_S));
+    ck_assert(!silent_after(&device, 3 * HOUR_S));
+}
+END_TEST
+
+/* What an updated device does is no past of its own. Caught: `updated` ignored for the gap. */
+START_TEST(an_updated_device_is_held_to_its_past)
+{
+    struct device device = make(3600);
+    beats(&device, 5, HOUR_S, 0);
+    device.updated = true;
+    beats(&device, 20, 10 * HOUR_S, 0);
+    ck_assert(!silent_after(&device, 3 * HOUR_S));
+    ck_assert(silent_after(&device, 3 * HOUR_S + 1));
+}
+END_TEST
+
+/* Usually two errors an hour: above eight is unwell. Caught: the floor forgotten; the factor
+ * forgotten; the usual rate learned of an updated device too. */
+START_TEST(errors_are_measured_against_its_own_rate)
+{
+    static const struct {
+        uint64_t usual, late;
+        bool unwell;
+    } cases[] = {{0, 0, false}, {0, 1, false}, {0, 2, false},   {0, 4, true},
+                 {2, 2, false}, {2, 7, false}, {2, 10, true},   {100, 250, false},
+                 {0, 3, true},  {2, 9, true},  {100, 330, true}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct device device = make(3600);
+        beats(&device, 200, HOUR_S, cases[c].usual);
+        ck_assert(!serin_health_unwell(&device.health));
+        device.updated = true;
+        reboot(&device);
+        beats(&device, 24, HOUR_S, cases[c].late);
+        ck_assert_msg(serin_health_unwell(&device.health) == cases[c].unwell, "case %zu: %u, %u", c,
+                      device.health.usual_rate, device.health.late_rate);
+    }
+}
+END_TEST
+
+/* It is well again hours after the errors end. Caught: the late rate never falls. */
+START_TEST(a_device_recovers)
+{
+    struct device device = make(3600);
+    beats(&device, 50, HOUR_S, 0);
+    device.updated = true;
+    beats(&device, 3, HOUR_S, 50);
+    ck_assert(serin_health_unwell(&device.health));
+    beats(&device, 12, HOUR_S, 0);
+    ck_assert(!serin_health_unwell(&device.health));
+}
+END_TEST
+
+/* Counters begin anew with a boot. Caught: the difference of unsigned numbers taken all the same,
+ * which makes every reboot four thousand million errors; errors since the boot lost. */
+START_TEST(a_reboot_is_no_error)
+{
+    struct device device = make(3600);
+    beats(&device, 50, HOUR_S, 1);
+    reboot(&device);
+    beat(&device, HOUR_S, 1);
+    ck_assert(!serin_health_unwell(&device.health));
+    uint16_t usual = device.health.usual_rate;
+    ck_assert_uint_ge(usual, 14);
+    ck_assert_uint_le(usual, 18);
+    device.updated = true;
+    for (unsigned i = 0; i < 12; i++) {
+        reboot(&device);
+        beat(&device, HOUR_S, 20); /* a reboot an hour, and twenty errors in each */
+    }
+    ck_assert(serin_health_unwell(&device.health));
+    /* A reboot that left fewer errors and a longer uptime than before is one, too. */
+    device = make(3600);
+    beats(&device, 4, HOUR_S, 100);
+    reboot(&device);
+    device.updated = true;
+    beat(&device, 30 * HOUR_S, 3);
+    ck_assert(!serin_health_unwell(&device.health));
+}
+END_TEST
+
+/* Caught: the clock that went back makes every later beat one from the past; the span between beats
+ * measured by it. */
+START_TEST(a_clock_that_jumps_makes_nobody_silent_for_good)
+{
+    struct device device = make(3600);
+    beats(&device, 50, HOUR_S, 1);
+    struct serin_health_beat said = {.interval_s = 3600, .uptime_s = 51 * 3600, .errors = 51};
+    uint64_t past_s = device.now_s - 1000 * HOUR_S;
+    serin_health_beat(&device.health, past_s, &said, false);
+    ck_assert(!serin_health_silent(&device.health, past_s + 3 * HOUR_S));
+    ck_assert(serin_health_silent(&device.health, past_s + 3 * HOUR_S + 1));
+    ck_assert(!serin_health_silent(&device.health, past_s - 1)); /* it goes back once more */
+    said.uptime_s += 3600;
+    said.errors += 1;
+    serin_health_beat(&device.health, past_s + 10000 * HOUR_S, &said, true);
+    ck_assert(!serin_health_unwell(&device.health));
+    ck_assert(serin_health_silent(&device.health, past_s + 10003 * HOUR_S + 1));
+}
+END_TEST
+
+/* After a restart of the caller nothing is known; what is heard first is all the past there is.
+ * Caught: an updated device that counts errors as ever taken for unwell; one that never has a past.
+ */
+START_TEST(a_forgotten_device_gets_a_past_again)
+{
+    struct device device = make(3600);
+    device.updated = true;
+    device.errors = 100000;
+    beats(&device, 20, HOUR_S, 30);
+    ck_assert(serin_health_known(&device.health));
+    ck_assert(!serin_health_unwell(&device.health));
+    ck_assert(silent_after(&device, 4 * HOUR_S));
+    beats(&device, 12, HOUR_S, 300);
+    ck_assert(serin_health_unwell(&device.health));
+}
+END_TEST
+
+/* Caught: sums and products that wrap. */
+START_TEST(the_greatest_numbers_saturate)
+{
+    struct serin_health health = {0};
+    struct serin_health_beat said = {.interval_s = UINT32_MAX, .uptime_s = 1, .errors = 0};
+    serin_health_beat(&health, UINT64_MAX - 1, &said, false);
+    said.errors = UINT64_MAX;
+    said.uptime_s = UINT64_MAX;
+    for (unsigned i = 0; i < 70000; i++) {
+        serin_health_beat(&health, UINT64_MAX - 1, &said, false);
+        said.uptime_s = i % 2 ? UINT64_MAX : 2;
+    }
+    ck_assert_uint_eq(health.beats, UINT16_MAX);
+    ck_assert_uint_eq(health.rated, UINT16_MAX);
+    ck_assert_uint_eq(health.late_rate, UINT16_MAX);
+    ck_assert_uint_le(health.gap_s, 7 * 86400);
+    ck_assert(serin_health_known(&health));
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        nothing_is_said_of_a_device_that_was_hardly_heard,
+        silence_is_three_of_its_own_gaps,
+        a_device_that_sleeps_is_known_for_it,
+        an_updated_device_is_held_to_its_past,
+        errors_are_measured_against_its_own_rate,
+        a_device_recovers,
+        a_reboot_is_no_error,
+        a_clock_that_jumps_makes_nobody_silent_for_good,
+        a_forgotten_device_gets_a_past_again,
+        the_greatest_numbers_saturate,
+        NULL,
+    };
+    return check_run("health", tests);
+}
