@@ -1,0 +1,314 @@
+/* The judges: moments and devices (invariants.h). The recount of books is invariants_books.c. */
+#include "invariants_internal.h"
+
+#include <serin/directive.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENDS_BADLY(state)                                                   \
+    ((state) == SERIN_STATE_FAILED || (state) == SERIN_STATE_ROLLED_BACK || \
+     (state) == SERIN_STATE_REJECTED)
+
+enum serin_error sim_invariants_open(struct sim *sim)
+{
+    uint32_t count = sim->config->devices;
+    struct sim_invariants *judge = calloc(1, sizeof *judge);
+    if (judge == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    sim->invariants = judge;
+    judge->states = calloc(count, sizeof *judge->states);
+    judge->ranks = calloc(count, sizeof *judge->ranks);
+    judge->devices = calloc(count, sizeof *judge->devices);
+    bool made = judge->states != NULL && judge->ranks != NULL && judge->devices != NULL;
+    return made ? SERIN_OK : SERIN_ERR_MEMORY;
+}
+
+void sim_invariants_close(struct sim *sim)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge != NULL) {
+        free(judge->states);
+        free(judge->ranks);
+        free(judge->devices);
+        free(judge);
+        sim->invariants = NULL;
+    }
+}
+
+/* ---- devices ---- */
+
+void sim_check_boot(struct sim *sim, uint32_t node, bool verified)
+{
+    const struct sim_node *at = &sim->nodes[node];
+    if (!verified || at->running_release >= SIM_RELEASES) {
+        sim_broken(sim, SERIN_SIM_UNVERIFIED, "d%07u booted bytes of no signed release in slot %d",
+                   node, (int)at->slot);
+    }
+    if (at->counter < at->floor) {
+        sim_broken(sim, SERIN_SIM_BELOW_COUNTER,
+                   "d%07u runs an image of security counter %u, below its own %u", node,
+                   at->counter, at->floor);
+    }
+}
+
+void sim_check_bricked(struct sim *sim, uint32_t node)
+{
+    sim_broken(sim, SERIN_SIM_BRICKED, "d%07u boots nothing", node);
+}
+
+void sim_check_armed(struct sim *sim, uint32_t node)
+{
+    const struct sim_heard *heard = &sim->nodes[node].heard;
+    const char *why = NULL;
+    if (!heard->any) {
+        why = "it had heard no directive since its boot";
+    } else if (heard->held) {
+        why = "its gateway held it";
+    } else if (heard->candidate_state == SERIN_CANDIDATE_HALTED) {
+        why = "it knew of the halt";
+    } else if (heard->candidate_state == SERIN_CANDIDATE_PAUSED) {
+        why = "it knew of the pause";
+    } else if (heard->lease_end_s < sim_unix_s(sim)) {
+        why = "its lease was over";
+    }
+    if (why != NULL) {
+        sim_broken(sim, SERIN_SIM_TRIAL_TOO_LATE, "d%07u began a trial although %s", node, why);
+    }
+}
+
+static bool of_candidate(const struct sim *sim, const struct serin_attempt_report *attempt)
+{
+    return memcmp(attempt->manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,
+                  SERIN_SHA256_SIZE) == 0;
+}
+
+/* Whoever takes the candidate is one of those to whom a directive has offered it. */
+static void judge_accepted(struct sim *sim, uint32_t node,
+                           const struct serin_attempt_report *attempt)
+{
+    const struct sim_invariants *judge = sim->invariants;
+    const struct judged_device *device = &judge->devices[node];
+    if (device->ended >= attempt->attempt) {
+        sim_broken(sim, SERIN_SIM_TWICE,
+                   "d%07u took attempt %u again, which had come to its end there", node,
+                   attempt->attempt);
+    }
+    if (!judge->promoted && (!judge->published || judge->ranks[node] > judge->threshold)) {
+        sim_broken(sim, SERIN_SIM_COHORT,
+                   "d%07u took the candidate, and its rank %016llx is above %016llx, the highest "
+                   "threshold published",
+                   node, (unsigned long long)judge->ranks[node],
+                   (unsigned long long)judge->threshold);
+    }
+}
+
+void sim_check_transition(struct sim *sim, uint32_t node,
+                          const struct serin_attempt_report *attempt)
+{
+    enum serin_state from = SERIN_STATE_IDLE;
+    for (size_t i = 0; i < attempt->transition_count; i++) {
+        enum serin_state to = attempt->transitions[i].state;
+        if (!serin_state_allows(from, to)) {
+            sim_broken(sim, SERIN_SIM_FINAL_LEFT, "d%07u went from %s to %s in attempt %u", node,
+                       serin_state_text(from), serin_state_text(to), attempt->attempt);
+        }
+        from = to;
+    }
+    if (!of_candidate(sim, attempt)) {
+        return;
+    }
+    struct judged_device *device = &sim->invariants->devices[node];
+    if (attempt->transition_count == 1) {
+        judge_accepted(sim, node, attempt);
+    }
+    bool ended = ENDS_BADLY(from) || from == SERIN_STATE_CONFIRMED;
+    if (ended && attempt->attempt > device->ended) {
+        device->ended = attempt->attempt;
+    }
+}
+
+/* ---- serind ---- */
+
+/* [from]: what may follow. An end is an end, but what was confirmed can go wrong, and what was no
+ * fault of the image may be taken again. */
+static bool may_follow(enum serin_state from, enum serin_state to, bool retrying)
+{
+    switch (from) {
+    case SERIN_STATE_CONFIRMED:
+        return to == SERIN_STATE_REGRESSED || to == SERIN_STATE_REVERTED;
+    case SERIN_STATE_ROLLED_BACK:
+    case SERIN_STATE_FAILED:
+    case SERIN_STATE_REJECTED:
+    case SERIN_STATE_TIMED_OUT:
+        return retrying && to == SERIN_STATE_IDLE;
+    case SERIN_STATE_REGRESSED:
+    case SERIN_STATE_REVERTED:
+        return false;
+    case SERIN_STATE_INVALID:
+    case SERIN_STATE_COUNT:
+        return false;
+    case SERIN_STATE_IDLE:
+    case SERIN_STATE_PENDING:
+    case SERIN_STATE_DOWNLOADING:
+    case SERIN_STATE_VERIFYING:
+    case SERIN_STATE_STAGED:
+    case SERIN_STATE_TRIAL:
+    case SERIN_STATE_SUPERSEDED:
+    case SERIN_STATE_CANCELLED:
+    case SERIN_STATE_UNREACHED:
+    default:
+        return true;
+    }
+}
+
+void sim_check_ledger(struct sim *sim, uint32_t device, enum serin_state from, enum serin_state to)
+{
+    if (sim->invariants != NULL && from != to && !may_follow(from, to, false)) {
+        sim_broken(sim, SERIN_SIM_FINAL_LEFT, "the ledger took d%07u from %s to %s", device,
+                   serin_state_text(from), serin_state_text(to));
+    }
+}
+
+void sim_check_ack(struct sim *sim, uint32_t device, const struct serin_ack *ack,
+                   const struct serin_report_cursor *committed)
+{
+    if (sim->invariants == NULL || ack->status != SERIN_ACK_STORED) {
+        return;
+    }
+    if (committed->incarnation != ack->incarnation || committed->number < ack->number) {
+        sim_broken(sim, SERIN_SIM_ACK_EARLY,
+                   "report %llu of d%07u was acknowledged, and the store holds %llu",
+                   (unsigned long long)ack->number, device, (unsigned long long)committed->number);
+    }
+}
+
+void sim_check_created(struct sim *sim, const struct serin_rollout *rollout,
+                       const struct serin_members *members)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < members->count; i++) {
+        judge->ranks[members->list[i].device] = members->list[i].rank;
+        judge->states[members->list[i].device] = members->list[i].state;
+    }
+    sim_check_books(sim, rollout, members);
+}
+
+void sim_check_restored(struct sim *sim, const struct serin_rollout *rollout,
+                        const struct serin_members *members)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < members->count; i++) {
+        judge->states[members->list[i].device] = members->list[i].state;
+    }
+    judge->went_back = true;
+    (void)rollout;
+}
+
+void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge != NULL) {
+        judge->before = (struct judged_step){
+            .threshold = rollout->threshold,
+            .publishes = rollout->publishes,
+            .stage = rollout->stage,
+            .retrying = rollout->retrying,
+        };
+    }
+}
+
+static void judge_member(struct sim *sim, const struct serin_rollout *rollout,
+                         const struct serin_member *member)
+{
+    struct sim_invariants *judge = sim->invariants;
+    enum serin_state from = (enum serin_state)judge->states[member->device];
+    enum serin_state to = (enum serin_state)member->state;
+    bool retrying = judge->before.retrying || rollout->retrying;
+    if (from != to && !may_follow(from, to, retrying)) {
+        sim_broken(sim, SERIN_SIM_FINAL_LEFT, "the engine took d%07u from %s to %s", member->device,
+                   serin_state_text(from), serin_state_text(to));
+    }
+    judge->states[member->device] = member->state;
+}
+
+void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
+                    const struct serin_members *members,
+                    const struct serin_rollout_actions *actions)
+{
+    struct sim_invariants *judge = sim->invariants;
+    uint32_t publishes = 0;
+    bool elsewhere = false;
+    if (judge == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < actions->count; i++) {
+        const struct serin_rollout_action *action = &actions->list[i];
+        if (action->kind == SERIN_ROLLOUT_ACT_SAVE_MEMBER) {
+            judge_member(sim, rollout, &members->list[action->member]);
+        } else if (action->kind == SERIN_ROLLOUT_ACT_AUDIT) {
+            elsewhere = elsewhere || strstr(action->text, "so that not all stand") != NULL;
+        }
+        publishes += action->kind == SERIN_ROLLOUT_ACT_PUBLISH ? 1u : 0u;
+    }
+    if (publishes > 1 || rollout->publishes - judge->before.publishes != publishes ||
+        rollout->stage > judge->before.stage + 1u) {
+        sim_broken(sim, SERIN_SIM_PUBLISHES, "one step of the engine asked for %u publishes",
+                   publishes);
+    }
+    if (rollout->threshold != judge->before.threshold) {
+        sim_judge_threshold(sim, rollout, members, judge->before.threshold, elsewhere);
+    }
+    sim_judge_gates(sim, rollout);
+}
+
+void sim_check_directive(struct sim *sim, const struct serin_directive *directive,
+                         const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge == NULL) {
+        return;
+    }
+    judge->made = (struct judged_directive){
+        .order = directive->order,
+        .has_candidate = directive->candidate_state != SERIN_CANDIDATE_NONE,
+        .threshold = directive->threshold,
+        .promotes = directive->stable.offer_count > 0 &&
+                    memcmp(directive->stable.offers[0].manifest_id,
+                           sim->releases[SIM_CANDIDATE].manifest_id, SERIN_SHA256_SIZE) == 0,
+    };
+    if (members->count > 0) {
+        sim_check_books(sim, rollout, members);
+    }
+}
+
+void sim_check_publish(struct sim *sim, struct serin_order order, bool repair)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge == NULL) {
+        return;
+    }
+    if (!repair && judge->sent && serin_order_compare(order, judge->sent_order) == 0) {
+        sim_broken(sim, SERIN_SIM_PUBLISHES, "order %u.%u was published twice", order.epoch,
+                   order.sequence);
+    }
+    judge->sent = true;
+    judge->sent_order = order;
+    if (serin_order_compare(order, judge->made.order) != 0) {
+        return; /* a repair of what was made before a crash: it is known already */
+    }
+    judge->promoted = judge->promoted || judge->made.promotes;
+    if (judge->made.has_candidate) {
+        judge->threshold = judge->published && judge->threshold > judge->made.threshold
+                               ? judge->threshold
+                               : judge->made.threshold;
+        judge->published = true;
+    }
+}

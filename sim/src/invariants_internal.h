@@ -1,0 +1,44 @@
+/* What invariants.c and invariants_books.c share. */
+#ifndef SERIN_SIM_INVARIANTS_INTERNAL_H
+#define SERIN_SIM_INVARIANTS_INTERNAL_H
+
+#include "invariants.h"
+
+struct judged_device {
+    uint32_t ended; /* the highest attempt at the candidate that came to an end; 0: none */
+};
+
+struct judged_step {
+    uint64_t threshold;
+    uint32_t publishes, stage;
+    bool retrying;
+};
+
+struct judged_directive {
+    struct serin_order order;
+    bool has_candidate, promotes;
+    uint64_t threshold;
+};
+
+struct sim_invariants {
+    uint8_t *states; /* by device: what the engine had of it last */
+    uint64_t *ranks; /* by device */
+    struct judged_device *devices;
+    struct judged_step before;
+    struct judged_directive made;
+    bool published, promoted; /* a candidate was; it became the stable release */
+    uint64_t threshold;       /* the highest published */
+    bool sent;
+    struct serin_order sent_order;
+    bool went_back; /* serind's store did, once at least */
+    uint64_t hour;
+};
+
+/* The threshold rose in this step: `elsewhere` where the engine said that it looks behind other
+ * gateways. */
+void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
+                         const struct serin_members *members, uint64_t before, bool elsewhere);
+/* The rollout goes on: its own figures must allow it. */
+void sim_judge_gates(struct sim *sim, const struct serin_rollout *rollout);
+
+#endif

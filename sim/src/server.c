@@ -1,0 +1,582 @@
+/* The simulated serind: its turns, passes and steps (server.h). */
+#include "server.h"
+
+#include "invariants.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WAKE, BACKUP };
+
+/* ---- the population ---- */
+
+static uint32_t site_of(const void *sites, uint32_t device)
+{
+    const struct sim *sim = sites;
+    uint32_t gateway = sim->nodes[device].gateway;
+    return gateway == SIM_NOBODY ? SERIN_SITE_DIRECT : gateway + 1u;
+}
+
+static const char *site_name(const void *sites, uint32_t site)
+{
+    static char name[SIM_ID_SIZE]; /* good until the next call, as the engine asks for */
+    (void)sites;
+    sim_gateway_id(site - 1u, name);
+    return name;
+}
+
+static uint32_t site_most(const void *sites)
+{
+    const struct sim *sim = sites;
+    uint32_t most = 0;
+    for (uint32_t b = 1; b <= sim->config->gateways; b++) {
+        uint32_t nodes = sim->first[b + 1] - sim->first[b];
+        most = nodes > most ? nodes : most;
+    }
+    return most;
+}
+
+static uint16_t hardware_of(const void *sites, uint32_t device)
+{
+    const struct sim *sim = sites;
+    return sim->nodes[device].hardware;
+}
+
+/* Devices of one revision at one site are compared with each other. */
+static uint32_t stratum_of(const void *sites, uint32_t device)
+{
+    const struct sim *sim = sites;
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    uint32_t kind = 0;
+    for (uint32_t i = 0; i < scenario->hardware_count; i++) {
+        if (scenario->hardware[i].revision == sim->nodes[device].hardware) {
+            kind = i;
+        }
+    }
+    return site_of(sites, device) * SERIN_SIM_HARDWARE_MAX + kind;
+}
+
+/* Every device is enrolled and has beaten for a day: health is judged against a past. Those that
+ * are never reached have none. */
+static void give_past(struct sim_server *server)
+{
+    const struct sim *sim = server->sim;
+    uint32_t interval_s = sim->beat_interval_s;
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        server->store.records[i].running =
+            (struct serin_running){.version = sim->releases[SIM_STABLE].version,
+                                   .security_counter = sim->releases[SIM_STABLE].counter,
+                                   .slot = 1};
+        memcpy(server->store.records[i].running.manifest_id, sim->releases[SIM_STABLE].manifest_id,
+               SERIN_SHA256_SIZE);
+        uint64_t offset_s = sim_dice(server->sim, SIM_DICE_SERVER, 0) % interval_s;
+        for (uint32_t hour = 24; !sim->nodes[i].offline && hour > 0; hour--) {
+            uint64_t errors = (uint64_t)sim->config->scenario.errors_per_day * (24u - hour) / 24u;
+            const struct serin_health_beat beat = {.interval_s = interval_s,
+                                                   .uptime_s = 86400u + (24u - hour) * interval_s,
+                                                   .errors = errors};
+            serin_health_beat(&server->health[i],
+                              sim_unix_s(sim) - (uint64_t)hour * interval_s + offset_s, &beat,
+                              false);
+        }
+    }
+}
+
+static enum serin_error make(struct sim *sim, struct sim_server *server)
+{
+    uint32_t count = sim->config->devices;
+    uint32_t strata = (sim->config->gateways + 1u) * SERIN_SIM_HARDWARE_MAX;
+    enum serin_error error = server_store_init(&server->store, count);
+    server->places = calloc(count, sizeof *server->places);
+    server->health = calloc(count, sizeof *server->health);
+    server->intake = calloc(SERVER_INTAKE_MAX, sizeof *server->intake);
+    server->letters = calloc(SERVER_LETTERS_MAX, sizeof *server->letters);
+    server->members = (struct serin_members){
+        .list = server->store.members,
+        .site = site_of,
+        .site_name = site_name,
+        .site_most = site_most,
+        .sites = sim,
+        .hardware = hardware_of,
+        .health = server->health,
+        .stratum = stratum_of,
+        .strata = calloc(strata, sizeof *server->members.strata),
+        .stratum_count = strata,
+    };
+    bool made = server->places != NULL && server->health != NULL && server->intake != NULL &&
+                server->letters != NULL && server->members.strata != NULL;
+    return error == SERIN_OK && !made ? SERIN_ERR_MEMORY : error;
+}
+
+/* The store of the moment to which an event will go back is kept when it comes. */
+static void plan_backups(struct sim *sim)
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    for (uint32_t i = 0; i < scenario->event_count; i++) {
+        const struct serin_sim_event *event = &scenario->events[i];
+        if (event->kind == SERIN_SIM_EVENT_SERIND_RESTORE) {
+            uint64_t at_ms = event->at_ms > event->back_ms ? event->at_ms - event->back_ms : 0;
+            sim_at(sim, at_ms, SIM_SERVER, i, BACKUP);
+        }
+    }
+}
+
+enum serin_error sim_server_open(struct sim *sim)
+{
+    struct sim_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    sim->server = server;
+    server->sim = sim;
+    server->wake_ms = SIM_NEVER_MS;
+    server->up = true;
+    enum serin_error error = make(sim, server);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    struct server_head *head = &server->store.head;
+    head->order = (struct serin_order){.epoch = 1};
+    head->stable = (struct serin_release){.offer_count = 1, .attempt = 1};
+    head->stable.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
+    memcpy(head->stable.offers[0].manifest_id, sim->releases[SIM_STABLE].manifest_id,
+           SERIN_SHA256_SIZE);
+    give_past(server);
+    plan_backups(sim);
+    return SERIN_OK;
+}
+
+void sim_server_close(struct sim *sim)
+{
+    struct sim_server *server = sim->server;
+    if (server != NULL) {
+        server_store_free(&server->store);
+        free(server->places);
+        free(server->health);
+        free(server->intake);
+        free(server->letters);
+        free(server->members.strata);
+        free(server);
+        sim->server = NULL;
+    }
+}
+
+/* ---- the rollout ---- */
+
+static void carry_out(struct sim_server *server, const struct serin_rollout_action *action)
+{
+    struct server_head *head = &server->store.head;
+    const struct serin_member *member = &server->members.list[action->member];
+    switch (action->kind) {
+    case SERIN_ROLLOUT_ACT_SAVE_MEMBER:
+        if (server_store_save_member(&server->store, action->member, &action->before) &&
+            member->state == SERIN_STATE_TIMED_OUT) {
+            server_fleet_expire(server, member->device);
+        }
+        break;
+    case SERIN_ROLLOUT_ACT_PUBLISH:
+        server_want(server);
+        break;
+    case SERIN_ROLLOUT_ACT_PROMOTE:
+        serin_rollout_promote(&head->rollout, &head->stable);
+        break;
+    case SERIN_ROLLOUT_ACT_AUDIT:
+        sim_say(server->sim, action->text);
+        break;
+    case SERIN_ROLLOUT_ACT_INVALID:
+    default:
+        SERIN_ASSERT(false);
+    }
+}
+
+enum serin_error server_step(struct sim_server *server, const struct serin_rollout_event *event)
+{
+    struct serin_rollout *rollout = &server->store.head.rollout;
+    struct serin_rollout_actions actions;
+    server_store_touch(&server->store);
+    enum serin_rollout_state state = rollout->state;
+    sim_check_step_before(server->sim, rollout);
+    enum serin_error error =
+        serin_rollout_step(rollout, &server->members, sim_wall_ms(server->sim), event, &actions);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    for (size_t i = 0; i < actions.count; i++) {
+        carry_out(server, &actions.list[i]);
+    }
+    sim_check_step(server->sim, rollout, &server->members, &actions);
+    if (rollout->state != state) {
+        sim_note(server->sim, SIM_NOTE_ROLLOUT, rollout->state, rollout->stage);
+    }
+    if (rollout->state == SERIN_ROLLOUT_HALTED && server->sim->result->halted_ms == 0) {
+        server->sim->result->halted_ms = server->sim->now_ms;
+    }
+    return SERIN_OK;
+}
+
+/* The rollout, with everybody who is enrolled: the operator's `serin rollout create`. */
+static void create(struct sim_server *server)
+{
+    struct sim *sim = server->sim;
+    struct server_head *head = &server->store.head;
+    struct serin_policy policy = sim->config->policy;
+    uint8_t salt[SERIN_SALT_SIZE];
+    serin_put_le64(salt, sim_dice(sim, SIM_DICE_SERVER, 0));
+    serin_put_le64(salt + 8, sim_dice(sim, SIM_DICE_SERVER, 0));
+    policy.offer_count = 1;
+    policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
+    memcpy(policy.offers[0].manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,
+           SERIN_SHA256_SIZE);
+    server_store_touch(&server->store);
+    enum serin_error error = serin_rollout_init(&head->rollout, 1, &policy, salt,
+                                                head->last_attempt + 1u, sim_wall_ms(sim));
+    if (error != SERIN_OK) {
+        sim_failed(sim, error);
+        return;
+    }
+    head->last_attempt++;
+    head->has_rollout = true;
+    server->members.count = server->store.count;
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        char id[SIM_ID_SIZE];
+        sim_node_id(i, id);
+        uint64_t rank = serin_cohort_rank(sim->crypto, salt, id);
+        server->members.list[i] = serin_rollout_member(&head->rollout, rank, i);
+    }
+    serin_rollout_rebuild(&head->rollout, &server->members);
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        server->places[server->members.list[i].device] = i;
+    }
+    sim_check_created(sim, &head->rollout, &server->members);
+    const struct serin_rollout_event start = {.kind = SERIN_ROLLOUT_START};
+    error = server_step(server, &start);
+    if (error != SERIN_OK) {
+        sim_failed(sim, error);
+    }
+}
+
+/* When the next TICK is due, in simulated time. A clock that was set back would let what the engine
+ * waits for lie as far off: it is due at once then, so that the engine sees the jump. */
+static uint64_t tick_due_ms(const struct sim_server *server)
+{
+    const struct serin_rollout *rollout = &server->store.head.rollout;
+    uint64_t wall_ms = sim_wall_ms(server->sim);
+    if (!server->store.head.has_rollout ||
+        rollout->reports_up != (server->connected && server->settled)) {
+        return server->sim->now_ms;
+    }
+    if (wall_ms + SERIN_ENGINE_SLEW_MS < rollout->last_ms) {
+        return server->sim->now_ms;
+    }
+    uint64_t due_ms = serin_rollout_deadline_ms(rollout, &server->members);
+    if (due_ms == UINT64_MAX) {
+        return SIM_NEVER_MS;
+    }
+    return server->sim->now_ms + (due_ms > wall_ms ? due_ms - wall_ms : 0);
+}
+
+static void tick(struct sim_server *server)
+{
+    const struct serin_rollout *rollout = &server->store.head.rollout;
+    bool reports_up = server->connected && server->settled;
+    if (!server->store.head.has_rollout) {
+        create(server);
+    }
+    if (rollout->reports_up != reports_up) {
+        const struct serin_rollout_event told = {.kind = reports_up ? SERIN_ROLLOUT_REPORTS_UP
+                                                                    : SERIN_ROLLOUT_REPORTS_DOWN};
+        enum serin_error error = server_step(server, &told);
+        SERIN_ASSERT(error == SERIN_OK);
+    }
+    const struct serin_rollout_event event = {.kind = SERIN_ROLLOUT_TICK};
+    for (int i = 0; i < SERVER_TICKS && tick_due_ms(server) <= server->sim->now_ms; i++) {
+        enum serin_error error = server_step(server, &event);
+        SERIN_ASSERT(error == SERIN_OK);
+    }
+}
+
+/* ---- passes ---- */
+
+/* Retained messages may say more than the store, which may be a backup: nothing is decided before
+ * they were heard once. */
+static bool may_work(const struct sim_server *server)
+{
+    return server->up && server->heard && !server->committing;
+}
+
+static bool intake_due(const struct sim_server *server)
+{
+    return server->intake_count > 0 &&
+           (server->urgent || server->intake_count >= SERVER_INTAKE_FULL ||
+            server->sim->now_ms - server->oldest_ms >= SERVER_BEAT_WAIT_MS);
+}
+
+static void begin(struct sim_server *server)
+{
+    server_store_begin(&server->store);
+    server_learn(server);
+}
+
+/* The work is done: what it made waits for the commit. */
+static void end(struct sim_server *server)
+{
+    server_make(server);
+    server->committing = true;
+    server->commit_ms = server->sim->now_ms + SERVER_COMMIT_MS;
+    if (server->store.failed) {
+        sim_failed(server->sim, SERIN_ERR_MEMORY);
+    }
+}
+
+static void commit(struct sim_server *server)
+{
+    server->committing = false;
+    if (server->store.failed) {
+        return;
+    }
+    server_store_commit(&server->store);
+    sim_note(server->sim, SIM_NOTE_COMMIT, 0, server->letter_count);
+    server_publish(server);
+    server_fleet_send(server);
+}
+
+static void pass(struct sim_server *server)
+{
+    begin(server);
+    server_fleet_take(server);
+    if (tick_due_ms(server) <= server->sim->now_ms) {
+        tick(server);
+    }
+    if (server->renew) {
+        server->renew = false;
+        server_want(server);
+    }
+    end(server);
+}
+
+/* ---- turns ---- */
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t deadline_ms(const struct sim_server *server)
+{
+    if (server->committing) {
+        return server->commit_ms;
+    }
+    uint64_t at_ms = SIM_NEVER_MS;
+    if (server->connected && !server->settled) {
+        at_ms = sooner(server->connected_ms + SERVER_SETTLE_MS,
+                       server->heard_ms + SERVER_SETTLE_MS / 2u);
+        at_ms = at_ms > server->sim->now_ms ? at_ms : server->sim->now_ms + 1u;
+    }
+    if (!server->heard) {
+        return at_ms;
+    }
+    if (server->intake_count > 0) {
+        at_ms = sooner(at_ms, intake_due(server) ? server->sim->now_ms
+                                                 : server->oldest_ms + SERVER_BEAT_WAIT_MS);
+    }
+    at_ms = sooner(at_ms, server_tend_deadline_ms(server));
+    return sooner(at_ms, server_publish_due(server) ? server->sim->now_ms : tick_due_ms(server));
+}
+
+void server_wake(struct sim_server *server)
+{
+    if (!server->up) {
+        return;
+    }
+    uint64_t at_ms = deadline_ms(server);
+    at_ms = at_ms > server->sim->now_ms ? at_ms : server->sim->now_ms;
+    if (at_ms < server->wake_ms) {
+        server->wake_ms = at_ms;
+        sim_at(server->sim, at_ms, SIM_SERVER, 0, WAKE);
+    }
+}
+
+static void settle(struct sim_server *server)
+{
+    uint64_t now_ms = server->sim->now_ms;
+    if (server->connected && !server->settled &&
+        now_ms - server->connected_ms >= SERVER_SETTLE_MS &&
+        now_ms - server->heard_ms >= SERVER_SETTLE_MS / 2u) {
+        server->settled = server->heard = true;
+        server->tend_ms = 0;
+    }
+}
+
+static void turn(struct sim_server *server)
+{
+    if (server->committing && server->sim->now_ms >= server->commit_ms) {
+        commit(server);
+    }
+    settle(server);
+    server_tend(server);
+    sim_check_hour(server->sim, &server->store.head.rollout, &server->members);
+    if (may_work(server) && (intake_due(server) || server_publish_due(server) ||
+                             tick_due_ms(server) <= server->sim->now_ms)) {
+        pass(server);
+    }
+    server_wake(server);
+}
+
+void sim_server_due(struct sim *sim, uint32_t index, uint32_t what)
+{
+    struct sim_server *server = sim->server;
+    if (what == BACKUP) {
+        enum serin_error error = server_store_backup(&server->store, index, sim->now_ms);
+        if (error != SERIN_OK) {
+            sim_failed(sim, error);
+        }
+    } else if (server->up && sim->now_ms == server->wake_ms) {
+        server->wake_ms = SIM_NEVER_MS;
+        turn(server);
+    }
+}
+
+/* ---- what the world does to it ---- */
+
+static void publish_trust(struct sim *sim)
+{
+    const struct serin_trust_payload value = {.record = sim->trust_record,
+                                              .record_size = sizeof sim->trust_record};
+    uint8_t payload[SERIN_TRUST_PAYLOAD_MAX];
+    size_t size = 0;
+    enum serin_error error =
+        sim->codec->encode_trust_payload(&value, payload, sizeof payload, &size);
+    if (error != SERIN_OK) {
+        sim_failed(sim, error);
+        return;
+    }
+    sim_publish(sim, SIM_CLOUD, (struct sim_from){SIM_SERVER, 0},
+                (struct sim_topic){SERIN_TOPIC_TRUST, SIM_NOBODY}, payload, size, true);
+}
+
+void sim_server_link(struct sim *sim, bool up)
+{
+    struct sim_server *server = sim->server;
+    server->connected = up;
+    server->settled = false;
+    server->connected_ms = server->heard_ms = sim->now_ms;
+    server->view = (struct server_view){.size = 0};
+    server->tend_ms = 0;
+    if (up) {
+        publish_trust(sim);
+    }
+    server_wake(server);
+}
+
+void sim_server_message(struct sim *sim, struct sim_topic topic, const uint8_t *payload,
+                        size_t size, bool retained)
+{
+    struct sim_server *server = sim->server;
+    (void)retained;
+    if (!server->up) {
+        return;
+    }
+    if (topic.kind == SERIN_TOPIC_DIRECTIVE) {
+        server->heard_ms = sim->now_ms;
+        server_shown(server, payload, size);
+    } else {
+        server_fleet_heard(server, topic, payload, size);
+    }
+    server_wake(server);
+}
+
+void sim_server_crash(struct sim *sim)
+{
+    struct sim_server *server = sim->server;
+    server_store_abort(&server->store, &server->members);
+    server->up = server->connected = server->settled = server->heard = false;
+    server->committing = server->urgent = false;
+    server->intake_count = server->letter_count = 0;
+    server->ticket_count = 0;
+    server->wake_ms = SIM_NEVER_MS;
+    memset(server->health, 0, server->store.count * sizeof *server->health);
+    server_forget(server);
+    sim_check_restored(sim, &server->store.head.rollout, &server->members);
+}
+
+void sim_server_revive(struct sim *sim)
+{
+    struct sim_server *server = sim->server;
+    server->up = true;
+    server->members.count = server->store.head.has_rollout ? server->store.count : 0;
+    server->agreed = false;
+    server->claimant = 0;
+    server->claim_rest_ms = server->guard_rest_ms = 0;
+    server_wake(server);
+}
+
+void sim_server_restore(struct sim *sim, uint64_t at_ms)
+{
+    if (!server_store_restore(&sim->server->store, at_ms, &sim->server->members)) {
+        sim_failed(sim, SERIN_ERR_NOT_FOUND);
+    }
+    sim_server_revive(sim);
+    sim_check_restored(sim, &sim->server->store.head.rollout, &sim->server->members);
+}
+
+void sim_server_jumped(struct sim *sim)
+{
+    sim->server->tend_ms = 0;
+    server_wake(sim->server);
+}
+
+bool sim_server_verb(struct sim *sim, enum serin_sim_event_kind verb)
+{
+    static const enum serin_rollout_event_kind events[SERIN_SIM_EVENT_COUNT] = {
+        [SERIN_SIM_EVENT_PAUSE] = SERIN_ROLLOUT_PAUSE,
+        [SERIN_SIM_EVENT_RESUME] = SERIN_ROLLOUT_RESUME,
+        [SERIN_SIM_EVENT_HALT] = SERIN_ROLLOUT_HALT,
+        [SERIN_SIM_EVENT_ADVANCE] = SERIN_ROLLOUT_ADVANCE,
+        [SERIN_SIM_EVENT_RETRY] = SERIN_ROLLOUT_RETRY,
+        [SERIN_SIM_EVENT_ABORT] = SERIN_ROLLOUT_ABORT,
+    };
+    struct sim_server *server = sim->server;
+    const struct serin_rollout_event event = {.kind = events[verb], .note = "by the scenario"};
+    SERIN_ASSERT(event.kind != SERIN_ROLLOUT_EVENT_INVALID);
+    if (!server->up || !server->heard || !server->store.head.has_rollout) {
+        return false;
+    }
+    if (server->committing) {
+        commit(server);
+    }
+    begin(server);
+    bool taken = server_step(server, &event) == SERIN_OK;
+    end(server);
+    server_wake(server);
+    return taken;
+}
+
+/* ---- what it shows ---- */
+
+static bool ended(enum serin_rollout_state state)
+{
+    return state == SERIN_ROLLOUT_HALTED || state == SERIN_ROLLOUT_COMPLETED ||
+           state == SERIN_ROLLOUT_ABORTED || state == SERIN_ROLLOUT_SUPERSEDED;
+}
+
+bool sim_server_over(const struct sim *sim)
+{
+    const struct sim_server *server = sim->server;
+    const struct serin_rollout *rollout = &server->store.head.rollout;
+    if (!server->store.head.has_rollout || !ended(rollout->state)) {
+        return false;
+    }
+    /* Those under way come to their own end, or to the deadline. */
+    uint64_t wall_ms = sim_wall_ms(sim);
+    uint64_t since_ms = wall_ms > rollout->ended_ms ? wall_ms - rollout->ended_ms : 0;
+    const struct serin_tally *tally = &rollout->tally;
+    uint32_t ends = tally->confirmed + tally->failed + tally->rejected + tally->other;
+    bool open = tally->accepted > ends || sim->trial > 0;
+    uint64_t most_ms = (uint64_t)rollout->policy.deadline_s * 1000u + SERVER_AFTER_MS;
+    return since_ms >= (open ? most_ms : SERVER_AFTER_MS) && !server->committing;
+}
+
+void sim_server_moment(const struct sim *sim, struct serin_sim_moment *moment)
+{
+    moment->rollout = &sim->server->store.head.rollout;
+}
