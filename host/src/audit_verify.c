@@ -207,8 +207,9 @@ static uint64_t settle(struct serin_audit_verifier *v, const struct serin_audit_
     uint64_t lines = v->bare.lines;
     uint64_t next = v->verdict.head.seq + 1;
     if (bare_matches(v, line)) {
-        v->verdict.unchained += v->begun ? 0 : lines;
-        v->verdict.torn += v->begun ? 1 : 0;
+        bool old = !v->begun && line->head.seq == 1; /* of before there were hashes */
+        v->verdict.unchained += old ? lines : 0;
+        v->verdict.torn += old ? 0 : 1;
         lines = 0;
     } else if (v->begun && line->head.seq > next) {
         fault_bare(v, SERIN_AUDIT_ALTERED, next, line->head.seq - 1);

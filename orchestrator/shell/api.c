@@ -41,6 +41,7 @@ static const struct route routes[] = {
     {SERIN_HTTP_GET, "/v1/trust", serind_get_trust, {NULL}},
     {SERIN_HTTP_PUT, "/v1/trust", serind_put_trust, {NULL}},
     {SERIN_HTTP_GET, "/v1/audit", serind_get_audit, {"after", "limit"}},
+    {SERIN_HTTP_GET, "/v1/audit/head", serind_get_audit_head, {NULL}},
 };
 
 /* ---- answers ---- */

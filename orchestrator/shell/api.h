@@ -45,6 +45,7 @@ bool serind_devices_page(struct serind_call *call, uint32_t site, struct serin_j
 /* The handlers, by file. */
 void serind_get_status(struct serind_call *call); /* api_fleet.c */
 void serind_get_audit(struct serind_call *call);
+void serind_get_audit_head(struct serind_call *call);
 void serind_get_devices(struct serind_call *call);
 void serind_get_device(struct serind_call *call);
 void serind_post_device(struct serind_call *call);

@@ -85,6 +85,22 @@ void serind_get_audit(struct serind_call *call)
     serind_answer(call, 200, object);
 }
 
+/* What is surely on the disk: whoever keeps it can tell later whether the log was cut or rewritten.
+ */
+void serind_get_audit_head(struct serind_call *call)
+{
+    const struct serin_audit_head *head = &call->serind->audit.durable;
+    char hash[SERIN_SHA256_HEX_SIZE];
+    char text[SERIN_AUDIT_HEAD_SIZE];
+    serin_hex_encode(head->hash, sizeof head->hash, hash);
+    serin_audit_head_print(head, text);
+    struct serin_json *object = serin_json_object();
+    serin_json_put_number(object, "seq", head->seq);
+    serin_json_put_text(object, "hash", hash);
+    serin_json_put_text(object, "head", text);
+    serind_answer(call, 200, object);
+}
+
 /* ---- devices ---- */
 
 struct listing {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define RETRY_MS  2000u
+#define STORE_MS  1000u
 #define ALARM_KEY "audit"
 
 static int open_file(const struct serind *serind)
@@ -31,6 +32,23 @@ enum serin_error serind_audit_open(struct serind *serind)
     return serind->audit.file >= 0 ? SERIN_OK : SERIN_ERR_IO;
 }
 
+/* The new file's first line goes on with the chain. What was torn in the old one, and could not be
+ * said there for want of room, is vouched for in the new one. */
+static void change_file(struct serind *serind, int file)
+{
+    struct serind_audit *audit = &serind->audit;
+    struct stat old, new;
+    char last = '\n';
+    bool known = fstat(audit->file, &old) == 0 && fstat(file, &new) == 0;
+    if (known && (old.st_ino != new.st_ino || old.st_dev != new.st_dev)) {
+        audit->newline_due =
+            new.st_size > 0 && pread(file, &last, 1, new.st_size - 1) == 1 && last != '\n';
+        audit->rest_at = (uint64_t) new.st_size;
+    }
+    (void)close(audit->file);
+    audit->file = file;
+}
+
 void serind_audit_reopen(struct serind *serind)
 {
     serind_audit_flush(serind);
@@ -40,8 +58,8 @@ void serind_audit_reopen(struct serind *serind)
                   serind->config->audit_file, strerror(errno));
         return;
     }
-    (void)close(serind->audit.file);
-    serind->audit.file = file;
+    change_file(serind, file);
+    serind_alarm_clear(serind, SERIND_AUDIT_CHAIN_KEY);
     serin_log(SERIN_LOG_INFO, "audit log reopened file=%s", serind->config->audit_file);
 }
 
@@ -49,7 +67,8 @@ void serind_audit_close(struct serind *serind)
 {
     struct serind_audit *audit = &serind->audit;
     if (audit->file >= 0) {
-        serind_audit_flush(serind);
+        audit->store_at_ms = 0;
+        serind_audit_tend(serind);
         (void)close(audit->file);
         audit->file = -1;
     }
@@ -58,10 +77,12 @@ void serind_audit_close(struct serind *serind)
     audit->held_size = audit->held_capacity = 0;
 }
 
-/* Appends a line with its newline to what is held; lines past the bound are counted, not kept. */
+/* ---- saying ---- */
+
+/* Appends a line with its newline to what is held; lines past the bounds are counted, not kept. */
 static void hold(struct serind_audit *audit, const char *line, size_t size)
 {
-    if (audit->held_size + size + 1 > SERIND_AUDIT_HELD_MAX) {
+    if (size > SERIN_AUDIT_OBJECT_MAX || audit->held_size + size + 1 > SERIND_AUDIT_HELD_MAX) {
         audit->lost++;
         return;
     }
@@ -80,15 +101,9 @@ static void hold(struct serind_audit *audit, const char *line, size_t size)
     audit->held[audit->held_size++] = '\n';
 }
 
-void serind_audit(struct serind *serind, const struct serind_audit_line *line, const char *format,
-                  ...)
+static struct serin_json *line_json(const struct serind *serind,
+                                    const struct serind_audit_line *line, const char *text)
 {
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-
     char time[SERIND_TIME_SIZE];
     serind_time_ms(serind->now_ms, time);
     struct serin_json *object = serin_json_object();
@@ -108,54 +123,155 @@ void serind_audit(struct serind *serind, const struct serind_audit_line *line, c
     if (line->order.sequence != 0) {
         serin_json_put(object, "order", serind_order_json(line->order));
     }
+    return object;
+}
+
+void serind_audit(struct serind *serind, const struct serind_audit_line *line, const char *format,
+                  ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+
     size_t size = 0;
+    struct serin_json *object = line_json(serind, line, text);
     char *printed = serin_json_print(object, &size);
     hold(&serind->audit, printed, size);
     free(printed);
     serin_json_free(object);
 }
 
-/* Writes all that is held. What a failed write left behind of a line is made a line of its own by
- * the newline that goes before the next try; a reader skips what is no JSON. */
-static bool write_out(struct serind_audit *audit)
+/* ---- writing ---- */
+
+/* Takes a part of a line away again that a full disk left, so that no line is torn by it. Where the
+ * file only ever grows (an append-only attribute) the next line vouches for it instead. */
+static void cut_back(struct serind *serind, uint64_t at)
 {
+    struct serind_audit *audit = &serind->audit;
+    bool newline_within = false;
+    int reason = errno;
+    struct stat status;
+    bool longer = fstat(audit->file, &status) == 0 && (uint64_t)status.st_size > at;
+    if (longer && ftruncate(audit->file, (off_t)at) != 0) {
+        uint64_t from = audit->rest_due ? audit->rest_at : at;
+        audit->rest_old = false;
+        if (serind_audit_measure(serind, from, &newline_within) != SERIN_OK) {
+            serin_log(SERIN_LOG_ERROR, "cannot read the end of the audit log: %s", strerror(errno));
+        }
+    }
+    errno = reason;
+}
+
+/* Appends all of it or, but for what cut_back() says, nothing. */
+static bool append(struct serind *serind, const char *bytes, size_t size)
+{
+    struct stat status;
     size_t done = 0;
-    while (done < audit->held_size) {
-        ssize_t written = write(audit->file, audit->held + done, audit->held_size - done);
+    if (fstat(serind->audit.file, &status) != 0) {
+        return false;
+    }
+    while (done < size) {
+        ssize_t written = write(serind->audit.file, bytes + done, size - done);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written < 0) {
-            break;
+            if (done > 0) {
+                cut_back(serind, (uint64_t)status.st_size);
+            }
+            return false;
         }
         done += (size_t)written;
     }
-    if (done == audit->held_size) {
-        audit->held_size = 0;
-        return fdatasync(audit->file) == 0;
+    return true;
+}
+
+/* Gives a line its place in the chain and appends it, in one write with what must go before it. */
+static bool append_line(struct serind *serind, const char *object, size_t size,
+                        const struct serin_audit_rest *rest)
+{
+    struct serind_audit *audit = &serind->audit;
+    struct serin_audit_head after;
+    char line[1 + SERIND_AUDIT_LINE_MAX];
+    size_t line_size = 0;
+    size_t before = audit->newline_due ? 1 : 0;
+    line[0] = '\n';
+    if (serin_audit_seal(serind->crypto, object, size, rest, &audit->head, line + before,
+                         &line_size, &after) != SERIN_OK) {
+        errno = EMSGSIZE; /* hold() keeps none that is so long */
+        return false;
+    }
+    line[before + line_size] = '\n';
+    if (!append(serind, line, before + line_size + 1)) {
+        return false;
+    }
+    audit->newline_due = false;
+    audit->head = after;
+    return true;
+}
+
+/* Says what stands before the next line, with a line that vouches for it. */
+static bool append_rest(struct serind *serind)
+{
+    struct serind_audit *audit = &serind->audit;
+    const struct serind_audit_line line = {.what = audit->rest_old ? "audit" : "torn"};
+    char text[160];
+    (void)snprintf(text, sizeof text,
+                   audit->rest_old ? "the chain of this log begins here: %llu bytes before have no "
+                                     "hashes"
+                                   : "a crash or a full disk left %llu bytes of a line before this",
+                   (unsigned long long)audit->rest.size);
+    size_t size = 0;
+    struct serin_json *object = line_json(serind, &line, text);
+    char *printed = serin_json_print(object, &size);
+    bool sound = append_line(serind, printed, size, &audit->rest);
+    free(printed);
+    serin_json_free(object);
+    audit->rest_due = audit->rest_due && !sound;
+    return sound;
+}
+
+/* Before a sound line that lacks its newline alone: by itself, so that no tear can begin with it.
+ */
+static bool append_newline(struct serind *serind)
+{
+    serind->audit.newline_due = !append(serind, "\n", 1);
+    return !serind->audit.newline_due;
+}
+
+/* Writes all that is held; what cannot be written stays held, in whole lines. */
+static bool write_out(struct serind *serind)
+{
+    struct serind_audit *audit = &serind->audit;
+    size_t done = 0;
+    bool sound =
+        audit->rest_due ? append_rest(serind) : !audit->newline_due || append_newline(serind);
+    while (sound && done < audit->held_size) {
+        const char *line = audit->held + done;
+        size_t size = (size_t)((const char *)memchr(line, '\n', audit->held_size - done) - line);
+        sound = append_line(serind, line, size, NULL);
+        done += sound ? size + 1 : 0;
     }
     int reason = errno;
-    /* Keep whole lines only: back to the start of the line that was cut. */
-    while (done > 0 && audit->held[done - 1] != '\n') {
-        done--;
-    }
     memmove(audit->held, audit->held + done, audit->held_size - done);
     audit->held_size -= done;
-    struct stat status;
-    if (fstat(audit->file, &status) == 0 && status.st_size > 0) {
-        (void)!write(audit->file, "\n", 1);
+    if (fdatasync(audit->file) == 0) {
+        audit->durable = audit->head;
+        errno = reason;
+        return sound;
     }
-    errno = reason;
     return false;
 }
 
 void serind_audit_flush(struct serind *serind)
 {
     struct serind_audit *audit = &serind->audit;
-    if (audit->held_size == 0 || audit->file < 0 || serind->mono_ms < audit->retry_at_ms) {
+    if (!audit->begun || audit->held_size == 0 || serind->mono_ms < audit->retry_at_ms) {
         return;
     }
-    if (!write_out(audit)) {
+    if (!write_out(serind)) {
         audit->retry_at_ms = serind->mono_ms + RETRY_MS;
         serind_alarm_raise(serind, ALARM_KEY,
                            "the audit log %s cannot be written (%s): make room or change its place",
@@ -172,7 +288,50 @@ void serind_audit_flush(struct serind *serind)
                          (unsigned long long)lost);
         }
         serind_alarm_clear(serind, ALARM_KEY);
-        (void)write_out(audit);
+        (void)write_out(serind);
+    }
+}
+
+/* ---- how far it goes ---- */
+
+void serind_audit_put_head(struct serind *serind)
+{
+    struct serind_audit *audit = &serind->audit;
+    if (!audit->begun) {
+        return;
+    }
+    serind->meta.audit_seq = audit->durable.seq;
+    memcpy(serind->meta.audit_hash, audit->durable.hash, sizeof audit->durable.hash);
+    audit->store_at_ms = serind->mono_ms + STORE_MS;
+}
+
+/* A store that takes nothing now is asked again: its alarm is raised by the passes. */
+static void store_head(struct serind *serind)
+{
+    const struct serin_store *store = &serind->store;
+    const struct serin_meta_record before = serind->meta;
+    serind_audit_put_head(serind);
+    enum serin_error error = store->ops->begin(store->ctx, true);
+    if (error == SERIN_OK) {
+        error = store->ops->put_meta(store->ctx, &serind->meta);
+        if (error == SERIN_OK) {
+            error = store->ops->commit(store->ctx);
+        } else {
+            store->ops->abort(store->ctx);
+        }
+    }
+    if (error != SERIN_OK) {
+        serind->meta = before;
+    }
+}
+
+void serind_audit_tend(struct serind *serind)
+{
+    const struct serind_audit *audit = &serind->audit;
+    serind_audit_flush(serind);
+    if (audit->begun && serind->mono_ms >= audit->store_at_ms &&
+        audit->durable.seq != serind->meta.audit_seq) {
+        store_head(serind);
     }
 }
 

@@ -165,7 +165,7 @@ void serind_run(struct serind *serind)
         work(serind);
         serin_http_run(serind->http);
         serind_outbox_send(serind);
-        serind_audit_flush(serind);
+        serind_audit_tend(serind);
     }
     serind_audit(serind, &(struct serind_audit_line){.what = "stop", .order = serind->meta.order},
                  "serind ended on a signal");

@@ -94,6 +94,7 @@ static enum serin_error commit(struct serind *serind)
     serind_publisher_store(serind);
     serind_rollouts_store(serind);
     serind_sites_store(serind);
+    serind_audit_put_head(serind);
     if (serind->pass_error == SERIN_OK) {
         (void)serind_pass_check(serind,
                                 serind->store.ops->put_meta(serind->store.ctx, &serind->meta));

@@ -149,6 +149,14 @@ static enum serin_error load(struct serind *serind, char *why)
     return error;
 }
 
+/* Now that the store has said how far the audit log goes. */
+static enum serin_error take_up_audit(struct serind *serind, char *why)
+{
+    (void)why;
+    serind_audit_begin(serind);
+    return SERIN_OK;
+}
+
 /* ---- trust records ---- */
 
 static enum serin_error read_file(const char *path, uint8_t *data, size_t capacity, size_t *size)
@@ -309,7 +317,7 @@ static enum serin_error open_all(struct serind *serind, const struct serind_star
         return fail(why, error, "memory is exhausted");
     }
     static enum serin_error (*const steps[])(struct serind * serind, char *why) = {
-        open_files, open_keys, load, take_trust_files, open_api, open_brokers,
+        open_files, open_keys, load, take_up_audit, take_trust_files, open_api, open_brokers,
     };
     for (size_t i = 0; error == SERIN_OK && i < sizeof steps / sizeof steps[0]; i++) {
         error = steps[i](serind, why);

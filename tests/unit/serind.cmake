@@ -19,7 +19,7 @@ serin_unit_test(json LINK serin::json)
 # serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
 set(shell ${PROJECT_SOURCE_DIR}/orchestrator/shell)
 set(shell_sources)
-foreach(name alarms attempts audit batches create enrol fleet fleet_index intake items learn outbox pass publisher releases rollouts
+foreach(name alarms attempts audit audit_begin batches create enrol fleet fleet_index intake items learn outbox pass publisher releases rollouts
     site_alarms sites tend text trusts)
   list(APPEND shell_sources ${shell}/${name}.c)
 endforeach()
@@ -34,6 +34,6 @@ target_link_libraries(serin_serind_bench
     serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml serin::zlib
   PRIVATE serin::sanitizers PkgConfig::CHECK)
 target_compile_options(serin_serind_bench PRIVATE -Wall -Wextra -Werror)
-foreach(check engine_shell serind_acks serind_batches serind_fleet serind_sites serind_stolen)
+foreach(check engine_shell serind_acks serind_audit serind_batches serind_fleet serind_sites serind_stolen)
   serin_unit_test(${check} LINK serin_serind_bench)
 endforeach()

@@ -117,6 +117,7 @@ void serind_bench_open(struct serind_bench *bench)
     serind->meta = (struct serin_meta_record){.order = {1, 0}, .next_rollout_id = 1};
     serind->now_ms = SERIND_BENCH_START_MS;
     serind->mono_ms = 1000000;
+    serind_audit_begin(serind);
 }
 
 void serind_bench_close(struct serind_bench *bench)
