@@ -16,7 +16,12 @@ struct transition {
 /* Nobody is left who could resolve: a stage of silent or withdrawn devices, or of none. */
 static bool nobody_left(const struct serin_rollout *rollout)
 {
-    return serin_tally_waiting(rollout) == 0;
+    return serin_tally_waiting(rollout) == 0 && !serin_stage_short(rollout);
+}
+
+static bool not_approved(const struct serin_rollout *rollout)
+{
+    return !rollout->approved;
 }
 
 #define CREATED    SERIN_ROLLOUT_CREATED
@@ -52,12 +57,20 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                                                 .effect = serin_effect_reports_down},
                 [SERIN_ROLLOUT_PAUSE] = {.to = PAUSED, .effect = serin_effect_pause},
                 [SERIN_ROLLOUT_HALT] = {.to = HALTED, .effect = serin_effect_halt},
-                [SERIN_ROLLOUT_ADVANCE] = {.to = ROLLING, .effect = serin_effect_approve},
+                [SERIN_ROLLOUT_ADVANCE] = {.to = AWAITING,
+                                           .effect = serin_effect_approve,
+                                           .guard = not_approved},
+                [SERIN_ROLLOUT_RETRY] = {.to = AWAITING,
+                                         .effect = serin_effect_retry,
+                                         .guard = serin_retry_possible},
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
                 [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
+                [SERIN_SIGNAL_HOLD] = {.to = AWAITING, .effect = serin_effect_hold},
+                [SERIN_SIGNAL_ASK] = {.to = AWAITING, .effect = serin_effect_ask},
                 [SERIN_SIGNAL_NEXT] = {.to = ROLLING, .effect = serin_effect_open_stage},
+                [SERIN_SIGNAL_DONE] = {.to = COMPLETED, .effect = serin_effect_done},
             },
         [ROLLING] =
             {
@@ -70,6 +83,9 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_ADVANCE] = {.to = SOAKING,
                                            .effect = serin_effect_skip_soak,
                                            .guard = nobody_left},
+                [SERIN_ROLLOUT_RETRY] = {.to = ROLLING,
+                                         .effect = serin_effect_retry,
+                                         .guard = serin_retry_possible},
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
@@ -85,10 +101,14 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_PAUSE] = {.to = PAUSED, .effect = serin_effect_pause},
                 [SERIN_ROLLOUT_HALT] = {.to = HALTED, .effect = serin_effect_halt},
                 [SERIN_ROLLOUT_ADVANCE] = {.to = SOAKING, .effect = serin_effect_skip_soak},
+                [SERIN_ROLLOUT_RETRY] = {.to = SOAKING,
+                                         .effect = serin_effect_retry,
+                                         .guard = serin_retry_possible},
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
                 [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
+                [SERIN_SIGNAL_HOLD] = {.to = AWAITING, .effect = serin_effect_hold},
                 [SERIN_SIGNAL_ASK] = {.to = AWAITING, .effect = serin_effect_ask},
                 [SERIN_SIGNAL_NEXT] = {.to = ROLLING, .effect = serin_effect_open_stage},
                 [SERIN_SIGNAL_DONE] = {.to = COMPLETED, .effect = serin_effect_done},
@@ -101,6 +121,9 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_ROLLOUT_REPORTS_DOWN] = {.to = PAUSED, .effect = serin_effect_reports_down},
                 [SERIN_ROLLOUT_RESUME] = {.to = BACK, .effect = serin_effect_resume},
                 [SERIN_ROLLOUT_HALT] = {.to = HALTED, .effect = serin_effect_halt},
+                [SERIN_ROLLOUT_RETRY] = {.to = PAUSED,
+                                         .effect = serin_effect_retry,
+                                         .guard = serin_retry_possible},
                 [SERIN_ROLLOUT_ABORT] = {.to = ABORTED, .effect = serin_effect_abort},
                 [SERIN_ROLLOUT_SUPERSEDE] = {.to = SUPERSEDED, .effect = serin_effect_supersede},
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
@@ -169,8 +192,9 @@ static void enter(struct serin_step *step, enum serin_rollout_state to)
     } else if (rollout->state != PAUSED) {
         rollout->resume_to = rollout->state;
     }
-    if (serin_rollout_traits(to)->over && rollout->ended_ms == 0) {
-        rollout->ended_ms = step->now_ms;
+    if (serin_rollout_traits(to)->over) {
+        rollout->ended_ms = rollout->ended_ms == 0 ? step->now_ms : rollout->ended_ms;
+        rollout->approved = rollout->held = rollout->closed = rollout->retrying = false;
     }
     rollout->state = to;
 }
@@ -186,35 +210,57 @@ static void fire(struct serin_step *step, size_t signal)
     enter(step, row->to);
 }
 
-/* What follows the soak of the present stage. */
-static enum serin_signal after_soak(const struct serin_rollout *rollout)
+/* What follows the present stage, once it is soaked; a stage that waits already, for approval or
+ * for evidence, goes on waiting without a word. */
+static enum serin_signal after_soak(const struct serin_rollout *rollout,
+                                    const struct serin_members *members)
 {
+    bool awaiting = rollout->state == AWAITING;
+    if (rollout->stage > 0 && !rollout->approved && serin_stage_holds(rollout, members)) {
+        return awaiting && rollout->held ? SERIN_SIGNAL_NONE : SERIN_SIGNAL_HOLD;
+    }
     if (rollout->stage == rollout->policy.stage_count) {
         return SERIN_SIGNAL_DONE;
     }
-    return rollout->policy.stages[rollout->stage].approval ? SERIN_SIGNAL_ASK : SERIN_SIGNAL_NEXT;
+    if (rollout->policy.stages[rollout->stage].approval && !rollout->approved) {
+        return awaiting && !rollout->held ? SERIN_SIGNAL_NONE : SERIN_SIGNAL_ASK;
+    }
+    return serin_time_allows(rollout) ? SERIN_SIGNAL_NEXT : SERIN_SIGNAL_NONE;
+}
+
+/* What failures, silence and errors say; NONE: nothing against the release. */
+static enum serin_signal judged(const struct serin_rollout *rollout,
+                                const struct serin_members *members)
+{
+    struct serin_trip trip;
+    bool trips = serin_gates_trip(rollout, members, &trip);
+    if (!trips && !serin_test_trips(rollout)) {
+        return SERIN_SIGNAL_NONE;
+    }
+    if (trips && !serin_trip_of_failures(&trip)) {
+        return SERIN_SIGNAL_GATE;
+    }
+    struct serin_cluster cluster = serin_sites_cluster(rollout, members);
+    return serin_cluster_alone(rollout, &cluster) ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
 }
 
 enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
                                          const struct serin_members *members)
 {
-    const struct serin_tally *tally = &rollout->tally;
-    struct serin_trip trip;
-    if (serin_rollout_traits(rollout->state)->gate && serin_gates_trip(rollout, members, &trip)) {
-        struct serin_cluster cluster = serin_sites_cluster(rollout, members);
-        bool alone = serin_trip_of_failures(&trip) && serin_cluster_alone(rollout, &cluster);
-        return alone ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
-    }
-    if (rollout->state == AWAITING && after_soak(rollout) == SERIN_SIGNAL_NEXT) {
-        return SERIN_SIGNAL_NEXT;
+    if (serin_rollout_traits(rollout->state)->gate) {
+        enum serin_signal signal = judged(rollout, members);
+        if (signal != SERIN_SIGNAL_NONE) {
+            return signal;
+        }
     }
     if (rollout->state == ROLLING && serin_tally_waiting(rollout) == 0 &&
-        serin_tally_resolved(tally) > 0 && !serin_stage_short(rollout, members) &&
+        serin_tally_resolved(&rollout->tally) > 0 && !serin_stage_short(rollout) &&
         !serin_stage_lone(rollout, members)) {
         return SERIN_SIGNAL_RESOLVED;
     }
-    if (rollout->state == SOAKING && serin_soak_left_ms(rollout) == 0) {
-        return after_soak(rollout);
+    if (rollout->state == AWAITING ||
+        (rollout->state == SOAKING && serin_soak_left_ms(rollout) == 0)) {
+        return after_soak(rollout, members);
     }
     return SERIN_SIGNAL_NONE;
 }
@@ -224,6 +270,7 @@ enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
 static void settle(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
+    serin_stage_accept(step);
     for (int i = 0; i < 3 && !step->opened; i++) {
         enum serin_signal signal = serin_rollout_conclude(rollout, step->members);
         if (signal == SERIN_SIGNAL_NONE) {
@@ -241,8 +288,9 @@ struct serin_rollout_action *serin_step_act(struct serin_step *step,
 {
     SERIN_ASSERT(step->actions->count < SERIN_ROLLOUT_ACTIONS_MAX);
     struct serin_rollout_action *action = &step->actions->list[step->actions->count++];
-    memset(action, 0, sizeof *action);
     action->kind = kind;
+    action->member = 0;
+    action->text[0] = '\0'; /* the rest of the text, and `before`, are whoever's adds them */
     return action;
 }
 
@@ -283,6 +331,7 @@ enum serin_error serin_rollout_step(struct serin_rollout *rollout,
                               .actions = actions};
     serin_step_clock(&step);
     fire(&step, event->kind);
+    serin_step_windows(&step);
     settle(&step);
     if (step.publish) {
         serin_step_act(&step, SERIN_ROLLOUT_ACT_PUBLISH);
@@ -311,4 +360,56 @@ enum serin_error serin_rollout_init(struct serin_rollout *rollout, uint64_t id,
     };
     memcpy(rollout->salt, salt, SERIN_SALT_SIZE);
     return SERIN_OK;
+}
+
+/* ---- why an event is refused ---- */
+
+static const char *const over_words[SERIN_ROLLOUT_STATE_COUNT] = {
+    [HALTED] = "the rollout is halted, which is final: abort it, and create one of a corrected "
+               "release, if need be from this one",
+    [COMPLETED] = "the rollout is completed: its release is the stable one; create another rollout",
+    [ABORTED] = "the rollout was aborted: create another one",
+    [SUPERSEDED] = "the rollout was superseded: look at the one that took its place",
+};
+
+/* Of what an operator may ask for while the rollout is under way. */
+static const char *refusal_words(const struct serin_rollout *rollout,
+                                 enum serin_rollout_event_kind kind)
+{
+    if (rollout->state == CREATED) {
+        return "the rollout has not started: start it, or abort it";
+    }
+    switch ((int)kind) {
+    case SERIN_ROLLOUT_START:
+        return "the rollout has started already";
+    case SERIN_ROLLOUT_PAUSE:
+        return "the rollout is paused already: resume, halt or abort it";
+    case SERIN_ROLLOUT_RESUME:
+        return "the rollout is not paused: there is nothing to resume";
+    case SERIN_ROLLOUT_RETRY:
+        return "the last attempt number is used up: create another rollout";
+    default:
+        break;
+    }
+    if (rollout->state == PAUSED) {
+        return "the rollout is paused: resume it first";
+    }
+    if (rollout->state == AWAITING) {
+        return "the next stage is approved already: it opens with the start time or the window";
+    }
+    return "devices of the stage are still at it: wait until they have resolved, or pause or halt";
+}
+
+const char *serin_rollout_refusal(const struct serin_rollout *rollout,
+                                  enum serin_rollout_event_kind kind)
+{
+    if (kind <= SERIN_ROLLOUT_EVENT_INVALID || kind >= SERIN_ROLLOUT_EVENT_COUNT) {
+        return "there is no such event";
+    }
+    const struct transition *row = &table[rollout->state][kind];
+    if (row->to != SERIN_ROLLOUT_INVALID && (row->guard == NULL || row->guard(rollout))) {
+        return NULL;
+    }
+    const char *words = over_words[rollout->state];
+    return words != NULL ? words : refusal_words(rollout, kind);
 }

@@ -33,7 +33,8 @@ void serin_step_clock(struct serin_step *step)
                          span_ms / 1000);
         return;
     }
-    rollout->watch_ms += span_ms;
+    /* Outside of the windows nobody starts, so nobody is late; but a soak goes on. */
+    rollout->watch_ms += rollout->closed ? 0 : span_ms;
     if (traits->soak) {
         rollout->soaked_ms += span_ms;
     }
@@ -49,7 +50,27 @@ static bool at_once(const struct serin_rollout *rollout, const struct serin_memb
         (rollout->sweeping || rollout->watch_ms >= rollout->sweep_due_ms)) {
         return true;
     }
-    return rollout->state == SERIN_ROLLOUT_ROLLING && serin_stage_short(rollout, members);
+    return rollout->retrying;
+}
+
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* When time alone changes something, besides deadlines of devices: the start, a window, a step. */
+static uint64_t time_due_ms(const struct serin_rollout *rollout)
+{
+    bool over = serin_rollout_traits(rollout->state)->over;
+    if (over || rollout->state == SERIN_ROLLOUT_CREATED || rollout->state == SERIN_ROLLOUT_PAUSED) {
+        return NEVER;
+    }
+    uint64_t due_ms = serin_time_edge_ms(rollout);
+    if (rollout->state == SERIN_ROLLOUT_ROLLING && !rollout->closed && !rollout->sweeping &&
+        serin_stage_short(rollout)) {
+        due_ms = earlier(due_ms, serin_ramp_due_ms(rollout));
+    }
+    return due_ms;
 }
 
 uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
@@ -59,16 +80,18 @@ uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
     if (at_once(rollout, members)) {
         return rollout->last_ms;
     }
+    uint64_t due_ms = time_due_ms(rollout);
     if (!traits->watch || !rollout->reports_up ||
         (traits->over && rollout->sweep_due_ms == NEVER)) {
-        return NEVER;
+        return due_ms;
     }
     uint64_t left_ms = HEARTBEAT_MS;
-    if (rollout->sweep_due_ms - rollout->watch_ms < left_ms) {
-        left_ms = rollout->sweep_due_ms - rollout->watch_ms;
+    if (!rollout->closed) {
+        left_ms = earlier(left_ms, rollout->sweep_due_ms - rollout->watch_ms);
     }
-    if (traits->soak && serin_soak_left_ms(rollout) < left_ms) {
-        left_ms = serin_soak_left_ms(rollout);
+    if (traits->soak && serin_soak_left_ms(rollout) > 0) {
+        left_ms = earlier(left_ms, serin_soak_left_ms(rollout));
     }
-    return rollout->last_ms + left_ms;
+    due_ms = earlier(due_ms, rollout->last_ms + left_ms);
+    return traits->gate ? earlier(due_ms, serin_gates_compare_due_ms(rollout, members)) : due_ms;
 }

@@ -5,6 +5,10 @@
  *   engine.c           the transition table, the one function that changes a rollout's state
  *   engine_clock.c     the watch: what time counts, and when the next TICK is due
  *   engine_stage.c     effects of transitions: stages, thresholds, soak
+ *   engine_ramp.c      how exposure grows inside a stage: steps, flight, rate
+ *   engine_window.c    when devices may start: start time and windows
+ *   engine_test.c      the sequential test: halts, accepts a stage, or holds it
+ *   engine_retry.c     failed devices that may try again
  *   engine_gates.c     the gates: what halts, and what may not pass
  *   engine_health.c    how a device is, and how updated ones compare with others
  *   engine_sites.c     what stands behind one gateway or on one revision: failures, and a stage
@@ -28,6 +32,7 @@ enum serin_signal {
     SERIN_SIGNAL_GATE = SERIN_ROLLOUT_EVENT_COUNT, /* too many failed */
     SERIN_SIGNAL_SITE,                             /* the same, but all behind one gateway */
     SERIN_SIGNAL_RESOLVED,                         /* nobody is left to wait for */
+    SERIN_SIGNAL_HOLD,                             /* soaked; the evidence lets it not pass */
     SERIN_SIGNAL_ASK,                              /* soaked; the next stage asks for approval */
     SERIN_SIGNAL_NEXT,                             /* soaked; the next stage may start */
     SERIN_SIGNAL_DONE,                             /* the last stage is soaked */
@@ -69,6 +74,8 @@ struct serin_rollout_action *serin_step_act(struct serin_step *step,
 
 /* ---- engine_clock.c ---- */
 void serin_step_clock(struct serin_step *step);
+/* Shows or hides the candidate when a window opens or closes. */
+void serin_step_windows(struct serin_step *step);
 
 /* ---- engine_stage.c: effects, named after the signal that has them ---- */
 void serin_effect_start(struct serin_step *step);
@@ -86,7 +93,9 @@ void serin_effect_supersede(struct serin_step *step);
 void serin_effect_gate(struct serin_step *step);
 void serin_effect_site(struct serin_step *step);
 void serin_effect_resolved(struct serin_step *step);
+void serin_effect_hold(struct serin_step *step);
 void serin_effect_ask(struct serin_step *step);
+void serin_effect_retry(struct serin_step *step);
 void serin_effect_open_stage(struct serin_step *step);
 void serin_effect_done(struct serin_step *step);
 
@@ -96,17 +105,74 @@ void serin_effect_done(struct serin_step *step);
 bool serin_stage_open(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
-/* Whether members of the stage are out of its reach and others can take their place. */
-bool serin_stage_short(const struct serin_rollout *rollout, const struct serin_members *members);
+/* Whether the test or a gate does not let a soaked stage pass. */
+bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members);
+/* Notes that the test accepts the stage, once it does. */
+void serin_stage_accept(struct serin_step *step);
 /* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too. */
 bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_members *members);
-/* Raises the threshold to cover replacements, or one who is elsewhere, if the stage needs either.
- */
+/* Raises the threshold by a step of the ramp, to cover replacements, or one who is elsewhere, if
+ * the stage needs any of them and may have it now. */
 void serin_stage_widen(struct serin_step *step);
-/* Offered members that the stage waits for; and those that count for the gate. */
+/* Offered members that can still give evidence; those of them that the stage waits for; and those
+ * that count for the gate. */
+uint32_t serin_tally_reach(const struct serin_tally *tally);
 uint32_t serin_tally_waiting(const struct serin_rollout *rollout);
 uint32_t serin_tally_resolved(const struct serin_tally *tally);
 uint32_t serin_tally_failures(const struct serin_tally *tally);
+
+/* ---- engine_ramp.c ---- */
+
+/* Whether the stage does not cover all its devices yet, and others can be offered: because its ramp
+ * is under way, or because some are out of its reach. */
+bool serin_stage_short(const struct serin_rollout *rollout);
+/* Devices that a step would offer now to a stage that is short; 0: none, as too many are in flight
+ * or the rate is used up. */
+uint32_t serin_ramp_step(const struct serin_rollout *rollout);
+/* When that changes by itself (Unix ms); NEVER: reports have to come. */
+uint64_t serin_ramp_due_ms(const struct serin_rollout *rollout);
+/* Offers to so many more devices that can give evidence, as far as the stage wants them; returns
+ * how many the threshold covered in all. */
+uint32_t serin_ramp_cover(struct serin_rollout *rollout, const struct serin_members *members,
+                          uint32_t size);
+
+/* ---- engine_window.c ---- */
+
+/* Whether a window is open at a time; none: always. */
+bool serin_window_open(const struct serin_policy *policy, uint64_t now_ms);
+/* Whether no device may start now; and whether the next stage may open. */
+bool serin_time_closed(const struct serin_rollout *rollout);
+bool serin_time_allows(const struct serin_rollout *rollout);
+/* When either may change next (Unix ms), or NEVER. */
+uint64_t serin_time_edge_ms(const struct serin_rollout *rollout);
+
+/* ---- engine_retry.c ---- */
+
+bool serin_retry_possible(const struct serin_rollout *rollout);
+/* Lets the next failed members try again, as far as the step has room for. */
+void serin_retry_sweep(struct serin_step *step);
+
+/* ---- engine_test.c ---- */
+
+/* The block of evidence of the member at `index`; below SERIN_ENGINE_BLOCKS_MAX. */
+uint32_t serin_test_block(uint32_t population, uint32_t index);
+/* Computes the halt statistic and what the stage needs, after failures, withdrawals, or another
+ * comparison. */
+void serin_test_update(struct serin_rollout *rollout);
+/* Whether the release is rejected; `judged` failures alone reject nothing. */
+bool serin_test_trips(const struct serin_rollout *rollout);
+/* Whether the stage is accepted now; whether it is too small to be, even without a failure; and
+ * whether it may not pass. */
+bool serin_test_accepts(const struct serin_rollout *rollout);
+bool serin_test_small(const struct serin_rollout *rollout);
+bool serin_test_holds(const struct serin_rollout *rollout);
+/* Whether the evidence speaks rather against the release: then exposure grows more slowly. */
+bool serin_test_leans(const struct serin_rollout *rollout);
+/* `where`: ", N of them behind ...", or "". */
+void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                           const char *where);
+void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
+void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 
 /* ---- engine_gates.c ---- */
 
@@ -210,6 +276,13 @@ bool serin_member_in_reach(const struct serin_member *member);
 /* Moves one member, keeps the books, adds SAVE_MEMBER. False: its state does not allow it. */
 bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
                         enum serin_reason reason);
+/* Has silent members up to the threshold no longer count as in flight. */
+void serin_members_settle(struct serin_rollout *rollout);
+/* Takes the present threshold for that at which the stage began, after a step of the ramp: so that
+ * joiners and patience count from it. */
+void serin_members_restage(struct serin_rollout *rollout, const struct serin_members *members);
+/* Counts the evidence anew, after failures were accepted. */
+void serin_members_recount(struct serin_rollout *rollout, const struct serin_members *members);
 /* Raises the threshold and books whom it now covers. */
 void serin_members_cover(struct serin_rollout *rollout, const struct serin_members *members,
                          uint64_t threshold);

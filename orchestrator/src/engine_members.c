@@ -28,6 +28,11 @@ static const uint32_t next[SERIN_STATE_COUNT] = {
     [SERIN_STATE_STAGED] = STATE(TRIAL) | ENDS,
     [SERIN_STATE_TRIAL] = ENDS,
     [SERIN_STATE_CONFIRMED] = STATE(REGRESSED) | STATE(REVERTED),
+    /* RETRY alone leads back. */
+    [SERIN_STATE_ROLLED_BACK] = STATE(IDLE),
+    [SERIN_STATE_FAILED] = STATE(IDLE),
+    [SERIN_STATE_REJECTED] = STATE(IDLE),
+    [SERIN_STATE_TIMED_OUT] = STATE(IDLE),
     [SERIN_STATE_SUPERSEDED] = OPEN | (ENDS & ~(STATE(SUPERSEDED) | STATE(TIMED_OUT))),
     [SERIN_STATE_CANCELLED] = OPEN | (ENDS & ~(STATE(CANCELLED) | STATE(TIMED_OUT))),
 };
@@ -92,13 +97,68 @@ static bool is_late(const struct serin_rollout *rollout, const struct serin_memb
            serin_cohort_member(member->rank, rollout->stage_threshold);
 }
 
-/* Adds a member to the figures, or takes it off. */
-static void book(struct serin_rollout *rollout, const struct serin_member *member, bool add)
+/* What a member is to the test. */
+enum evidence {
+    EVIDENCE_NONE,
+    EVIDENCE_OPEN, /* accepted, or accepted before: for the halt statistic it is well so far */
+    EVIDENCE_WELL,
+    EVIDENCE_FAILED,
+    EVIDENCE_SILENT
+};
+
+static enum evidence evidence_of(const struct serin_rollout *rollout,
+                                 const struct serin_member *member)
+{
+    enum book where = book_of(member);
+    bool silent = member->state == SERIN_STATE_TIMED_OUT;
+    bool failed = (where == BOOK_FAILED || where == BOOK_REJECTED) && !silent;
+    /* What an operator accepted as the fault of a gateway is nobody's failure. */
+    bool judged = (failed || silent) && rollout->judged_watch_s != 0 &&
+                  member->watch_s <= rollout->judged_watch_s;
+    if (member->failed_before || (failed && !judged)) {
+        return EVIDENCE_FAILED;
+    }
+    if (member->silent_before || (silent && !judged)) {
+        return EVIDENCE_SILENT;
+    }
+    if (where == BOOK_SILENT || where == BOOK_UNREACHED || where == BOOK_OTHER) {
+        return EVIDENCE_NONE;
+    }
+    return where == BOOK_CONFIRMED ? EVIDENCE_WELL : EVIDENCE_OPEN;
+}
+
+/* Adds what a member at `index` is to the test, or takes it off. */
+static void book_evidence(struct serin_rollout *rollout, const struct serin_member *member,
+                          uint32_t index, bool add)
+{
+    struct serin_evidence *evidence = &rollout->evidence;
+    enum evidence kind = evidence_of(rollout, member);
+    if (kind == EVIDENCE_NONE) {
+        return;
+    }
+    bool own = member->stage == rollout->stage;
+    uint32_t block = serin_test_block(evidence->population, index);
+    count(&evidence->accepted[block], add);
+    if (kind == EVIDENCE_FAILED || kind == EVIDENCE_SILENT) {
+        bool failed = kind == EVIDENCE_FAILED;
+        count(failed ? &evidence->failed[block] : &evidence->silent[block], add);
+        if (own) {
+            count(failed ? &evidence->stage_failed : &evidence->stage_silent, add);
+        }
+    } else if (kind == EVIDENCE_WELL && own) {
+        count(&evidence->stage_well, add);
+    }
+}
+
+/* Adds the member at `index` to the figures, or takes it off. */
+static void book(struct serin_rollout *rollout, const struct serin_member *member, uint32_t index,
+                 bool add)
 {
     struct serin_tally *tally = &rollout->tally;
     if (member->stage == 0) {
         return; /* not offered: it is nobody's figure yet */
     }
+    book_evidence(rollout, member, index, add);
     enum book where = book_of(member);
     uint32_t *const figures[] = {
         [BOOK_SILENT] = NULL,
@@ -116,6 +176,9 @@ static void book(struct serin_rollout *rollout, const struct serin_member *membe
     }
     if (where != BOOK_SILENT && where != BOOK_UNREACHED) {
         count(&tally->accepted, add);
+    }
+    if (where == BOOK_SILENT && member->rank <= rollout->settled_rank) {
+        count(&rollout->evidence.settled, add);
     }
     if (serin_member_failed(member)) {
         count(&rollout->reasons[member->reason], add);
@@ -216,6 +279,14 @@ void serin_members_sweep(struct serin_step *step)
 
 /* ---- states ---- */
 
+/* Whether the halt statistic may have grown, or the stage's need changed: by a failure, and by one
+ * who is withdrawn. What goes well only makes it fall, and that changes no decision. */
+static bool tests_anew(uint8_t stage, enum evidence had, enum evidence has)
+{
+    return stage != 0 && had != has &&
+           (has == EVIDENCE_FAILED || has == EVIDENCE_SILENT || has == EVIDENCE_NONE);
+}
+
 bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
                         enum serin_reason reason)
 {
@@ -228,13 +299,25 @@ bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_stat
     action->member = index;
     action->before = *member;
     enum book was = books[member->state];
-    book(rollout, member, false);
+    enum evidence had = evidence_of(rollout, member);
+    book(rollout, member, index, false);
+    if (state == SERIN_STATE_IDLE) {
+        member->failed_before = had == EVIDENCE_FAILED;
+        member->silent_before = had == EVIDENCE_SILENT;
+    }
     member->state = (uint8_t)state;
     member->reason = (uint8_t)reason;
-    book(rollout, member, true);
     if (books[state] != was) {
         member->since_s = (uint32_t)(step->now_ms / 1000u);
         member->watch_s = (uint32_t)((rollout->watch_ms + 999u) / 1000u);
+    }
+    book(rollout, member, index, true);
+    if (tests_anew(member->stage, had, evidence_of(rollout, member))) {
+        serin_test_update(rollout);
+    }
+    if (state == SERIN_STATE_IDLE) {
+        serin_members_due(rollout, (uint64_t)member->watch_s * 1000u +
+                                       (uint64_t)rollout->policy.patience_s * 1000u);
     }
     if (books[state] == BOOK_OPEN && was != BOOK_OPEN) {
         serin_members_due(rollout, (uint64_t)member->watch_s * 1000u +
@@ -267,9 +350,30 @@ void serin_members_cover(struct serin_rollout *rollout, const struct serin_membe
     rollout->thresholds[rollout->stage - 1] = threshold;
     while (rollout->tally.offered < members->count &&
            serin_cohort_member(members->list[rollout->tally.offered].rank, threshold)) {
-        struct serin_member *member = &members->list[rollout->tally.offered++];
-        member->stage = (uint8_t)rollout->stage;
-        book(rollout, member, true);
+        uint32_t index = rollout->tally.offered++;
+        members->list[index].stage = (uint8_t)rollout->stage;
+        book(rollout, &members->list[index], index, true);
+    }
+    serin_test_update(rollout); /* who was targeted before may have failed already */
+}
+
+void serin_members_settle(struct serin_rollout *rollout)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    rollout->settled_rank = rollout->threshold;
+    rollout->evidence.settled = tally->offered - tally->accepted - tally->unreached;
+}
+
+void serin_members_restage(struct serin_rollout *rollout, const struct serin_members *members)
+{
+    uint32_t first = rollout->tally.offered;
+    while (first > 0 && members->list[first - 1].rank > rollout->stage_threshold) {
+        first--;
+        book(rollout, &members->list[first], first, false);
+    }
+    rollout->stage_threshold = rollout->threshold;
+    for (uint32_t i = first; i < rollout->tally.offered; i++) {
+        book(rollout, &members->list[i], i, true);
     }
 }
 
@@ -292,17 +396,31 @@ void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *
     rollout->late = 0;
     rollout->rolled_back = 0;
     rollout->boots = 0;
+    rollout->evidence = (struct serin_evidence){.population = members->count};
     for (uint32_t i = 0; i < members->count; i++) {
         struct serin_member *member = &members->list[i];
         SERIN_ASSERT(member->state > SERIN_STATE_INVALID && member->state < SERIN_STATE_COUNT &&
                      member->reason > SERIN_REASON_INVALID && member->reason < SERIN_REASON_COUNT);
         member->stage = stage_of(rollout, member->rank);
         rollout->tally.offered += member->stage > 0 ? 1 : 0;
-        book(rollout, member, true);
+        book(rollout, member, i, true);
     }
+    serin_test_update(rollout);
+    rollout->retry_next = 0;
     rollout->sweeping = false;
     rollout->sweep_next = 0;
     rollout->sweep_due_ms = 0; /* not known: the next TICK looks */
+}
+
+void serin_members_recount(struct serin_rollout *rollout, const struct serin_members *members)
+{
+    uint32_t settled = rollout->evidence.settled;
+    rollout->evidence =
+        (struct serin_evidence){.population = rollout->evidence.population, .settled = settled};
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+        book_evidence(rollout, &members->list[i], i, true);
+    }
+    serin_test_update(rollout);
 }
 
 void serin_rollout_undo(struct serin_rollout *rollout, const struct serin_rollout *before,

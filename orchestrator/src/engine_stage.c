@@ -16,22 +16,23 @@ uint32_t serin_tally_failures(const struct serin_tally *tally)
     return tally->failed + tally->rejected;
 }
 
-/* Members that can still give evidence: neither silent for too long nor withdrawn. */
-static uint32_t tally_reach(const struct serin_tally *tally)
+uint32_t serin_tally_reach(const struct serin_tally *tally)
 {
     return tally->offered - tally->unreached - tally->other;
 }
 
 uint32_t serin_tally_waiting(const struct serin_rollout *rollout)
 {
-    return tally_reach(&rollout->tally) - serin_tally_resolved(&rollout->tally) - rollout->late;
+    return serin_tally_reach(&rollout->tally) - serin_tally_resolved(&rollout->tally) -
+           rollout->late;
 }
 
 bool serin_stage_open(const struct serin_rollout *rollout)
 {
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
     enum serin_rollout_state state = paused ? rollout->resume_to : rollout->state;
-    return state == SERIN_ROLLOUT_ROLLING && serin_tally_waiting(rollout) > 0;
+    return state == SERIN_ROLLOUT_ROLLING &&
+           (serin_tally_waiting(rollout) > 0 || serin_stage_short(rollout));
 }
 
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout)
@@ -79,36 +80,49 @@ static void cover_elsewhere(struct serin_step *step, const struct serin_lone *lo
                      rollout->stage, rollout->tally.offered - offered, site);
 }
 
+/* How far the stage has come, for the ramp: never back, and never beyond what it is for. */
+static void note_reached(struct serin_rollout *rollout)
+{
+    uint32_t reach = serin_tally_reach(&rollout->tally);
+    reach = reach < rollout->target ? reach : rollout->target;
+    rollout->reached = reach > rollout->reached ? reach : rollout->reached;
+}
+
+/* Sets what a stage begins with. */
+static void begin_stage(struct serin_rollout *rollout, uint64_t now_ms)
+{
+    rollout->stage++;
+    rollout->stage_started_ms = now_ms;
+    rollout->soaked_ms = 0;
+    rollout->late = 0; /* who joined during the last stage is one of this stage's */
+    rollout->reached = 0;
+    rollout->accepted = rollout->approved = rollout->held = false;
+    rollout->evidence.stage_well = 0;
+    rollout->evidence.stage_failed = 0;
+    rollout->evidence.stage_silent = 0;
+    memset(rollout->why, 0, sizeof rollout->why);
+}
+
 void serin_effect_open_stage(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
-    rollout->stage++;
-    bool last = rollout->stage == rollout->policy.stage_count;
+    begin_stage(rollout, step->now_ms);
     rollout->target = stage_target(rollout, step->members->count);
-    rollout->stage_started_ms = step->now_ms;
-    rollout->soaked_ms = 0;
-    rollout->late = 0; /* who joined during the last stage is one of this stage's */
-    rollout->stage_watch_ms = rollout->watch_ms;
-    rollout->widened_watch_ms = rollout->watch_ms;
-    serin_members_cover(rollout, step->members,
-                        last ? SERIN_COHORT_EVERYONE
-                             : serin_members_threshold(rollout, step->members, rollout->target));
+    uint32_t size = serin_stage_short(rollout) ? serin_ramp_step(rollout) : 0;
+    (void)serin_ramp_cover(rollout, step->members, size);
     struct serin_lone lone;
     if (serin_sites_lone(rollout, step->members, serin_member_in_reach, &lone)) {
         cover_elsewhere(step, &lone);
     }
-    rollout->stage_threshold = rollout->threshold;
+    serin_members_restage(rollout, step->members);
+    rollout->stage_watch_ms = rollout->watch_ms;
+    note_reached(rollout);
     start_patience(rollout);
     step->publish = true;
     step->opened = true;
-    serin_step_audit(step, "stage %u of %zu: offered to %u of %u devices", rollout->stage,
-                     rollout->policy.stage_count, rollout->tally.offered, step->members->count);
-}
-
-bool serin_stage_short(const struct serin_rollout *rollout, const struct serin_members *members)
-{
-    return tally_reach(&rollout->tally) < rollout->target &&
-           rollout->tally.offered < members->count;
+    serin_step_audit(step, "stage %u of %zu: offered to %u of %u devices, to reach %u",
+                     rollout->stage, rollout->policy.stage_count, rollout->tally.offered,
+                     step->members->count, rollout->target);
 }
 
 /* What the stage would pass on, if it passed now: nobody is waited for, and all who resolved stand
@@ -127,30 +141,83 @@ bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_me
 }
 
 /* Covers the next in rank for those who are out of reach. */
-static void cover_replacements(struct serin_step *step)
+static void cover_replacements(struct serin_step *step, uint32_t size)
 {
     struct serin_rollout *rollout = step->rollout;
-    uint32_t offered = rollout->tally.offered;
-    serin_members_cover(rollout, step->members,
-                        serin_members_threshold(rollout, step->members, rollout->target));
+    uint32_t covered = serin_ramp_cover(rollout, step->members, size);
     serin_step_audit(step, "stage %u: %u more devices take the place of silent or withdrawn ones",
-                     rollout->stage, rollout->tally.offered - offered);
+                     rollout->stage, covered);
+}
+
+/* A step of the ramp. */
+static void cover_step(struct serin_step *step, uint32_t size)
+{
+    struct serin_rollout *rollout = step->rollout;
+    uint32_t covered = serin_ramp_cover(rollout, step->members, size);
+    serin_members_restage(rollout, step->members);
+    rollout->stage_watch_ms = rollout->watch_ms;
+    serin_step_audit(step, "stage %u: %u more devices, %u of %u; %u resolved, %u failed",
+                     rollout->stage, covered, rollout->tally.offered, rollout->target,
+                     serin_tally_resolved(&rollout->tally), serin_tally_failures(&rollout->tally));
+}
+
+/* Offers to more devices, if the ramp has room: first to those who replace others. */
+static bool cover_more(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    uint32_t size = serin_ramp_step(rollout);
+    uint32_t reach = serin_tally_reach(&rollout->tally);
+    if (size == 0) {
+        return false;
+    }
+    if (reach < rollout->reached) {
+        uint32_t gone = rollout->reached - reach;
+        cover_replacements(step, size < gone ? size : gone);
+    } else {
+        cover_step(step, size);
+    }
+    return true;
 }
 
 void serin_stage_widen(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     struct serin_lone lone;
-    if (serin_stage_short(rollout, step->members)) {
-        cover_replacements(step);
+    if (rollout->closed) {
+        return;
+    }
+    if (serin_stage_short(rollout)) {
+        if (!cover_more(step)) {
+            return;
+        }
     } else if (stage_lone(rollout, step->members, &lone)) {
         cover_elsewhere(step, &lone);
+        rollout->widened_watch_ms = rollout->watch_ms;
     } else {
         return;
     }
-    rollout->widened_watch_ms = rollout->watch_ms;
+    note_reached(rollout);
     start_patience(rollout);
     step->publish = true;
+}
+
+/* ---- what lets a stage pass ---- */
+
+bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    struct serin_trip trip;
+    return serin_test_holds(rollout) || serin_gates_hold(rollout, members, &trip);
+}
+
+void serin_stage_accept(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    if (rollout->accepted || rollout->stage == 0 || !serin_test_accepts(rollout) ||
+        serin_rollout_traits(rollout->state)->over) {
+        return;
+    }
+    rollout->accepted = true;
+    serin_test_words_accept(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, rollout);
 }
 
 /* The directive changed, if it ever had this candidate. */
@@ -167,6 +234,22 @@ void serin_effect_start(struct serin_step *step)
                      step->rollout->policy.stage_count, step->members->count);
     if (step->rollout->policy.stages[0].approval) {
         serin_effect_ask(step);
+    }
+}
+
+void serin_step_windows(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    const struct serin_rollout_traits *traits = serin_rollout_traits(rollout->state);
+    bool closed = serin_time_closed(rollout);
+    if (closed == rollout->closed || traits->over || rollout->state == SERIN_ROLLOUT_CREATED) {
+        return;
+    }
+    rollout->closed = closed;
+    serin_step_audit(step, closed ? "the window is closed: nobody starts until it opens"
+                                  : "the window is open");
+    if (rollout->state != SERIN_ROLLOUT_PAUSED) {
+        republish(step);
     }
 }
 
@@ -187,7 +270,12 @@ void serin_effect_tick(struct serin_step *step)
     if (unreached + failed > 0) {
         serin_step_audit(step, "%u devices unreached, %u timed out", unreached, failed);
     }
+    serin_retry_sweep(step);
+    uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
+    if (rollout->comparison.at_ms != compared_ms) {
+        serin_test_update(rollout); /* what silence weighs */
+    }
 }
 
 void serin_effect_reports_up(struct serin_step *step)
@@ -212,15 +300,42 @@ void serin_effect_pause(struct serin_step *step)
     republish(step);
 }
 
-void serin_effect_resume(struct serin_step *step)
+/* An operator who goes on after a pause of the engine's own accepts the failures that it was for:
+ * they are the fault of a gateway or a revision, and evidence against the image no longer. The
+ * watch is moved on to the next whole second, so that whatever fails later is told apart from them.
+ */
+static void accept_failures(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
-    audit_noted(step, "resumed by an operator");
-    if (rollout->why[0] != '\0') {
-        serin_step_audit(step, "the %u failures so far are accepted: one more is judged with them",
-                         rollout->judged);
-        memset(rollout->why, 0, sizeof rollout->why);
+    if (rollout->state != SERIN_ROLLOUT_PAUSED || rollout->held || rollout->why[0] == '\0') {
+        return;
     }
+    rollout->judged_watch_s = (uint32_t)(rollout->watch_ms / 1000u) + 1u;
+    rollout->watch_ms = (uint64_t)rollout->judged_watch_s * 1000u + 1u;
+    serin_members_recount(rollout, step->members);
+    serin_step_audit(step, "the %u failures so far are accepted: one more is judged with them",
+                     rollout->judged);
+    memset(rollout->why, 0, sizeof rollout->why);
+}
+
+void serin_effect_resume(struct serin_step *step)
+{
+    audit_noted(step, "resumed by an operator");
+    accept_failures(step);
+    republish(step);
+}
+
+void serin_effect_retry(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    audit_noted(step, "devices that failed may try again, by an operator");
+    accept_failures(step);
+    rollout->attempt++;
+    rollout->retrying = true;
+    rollout->retry_next = 0;
+    rollout->retry_watch_ms = rollout->watch_ms;
+    serin_step_audit(step, "attempt %u: %u failed so far", rollout->attempt,
+                     serin_tally_failures(&rollout->tally));
     republish(step);
 }
 
@@ -240,14 +355,18 @@ void serin_effect_skip_soak(struct serin_step *step)
 
 void serin_effect_approve(struct serin_step *step)
 {
-    audit_noted(step, "the next stage is approved by an operator");
-    serin_effect_open_stage(step);
+    struct serin_rollout *rollout = step->rollout;
+    audit_noted(step, rollout->held ? "goes on without proof, approved by an operator"
+                                    : "the next stage is approved by an operator");
+    rollout->approved = true;
+    rollout->held = false;
+    memset(rollout->why, 0, sizeof rollout->why);
 }
 
 void serin_effect_abort(struct serin_step *step)
 {
     /* The figures of a halt are worth more than that it was then withdrawn. */
-    if (step->rollout->why[0] == '\0') {
+    if (step->rollout->why[0] == '\0' || step->rollout->held) {
         serin_words_noted(step->rollout->why, "aborted by an operator", step->event->note);
     }
     audit_noted(step, "aborted by an operator");
@@ -267,6 +386,8 @@ void serin_effect_gate(struct serin_step *step)
     struct serin_trip trip;
     if (serin_gates_trip(step->rollout, step->members, &trip)) {
         serin_words_trip(step->rollout->why, step->rollout, step->members, &trip);
+    } else {
+        serin_test_words_halt(step->rollout->why, step->rollout, "");
     }
     serin_step_audit(step, "%s", step->rollout->why);
     republish(step);
@@ -276,9 +397,10 @@ void serin_effect_site(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
-    bool said = paused && rollout->why[0] != '\0';
+    bool said = paused && !rollout->held && rollout->why[0] != '\0';
     struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
     rollout->judged = serin_tally_failures(&rollout->tally); /* all are its */
+    rollout->held = false;
     serin_words_site(rollout->why, rollout, step->members, &cluster);
     if (!said) {
         serin_step_audit(step, "%s", rollout->why); /* further failures change the figures only */
@@ -297,8 +419,23 @@ void serin_effect_resolved(struct serin_step *step)
                      (unsigned)(serin_soak_left_ms(rollout) / 1000));
 }
 
+void serin_effect_hold(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    struct serin_trip trip;
+    if (serin_gates_hold(rollout, step->members, &trip)) {
+        serin_words_hold(rollout->why, rollout, step->members, &trip);
+    } else {
+        serin_test_words_hold(rollout->why, rollout);
+    }
+    rollout->held = true;
+    serin_step_audit(step, "%s", rollout->why);
+}
+
 void serin_effect_ask(struct serin_step *step)
 {
+    step->rollout->held = false;
+    memset(step->rollout->why, 0, sizeof step->rollout->why);
     serin_step_audit(step, "stage %u waits for approval", step->rollout->stage + 1);
 }
 
@@ -307,6 +444,7 @@ void serin_effect_done(struct serin_step *step)
     const struct serin_tally *tally = &step->rollout->tally;
     serin_step_act(step, SERIN_ROLLOUT_ACT_PROMOTE);
     step->publish = true;
+    memset(step->rollout->why, 0, sizeof step->rollout->why);
     serin_step_audit(step, "completed: %u of %u confirmed, %u failed, %u unreached",
                      tally->confirmed, tally->offered, serin_tally_failures(tally),
                      tally->unreached);

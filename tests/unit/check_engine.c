@@ -57,15 +57,15 @@ static void bench_in(struct bench *bench, enum serin_rollout_state state)
 }
 
 /* What each pair leads to; '.' is refused. Columns: start member tick up down pause resume halt
- * advance abort supersede. Letters: c created, w awaiting, r rolling, s soaking, p paused, h
+ * advance abort supersede retry. Letters: c created, w awaiting, r rolling, s soaking, p paused, h
  * halted, d completed, a aborted, x superseded. Caught: a missing row entry; an extra one (RESUME
  * in HALTED). */
 static const char *const expected[SERIN_ROLLOUT_STATE_COUNT] = {
-    [SERIN_ROLLOUT_CREATED] = "rcccc....ax",    [SERIN_ROLLOUT_AWAITING] = ".wwwwp.hrax",
-    [SERIN_ROLLOUT_ROLLING] = ".rrrrp.h.ax",    [SERIN_ROLLOUT_SOAKING] = ".ssssp.hwax",
-    [SERIN_ROLLOUT_PAUSED] = ".pppp.rh.ax",     [SERIN_ROLLOUT_HALTED] = ".hhhh....a.",
-    [SERIN_ROLLOUT_COMPLETED] = ".dddd......",  [SERIN_ROLLOUT_ABORTED] = ".aaaa......",
-    [SERIN_ROLLOUT_SUPERSEDED] = ".xxxx......",
+    [SERIN_ROLLOUT_CREATED] = "rcccc....ax.",    [SERIN_ROLLOUT_AWAITING] = ".wwwwp.hraxw",
+    [SERIN_ROLLOUT_ROLLING] = ".rrrrp.h.axr",    [SERIN_ROLLOUT_SOAKING] = ".ssssp.hwaxs",
+    [SERIN_ROLLOUT_PAUSED] = ".pppp.rh.axp",     [SERIN_ROLLOUT_HALTED] = ".hhhh....a..",
+    [SERIN_ROLLOUT_COMPLETED] = ".dddd.......",  [SERIN_ROLLOUT_ABORTED] = ".aaaa.......",
+    [SERIN_ROLLOUT_SUPERSEDED] = ".xxxx.......",
 };
 static const char letters[SERIN_ROLLOUT_STATE_COUNT] = {
     [SERIN_ROLLOUT_CREATED] = 'c',    [SERIN_ROLLOUT_AWAITING] = 'w',
@@ -87,9 +87,14 @@ START_TEST(every_state_takes_exactly_its_events)
                                                 .member = 15,
                                                 .state = SERIN_STATE_PENDING,
                                                 .reason = SERIN_REASON_NONE};
+            const char *refusal = serin_rollout_refusal(&bench.rollout, event.kind);
             enum serin_error error = serin_rollout_step(&bench.rollout, &bench.members,
                                                         bench.now_ms, &event, &bench.actions);
             char want = expected[state][kind - 1];
+            ck_assert_msg((refusal != NULL) == (want == '.'), "%s in %s: %s",
+                          serin_rollout_event_text(event.kind),
+                          serin_rollout_state_text((enum serin_rollout_state)state),
+                          refusal != NULL ? refusal : "not refused");
             char got = error == SERIN_OK ? letters[bench.rollout.state] : '.';
             ck_assert_msg(got == want, "%s in %s: %c instead of %c",
                           serin_rollout_event_text(event.kind),

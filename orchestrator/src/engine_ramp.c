@@ -1,0 +1,209 @@
+/* The ramp: how exposure grows inside a stage (docs/spec/rollout.md, section 8).
+ *
+ * A stage opens in steps, so that few devices have the image while little is known of it. Steps are
+ * bounded by what is in flight already, by the evidence, and by the rate. */
+#include "engine_internal.h"
+
+#define HOUR_MS UINT64_C(3600000)
+
+/* A twelfth of the rate may come at once; the rest is spread over the hour, so that no hour,
+ * whenever it begins, sees more than the rate. */
+#define BURST_PART 12u
+
+/* Once a stage is accepted it grows so many times as fast; while the evidence leans towards the
+ * rejected rate, so many times more slowly. */
+#define ACCEPTED_FASTER 2u
+#define LEANING_SLOWER  4u
+
+/* ---- the rate ---- */
+
+static uint32_t rate_burst(uint32_t rate)
+{
+    return rate / BURST_PART > 0 ? rate / BURST_PART : 1;
+}
+
+/* Milliseconds, in which one more device is allowed, times `count`; rounded up. */
+static uint64_t rate_span_ms(uint32_t rate, uint32_t count)
+{
+    uint32_t spread = rate > rate_burst(rate) ? rate - rate_burst(rate) : 1;
+    return (HOUR_MS * count + spread - 1) / spread;
+}
+
+/* Since when the allowance has been growing: never further back than fills it, and no more than an
+ * hour ahead, which only a clock that jumped back could make it. */
+static uint64_t rate_since_ms(const struct serin_rollout *rollout)
+{
+    uint32_t rate = rollout->policy.rate_per_hour;
+    uint64_t full_ms = rate_span_ms(rate, rate_burst(rate));
+    uint64_t now_ms = rollout->last_ms;
+    uint64_t since_ms = rollout->rate_ms;
+    if (since_ms > now_ms) {
+        return since_ms - now_ms > HOUR_MS ? now_ms + HOUR_MS : since_ms;
+    }
+    return now_ms - since_ms > full_ms ? now_ms - full_ms : since_ms;
+}
+
+/* Devices that the rate allows now. */
+static uint32_t rate_allows(const struct serin_rollout *rollout)
+{
+    uint32_t rate = rollout->policy.rate_per_hour;
+    if (rate == 0) {
+        return UINT32_MAX;
+    }
+    uint64_t since_ms = rate_since_ms(rollout);
+    uint64_t grown_ms = since_ms < rollout->last_ms ? rollout->last_ms - since_ms : 0;
+    uint32_t burst = rate_burst(rate);
+    uint32_t spread = rate > burst ? rate - burst : 1;
+    uint64_t allowed = grown_ms * spread / HOUR_MS;
+    return allowed < burst ? (uint32_t)allowed : burst;
+}
+
+static void rate_take(struct serin_rollout *rollout, uint32_t count)
+{
+    uint32_t rate = rollout->policy.rate_per_hour;
+    if (rate != 0 && count > 0) {
+        rollout->rate_ms = rate_since_ms(rollout) + rate_span_ms(rate, count);
+    }
+}
+
+/* ---- what is in flight ---- */
+
+static uint32_t settle_ms_left(const struct serin_rollout *rollout)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    uint64_t settle_ms =
+        (uint64_t)(policy->ramp.settle_s < policy->patience_s ? policy->ramp.settle_s
+                                                              : policy->patience_s) *
+        1000u;
+    uint64_t since_ms = rollout->watch_ms - rollout->widened_watch_ms;
+    return since_ms < settle_ms ? (uint32_t)(settle_ms - since_ms) : 0;
+}
+
+/* Accepted and not resolved. */
+static uint32_t open_count(const struct serin_tally *tally)
+{
+    return tally->accepted - serin_tally_resolved(tally) - tally->other;
+}
+
+/* Silent, and offered so recently that they may yet accept. */
+static uint32_t unsettled(const struct serin_rollout *rollout)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    return settle_ms_left(rollout) == 0
+               ? 0
+               : tally->offered - tally->accepted - tally->unreached - rollout->evidence.settled;
+}
+
+/* Devices that may be in flight at once. */
+static uint32_t flight_most(const struct serin_rollout *rollout)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    uint64_t most = UINT32_MAX;
+    if (policy->ramp.first > 0) {
+        most = (uint64_t)serin_tally_resolved(&rollout->tally) * policy->ramp.growth_percent / 100u;
+        most = rollout->accepted ? most * ACCEPTED_FASTER : most;
+        most = serin_test_leans(rollout) ? most / LEANING_SLOWER : most;
+        most = most < policy->ramp.first ? policy->ramp.first : most;
+    }
+    if (policy->in_flight_max != 0 && policy->in_flight_max < most) {
+        most = policy->in_flight_max;
+    }
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
+
+/* ---- steps ---- */
+
+static bool last_stage(const struct serin_rollout *rollout)
+{
+    return rollout->stage == rollout->policy.stage_count;
+}
+
+/* Devices that the stage wants besides those in its reach. */
+static uint32_t wanted(const struct serin_rollout *rollout)
+{
+    uint32_t reach = serin_tally_reach(&rollout->tally);
+    return reach < rollout->target ? rollout->target - reach : 0;
+}
+
+bool serin_stage_short(const struct serin_rollout *rollout)
+{
+    if (last_stage(rollout) && rollout->threshold != SERIN_COHORT_EVERYONE) {
+        return true;
+    }
+    return wanted(rollout) > 0 && rollout->tally.offered < rollout->evidence.population;
+}
+
+/* What the flight has room for: a step begins when half of it has landed. */
+static uint32_t flight_room(const struct serin_rollout *rollout, uint32_t in_flight)
+{
+    uint32_t most = flight_most(rollout);
+    return in_flight <= most / 2 ? most - in_flight : 0;
+}
+
+/* Devices of a step that is not bounded by the rate. */
+static uint32_t step_size(const struct serin_rollout *rollout, uint32_t in_flight)
+{
+    uint32_t room = flight_room(rollout, in_flight);
+    uint32_t want = wanted(rollout);
+    /* Who joined may have filled the last stage already: its last step is for the threshold. */
+    want = want == 0 ? 1 : want;
+    return room < want ? room : want;
+}
+
+/* Devices that are offered together, so that a slow rate does not publish for each of them. */
+static uint32_t batch(const struct serin_rollout *rollout, uint32_t size)
+{
+    uint32_t rate = rollout->policy.rate_per_hour;
+    uint32_t burst = rate != 0 ? rate_burst(rate) : UINT32_MAX;
+    return size < burst ? size : burst;
+}
+
+uint32_t serin_ramp_step(const struct serin_rollout *rollout)
+{
+    uint32_t size = step_size(rollout, open_count(&rollout->tally) + unsettled(rollout));
+    size = batch(rollout, size);
+    return rate_allows(rollout) >= size ? size : 0;
+}
+
+uint64_t serin_ramp_due_ms(const struct serin_rollout *rollout)
+{
+    uint32_t flight = open_count(&rollout->tally);
+    uint64_t left_ms = 0;
+    uint32_t size = step_size(rollout, flight + unsettled(rollout));
+    if (size == 0) {
+        size = step_size(rollout, flight);
+        left_ms = settle_ms_left(rollout);
+    }
+    if (size == 0) {
+        return NEVER; /* reports have to come */
+    }
+    uint32_t rate = rollout->policy.rate_per_hour;
+    uint64_t rate_due_ms =
+        rate != 0 ? rate_since_ms(rollout) + rate_span_ms(rate, batch(rollout, size)) : 0;
+    uint64_t due_ms = rollout->last_ms + left_ms;
+    return rate_due_ms > due_ms ? rate_due_ms : due_ms;
+}
+
+uint32_t serin_ramp_cover(struct serin_rollout *rollout, const struct serin_members *members,
+                          uint32_t size)
+{
+    uint32_t offered = rollout->tally.offered;
+    uint64_t threshold = rollout->threshold;
+    if (size > 0) {
+        uint32_t reach = serin_tally_reach(&rollout->tally);
+        uint32_t most = reach < rollout->target ? rollout->target : reach;
+        threshold =
+            serin_members_threshold(rollout, members, size < most - reach ? reach + size : most);
+    }
+    bool all = size >= wanted(rollout) || members->count == 0 ||
+               threshold >= members->list[members->count - 1].rank;
+    if (settle_ms_left(rollout) == 0) {
+        serin_members_settle(rollout);
+    }
+    serin_members_cover(rollout, members,
+                        last_stage(rollout) && all ? SERIN_COHORT_EVERYONE : threshold);
+    offered = rollout->tally.offered - offered;
+    rate_take(rollout, offered);
+    rollout->widened_watch_ms = rollout->watch_ms;
+    return offered;
+}

@@ -1,0 +1,320 @@
+/* The sequential test: when the failures so far speak against an image, and when a stage has shown
+ * enough (docs/spec/rollout.md, section 7: the statistics, their proof and their sources).
+ *
+ * Evidence is kept by blocks of members in order of rank, which is the order of exposure. A device
+ * that accepted and has not failed counts as well, so that the halt statistic never exceeds what is
+ * to be expected of it once all are resolved: it holds its error bound whatever the order in which
+ * outcomes arrive. It follows that it grows with failures only, and is computed only then.
+ *
+ * Doubles, without the C library's mathematics: every operation is exactly defined by IEEE 754, so
+ * that a restart, another machine and a simulation decide the same. */
+#include "engine_internal.h"
+
+#include <stdio.h>
+
+/* Shares of the halt statistic: the whole rollout as one sample; a release that is far worse than
+ * the rejected rate; and a change of luck at any block, spread evenly over them. */
+#define WEIGHT_WHOLE   0.8
+#define WEIGHT_GROSS   0.1
+#define WEIGHT_RESTART 0.1
+
+/* What a product of many ratios is kept within: beyond it nothing is decided otherwise. */
+#define LN_MOST 575.0
+#define MOST    1e250
+
+/* Of the share that falls silent by itself so much is left that a silent device says something. */
+#define KNOWN_MOST 0.9
+
+#define LN2 0.693147180559945309417
+
+/* Natural logarithm of x > 0, by halving into [2/3, 4/3) and the series of artanh. */
+static double ln(double x)
+{
+    double halvings = 0;
+    while (x >= 4.0 / 3.0) {
+        x /= 2;
+        halvings++;
+    }
+    while (x < 2.0 / 3.0) {
+        x *= 2;
+        halvings--;
+    }
+    double y = (x - 1) / (x + 1);
+    double power = y;
+    double sum = 0;
+    for (int i = 1; i < 26; i += 2) {
+        sum += power / i;
+        power *= y * y;
+    }
+    return 2 * sum + halvings * LN2;
+}
+
+/* e to the power of x, within e^±LN_MOST. */
+static double power_of_e(double x)
+{
+    x = x > LN_MOST ? LN_MOST : x < -LN_MOST ? -LN_MOST : x;
+    int doublings = (int)(x / LN2);
+    double rest = x - doublings * LN2;
+    double term = 1;
+    double sum = 1;
+    for (int i = 1; i < 18; i++) {
+        term *= rest / i;
+        sum += term;
+    }
+    double base = doublings < 0 ? 0.5 : 2;
+    for (unsigned n = (unsigned)(doublings < 0 ? -doublings : doublings); n > 0; n >>= 1) {
+        sum = n % 2 != 0 ? sum * base : sum;
+        base *= base;
+    }
+    return sum;
+}
+
+static double square_root(double x)
+{
+    double root = 1;
+    for (int i = 0; i < 40; i++) {
+        root = (root + x / root) / 2;
+    }
+    return root;
+}
+
+/* ---- what one device's outcome weighs ---- */
+
+/* Natural logarithms of the likelihood ratio, rejected over accepted rate, of one outcome. */
+struct weights {
+    double failed, silent, well;
+};
+
+static double share(uint32_t permyriad)
+{
+    return permyriad / 10000.0;
+}
+
+/* What share of devices the network silences by itself, by the control group. */
+static double silenced(const struct serin_rollout *rollout)
+{
+    const struct serin_comparison *comparison = &rollout->comparison;
+    bool enough = comparison->at_ms != 0 && comparison->control >= rollout->policy.control_minimum;
+    return enough ? share(comparison->expected_silent_permyriad) : 0;
+}
+
+/* A device that fell silent may be the network's, at the rate `q`. What well ones weigh is chosen
+ * so that the ratio's mean is 1 at the accepted rate even if every failure is told. */
+static struct weights weigh(double accepted, double rejected, double q)
+{
+    double room = KNOWN_MOST - 2 * rejected;
+    q = q < room ? q : room < 0 ? 0 : room;
+    double silent = (rejected + q) / (accepted + q);
+    return (struct weights){
+        .failed = ln(rejected / accepted),
+        .silent = ln(silent),
+        .well = ln((1 - rejected - q * silent) / (1 - accepted - q)),
+    };
+}
+
+/* What a stage is accepted on: well devices weigh no more than without a network that silences. */
+static struct weights weigh_stage(const struct serin_rollout *rollout)
+{
+    double accepted = share(rollout->policy.test.accepted_permyriad);
+    double rejected = share(rollout->policy.test.rejected_permyriad);
+    struct weights weights = weigh(accepted, rejected, silenced(rollout));
+    weights.well = ln((1 - rejected) / (1 - accepted));
+    return weights;
+}
+
+static double ln_accept(const struct serin_test_policy *test)
+{
+    return ln(share(test->beta_permyriad) / (1 - share(test->alpha_permyriad)));
+}
+
+static double reject_at(const struct serin_rollout *rollout)
+{
+    return 10000.0 / rollout->policy.test.alpha_permyriad;
+}
+
+/* ---- blocks ---- */
+
+/* Blocks are eight to an octave, of at least 8 members and of at most a power of two that is about
+ * a hundredth of the population, so that SERIN_ENGINE_BLOCKS_MAX are enough for three million; the
+ * last block takes whatever is beyond. */
+#define BLOCK_BITS_MIN   3u
+#define BLOCKS_LINEAR    96u
+#define OCTAVE_BITS      3u
+#define FIRST_OCTAVE     (BLOCK_BITS_MIN + OCTAVE_BITS)
+#define BLOCKS_AN_OCTAVE (1u << OCTAVE_BITS)
+
+static uint32_t widest_bits(uint32_t population)
+{
+    uint32_t bits = BLOCK_BITS_MIN;
+    while ((UINT64_C(1) << bits) * BLOCKS_LINEAR < population) {
+        bits++;
+    }
+    return bits;
+}
+
+uint32_t serin_test_block(uint32_t population, uint32_t index)
+{
+    uint32_t widest = widest_bits(population);
+    uint32_t bits = BLOCK_BITS_MIN;
+    while (bits < widest && index >> (bits + OCTAVE_BITS + 1u) != 0) {
+        bits++;
+    }
+    /* Octaves before this one have eight blocks each, and so has what precedes the first. */
+    uint32_t start = UINT32_C(1) << (bits + OCTAVE_BITS);
+    uint32_t block =
+        index < start ? index >> BLOCK_BITS_MIN
+                      : BLOCKS_AN_OCTAVE * (bits - BLOCK_BITS_MIN + 1u) + ((index - start) >> bits);
+    return block < SERIN_ENGINE_BLOCKS_MAX ? block : SERIN_ENGINE_BLOCKS_MAX - 1u;
+}
+
+/* ---- the halt statistic ---- */
+
+/* What it would be with `more` failures among those offered last. */
+static double against(const struct serin_rollout *rollout, uint32_t more)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    double accepted = share(rollout->policy.test.accepted_permyriad);
+    double rejected = share(rollout->policy.test.rejected_permyriad);
+    double q = silenced(rollout);
+    struct weights w = weigh(accepted, rejected, q);
+    struct weights gross = weigh(accepted, square_root(rejected), q);
+    uint32_t offered = rollout->tally.offered;
+    uint32_t last = serin_test_block(evidence->population, offered > 0 ? offered - 1 : 0);
+    uint32_t blocks = serin_test_block(evidence->population, evidence->population) + 1;
+    double restarts = 0;
+    double gross_ln = 0;
+    for (uint32_t i = 0; i <= last; i++) {
+        double failed = evidence->failed[i] + (i == last ? more : 0);
+        double silent = evidence->silent[i];
+        double well = evidence->accepted[i] - failed - silent;
+        double ratio = power_of_e(failed * w.failed + silent * w.silent + well * w.well);
+        gross_ln += failed * gross.failed + silent * gross.silent + well * gross.well;
+        restarts = (restarts + (i == 0 ? WEIGHT_WHOLE : WEIGHT_RESTART / blocks)) * ratio;
+        restarts = restarts > MOST ? MOST : restarts;
+    }
+    return restarts + WEIGHT_GROSS * power_of_e(gross_ln);
+}
+
+/* The natural logarithm of the stage's own ratio, with so many of its devices well. */
+static double stage_ln(const struct serin_rollout *rollout, double well)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    struct weights w = weigh_stage(rollout);
+    return evidence->stage_failed * w.failed + evidence->stage_silent * w.silent + well * w.well;
+}
+
+void serin_test_update(struct serin_rollout *rollout)
+{
+    struct serin_evidence *evidence = &rollout->evidence;
+    evidence->against = against(rollout, 0);
+    double need =
+        (stage_ln(rollout, 0) - ln_accept(&rollout->policy.test)) / -weigh_stage(rollout).well;
+    evidence->stage_need = need < UINT32_MAX - 1.0 ? (uint32_t)need + 1 : UINT32_MAX;
+}
+
+bool serin_test_trips(const struct serin_rollout *rollout)
+{
+    return rollout->evidence.against >= reject_at(rollout) &&
+           serin_tally_failures(&rollout->tally) > rollout->judged;
+}
+
+bool serin_test_accepts(const struct serin_rollout *rollout)
+{
+    return rollout->evidence.stage_well >= rollout->evidence.stage_need;
+}
+
+bool serin_test_small(const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    double resolved =
+        (double)evidence->stage_well + evidence->stage_failed + evidence->stage_silent;
+    return resolved * weigh_stage(rollout).well > ln_accept(&rollout->policy.test);
+}
+
+bool serin_test_holds(const struct serin_rollout *rollout)
+{
+    if (rollout->accepted) {
+        return false;
+    }
+    if (!serin_test_small(rollout)) {
+        return true;
+    }
+    return rollout->policy.test.small_stages_hold ||
+           stage_ln(rollout, rollout->evidence.stage_well) > 0;
+}
+
+bool serin_test_leans(const struct serin_rollout *rollout)
+{
+    return rollout->evidence.against >= 1;
+}
+
+/* ---- for people ---- */
+
+#define PERCENT(permyriad) (permyriad) / 100u, (permyriad) % 100u
+
+void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    const struct serin_test_policy *test = &rollout->policy.test;
+    uint32_t failed = evidence->stage_failed + evidence->stage_silent;
+    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
+                   "held: %u resolved, %u failed: undecided between %u.%02u %% and %u.%02u %%%s; "
+                   "ADVANCE goes on without proof",
+                   evidence->stage_well + failed, failed, PERCENT(test->accepted_permyriad),
+                   PERCENT(test->rejected_permyriad),
+                   serin_test_small(rollout) ? ", the stage is small" : "");
+}
+
+void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                           const char *where)
+{
+    const struct serin_test_policy *test = &rollout->policy.test;
+    const struct serin_tally *tally = &rollout->tally;
+    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
+                   "halted: %u of %u resolved failed%s: the test rejects %u.%02u %% for %u.%02u %% "
+                   "(chances %.0f to 1, limit %.0f): %s",
+                   serin_tally_failures(tally), serin_tally_resolved(tally), where,
+                   PERCENT(test->accepted_permyriad), PERCENT(test->rejected_permyriad),
+                   rollout->evidence.against < 1e6 ? rollout->evidence.against : 1e6,
+                   reject_at(rollout), serin_reason_word(serin_words_commonest(rollout)));
+}
+
+void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    const struct serin_test_policy *test = &rollout->policy.test;
+    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
+                   "stage %u: %u well, %u failed: below %u.%02u %%, but for a chance of %u.%02u %%",
+                   rollout->stage, evidence->stage_well,
+                   evidence->stage_failed + evidence->stage_silent,
+                   PERCENT(test->rejected_permyriad), PERCENT(test->beta_permyriad));
+}
+
+/* Failures that are tried for `more_failures`; more are not worth counting. */
+#define MORE_MAX 64u
+
+static int32_t thousandths(double x)
+{
+    return (int32_t)(x > 1e6 ? 1e9 : x < -1e6 ? -1e9 : 1000 * x);
+}
+
+void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_members *members,
+                        struct serin_test_view *view)
+{
+    (void)members;
+    const struct serin_evidence *evidence = &rollout->evidence;
+    double now = against(rollout, 0);
+    *view = (struct serin_test_view){
+        .against = thousandths(now > 0 ? ln(now) : -LN_MOST),
+        .reject_at = thousandths(ln(reject_at(rollout))),
+        .leaning = thousandths(stage_ln(rollout, evidence->stage_well)),
+        .accept_at = thousandths(ln_accept(&rollout->policy.test)),
+        .resolved = serin_tally_resolved(&rollout->tally),
+        .failed = serin_tally_failures(&rollout->tally),
+    };
+    uint32_t more = 0;
+    while (more < MORE_MAX && against(rollout, more) < reject_at(rollout)) {
+        more++;
+    }
+    view->more_failures = more;
+}
