@@ -1,0 +1,61 @@
+/*
+ * A drawn fleet: the real rollout engine over devices whose outcomes and delays are drawn from a
+ * seed. There is no flash and no network, so that a thousand rollouts over a hundred thousand
+ * devices can be counted; one of each kind goes through the full simulator as well (scripts/bench
+ * rollout).
+ *
+ *   offered ─▶ accepts ─▶ starts its trial ─▶ ends (confirmed, or failed for a reason)
+ *           0 .. 30 s    1 .. 5 min          10 .. 70 s, or while it fails 30 s .. 15 min
+ *
+ * After a halt whoever has not started a trial stops; a trial comes to its own end.
+ */
+#ifndef SERIN_BENCH_DRAWN_H
+#define SERIN_BENCH_DRAWN_H
+
+#include <serin/orchestrator/engine.h>
+
+#define DRAWN_ALL     1000000u /* shares are in millionths */
+#define DRAWN_STORMS  4u
+#define DRAWN_BEAT_MS 3600000u
+
+/* A bad network day: a share of the devices, updated or not, is cut off. */
+struct drawn_storm {
+    uint64_t from_ms, for_ms;
+    uint32_t share;
+};
+
+struct drawn_config {
+    struct serin_policy policy;
+    uint32_t devices;
+    uint32_t fails;          /* share that fails under the candidate */
+    uint32_t regresses;      /* share that confirms, and regresses 1 to 6 hours later */
+    uint32_t deaf;           /* share that confirms, and falls silent 1 to 6 hours later */
+    uint32_t change_at;      /* place in order of rank before which nothing of that happens */
+    uint32_t offline;        /* share that is never reached */
+    uint32_t failing_max_ms; /* how long a failure may take from the trial's start; 0: 15 minutes */
+    bool beats;              /* hourly, so that silence is judged and there is a control group */
+    size_t storm_count;
+    struct drawn_storm storms[DRAWN_STORMS];
+    uint64_t seed;
+};
+
+struct drawn_result {
+    enum serin_rollout_state state;
+    uint32_t stage;
+    bool held;
+    uint32_t exposed; /* accepted the directive */
+    uint32_t failed;  /* all that failed in the end, those in flight at a halt included */
+    uint32_t publishes;
+    uint64_t ended_ms; /* since the start; of a halt: when it was published */
+    uint64_t reports;  /* handled by the engine */
+    char why[SERIN_ROLLOUT_WHY_MAX];
+};
+
+/* Runs one rollout to its end, or to where it waits for an operator. False: memory is exhausted, or
+ * the engine refused an event or went on for more than a hundred days, and `why` says which. */
+bool drawn_run(const struct drawn_config *config, struct drawn_result *result);
+
+/* Reports a second that the engine alone handles on one core, over `reports` or more. */
+double drawn_speed(uint32_t devices, uint64_t reports);
+
+#endif

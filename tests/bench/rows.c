@@ -1,0 +1,270 @@
+/* The rows of the table (rows.h). */
+#include "rows.h"
+
+#include <stdlib.h>
+
+#define PERCENT     (DRAWN_ALL / 100u)
+#define HOUR_MS     UINT64_C(3600000)
+#define CHANGE_RANK 20000u
+
+void rows_policy(struct serin_policy *policy)
+{
+    serin_policy_default(policy);
+    (void)snprintf(policy->product, sizeof policy->product, "lamp");
+    (void)snprintf(policy->channel, sizeof policy->channel, "stable");
+    policy->offer_count = 1;
+    policy->offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = 9, .manifest_id = {1}};
+    policy->test.accepted_permyriad = 50;
+    policy->test.rejected_permyriad = 200;
+    policy->test.alpha_permyriad = 100;
+    policy->test.beta_permyriad = 500;
+}
+
+static void draw_always(struct drawn_config *config)
+{
+    config->fails = DRAWN_ALL;
+}
+
+static void draw_30(struct drawn_config *config)
+{
+    config->fails = 30u * PERCENT;
+}
+
+static void draw_2(struct drawn_config *config)
+{
+    config->fails = 2u * PERCENT;
+}
+
+static void draw_05(struct drawn_config *config)
+{
+    config->fails = PERCENT / 2u;
+}
+
+static void draw_01(struct drawn_config *config)
+{
+    config->fails = PERCENT / 10u;
+}
+
+/* A tenth is never reached. In the first soak a fifth of the others is cut off for twelve hours,
+ * and a few of them for longer than the deadline of those that were under way; a second such day
+ * comes in the third stage. */
+static void draw_bad_day(struct drawn_config *config)
+{
+    config->offline = 10u * PERCENT;
+    config->beats = true;
+    config->storm_count = 3;
+    config->storms[0] = (struct drawn_storm){
+        .from_ms = 25u * HOUR_MS, .for_ms = 12u * HOUR_MS, .share = 20u * PERCENT};
+    config->storms[1] = (struct drawn_storm){
+        .from_ms = 25u * HOUR_MS, .for_ms = 30u * HOUR_MS, .share = 3u * PERCENT};
+    config->storms[2] = (struct drawn_storm){
+        .from_ms = 80u * HOUR_MS, .for_ms = 12u * HOUR_MS, .share = 20u * PERCENT};
+}
+
+static void draw_regress(struct drawn_config *config)
+{
+    config->regresses = 2u * PERCENT;
+}
+
+static void draw_deaf(struct drawn_config *config)
+{
+    config->deaf = 10u * PERCENT;
+    config->beats = true;
+}
+
+static void draw_slow(struct drawn_config *config)
+{
+    config->fails = 2u * PERCENT;
+    config->failing_max_ms = 40u * 60000u;
+}
+
+static void draw_change(struct drawn_config *config)
+{
+    config->fails = 5u * PERCENT;
+    config->change_at = CHANGE_RANK;
+}
+
+#define AT_MOST(figure, value)                                   \
+    {                                                            \
+        .kind = (figure), .must = ROWS_AT_MOST, .limit = (value) \
+    }
+#define AT_LEAST(figure, value)                                   \
+    {                                                             \
+        .kind = (figure), .must = ROWS_AT_LEAST, .limit = (value) \
+    }
+#define SHOWN(figure)                        \
+    {                                        \
+        .kind = (figure), .must = ROWS_SHOWN \
+    }
+
+const struct rows_row rows[] = {
+    {.name = "always",
+     .title = "image always fails",
+     .draw = draw_always,
+     .figures = {AT_LEAST(ROWS_HALTED, 1), AT_MOST(ROWS_EXPOSED_MOST, 8), SHOWN(ROWS_HOURS)},
+     .figure_count = 3},
+    {.name = "30",
+     .title = "30 % fail",
+     .draw = draw_30,
+     .figures = {AT_MOST(ROWS_EXPOSED_95, 40), SHOWN(ROWS_HALTED), SHOWN(ROWS_EXPOSED_MEDIAN),
+                 SHOWN(ROWS_EXPOSED_MOST)},
+     .figure_count = 4},
+    {.name = "2",
+     .title = "2 % fail",
+     .draw = draw_2,
+     .figures = {AT_MOST(ROWS_EXPOSED_MEDIAN, 500), AT_MOST(ROWS_FAILED_MEDIAN, 9),
+                 AT_LEAST(ROWS_HALTED_EARLY, 0.92), SHOWN(ROWS_HELD), SHOWN(ROWS_HOURS)},
+     .figure_count = 5},
+    {.name = "0.5",
+     .title = "0.5 % fail",
+     .draw = draw_05,
+     .figures = {AT_MOST(ROWS_FALSE_HALTS, 0.02), SHOWN(ROWS_HELD), SHOWN(ROWS_COMPLETED),
+                 SHOWN(ROWS_PUBLISHES)},
+     .figure_count = 4},
+    {.name = "0.1",
+     .title = "0.1 % fail",
+     .draw = draw_01,
+     .figures = {AT_MOST(ROWS_FALSE_HALTS, 0.01), SHOWN(ROWS_HELD), SHOWN(ROWS_COMPLETED),
+                 SHOWN(ROWS_PUBLISHES), SHOWN(ROWS_HOURS)},
+     .figure_count = 5},
+    {.name = "bad-day",
+     .title = "good image, 10 % offline, bad network days",
+     .draw = draw_bad_day,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "regress",
+     .title = "2 % regress 1 to 6 h after they confirmed",
+     .draw = draw_regress,
+     .figures = {SHOWN(ROWS_HALTED_EARLY), SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN)},
+     .figure_count = 3},
+    {.name = "deaf",
+     .title = "10 % fall silent 1 to 6 h after they confirmed",
+     .draw = draw_deaf,
+     .figures = {SHOWN(ROWS_HALTED_EARLY), SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN)},
+     .figure_count = 3},
+    {.name = "slow",
+     .title = "2 % fail, and take up to 40 min to do so",
+     .draw = draw_slow,
+     .figures = {SHOWN(ROWS_HALTED_EARLY), SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN)},
+     .figure_count = 3},
+    {.name = "change",
+     .title = "good, but 5 % fail from the 20,000th device on",
+     .draw = draw_change,
+     .figures = {SHOWN(ROWS_HALTED), SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN)},
+     .figure_count = 3},
+};
+const size_t rows_count = sizeof rows / sizeof rows[0];
+
+const char *rows_text(enum rows_figure_kind kind)
+{
+    static const char *const texts[] = {
+        [ROWS_HALTED] = "halted",
+        [ROWS_HALTED_EARLY] = "halted before stage 2",
+        [ROWS_FALSE_HALTS] = "false halts",
+        [ROWS_COMPLETED] = "completed",
+        [ROWS_HELD] = "held, undecided",
+        [ROWS_EXPOSED_MEDIAN] = "exposed, median",
+        [ROWS_EXPOSED_95] = "exposed, 95th percentile",
+        [ROWS_EXPOSED_MOST] = "exposed, most of all seeds",
+        [ROWS_FAILED_MEDIAN] = "failed, median",
+        [ROWS_PUBLISHES] = "publishes, median",
+        [ROWS_HOURS] = "hours, median",
+    };
+    return texts[kind];
+}
+
+bool rows_is_share(enum rows_figure_kind kind)
+{
+    return kind <= ROWS_HELD;
+}
+
+static bool counts(enum rows_figure_kind kind, const struct drawn_result *result)
+{
+    bool halted = result->state == SERIN_ROLLOUT_HALTED;
+    switch (kind) {
+    case ROWS_HALTED:
+    case ROWS_FALSE_HALTS:
+        return halted;
+    case ROWS_HALTED_EARLY:
+        return halted && result->stage == 1;
+    case ROWS_COMPLETED:
+        return result->state == SERIN_ROLLOUT_COMPLETED;
+    case ROWS_HELD:
+        return result->held;
+    case ROWS_EXPOSED_MEDIAN:
+    case ROWS_EXPOSED_95:
+    case ROWS_EXPOSED_MOST:
+    case ROWS_FAILED_MEDIAN:
+    case ROWS_PUBLISHES:
+    case ROWS_HOURS:
+        break;
+    }
+    return false;
+}
+
+static double amount(enum rows_figure_kind kind, const struct drawn_result *result)
+{
+    switch (kind) {
+    case ROWS_FAILED_MEDIAN:
+        return result->failed;
+    case ROWS_PUBLISHES:
+        return result->publishes;
+    case ROWS_HOURS:
+        return (double)result->ended_ms / (double)HOUR_MS;
+    case ROWS_EXPOSED_MEDIAN:
+    case ROWS_EXPOSED_95:
+    case ROWS_EXPOSED_MOST:
+    case ROWS_HALTED:
+    case ROWS_HALTED_EARLY:
+    case ROWS_FALSE_HALTS:
+    case ROWS_COMPLETED:
+    case ROWS_HELD:
+        break;
+    }
+    return result->exposed;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Percentiles as the smallest value that at least so many of the seeds do not exceed. */
+double rows_value(enum rows_figure_kind kind, struct drawn_result *results, size_t count)
+{
+    double *amounts = calloc(count, sizeof *amounts);
+    if (amounts == NULL || count == 0) {
+        free(amounts);
+        return -1; /* no limit holds then */
+    }
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        amounts[i] = amount(kind, &results[i]);
+        sum += counts(kind, &results[i]) ? 1 : 0;
+    }
+    qsort(amounts, count, sizeof *amounts, by_size);
+    double value = amounts[(count - 1u) / 2u];
+    if (kind == ROWS_EXPOSED_95) {
+        value = amounts[(count * 95u + 99u) / 100u - 1u];
+    } else if (kind == ROWS_EXPOSED_MOST) {
+        value = amounts[count - 1u];
+    }
+    free(amounts);
+    return rows_is_share(kind) ? sum / (double)count : value;
+}
+
+bool rows_holds(const struct rows_figure *figure, double value)
+{
+    switch (figure->must) {
+    case ROWS_SHOWN:
+        return true;
+    case ROWS_AT_MOST:
+        return value >= 0 && value <= figure->limit;
+    case ROWS_AT_LEAST:
+        return value >= figure->limit;
+    }
+    return false;
+}
