@@ -7,14 +7,15 @@
 #include <string.h>
 #include <time.h>
 
-#define START_MS      UINT64_C(1800000000000) /* an arbitrary Unix time */
-#define LIMIT_MS      (UINT64_C(100) * 86400u * 1000u)
-#define NEVER_MS      UINT64_MAX
-#define FAILING_MS    900000u
-#define NEWS_MS       1000u /* how long a halt takes to reach a device */
-#define SITES         100u  /* gateways that the devices of the fleet stand behind */
-#define REVISIONS     3u
-#define TICKS_AT_ONCE 100000u /* more would be an engine that asks for ever */
+#define START_MS        UINT64_C(1800000000000) /* an arbitrary Unix time */
+#define LIMIT_MS        (UINT64_C(100) * 86400u * 1000u)
+#define NEVER_MS        UINT64_MAX
+#define FAILING_MS      900000u
+#define NEWS_MS         1000u /* how long a halt takes to reach a device */
+#define SITES           100u  /* gateways that the devices of the fleet stand behind */
+#define REVISIONS       3u
+#define WEATHER_OFFLINE 0x80u   /* below it one bit a storm */
+#define TICKS_AT_ONCE   100000u /* more would be an engine that asks for ever */
 
 /* ---- numbers ---- */
 
@@ -65,6 +66,7 @@ struct drawn {
     uint32_t *place;  /* of a device among the members */
     uint8_t *exposed; /* by device */
     uint64_t *deaf_ms;
+    uint8_t *weather; /* by device: WEATHER_OFFLINE, or the storms that cut it off */
     struct event *heap;
     uint32_t heap_count;
     uint32_t offered; /* to whom it was offered so far, in order of rank */
@@ -154,19 +156,31 @@ static struct event pop(struct drawn *drawn)
 
 /* ---- the network ---- */
 
+/* What cuts the device off. */
+static uint8_t weather_of(const struct drawn_config *config, uint32_t device)
+{
+    unsigned weather = share(dice(config, OFFLINE, device), config->offline) ? WEATHER_OFFLINE : 0;
+    for (size_t i = 0; i < config->storm_count; i++) {
+        weather |= share(mix(dice(config, STORM, device) + i), config->storms[i].share)
+                       ? 1u << (unsigned)i
+                       : 0;
+    }
+    return (uint8_t)weather;
+}
+
 /* When the device can be heard, from `at_ms` on. */
 static uint64_t heard_ms(const struct drawn *drawn, uint32_t device, uint64_t at_ms)
 {
     const struct drawn_config *config = drawn->config;
-    if (share(dice(config, OFFLINE, device), config->offline) || at_ms >= drawn->deaf_ms[device]) {
+    unsigned weather = drawn->weather[device];
+    if ((weather & WEATHER_OFFLINE) != 0 || at_ms >= drawn->deaf_ms[device]) {
         return NEVER_MS;
     }
-    for (size_t i = 0; i < config->storm_count; i++) {
-        const struct drawn_storm *storm = &config->storms[i];
-        uint64_t from_ms = START_MS + storm->from_ms;
-        if (at_ms >= from_ms && at_ms < from_ms + storm->for_ms &&
-            share(mix(dice(config, STORM, device) + i), storm->share)) {
-            at_ms = from_ms + storm->for_ms; /* storms stand in order of time */
+    for (size_t i = 0; weather >> i != 0; i++) {
+        uint64_t from_ms = START_MS + config->storms[i].from_ms;
+        if ((weather >> i & 1u) != 0 && at_ms >= from_ms &&
+            at_ms < from_ms + config->storms[i].for_ms) {
+            at_ms = from_ms + config->storms[i].for_ms; /* storms stand in order of time */
         }
     }
     return at_ms;
@@ -336,11 +350,12 @@ static bool open_fleet(struct drawn *drawn)
     drawn->place = calloc(count, sizeof *drawn->place);
     drawn->exposed = calloc(count, sizeof *drawn->exposed);
     drawn->deaf_ms = calloc(count, sizeof *drawn->deaf_ms);
+    drawn->weather = calloc(count, sizeof *drawn->weather);
     drawn->heap = calloc(count, sizeof *drawn->heap);
     const uint8_t salt[SERIN_SALT_SIZE] = {1};
     if (drawn->members.list == NULL || drawn->members.strata == NULL || drawn->health == NULL ||
         drawn->place == NULL || drawn->exposed == NULL || drawn->deaf_ms == NULL ||
-        drawn->heap == NULL) {
+        drawn->weather == NULL || drawn->heap == NULL) {
         drawn->wrong = "memory is exhausted";
         return false;
     }
@@ -352,6 +367,7 @@ static bool open_fleet(struct drawn *drawn)
         drawn->members.list[device] =
             serin_rollout_member(&drawn->rollout, dice(config, RANK, device), device);
         drawn->deaf_ms[device] = NEVER_MS;
+        drawn->weather[device] = weather_of(config, device);
     }
     drawn->members.count = count;
     drawn->members.site = site_of;
@@ -378,6 +394,7 @@ static void close_fleet(struct drawn *drawn)
     free(drawn->place);
     free(drawn->exposed);
     free(drawn->deaf_ms);
+    free(drawn->weather);
     free(drawn->heap);
 }
 
