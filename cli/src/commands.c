@@ -241,6 +241,18 @@ static const struct serin_cli_command commands[] = {
      .details = "",
      .examples = "serin rollout advance 3",
      .run = serin_cli_run_rollout_command},
+    {.name = "rollout retry",
+     .operands = "ID",
+     .operand_min = 1,
+     .operand_max = 1,
+     .options = serin_cli_options_reason,
+     .online = true,
+     .summary = "let the devices that failed try again",
+     .details = "They are offered the same release under a new attempt number. What failed stays "
+                "evidence\n"
+                "against the release: failures count once, and are not taken back.",
+     .examples = "serin rollout retry 3 --reason 'the depot was empty'",
+     .run = serin_cli_run_rollout_command},
     {.name = "rollout abort",
      .operands = "ID",
      .operand_min = 1,

@@ -45,7 +45,7 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     const struct serin_json *tally = serin_json_get(rollout, "tally");
     const char *state = serin_cli_member(rollout, "state");
     uint64_t confirmed = serin_cli_count(tally, "confirmed");
-    uint64_t failed = serin_cli_count(tally, "failed") + serin_cli_count(tally, "regressed");
+    uint64_t failed = serin_cli_count(tally, "failed") + serin_cli_count(tally, "rejected");
     uint64_t left = serin_cli_count(rollout, "soak_left_s");
     char text[SERIN_CLI_SHORT_SIZE];
 
@@ -58,6 +58,10 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     if (strcmp(state, "soaking") == 0) {
         serin_cli_format_seconds(left, text);
         serin_cli_print(cli, ", soaking for another %s", text);
+    } else if (strcmp(state, "awaiting") == 0 && serin_cli_truth(rollout, "held")) {
+        serin_cli_print(cli, ", held: more evidence or 'serin rollout advance' lets it go on");
+    } else if (serin_cli_truth(rollout, "closed")) {
+        serin_cli_print(cli, ", outside of its windows");
     } else if (strcmp(state, "awaiting") == 0) {
         serin_cli_print(cli, ", waits for 'serin rollout advance'");
     }
@@ -134,6 +138,19 @@ unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin
     return lines;
 }
 
+/* " step 24/410": how far the ramp has got in the stage, while it is below it. */
+static void print_step(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const struct serin_json *ramp = serin_json_get(rollout, "ramp");
+    uint64_t reached = serin_cli_count(ramp, "reached");
+    uint64_t target = serin_cli_count(ramp, "target");
+
+    if (reached < target) {
+        serin_cli_print(cli, " step %llu/%llu,", (unsigned long long)reached,
+                        (unsigned long long)target);
+    }
+}
+
 void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *tally = serin_json_get(rollout, "tally");
@@ -145,6 +162,7 @@ void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json
                     serin_json_count(serin_json_get(rollout, "stages")),
                     (unsigned long long)serin_cli_count(tally, "offered"),
                     (unsigned long long)serin_cli_count(rollout, "population"));
+    print_step(cli, rollout);
     serin_cli_print(cli, " %llu accepted, %llu confirmed, %llu failed, %llu regressed",
                     (unsigned long long)serin_cli_count(tally, "accepted"),
                     (unsigned long long)serin_cli_count(tally, "confirmed"),

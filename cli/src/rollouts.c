@@ -139,6 +139,7 @@ enum serin_cli_exit serin_cli_run_rollout_show(struct serin_cli *cli)
         static const char *const counts[] = {"offered",  "accepted",  "confirmed", "failed",
                                              "rejected", "unreached", "regressed", "other"};
         (void)serin_cli_rollout_print(cli, answer.json);
+        serin_cli_rollout_judge(cli, answer.json);
         serin_cli_print(cli, "\npopulation %llu:",
                         (unsigned long long)serin_cli_count(answer.json, "population"));
         for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {

@@ -224,7 +224,7 @@ void serind_post_rollout_verb(struct serind_call *call)
     } verbs[] = {
         {"pause", SERIN_ROLLOUT_PAUSE}, {"resume", SERIN_ROLLOUT_RESUME},
         {"halt", SERIN_ROLLOUT_HALT},   {"advance", SERIN_ROLLOUT_ADVANCE},
-        {"abort", SERIN_ROLLOUT_ABORT},
+        {"abort", SERIN_ROLLOUT_ABORT}, {"retry", SERIN_ROLLOUT_RETRY},
     };
     enum serin_rollout_event_kind kind = SERIN_ROLLOUT_EVENT_INVALID;
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {

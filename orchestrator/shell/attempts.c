@@ -27,14 +27,16 @@ void serind_attempts_step(struct serind *serind, struct serind_slot *slot, uint3
     (void)serind_pass_check(serind, error == SERIN_ERR_STATE ? SERIN_OK : error);
 }
 
-/* Tells the engine what an attempt has come to. */
-static void tell(struct serind *serind, const struct serin_device_record *record)
+/* Tells the engine what an attempt has come to. One from before a retry is told only where it is
+ * news: an old end that is reported again must not end what a retry has opened. */
+static void tell(struct serind *serind, const struct serin_device_record *record, bool news)
 {
     const struct serin_attempt_record *attempt = &record->last_attempt;
     struct serind_slot *slot = serind_rollouts_latest(serind, record->product, record->channel);
     uint32_t device = serind_index_find(&serind->index, record->id);
-    if (slot == NULL || device == SERIND_NO_DEVICE || slot->rollout.attempt != attempt->attempt ||
-        !serind_rollout_offers(&slot->rollout, attempt->manifest_id, 0) ||
+    if (slot == NULL || device == SERIND_NO_DEVICE ||
+        !serind_rollout_attempts(&slot->rollout, attempt->manifest_id, attempt->attempt) ||
+        (slot->rollout.attempt != attempt->attempt && !news) ||
         attempt->state <= SERIN_STATE_IDLE || attempt->state == SERIN_STATE_TIMED_OUT ||
         attempt->state == SERIN_STATE_UNREACHED) {
         return;
@@ -42,6 +44,29 @@ static void tell(struct serind *serind, const struct serin_device_record *record
     serind_attempts_step(serind, slot, device, attempt->state,
                          attempt->reason != SERIN_REASON_INVALID ? attempt->reason
                                                                  : SERIN_REASON_NONE);
+}
+
+/* A member of which nothing was heard runs what the rollout offers: it came to it by another way,
+ * or its account was closed before it ended well. As long as it is trying anything, that decides.
+ */
+static void runs_it(struct serind *serind, const struct serin_device_record *record)
+{
+    const struct serin_attempt_record *attempt = &record->last_attempt;
+    struct serind_slot *slot = serind_rollouts_latest(serind, record->product, record->channel);
+    uint32_t device = serind_index_find(&serind->index, record->id);
+    if (slot == NULL || device == SERIND_NO_DEVICE || serind_rollout_over(slot->rollout.state) ||
+        (attempt->attempt != 0 && !attempt->final) ||
+        !serind_rollout_offers(&slot->rollout, record->running.manifest_id, record->hardware)) {
+        return;
+    }
+    uint32_t position = serind_slot_position(serind, slot, device);
+    if (position == UINT32_MAX) {
+        return;
+    }
+    uint8_t state = slot->members.list[position].state;
+    if (state == SERIN_STATE_IDLE || state == SERIN_STATE_UNREACHED) {
+        serind_attempts_step(serind, slot, device, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+    }
 }
 
 /* ---- what is kept ---- */
@@ -154,7 +179,7 @@ void serind_attempts_merge(struct serind *serind, struct serin_device_record *re
         if (fresh) {
             prune(serind, record->id, &attempt);
         }
-        tell(serind, record);
+        tell(serind, record, changed);
     }
 }
 
@@ -162,10 +187,9 @@ void serind_attempts_running(struct serind *serind, struct serin_device_record *
 {
     struct serin_attempt_record *latest = &record->last_attempt;
     bool changed = false;
-    if (latest->attempt == 0) {
-        return;
+    if (latest->attempt != 0) {
+        serin_ledger_running(latest, &record->running, serind_now_s(serind), &changed);
     }
-    serin_ledger_running(latest, &record->running, serind_now_s(serind), &changed);
     if (changed && serind_pass_check(serind, serind->store.ops->put_attempt(serind->store.ctx,
                                                                             record->id, latest))) {
         if (may_tell(serind, record)) {
@@ -174,6 +198,7 @@ void serind_attempts_running(struct serind *serind, struct serin_device_record *
                              .actor = "device", .what = "reverted", .device = record->id},
                          "it runs another image than it confirmed");
         }
-        tell(serind, record);
+        tell(serind, record, true);
     }
+    runs_it(serind, record);
 }

@@ -17,7 +17,8 @@
 void serind_attempts_merge(struct serind *serind, struct serin_device_record *record,
                            const struct serin_attempt_report *report);
 
-/* The latest attempt against what the device says it runs. */
+/* The latest attempt against what the device says it runs; and where it runs what the rollout
+ * offers and was not heard of, that it is confirmed. */
 void serind_attempts_running(struct serind *serind, struct serin_device_record *record);
 
 /* One state of a member to the engine; nothing happens where the device is none. */

@@ -3,6 +3,8 @@
 #include "create.h"
 
 #include "pass.h"
+#include "policy_text.h"
+#include "revert.h"
 #include "serind.h"
 
 #include <serin/adapters/log.h>
@@ -15,7 +17,10 @@
 /* A creation under way. */
 struct creation {
     struct serind *serind;
-    struct serin_policy_file file;
+    struct serin_policy_file *file;
+    const char *actor;  /* for the audit log */
+    const char *source; /* the same: where the policy is from */
+    bool reverts;       /* it takes back what the present rollout did */
     struct serin_release_record releases[SERIN_DIRECTIVE_OFFERS_MAX];
     struct serin_stable_record stable; /* offer_count 0: none */
     struct serind_slot *present;       /* the latest rollout there; NULL: none */
@@ -37,7 +42,9 @@ static enum serin_error refuse(struct creation *creation, enum serin_error error
     (void)vsnprintf(refusal->message, sizeof refusal->message, format, arguments);
     va_end(arguments);
     (void)snprintf(refusal->field, sizeof refusal->field, "%s", field);
-    refusal->line = field[0] != '\0' ? serin_yaml_line(creation->file.document, field) : 0;
+    refusal->line = field[0] != '\0' && creation->file->document != NULL
+                        ? serin_yaml_line(creation->file->document, field)
+                        : 0;
     return error;
 }
 
@@ -91,7 +98,7 @@ static enum serin_error check_newer(struct creation *creation, size_t index,
                       "devices that committed that one refuse it",
                       ours, manifest->security_counter, stable.manifest.security_counter, theirs);
     }
-    if (!creation->file.policy.revert &&
+    if (!creation->file->policy.revert &&
         serin_version_compare(manifest->version, stable.manifest.version) <= 0) {
         return refuse(creation, SERIN_ERR_STATE, field,
                       "version %s is not newer than the stable version %s: to go back on purpose "
@@ -113,8 +120,8 @@ static bool has_channel(const struct serin_manifest *manifest, const char *chann
 
 static enum serin_error resolve(struct creation *creation, size_t index)
 {
-    const struct serin_policy_release *wanted = &creation->file.releases[index];
-    struct serin_policy *policy = &creation->file.policy;
+    const struct serin_policy_release *wanted = &creation->file->releases[index];
+    struct serin_policy *policy = &creation->file->policy;
     struct serin_release_record *record = &creation->releases[index];
     const struct serin_manifest *manifest = &record->manifest;
     char field[SERIN_YAML_FIELD_MAX];
@@ -153,7 +160,7 @@ static enum serin_error resolve(struct creation *creation, size_t index)
 /* One rollout at a time on a product and channel. */
 static enum serin_error check_alone(struct creation *creation)
 {
-    const struct serin_policy *policy = &creation->file.policy;
+    const struct serin_policy *policy = &creation->file->policy;
     creation->present = serind_rollouts_latest(creation->serind, policy->product, policy->channel);
     if (creation->present != NULL && !serind_rollout_over(creation->present->rollout.state) &&
         !policy->supersede) {
@@ -172,7 +179,7 @@ static enum serin_error check_alone(struct creation *creation)
 
 static enum serin_error choose_salt(struct creation *creation)
 {
-    const struct serin_policy_file *file = &creation->file;
+    const struct serin_policy_file *file = creation->file;
     struct serind *serind = creation->serind;
     if (file->from == 0) {
         return serind->crypto->ops->random(serind->crypto->ctx, creation->salt,
@@ -200,7 +207,7 @@ static enum serin_error choose_salt(struct creation *creation)
 
 static enum serin_error check(struct creation *creation)
 {
-    struct serin_policy *policy = &creation->file.policy;
+    struct serin_policy *policy = &creation->file->policy;
     struct serind *serind = creation->serind;
     enum serin_error error = check_alone(creation);
     if (error == SERIN_OK) {
@@ -209,7 +216,7 @@ static enum serin_error check(struct creation *creation)
         error = error == SERIN_ERR_NOT_FOUND ? SERIN_OK : error;
     }
     creation->attempt = 1;
-    for (size_t i = 0; error == SERIN_OK && i < creation->file.release_count; i++) {
+    for (size_t i = 0; error == SERIN_OK && i < creation->file->release_count; i++) {
         error = resolve(creation, i);
     }
     if (error == SERIN_OK) {
@@ -227,7 +234,7 @@ static enum serin_error check(struct creation *creation)
 static bool enter_device(void *arg, const struct serin_device_record *record)
 {
     struct creation *creation = arg;
-    const struct serin_policy *policy = &creation->file.policy;
+    const struct serin_policy *policy = &creation->file->policy;
     struct serind *serind = creation->serind;
     bool offered = false;
     for (size_t i = 0; i < policy->offer_count; i++) {
@@ -238,15 +245,17 @@ static bool enter_device(void *arg, const struct serin_device_record *record)
     if (!offered || record->enrolment != SERIN_ENROLMENT_ENROLLED || device == SERIND_NO_DEVICE) {
         return true;
     }
-    bool runs_it = serind_rollout_offers(&creation->slot->rollout, record->running.manifest_id,
-                                         record->hardware);
+    /* Who is still trying something else may come to run that: it is confirmed when it says so. */
+    bool trying = record->last_attempt.attempt != 0 && !record->last_attempt.final;
+    bool runs_it = !trying && serind_rollout_offers(&creation->slot->rollout,
+                                                    record->running.manifest_id, record->hardware);
     return serind_pass_check(serind, serind_slot_hold(serind, creation->slot, device, runs_it));
 }
 
 /* The releases' attempt numbers are given out with the rollout, so that none is used twice. */
 static void put_attempts(struct creation *creation)
 {
-    for (size_t i = 0; i < creation->file.release_count; i++) {
+    for (size_t i = 0; i < creation->file->release_count; i++) {
         creation->releases[i].last_attempt = creation->attempt;
         (void)serind_pass_check(
             creation->serind, creation->serind->store.ops->put_release(creation->serind->store.ctx,
@@ -254,13 +263,16 @@ static void put_attempts(struct creation *creation)
     }
 }
 
-static enum serin_error supersede(struct creation *creation)
+static enum serin_error supersede(struct creation *creation, uint64_t by)
 {
     struct serind_slot *present = creation->present;
     if (present == NULL) {
         return SERIN_OK;
     }
     present->retired = true;
+    if (creation->reverts) {
+        serind_revert_made(creation->serind, present, by);
+    }
     if (serind_rollout_over(present->rollout.state)) {
         return SERIN_OK;
     }
@@ -271,7 +283,7 @@ static enum serin_error supersede(struct creation *creation)
 static enum serin_error begin(struct creation *creation)
 {
     struct serind *serind = creation->serind;
-    const struct serin_policy *policy = &creation->file.policy;
+    const struct serin_policy *policy = &creation->file->policy;
     uint64_t id = serind->meta.next_rollout_id;
     serind->meta.next_rollout_id = id + 1;
     struct serin_rollout rollout;
@@ -280,7 +292,7 @@ static enum serin_error begin(struct creation *creation)
     if (error != SERIN_OK) {
         return error;
     }
-    error = supersede(creation);
+    error = supersede(creation, id);
     creation->slot = error == SERIN_OK ? serind_rollouts_add(serind, &rollout) : NULL;
     if (creation->slot == NULL) {
         return error != SERIN_OK ? error : SERIN_ERR_MEMORY;
@@ -292,11 +304,15 @@ static enum serin_error begin(struct creation *creation)
     }
     put_attempts(creation);
     serind_slot_save_members(serind, creation->slot);
-    serind_audit(serind,
-                 &(struct serind_audit_line){.actor = "operator", .what = "create", .rollout = id},
-                 "%s %s: %u devices, attempt %u%s", policy->product, policy->channel,
-                 creation->slot->members.count, creation->attempt,
-                 creation->file.from != 0 ? ", with the salt of an earlier rollout" : "");
+    char summary[SERIND_POLICY_TEXT_SIZE];
+    serind_policy_text(policy, summary);
+    serind_audit(
+        serind,
+        &(struct serind_audit_line){.actor = creation->actor, .what = "create", .rollout = id},
+        "%s %s: %u devices, attempt %u%s; %s; %s", policy->product, policy->channel,
+        creation->slot->members.count, creation->attempt,
+        creation->file->from != 0 ? ", with the salt of an earlier rollout" : "", summary,
+        creation->source);
     const struct serin_rollout_event start = {.kind = SERIN_ROLLOUT_START};
     return serind_rollouts_step(serind, creation->slot, &start);
 }
@@ -318,31 +334,83 @@ static enum serin_error run(struct creation *creation)
     return serind_pass_end(serind);
 }
 
+#define SOURCE_SIZE 96u
+
+/* The hash of the file as it came, so that the one in the operator's hands can be recognised. */
+static void source_text(const struct serind *serind, const char *text, size_t size,
+                        char out[SOURCE_SIZE])
+{
+    uint8_t hash[SERIN_SHA256_SIZE];
+    char hex[SERIN_SHA256_HEX_SIZE];
+    serin_sha256_of(serind->crypto, text, size, hash);
+    serin_hex_encode(hash, sizeof hash, hex);
+    (void)snprintf(out, SOURCE_SIZE, "policy sha256 %s", hex);
+}
+
+static enum serin_error make(struct creation *creation, struct serind_slot **slot)
+{
+    enum serin_error error = run(creation);
+    *slot = error == SERIN_OK ? creation->slot : NULL;
+    return error == SERIN_OK ? error : store_failed(creation->refusal, error);
+}
+
 enum serin_error serind_rollout_create(struct serind *serind, const char *text, size_t size,
                                        struct serind_slot **slot, struct serind_refusal *refusal)
 {
-    struct creation creation = {.serind = serind, .refusal = refusal};
+    struct serin_policy_file file;
     struct serin_yaml_error wrong;
+    char source[SOURCE_SIZE];
+    source_text(serind, text, size, source);
+    *slot = NULL;
     *refusal = (struct serind_refusal){.line = 0};
-    enum serin_error error = serin_policy_file_open(&creation.file, "policy", text, size, &wrong);
+    enum serin_error error = serin_policy_file_open(&file, "policy", text, size, &wrong);
     if (error != SERIN_OK) {
         (void)snprintf(refusal->message, sizeof refusal->message, "%s", wrong.reason);
         (void)snprintf(refusal->field, sizeof refusal->field, "%s", wrong.field);
         refusal->line = wrong.line;
+        (void)store_failed(refusal, error);
     } else {
-        error = run(&creation);
-        serin_policy_file_close(&creation.file);
-        *slot = error == SERIN_OK ? creation.slot : NULL;
+        struct creation creation = {.serind = serind,
+                                    .file = &file,
+                                    .actor = "operator",
+                                    .source = source,
+                                    .refusal = refusal};
+        error = make(&creation, slot);
+        serin_policy_file_close(&file);
     }
     if (error != SERIN_OK) {
-        (void)store_failed(refusal, error);
         serind_audit(serind, &(struct serind_audit_line){.actor = "operator", .what = "refused"},
-                     "rollout create: %s", refusal->message);
+                     "rollout create: %s; %s", refusal->message, source);
     }
     return error;
 }
 
+enum serin_error serind_rollout_revert(struct serind *serind, struct serin_policy_file *file,
+                                       struct serind_slot **slot, struct serind_refusal *refusal)
+{
+    char source[SOURCE_SIZE];
+    (void)snprintf(source, sizeof source, "the policy of rollout %llu",
+                   (unsigned long long)file->from);
+    struct creation creation = {.serind = serind,
+                                .file = file,
+                                .actor = "serind",
+                                .source = source,
+                                .reverts = true,
+                                .refusal = refusal};
+    *refusal = (struct serind_refusal){.line = 0};
+    return make(&creation, slot);
+}
+
 /* ---- verbs ---- */
+
+static void refuse_verb(const struct serin_rollout *rollout, enum serin_rollout_event_kind kind,
+                        struct serind_refusal *refusal)
+{
+    const char *instead = serin_rollout_refusal(rollout, kind);
+    (void)snprintf(refusal->message, sizeof refusal->message, "rollout %llu is %s: %s",
+                   (unsigned long long)rollout->id, serin_rollout_state_text(rollout->state),
+                   instead != NULL ? instead : "that is not allowed now");
+}
 
 /* No slot: another rollout has taken it since, or there never was one of this number. */
 static enum serin_error not_at_hand(struct serind *serind, uint64_t id,
@@ -356,9 +424,7 @@ static enum serin_error not_at_hand(struct serind *serind, uint64_t id,
         serind->store.ops->abort(serind->store.ctx);
     }
     if (error == SERIN_OK) {
-        (void)snprintf(refusal->message, sizeof refusal->message,
-                       "rollout %llu is %s: '%s' is not allowed then", (unsigned long long)id,
-                       serin_rollout_state_text(rollout.state), serin_rollout_event_text(kind));
+        refuse_verb(&rollout, kind, refusal);
         return SERIN_ERR_STATE;
     }
     if (error == SERIN_ERR_NOT_FOUND) {
@@ -387,13 +453,11 @@ enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
                  &(struct serind_audit_line){.actor = "operator", .what = "command", .rollout = id},
                  "%s%s%s", serin_rollout_event_text(kind), reason != NULL ? ": " : "",
                  reason != NULL ? reason : "");
-    error = serind_rollouts_step(serind, *slot, &event);
+    error = kind == SERIN_ROLLOUT_RETRY ? serind_rollouts_retry(serind, *slot, &event)
+                                        : serind_rollouts_step(serind, *slot, &event);
     if (error == SERIN_ERR_STATE) {
         serind_pass_cancel(serind);
-        (void)snprintf(refusal->message, sizeof refusal->message,
-                       "rollout %llu is %s: '%s' is not allowed then", (unsigned long long)id,
-                       serin_rollout_state_text((*slot)->rollout.state),
-                       serin_rollout_event_text(kind));
+        refuse_verb(&(*slot)->rollout, kind, refusal);
         serind_audit(
             serind,
             &(struct serind_audit_line){.actor = "operator", .what = "refused", .rollout = id},

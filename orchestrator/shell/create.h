@@ -23,7 +23,15 @@ SERIN_MUST_USE enum serin_error serind_rollout_create(struct serind *serind, con
                                                       size_t size, struct serind_slot **slot,
                                                       struct serind_refusal *refusal);
 
-/* One of pause, resume, halt, advance, abort, in a pass of its own. SERIN_ERR_NOT_FOUND,
+/* The same from values, for a rollout that takes back what `file->from`, which was halted, did: it
+ * is the latest of its product and channel, and will know of it (serin_rollout.reverted_by). The
+ * file has no document. What is refused leaves no trace here. */
+SERIN_MUST_USE enum serin_error serind_rollout_revert(struct serind *serind,
+                                                      struct serin_policy_file *file,
+                                                      struct serind_slot **slot,
+                                                      struct serind_refusal *refusal);
+
+/* One of pause, resume, halt, advance, abort, retry, in a pass of its own. SERIN_ERR_NOT_FOUND,
  * SERIN_ERR_STATE, and errors of the store. `reason` is the operator's, or NULL. */
 SERIN_MUST_USE enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
                                                        enum serin_rollout_event_kind kind,

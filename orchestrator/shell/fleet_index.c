@@ -13,6 +13,7 @@ void serind_index_init(struct serind_index *index, uint32_t limit)
 void serind_index_free(struct serind_index *index)
 {
     free(index->list);
+    free(index->health);
     free(index->slots);
     *index = (struct serind_index){.limit = index->limit};
 }
@@ -55,6 +56,11 @@ static enum serin_error grow(struct serind_index *index)
         return SERIN_ERR_MEMORY;
     }
     index->list = list;
+    struct serin_health *health = realloc(index->health, (size_t)capacity * sizeof *health);
+    if (health == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    index->health = health;
     uint32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
     if (slots == NULL) {
         return SERIN_ERR_MEMORY;
@@ -88,6 +94,7 @@ enum serin_error serind_index_add(struct serind_index *index, const char *id, ui
     struct serind_device *device = &index->list[index->count];
     *device = (struct serind_device){.online = false};
     memcpy(device->id, id, strlen(id) + 1);
+    index->health[index->count] = (struct serin_health){.beat_s = 0};
     *number = index->count++;
     index->slots[slot_of(index, id)] = index->count;
     return SERIN_OK;

@@ -7,6 +7,7 @@
 
 #include <serin/error.h>
 #include <serin/id.h>
+#include <serin/orchestrator/health.h>
 
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct serind_device {
     bool online;           /* by the last presence, or a live message since */
     bool pending;          /* it waits for an operator, by the last that was read or decided */
     bool unknown_said;     /* that it names a manifest which is no release here */
+    uint16_t hardware;     /* its revision; 0: not known */
     uint16_t rate_used[2]; /* reports, beats in the minute `rate_minute` */
     uint32_t joining_pass; /* the pass in which it was last found to join a rollout */
     uint32_t rate_minute;  /* minutes since the start of the monotonic clock */
@@ -25,6 +27,7 @@ struct serind_device {
 
 struct serind_index {
     struct serind_device *list;
+    struct serin_health *health; /* of each of them */
     uint32_t count, capacity, limit;
     uint32_t *slots; /* open addressing; index + 1, 0: free */
     uint32_t slot_count;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "fleet.h"
 #include "pass.h"
+#include "revert.h"
 #include "serind.h"
 #include "start.h"
 
@@ -16,8 +17,7 @@
 #include <unistd.h>
 
 #define WAIT_MAX_MS   1000
-#define WAIT_HEARD_MS 100   /* while a broker has not been heard */
-#define PASS_RETRY_MS 1000u /* after a pass that failed */
+#define WAIT_HEARD_MS 100 /* while a broker has not been heard */
 
 void serind_clock(struct serind *serind)
 {
@@ -90,7 +90,7 @@ static void work(struct serind *serind)
         serind_publisher_renew(serind);
         error = serind_pass_end(serind);
     }
-    serind->pass_retry_at_ms = error == SERIN_OK ? 0 : serind->mono_ms + PASS_RETRY_MS;
+    serind->pass_retry_at_ms = error == SERIN_OK ? 0 : serind->mono_ms + SERIND_PASS_RETRY_MS;
 }
 
 /* ---- waiting ---- */
@@ -164,6 +164,7 @@ void serind_run(struct serind *serind)
         serind_sites_tend(serind);
         work(serind);
         serin_http_run(serind->http);
+        serind_revert_tend(serind);
         serind_outbox_send(serind);
         serind_audit_tend(serind);
     }

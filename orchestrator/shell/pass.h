@@ -17,6 +17,8 @@
 
 #include <stdbool.h>
 
+#define SERIND_PASS_RETRY_MS 1000u /* after a pass that failed */
+
 struct serind;
 
 /* Begins. SERIN_ERR_NO_SPACE, SERIN_ERR_IO: there is no pass; the alarm is raised. */

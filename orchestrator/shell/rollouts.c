@@ -2,6 +2,7 @@
 #include "rollouts.h"
 
 #include "pass.h"
+#include "revert.h"
 #include "serind.h"
 
 #include <serin/adapters/fault.h>
@@ -75,22 +76,11 @@ bool serind_rollout_offers(const struct serin_rollout *rollout, const uint8_t ma
     return false;
 }
 
-/* Who speaks for a device, and what it is called: the engine's look-ups. */
-static uint32_t device_site(const void *ctx, uint32_t device)
+bool serind_rollout_attempts(const struct serin_rollout *rollout, const uint8_t manifest_id[32],
+                             uint32_t attempt)
 {
-    const struct serind *serind = ctx;
-    return serind->index.list[device].site;
-}
-
-static const char *site_name(const void *ctx, uint32_t site)
-{
-    return serind_site_name(ctx, site);
-}
-
-static uint32_t site_most(const void *ctx)
-{
-    const struct serind *serind = ctx;
-    return serind->sites.most;
+    return attempt >= rollout->attempt_first && attempt <= rollout->attempt &&
+           serind_rollout_offers(rollout, manifest_id, 0);
 }
 
 static struct serind_slot *append(struct serind *serind, const struct serin_rollout *rollout)
@@ -101,8 +91,7 @@ static struct serind_slot *append(struct serind *serind, const struct serin_roll
     struct serind_slot *slot = calloc(1, sizeof *slot);
     if (slot != NULL) {
         slot->rollout = *rollout;
-        slot->members = (struct serin_members){
-            .site = device_site, .site_name = site_name, .site_most = site_most, .sites = serind};
+        serind_slot_attach(serind, slot);
         serind->rollouts.slots[serind->rollouts.count++] = slot;
     }
     return slot;
@@ -115,8 +104,7 @@ static void take_out(struct serind *serind, size_t position)
     rollouts->slots[position] = rollouts->slots[--rollouts->count];
 }
 
-/* Makes the copies that a failed pass restores. */
-static enum serin_error touch(struct serind_slot *slot)
+enum serin_error serind_slot_touch(struct serind_slot *slot)
 {
     if (slot->touched || slot->made) {
         slot->touched = true;
@@ -247,7 +235,7 @@ static void save_member(struct serind *serind, const struct serind_slot *slot,
 enum serin_error serind_slot_hold(struct serind *serind, struct serind_slot *slot, uint32_t device,
                                   bool runs_it)
 {
-    enum serin_error error = touch(slot);
+    enum serin_error error = serind_slot_touch(slot);
     if (error != SERIN_OK) {
         return error;
     }
@@ -310,8 +298,8 @@ static void expire(struct serind *serind, const struct serind_slot *slot,
         ops->get_device(serind->store.ctx, serind->index.list[member->device].id, &record);
     struct serin_attempt_record *attempt = &record.last_attempt;
     if (error == SERIN_ERR_NOT_FOUND ||
-        (error == SERIN_OK && (attempt->attempt != slot->rollout.attempt ||
-                               !serind_rollout_offers(&slot->rollout, attempt->manifest_id, 0)))) {
+        (error == SERIN_OK &&
+         !serind_rollout_attempts(&slot->rollout, attempt->manifest_id, attempt->attempt))) {
         return; /* it has moved on to another attempt; this one's record stays as it was */
     }
     bool changed = false;
@@ -378,12 +366,13 @@ enum serin_error serind_rollouts_step(struct serind *serind, struct serind_slot 
                                       const struct serin_rollout_event *event)
 {
     assert(serind->in_pass);
-    enum serin_error error = touch(slot);
+    enum serin_error error = serind_slot_touch(slot);
     if (error != SERIN_OK) {
         (void)serind_pass_check(serind, error);
         return error;
     }
     settle(slot);
+    serind_slot_attach(serind, slot);
     uint32_t stage = slot->rollout.stage;
     struct serin_rollout_actions actions;
     error = serin_rollout_step(&slot->rollout, &slot->members, serind->now_ms, event, &actions);
@@ -403,7 +392,7 @@ void serind_rollouts_raise(struct serind *serind, struct serind_slot *slot, uint
 {
     assert(serind->in_pass);
     struct serin_rollout *rollout = &slot->rollout;
-    if (threshold <= rollout->threshold || !serind_pass_check(serind, touch(slot))) {
+    if (threshold <= rollout->threshold || !serind_pass_check(serind, serind_slot_touch(slot))) {
         return;
     }
     rollout->threshold = threshold;
@@ -416,8 +405,9 @@ void serind_rollouts_raise(struct serind *serind, struct serind_slot *slot, uint
 
 /* When the next TICK of one is due. A clock that was set back would let what the engine waits for
  * lie as far off: it is due at once then, so that the engine sees the jump and says so. */
-static uint64_t due_at_ms(const struct serind *serind, const struct serind_slot *slot)
+static uint64_t due_at_ms(struct serind *serind, struct serind_slot *slot)
 {
+    serind_slot_attach(serind, slot);
     if (serind->now_ms + SERIN_ENGINE_SLEW_MS < slot->rollout.last_ms) {
         return serind->now_ms;
     }
@@ -429,7 +419,7 @@ uint64_t serind_rollouts_deadline_ms(struct serind *serind)
     uint64_t deadline_ms = UINT64_MAX;
     bool up = serind_reports_up(serind);
     for (size_t i = 0; i < serind->rollouts.count; i++) {
-        const struct serind_slot *slot = serind->rollouts.slots[i];
+        struct serind_slot *slot = serind->rollouts.slots[i];
         uint64_t due_ms = slot->rollout.reports_up != up ? serind->now_ms : due_at_ms(serind, slot);
         deadline_ms = due_ms < deadline_ms ? due_ms : deadline_ms;
     }
@@ -467,13 +457,16 @@ void serind_rollouts_store(struct serind *serind)
     }
 }
 
-/* What the engine paused by itself stands still until an operator sees it. */
+/* What the engine paused by itself stands still until an operator sees it, and so may what it
+ * holds. */
 static void tell_paused(struct serind *serind, const struct serin_rollout *rollout)
 {
     char key[SERIND_ALARM_KEY_MAX];
     (void)snprintf(key, sizeof key, "paused:%s/%s", rollout->policy.product,
                    rollout->policy.channel);
-    if (rollout->state == SERIN_ROLLOUT_PAUSED && rollout->why[0] != '\0') {
+    bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
+                 (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held);
+    if (waits && rollout->why[0] != '\0') {
         serind_alarm_raise(serind, key, "rollout %llu waits for an operator: %s",
                            (unsigned long long)rollout->id, rollout->why);
     } else {
@@ -490,6 +483,7 @@ void serind_rollouts_keep(struct serind *serind)
         }
         slot->touched = slot->made = false;
         if (slot->retired) {
+            serind_revert_silence(serind, slot);
             take_out(serind, i - 1);
         }
     }

@@ -48,6 +48,15 @@ struct serind_slot *serind_rollouts_find(struct serind *serind, uint64_t id);
 bool serind_rollout_offers(const struct serin_rollout *rollout, const uint8_t manifest_id[32],
                            uint16_t hardware);
 
+/* Whether an attempt at the manifest is one of the rollout's: its first, or one of a retry. */
+bool serind_rollout_attempts(const struct serin_rollout *rollout, const uint8_t manifest_id[32],
+                             uint32_t attempt);
+
+/* Shows the engine where to look sites, hardware and health up: these move in memory as the fleet
+ * grows, so that it is called before each call of the engine that is given the members.
+ * (lookups.c) */
+void serind_slot_attach(struct serind *serind, struct serind_slot *slot);
+
 /* Makes the slot of a rollout in this pass; NULL: memory, or too many. */
 struct serind_slot *serind_rollouts_add(struct serind *serind, const struct serin_rollout *rollout);
 
@@ -69,6 +78,15 @@ uint32_t serind_slot_position(struct serind *serind, struct serind_slot *slot, u
  * not allowed in this state, and nothing changed. */
 enum serin_error serind_rollouts_step(struct serind *serind, struct serind_slot *slot,
                                       const struct serin_rollout_event *event);
+
+/* Before anything of a slot is changed inside a pass: makes the copies that a failed pass restores.
+ * SERIN_ERR_MEMORY. */
+SERIN_MUST_USE enum serin_error serind_slot_touch(struct serind_slot *slot);
+
+/* RETRY, inside a pass: with a number that no attempt at the release had before. Errors as of
+ * serind_rollouts_step. (retry.c) */
+enum serin_error serind_rollouts_retry(struct serind *serind, struct serind_slot *slot,
+                                       const struct serin_rollout_event *event);
 
 /* Raises the threshold to one that this rollout has given out already, which only a broker
  * remembers; inside a pass. A lower one changes nothing. */

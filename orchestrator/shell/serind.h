@@ -21,6 +21,7 @@
 #include "publisher.h"
 #include "rollouts.h"
 #include "sites.h"
+#include "strata.h"
 #include "trusts.h"
 
 #include <serin/adapters/depot.h>
@@ -73,6 +74,7 @@ struct serind {
     struct serind_alarms alarms;
     struct serind_index index;
     struct serind_sites sites;
+    struct serind_strata strata;
     struct serind_trusts trusts;
     struct serind_rollouts rollouts;
     struct serind_publisher publisher;

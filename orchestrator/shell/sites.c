@@ -183,6 +183,7 @@ void serind_sites_assign(struct serind *serind, uint32_t device, uint32_t number
 {
     if (serind->index.list[device].site != number && note_move(serind, device)) {
         set_site(serind, device, number);
+        serind_strata_note(&serind->strata, number, serind->index.list[device].hardware);
     }
 }
 

@@ -3,9 +3,11 @@
 #include "start.h"
 
 #include "api.h"
+#include "beats.h"
 #include "enrol.h"
 #include "fleet.h"
 #include "pass.h"
+#include "revert.h"
 #include "serind.h"
 
 #include <serin/adapters/keys.h>
@@ -130,6 +132,7 @@ static enum serin_error load(struct serind *serind, char *why)
         {"the trust records", serind_trusts_load},
         {"the gateways", serind_sites_load},
         {"the devices", serind_fleet_load},
+        {"the health of the devices", serind_beats_load},
         {"the enrolments", serind_enrol_load},
         {"the rollouts", serind_rollouts_load},
         {"the directives", serind_publisher_load},
@@ -304,6 +307,7 @@ static void say_start(struct serind *serind)
                      serin_rollout_state_text(rollout->state), rollout->stage,
                      rollout->policy.stage_count, rollout->why[0] != '\0' ? ": " : "",
                      rollout->why);
+        serind_revert_alarm(serind, serind->rollouts.slots[i]);
     }
 }
 
@@ -368,6 +372,7 @@ void serind_close(struct serind *serind)
     serind_trusts_free(serind);
     serind_index_free(&serind->index);
     serind_sites_free(serind);
+    serind_strata_free(&serind->strata);
     serind_intake_free(serind);
     serind_outbox_free(serind);
     serind_audit_close(serind);

@@ -78,3 +78,8 @@ uint64_t serin_time_edge_ms(const struct serin_rollout *rollout)
     return rollout->stage == 0 && start_ms > rollout->last_ms && start_ms < edge_ms ? start_ms
                                                                                     : edge_ms;
 }
+
+uint64_t serin_rollout_edge_ms(const struct serin_rollout *rollout)
+{
+    return serin_time_edge_ms(rollout);
+}

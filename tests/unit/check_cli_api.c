@@ -114,6 +114,7 @@ START_TEST(every_command_asks_what_the_api_says)
         {"rollout resume 3", "POST /v1/rollouts/3/resume", ""},
         {"rollout halt 3 --reason too_hot", "POST /v1/rollouts/3/halt", "{\"reason\":\"too hot\"}"},
         {"rollout advance 3", "POST /v1/rollouts/3/advance", ""},
+        {"rollout retry 3 --reason again", "POST /v1/rollouts/3/retry", "{\"reason\":\"again\"}"},
         {"rollout abort 3 --reason no", "POST /v1/rollouts/3/abort", "{\"reason\":\"no\"}"},
         {"device list", "GET /v1/devices?limit=1000", ""},
         {"device list --product lamp --state confirmed --channel beta",
@@ -131,7 +132,7 @@ START_TEST(every_command_asks_what_the_api_says)
         {"gateway allow gw-1", "POST /v1/gateways/gw-1/allow", ""},
         {"audit", "GET /v1/audit?after=0&limit=500", ""},
     };
-    struct api_answer answers[32] = {0};
+    struct api_answer answers[40] = {0};
     const size_t count = sizeof(cases) / sizeof(cases[0]);
 
     for (size_t i = 0; i < count; i++) {
@@ -338,6 +339,64 @@ START_TEST(what_was_offered_is_shown_and_not_the_share)
     ck_assert_ptr_null(strstr(result->out, "cohort"));
     SUCCEEDS("rollout list");
     expect_shown("  1/2        1/2       1  ");
+}
+END_TEST
+
+/* What a rollout is judged by, in words and figures; what is not told is not shown. Caught: a share
+ * of nobody; a signed figure read as none; an older serind's rollout without any of it. */
+START_TEST(what_judges_a_rollout_is_shown)
+{
+    const struct api_answer answers[] = {
+        {"GET /v1/rollouts/3", 200,
+         ROLLOUT(
+             "rolling", "", "1", "0",
+             "1") ",\"ramp\":{\"reached\":24,\"target\":41,"
+                  "\"in_flight\":8},\"held\":false,\"closed\":true,"
+                  "\"next_edge\":\"2026-12-01T02:00:00Z\",\"start\":null,"
+                  "\"test\":{\"accepted_percent\":0.5,\"rejected_percent\":2.0,\"resolved\":312,"
+                  "\"failed\":2,\"against\":-1.5,\"reject_at\":4.605,\"more_failures\":3,"
+                  "\"stage_well\":115,\"stage_need\":200,\"accepted\":false},"
+                  "\"gates\":[{\"gate\":\"failures\",\"max_percent\":50.0,\"minimum\":2,\"bad\":2,"
+                  "\"of\":312},{\"gate\":\"silence\",\"max_percent\":100.0,\"minimum\":1,\"bad\":0,"
+                  "\"of\":0}],\"comparison\":{\"time\":\"2026-12-01T01:00:00Z\",\"updated\":300,"
+                  "\"updated_silent\":3,\"updated_unwell\":1,\"control\":700,\"control_silent\":9,"
+                  "\"control_unwell\":2,\"expected_silent_percent\":1.3,"
+                  "\"expected_unwell_percent\":0.2},\"on_halt\":\"revert\",\"reverted_by\":null,"
+                  "\"revert_why\":\"\"}"},
+        {"GET /v1/rollouts/4", 200,
+         ROLLOUT("halted", "", "1", "0", "1") ",\"on_halt\":\"revert\",\"reverted_by\":5,"
+                                              "\"revert_why\":\"\"}"},
+        {"GET /v1/rollouts/5", 200,
+         ROLLOUT("awaiting", "", "1", "0",
+                 "1") ",\"held\":true,\"on_halt\":\"revert\","
+                      "\"reverted_by\":null,\"revert_why\":\"there is no stable release\"}"},
+        {"GET /v1/rollouts/6", 200, ROLLOUT("rolling", "", "1", "0", "1") "}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("rollout show 3");
+    expect_shown("  step   24 of the stage's 41 devices reached, 8 under way\n");
+    expect_shown(
+        "  test   2 failures of 312 resolved; 3 more would halt it; accepted: no, needs 85 "
+        "more without a failure\n");
+    expect_shown("0.5 % against 2 %: evidence 0.00 of the 4.61 that halt\n");
+    expect_shown("updated: 3 of 300 silent, 1 with more errors; control: 9 of 700 silent, 2 with");
+    expect_shown(
+        "would show 1.3 % silent and 0.2 % with more errors; compared 2026-12-01T01:00:00Z");
+    expect_shown("  hours  closed, the next window opens 2026-12-01T02:00:00Z\n");
+    expect_shown("  halt   takes the devices back to the stable release\n");
+    expect_shown("failures  2 of 312  0.64 %   50 %     2\n");
+    expect_shown("silence     0 of 0       -    off     1\n");
+    expect_shown("outside of its windows");
+    SUCCEEDS("rollout show 4");
+    expect_shown("  halt   reverted: rollout 5 takes its devices back\n");
+    SUCCEEDS("rollout show 5");
+    expect_shown("held: more evidence or 'serin rollout advance' lets it go on");
+    expect_shown("  halt   not reverted: there is no stable release\n");
+    SUCCEEDS("rollout show 6");
+    ck_assert_ptr_null(strstr(result->out, "  test "));
+    ck_assert_ptr_null(strstr(result->out, "GATE"));
+    ck_assert_ptr_null(strstr(result->out, "  halt "));
 }
 END_TEST
 
@@ -581,6 +640,7 @@ int main(void)
     tcase_add_test(tests, json_is_passed_on);
     tcase_add_test(tests, tables_align);
     tcase_add_test(tests, what_was_offered_is_shown_and_not_the_share);
+    tcase_add_test(tests, what_judges_a_rollout_is_shown);
     tcase_add_test(tests, many_devices_are_decided_at_once);
     tcase_add_test(tests, status_says_who_waits);
     tcase_add_test(tests, gateways_are_shown);

@@ -9,7 +9,7 @@ target_compile_definitions(check_policy_yaml PRIVATE
 serin_unit_test(policy_keys LINK serin::policy_yaml)
 serin_unit_test(repair LINK serin::orchestrator_core)
 serin_unit_test(fleet_index SOURCES ${PROJECT_SOURCE_DIR}/orchestrator/shell/fleet_index.c
-                LINK serin::core)
+                LINK serin::orchestrator_core)
 target_include_directories(check_fleet_index PRIVATE ${PROJECT_SOURCE_DIR}/orchestrator/shell)
 
 find_package(Threads REQUIRED)
@@ -19,8 +19,8 @@ serin_unit_test(json LINK serin::json)
 # serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
 set(shell ${PROJECT_SOURCE_DIR}/orchestrator/shell)
 set(shell_sources)
-foreach(name alarms attempts audit audit_begin batches create enrol fleet fleet_index intake items learn outbox pass publisher releases rollouts
-    site_alarms sites tend text trusts)
+foreach(name alarms attempts audit audit_begin batches beats create enrol fleet fleet_index intake items learn lookups outbox pass
+    policy_text publisher releases retry revert rollouts site_alarms sites strata tend text trusts)
   list(APPEND shell_sources ${shell}/${name}.c)
 endforeach()
 find_package(PkgConfig REQUIRED)

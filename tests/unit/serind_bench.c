@@ -128,6 +128,7 @@ void serind_bench_close(struct serind_bench *bench)
     serind_publisher_free(serind);
     serind_index_free(&serind->index);
     serind_sites_free(serind);
+    serind_strata_free(&serind->strata);
     serind_intake_free(serind);
     serind_outbox_free(serind);
     serind_audit_close(serind);

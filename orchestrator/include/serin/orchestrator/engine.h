@@ -334,6 +334,9 @@ void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_
 uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
                                    const struct serin_members *members);
 
+/* When the start time comes, or the next window opens or closes (Unix ms); UINT64_MAX: never. */
+uint64_t serin_rollout_edge_ms(const struct serin_rollout *rollout);
+
 /* Sorts members by rank, then device, and rebuilds from them whatever is derived: tally, reasons,
  * the search for deadlines (after loading from a store, and after devices joined). Indices of
  * members change. Linear where only a few members at the end are out of order. */

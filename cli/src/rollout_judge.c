@@ -1,0 +1,188 @@
+/*
+ * What a rollout is judged by, as `show` prints it (rollouts.h): how far the stage has got, the
+ * sequential test, the gates, the control group, hours, and what a halt does.
+ */
+#include "rollouts.h"
+
+#include <serin/cli/table.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef unsigned long long number;
+
+static double real_of(const struct serin_json *object, const char *key)
+{
+    double value = 0;
+
+    return serin_json_as_real(serin_json_get(object, key), &value) ? value : 0;
+}
+
+static const char *plural(number count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void print_ramp(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const struct serin_json *ramp = serin_json_get(rollout, "ramp");
+    number reached = serin_cli_count(ramp, "reached");
+    number target = serin_cli_count(ramp, "target");
+    number flying = serin_cli_count(ramp, "in_flight");
+
+    if (target > 0) {
+        serin_cli_print(cli, "  step   %llu of the stage's %llu device%s reached, %llu under way\n",
+                        reached, target, plural(target), flying);
+    }
+}
+
+/* "accepted: no, needs 85 more without a failure" */
+static void print_acceptance(const struct serin_cli *cli, const struct serin_json *test)
+{
+    number well = serin_cli_count(test, "stage_well");
+    number need = serin_cli_count(test, "stage_need");
+
+    if (serin_cli_truth(test, "accepted")) {
+        serin_cli_print(cli, "accepted: yes\n");
+    } else if (need > well) {
+        serin_cli_print(cli, "accepted: no, needs %llu more without a failure\n", need - well);
+    } else {
+        serin_cli_print(cli, "accepted: no\n");
+    }
+}
+
+static void print_test(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const struct serin_json *test = serin_json_get(rollout, "test");
+    number failed = serin_cli_count(test, "failed");
+    number more = serin_cli_count(test, "more_failures");
+    double reject_at = real_of(test, "reject_at");
+
+    if (!serin_json_is_object(test)) {
+        return;
+    }
+    serin_cli_print(cli, "  test   %llu failure%s of %llu resolved", failed, plural(failed),
+                    (number)serin_cli_count(test, "resolved"));
+    if (more == 0) {
+        serin_cli_print(cli, "; as many as halt it; ");
+    } else {
+        serin_cli_print(cli, "; %llu more would halt it; ", more);
+    }
+    print_acceptance(cli, test);
+    serin_cli_print(cli, "         %g %% against %g %%: evidence %.2f of the %.2f that halt\n",
+                    real_of(test, "accepted_percent"), real_of(test, "rejected_percent"),
+                    real_of(test, "against") > 0 ? real_of(test, "against") : 0.0, reject_at);
+}
+
+static void print_comparison(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const struct serin_json *made = serin_json_get(rollout, "comparison");
+
+    if (!serin_json_is_object(made)) {
+        return;
+    }
+    serin_cli_print(cli, "  beats  updated: %llu of %llu silent, %llu with more errors; ",
+                    (number)serin_cli_count(made, "updated_silent"),
+                    (number)serin_cli_count(made, "updated"),
+                    (number)serin_cli_count(made, "updated_unwell"));
+    serin_cli_print(cli, "control: %llu of %llu silent, %llu with more errors\n",
+                    (number)serin_cli_count(made, "control_silent"),
+                    (number)serin_cli_count(made, "control"),
+                    (number)serin_cli_count(made, "control_unwell"));
+    serin_cli_print(cli,
+                    "         such a control group would show %g %% silent and %g %% with more "
+                    "errors; compared ",
+                    real_of(made, "expected_silent_percent"),
+                    real_of(made, "expected_unwell_percent"));
+    serin_cli_print_foreign(cli, serin_cli_member(made, "time"), 0);
+    serin_cli_print(cli, "\n");
+}
+
+static void print_hours(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const char *edge = serin_cli_member(rollout, "next_edge");
+    bool waits = strcmp(serin_cli_member(rollout, "state"), "awaiting") == 0 &&
+                 serin_cli_count(rollout, "stage") == 0 &&
+                 serin_cli_member(rollout, "start")[0] != '\0';
+
+    if (edge[0] == '\0') {
+        return;
+    }
+    serin_cli_print(cli, "  hours  %s ",
+                    waits                                ? "not before"
+                    : serin_cli_truth(rollout, "closed") ? "closed, the next window opens"
+                                                         : "open until");
+    serin_cli_print_foreign(cli, waits ? serin_cli_member(rollout, "start") : edge, 0);
+    serin_cli_print(cli, "\n");
+}
+
+static void print_on_halt(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const char *why = serin_cli_member(rollout, "revert_why");
+    number by = serin_cli_count(rollout, "reverted_by");
+
+    if (strcmp(serin_cli_member(rollout, "on_halt"), "revert") != 0) {
+        return;
+    }
+    serin_cli_print(cli, "  halt   ");
+    if (by != 0) {
+        serin_cli_print(cli, "reverted: rollout %llu takes its devices back\n", by);
+    } else if (why[0] != '\0') {
+        serin_cli_print(cli, "not reverted: ");
+        serin_cli_print_foreign(cli, why, 0);
+        serin_cli_print(cli, "\n");
+    } else {
+        serin_cli_print(cli, "takes the devices back to the stable release\n");
+    }
+}
+
+static void add_gate(struct serin_cli_grid *grid, const struct serin_json *gate)
+{
+    number bad = serin_cli_count(gate, "bad");
+    number of = serin_cli_count(gate, "of");
+    double limit = real_of(gate, "max_percent");
+
+    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(gate, "gate"));
+    serin_cli_grid_format(grid, "%llu of %llu", bad, of);
+    if (of > 0) {
+        serin_cli_grid_format(grid, "%.2f %%", 100.0 * (double)bad / (double)of);
+    } else {
+        serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, NULL);
+    }
+    if (limit >= 100) {
+        serin_cli_grid_cell(grid, SERIN_CLI_DIM, "off");
+    } else {
+        serin_cli_grid_format(grid, "%g %%", limit);
+    }
+    serin_cli_grid_format(grid, "%llu", (number)serin_cli_count(gate, "minimum"));
+}
+
+static void print_gates(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    static const struct serin_cli_column columns[] = {{.title = "GATE"},
+                                                      {.title = "DEVICES", .right = true},
+                                                      {.title = "SHARE", .right = true},
+                                                      {.title = "LIMIT", .right = true},
+                                                      {.title = "FROM", .right = true}};
+    const struct serin_json *gates = serin_json_get(rollout, "gates");
+
+    if (serin_json_count(gates) == 0) {
+        return;
+    }
+    serin_cli_print(cli, "\n");
+    struct serin_cli_grid *grid = serin_cli_grid_open(columns, 5);
+    for (size_t i = 0; i < serin_json_count(gates); i++) {
+        add_gate(grid, serin_json_at(gates, i));
+    }
+    serin_cli_grid_print(cli, grid);
+}
+
+void serin_cli_rollout_judge(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    print_ramp(cli, rollout);
+    print_test(cli, rollout);
+    print_comparison(cli, rollout);
+    print_hours(cli, rollout);
+    print_on_halt(cli, rollout);
+    print_gates(cli, rollout);
+}

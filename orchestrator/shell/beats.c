@@ -1,0 +1,108 @@
+/* Health and comparison (beats.h). */
+#include "beats.h"
+
+#include "serind.h"
+
+#include <string.h>
+
+/* What the ERRORS gate judges: what went wrong on the device by its own account. Boots, reconnects
+ * and refused directives are the network's and ours as much as the image's. */
+static uint64_t errors_of(const struct serin_counter *counters, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = counters[i].id;
+        bool judged = id == SERIN_COUNTER_CRASHES || id == SERIN_COUNTER_WATCHDOGS ||
+                      id == SERIN_COUNTER_ERRORS || id >= SERIN_COUNTER_APPLICATION;
+        uint64_t value = judged ? counters[i].value : 0;
+        sum = value <= UINT64_MAX - sum ? sum + value : UINT64_MAX;
+    }
+    return sum;
+}
+
+/* Whether it runs what a rollout offers now: then what is usual of it stays what it was before. */
+static bool is_updated(struct serind *serind, const struct serind_item *item)
+{
+    const struct serind_slot *slot =
+        serind_rollouts_latest(serind, serind_item_product(item), serind_item_channel(item));
+    return slot != NULL && !serind_rollout_over(slot->rollout.state) &&
+           serind_rollout_offers(&slot->rollout, serind_item_running(item)->manifest_id, 0);
+}
+
+void serind_beats_describe(struct serind *serind, uint32_t device, uint16_t hardware)
+{
+    struct serind_device *known = &serind->index.list[device];
+    known->hardware = hardware;
+    serind_strata_note(&serind->strata, known->site, hardware);
+}
+
+void serind_beats_heard(struct serind *serind, const struct serind_item *item)
+{
+    struct serin_health *health = &serind->index.health[item->device];
+    serind_beats_describe(serind, item->device, serind_item_hardware(item));
+    if (item->kind != SERIND_ITEM_BEAT) {
+        serin_health_heard(health, serind_now_s(serind));
+        return;
+    }
+    const struct serin_beat *beat = &item->beat;
+    const struct serin_health_beat told = {
+        .interval_s = beat->interval_s,
+        .uptime_s = beat->uptime_s,
+        .errors = errors_of(beat->counters, beat->counter_count),
+    };
+    serin_health_beat(health, serind_now_s(serind), &told, is_updated(serind, item));
+}
+
+/* ---- at the start ---- */
+
+struct loading {
+    struct serind *serind;
+    uint64_t newest_s; /* when serind last took anything in, by what it kept */
+};
+
+static uint64_t heard_s(const struct serin_device_record *record)
+{
+    return record->last_beat_s > record->last_report_s ? record->last_beat_s
+                                                       : record->last_report_s;
+}
+
+static bool find_newest(void *arg, const struct serin_device_record *record)
+{
+    struct loading *loading = arg;
+    uint64_t heard = heard_s(record);
+    loading->newest_s = heard > loading->newest_s ? heard : loading->newest_s;
+    return true;
+}
+
+static bool load(void *arg, const struct serin_device_record *record)
+{
+    const struct loading *loading = arg;
+    struct serind *serind = loading->serind;
+    uint32_t device = serind_index_find(&serind->index, record->id);
+    if (device == SERIND_NO_DEVICE) {
+        return true;
+    }
+    serind_beats_describe(serind, device, record->hardware);
+    if (record->last_beat_s == 0 || record->beat_interval_s == 0) {
+        return true; /* it never beat: of its silence nothing is known */
+    }
+    struct serin_health *health = &serind->index.health[device];
+    const struct serin_health_beat told = {
+        .interval_s = record->beat_interval_s,
+        .errors = errors_of(record->counters, record->counter_count),
+    };
+    serin_health_beat(health, record->last_beat_s, &told, false);
+    uint64_t gaps_s = (uint64_t)SERIN_HEALTH_SILENT_GAPS * record->beat_interval_s;
+    if (heard_s(record) + gaps_s >= loading->newest_s) {
+        serin_health_heard(health, serind_now_s(serind));
+    }
+    return true;
+}
+
+enum serin_error serind_beats_load(struct serind *serind)
+{
+    struct loading loading = {.serind = serind};
+    const struct serin_store_ops *ops = serind->store.ops;
+    enum serin_error error = ops->each_device(serind->store.ctx, NULL, find_newest, &loading);
+    return error == SERIN_OK ? ops->each_device(serind->store.ctx, NULL, load, &loading) : error;
+}

@@ -1,0 +1,28 @@
+/*
+ * What beats say of the fleet: health by device, kept in the index beside each of them, and the
+ * hardware and stratum by which a rollout compares those that it updated with those it did not
+ * (docs/spec/rollout.md, health). Nothing of it is stored: the device records and the next beats
+ * bring it back.
+ */
+#ifndef SERIND_BEATS_H
+#define SERIND_BEATS_H
+
+#include "items.h"
+
+#include <serin/orchestrator/store.h>
+
+struct serind;
+
+/* The device was heard, as it describes itself now: a report, or a beat, which also tells its
+ * counters. */
+void serind_beats_heard(struct serind *serind, const struct serind_item *item);
+
+/* Its hardware and its site, as the store or an operator has them. */
+void serind_beats_describe(struct serind *serind, uint32_t device, uint16_t hardware);
+
+/* What is known of all of them at the start, inside a transaction, after the devices. Who was not
+ * silent when serind was last heard of is not silent now: an outage of ours is nobody's silence.
+ * Errors of the store. */
+SERIN_MUST_USE enum serin_error serind_beats_load(struct serind *serind);
+
+#endif
