@@ -6,9 +6,9 @@
 
 #define PERMYRIAD 10000u
 /* A difference between the groups halts when it is more than four standard errors, which chance
- * alone exceeds once in 30,000 comparisons; and may not pass from three on. */
-#define HALT_ERRORS 4u
-#define HOLD_ERRORS 3u
+ * alone exceeds once in 30,000 comparisons; and may not pass above three. In hundredths. */
+#define HALT_DEVIATION 400u
+#define HOLD_DEVIATION 300u
 
 bool serin_gate_boot_reason(enum serin_reason reason)
 {
@@ -113,7 +113,7 @@ struct symptom {
     uint32_t bad, of;           /* updated */
     uint32_t site_bad, site_of; /* of them, behind the gateway that has most */
     uint32_t control_bad;
-    uint32_t expected_permyriad, error_permyriad;
+    uint32_t expected_permyriad, deviation;
 };
 
 static struct symptom symptom_of(const struct serin_comparison *c, enum serin_gate gate)
@@ -126,7 +126,7 @@ static struct symptom symptom_of(const struct serin_comparison *c, enum serin_ga
             .site_of = c->silent_site_updated,
             .control_bad = c->control_silent,
             .expected_permyriad = c->expected_silent_permyriad,
-            .error_permyriad = c->silent_error_permyriad,
+            .deviation = c->silent_deviation,
         };
     }
     return (struct symptom){
@@ -136,7 +136,7 @@ static struct symptom symptom_of(const struct serin_comparison *c, enum serin_ga
         .site_of = c->unwell_site_updated,
         .control_bad = c->control_unwell,
         .expected_permyriad = c->expected_unwell_permyriad,
-        .error_permyriad = c->unwell_error_permyriad,
+        .deviation = c->unwell_deviation,
     };
 }
 
@@ -145,13 +145,6 @@ static bool exceeds(const struct serin_gate_policy *limit, uint64_t bad, uint64_
                     uint32_t expected_permyriad)
 {
     return bad * PERMYRIAD > (limit->max_permyriad + (uint64_t)expected_permyriad) * of;
-}
-
-/* Whether it is above what was expected by so many standard errors. */
-static bool is_certain(const struct symptom *s, uint64_t errors)
-{
-    return s->bad * (uint64_t)PERMYRIAD >
-           (s->expected_permyriad + errors * s->error_permyriad) * s->of;
 }
 
 static void fill(struct serin_trip *trip, const struct serin_rollout *rollout, enum serin_gate gate,
@@ -191,7 +184,7 @@ static bool symptom_trips(const struct serin_rollout *rollout, enum serin_gate g
     struct symptom s = symptom_of(c, gate);
     bool trips = exceeds(limit, s.bad, s.of, s.expected_permyriad) &&
                  exceeds(limit, s.bad - s.site_bad, s.of - s.site_of, s.expected_permyriad) &&
-                 is_certain(&s, HALT_ERRORS);
+                 s.deviation > HALT_DEVIATION;
     if (trips) {
         fill(trip, rollout, gate, &s);
     }
@@ -222,10 +215,10 @@ static enum serin_doubt doubt_of(const struct serin_rollout *rollout,
     if (c->control_at_ms != c->at_ms) {
         return SERIN_DOUBT_CONTROL_OLD;
     }
-    if (!is_certain(s, HOLD_ERRORS)) {
+    if (s->deviation <= HOLD_DEVIATION) {
         return SERIN_DOUBT_NONE; /* chance does as much */
     }
-    return is_certain(s, HALT_ERRORS) ? SERIN_DOUBT_SITE : SERIN_DOUBT_UNSURE;
+    return s->deviation > HALT_DEVIATION ? SERIN_DOUBT_SITE : SERIN_DOUBT_UNSURE;
 }
 
 /* Whether a restart of the caller made it forget more devices than the limit lets be silent: those

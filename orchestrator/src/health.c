@@ -23,8 +23,11 @@
 #define BOOT_SLACK   8u
 #define BOOT_SLACK_S 60u
 
-/* The late rate follows the last hours, the usual one the last day. */
-#define LATE_S (2u * HOUR_S)
+/* The late rate follows the last hours, the usual one the last day; but what makes a device unwell
+ * becomes usual over weeks only, and then for those that are updated as for all others: a bad day
+ * that one group got used to and the other did not would be laid to the release. */
+#define LATE_S   (2u * HOUR_S)
+#define UNWELL_S (16u * DAY_S)
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -85,8 +88,10 @@ static void learn_rates(struct serin_health *health, const struct since *since, 
         return;
     }
     health->late_rate = follow(health->late_rate, since->errors, since->span_s, LATE_S);
-    if (usual) {
-        uint64_t memory_s = least((uint64_t)HOUR_S * (health->rated + 1u), DAY_S);
+    bool unwell = serin_health_unwell(health);
+    if (usual || unwell) {
+        uint64_t memory_s =
+            unwell ? UNWELL_S : least((uint64_t)HOUR_S * (health->rated + 1u), DAY_S);
         health->usual_rate = follow(health->usual_rate, since->errors, since->span_s, memory_s);
         health->rated = (uint16_t)least(health->rated + 1u, UINT16_MAX);
     }

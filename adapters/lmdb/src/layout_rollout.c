@@ -163,8 +163,8 @@ static void comparison_fields(struct record_io *io, struct serin_comparison *com
     comparison->expected_silent_permyriad = record_u32(io, comparison->expected_silent_permyriad);
     comparison->expected_unwell_permyriad = record_u32(io, comparison->expected_unwell_permyriad);
     comparison->control_at_ms = record_u64(io, comparison->control_at_ms);
-    comparison->silent_error_permyriad = record_u32(io, comparison->silent_error_permyriad);
-    comparison->unwell_error_permyriad = record_u32(io, comparison->unwell_error_permyriad);
+    comparison->silent_deviation = record_u32(io, comparison->silent_deviation);
+    comparison->unwell_deviation = record_u32(io, comparison->unwell_deviation);
     comparison->silent_site_updated = record_u32(io, comparison->silent_site_updated);
     comparison->silent_site_silent = record_u32(io, comparison->silent_site_silent);
     comparison->unwell_site_updated = record_u32(io, comparison->unwell_site_updated);

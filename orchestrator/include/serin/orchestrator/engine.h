@@ -126,6 +126,7 @@ struct serin_evidence {
     uint32_t population;                             /* members when the blocks were laid out */
     uint32_t stage_well, stage_failed, stage_silent; /* resolved, of who was offered this stage */
     uint32_t stage_need; /* the stage is accepted when stage_well is at least so many */
+    uint32_t stage_even; /* below so many the evidence leans towards the rejected rate */
     uint32_t settled;    /* silent members at or below `settled_rank` */
     double against;      /* the halt statistic as it stood at the last failure */
 };
@@ -144,8 +145,8 @@ struct serin_comparison {
     /* What the control group would show if it were made up, by hardware and site, as those that
      * were updated: hundredths of a percent. */
     uint32_t expected_silent_permyriad, expected_unwell_permyriad;
-    /* A standard error of the updated share less the expected one, rounded up. */
-    uint32_t silent_error_permyriad, unwell_error_permyriad;
+    /* By how many hundredths of a standard error the updated are above what was expected. */
+    uint32_t silent_deviation, unwell_deviation;
     /* Of the updated, those behind the gateway behind which more than half of the silent, or of the
      * unwell, stand: how many they are and how many of them show it; 0 and 0 where none has. */
     uint32_t silent_site_updated, silent_site_silent;

@@ -45,9 +45,10 @@ struct serin_health_beat {
 };
 
 /* Takes a beat in. `updated`: the device runs the candidate, so that its usual rate and gap stay
- * what they were; but where it has no past yet, as after a restart of the caller, what is heard
- * first is taken for it. Rates go by the device's own clock, silence by the caller's: where that
- * went back, the device was heard now, and no gap is learned. */
+ * what they were, but for errors that go on for weeks; and where it has no past yet, as after a
+ * restart of the caller, what is heard first is taken for it. Rates go by the device's own clock,
+ * silence by the caller's: where that went back, the device was heard now, and no gap is learned.
+ */
 void serin_health_beat(struct serin_health *health, uint64_t now_s,
                        const struct serin_health_beat *beat, bool updated);
 /* Any other word of the device: it is not silent. */
