@@ -12,6 +12,7 @@ static const struct serin_cli_group groups[] = {
     {"key", "keys of root, release desk and director"},
     {"trust", "which keys devices trust"},
     {"release", "what is published"},
+    {"policy", "how a release goes through the fleet, and what stops it"},
     {"rollout", "a release on its way through the fleet"},
     {"device", "the fleet, device by device"},
     {"gateway", "the sites, gateway by gateway"},
@@ -160,6 +161,21 @@ static const struct serin_cli_command commands[] = {
      .details = "",
      .examples = "serin release list",
      .run = serin_cli_run_release_list},
+    {.name = "policy check",
+     .operands = "FILE",
+     .operand_min = 1,
+     .operand_max = 1,
+     .options = serin_cli_options_policy_check,
+     .summary = "show what a policy comes to, without a server",
+     .details = "Every key with the value that will be used, as a policy again; behind it what the "
+                "test needs.\n"
+                "With --devices how many devices each stage has, and what an image that always "
+                "fails would\n"
+                "cost, tried on the engine itself. Whether the releases exist only serind knows.",
+     .examples = "serin policy check policy.yaml\n"
+                 "serin policy check policy.yaml --devices 100000\n"
+                 "serin policy check policy.yaml --devices 400 --json | jq .always_fails",
+     .run = serin_cli_run_policy_check},
     {.name = "rollout create",
      .operands = "",
      .options = serin_cli_options_rollout_create,

@@ -211,6 +211,16 @@ const struct serin_cli_option serin_cli_options_verify[] = {
     SERIN_CLI_END,
 };
 
+const struct serin_cli_option serin_cli_options_policy_check[] = {
+    {.name = "devices",
+     .kind = SERIN_CLI_NUMBER,
+     .value = "N",
+     .min = 1,
+     .max = 1000000,
+     .help = "devices of the product on the channel"},
+    SERIN_CLI_END,
+};
+
 const struct serin_cli_option serin_cli_options_rollout_create[] = {
     {.name = "policy",
      .required = true,

@@ -39,7 +39,7 @@ HOUSE = {
     "host": ("heap", {"core", "host"}),
     "adapters": ("open", {"core", "device", "orchestrator", "plugin", "gateway", "host", "sim", "adapters"}),
     "sim": ("heap", {"core", "device", "orchestrator", "gateway", "emulator", "host", "sim"}),
-    "cli": ("heap", {"core", "host", "sim", "adapters", "cli"}),
+    "cli": ("heap", {"core", "orchestrator", "host", "sim", "adapters", "cli"}),
 }
 
 # Where each part's public headers live under <serin/…>.

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECOND_MS    UINT64_C(1000)
-#define PERCENT_SIZE 12u
+#define SECOND_MS UINT64_C(1000)
 
 /* A percentage with at most two decimals, as hundredths of a percent. */
 static bool percent_parse(const char *text, uint32_t *permyriad)
@@ -39,16 +38,15 @@ static bool percent_parse(const char *text, uint32_t *permyriad)
     return value <= 10000;
 }
 
-/* "0.01", "12.5", "100". */
-static void percent_format(uint32_t permyriad, char text[PERCENT_SIZE])
+void serin_percent_format(uint32_t permyriad, char text[SERIN_PERCENT_SIZE])
 {
     uint32_t cents = permyriad % 100;
     if (cents == 0) {
-        (void)snprintf(text, PERCENT_SIZE, "%u", permyriad / 100);
+        (void)snprintf(text, SERIN_PERCENT_SIZE, "%u", permyriad / 100);
     } else if (cents % 10 == 0) {
-        (void)snprintf(text, PERCENT_SIZE, "%u.%u", permyriad / 100, cents / 10);
+        (void)snprintf(text, SERIN_PERCENT_SIZE, "%u.%u", permyriad / 100, cents / 10);
     } else {
-        (void)snprintf(text, PERCENT_SIZE, "%u.%02u", permyriad / 100, cents);
+        (void)snprintf(text, SERIN_PERCENT_SIZE, "%u.%02u", permyriad / 100, cents);
     }
 }
 
@@ -60,9 +58,9 @@ enum serin_error policy_percent(const struct policy_reader *reader, const char *
         return SERIN_OK;
     }
     if (!percent_parse(text, &value) || value < min || value > max) {
-        char low[PERCENT_SIZE], high[PERCENT_SIZE];
-        percent_format(min, low);
-        percent_format(max, high);
+        char low[SERIN_PERCENT_SIZE], high[SERIN_PERCENT_SIZE];
+        serin_percent_format(min, low);
+        serin_percent_format(max, high);
         return serin_yaml_fail(reader->file->document, reader->error, field,
                                "must be from %s to %s, with at most two decimals", low, high);
     }

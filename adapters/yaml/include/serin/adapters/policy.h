@@ -35,4 +35,8 @@ SERIN_MUST_USE enum serin_error serin_policy_file_open(struct serin_policy_file 
                                                        size_t size, struct serin_yaml_error *error);
 void serin_policy_file_close(struct serin_policy_file *file);
 
+/* Hundredths of a percent as the file says them: "0.01", "12.5", "100". */
+#define SERIN_PERCENT_SIZE 12u
+void serin_percent_format(uint32_t permyriad, char text[SERIN_PERCENT_SIZE]);
+
 #endif
