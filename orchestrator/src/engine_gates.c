@@ -1,4 +1,4 @@
-/* The gates: what halts a rollout, and what may not pass (docs/spec/rollout.md, sections 5 and 6).
+/* The gates: what halts a rollout, and what may not pass (docs/spec/rollout.md, section 5).
  *
  * Each gate is a quotient with a limit and a minimum, kept by difference or taken from the last
  * comparison, so that asking them all after each report costs a few multiplications. */

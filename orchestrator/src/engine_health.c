@@ -1,5 +1,5 @@
 /* The comparison: how those that were updated are, beside those that were not offered the release
- * yet (docs/spec/rollout.md, section 6).
+ * yet (docs/spec/rollout.md, section 5).
  *
  * One walk over the members counts both groups by stratum (a place that the caller gives to devices
  * of the same hardware and site), by hardware revision, and in all. What the updated would show if

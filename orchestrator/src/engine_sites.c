@@ -1,6 +1,6 @@
 /* Sites and revisions: failures that stand behind one gateway, or on one hardware revision, are
  * told apart from those of an image, and no stage passes on the word of one gateway alone
- * (docs/spec/rollout.md, section 7).
+ * (docs/spec/rollout.md, section 6).
  *
  * The members are walked where they stand: a site has no record here, so that a fleet may have as
  * many gateways as devices. Each function walks at most twice over the members. */

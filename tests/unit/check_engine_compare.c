@@ -1,7 +1,7 @@
 /*
  * The comparison with devices that are not updated yet, in fleets of two thousand whose members
  * beat hourly: what no report says halts, and a bad network day does not (docs/spec/rollout.md,
- * section 6).
+ * section 5).
  *
  * Each test names the mutation of the engine that it was seen to catch.
  */

@@ -1,6 +1,6 @@
 /*
  * The gates but for the comparison: what each counts, at its limit and at its minimum, and failures
- * of one hardware revision (docs/spec/rollout.md, sections 5 and 7).
+ * of one hardware revision (docs/spec/rollout.md, sections 5 and 6).
  *
  * Each test names the mutation of the engine that it was seen to catch.
  */

@@ -1,6 +1,6 @@
 /*
  * Health: how a device is, judged by its beats against its own past, and how those that were
- * updated compare with those that were not (docs/spec/rollout.md, section 8). Pure.
+ * updated compare with those that were not (docs/spec/rollout.md, section 5). Pure.
  *
  * One struct serin_health a device, in an array that the caller keeps and that is indexed by the
  * caller's number of the device (serin_member.device), so that it outlives sorting and serves every
