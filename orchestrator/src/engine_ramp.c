@@ -15,6 +15,9 @@
 #define ACCEPTED_FASTER 2u
 #define LEANING_SLOWER  4u
 
+/* However large the fleet: an image whose luck changes late is met by no more than this part. */
+#define FLEET_PART 32u
+
 /* ---- the rate ---- */
 
 static uint32_t rate_burst(uint32_t rate)
@@ -103,6 +106,9 @@ static uint32_t flight_most(const struct serin_rollout *rollout)
         most = (uint64_t)serin_tally_resolved(&rollout->tally) * policy->ramp.growth_percent / 100u;
         most = rollout->accepted ? most * ACCEPTED_FASTER : most;
         most = serin_test_leans(rollout) ? most / LEANING_SLOWER : most;
+        most = most < rollout->evidence.population / FLEET_PART
+                   ? most
+                   : rollout->evidence.population / FLEET_PART;
         most = most < policy->ramp.first ? policy->ramp.first : most;
     }
     if (policy->in_flight_max != 0 && policy->in_flight_max < most) {

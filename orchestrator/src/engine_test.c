@@ -203,13 +203,20 @@ static double stage_ln(const struct serin_rollout *rollout, double well)
     return evidence->stage_failed * w.failed + evidence->stage_silent * w.silent + well * w.well;
 }
 
+/* The number of well devices that takes the stage's ratio down to `to_ln`. */
+static uint32_t well_for(const struct serin_rollout *rollout, double to_ln)
+{
+    double well = (stage_ln(rollout, 0) - to_ln) / -weigh_stage(rollout).well;
+    return well < UINT32_MAX - 1.0 ? (uint32_t)well + 1 : UINT32_MAX;
+}
+
 void serin_test_update(struct serin_rollout *rollout)
 {
     struct serin_evidence *evidence = &rollout->evidence;
     evidence->against = against(rollout, 0);
-    double need =
-        (stage_ln(rollout, 0) - ln_accept(&rollout->policy.test)) / -weigh_stage(rollout).well;
-    evidence->stage_need = need < UINT32_MAX - 1.0 ? (uint32_t)need + 1 : UINT32_MAX;
+    evidence->stage_need = well_for(rollout, ln_accept(&rollout->policy.test));
+    bool failed = evidence->stage_failed + evidence->stage_silent > 0;
+    evidence->stage_even = failed ? well_for(rollout, 0) : 0;
 }
 
 bool serin_test_trips(const struct serin_rollout *rollout)
@@ -245,7 +252,7 @@ bool serin_test_holds(const struct serin_rollout *rollout)
 
 bool serin_test_leans(const struct serin_rollout *rollout)
 {
-    return rollout->evidence.against >= 1;
+    return rollout->evidence.stage_well < rollout->evidence.stage_even;
 }
 
 /* ---- for people ---- */

@@ -131,7 +131,7 @@ struct serin_evidence {
     double against;      /* the halt statistic as it stood at the last failure */
 };
 
-/* What the comparison with the control group last gave (docs/spec/rollout.md, section 6). Of both
+/* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
  * groups only devices count of which enough was heard before, and that were not silent when the
  * stage opened: so a stage answers for what fell silent during it.
  *
