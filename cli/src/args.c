@@ -85,6 +85,18 @@ static const struct serin_cli_command *find_command(const struct serin_cli_table
     return NULL;
 }
 
+const struct serin_cli_command *serin_cli_alone(const struct serin_cli_table *table,
+                                                const struct serin_cli_group *group)
+{
+    for (size_t i = 0; group != NULL && i < table->command_count; i++) {
+        const struct serin_cli_command *command = &table->commands[i];
+        if (command->alone && strncmp(command->name, group->name, strlen(group->name)) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
 /* The words that could have been meant: of a group, or the first words. */
 static size_t candidates(const struct serin_cli_table *table, const struct serin_cli_group *group,
                          const char *words[WORDS_MAX])
@@ -145,6 +157,9 @@ static bool read_words(struct reader *reader)
             args->ask = SERIN_CLI_ASK_VERSION;
             return false;
         }
+        if (word[0] == '-' && serin_cli_alone(reader->table, args->group) != NULL) {
+            break; /* options of the command that the group's word stands for */
+        }
         if (word[0] == '-') {
             return wrong(args, "a command comes before the options; '%.60s' is none", word);
         }
@@ -162,6 +177,9 @@ static bool read_words(struct reader *reader)
     if (help) {
         args->ask = SERIN_CLI_ASK_HELP;
         return false;
+    }
+    if (args->command == NULL) {
+        args->command = serin_cli_alone(reader->table, args->group);
     }
     if (args->command == NULL) {
         return wrong(

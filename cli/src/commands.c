@@ -16,6 +16,7 @@ static const struct serin_cli_group groups[] = {
     {"rollout", "a release on its way through the fleet"},
     {"device", "the fleet, device by device"},
     {"gateway", "the sites, gateway by gateway"},
+    {"audit", "what serind was told, decided and refused"},
 };
 
 static const struct serin_cli_command commands[] = {
@@ -382,16 +383,45 @@ static const struct serin_cli_command commands[] = {
      .details = "",
      .examples = "serin status",
      .run = serin_cli_run_status},
-    {.name = "audit",
+    {.name = "audit list",
      .operands = "",
-     .options = serin_cli_options_audit,
+     .options = serin_cli_options_audit_list,
+     .alone = true,
      .online = true,
      .summary = "print the audit log",
      .details =
          "Every command, decision, refusal, enrolment and alarm. With --json a line of JSON each.",
      .examples = "serin audit\n"
                  "serin audit --follow --json | jq -r .text",
-     .run = serin_cli_run_audit},
+     .run = serin_cli_run_audit_list},
+    {.name = "audit head",
+     .operands = "",
+     .online = true,
+     .summary = "print how far the audit log goes, as SEQ:HASH",
+     .details = "Kept on another machine, it proves later that nothing up to it was changed: see "
+                "'serin audit\n"
+                "verify --head'.",
+     .examples = "serin audit head | ssh vault 'cat >>heads.txt'",
+     .run = serin_cli_run_audit_head},
+    {.name = "audit verify",
+     .operands = "FILE…",
+     .operand_min = 1,
+     .operand_max = MANY,
+     .options = serin_cli_options_audit_verify,
+     .online = true,
+     .summary = "find whatever was altered, removed or moved in an audit log",
+     .details = "Give rotated files oldest first; '-' is standard input. Needs no server but for "
+                "--live. The chain\n"
+                "may begin at any line, since old files are deleted in time: --whole asks for its "
+                "first. That\n"
+                "lines were cut off at the end shows by --head or --live alone. Exit status 4 "
+                "where anything\n"
+                "does not hold.",
+     .examples = "serin audit verify /var/log/serin/audit.log.1 /var/log/serin/audit.log\n"
+                 "serin audit verify --live /var/log/serin/audit.log\n"
+                 "zcat audit.log.2.gz audit.log.1.gz | serin audit verify - --head \"$(tail -1 "
+                 "heads.txt)\"",
+     .run = serin_cli_run_audit_verify},
 };
 
 const struct serin_cli_table serin_cli_table = {

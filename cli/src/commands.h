@@ -35,7 +35,9 @@ SERIN_CLI_RUN(gateway_list);
 SERIN_CLI_RUN(gateway_show);
 SERIN_CLI_RUN(gateway_decide); /* refuse, allow */
 SERIN_CLI_RUN(status);
-SERIN_CLI_RUN(audit);
+SERIN_CLI_RUN(audit_list);
+SERIN_CLI_RUN(audit_head);
+SERIN_CLI_RUN(audit_verify);
 
 #undef SERIN_CLI_RUN
 

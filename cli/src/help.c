@@ -97,6 +97,12 @@ static void help_group(FILE *file, const struct serin_cli_table *table,
     (void)fprintf(file, "serin %s: %s\n\nUsage: serin %s COMMAND [options]\n\nCommands:\n",
                   group->name, group->summary, group->name);
     list_commands(file, table, group);
+    const struct serin_cli_command *alone = serin_cli_alone(table, group);
+    if (alone != NULL) {
+        (void)fprintf(file, "\n'serin %s' alone is 'serin %s', with these options:\n", group->name,
+                      alone->name);
+        print_options(file, alone->options);
+    }
     (void)fprintf(file, "\n'serin %s COMMAND --help' explains a command with examples.\n",
                   group->name);
 }

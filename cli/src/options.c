@@ -270,7 +270,17 @@ const struct serin_cli_option serin_cli_options_device_move[] = {
     SERIN_CLI_END,
 };
 
-const struct serin_cli_option serin_cli_options_audit[] = {
+const struct serin_cli_option serin_cli_options_audit_list[] = {
     {.name = "follow", .letter = 'f', .kind = SERIN_CLI_FLAG, .help = "go on as lines are added"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_audit_verify[] = {
+    {.name = "head",
+     .kind = SERIN_CLI_TEXT,
+     .value = "SEQ:HASH",
+     .help = "a head that was kept elsewhere: what ends before it, or has another hash, is found"},
+    {.name = "live", .kind = SERIN_CLI_FLAG, .help = "ask serind for its head, not --head"},
+    {.name = "whole", .kind = SERIN_CLI_FLAG, .help = "the chain must begin with its first line"},
     SERIN_CLI_END,
 };

@@ -19,6 +19,7 @@ extern const struct serin_cli_option serin_cli_options_reason[];
 extern const struct serin_cli_option serin_cli_options_device_list[];
 extern const struct serin_cli_option serin_cli_options_device_decide[];
 extern const struct serin_cli_option serin_cli_options_device_move[];
-extern const struct serin_cli_option serin_cli_options_audit[];
+extern const struct serin_cli_option serin_cli_options_audit_list[];
+extern const struct serin_cli_option serin_cli_options_audit_verify[];
 
 #endif

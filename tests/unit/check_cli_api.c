@@ -131,6 +131,7 @@ START_TEST(every_command_asks_what_the_api_says)
         {"gateway refuse gw-1", "POST /v1/gateways/gw-1/refuse", ""},
         {"gateway allow gw-1", "POST /v1/gateways/gw-1/allow", ""},
         {"audit", "GET /v1/audit?after=0&limit=500", ""},
+        {"audit head", "GET /v1/audit/head", ""},
     };
     struct api_answer answers[40] = {0};
     const size_t count = sizeof(cases) / sizeof(cases[0]);

@@ -59,6 +59,23 @@ START_TEST(understands_words)
     /* Help wins over what is missing or wrong before it. */
     ck_assert_int_eq(parse("serin pack --product lamp --help"), SERIN_CLI_ASK_HELP);
 
+    /* The word of a group that stands for one of its commands. */
+    for (int i = 0; i < 3; i++) {
+        static const char *const lines[] = {"serin audit", "serin audit -f",
+                                            "serin audit list --json"};
+        ck_assert_int_eq(parse("%s", lines[i]), SERIN_CLI_ASK_RUN);
+        ck_assert_str_eq(args.command->name, "audit list");
+    }
+    ck_assert_int_eq(parse("serin audit verify a b"), SERIN_CLI_ASK_RUN);
+    ck_assert_uint_eq(args.operand_count, 2);
+    ck_assert_int_eq(parse("serin audit --help"), SERIN_CLI_ASK_HELP);
+    ck_assert_str_eq(args.group->name, "audit");
+    ck_assert_ptr_null(args.command);
+    parse("serin audit verfy a");
+    expect_wrong("did you mean 'verify'?");
+    parse("serin rollout --json");
+    expect_wrong("before the options");
+
     parse("serin");
     expect_wrong("a command is missing");
     parse("serin rollout");

@@ -10,13 +10,14 @@ serin_unit_test(http_client SOURCES api_server.c program.c LINK serin::http_clie
 serin_unit_test(cli_args LINK serin::cli)
 serin_unit_test(cli SOURCES program.c LINK serin::cli)
 serin_unit_test(cli_api SOURCES api_server.c program.c LINK serin::cli)
+serin_unit_test(cli_audit SOURCES api_server.c program.c LINK serin::cli serin::wolfcrypt)
 serin_unit_test(cli_policy SOURCES program.c LINK serin::cli)
-foreach(module mqtt mqtt_life mqtt_flood mqtt_follow x509 http_client cli_args cli cli_api cli_policy)
+foreach(module mqtt mqtt_life mqtt_flood mqtt_follow x509 http_client cli_args cli cli_api cli_audit cli_policy)
   target_compile_definitions(check_${module} PRIVATE _GNU_SOURCE)
 endforeach()
 
 # These run the program itself.
-foreach(module cli cli_api cli_policy)
+foreach(module cli cli_api cli_audit cli_policy)
   target_compile_definitions(check_${module} PRIVATE SERIN_PROGRAM="$<TARGET_FILE:serin>")
   add_dependencies(check_${module} serin)
 endforeach()

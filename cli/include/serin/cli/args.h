@@ -48,6 +48,7 @@ struct serin_cli_command {
     const char *operands; /* for the help: "FILE", "DIR ID…"; "" for none */
     size_t operand_min, operand_max;
     const struct serin_cli_option *options; /* ends with SERIN_CLI_END; NULL: none of its own */
+    bool alone;                             /* the word of its group alone stands for it too */
     bool online;                            /* talks to serind: --server and --token-file apply */
     const char *summary;                    /* half a line */
     const char *details;                    /* paragraphs; "" for none */
@@ -102,6 +103,10 @@ extern const struct serin_cli_option serin_cli_online_options[];
 /* Reads argv (argv[0] is the program's name). Operands are moved together inside argv. */
 void serin_cli_parse(const struct serin_cli_table *table, int argc, char **argv,
                      struct serin_cli_args *args);
+
+/* The command that the word of a group alone stands for; NULL: none, or `group` is NULL. */
+const struct serin_cli_command *serin_cli_alone(const struct serin_cli_table *table,
+                                                const struct serin_cli_group *group);
 
 /* What is known of the option `name` of the command. A programmer error where it has none. */
 const struct serin_cli_given *serin_cli_given(const struct serin_cli_args *args, const char *name);
