@@ -282,7 +282,7 @@ const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},
     [RECORD_ROLLOUT] = {.version = 3, .fields = layout_rollout},
-    [RECORD_MEMBER] = {.version = 1, .fields = layout_member},
+    [RECORD_MEMBER] = {.version = 2, .fields = layout_member},
     [RECORD_DIRECTIVE] = {.version = 1, .fields = directive_fields},
     [RECORD_TRUST] = {.version = 1, .fields = trust_fields},
     [RECORD_GATEWAY] = {.version = 1, .fields = gateway_fields},
