@@ -282,9 +282,9 @@ static uint64_t work_ms(const struct serin_agent *agent)
     return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
 }
 
-uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
+uint64_t serin_agent_next_ms(const struct serin_agent *agent)
 {
-    uint64_t due = earlier(agent->now_ms + IDLE_TICK_MS, work_ms(agent));
+    uint64_t due = work_ms(agent);
     if (due < agent->retry_ms) {
         due = agent->retry_ms;
     }
@@ -294,6 +294,11 @@ uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
         due = earlier(due, agent->beat_due_ms);
     }
     return due;
+}
+
+uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
+{
+    return earlier(serin_agent_next_ms(agent), agent->now_ms + IDLE_TICK_MS);
 }
 
 bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms)

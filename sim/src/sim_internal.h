@@ -1,7 +1,8 @@
 /*
  * What the parts of the simulation share (sim.h says what it is; docs/spec/simulation.md how).
  *
- *   world      queue.c dice.c memo.c flash.c release.c broker.c net.c node.c run.c
+ *   world      queue.c dice.c memo.c flash.c release.c depot.c net.c broker.c plugin.c node*.c
+ *              events.c run.c
  *   server     server*.c: serind's shell in simulated time, around the real engine and ledger
  *   gateways   gateway*.c: serin-gateway's shell, around the real relay, fill, hold, uplink, sent
  *   judges     invariants.c, result.c
@@ -36,6 +37,11 @@ struct sim_pool;       /* flash.c */
 struct sim_memo;       /* memo.c */
 struct sim_net;        /* net.c, broker.c */
 struct sim_queue;      /* queue.c */
+struct sim_depots;     /* depot.c */
+struct sim_brokers;    /* broker.c */
+struct sim_plugins;    /* plugin.c */
+struct sim_seat;       /* node_boot.c */
+struct sim_events;     /* events.c */
 
 /* ---- who acts, and when (queue.c) ---- */
 
@@ -113,11 +119,10 @@ enum sim_side { SIM_SITE, SIM_UPLINK }; /* the two connections of a gateway */
  * server SERVER    cloud   DEV_DIRECTIVE (retained)                    that node, or its gateway;
  * server SERVER    cloud   DEV_ACK, GW_ACKS                            that node; that gateway
  *   plugin    site    DEPOT_WANT                                  the gateway
- *   plugin    both    PRESENCE (retained at the cloud's)          site: the gateway; cloud: server
+ *   plugin    both    PRESENCE                                    site: the gateway; cloud: server
  *
- * An empty retained payload takes the retained message away and is delivered to nobody. The order
- * guard of the broker refuses directives and trust records below what it remembers. A connection
- * that comes up gets what is retained for it, flagged so. */
+ * The order guard of the broker refuses directives and trust records that are empty, or below what
+ * it remembers. A connection that comes up gets what is retained for it, flagged so. */
 void sim_publish(struct sim *sim, uint32_t broker, struct sim_from from, struct sim_topic topic,
                  const uint8_t *payload, size_t size, bool retained);
 
@@ -194,66 +199,78 @@ enum sim_power {
     SIM_POWER_BRICKED /* nothing boots */
 };
 
-/* What a device's agent has taken in, as far as a trial depends on it; since its last boot but for
- * the order. */
+/* What a device's agent has taken in, as far as a trial depends on it. */
 struct sim_heard {
-    bool any, held;
-    enum serin_candidate_state candidate_state; /* of the newest directive that counts for it */
+    bool any;  /* since its last boot: a directive that is in force */
+    bool held; /* its gateway's `hold` says so */
+    enum serin_candidate_state candidate_state; /* of the directive in force */
     struct serin_order order;
-    uint8_t candidate[SERIN_SHA256_SIZE / 4]; /* first bytes of the manifest id it offers it */
-    uint64_t lease_end_s; /* Unix seconds, signed time; at a site where `hold` ends sooner: that */
+    uint8_t candidate[SERIN_SHA256_SIZE / 4]; /* first bytes of the manifest id that it offers */
+    /* When its lease is over by all that the device can know: its clock, signed time and its
+     * uptime, its gateway's `hold`; in ms since the start. 0: it is over. */
+    uint64_t lease_end_ms;
 };
 
 struct sim_node {
     struct serin_agent agent; /* valid while power is ON */
     struct sim_flash flash;
-    uint8_t *scratch; /* of a device that has an attempt in progress; else NULL */
+    uint8_t *scratch; /* while an attempt is in progress; else NULL */
 
     /* what it is */
     uint32_t gateway; /* SIM_NOBODY: direct */
     uint16_t hardware;
-    bool offline;      /* never reached */
-    bool sleeps, away; /* by turns; cut off by weather */
-    bool deaf;         /* its link went down for good */
+    bool clock;              /* it has one */
+    bool offline;            /* never reached */
+    bool sleeps;             /* by turns */
+    bool asleep, away, deaf; /* now; cut off by weather; for good */
 
     /* what it does */
     enum sim_power power;
-    bool asleep;
-    bool connected, connecting;
+    bool connected;
+    bool hung; /* the watchdog will end it */
+    bool reset_asked, cut_armed;
+    uint8_t cause;       /* of the reset that it boots from; enum serin_reset_cause */
     uint16_t connection; /* number of its connection: what is under way in another is lost */
-    bool reset_asked;
-    uint8_t reset_cause;
-    uint64_t boot_ms;                  /* when this boot began */
-    uint64_t alarm_ms;                 /* its one pending timer; SIM_NEVER_MS: none */
-    uint64_t up_free_ms, down_free_ms; /* when its link is free: messages keep their order */
-    uint64_t power_ms, sleep_ms, link_ms, act_ms; /* next cut, turn, connection, behaviour */
-    uint64_t beat_ms;                             /* its last beat was published */
+    uint64_t boot_ms;    /* when this boot began */
+    uint64_t alarm_ms;   /* its one pending timer; SIM_NEVER_MS: none */
+    uint64_t up_free_ms, down_free_ms; /* a link keeps the order of its messages */
+    /* What is due when; SIM_NEVER_MS: not. */
+    uint64_t power_ms; /* the next cut, or the end of one */
+    uint64_t sleep_ms, link_ms, app_ms, fault_ms;
+    uint32_t off_for_ms; /* how long the power stays off */
 
     /* what runs */
     struct serin_version running;
-    uint8_t running_release; /* SIM_STABLE, SIM_CANDIDATE, or SIM_RELEASES: another */
+    uint8_t running_release; /* SIM_STABLE, SIM_CANDIDATE, or SIM_RELEASES: nothing yet */
     enum serin_slot slot;
     bool trial;
     uint32_t counter, floor; /* security counter of what runs; the highest it has committed */
     struct sim_heard heard;
 
-    /* its attempts */
-    enum serin_state state; /* of the current one, as last told by its agent; IDLE: none */
+    /* its attempts at the candidate; an attempt at the stable release leaves all but `busy` */
+    bool busy;              /* an attempt, at whatever, is in progress */
+    enum serin_state state; /* as last told by its agent; IDLE: none */
     enum serin_reason reason;
-    uint32_t attempt;                 /* the candidate's, the last taken; 0: none */
+    uint32_t attempt;                 /* the last taken; 0: none */
     struct serin_order attempt_order; /* of the directive that it was taken from */
     bool exposed;                     /* took the candidate, once at least */
     bool touched;                     /* ran the candidate, once at least */
-    uint32_t taken;                   /* attempts at the candidate taken so far */
+    uint32_t taken;                   /* attempts taken so far */
     uint64_t accepted_ms;             /* the last */
     uint64_t final_ms;                /* 0: not final */
-    uint16_t trial_boots;
+    bool drops;                       /* its download is cut once */
 
     /* what the candidate does on it */
     uint8_t behaviour; /* enum serin_sim_fault; INVALID: it works */
     uint64_t after_ms; /* after its confirmation */
-    bool regressed, erring;
-    uint64_t errors, errors_told_ms; /* counted so far; up to when */
+    bool erring;
+    uint64_t errors, errors_ms; /* counted since boot; up to when */
+
+    /* what heard follows from; node_heard.c's */
+    bool targeted;
+    struct sim_heard of[SERIN_AGENT_SOURCES];
+    uint64_t time_s, time_ms; /* the largest signed time, and when it was that late */
+    uint64_t hold_end_ms;     /* SIM_NEVER_MS: it heard none */
 };
 
 /* ---- the simulation ---- */
@@ -305,6 +322,12 @@ struct sim {
     struct sim_memo *memo;
     struct sim_pool *pool;
     struct sim_net *net;
+    struct sim_brokers *brokers;
+    struct sim_plugins *plugins;
+    struct sim_depots *depots;
+    struct sim_flash *factory;      /* of a device as it is shipped */
+    struct sim_seat *seat;          /* where the device sits whose code runs */
+    struct sim_events *events;      /* what the scenario has under way */
     uint32_t *dice[SIM_DICE_COUNT]; /* draws so far */
     uint64_t digest[4];
     uint64_t sample_ms, progress_events;
