@@ -309,19 +309,24 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->unwell_deviation = last->unwell_deviation;
 }
 
+static struct walk begin(const struct serin_rollout *rollout, const struct serin_members *members,
+                         uint64_t now_ms)
+{
+    uint64_t opened_ms = rollout->stage_started_ms < now_ms ? rollout->stage_started_ms : now_ms;
+    return (struct walk){
+        .rollout = rollout,
+        .members = members,
+        .now_s = now_ms / 1000u,
+        .opened_s = opened_ms / 1000u,
+        .found = {.at_ms = now_ms, .control_at_ms = now_ms},
+    };
+}
+
 static void compare(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     const struct serin_comparison *last = &rollout->comparison;
-    uint64_t opened_ms =
-        rollout->stage_started_ms < step->now_ms ? rollout->stage_started_ms : step->now_ms;
-    struct walk walk = {
-        .rollout = rollout,
-        .members = step->members,
-        .now_s = step->now_ms / 1000u,
-        .opened_s = opened_ms / 1000u,
-        .found = {.at_ms = step->now_ms, .control_at_ms = step->now_ms},
-    };
+    struct walk walk = begin(rollout, step->members, step->now_ms);
     walk_members(&walk);
     find_sites(&walk);
     struct serin_comparison *found = &walk.found;
@@ -338,6 +343,17 @@ static void compare(struct serin_step *step)
         found->unwell_deviation = deviation_of(found->updated_unwell, sum.unwell, ratio);
     }
     rollout->comparison = *found;
+}
+
+uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
+                          enum serin_gate gate)
+{
+    if (members->health == NULL) {
+        return SERIN_SITE_DIRECT;
+    }
+    struct walk walk = begin(rollout, members, rollout->last_ms);
+    walk_members(&walk);
+    return gate == SERIN_GATE_SILENCE ? walk.silent.leader : walk.unwell.leader;
 }
 
 /* Whether a gate asks for comparisons at all. */

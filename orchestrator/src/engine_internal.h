@@ -219,6 +219,9 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */
 void serin_gates_compare(struct serin_step *step);
+/* The gateway behind which most of the silent, or of the unwell, stand; walks over the members. */
+uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
+                          enum serin_gate gate);
 /* When the next comparison is due (Unix ms); NEVER where no gate asks for one. */
 uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members);

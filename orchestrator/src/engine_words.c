@@ -194,31 +194,31 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
                       const struct serin_members *members, const struct serin_trip *trip)
 {
     const struct serin_comparison *comparison = &rollout->comparison;
-    (void)members; /* whose names may be wanted one day */
     out[0] = '\0';
     append(out, "held: ");
-    switch (trip->doubt) {
-    case SERIN_DOUBT_UNKNOWN:
+    if (trip->doubt == SERIN_DOUBT_UNKNOWN) {
         append(out, "nothing is heard any more of %u of %u devices that accepted",
                comparison->known_most - comparison->known, comparison->known_most);
         return;
-    case SERIN_DOUBT_CONTROL_SMALL:
-        append(out, "%u of %u %s, and %u others are too few to compare them with (minimum %u)",
-               trip->bad, trip->of, gate_words[trip->gate], trip->control_of,
-               rollout->policy.control_minimum);
-        return;
-    case SERIN_DOUBT_CONTROL_OLD:
-    case SERIN_DOUBT_SITE:
-    case SERIN_DOUBT_UNSURE:
-    case SERIN_DOUBT_NONE:
-        break;
     }
     append(out, "%u of %u %s", trip->bad, trip->of, gate_words[trip->gate]);
+    if (trip->doubt == SERIN_DOUBT_CONTROL_SMALL) {
+        append(out, ", and %u others are too few to compare them with (minimum %u)",
+               trip->control_of, rollout->policy.control_minimum);
+        return;
+    }
     append_control(out, trip);
     append(out, " (limit ");
     append_percent(out, trip->limit.max_permyriad);
-    append(out, ")%s",
-           trip->doubt == SERIN_DOUBT_SITE     ? ", most behind one gateway"
-           : trip->doubt == SERIN_DOUBT_UNSURE ? ", too few to be certain"
-                                               : "");
+    append(out, ")");
+    if (trip->doubt == SERIN_DOUBT_SITE) {
+        uint32_t gateway = serin_gates_site(rollout, members, trip->gate);
+        char site[SERIN_SITE_TEXT_MAX] = "";
+        if (gateway != SERIN_SITE_DIRECT) { /* beats since the comparison may have ended it */
+            serin_words_site_name(site, members, gateway);
+        }
+        append(out, ", most behind gateway %s", site);
+    } else if (trip->doubt == SERIN_DOUBT_UNSURE) {
+        append(out, ", too few to be certain");
+    }
 }

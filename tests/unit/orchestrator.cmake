@@ -10,6 +10,7 @@ serin_unit_test(engine_site SOURCES engine_bench.c LINK serin::orchestrator_core
 serin_unit_test(engine_walk SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(engine_gates SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(engine_compare SOURCES engine_bench.c LINK serin::orchestrator_core)
+serin_unit_test(engine_control SOURCES engine_bench.c LINK serin::orchestrator_core)
 serin_unit_test(health LINK serin::orchestrator_core)
 serin_unit_test(ledger LINK serin::orchestrator_core)
 serin_unit_test(policy LINK serin::orchestrator_core)
