@@ -73,7 +73,7 @@ static bool time_parse(const char *text, uint64_t *unix_s)
     if (day < 1 || day > length) {
         return false;
     }
-    *unix_s = (days + day - 1) * 86400 + hour * 3600 + minute * 60 + second;
+    *unix_s = (days + day - 1) * 86400 + (hour * UINT64_C(60) + minute) * 60 + second;
     return true;
 }
 
