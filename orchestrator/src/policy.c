@@ -44,7 +44,7 @@ void serin_policy_default(struct serin_policy *policy)
                    {.permyriad = 1000, .soak_s = DAY_S},
                    {.permyriad = 5000, .soak_s = DAY_S},
                    {.permyriad = PERMYRIAD_ALL, .soak_s = DAY_S}},
-        .gates = {[SERIN_GATE_FAILURES] = {.max_permyriad = 200, .minimum = 1},
+        .gates = {[SERIN_GATE_FAILURES] = {.max_permyriad = 5000, .minimum = 2},
                   [SERIN_GATE_BOOTS] = {.max_permyriad = 1000, .minimum = 30},
                   [SERIN_GATE_ROLLBACKS] = {.max_permyriad = 1000, .minimum = 30},
                   [SERIN_GATE_REGRESSIONS] = {.max_permyriad = 200, .minimum = 100},

@@ -17,9 +17,10 @@
 /* One stage of everybody, judged at ten. */
 static struct serind_slot *open_rollout(struct serind_bench *bench)
 {
-    static const char text[] = "product: lamp\nchannel: stable\nreleases: [{version: 2.0.0}]\n"
-                               "gates: {failures: {minimum: 10}}\n"
-                               "stages: [{percent: 100, soak: 1h}]\n";
+    static const char text[] =
+        "product: lamp\nchannel: stable\nreleases: [{version: 2.0.0}]\n"
+        "gates: {failures: {max_percent: 2, minimum: 10}}\nramp: {first: 0}\n"
+        "stages: [{percent: 100, soak: 1h}]\n";
     struct serind_slot *slot = NULL;
     struct serind_refusal refusal;
     enum serin_error error =

@@ -27,8 +27,8 @@ START_TEST(defaults_are_those_of_the_design)
         ck_assert_uint_eq(policy.stages[i].soak_s, 86400);
         ck_assert(!policy.stages[i].approval);
     }
-    ck_assert_uint_eq(policy.gates[SERIN_GATE_FAILURES].max_permyriad, 200);
-    ck_assert_uint_eq(policy.gates[SERIN_GATE_FAILURES].minimum, 1);
+    ck_assert_uint_eq(policy.gates[SERIN_GATE_FAILURES].max_permyriad, 5000);
+    ck_assert_uint_eq(policy.gates[SERIN_GATE_FAILURES].minimum, 2);
     ck_assert_uint_eq(policy.lease_s, 6 * 3600);
     struct serin_policy none;
     serin_policy_default(&none);

@@ -39,6 +39,8 @@ struct serin_policy bench_policy(void)
         policy.stages[i].soak_s = BENCH_SOAK_S;
     }
     /* Whole stages at once, and a test that minds nothing: what is tried is tried by itself. */
+    policy.gates[SERIN_GATE_FAILURES] =
+        (struct serin_gate_policy){.max_permyriad = 200, .minimum = 1};
     policy.ramp.first = 0;
     policy.test.accepted_permyriad = 8000;
     policy.test.rejected_permyriad = 9000;
