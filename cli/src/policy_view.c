@@ -37,7 +37,7 @@ static void days_format(uint8_t days, char text[32])
     static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
     size_t used = 0;
     for (unsigned i = 0; i < 7; i++) {
-        if ((days >> i & 1u) != 0) {
+        if (((unsigned)days >> i & 1u) != 0) {
             used += (size_t)snprintf(text + used, 32 - used, "%s%s", used > 0 ? "," : "", names[i]);
         }
     }
