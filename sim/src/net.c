@@ -1,0 +1,528 @@
+/*
+ * The network: messages, and the links that they take. A link keeps the order of its messages, but
+ * for those that a scenario sends astray; what is under way when a connection ends is lost with it.
+ */
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCAL_MS       1u /* to a broker on the same host */
+#define RECONNECT_MIN  200u
+#define RECONNECT_MAX  2000u
+#define ASTRAY_MIN     200u
+#define ASTRAY_MAX     3000u
+#define COMMON_SIZE    448u /* payloads up to it come from a list of free messages */
+#define WHAT_RETAINED  0x10000u
+#define WHAT_UPLINK    0x20000u
+#define WHAT_NUMBER(w) ((uint16_t)((w)&0xFFFFu))
+
+/* A process's connection to a broker. */
+struct link {
+    bool there, away, up;
+    uint16_t number; /* of the connection */
+    uint64_t up_free_ms, down_free_ms;
+};
+
+struct sim_net {
+    struct link server;
+    struct link *site, *uplink; /* by gateway */
+    uint32_t weather_drop;
+    struct sim_message *free;
+};
+
+/* ---- messages ---- */
+
+struct sim_message *sim_message_new(struct sim *sim, const uint8_t *payload, size_t size)
+{
+    struct sim_message *message = sim->net->free;
+    size_t room = size > COMMON_SIZE ? size : COMMON_SIZE;
+    if (size <= COMMON_SIZE && message != NULL) {
+        sim->net->free = message->next;
+    } else {
+        message = malloc(sizeof *message + room);
+    }
+    if (message == NULL) {
+        sim_failed(sim, SERIN_ERR_MEMORY);
+        return NULL;
+    }
+    message->users = 1;
+    message->retain = false;
+    message->size = (uint32_t)size;
+    message->next = NULL;
+    if (size > 0) {
+        memcpy(message->payload, payload, size);
+    }
+    return message;
+}
+
+struct sim_message *sim_message_keep(struct sim_message *message)
+{
+    message->users++;
+    return message;
+}
+
+void sim_message_drop(struct sim *sim, struct sim_message *message)
+{
+    if (message == NULL || --message->users > 0) {
+        return;
+    }
+    if (message->size <= COMMON_SIZE) {
+        message->next = sim->net->free;
+        sim->net->free = message;
+    } else {
+        free(message);
+    }
+}
+
+/* ---- links ---- */
+
+/* Where a message goes, over which link. */
+struct way {
+    enum sim_purpose latency, faults;
+    uint32_t dice;     /* whose */
+    uint64_t *free_ms; /* when the link is free */
+    enum sim_actor to;
+    uint32_t index, what;
+};
+
+static void deliver_at(struct sim *sim, uint64_t at_ms, const struct way *way,
+                       struct sim_message *message)
+{
+    const struct sim_event event = {.at_ms = at_ms,
+                                    .message = sim_message_keep(message),
+                                    .what = way->what,
+                                    .index_actor = way->index << 8 | way->to};
+    if (sim_queue_put(sim->queue, &event) != SERIN_OK) {
+        sim_message_drop(sim, message);
+        sim_failed(sim, SERIN_ERR_MEMORY);
+    }
+}
+
+/* A copy of the message with one byte changed; the message itself where there is no memory. */
+static struct sim_message *corrupted(struct sim *sim, const struct way *way,
+                                     struct sim_message *message)
+{
+    struct sim_message *copy = sim_message_new(sim, message->payload, message->size);
+    if (copy == NULL) {
+        return sim_message_keep(message);
+    }
+    uint64_t dice = sim_dice(sim, way->faults, way->dice);
+    copy->topic = message->topic;
+    copy->from = message->from;
+    copy->retain = message->retain;
+    copy->payload[dice % copy->size] ^= (uint8_t)(1u + (dice >> 32) % 255u);
+    return copy;
+}
+
+/* Over a link of the scenario: it may lose, double, delay or damage what it carries. */
+static void carry(struct sim *sim, const struct way *way, struct sim_message *message)
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    uint64_t latency_ms = sim_dice_between(sim, way->latency, way->dice, scenario->latency_min_ms,
+                                           scenario->latency_max_ms);
+    if (sim_dice_share(sim, way->faults, way->dice, scenario->drop) ||
+        sim_dice_share(sim, way->faults, way->dice, sim->net->weather_drop)) {
+        return;
+    }
+    uint64_t at_ms = sim->now_ms + latency_ms;
+    at_ms = at_ms > *way->free_ms ? at_ms : *way->free_ms;
+    if (scenario->bytes_per_s > 0) {
+        at_ms += (uint64_t)message->size * 1000u / scenario->bytes_per_s;
+    }
+    if (sim_dice_share(sim, way->faults, way->dice, scenario->reorder)) {
+        at_ms += sim_dice_between(sim, way->faults, way->dice, ASTRAY_MIN, ASTRAY_MAX);
+    } else {
+        *way->free_ms = at_ms;
+    }
+    bool damaged =
+        message->size > 0 && sim_dice_share(sim, way->faults, way->dice, scenario->corrupt);
+    struct sim_message *sent = damaged ? corrupted(sim, way, message) : sim_message_keep(message);
+    deliver_at(sim, at_ms, way, sent);
+    if (sim_dice_share(sim, way->faults, way->dice, scenario->duplicate)) {
+        deliver_at(sim, at_ms + sim_dice_between(sim, way->faults, way->dice, 1, ASTRAY_MAX), way,
+                   sent);
+    }
+    sim_message_drop(sim, sent);
+}
+
+static void count_node(struct sim *sim, const struct sim_node *node, size_t size)
+{
+    sim->result->messages++;
+    if (node->gateway == SIM_NOBODY) {
+        sim->result->direct_bytes += size;
+    } else {
+        sim->result->site_bytes += size;
+    }
+}
+
+static void count_uplink(struct sim *sim, const struct sim_message *message)
+{
+    sim->result->messages++;
+    sim->result->uplink_bytes += message->size;
+    if (message->topic.kind == SERIN_TOPIC_GW_BLOCK) {
+        sim->result->objects_bytes += message->size;
+    }
+}
+
+static void from_node(struct sim *sim, uint32_t broker, struct sim_message *message)
+{
+    struct sim_node *node = &sim->nodes[message->from.index];
+    struct way way = {.latency = SIM_DICE_LINK,
+                      .faults = SIM_DICE_FAULT,
+                      .dice = message->from.index,
+                      .free_ms = &node->up_free_ms,
+                      .to = SIM_BROKER,
+                      .index = broker};
+    if (node->connected) {
+        count_node(sim, node, message->size);
+        sim->result->beats += message->topic.kind == SERIN_TOPIC_DEV_BEAT ? 1u : 0u;
+        carry(sim, &way, message);
+    }
+}
+
+static void from_gateway(struct sim *sim, uint32_t broker, struct sim_message *message)
+{
+    uint32_t gateway = message->from.index;
+    struct link *link = broker == SIM_CLOUD ? &sim->net->uplink[gateway] : &sim->net->site[gateway];
+    struct way way = {.latency = SIM_DICE_UPLINK,
+                      .faults = SIM_DICE_UPLINK,
+                      .dice = gateway,
+                      .free_ms = &link->up_free_ms,
+                      .to = SIM_BROKER,
+                      .index = broker};
+    if (!link->up) {
+        return;
+    }
+    if (broker == SIM_CLOUD) {
+        count_uplink(sim, message);
+        carry(sim, &way, message);
+    } else {
+        deliver_at(sim, sim->now_ms + LOCAL_MS, &way, message);
+    }
+}
+
+void sim_publish(struct sim *sim, uint32_t broker, struct sim_from from, struct sim_topic topic,
+                 const uint8_t *payload, size_t size, bool retained)
+{
+    struct sim_message *message = sim_message_new(sim, payload, size);
+    if (message == NULL) {
+        return;
+    }
+    message->topic = topic;
+    message->from = from;
+    message->retain = retained;
+    if (from.actor == SIM_NODE) {
+        from_node(sim, broker, message);
+    } else if (from.actor == SIM_GATEWAY) {
+        from_gateway(sim, broker, message);
+    } else if (sim->net->server.up) {
+        const struct way way = {.to = SIM_BROKER, .index = broker};
+        deliver_at(sim, sim->now_ms + LOCAL_MS, &way, message);
+    }
+    sim_message_drop(sim, message);
+}
+
+void sim_net_to_node(struct sim *sim, uint32_t index, struct sim_message *message, bool retained)
+{
+    struct sim_node *node = &sim->nodes[index];
+    struct way way = {.latency = SIM_DICE_LINK,
+                      .faults = SIM_DICE_FAULT,
+                      .dice = index,
+                      .free_ms = &node->down_free_ms,
+                      .to = SIM_NODE,
+                      .index = index,
+                      .what = node->connection | (retained ? WHAT_RETAINED : 0u)};
+    if (node->connected) {
+        count_node(sim, node, message->size);
+        carry(sim, &way, message);
+    }
+}
+
+void sim_net_to_gateway(struct sim *sim, uint32_t gateway, enum sim_side side,
+                        struct sim_message *message, bool retained)
+{
+    struct link *link = side == SIM_UPLINK ? &sim->net->uplink[gateway] : &sim->net->site[gateway];
+    struct way way = {.latency = SIM_DICE_UPLINK,
+                      .faults = SIM_DICE_UPLINK,
+                      .dice = gateway,
+                      .free_ms = &link->down_free_ms,
+                      .to = SIM_GATEWAY,
+                      .index = gateway,
+                      .what = link->number | (retained ? WHAT_RETAINED : 0u)};
+    if (!link->up) {
+        return;
+    }
+    if (side == SIM_UPLINK) {
+        way.what |= WHAT_UPLINK;
+        count_uplink(sim, message);
+        carry(sim, &way, message);
+    } else {
+        deliver_at(sim, sim->now_ms + LOCAL_MS, &way, message);
+    }
+}
+
+void sim_net_to_server(struct sim *sim, struct sim_message *message, bool retained)
+{
+    const struct link *link = &sim->net->server;
+    const struct way way = {.to = SIM_SERVER,
+                            .what = link->number | (retained ? WHAT_RETAINED : 0u)};
+    if (link->up) {
+        deliver_at(sim, sim->now_ms + LOCAL_MS, &way, message);
+    }
+}
+
+static void arrived_gateway(struct sim *sim, uint32_t gateway, const struct sim_event *event)
+{
+    enum sim_side side = (event->what & WHAT_UPLINK) != 0 ? SIM_UPLINK : SIM_SITE;
+    const struct link *link =
+        side == SIM_UPLINK ? &sim->net->uplink[gateway] : &sim->net->site[gateway];
+    const struct sim_message *message = event->message;
+    if (link->up && link->number == WHAT_NUMBER(event->what)) {
+        sim_gateway_message(sim, gateway, side, message->topic, message->payload, message->size,
+                            (event->what & WHAT_RETAINED) != 0);
+    }
+}
+
+void sim_net_arrived(struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_message *message = event->message;
+    enum sim_actor to = (enum sim_actor)(event->index_actor & 0xFFu);
+    uint32_t index = event->index_actor >> 8;
+    bool retained = (event->what & WHAT_RETAINED) != 0;
+    sim_note(sim, SIM_NOTE_MESSAGE, index, (uint64_t)message->topic.kind << 32 | message->size);
+    switch (to) {
+    case SIM_NODE:
+        if (sim->nodes[index].connected &&
+            sim->nodes[index].connection == WHAT_NUMBER(event->what)) {
+            sim_node_message(sim, index, message->topic, message->payload, message->size, retained);
+        }
+        break;
+    case SIM_GATEWAY:
+        arrived_gateway(sim, index, event);
+        break;
+    case SIM_SERVER:
+        if (sim->net->server.up && sim->net->server.number == WHAT_NUMBER(event->what)) {
+            sim_server_message(sim, message->topic, message->payload, message->size, retained);
+        }
+        break;
+    case SIM_BROKER:
+        sim_broker_take(sim, index, event->message);
+        break;
+    case SIM_WORLD:
+    case SIM_ACTOR_COUNT:
+        SERIN_ASSERT(false);
+        break;
+    }
+    sim_message_drop(sim, event->message);
+}
+
+/* ---- connections ---- */
+
+static void tell_presence(struct sim *sim, uint32_t node, bool online)
+{
+    const struct serin_presence presence = {.online = online, .time_s = sim_unix_s(sim)};
+    uint8_t payload[SERIN_PRESENCE_MAX];
+    size_t size = 0;
+    uint32_t gateway = sim->nodes[node].gateway;
+    if (sim->codec->encode_presence(&presence, payload, sizeof payload, &size) != SERIN_OK) {
+        return;
+    }
+    struct sim_message *message = sim_message_new(sim, payload, size);
+    if (message == NULL) {
+        return;
+    }
+    message->topic = (struct sim_topic){.kind = SERIN_TOPIC_PRESENCE, .index = node};
+    if (gateway == SIM_NOBODY) {
+        sim_net_to_server(sim, message, false);
+    } else {
+        sim_net_to_gateway(sim, gateway, SIM_SITE, message, false);
+    }
+    sim_message_drop(sim, message);
+}
+
+bool sim_net_connect(struct sim *sim, uint32_t index)
+{
+    struct sim_node *node = &sim->nodes[index];
+    if (!sim_broker_is_up(sim, sim_node_broker(node))) {
+        return false;
+    }
+    node->connected = true;
+    node->connection++;
+    node->up_free_ms = node->down_free_ms = sim->now_ms;
+    sim_note(sim, SIM_NOTE_LINK, index, 1);
+    tell_presence(sim, index, true);
+    sim_broker_greet_node(sim, index);
+    return true;
+}
+
+void sim_net_disconnect(struct sim *sim, uint32_t index)
+{
+    struct sim_node *node = &sim->nodes[index];
+    if (!node->connected) {
+        return;
+    }
+    node->connected = false;
+    sim_note(sim, SIM_NOTE_LINK, index, 0);
+    sim_plugin_leave(sim, (struct sim_from){.actor = SIM_NODE, .index = index});
+    if (sim_broker_is_up(sim, sim_node_broker(node))) {
+        tell_presence(sim, index, false);
+    }
+}
+
+static void link_raise(struct sim *sim, struct link *link)
+{
+    link->up = true;
+    link->number++;
+    link->up_free_ms = link->down_free_ms = sim->now_ms;
+}
+
+static void link_server(struct sim *sim)
+{
+    struct link *link = &sim->net->server;
+    if (link->there && !link->up && sim_broker_is_up(sim, SIM_CLOUD)) {
+        link_raise(sim, link);
+        sim_server_link(sim, true);
+        sim_broker_greet_server(sim);
+    }
+}
+
+static void link_gateway(struct sim *sim, uint32_t gateway, enum sim_side side)
+{
+    struct link *link = side == SIM_UPLINK ? &sim->net->uplink[gateway] : &sim->net->site[gateway];
+    uint32_t broker = side == SIM_UPLINK ? SIM_CLOUD : gateway + 1u;
+    if (link->there && !link->away && !link->up && sim_broker_is_up(sim, broker)) {
+        link_raise(sim, link);
+        sim_note(sim, SIM_NOTE_LINK, gateway, side == SIM_UPLINK ? 3 : 2);
+        sim_gateway_link(sim, gateway, side, true);
+        sim_broker_greet_gateway(sim, gateway, side);
+    }
+}
+
+static void unlink_gateway(struct sim *sim, uint32_t gateway, enum sim_side side)
+{
+    struct link *link = side == SIM_UPLINK ? &sim->net->uplink[gateway] : &sim->net->site[gateway];
+    if (link->up) {
+        link->up = false;
+        sim_plugin_leave(sim, (struct sim_from){.actor = SIM_GATEWAY, .index = gateway});
+        sim_gateway_link(sim, gateway, side, false);
+    }
+}
+
+void sim_net_link_due(struct sim *sim, uint32_t index, enum sim_broker_what what)
+{
+    if (what == SIM_BROKER_LINK_SERVER) {
+        link_server(sim);
+    } else {
+        link_gateway(sim, index, what == SIM_BROKER_LINK_UPLINK ? SIM_UPLINK : SIM_SITE);
+    }
+}
+
+void sim_net_server(struct sim *sim, bool there)
+{
+    struct link *link = &sim->net->server;
+    link->there = there;
+    if (there) {
+        uint64_t wait_ms = sim_dice_between(sim, SIM_DICE_SERVER, 0, RECONNECT_MIN, RECONNECT_MAX);
+        sim_at(sim, sim->now_ms + wait_ms, SIM_BROKER, 0, SIM_BROKER_LINK_SERVER);
+    } else if (link->up) {
+        link->up = false;
+        sim_server_link(sim, false);
+    }
+}
+
+static void relink_gateway(struct sim *sim, uint32_t gateway, enum sim_broker_what what)
+{
+    uint64_t wait_ms =
+        sim_dice_between(sim, SIM_DICE_UPLINK, gateway, RECONNECT_MIN, RECONNECT_MAX);
+    sim_at(sim, sim->now_ms + wait_ms, SIM_BROKER, gateway, what);
+}
+
+void sim_net_gateway(struct sim *sim, uint32_t gateway, bool there)
+{
+    sim->net->site[gateway].there = sim->net->uplink[gateway].there = there;
+    if (there) {
+        relink_gateway(sim, gateway, SIM_BROKER_LINK_SITE);
+        relink_gateway(sim, gateway, SIM_BROKER_LINK_UPLINK);
+    } else {
+        unlink_gateway(sim, gateway, SIM_SITE);
+        unlink_gateway(sim, gateway, SIM_UPLINK);
+    }
+}
+
+void sim_net_away(struct sim *sim, uint32_t gateway, bool away)
+{
+    sim->net->uplink[gateway].away = away;
+    if (away) {
+        unlink_gateway(sim, gateway, SIM_UPLINK);
+    } else {
+        relink_gateway(sim, gateway, SIM_BROKER_LINK_UPLINK);
+    }
+}
+
+void sim_net_broker(struct sim *sim, uint32_t broker, bool up)
+{
+    uint32_t first = broker == SIM_CLOUD ? 0 : broker - 1u;
+    uint32_t end = broker == SIM_CLOUD ? sim->config->gateways : broker;
+    enum sim_broker_what what = broker == SIM_CLOUD ? SIM_BROKER_LINK_UPLINK : SIM_BROKER_LINK_SITE;
+    for (uint32_t gateway = first; gateway < end; gateway++) {
+        if (up) {
+            relink_gateway(sim, gateway, what);
+        } else {
+            unlink_gateway(sim, gateway, broker == SIM_CLOUD ? SIM_UPLINK : SIM_SITE);
+        }
+    }
+    if (broker == SIM_CLOUD) {
+        struct link *link = &sim->net->server;
+        bool there = link->there;
+        if (up && there) {
+            sim_net_server(sim, true);
+        } else if (!up) {
+            sim_net_server(sim, false);
+            link->there = there;
+        }
+    }
+}
+
+bool sim_server_connected(const struct sim *sim)
+{
+    return sim->net->server.up;
+}
+
+bool sim_gateway_connected(const struct sim *sim, uint32_t gateway, enum sim_side side)
+{
+    return side == SIM_UPLINK ? sim->net->uplink[gateway].up : sim->net->site[gateway].up;
+}
+
+void sim_net_weather(struct sim *sim, uint32_t drop)
+{
+    sim->net->weather_drop = drop;
+}
+
+/* ---- opening ---- */
+
+enum serin_error sim_net_open(struct sim *sim)
+{
+    struct sim_net *net = calloc(1, sizeof *net);
+    sim->net = net;
+    if (net == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    net->site = calloc(sim->config->gateways + 1u, sizeof *net->site);
+    net->uplink = calloc(sim->config->gateways + 1u, sizeof *net->uplink);
+    return net->site != NULL && net->uplink != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+}
+
+void sim_net_close(struct sim *sim)
+{
+    if (sim->net == NULL) {
+        return;
+    }
+    for (struct sim_message *message = sim->net->free, *next; message != NULL; message = next) {
+        next = message->next;
+        free(message);
+    }
+    free(sim->net->site);
+    free(sim->net->uplink);
+    free(sim->net);
+}

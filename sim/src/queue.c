@@ -1,0 +1,119 @@
+/* A radix heap of events (queue.h). */
+#include "queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 65u /* 0: now; b: the highest bit in which the time differs is b - 1 */
+#define LEAST   64u /* events that a bucket has room for at first */
+
+struct bucket {
+    struct sim_event *events;
+    size_t count, capacity;
+};
+
+struct sim_queue {
+    uint64_t now_ms;
+    size_t count;
+    size_t taken; /* of bucket 0 */
+    struct bucket buckets[BUCKETS];
+};
+
+static unsigned bucket_of(const struct sim_queue *queue, uint64_t at_ms)
+{
+    uint64_t differs = at_ms ^ queue->now_ms;
+    unsigned bits = 0;
+    for (unsigned step = 32; step > 0; step /= 2) {
+        if (differs >> step != 0) {
+            differs >>= step;
+            bits += step;
+        }
+    }
+    return bits + (unsigned)differs;
+}
+
+static enum serin_error append(struct bucket *bucket, const struct sim_event *event)
+{
+    if (bucket->count == bucket->capacity) {
+        size_t capacity = bucket->capacity == 0 ? LEAST : bucket->capacity * 2u;
+        struct sim_event *events = realloc(bucket->events, capacity * sizeof *events);
+        if (events == NULL) {
+            return SERIN_ERR_MEMORY;
+        }
+        bucket->events = events;
+        bucket->capacity = capacity;
+    }
+    bucket->events[bucket->count++] = *event;
+    return SERIN_OK;
+}
+
+enum serin_error sim_queue_open(struct sim_queue **queue)
+{
+    *queue = calloc(1, sizeof **queue);
+    return *queue != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+}
+
+void sim_queue_close(struct sim_queue *queue)
+{
+    if (queue == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        free(queue->buckets[i].events);
+    }
+    free(queue);
+}
+
+enum serin_error sim_queue_put(struct sim_queue *queue, const struct sim_event *event)
+{
+    struct sim_event put = *event;
+    put.at_ms = put.at_ms > queue->now_ms ? put.at_ms : queue->now_ms;
+    enum serin_error error = append(&queue->buckets[bucket_of(queue, put.at_ms)], &put);
+    queue->count += error == SERIN_OK ? 1u : 0u;
+    return error;
+}
+
+/* Makes the earliest time the present, and spreads the bucket that it stands in over those below,
+ * in order. */
+static enum serin_error advance(struct sim_queue *queue)
+{
+    unsigned b = 1;
+    while (queue->buckets[b].count == 0) {
+        b++;
+    }
+    struct bucket *from = &queue->buckets[b];
+    uint64_t least_ms = from->events[0].at_ms;
+    for (size_t i = 1; i < from->count; i++) {
+        least_ms = from->events[i].at_ms < least_ms ? from->events[i].at_ms : least_ms;
+    }
+    queue->now_ms = least_ms;
+    size_t count = from->count;
+    enum serin_error error = SERIN_OK;
+    from->count = 0; /* every event goes below */
+    for (size_t i = 0; error == SERIN_OK && i < count; i++) {
+        error = append(&queue->buckets[bucket_of(queue, from->events[i].at_ms)], &from->events[i]);
+    }
+    return error;
+}
+
+bool sim_queue_take(struct sim_queue *queue, struct sim_event *event)
+{
+    struct bucket *now = &queue->buckets[0];
+    if (queue->count == 0) {
+        return false;
+    }
+    if (queue->taken == now->count) {
+        queue->taken = now->count = 0;
+        if (advance(queue) != SERIN_OK) {
+            return false;
+        }
+    }
+    *event = now->events[queue->taken++];
+    queue->count--;
+    return true;
+}
+
+size_t sim_queue_count(const struct sim_queue *queue)
+{
+    return queue->count;
+}
