@@ -217,10 +217,11 @@ START_TEST(values_out_of_bounds_are_not_written)
     static union record_value value;
     uint8_t bytes[RECORD_MAX];
     size_t size = 0;
-    for (int plant = 0; plant < 9; plant++) {
+    for (int plant = 0; plant < 12; plant++) {
         static const enum record_kind kinds[] = {RECORD_DEVICE,  RECORD_DEVICE,    RECORD_ATTEMPT,
                                                  RECORD_ATTEMPT, RECORD_DIRECTIVE, RECORD_TRUST,
-                                                 RECORD_ROLLOUT, RECORD_TRUST,     RECORD_DEVICE};
+                                                 RECORD_ROLLOUT, RECORD_TRUST,     RECORD_DEVICE,
+                                                 RECORD_ROLLOUT, RECORD_ROLLOUT,   RECORD_ROLLOUT};
         sample(kinds[plant], 2, &value);
         switch (plant) {
         case 0:
@@ -246,6 +247,15 @@ START_TEST(values_out_of_bounds_are_not_written)
             break;
         case 7:
             value.trust.size = 0;
+            break;
+        case 9:
+            value.rollout.policy.on_halt = SERIN_ON_HALT_INVALID;
+            break;
+        case 10:
+            value.rollout.policy.reason_count = SERIN_GATE_REASONS_MAX + 1;
+            break;
+        case 11:
+            value.rollout.policy.window_count = SERIN_WINDOWS_MAX + 1;
             break;
         default:
             value.device.counter_count = 300; /* more than its byte can hold */

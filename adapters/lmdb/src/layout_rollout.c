@@ -98,8 +98,8 @@ static void pace_fields(struct record_io *io, struct serin_policy *policy)
 }
 
 /* A policy of before version 3. The test cannot be left out: with a rejected rate of 90 % just
- * above the accepted one it halts nothing that the gate has not halted before, and takes a stage of
- * fewer than 9,000 devices for too small to be judged. */
+ * above the accepted one it halts only where nine of ten fail, of some two hundred at least, and
+ * takes a stage of fewer than some 9,000 devices for too small to be judged. */
 static void policy_older(struct serin_policy *policy)
 {
     gates_off(policy);
