@@ -168,9 +168,8 @@ bool serin_test_small(const struct serin_rollout *rollout);
 bool serin_test_holds(const struct serin_rollout *rollout);
 /* Whether the evidence speaks rather against the release: then exposure grows more slowly. */
 bool serin_test_leans(const struct serin_rollout *rollout);
-/* `where`: ", N of them behind ...", or "". */
 void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
-                           const char *where);
+                           const struct serin_members *members);
 void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 
@@ -313,6 +312,10 @@ enum serin_reason serin_words_commonest(const struct serin_rollout *rollout);
 /* What a site is called. */
 void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_members *members,
                            uint32_t site);
+/* Adds to a text of SERIN_ROLLOUT_WHY_MAX where most failures are, if they are of one gateway or
+ * revision. */
+void serin_words_cluster(char *out, const struct serin_rollout *rollout,
+                         const struct serin_members *members);
 /* Why a gate halted: the figures, the gateway or revision where most failures are of one, the limit
  * and the commonest reason; and why one holds. */
 void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,

@@ -387,7 +387,7 @@ void serin_effect_gate(struct serin_step *step)
     if (serin_gates_trip(step->rollout, step->members, &trip)) {
         serin_words_trip(step->rollout->why, step->rollout, step->members, &trip);
     } else {
-        serin_test_words_halt(step->rollout->why, step->rollout, "");
+        serin_test_words_halt(step->rollout->why, step->rollout, step->members);
     }
     serin_step_audit(step, "%s", step->rollout->why);
     republish(step);

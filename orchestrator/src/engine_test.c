@@ -11,6 +11,7 @@
 #include "engine_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Shares of the halt statistic: the whole rollout as one sample; a release that is far worse than
  * the rejected rate; and a change of luck at any block, spread evenly over them. */
@@ -273,16 +274,18 @@ void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_r
 }
 
 void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
-                           const char *where)
+                           const struct serin_members *members)
 {
     const struct serin_test_policy *test = &rollout->policy.test;
     const struct serin_tally *tally = &rollout->tally;
-    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "halted: %u of %u resolved failed%s: the test rejects %u.%02u %% for %u.%02u %% "
-                   "(chances %.0f to 1, limit %.0f): %s",
-                   serin_tally_failures(tally), serin_tally_resolved(tally), where,
-                   PERCENT(test->accepted_permyriad), PERCENT(test->rejected_permyriad),
-                   rollout->evidence.against < 1e6 ? rollout->evidence.against : 1e6,
+    double chances = rollout->evidence.against < 1e6 ? rollout->evidence.against : 1e6;
+    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX, "halted: %u of %u resolved failed",
+                   serin_tally_failures(tally), serin_tally_resolved(tally));
+    serin_words_cluster(out, rollout, members);
+    size_t size = strlen(out);
+    (void)snprintf(out + size, SERIN_ROLLOUT_WHY_MAX - size,
+                   " (test: %u.%02u %% rather than %u.%02u %%, chances %.0f to 1, limit %.0f): %s",
+                   PERCENT(test->rejected_permyriad), PERCENT(test->accepted_permyriad), chances,
                    reject_at(rollout), serin_reason_word(serin_words_commonest(rollout)));
 }
 

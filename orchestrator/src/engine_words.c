@@ -138,9 +138,8 @@ static const char *const gate_words[SERIN_GATE_COUNT] = {
     [SERIN_GATE_ERRORS] = "updated count more errors",
 };
 
-/* Where most failures are, if they are of one gateway or revision. */
-static void append_cluster(char *out, const struct serin_rollout *rollout,
-                           const struct serin_members *members)
+void serin_words_cluster(char *out, const struct serin_rollout *rollout,
+                         const struct serin_members *members)
 {
     struct serin_cluster cluster = serin_sites_cluster(rollout, members);
     if (serin_cluster_named(rollout, &cluster)) {
@@ -177,7 +176,7 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         serin_words_site_name(site, members, trip->without);
         append(out, ", not counting gateway %s", site);
     } else {
-        append_cluster(out, rollout, members);
+        serin_words_cluster(out, rollout, members);
     }
     append(out, " (limit ");
     append_percent(out, trip->limit.max_permyriad);

@@ -76,6 +76,9 @@ void bench_make(struct bench *bench, const struct serin_policy *policy, uint32_t
     bench->shadow = calloc(bench->capacity, sizeof *bench->shadow);
     ck_assert_ptr_nonnull(bench->members.list);
     ck_assert_ptr_nonnull(bench->shadow);
+    bench->offered_ms = malloc(bench->capacity * sizeof *bench->offered_ms);
+    ck_assert_ptr_nonnull(bench->offered_ms);
+    memset(bench->offered_ms, 0xFF, bench->capacity * sizeof *bench->offered_ms);
     bench->sites = calloc(bench->capacity, sizeof *bench->sites);
     ck_assert_ptr_nonnull(bench->sites);
     bench->members.site = site_of;
@@ -97,6 +100,7 @@ void bench_free(struct bench *bench)
     free(bench->members.list);
     free(bench->shadow);
     free(bench->sites);
+    free(bench->offered_ms);
 }
 
 uint32_t bench_join(struct bench *bench, uint64_t rank)
@@ -203,7 +207,9 @@ static void check_members(struct bench *bench)
         }
         struct serin_member *was = &bench->shadow[action->member];
         const struct serin_member *is = &bench->members.list[action->member];
-        hold_msg(!in(was->state, ends), "%s was left for %s",
+        bool again = bench->retrying && is->state == SERIN_STATE_IDLE &&
+                     was->state != SERIN_STATE_REGRESSED && was->state != SERIN_STATE_REVERTED;
+        hold_msg(!in(was->state, ends) || again, "%s was left for %s",
                  serin_state_text((enum serin_state)was->state),
                  serin_state_text((enum serin_state)is->state));
         hold(was->state != SERIN_STATE_CONFIRMED || is->state == SERIN_STATE_REGRESSED ||
@@ -355,7 +361,7 @@ static void check_sites(struct bench *bench, const struct serin_rollout *before,
         after->tally.failed + after->tally.rejected > after->judged) {
         hold(!outvoted(bench));
     }
-    hold(after->judged >= before->judged);
+    hold(after->judged >= before->judged || before->retrying);
     hold(after->judged <= after->tally.failed + after->tally.rejected);
     hold(after->state != SERIN_ROLLOUT_ROLLING || after->why[0] == '\0');
 }
@@ -378,12 +384,13 @@ static void check_step(struct bench *bench, const struct serin_rollout *before,
         hold(after->state == SERIN_ROLLOUT_HALTED || after->state == SERIN_ROLLOUT_ABORTED);
         hold(after->stage == before->stage);
     }
-    hold(after->soaked_ms <= after->watch_ms + BENCH_SOAK_MS);
+    hold(after->policy.window_count > 0 || after->soaked_ms <= after->watch_ms + BENCH_SOAK_MS);
     hold((after->resume_to != SERIN_ROLLOUT_INVALID) == (after->state == SERIN_ROLLOUT_PAUSED));
     if (bench->check) {
         check_books(bench);
         check_members(bench);
         check_sites(bench, before, event);
+        bench_check_evidence(bench, before, event);
     }
 }
 
@@ -392,6 +399,7 @@ static void check_step(struct bench *bench, const struct serin_rollout *before,
 static enum serin_error step(struct bench *bench, const struct serin_rollout_event *event)
 {
     struct serin_rollout before = bench->rollout;
+    bench->retrying = before.retrying;
     enum serin_error error =
         serin_rollout_step(&bench->rollout, &bench->members, bench->now_ms, event, &bench->actions);
     if (error != SERIN_OK) {

@@ -23,6 +23,8 @@ struct bench {
     bool check;                  /* recount everything after every step */
     struct serin_member *shadow; /* the members as the store would have them */
     uint32_t *sites;             /* by device; all direct unless a test says otherwise */
+    uint64_t *offered_ms;        /* by device: the watch when it was offered; UINT64_MAX: not yet */
+    bool retrying;               /* before the last step */
     uint32_t capacity;
 };
 
@@ -66,6 +68,10 @@ bool bench_said(const struct bench *bench, const char *words);
 
 /* The next number of a seeded sequence (SplitMix64). */
 uint64_t bench_random(uint64_t *seed);
+
+/* What must hold of evidence, test and ramp after a step: engine_bench_evidence.c. */
+void bench_check_evidence(struct bench *bench, const struct serin_rollout *before,
+                          const struct serin_rollout_event *event);
 
 #define ck_state(bench, name) \
     ck_assert_str_eq(serin_rollout_state_text((bench)->rollout.state), name)

@@ -1,0 +1,264 @@
+/* What must hold of evidence, test and ramp after every step, counted and computed in other words
+ * than the engine's (docs/spec/rollout.md, section 12). */
+#include "engine_bench.h"
+
+#include <math.h>
+#include <string.h>
+
+#define hold(condition)                     \
+    do {                                    \
+        if (!(condition)) {                 \
+            ck_abort_msg("%s", #condition); \
+        }                                   \
+    } while (0)
+
+/* ---- what a member is ---- */
+
+enum outcome { OUTCOME_NONE, OUTCOME_OPEN, OUTCOME_WELL, OUTCOME_FAILED, OUTCOME_SILENT };
+
+static enum outcome outcome_of(const struct serin_rollout *rollout, const struct serin_member *m)
+{
+    bool accepted = rollout->judged_watch_s != 0 && m->watch_s <= rollout->judged_watch_s;
+    enum outcome now = OUTCOME_OPEN;
+    switch ((enum serin_state)m->state) {
+    case SERIN_STATE_REJECTED:
+        if (m->reason == SERIN_REASON_NOT_NEWER) {
+            now = OUTCOME_NONE;
+            break;
+        }
+        now = accepted ? OUTCOME_OPEN : OUTCOME_FAILED;
+        break;
+    case SERIN_STATE_ROLLED_BACK:
+    case SERIN_STATE_FAILED:
+    case SERIN_STATE_REGRESSED:
+    case SERIN_STATE_REVERTED:
+        now = accepted ? OUTCOME_OPEN : OUTCOME_FAILED;
+        break;
+    case SERIN_STATE_TIMED_OUT:
+        now = accepted ? OUTCOME_OPEN : OUTCOME_SILENT;
+        break;
+    case SERIN_STATE_CONFIRMED:
+        now = OUTCOME_WELL;
+        break;
+    case SERIN_STATE_IDLE:
+    case SERIN_STATE_UNREACHED:
+    case SERIN_STATE_SUPERSEDED:
+    case SERIN_STATE_CANCELLED:
+        now = OUTCOME_NONE;
+        break;
+    case SERIN_STATE_INVALID:
+    case SERIN_STATE_PENDING:
+    case SERIN_STATE_DOWNLOADING:
+    case SERIN_STATE_VERIFYING:
+    case SERIN_STATE_STAGED:
+    case SERIN_STATE_TRIAL:
+    case SERIN_STATE_COUNT:
+        break;
+    }
+    return m->failed_before                            ? OUTCOME_FAILED
+           : m->silent_before && now != OUTCOME_FAILED ? OUTCOME_SILENT
+                                                       : now;
+}
+
+/* ---- the statistic, from its definition ---- */
+
+/* Where each block begins: eight wide up to 64, then eight blocks an octave, until they are as wide
+ * as a power of two of which 96 cover the fleet. */
+static uint32_t lay_out(uint32_t population, uint32_t starts[SERIN_ENGINE_BLOCKS_MAX])
+{
+    uint64_t widest = 8;
+    while (widest * 96 < population) {
+        widest *= 2;
+    }
+    uint32_t blocks = 0;
+    uint64_t width = 8;
+    for (uint64_t at = 0; at <= population && blocks < SERIN_ENGINE_BLOCKS_MAX; at += width) {
+        while (width < widest && at >= 16 * width) {
+            width *= 2;
+        }
+        starts[blocks++] = (uint32_t)at;
+    }
+    return blocks;
+}
+
+struct counts {
+    double failed, silent, well;
+};
+
+static double ratio(const struct serin_rollout *rollout, double rejected, struct counts c)
+{
+    double accepted = rollout->policy.test.accepted_permyriad / 10000.0;
+    return pow(rejected / accepted, c.failed + c.silent) *
+           pow((1 - rejected) / (1 - accepted), c.well);
+}
+
+/* Of members from `from` on; the bench makes no comparison, so silence weighs as a failure. */
+static struct counts count_from(const struct bench *bench, uint32_t from)
+{
+    struct counts counts = {0, 0, 0};
+    for (uint32_t i = from; i < bench->rollout.tally.offered; i++) {
+        enum outcome outcome = outcome_of(&bench->rollout, &bench->members.list[i]);
+        counts.failed += outcome == OUTCOME_FAILED;
+        counts.silent += outcome == OUTCOME_SILENT;
+        counts.well += outcome == OUTCOME_OPEN || outcome == OUTCOME_WELL;
+    }
+    return counts;
+}
+
+static double statistic(const struct bench *bench)
+{
+    uint32_t starts[SERIN_ENGINE_BLOCKS_MAX];
+    double rejected = bench->rollout.policy.test.rejected_permyriad / 10000.0;
+    uint32_t blocks = lay_out(bench->members.count, starts);
+    struct counts all = count_from(bench, 0);
+    double sum = 0.8 * ratio(&bench->rollout, rejected, all) +
+                 0.1 * ratio(&bench->rollout, sqrt(rejected), all);
+    for (uint32_t i = 1; i < blocks && starts[i] < bench->rollout.tally.offered; i++) {
+        sum += 0.1 / blocks * ratio(&bench->rollout, rejected, count_from(bench, starts[i]));
+    }
+    return sum;
+}
+
+/* ---- checks ---- */
+
+static void check_counts(const struct bench *bench)
+{
+    const struct serin_evidence *evidence = &bench->rollout.evidence;
+    uint32_t starts[SERIN_ENGINE_BLOCKS_MAX];
+    uint32_t blocks = lay_out(bench->members.count, starts);
+    uint32_t well = 0, failed = 0, silent = 0, settled = 0;
+    for (uint32_t b = 0; b < SERIN_ENGINE_BLOCKS_MAX; b++) {
+        uint32_t in_block[3] = {0, 0, 0};
+        uint32_t end = b + 1 < blocks ? starts[b + 1] : UINT32_MAX;
+        for (uint32_t i = b < blocks ? starts[b] : UINT32_MAX;
+             i < end && i < bench->rollout.tally.offered; i++) {
+            const struct serin_member *m = &bench->members.list[i];
+            enum outcome outcome = outcome_of(&bench->rollout, m);
+            bool own = m->stage == bench->rollout.stage;
+            in_block[0] += outcome != OUTCOME_NONE;
+            in_block[1] += outcome == OUTCOME_FAILED;
+            in_block[2] += outcome == OUTCOME_SILENT;
+            well += own && outcome == OUTCOME_WELL;
+            failed += own && outcome == OUTCOME_FAILED;
+            silent += own && outcome == OUTCOME_SILENT;
+            settled += m->state == SERIN_STATE_IDLE && m->rank <= bench->rollout.settled_rank;
+        }
+        hold(in_block[0] == evidence->accepted[b]);
+        hold(in_block[1] == evidence->failed[b]);
+        hold(in_block[2] == evidence->silent[b]);
+    }
+    hold(well == evidence->stage_well);
+    hold(failed == evidence->stage_failed);
+    hold(silent == evidence->stage_silent);
+    hold(settled == evidence->settled);
+    hold(evidence->population == bench->members.count);
+}
+
+/* The statistic is never above what it was computed to be, so no halt is missed; and nothing goes
+ * on that it speaks against. */
+static void check_statistic(const struct bench *bench, const struct serin_rollout *before)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    double limit = 10000.0 / after->policy.test.alpha_permyriad;
+    double now = statistic(bench);
+    hold(now <= after->evidence.against * (1 + 1e-9) || now < 1e-200);
+    bool goes_on = after->state == SERIN_ROLLOUT_ROLLING || after->state == SERIN_ROLLOUT_SOAKING ||
+                   after->state == SERIN_ROLLOUT_AWAITING;
+    uint32_t failures = after->tally.failed + after->tally.rejected;
+    hold(!goes_on || failures <= after->judged || now < limit * (1 + 1e-9));
+    if (memcmp(&before->evidence.failed, &after->evidence.failed, sizeof after->evidence.failed) !=
+        0) {
+        hold(fabs(now - after->evidence.against) <= 1e-9 * now || now < 1e-200);
+    }
+}
+
+/* No stage passes by itself without being accepted, but one too small to be; and that only where
+ * the evidence does not lean against the release. */
+static void check_pass(const struct bench *bench, const struct serin_rollout *before,
+                       const struct serin_rollout_event *event)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    bool passed = before->stage > 0 &&
+                  (after->stage != before->stage || (after->state == SERIN_ROLLOUT_COMPLETED &&
+                                                     before->state != SERIN_ROLLOUT_COMPLETED));
+    if (!passed || event->kind == SERIN_ROLLOUT_ADVANCE || before->approved) {
+        return;
+    }
+    struct counts own = {0, 0, 0};
+    for (uint32_t i = 0; i < after->tally.offered; i++) {
+        enum outcome outcome = outcome_of(after, &bench->members.list[i]);
+        if (bench->members.list[i].stage == before->stage) {
+            own.failed += outcome == OUTCOME_FAILED;
+            own.silent += outcome == OUTCOME_SILENT;
+            own.well += outcome == OUTCOME_WELL;
+        }
+    }
+    const struct serin_test_policy *test = &after->policy.test;
+    double rejected = test->rejected_permyriad / 10000.0;
+    double accept = test->beta_permyriad / 10000.0 / (1 - test->alpha_permyriad / 10000.0);
+    double resolved = own.failed + own.silent + own.well;
+    struct counts best = {0, 0, resolved};
+    bool small = ratio(after, rejected, best) > accept * (1 - 1e-9);
+    bool even = ratio(after, rejected, own) <= 1 + 1e-9;
+    bool accepted = before->accepted || ratio(after, rejected, own) <= accept * (1 + 1e-9);
+    hold(accepted || (small && even && !test->small_stages_hold));
+}
+
+/* Devices that are in flight: accepted and not resolved, or offered of late and silent. */
+static uint32_t in_flight(const struct bench *bench)
+{
+    const struct serin_rollout *rollout = &bench->rollout;
+    uint32_t settle_s = rollout->policy.ramp.settle_s < rollout->policy.patience_s
+                            ? rollout->policy.ramp.settle_s
+                            : rollout->policy.patience_s;
+    uint32_t flying = 0;
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+        const struct serin_member *m = &bench->members.list[i];
+        bool late = rollout->watch_ms - bench->offered_ms[m->device] < settle_s * UINT64_C(1000);
+        flying += (m->state >= SERIN_STATE_PENDING && m->state <= SERIN_STATE_TRIAL) ||
+                  (m->state == SERIN_STATE_IDLE && late && m->since_s == 0);
+    }
+    return flying;
+}
+
+/* Whatever is offered anew fits into what may be in flight; but for those whom a threshold covers
+ * to reach another site, and joiners with the last of all thresholds. */
+static void check_ramp(struct bench *bench, const struct serin_rollout *before)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    const struct serin_ramp_policy *ramp = &after->policy.ramp;
+    uint32_t offered = 0;
+    for (uint32_t i = 0; i < after->tally.offered; i++) {
+        uint64_t *at_ms = &bench->offered_ms[bench->members.list[i].device];
+        offered += *at_ms == UINT64_MAX;
+        *at_ms = *at_ms == UINT64_MAX ? after->watch_ms : *at_ms;
+    }
+    if (offered == 0 || ramp->first == 0 || after->threshold == before->threshold ||
+        after->threshold == SERIN_COHORT_EVERYONE || bench_said(bench, "stand behind gateway")) {
+        return;
+    }
+    uint64_t resolved = after->tally.confirmed + after->tally.failed + after->tally.rejected;
+    uint64_t most = resolved * ramp->growth_percent / 100 * 2;
+    most = most < ramp->first ? ramp->first : most;
+    most = after->policy.in_flight_max != 0 && after->policy.in_flight_max < most
+               ? after->policy.in_flight_max
+               : most;
+    hold(in_flight(bench) <= most);
+    hold(after->reached <= after->target);
+}
+
+void bench_check_evidence(struct bench *bench, const struct serin_rollout *before,
+                          const struct serin_rollout_event *event)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    check_counts(bench);
+    if (after->comparison.expected_silent_permyriad == 0) { /* silence weighs as any failure */
+        check_statistic(bench, before);
+        check_pass(bench, before, event);
+    }
+    check_ramp(bench, before);
+    hold(!after->held || after->state == SERIN_ROLLOUT_AWAITING ||
+         after->state == SERIN_ROLLOUT_PAUSED);
+    hold(!after->held || after->why[0] != '\0');
+    hold(!after->closed || after->policy.window_count > 0);
+}
