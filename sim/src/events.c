@@ -82,13 +82,17 @@ static bool strikes(struct sim *sim, uint32_t event, uint32_t gateway)
     return (mixed ^ mixed >> 32) % SERIN_SIM_ALL < what->share;
 }
 
-static void change_gateways(struct sim *sim, uint32_t event, gateway_change change)
+/* How many it changed. */
+static uint32_t change_gateways(struct sim *sim, uint32_t event, gateway_change change)
 {
+    uint32_t changed = 0;
     for (uint32_t gateway = 0; gateway < sim->config->gateways; gateway++) {
         if (strikes(sim, event, gateway)) {
             change(sim, gateway);
+            changed++;
         }
     }
+    return changed;
 }
 
 /* ---- brokers, devices, serind ---- */
@@ -107,14 +111,18 @@ static void restart_brokers(struct sim *sim, uint32_t index, uint64_t old_ms)
     }
 }
 
-static void cut_devices(struct sim *sim, uint32_t index)
+/* How many. */
+static uint32_t cut_devices(struct sim *sim, uint32_t index)
 {
     const struct serin_sim_event *event = event_of(sim, index);
+    uint32_t cut = 0;
     for (uint32_t node = 0; node < sim->config->devices; node++) {
         if (sim_dice_share(sim, SIM_DICE_WEATHER, node, event->share)) {
             sim_node_cut(sim, node, event->for_ms);
+            cut++;
         }
     }
+    return cut;
 }
 
 static void server_down(struct sim *sim, uint64_t restore_ms)
@@ -164,12 +172,14 @@ static const char *const texts[SERIN_SIM_EVENT_COUNT] = {
     [SERIN_SIM_EVENT_CLOCK_JUMP] = "serind's clock jumps",
 };
 
-static void verb(struct sim *sim, enum serin_sim_event_kind kind)
+/* 0: refused. */
+static uint32_t verb(struct sim *sim, enum serin_sim_event_kind kind)
 {
     char text[TEXT_MAX];
     bool done = sim->events->server_down == 0 && sim_server_verb(sim, kind);
     (void)snprintf(text, sizeof text, "%s%s", texts[kind], done ? "" : ": refused");
     sim_say(sim, text);
+    return done ? 1u : 0u;
 }
 
 static uint64_t old_disk_ms(const struct sim *sim, const struct serin_sim_event *event)
@@ -180,6 +190,7 @@ static uint64_t old_disk_ms(const struct sim *sim, const struct serin_sim_event 
 static void begin(struct sim *sim, uint32_t index)
 {
     const struct serin_sim_event *event = event_of(sim, index);
+    uint32_t struck = 1;
     bool verbs = event->kind >= SERIN_SIM_EVENT_PAUSE && event->kind <= SERIN_SIM_EVENT_ABORT;
     sim_note(sim, SIM_NOTE_EVENT, index, (uint64_t)event->kind);
     if (!verbs) {
@@ -187,13 +198,13 @@ static void begin(struct sim *sim, uint32_t index)
     }
     switch (event->kind) {
     case SERIN_SIM_EVENT_GATEWAY_CRASH:
-        change_gateways(sim, index, crash);
+        struck = change_gateways(sim, index, crash);
         break;
     case SERIN_SIM_EVENT_GATEWAY_AWAY:
-        change_gateways(sim, index, go_away);
+        struck = change_gateways(sim, index, go_away);
         break;
     case SERIN_SIM_EVENT_STALE_CACHE:
-        change_gateways(sim, index, go_stale);
+        struck = change_gateways(sim, index, go_stale);
         break;
     case SERIN_SIM_EVENT_SERIND_CRASH:
         server_down(sim, SIM_NEVER_MS);
@@ -208,7 +219,7 @@ static void begin(struct sim *sim, uint32_t index)
         restart_brokers(sim, index, old_disk_ms(sim, event));
         break;
     case SERIN_SIM_EVENT_POWER_CUT:
-        cut_devices(sim, index);
+        struck = cut_devices(sim, index);
         break;
     case SERIN_SIM_EVENT_PAUSE:
     case SERIN_SIM_EVENT_RESUME:
@@ -216,7 +227,7 @@ static void begin(struct sim *sim, uint32_t index)
     case SERIN_SIM_EVENT_ADVANCE:
     case SERIN_SIM_EVENT_RETRY:
     case SERIN_SIM_EVENT_ABORT:
-        verb(sim, event->kind);
+        struck = verb(sim, event->kind);
         break;
     case SERIN_SIM_EVENT_CLOCK_JUMP:
         sim->jump_ms += event->jump_ms;
@@ -229,6 +240,7 @@ static void begin(struct sim *sim, uint32_t index)
         SERIN_ASSERT(false);
         break;
     }
+    sim->result->struck[event->kind] += struck;
     sim_at(sim, sim->now_ms + event->for_ms, SIM_WORLD, index, SIM_WORLD_EVENT_END);
 }
 
@@ -237,11 +249,11 @@ static void end(struct sim *sim, uint32_t index)
 {
     enum serin_sim_event_kind kind = event_of(sim, index)->kind;
     if (kind == SERIN_SIM_EVENT_GATEWAY_CRASH) {
-        change_gateways(sim, index, revive);
+        (void)change_gateways(sim, index, revive);
     } else if (kind == SERIN_SIM_EVENT_GATEWAY_AWAY) {
-        change_gateways(sim, index, come_back);
+        (void)change_gateways(sim, index, come_back);
     } else if (kind == SERIN_SIM_EVENT_STALE_CACHE) {
-        change_gateways(sim, index, go_fresh);
+        (void)change_gateways(sim, index, go_fresh);
     } else if (kind == SERIN_SIM_EVENT_SERIND_CRASH || kind == SERIN_SIM_EVENT_SERIND_RESTORE) {
         server_up(sim);
     }

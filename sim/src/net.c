@@ -123,6 +123,7 @@ static void carry(struct sim *sim, const struct way *way, struct sim_message *me
                                            scenario->latency_max_ms);
     if (sim_dice_share(sim, way->faults, way->dice, scenario->drop) ||
         sim_dice_share(sim, way->faults, way->dice, sim->net->weather_drop)) {
+        sim->result->dropped++;
         return;
     }
     uint64_t at_ms = sim->now_ms + latency_ms;
@@ -132,14 +133,17 @@ static void carry(struct sim *sim, const struct way *way, struct sim_message *me
     }
     if (sim_dice_share(sim, way->faults, way->dice, scenario->reorder)) {
         at_ms += sim_dice_between(sim, way->faults, way->dice, ASTRAY_MIN, ASTRAY_MAX);
+        sim->result->reordered++;
     } else {
         *way->free_ms = at_ms;
     }
     bool damaged =
         message->size > 0 && sim_dice_share(sim, way->faults, way->dice, scenario->corrupt);
     struct sim_message *sent = damaged ? corrupted(sim, way, message) : sim_message_keep(message);
+    sim->result->corrupted += damaged ? 1u : 0u;
     deliver_at(sim, at_ms, way, sent);
     if (sim_dice_share(sim, way->faults, way->dice, scenario->duplicate)) {
+        sim->result->duplicated++;
         deliver_at(sim, at_ms + sim_dice_between(sim, way->faults, way->dice, 1, ASTRAY_MAX), way,
                    sent);
     }

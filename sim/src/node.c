@@ -196,6 +196,7 @@ static void sleep_due(struct sim *sim, struct sim_node *node)
         return;
     }
     if (node->asleep) {
+        sim->result->sleeps++;
         sim_node_drop(sim, index_of(sim, node), SIM_NEVER_MS);
     } else {
         connect_within(sim, node, CONNECT_MIN_MS, CONNECT_MAX_MS);
@@ -295,6 +296,7 @@ static void drop_download(struct sim *sim, struct sim_node *node)
     uint64_t at = (uint64_t)sim->image_size * sim->config->scenario.cut_at / SERIN_SIM_ALL;
     if (view.state == SERIN_STATE_DOWNLOADING && view.bytes_done >= at) {
         node->drops = false;
+        sim->result->cuts++;
         sim_node_drop(sim, index_of(sim, node), COME_BACK_MS);
     }
 }
@@ -343,6 +345,7 @@ void sim_node_away(struct sim *sim, uint32_t index, bool away)
 {
     struct sim_node *node = &sim->nodes[index];
     node->away = away;
+    sim->result->weathered += away ? 1u : 0u;
     if (away) {
         sim_node_unlinked(sim, index);
     } else {
@@ -381,6 +384,7 @@ static enum serin_error node_open(struct sim *sim, uint32_t index)
     node->hardware = hardware_of(sim, index);
     node->clock = sim_dice_share(sim, SIM_DICE_LAYOUT, index, SERIN_SIM_ALL / 2u);
     node->offline = sim_dice_share(sim, SIM_DICE_LAYOUT, index, scenario->offline);
+    sim->result->offline += node->offline ? 1u : 0u;
     node->sleeps = sim_dice_share(sim, SIM_DICE_LAYOUT, index, scenario->sleeping);
     node->running_release = SIM_RELEASES;
     node->state = SERIN_STATE_IDLE;

@@ -45,6 +45,11 @@ void sim_app_choose(struct sim *sim, struct sim_node *node, uint32_t index)
     }
 }
 
+static void did(struct sim *sim, enum serin_sim_fault fault)
+{
+    sim->result->faults[fault]++;
+}
+
 static bool faulty(const struct sim_node *node, enum serin_sim_fault fault)
 {
     return node->running_release == SIM_CANDIDATE && node->behaviour == fault;
@@ -56,7 +61,9 @@ void sim_app_booted(struct sim *sim, struct sim_node *node)
 {
     node->hung = false;
     node->app_ms = SIM_NEVER_MS;
-    if (node->trial && !faulty(node, SERIN_SIM_FAULT_NO_CONFIRM)) {
+    if (node->trial && faulty(node, SERIN_SIM_FAULT_NO_CONFIRM)) {
+        did(sim, SERIN_SIM_FAULT_NO_CONFIRM);
+    } else if (node->trial) {
         node->app_ms = sim->now_ms + sim_dice_between(sim, SIM_DICE_BOOT, index_of(sim, node),
                                                       START_MIN_MS, START_MAX_MS);
     }
@@ -79,8 +86,10 @@ void sim_app_due(struct sim *sim, struct sim_node *node)
     if (node->hung) {
         sim_node_reset(sim, index, SERIN_RESET_WATCHDOG);
     } else if (faulty(node, SERIN_SIM_FAULT_CRASH)) {
+        did(sim, SERIN_SIM_FAULT_CRASH);
         sim_node_reset(sim, index, SERIN_RESET_CRASH);
     } else if (faulty(node, SERIN_SIM_FAULT_HANG)) {
+        did(sim, SERIN_SIM_FAULT_HANG);
         node->hung = true; /* its connection stands until the reset, and nobody serves it */
         node->app_ms = sim->now_ms + WATCHDOG_MS;
     } else if (node->trial) {
@@ -118,6 +127,7 @@ void sim_app_fault(struct sim *sim, struct sim_node *node)
     if (node->running_release != SIM_CANDIDATE) {
         return; /* the image that would have done it is gone */
     }
+    did(sim, (enum serin_sim_fault)node->behaviour);
     if (node->behaviour == SERIN_SIM_FAULT_REGRESS) {
         (void)sim_seat_step(sim, &unhealthy);
     } else if (node->behaviour == SERIN_SIM_FAULT_ERRORS) {
