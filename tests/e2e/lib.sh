@@ -50,6 +50,7 @@ bench_end() {
     trap - EXIT
     for name in "${!PID[@]}"; do
         kill -TERM "${PID[$name]}" 2>/dev/null || true
+        kill -CONT "${PID[$name]}" 2>/dev/null || true # one that a test froze
     done
     for name in "${!PID[@]}"; do
         wait_gone "${PID[$name]}" 100 || kill -KILL "${PID[$name]}" 2>/dev/null || true
@@ -243,7 +244,7 @@ application:
 confirm:
   needs_directive: true
   auto: ${AGENT_AUTO:-false}
-beat: 2s
+beat: ${AGENT_BEAT:-2s}
 download:
   block: ${AGENT_BLOCK:-4KiB}
   window: 4
