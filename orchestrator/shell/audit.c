@@ -5,6 +5,7 @@
 #include "serind.h"
 #include "text.h"
 
+#include <serin/adapters/fault.h>
 #include <serin/adapters/json.h>
 #include <serin/adapters/log.h>
 
@@ -255,6 +256,7 @@ static bool write_out(struct serind *serind)
         done += sound ? size + 1 : 0;
     }
     int reason = errno;
+    SERIN_FAULT_POINT("serind.audit.written");
     memmove(audit->held, audit->held + done, audit->held_size - done);
     audit->held_size -= done;
     if (fdatasync(audit->file) == 0) {

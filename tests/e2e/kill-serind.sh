@@ -41,7 +41,8 @@ kill_at() { # POINT
 }
 
 for point in ${POINTS:-serind.bundle.stored:1 serind.publish.before:1 serind.publish.after_persist:1 \
-    serind.report.before_commit:4 serind.report.after_commit:5 serind.stage.advanced:2 store.commit.before:6}; do
+    serind.report.before_commit:4 serind.report.after_commit:5 serind.stage.advanced:2 store.commit.before:6 serind.audit.written:4}; do
     kill_at "$point"
 done
+"$SERIN" audit verify --whole --live "$BENCH/audit.log" >"$BENCH/out" || fail "the audit log does not hold: $(cat "$BENCH/out")"
 note "$release points, each fired, each rollout completed"

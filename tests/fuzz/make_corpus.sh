@@ -146,3 +146,23 @@ bytes 00 10 00 00 06 00 00 02 50 00 07 00 00 00 00 10 00 06 ff ff 07 20 06 ff ff
 bytes 01 10 00 00 00 00 00 10 00 06 00 01 03 09 00 00 00 0f ff 03 08 00 04 00 0f ff 06 20 00 | seed gateway_fill blocks
 bytes 01 10 00 00 00 00 00 10 00 0b 00 06 10 00 08 06 10 00 08 06 ff ff 0a 10 00 06 ff ff | seed gateway_fill full-rot
 bytes 01 10 00 00 00 00 00 10 00 0b 00 06 08 00 09 06 10 00 09 0b 01 06 20 00 0b 00 | seed gateway_fill refused
+
+# The audit log's chain (fuzz_audit.c): logs as they stand, sealed here by hand, and what happens to a log.
+zeros=$(printf '0%.0s' {1..64})
+sealed() { # sealed SEQ PREV [MEMBERS]: a line; its hash goes to $hash
+    local line='{"time":"2026-01-31T12:00:00.000Z","text":"a"'${3-}',"seq":'$1',"prev":"'$2'"'
+    hash=$({ printf 'serin/audit/1\0' && printf '%s' "$line"; } | sha256sum | cut -c1-64)
+    printf '%s,"hash":"%s"}\n' "$line" "$hash"
+}
+audit_log() { # three lines, and between the first two of them a tear
+    local part='{"time":"2026-01' torn
+    torn=',"unchained":{"size":16,"sha256":"'$(printf '%s' "$part" | sha256sum | cut -c1-64)'"}'
+    sealed 1 "$zeros" && printf '%s\n' "$part" && sealed 2 "$hash" "$torn" && sealed 3 "$hash"
+}
+{ printf r && audit_log; } | seed audit log
+{ printf r && audit_log | sed '$d' && audit_log | sed -n 1p; } | seed audit refused-order
+{ printf r && audit_log | tr a b; } | seed audit refused-altered
+{ printf r && audit_log | python3 -c 'import sys; sys.stdout.write(sys.stdin.read(300))'; } | seed audit refused-torn
+{ printf r && printf '{"what":"start"}\n'; } | seed audit refused-unchained
+bytes 00 05 0d 03 1e 04 05 2b 05 04 0b 05 | seed audit story
+bytes 00 05 05 00 05 01 02 05 0a 05 | seed audit harm
