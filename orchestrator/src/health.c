@@ -2,20 +2,19 @@
  * seconds, rates in sixteenths of an error an hour. */
 #include <serin/orchestrator/health.h>
 
-#define HOUR_S 3600u
-#define DAY_S  86400u
+#define HOUR_S UINT64_C(3600)
+#define DAY_S  UINT64_C(86400)
 
 #define RATE_ONE 16u /* one error an hour */
 #define RATE_MAX UINT16_MAX
 
-/* Beats and gaps without which a device has no past to be measured against. */
-#define KNOWN_BEATS 3u
-#define KNOWN_RATES 2u
+/* Spans between beats without which a device has no past to be measured against: three beats. */
+#define KNOWN_SPANS 2u
 
 /* A gap counts as at most so many usual ones, so that one outage, or one jump of the clock, does
  * not make a device's silence usual; and none is longer than the longest interval between beats. */
 #define GAP_FACTOR 8u
-#define GAP_MAX_S  (7u * DAY_S)
+#define GAP_MAX_S  (7 * DAY_S)
 /* One gap in so many becomes usual: a device that sleeps is known after some. */
 #define GAP_SHARE 4u
 
@@ -26,8 +25,8 @@
 /* The late rate follows the last hours, the usual one the last day; but what makes a device unwell
  * becomes usual over weeks only, and then for those that are updated as for all others: a bad day
  * that one group got used to and the other did not would be laid to the release. */
-#define LATE_S   (2u * HOUR_S)
-#define UNWELL_S (16u * DAY_S)
+#define LATE_S   (2 * HOUR_S)
+#define UNWELL_S (16 * DAY_S)
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -71,11 +70,6 @@ static struct since since_last(const struct serin_health *health, uint64_t now_s
     return (struct since){.errors = errors - health->errors, .span_s = uptime_s - health->uptime_s};
 }
 
-static bool has_past(const struct serin_health *health)
-{
-    return health->rated >= KNOWN_RATES;
-}
-
 static void learn_gap(struct serin_health *health, uint64_t gap_s)
 {
     uint64_t capped_s = least(least(gap_s, (uint64_t)health->gap_s * GAP_FACTOR), GAP_MAX_S);
@@ -90,8 +84,7 @@ static void learn_rates(struct serin_health *health, const struct since *since, 
     health->late_rate = follow(health->late_rate, since->errors, since->span_s, LATE_S);
     bool unwell = serin_health_unwell(health);
     if (usual || unwell) {
-        uint64_t memory_s =
-            unwell ? UNWELL_S : least((uint64_t)HOUR_S * (health->rated + 1u), DAY_S);
+        uint64_t memory_s = unwell ? UNWELL_S : least(HOUR_S * (health->rated + 1u), DAY_S);
         health->usual_rate = follow(health->usual_rate, since->errors, since->span_s, memory_s);
         health->rated = (uint16_t)least(health->rated + 1u, UINT16_MAX);
     }
@@ -102,7 +95,7 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
 {
     uint32_t interval_s = (uint32_t)least(beat->interval_s, GAP_MAX_S);
     /* One without a past gets one from what is heard first, whatever it runs. */
-    bool usual = !updated || !has_past(health);
+    bool usual = !updated || !serin_health_known(health);
     if (health->beats > 0) {
         struct since since = since_last(health, now_s, beat);
         learn_rates(health, &since, usual);
@@ -128,7 +121,7 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s)
 
 bool serin_health_known(const struct serin_health *health)
 {
-    return health->beats >= KNOWN_BEATS && has_past(health);
+    return health->rated >= KNOWN_SPANS;
 }
 
 bool serin_health_silent(const struct serin_health *health, uint64_t now_s)

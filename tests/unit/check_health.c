@@ -184,6 +184,12 @@ START_TEST(a_reboot_is_no_error)
         beat(&device, HOUR_S, 20); /* a reboot an hour, and twenty errors in each */
     }
     ck_assert(serin_health_unwell(&device.health));
+    /* One between two beats that are seconds apart. */
+    device = make(60);
+    beats(&device, 100, 60, 0);
+    reboot(&device);
+    beat(&device, 10, 5);
+    ck_assert(serin_health_unwell(&device.health));
     /* A reboot that left fewer errors and a longer uptime than before is one, too. */
     device = make(3600);
     beats(&device, 4, HOUR_S, 100);
@@ -200,7 +206,7 @@ START_TEST(a_clock_that_jumps_makes_nobody_silent_for_good)
 {
     struct device device = make(3600);
     beats(&device, 50, HOUR_S, 1);
-    struct serin_health_beat said = {.interval_s = 3600, .uptime_s = 51 * 3600, .errors = 51};
+    struct serin_health_beat said = {.interval_s = 3600, .uptime_s = 51 * HOUR_S, .errors = 51};
     uint64_t past_s = device.now_s - 1000 * HOUR_S;
     serin_health_beat(&device.health, past_s, &said, false);
     ck_assert(!serin_health_silent(&device.health, past_s + 3 * HOUR_S));
@@ -246,7 +252,7 @@ START_TEST(the_greatest_numbers_saturate)
     ck_assert_uint_eq(health.beats, UINT16_MAX);
     ck_assert_uint_eq(health.rated, UINT16_MAX);
     ck_assert_uint_eq(health.late_rate, UINT16_MAX);
-    ck_assert_uint_le(health.gap_s, 7 * 86400);
+    ck_assert_uint_le(health.gap_s, UINT64_C(604800));
     ck_assert(serin_health_known(&health));
 }
 END_TEST
