@@ -190,6 +190,14 @@ START_TEST(a_reboot_is_no_error)
     reboot(&device);
     beat(&device, 10, 5);
     ck_assert(serin_health_unwell(&device.health));
+    /* And soon after another. */
+    device = make(10);
+    beat(&device, 10, 10);
+    beats(&device, 2, 10, 0);
+    reboot(&device);
+    beat(&device, 5, 0);
+    ck_assert(serin_health_known(&device.health));
+    ck_assert(!serin_health_unwell(&device.health));
     /* A reboot that left fewer errors and a longer uptime than before is one, too. */
     device = make(3600);
     beats(&device, 4, HOUR_S, 100);
