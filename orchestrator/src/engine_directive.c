@@ -39,6 +39,9 @@ void serin_rollout_candidate(const struct serin_rollout *rollout, struct serin_d
     if (directive->candidate_state == SERIN_CANDIDATE_NONE) {
         return;
     }
+    if (directive->candidate_state == SERIN_CANDIDATE_ROLLING && rollout->closed) {
+        directive->candidate_state = SERIN_CANDIDATE_PAUSED;
+    }
     offers_of(policy, &directive->candidate);
     directive->candidate.attempt = rollout->attempt;
     memcpy(directive->salt, rollout->salt, sizeof directive->salt);

@@ -262,6 +262,7 @@ void serin_effect_member(struct serin_step *step)
 void serin_effect_tick(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
+    serin_retry_sweep(step); /* before deadlines: no member changes twice in a step */
     uint32_t unreached = rollout->tally.unreached;
     uint32_t failed = rollout->tally.failed;
     serin_members_sweep(step);
@@ -270,7 +271,6 @@ void serin_effect_tick(struct serin_step *step)
     if (unreached + failed > 0) {
         serin_step_audit(step, "%u devices unreached, %u timed out", unreached, failed);
     }
-    serin_retry_sweep(step);
     uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
     if (rollout->comparison.at_ms != compared_ms) {

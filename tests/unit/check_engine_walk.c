@@ -7,9 +7,10 @@
 #include "check_main.h"
 #include "engine_bench.h"
 
+#include <stddef.h>
 #include <string.h>
 
-#define WALKS 24
+#define WALKS 48
 
 /* ---- restarts, and steps taken back ---- */
 
@@ -28,6 +29,7 @@ static void restart(struct bench *bench, uint64_t seed)
     }
     memset(&bench->rollout.tally, 0xEE, sizeof bench->rollout.tally);
     memset(bench->rollout.reasons, 0xEE, sizeof bench->rollout.reasons);
+    memset(&bench->rollout.evidence, 0xEE, sizeof bench->rollout.evidence);
     bench->rollout.late = bench->rollout.sweep_next = 77;
     bench->rollout.sweeping = true;
     bench->rollout.reports_up = false;
@@ -35,6 +37,9 @@ static void restart(struct bench *bench, uint64_t seed)
     ck_assert_mem_eq(&was.tally, &bench->rollout.tally, sizeof was.tally);
     ck_assert_mem_eq(was.reasons, bench->rollout.reasons, sizeof was.reasons);
     ck_assert_uint_eq(was.late, bench->rollout.late);
+    ck_assert_mem_eq(&was.evidence, &bench->rollout.evidence,
+                     offsetof(struct serin_evidence, against));
+    ck_assert_double_le(bench->rollout.evidence.against, was.evidence.against * (1 + 1e-9));
     ck_assert_mem_eq(bench->shadow, bench->members.list,
                      bench->members.count * sizeof *bench->shadow);
     bench_do(bench, SERIN_ROLLOUT_REPORTS_UP);
@@ -66,7 +71,7 @@ static struct serin_rollout_event random_event(struct bench *bench, uint64_t *se
     static const enum serin_rollout_event_kind rare[] = {
         SERIN_ROLLOUT_REPORTS_DOWN, SERIN_ROLLOUT_REPORTS_UP, SERIN_ROLLOUT_PAUSE,
         SERIN_ROLLOUT_RESUME,       SERIN_ROLLOUT_ADVANCE,    SERIN_ROLLOUT_REPORTS_UP,
-        SERIN_ROLLOUT_RESUME,       SERIN_ROLLOUT_START};
+        SERIN_ROLLOUT_RESUME,       SERIN_ROLLOUT_START,      SERIN_ROLLOUT_RETRY};
     uint64_t dice = bench_random(seed);
     struct serin_rollout_event event = {.kind = SERIN_ROLLOUT_TICK};
     if (dice % 16 < 9) {
@@ -100,6 +105,45 @@ static void ail(const struct bench *bench, struct serin_rollout_event *event)
     if (event->kind == SERIN_ROLLOUT_MEMBER && failing && bench_site(bench, event->member) != 1) {
         event->state = SERIN_STATE_CONFIRMED;
     }
+    if (event->kind == SERIN_ROLLOUT_RETRY) {
+        event->kind = SERIN_ROLLOUT_TICK; /* it would cure them */
+    }
+}
+
+/* The policy of a walk: in some stages open whole and nothing is tested, as the first engine had
+ * it; in others exposure ramps, is tested, has hours and a rate. */
+static struct serin_policy walk_policy(int walk)
+{
+    struct serin_policy policy = bench_policy();
+    policy.gates[SERIN_GATE_FAILURES].max_permyriad = walk % 3 == 0 ? 200 : 6000;
+    policy.stages[2].approval = walk % 2 == 0;
+    policy.patience_s = 60;
+    policy.deadline_s = 90;
+    if (walk % 4 == 1) {
+        policy.gates[SERIN_GATE_FAILURES] =
+            (struct serin_gate_policy){.max_permyriad = 500, .minimum = 20};
+    }
+    if (walk % 2 == 0) {
+        policy.ramp = (struct serin_ramp_policy){
+            .first = 1 + (uint32_t)walk % 5, .growth_percent = 30, .settle_s = 20};
+        policy.test = (struct serin_test_policy){.accepted_permyriad = 2000,
+                                                 .rejected_permyriad = 5000,
+                                                 .alpha_permyriad = 100 * (1 + (uint32_t)walk % 7),
+                                                 .beta_permyriad = 500,
+                                                 .small_stages_hold = walk % 8 == 0};
+        for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+            policy.gates[i].max_permyriad = 10000; /* off */
+        }
+    }
+    policy.rate_per_hour = walk % 6 == 2 ? 500 : 0;
+    policy.in_flight_max = walk % 6 == 4 ? 7 : 0;
+    if (walk % 10 == 6) {
+        policy.start_s = BENCH_START_MS / 1000 + 100;
+        policy.window_count = 2;
+        policy.windows[0] = (struct serin_window){.days = 127, .from_min = 0, .until_min = 720};
+        policy.windows[1] = (struct serin_window){.days = 127, .from_min = 780, .until_min = 10};
+    }
+    return policy;
 }
 
 /* Thousands of events of every kind, joiners, restarts and steps taken back; the bench checks
@@ -109,20 +153,13 @@ static void ail(const struct bench *bench, struct serin_rollout_event *event)
 START_TEST(a_random_walk_keeps_every_promise)
 {
     uint64_t seed = (uint64_t)_i + 1;
-    struct serin_policy policy = bench_policy();
-    policy.gates[SERIN_GATE_FAILURES].max_permyriad = _i % 3 == 0 ? 200 : 6000;
-    policy.stages[2].approval = _i % 2 == 0;
+    struct serin_policy policy = walk_policy(_i);
     bool sick = _i % 4 == 1;
-    if (sick) {
-        policy.gates[SERIN_GATE_FAILURES] =
-            (struct serin_gate_policy){.max_permyriad = 500, .minimum = 20};
-    }
     unsigned site_pauses = 0;
-    policy.patience_s = 60;
-    policy.deadline_s = 90;
+    unsigned farthest = 0;
     struct bench bench = {.now_ms = 0};
     int over = 1; /* events since the rollout ended: after a while of them the next one begins */
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 6000; i++) {
         over += over > 0 || bench.rollout.ended_ms > 0 ? 1 : 0;
         if (i == 0 || over > 150) {
             site_pauses += bench.site_pauses;
@@ -142,6 +179,7 @@ START_TEST(a_random_walk_keeps_every_promise)
                                      ? bench_member(&bench, event.member, event.state, event.reason)
                                      : bench_send(&bench, event.kind);
         ck_assert_msg(error == SERIN_OK || error == SERIN_ERR_STATE, "walk %d, event %d", _i, i);
+        farthest = bench.rollout.stage > farthest ? bench.rollout.stage : farthest;
         bench.now_ms += dice % 1000 == 0 ? 3600000 : dice % 5000;
         bench.now_ms -= (dice >> 20) % 500 == 0 ? 7200000 : 0;
         if ((dice >> 32) % 200 == 0 && bench.members.count < bench.capacity) {
@@ -154,6 +192,8 @@ START_TEST(a_random_walk_keeps_every_promise)
             bench_behind(&bench, (uint32_t)dice % bench.members.count, (uint32_t)(dice >> 56) % 3);
         }
     }
+    ck_assert_msg(_i % 2 == 1 || policy.window_count > 0 || farthest >= 2,
+                  "walk %d never got beyond its first stage", _i);
     ck_assert_msg(!sick || site_pauses > 0, "walk %d never saw a site fail alone", _i);
     bench_free(&bench);
 }

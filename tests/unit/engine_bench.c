@@ -111,6 +111,9 @@ uint32_t bench_join(struct bench *bench, uint64_t rank)
         serin_rollout_member(&bench->rollout, rank, device);
     serin_rollout_rebuild(&bench->rollout, &bench->members);
     memcpy(bench->shadow, bench->members.list, bench->members.count * sizeof *bench->shadow);
+    if (bench->rollout.stage > 0 && rank <= bench->rollout.threshold) {
+        bench->offered_ms[device] = 0; /* no step of the ramp has offered it */
+    }
     for (uint32_t i = 0; i < bench->members.count; i++) {
         if (bench->members.list[i].device == device) {
             return i;

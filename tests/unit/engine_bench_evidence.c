@@ -165,7 +165,9 @@ static void check_statistic(const struct bench *bench, const struct serin_rollou
     bool goes_on = after->state == SERIN_ROLLOUT_ROLLING || after->state == SERIN_ROLLOUT_SOAKING ||
                    after->state == SERIN_ROLLOUT_AWAITING;
     uint32_t failures = after->tally.failed + after->tally.rejected;
-    hold(!goes_on || failures <= after->judged || now < limit * (1 + 1e-9));
+    /* Whom a threshold covers anew is judged with the TICK that is asked for at once. */
+    hold(!goes_on || failures <= after->judged || after->threshold != before->threshold ||
+         now < limit * (1 + 1e-9));
     if (memcmp(&before->evidence.failed, &after->evidence.failed, sizeof after->evidence.failed) !=
         0) {
         hold(fabs(now - after->evidence.against) <= 1e-9 * now || now < 1e-200);
@@ -243,6 +245,9 @@ static void check_ramp(struct bench *bench, const struct serin_rollout *before)
     most = after->policy.in_flight_max != 0 && after->policy.in_flight_max < most
                ? after->policy.in_flight_max
                : most;
+    for (uint32_t i = after->tally.offered; i > 1; i--) { /* devices of one rank come together */
+        most += bench->members.list[i - 1].rank == bench->members.list[i - 2].rank;
+    }
     hold(in_flight(bench) <= most);
     hold(after->reached <= after->target);
 }
