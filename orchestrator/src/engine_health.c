@@ -113,46 +113,58 @@ static uint32_t site_of(const struct serin_members *members, uint32_t device)
     return members->site != NULL ? members->site(members->sites, device) : SERIN_SITE_DIRECT;
 }
 
-/* The device's health if it counts: enough is known of it, and it was not silent when the stage
- * opened. */
-static const struct serin_health *judged_health(const struct walk *walk, uint32_t device)
+/* Whether a device counts: enough is known of it, and it was not silent when the stage opened. Who
+ * is not silent now was not silent then either, as far as anybody knows. */
+static bool counts(const struct walk *walk, const struct serin_health *health, bool silent)
 {
-    const struct serin_health *health = &walk->members->health[device];
-    bool counts = serin_health_known(health) && !serin_health_silent(health, walk->opened_s);
-    return counts ? health : NULL;
+    return serin_health_known(health) && (!silent || !serin_health_silent(health, walk->opened_s));
+}
+
+/* Where a device is counted: in its stratum, of whose first device the revision is asked, or in its
+ * revision at once. */
+static struct serin_stratum *place_of(struct walk *walk, uint32_t device)
+{
+    const struct serin_members *members = walk->members;
+    if (members->strata == NULL || members->stratum == NULL) {
+        return &walk->rows[revision_row(walk, device)];
+    }
+    uint32_t place = members->stratum(members->sites, device);
+    SERIN_ASSERT(place < members->stratum_count);
+    struct serin_stratum *stratum = &members->strata[place];
+    if (stratum->updated + stratum->control == 0) {
+        stratum->revision = revision_row(walk, device);
+    }
+    return stratum;
 }
 
 static void count_member(struct walk *walk, const struct serin_member *member, enum role role)
 {
-    const struct serin_members *members = walk->members;
-    const struct serin_health *health = judged_health(walk, member->device);
+    const struct serin_health *health = &walk->members->health[member->device];
     if (role != ROLE_CONTROL) {
-        walk->found.known += serin_health_known(&members->health[member->device]) ? 1 : 0;
-    }
-    if (health == NULL || role == ROLE_GONE) {
-        return;
+        walk->found.known += serin_health_known(health) ? 1 : 0;
     }
     bool silent = serin_health_silent(health, walk->now_s);
+    if (role == ROLE_GONE || !counts(walk, health, silent)) {
+        return;
+    }
     bool unwell = serin_health_unwell(health);
-    if (role == ROLE_UPDATED) {
-        if (silent) {
-            walk->found.updated_silent++;
-            vote(&walk->silent, site_of(members, member->device));
-        }
-        if (unwell) {
-            walk->found.updated_unwell++;
-            vote(&walk->unwell, site_of(members, member->device));
-        }
+    if (role == ROLE_UPDATED && silent) {
+        walk->found.updated_silent++;
+        vote(&walk->silent, site_of(walk->members, member->device));
     }
-    uint32_t row = revision_row(walk, member->device);
-    add(&walk->all, role, silent, unwell);
-    add(&walk->rows[row], role, silent, unwell);
-    if (members->strata != NULL && members->stratum != NULL) {
-        uint32_t place = members->stratum(members->sites, member->device);
-        SERIN_ASSERT(place < members->stratum_count);
-        members->strata[place].revision = row;
-        add(&members->strata[place], role, silent, unwell);
+    if (role == ROLE_UPDATED && unwell) {
+        walk->found.updated_unwell++;
+        vote(&walk->unwell, site_of(walk->members, member->device));
     }
+    add(place_of(walk, member->device), role, silent, unwell);
+}
+
+static void sum(struct serin_stratum *to, const struct serin_stratum *from)
+{
+    to->updated += from->updated;
+    to->control += from->control;
+    to->control_silent += from->control_silent;
+    to->control_unwell += from->control_unwell;
 }
 
 static void walk_members(struct walk *walk)
@@ -166,6 +178,12 @@ static void walk_members(struct walk *walk)
         if (role != ROLE_NONE) {
             count_member(walk, &members->list[i], role);
         }
+    }
+    for (uint32_t i = 0; members->strata != NULL && i < members->stratum_count; i++) {
+        sum(&walk->rows[members->strata[i].revision], &members->strata[i]);
+    }
+    for (uint32_t i = 0; i < REVISIONS; i++) {
+        sum(&walk->all, &walk->rows[i]);
     }
     walk->found.updated = walk->all.updated;
     walk->found.control = walk->all.control;
@@ -260,13 +278,13 @@ static void count_site(const struct walk *walk, uint32_t site, bool silence, uin
     *bad = 0;
     for (uint32_t i = 0; site != SERIN_SITE_DIRECT && i < walk->rollout->tally.offered; i++) {
         uint32_t device = members->list[i].device;
-        const struct serin_health *health = judged_health(walk, device);
-        if (role_of(walk->rollout, &members->list[i], i) != ROLE_UPDATED || health == NULL ||
-            site_of(members, device) != site) {
+        const struct serin_health *health = &members->health[device];
+        bool silent = serin_health_silent(health, walk->now_s);
+        if (role_of(walk->rollout, &members->list[i], i) != ROLE_UPDATED ||
+            !counts(walk, health, silent) || site_of(members, device) != site) {
             continue;
         }
-        bool shows =
-            silence ? serin_health_silent(health, walk->now_s) : serin_health_unwell(health);
+        bool shows = silence ? silent : serin_health_unwell(health);
         *of += 1;
         *bad += shows ? 1 : 0;
     }
