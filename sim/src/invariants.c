@@ -70,7 +70,7 @@ void sim_check_armed(struct sim *sim, uint32_t node)
         why = "it knew of the halt";
     } else if (heard->candidate_state == SERIN_CANDIDATE_PAUSED) {
         why = "it knew of the pause";
-    } else if (heard->lease_end_s < sim_unix_s(sim)) {
+    } else if (heard->lease_end_ms < sim->now_ms) {
         why = "its lease was over";
     }
     if (why != NULL) {

@@ -34,7 +34,7 @@ void sim_node_id(uint32_t node, char id[SIM_ID_SIZE])
 
 void sim_gateway_id(uint32_t gateway, char id[SIM_ID_SIZE])
 {
-    make_id('g', gateway, id);
+    make_id('g', gateway + 1u, id); /* scenarios count them from 1 */
 }
 
 uint32_t sim_node_index(const struct sim *sim, const char *id)
@@ -44,7 +44,8 @@ uint32_t sim_node_index(const struct sim *sim, const char *id)
 
 uint32_t sim_gateway_index(const struct sim *sim, const char *id)
 {
-    return parse_id('g', id, sim->config->gateways);
+    uint32_t number = parse_id('g', id, sim->config->gateways + 1u);
+    return number == 0 || number == SIM_NOBODY ? SIM_NOBODY : number - 1u;
 }
 
 uint64_t sim_wall_ms(const struct sim *sim)
