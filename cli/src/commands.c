@@ -177,6 +177,25 @@ static const struct serin_cli_command commands[] = {
                  "serin policy check policy.yaml --devices 100000\n"
                  "serin policy check policy.yaml --devices 400 --json | jq .always_fails",
      .run = serin_cli_run_policy_check},
+    {.name = "simulate",
+     .operands = "POLICY",
+     .operand_min = 1,
+     .operand_max = 1,
+     .options = serin_cli_options_simulate,
+     .summary = "rehearse a rollout over a simulated fleet, before anything is sent",
+     .details =
+         "The real engine, gateways' cores, bootloader and agent run in simulated time on "
+         "simulated\n"
+         "links, flash and power; nothing is sent, and no serind is needed. The policy's releases\n"
+         "need not exist: 2.0.0 stands in for them, over 1.0.0. The same seed gives the same\n"
+         "result, byte for byte. Exit status 7 when an invariant broke; the result names it, and\n"
+         "the command that replays it.",
+     .examples =
+         "serin simulate policy.yaml\n"
+         "serin simulate policy.yaml --devices 100000 --gateways 1000 --seed 7 \\\n"
+         "  --scenario bad-day.yaml --timeline line.csv\n"
+         "serin simulate policy.yaml --scenario crash.yaml --expect halted --json | jq .exposed",
+     .run = serin_cli_run_simulate},
     {.name = "rollout create",
      .operands = "",
      .options = serin_cli_options_rollout_create,

@@ -22,6 +22,7 @@ SERIN_CLI_RUN(verify);
 SERIN_CLI_RUN(publish);
 SERIN_CLI_RUN(release_list);
 SERIN_CLI_RUN(policy_check);
+SERIN_CLI_RUN(simulate);
 SERIN_CLI_RUN(rollout_create);
 SERIN_CLI_RUN(rollout_list);
 SERIN_CLI_RUN(rollout_show);

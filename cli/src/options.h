@@ -15,6 +15,7 @@ extern const struct serin_cli_option serin_cli_options_pack[];
 extern const struct serin_cli_option serin_cli_options_verify[];
 extern const struct serin_cli_option serin_cli_options_policy_check[];
 extern const struct serin_cli_option serin_cli_options_rollout_create[];
+extern const struct serin_cli_option serin_cli_options_simulate[];
 extern const struct serin_cli_option serin_cli_options_reason[];
 extern const struct serin_cli_option serin_cli_options_device_list[];
 extern const struct serin_cli_option serin_cli_options_device_decide[];

@@ -13,8 +13,12 @@ sed -n '/^```sh$/,/^```$/p' "$E2E_SOURCE/docs/tour.md" | grep -v '^```' |
     cat "$BENCH/log/tour.log" "$BENCH"/tour/*.log
     fail "the tour ended with an error"
 }
-grep -q -E 'completed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "2.0.0 did not complete"; }
+grep -q -E '^completed stage 2/2' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "2.0.0 did not complete"; }
 grep -q -E 'halted: 1 of 1 resolved failed' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "3.0.0 did not halt"; }
+# The rehearsal: a good release completes, and one of which a tenth crashes does not, with all invariants held.
+grep -q '^lamp/stable: completed in stage 2 of 2' "$BENCH/log/tour.log" || fail "the rehearsal of 2.0.0 did not complete"
+grep -q '^lamp/stable: halted in stage 1 of 2' "$BENCH/log/tour.log" || fail "the rehearsal of a bad release did not halt"
+[ "$(grep -c '^invariants: [0-9]* held$' "$BENCH/log/tour.log")" -eq 2 ] || fail "the rehearsals did not check their invariants"
 grep -q 'ended with status 4' "$BENCH/log/tour.log" || fail "rollout watch did not end with status 4"
 grep -q -E 'sensor-03 .* 2\.0\.0 .* gw-1' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "the node behind gw-1 is not on 2.0.0"; }
 # Version 3 was offered to one device, or to two where the first in rank is the one behind gw-1; afterwards all run version 2.

@@ -4,3 +4,7 @@ serin_unit_test(scenario_yaml LINK serin::scenario_yaml serin::yaml)
 target_compile_definitions(check_scenario_yaml PRIVATE
   SCENARIO_YAML="${PROJECT_SOURCE_DIR}/configs/scenario.yaml"
   SCENARIO_MD="${PROJECT_SOURCE_DIR}/docs/spec/scenario.md")
+serin_unit_test(cli_simulate SOURCES program.c LINK serin::cli)
+target_compile_definitions(check_cli_simulate PRIVATE _GNU_SOURCE SERIN_PROGRAM="$<TARGET_FILE:serin>"
+  SIMULATION_MD="${PROJECT_SOURCE_DIR}/docs/spec/simulation.md")
+add_dependencies(check_cli_simulate serin)

@@ -21,7 +21,8 @@ enum serin_cli_exit {
     SERIN_CLI_INPUT = 3,       /* a file that was given is not what it should be */
     SERIN_CLI_REFUSED = 4,     /* verification, authorisation, or the present state forbids it */
     SERIN_CLI_UNREACHABLE = 5, /* the server cannot be reached */
-    SERIN_CLI_NOT_FOUND = 6    /* a file or an id that was named does not exist */
+    SERIN_CLI_NOT_FOUND = 6,   /* a file or an id that was named does not exist */
+    SERIN_CLI_BREACH = 7       /* an invariant broke in a simulation */
 };
 
 /* Where the list of options ends. */

@@ -1,0 +1,322 @@
+/*
+ * The outcome of a simulation for people: what became of the rollout and why, each stage with its
+ * times, the devices, the bytes, and on what settings all that rests.
+ */
+#include "format.h"
+#include "simulate.h"
+
+#include <serin/cli/table.h>
+
+#include <stdarg.h>
+#include <string.h>
+
+#define TIME_SIZE SERIN_CLI_SHORT_SIZE
+
+/* "2d 3h"; below a minute with its milliseconds, since a halt may take less than a second. */
+static const char *span_text(uint64_t ms, char text[TIME_SIZE])
+{
+    if (ms < 60000) {
+        (void)snprintf(text, TIME_SIZE, "%u.%03us", (unsigned)(ms / 1000), (unsigned)(ms % 1000));
+    } else {
+        serin_cli_format_seconds(ms / 1000, text);
+    }
+    return text;
+}
+
+static const char *time_text(bool known, uint64_t ms, char text[TIME_SIZE])
+{
+    if (!known) {
+        return "-";
+    }
+    if (ms == 0) {
+        return "start";
+    }
+    return span_text(ms, text);
+}
+
+/* ---- what became of it ---- */
+
+/* The state's own word stands at the beginning of most reasons. */
+static const char *why_text(const struct serin_sim_result *result)
+{
+    const char *state = serin_rollout_state_text(result->state);
+    size_t size = strlen(state);
+
+    return strncmp(result->why, state, size) == 0 && strncmp(result->why + size, ": ", 2) == 0
+               ? result->why + size + 2
+               : result->why;
+}
+
+static void print_outcome(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_result *result = &simulation->result;
+    const struct serin_policy *policy = &simulation->config.policy;
+    const char *state = serin_rollout_state_text(result->state);
+    char time[TIME_SIZE];
+
+    serin_cli_print(cli, "%s%s%s/%s: %s%s%s in stage %u of %zu, after %s\n",
+                    policy->name[0] != '\0' ? policy->name : "",
+                    policy->name[0] != '\0' ? " on " : "", policy->product, policy->channel,
+                    serin_cli_colour(cli, serin_cli_state_colour(state)), state,
+                    serin_cli_colour(cli, SERIN_CLI_PLAIN), (unsigned)result->stage,
+                    policy->stage_count, span_text(result->ended_ms, time));
+    if (result->why[0] != '\0') {
+        serin_cli_print(cli, "  because ");
+        serin_cli_print_foreign(cli, why_text(result), 0);
+        serin_cli_print(cli, "\n");
+    }
+    if (result->first_fail_ms != 0) {
+        serin_cli_print(cli, "  first failure after %s", span_text(result->first_fail_ms, time));
+        if (result->halted_ms >= result->first_fail_ms) {
+            serin_cli_print(cli, ", halted %s later",
+                            span_text(result->halted_ms - result->first_fail_ms, time));
+        }
+        serin_cli_print(cli, "\n");
+    }
+}
+
+/* ---- stages ---- */
+
+static void grid_number(struct serin_cli_grid *grid, bool known, uint32_t number)
+{
+    if (known) {
+        serin_cli_grid_format(grid, "%u", (unsigned)number);
+    } else {
+        serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, "-");
+    }
+}
+
+static void print_stages(const struct serin_cli_simulation *simulation)
+{
+    static const struct serin_cli_column columns[] = {
+        {.title = "STAGE", .right = true},   {.title = "SHARE", .right = true},
+        {.title = "DEVICES", .right = true}, {.title = "OPENED", .right = true},
+        {.title = "SOAKING", .right = true}, {.title = "ENDED", .right = true},
+        {.title = "EXPOSED", .right = true}, {.title = "CONFIRMED", .right = true},
+        {.title = "FAILED", .right = true}};
+    const struct serin_policy *policy = &simulation->config.policy;
+    struct serin_cli_grid *grid = serin_cli_grid_open(columns, 9);
+    char time[TIME_SIZE];
+
+    for (size_t i = 0; i < policy->stage_count; i++) {
+        const struct serin_stage_policy *share = &policy->stages[i];
+        const struct serin_cli_stage *stage = &simulation->stages[i];
+        const bool come = stage->opened;
+        serin_cli_grid_format(grid, "%zu", i + 1);
+        if (share->permyriad > 0) {
+            serin_cli_grid_format(grid, "%g %%", share->permyriad / 100.0);
+        } else {
+            serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, "count");
+        }
+        grid_number(grid, come, stage->target);
+        serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, time_text(come, stage->opened_ms, time));
+        serin_cli_grid_cell(grid, SERIN_CLI_PLAIN,
+                            time_text(stage->soaking_ms > 0, stage->soaking_ms, time));
+        serin_cli_grid_cell(grid, SERIN_CLI_PLAIN,
+                            time_text(stage->ended_ms > 0, stage->ended_ms, time));
+        grid_number(grid, come, stage->exposed);
+        grid_number(grid, come, stage->confirmed);
+        grid_number(grid, come, stage->failed);
+    }
+    serin_cli_print(simulation->cli, "\n");
+    serin_cli_grid_print(simulation->cli, grid);
+}
+
+/* ---- figures: a name, a number, what it means ---- */
+
+static void heading(const struct serin_cli *cli, const char *text)
+{
+    serin_cli_print(cli, "\n%s%s%s\n", serin_cli_colour(cli, SERIN_CLI_BOLD), text,
+                    serin_cli_colour(cli, SERIN_CLI_PLAIN));
+}
+
+static void figure(const struct serin_cli *cli, const char *name, const char *value,
+                   const char *meaning)
+{
+    serin_cli_print(cli, "  %-14s %12s%s%s\n", name, value, meaning[0] != '\0' ? "  " : "",
+                    meaning);
+}
+
+static void count(const struct serin_cli *cli, const char *name, uint64_t value,
+                  const char *meaning)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+    figure(cli, name, text, meaning);
+}
+
+static void print_devices(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_result *result = &simulation->result;
+    char name[32];
+
+    heading(cli, "DEVICES");
+    count(cli, "in the fleet", result->devices, "");
+    count(cli, "offered", result->offered, "");
+    count(cli, "exposed", result->exposed, "accepted the directive");
+    count(cli, "confirmed", result->confirmed, "");
+    count(cli, "failed", result->failed, "in the end, whatever way");
+    for (int i = SERIN_REASON_INVALID + 1; i < SERIN_REASON_COUNT; i++) {
+        enum serin_reason reason = (enum serin_reason)i;
+        if (result->reasons[i] > 0) {
+            (void)snprintf(name, sizeof(name), "  %s", serin_reason_word(reason));
+            count(cli, name, result->reasons[i], serin_reason_text(reason));
+        }
+    }
+    count(cli, "rolled back", result->rolled_back, "");
+    count(cli, "regressed", result->regressed, "went wrong after they had confirmed");
+    count(cli, "rejected", result->rejected, "refused the release");
+    count(cli, "unreached", result->unreached, "silent, and replaced by the next in rank");
+    count(cli, "still on it", result->still_on_it, "run the new version at the end");
+}
+
+static void print_bytes(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_result *result = &simulation->result;
+    char text[SERIN_CLI_SHORT_SIZE], objects[64];
+
+    heading(cli, "PAYLOAD");
+    serin_cli_format_size(result->direct_bytes, text);
+    figure(cli, "direct links", text, "");
+    serin_cli_format_size(result->objects_bytes, text);
+    (void)snprintf(objects, sizeof(objects), "%s of it pieces of images", text);
+    serin_cli_format_size(result->uplink_bytes, text);
+    figure(cli, "uplinks", text, objects);
+    serin_cli_format_size(result->site_bytes, text);
+    figure(cli, "at sites", text, "");
+    count(cli, "messages", result->messages, "");
+    count(cli, "beats", result->beats, "");
+    count(cli, "directives", result->publishes, "published");
+}
+
+/* ---- on what it rests ---- */
+
+static void print_settings(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_config *config = &simulation->config;
+    const struct serin_sim_result *result = &simulation->result;
+    const char *scenario = serin_cli_text(cli, "scenario");
+    const char *ignored = serin_cli_simulation_ignored(simulation);
+    char image[SERIN_CLI_SHORT_SIZE], beat[SERIN_CLI_SHORT_SIZE], flash[SERIN_CLI_SHORT_SIZE];
+
+    serin_cli_format_size(config->image_size, image);
+    serin_cli_format_seconds(config->beat_interval_s, beat);
+    serin_cli_format_size(result->flash_bytes, flash);
+    heading(cli, "SETTINGS");
+    serin_cli_print(cli, "  seed %llu, %u devices, %u gateways, image of %s, a beat every %s\n",
+                    (unsigned long long)config->seed, (unsigned)config->devices,
+                    (unsigned)config->gateways, image, beat);
+    serin_cli_print(cli, "  scenario %s\n", scenario != NULL ? scenario : "none: all goes well");
+    serin_cli_print(cli, "  the policy's releases are stood in for by 2.0.0, over 1.0.0%s%s%s\n",
+                    ignored != NULL ? "; ignored of it: " : "", ignored != NULL ? ignored : "",
+                    config->raises_counter ? "; 2.0.0 raises the security counter" : "");
+    serin_cli_print(cli,
+                    "  flash is copied on write (%s in all); of %llu verifications %llu were "
+                    "remembered\n",
+                    flash, (unsigned long long)result->verifications,
+                    (unsigned long long)result->remembered);
+}
+
+static void print_invariants(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_result *result = &simulation->result;
+    char replay[SERIN_CLI_REPLAY_SIZE];
+
+    if (!simulation->config.check) {
+        serin_cli_print(cli, "\ninvariants: not checked\n");
+    } else if (result->broken == SERIN_SIM_SOUND) {
+        serin_cli_print(cli, "\ninvariants: %s%u held%s\n", serin_cli_colour(cli, SERIN_CLI_GOOD),
+                        (unsigned)SERIN_SIM_INVARIANT_COUNT - 1,
+                        serin_cli_colour(cli, SERIN_CLI_PLAIN));
+    } else {
+        serin_cli_simulation_replay(simulation, replay);
+        serin_cli_print(cli, "\ninvariants: %sBROKEN%s: %s\n  %s\n  replay: %s\n",
+                        serin_cli_colour(cli, SERIN_CLI_BAD),
+                        serin_cli_colour(cli, SERIN_CLI_PLAIN),
+                        serin_sim_invariant_text(result->broken), result->breach, replay);
+    }
+}
+
+void serin_cli_simulation_print(const struct serin_cli_simulation *simulation)
+{
+    print_outcome(simulation);
+    print_stages(simulation);
+    print_devices(simulation);
+    print_bytes(simulation);
+    print_settings(simulation);
+    print_invariants(simulation);
+}
+
+/* ---- the command that does the same again ---- */
+
+struct replay {
+    char *text;
+    size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static void replay_add(struct replay *replay,
+                                                             const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int size = vsnprintf(replay->text + replay->size, SERIN_CLI_REPLAY_SIZE - replay->size, format,
+                         arguments);
+    va_end(arguments);
+    if (size > 0 && replay->size + (size_t)size < SERIN_CLI_REPLAY_SIZE) {
+        replay->size += (size_t)size;
+    }
+}
+
+/* A word for the shell, in quotes where it needs them. */
+static void replay_word(struct replay *replay, const char *word)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
+
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        replay_add(replay, " %s", word);
+        return;
+    }
+    replay_add(replay, " '");
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            replay_add(replay, "'\\''");
+        } else {
+            replay_add(replay, "%c", *word);
+        }
+    }
+    replay_add(replay, "'");
+}
+
+void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
+                                 char text[SERIN_CLI_REPLAY_SIZE])
+{
+    static const char *const values[] = {"image-size", "beat", "limit"};
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_config *config = &simulation->config;
+    struct replay replay = {.text = text};
+
+    text[0] = '\0';
+    replay_add(&replay, "serin simulate");
+    replay_word(&replay, cli->args.operands[0]);
+    replay_add(&replay, " --devices %u --gateways %u --seed %llu", (unsigned)config->devices,
+               (unsigned)config->gateways, (unsigned long long)config->seed);
+    if (serin_cli_text(cli, "scenario") != NULL) {
+        replay_add(&replay, " --scenario");
+        replay_word(&replay, serin_cli_text(cli, "scenario"));
+    }
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        if (serin_cli_has(cli, values[i])) {
+            replay_add(&replay, " --%s", values[i]);
+            replay_word(&replay, serin_cli_text(cli, values[i]));
+        }
+    }
+    replay_add(&replay, "%s", config->raises_counter ? " --raises-counter" : "");
+}

@@ -1,0 +1,280 @@
+/*
+ * `serin simulate` as a real program in a temporary folder: what it prints, that the same seed
+ * prints the same bytes, what it writes, and every refusal with its exit status.
+ */
+#include "check_main.h"
+#include "program.h"
+
+#include <serin/cli/args.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SMALL "--devices 60 --gateways 3 "
+
+static char folder[64];
+static const struct program_result *result;
+
+/* Runs serin with the words of a line; no quotes. */
+static int serin(const char *format, ...)
+{
+    static char line[1024];
+    const char *argv[PROGRAM_ARGS_MAX] = {SERIN_PROGRAM, "simulate"};
+    size_t argc = 2;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    for (char *word = strtok(line, " "); word != NULL; word = strtok(NULL, " ")) {
+        argv[argc++] = word;
+    }
+    result = program_run(folder, NULL, argv);
+    ck_assert_msg(strstr(result->err, "Sanitizer") == NULL, "%s", result->err);
+    return result->status;
+}
+
+#define SUCCEEDS(...)                                                                            \
+    ck_assert_msg(serin(__VA_ARGS__) == SERIN_CLI_DONE, "%d: %s%s", result->status, result->err, \
+                  result->out)
+/* The status, one line on standard error that begins with the program's name, and a part of it. */
+#define FAILS(status_, part, ...)                                                              \
+    do {                                                                                       \
+        ck_assert_msg(serin(__VA_ARGS__) == (status_), "%d: %s", result->status, result->err); \
+        ck_assert_msg(strncmp(result->err, "serin simulate: ", 16) == 0, "%s", result->err);   \
+        ck_assert_msg(strstr(result->err, (part)) != NULL, "'%s' not in: %s", (part),          \
+                      result->err);                                                            \
+    } while (0)
+#define SAYS(part) \
+    ck_assert_msg(strstr(result->out, (part)) != NULL, "'%s' not in:\n%s", (part), result->out)
+
+static const char *path_of(const char *name)
+{
+    static char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+static void write_text(const char *name, const char *text)
+{
+    file_write(path_of(name), text, strlen(text));
+}
+
+static void setup(void)
+{
+    folder_make(folder);
+    write_text("policy.yaml", "name: spring\nproduct: lamp\nchannel: stable\n"
+                              "releases: [{version: 7.1.0}]\nfrom: 12\n"
+                              "stages:\n  - {percent: 10, soak: 1h}\n"
+                              "  - {percent: 100, soak: 2h}\n");
+    write_text("crash.yaml", "image: [{fault: crash, percent: 100}]\n");
+    write_text("site.yaml", "image: [{fault: crash, percent: 100, sites: [4]}]\n");
+    write_text("wrong.yaml", "fleet:\n  offline: 101\n");
+}
+
+static void teardown(void)
+{
+    folder_remove(folder);
+}
+
+/* A number of the JSON's top level. */
+static unsigned long long number(const char *name)
+{
+    char key[64];
+    unsigned long long value = 0;
+
+    snprintf(key, sizeof(key), "\"%s\":", name);
+    const char *at = strstr(result->out, key);
+    ck_assert_msg(at != NULL && sscanf(at + strlen(key), "%llu", &value) == 1, "%s: %s", name,
+                  result->out);
+    return value;
+}
+
+START_TEST(a_good_release_completes)
+{
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --expect completed");
+    SAYS("spring on lamp/stable: completed in stage 2 of 2, after ");
+    SAYS("STAGE  SHARE  DEVICES  OPENED");
+    SAYS("invariants: 13 held");
+    SAYS("seed 1, 60 devices, 3 gateways, image of 8.0 KiB, a beat every 1h");
+    SAYS("stood in for by 2.0.0, over 1.0.0; ignored of it: from");
+    SAYS("flash is copied on write");
+    SAYS("were remembered");
+    ck_assert_str_eq(result->err, "");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --json");
+    ck_assert_uint_eq(number("exposed"), 60);
+    ck_assert_uint_eq(number("confirmed"), 60);
+    ck_assert_uint_eq(number("still_on_it"), 60);
+    ck_assert_uint_eq(number("failed"), 0);
+    ck_assert_uint_gt(number("uplink_bytes"), 0);
+    ck_assert_uint_gt(number("site_bytes"), number("uplink_bytes"));
+    SAYS("\"halted_ms\":null,\"first_fail_ms\":null");
+    SAYS("\"broken\":null");
+    /* Without gateways everybody is direct. */
+    SUCCEEDS("policy.yaml --devices 30 --gateways 0 --seed 1 --json --expect completed");
+    ck_assert_uint_eq(number("uplink_bytes"), 0);
+    ck_assert_uint_eq(number("site_bytes"), 0);
+    ck_assert_uint_gt(number("direct_bytes"), 30 * 8192);
+}
+END_TEST
+
+START_TEST(a_bad_release_halts_early)
+{
+    SUCCEEDS("policy.yaml " SMALL "--seed 2 --scenario crash.yaml --expect halted --json");
+    ck_assert_uint_ge(number("exposed"), 1);
+    ck_assert_uint_le(number("exposed"), 8);
+    ck_assert_uint_eq(number("failed"), number("exposed"));
+    ck_assert_uint_eq(number("still_on_it"), 0);
+    ck_assert_uint_ge(number("halted_ms"), number("first_fail_ms"));
+    ck_assert_uint_gt(number("crash"), 0);
+    FAILS(SERIN_CLI_REFUSED, "the rollout is halted, not completed",
+          "policy.yaml " SMALL "--seed 2 --scenario crash.yaml --expect completed");
+    SAYS("first failure after ");
+    SAYS(" later\n");
+    SAYS("the new image crashed before it confirmed");
+}
+END_TEST
+
+/* The same seed prints the same bytes and writes the same time line; another seed does not. */
+START_TEST(the_same_seed_is_the_same_bytes)
+{
+    static struct program_result first;
+    static char line[262144], again[262144];
+
+    for (int json = 0; json < 2; json++) {
+        const char *form = json ? "--json" : "";
+        SUCCEEDS("policy.yaml " SMALL "--seed 7 --timeline l.csv %s", form);
+        first = *result;
+        size_t size = file_read(path_of("l.csv"), line, sizeof(line));
+        SUCCEEDS("policy.yaml " SMALL "--seed 7 --timeline l.csv %s", form);
+        ck_assert_str_eq(first.out, result->out);
+        ck_assert_uint_eq(file_read(path_of("l.csv"), again, sizeof(again)), size);
+        ck_assert_mem_eq(line, again, size);
+        SUCCEEDS("policy.yaml " SMALL "--seed 8 %s", form);
+        ck_assert_str_ne(first.out, result->out);
+    }
+    /* Without a seed there is a new one each time, and it is told. */
+    SUCCEEDS("policy.yaml " SMALL "--json");
+    unsigned long long seed = number("seed");
+    first = *result;
+    SUCCEEDS("policy.yaml " SMALL "--json");
+    ck_assert_uint_ne(seed, number("seed"));
+    SUCCEEDS("policy.yaml " SMALL "--json --seed %llu", seed);
+    ck_assert_str_eq(first.out, result->out);
+}
+END_TEST
+
+START_TEST(the_time_line_is_csv)
+{
+    static char line[262144];
+    double last = 0;
+    size_t rows = 0, texts = 0;
+
+    SUCCEEDS("policy.yaml " SMALL "--seed 7 --timeline l.csv");
+    line[file_read(path_of("l.csv"), line, sizeof(line) - 1)] = '\0';
+    char *at = strtok(line, "\n");
+    ck_assert_str_eq(at, "time_s,state,stage,offered,exposed,trial,running,confirmed,failed,"
+                         "rejected,regressed,unreached,cloud_bytes,text");
+    for (at = strtok(NULL, "\n"); at != NULL; at = strtok(NULL, "\n"), rows++) {
+        double time = 0;
+        size_t commas = 0;
+        ck_assert_int_eq(sscanf(at, "%lf,", &time), 1);
+        ck_assert(time >= last && time - last <= 600.001);
+        last = time;
+        for (const char *c = at; *c != '\0' && *c != '"'; c++) {
+            commas += *c == ',';
+        }
+        ck_assert_uint_eq(commas, 13);
+        texts += strchr(at, '"') != NULL;
+    }
+    ck_assert_uint_gt(rows, 20);
+    ck_assert_uint_gt(texts, 3);
+    write_text("mine.csv", "dear diary\n");
+    FAILS(SERIN_CLI_REFUSED, "it is not replaced", "policy.yaml --seed 1 --timeline mine.csv");
+    FAILS(SERIN_CLI_NOT_FOUND, "No such file",
+          "policy.yaml " SMALL "--seed 1 --timeline nowhere/l.csv");
+}
+END_TEST
+
+START_TEST(wrong_inputs_are_refused)
+{
+    FAILS(SERIN_CLI_NOT_FOUND, "nowhere.yaml", "nowhere.yaml");
+    FAILS(SERIN_CLI_INPUT, "wrong.yaml:1: ", "wrong.yaml");
+    FAILS(SERIN_CLI_INPUT, "wrong.yaml:2: 'fleet.offline' must be a percentage",
+          "policy.yaml --scenario wrong.yaml");
+    FAILS(SERIN_CLI_INPUT, "site.yaml:1: 'image[0].sites[0]' names a gateway that is not there",
+          "policy.yaml --scenario site.yaml --gateways 3");
+    FAILS(SERIN_CLI_USAGE, "--expect takes a state", "policy.yaml --expect good");
+    FAILS(SERIN_CLI_USAGE, "whole seconds", "policy.yaml --beat 60500ms");
+    FAILS(SERIN_CLI_USAGE, "--devices", "policy.yaml --devices 0");
+    FAILS(SERIN_CLI_USAGE, "--devices", "policy.yaml --devices 1000001");
+    FAILS(SERIN_CLI_USAGE, "--gateways", "policy.yaml --gateways 65536");
+    ck_assert_str_eq(result->out, "");
+}
+END_TEST
+
+/* What it cost is said on the side only. */
+START_TEST(cost_stands_on_the_side)
+{
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --verbose");
+    ck_assert_ptr_nonnull(strstr(result->err, "events"));
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --unchecked");
+    SAYS("invariants: not checked");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --limit 1h --json");
+    ck_assert_ptr_null(strstr(result->out, "\"state\":\"completed\""));
+}
+END_TEST
+
+/* Every member of the JSON's top level is in the specification's table. */
+START_TEST(each_member_is_documented)
+{
+    static char page[65536];
+    int depth = 0;
+    size_t members = 0;
+
+    FILE *file = fopen(SIMULATION_MD, "rb");
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --json");
+    for (const char *c = result->out; *c != '\0'; c++) {
+        depth += (*c == '{' || *c == '[') - (*c == '}' || *c == ']');
+        if (*c != '"') {
+            continue;
+        }
+        const char *end = strchr(c + 1, '"');
+        if (end[1] == ':' && depth <= 2) {
+            char name[64];
+            snprintf(name, sizeof(name), "`%.*s`", (int)(end - c - 1), c + 1);
+            ck_assert_msg(strstr(page, name) != NULL || depth == 2, "%s", name);
+            members += depth == 1;
+        }
+        c = end;
+    }
+    ck_assert_uint_ge(members, 30);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_good_release_completes,  a_bad_release_halts_early, the_same_seed_is_the_same_bytes,
+        the_time_line_is_csv,      wrong_inputs_are_refused,  cost_stands_on_the_side,
+        each_member_is_documented,
+    };
+    Suite *suite = suite_create("cli_simulate");
+    TCase *tcase = tcase_create("cli_simulate");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        tcase_add_test(tcase, tests[i]);
+    }
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
