@@ -1,0 +1,204 @@
+/*
+ * serin-soak-fleet: random rollouts over small simulated fleets, seed after seed, until the time or
+ * the number of runs is up (scripts/soak-fleet). An invariant that breaks is shown with its seed
+ * and the command that replays it; a sort of trouble that never came fails the whole run.
+ */
+#include "draw.h"
+#include "options.h"
+#include "totals.h"
+
+#include <serin/adapters/keys.h>
+#include <serin/adapters/protobufc.h>
+#include <serin/adapters/wolfcrypt.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TWICE_EVERY        50u  /* of so many seeds one runs twice, to the same digest */
+#define EVERY_TROUBLE_RUNS 300u /* so many runs bring every sort of trouble; fewer need not */
+
+struct soak {
+    const struct soak_options *options;
+    struct serin_key_signer *keys[3];
+    struct serin_signer signers[3];
+    struct serin_sim_config config;
+    struct serin_sim_result result;
+    struct soak_totals totals;
+};
+
+static double now_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void keys_open(struct soak *soak)
+{
+    for (size_t i = 0; i < 3; i++) {
+        const uint8_t number[32] = {[31] = (uint8_t)(i + 1)};
+        if (serin_key_signer_of(&soak->keys[i], number) != SERIN_OK) {
+            (void)fprintf(stderr, "serin-soak-fleet: a key could not be made\n");
+            exit(1);
+        }
+        soak->signers[i] = serin_key_signer_port(soak->keys[i]);
+    }
+}
+
+/* With --only, what happened is told. */
+static void moment(void *ctx, const struct serin_sim_moment *moment)
+{
+    const struct soak *soak = ctx;
+    if (soak->options->only && moment->text != NULL) {
+        (void)printf("%12.3f  %s\n", (double)moment->at_ms / 1000, moment->text);
+    }
+}
+
+static bool run(struct soak *soak, uint64_t seed)
+{
+    const char *field = NULL;
+    soak_draw(&soak->config, seed, soak->options->devices_max);
+    soak->config.crypto = serin_wolfcrypt();
+    soak->config.codec = serin_protobufc();
+    soak->config.site_codec = serin_protobufc_site();
+    soak->config.root = &soak->signers[0];
+    soak->config.release = &soak->signers[1];
+    soak->config.director = &soak->signers[2];
+    soak->config.moment = moment;
+    soak->config.ctx = soak;
+    enum serin_error error = serin_sim_run(&soak->config, &soak->result, &field);
+    if (error != SERIN_OK) {
+        (void)printf("seed %llu: does not run: %s\n", (unsigned long long)seed,
+                     field != NULL ? field : serin_error_text(error));
+    }
+    return error == SERIN_OK;
+}
+
+static void replay_say(const struct soak *soak, uint64_t seed)
+{
+    (void)printf("  replay: serin-soak-fleet --only %llu --devices-max %u\n",
+                 (unsigned long long)seed, (unsigned)soak->options->devices_max);
+    (void)fflush(stdout);
+}
+
+/* One seed. False: something is wrong with it, and has been told. */
+static bool seed_try(struct soak *soak, uint64_t seed)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    bool fine = run(soak, seed);
+    if (fine && soak->result.broken != SERIN_SIM_SOUND) {
+        (void)printf("seed %llu: BROKEN: %s: %s\n", (unsigned long long)seed,
+                     serin_sim_invariant_text(soak->result.broken), soak->result.breach);
+        fine = false;
+    }
+    soak_totals_add(&soak->totals, &soak->config, &soak->result);
+    memcpy(digest, soak->result.digest, sizeof digest);
+    if (fine && (soak->options->only || seed % TWICE_EVERY == 0)) {
+        fine = run(soak, seed);
+        if (fine && memcmp(digest, soak->result.digest, sizeof digest) != 0) {
+            (void)printf("seed %llu: two runs differ\n", (unsigned long long)seed);
+            fine = false;
+        }
+    }
+    if (!fine) {
+        replay_say(soak, seed);
+    }
+    return fine;
+}
+
+/* The seeds of one process: from the first on in steps of `jobs`. */
+static void seeds_try(struct soak *soak, unsigned job)
+{
+    const struct soak_options *options = soak->options;
+    double end = now_s() + options->minutes * 60;
+    for (uint64_t i = job; options->runs == 0 || i < options->runs; i += options->jobs) {
+        if (options->minutes > 0 && now_s() >= end) {
+            break;
+        }
+        soak->totals.breaches += seed_try(soak, options->seed + i) ? 0 : 1;
+        if (soak->totals.breaches >= options->breaches_max) {
+            break;
+        }
+    }
+}
+
+/* ---- several processes ---- */
+
+static int job_start(struct soak *soak, unsigned job)
+{
+    int ends[2];
+    (void)fflush(stdout);
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        (void)close(ends[0]);
+        seeds_try(soak, job);
+        (void)fflush(stdout);
+        bool told =
+            write(ends[1], &soak->totals, sizeof soak->totals) == (ssize_t)sizeof soak->totals;
+        _exit(told ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    return child > 0 ? ends[0] : -1;
+}
+
+/* False: a process died, which is a finding too. */
+static bool jobs_run(struct soak *soak)
+{
+    int ends[SOAK_JOBS_MAX];
+    bool fine = true;
+    for (unsigned job = 0; job < soak->options->jobs; job++) {
+        ends[job] = job_start(soak, job);
+    }
+    for (unsigned job = 0; job < soak->options->jobs; job++) {
+        struct soak_totals totals;
+        size_t got = 0;
+        ssize_t size = 1;
+        while (ends[job] >= 0 && got < sizeof totals && size > 0) {
+            size = read(ends[job], (char *)&totals + got, sizeof totals - got);
+            got += size > 0 ? (size_t)size : 0;
+        }
+        if (got == sizeof totals) {
+            soak_totals_join(&soak->totals, &totals);
+        } else {
+            (void)printf("a process died: job %u of %u\n", job + 1, soak->options->jobs);
+            fine = false;
+        }
+    }
+    while (wait(NULL) > 0) {
+    }
+    return fine;
+}
+
+int main(int argc, char **argv)
+{
+    static struct soak soak;
+    static struct soak_options options;
+    if (!soak_options_read(&options, argc, argv)) {
+        return 2;
+    }
+    soak.options = &options;
+    keys_open(&soak);
+    double began = now_s();
+    bool fine = true;
+    if (options.jobs == 1) {
+        seeds_try(&soak, 0);
+    } else {
+        fine = jobs_run(&soak);
+    }
+    soak_totals_print(&soak.totals, &options, now_s() - began);
+    fine = fine && soak.totals.breaches == 0 && soak.totals.runs > 0;
+    if (!options.only && soak.totals.runs >= EVERY_TROUBLE_RUNS) {
+        fine = soak_totals_whole(&soak.totals) && fine;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        serin_key_signer_close(soak.keys[i]);
+    }
+    return fine ? 0 : 1;
+}
