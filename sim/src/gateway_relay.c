@@ -48,15 +48,31 @@ static void mark(struct sim_gateway *gateway, uint32_t index)
     gateway_dirty(gateway);
 }
 
+/* A node's place among those of the site, which stand in order. */
+static uint32_t place_of(const struct sim_gateway *gateway, const char *id)
+{
+    const struct sim *sim = gateway->sim;
+    const uint32_t *nodes = sim->members + sim->first[gateway->index + 1u];
+    uint32_t node = sim_node_index(sim, id);
+    uint32_t low = 0, high = gateway->node_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2u;
+        if (nodes[middle] < node) {
+            low = middle + 1u;
+        } else {
+            high = middle;
+        }
+    }
+    SERIN_ASSERT(low < gateway->node_count && nodes[low] == node);
+    return low;
+}
+
 /* The node's account with its report, as the store is to have it. */
 static bool save(struct sim_gateway *gateway, uint32_t index)
 {
     const struct serin_relay_node *relay = &gateway->relay_nodes[index];
     struct gateway_account *now = &gateway->nodes[index].now;
-    uint32_t node = sim_node_index(gateway->sim, relay->id);
-    struct gateway_account *saved =
-        &gateway->saved
-             .nodes[node - gateway->sim->members[gateway->sim->first[gateway->index + 1u]]];
+    struct gateway_account *saved = &gateway->saved.nodes[place_of(gateway, relay->id)];
     uint8_t *kept = saved->report;
     now->incarnation = relay->incarnation;
     now->number = relay->number;

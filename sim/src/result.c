@@ -51,6 +51,7 @@ void sim_result_fill(struct sim *sim)
     struct serin_sim_result *result = sim->result;
     const struct sim_server *server = sim->server;
     fill_rollout(&server->store.head, result);
+    result->ended_ms = server->ended_ms != 0 ? server->ended_ms : sim->now_ms;
     result->devices = sim->config->devices;
     result->rolled_back = result->still_on_it = 0;
     for (uint32_t i = 0; i < server->members.count; i++) {

@@ -6,54 +6,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_BACKUP_MS 60000u
+
 enum { WAKE, BACKUP };
 
 /* ---- the population ---- */
 
 static uint32_t site_of(const void *sites, uint32_t device)
 {
-    const struct sim *sim = sites;
-    uint32_t gateway = sim->nodes[device].gateway;
-    return gateway == SIM_NOBODY ? SERIN_SITE_DIRECT : gateway + 1u;
+    const struct sim_server *server = sites;
+    return server->kinds[device].site;
 }
 
 static const char *site_name(const void *sites, uint32_t site)
 {
-    static char name[SIM_ID_SIZE]; /* good until the next call, as the engine asks for */
-    (void)sites;
-    sim_gateway_id(site - 1u, name);
-    return name;
+    const struct sim_server *server = sites;
+    sim_gateway_id(site - 1u, server->scratch->site_name);
+    return server->scratch->site_name;
 }
 
 static uint32_t site_most(const void *sites)
 {
-    const struct sim *sim = sites;
-    uint32_t most = 0;
-    for (uint32_t b = 1; b <= sim->config->gateways; b++) {
-        uint32_t nodes = sim->first[b + 1] - sim->first[b];
-        most = nodes > most ? nodes : most;
-    }
-    return most;
+    const struct sim_server *server = sites;
+    return server->site_most;
 }
 
 static uint16_t hardware_of(const void *sites, uint32_t device)
 {
-    const struct sim *sim = sites;
-    return sim->nodes[device].hardware;
+    const struct sim_server *server = sites;
+    return server->kinds[device].hardware;
 }
 
 /* Devices of one revision at one site are compared with each other. */
 static uint32_t stratum_of(const void *sites, uint32_t device)
 {
-    const struct sim *sim = sites;
+    const struct sim_server *server = sites;
+    const struct server_kind *kind = &server->kinds[device];
+    return kind->site * SERIN_SIM_HARDWARE_MAX + kind->revision;
+}
+
+/* Close together, since the engine walks through all of them. */
+static void gather_kinds(struct sim_server *server)
+{
+    const struct sim *sim = server->sim;
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
-    uint32_t kind = 0;
-    for (uint32_t i = 0; i < scenario->hardware_count; i++) {
-        if (scenario->hardware[i].revision == sim->nodes[device].hardware) {
-            kind = i;
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        struct server_kind *kind = &server->kinds[i];
+        kind->site = node->gateway == SIM_NOBODY ? SERIN_SITE_DIRECT : node->gateway + 1u;
+        kind->hardware = node->hardware;
+        for (uint16_t j = 0; j < scenario->hardware_count; j++) {
+            kind->revision = scenario->hardware[j].revision == node->hardware ? j : kind->revision;
         }
     }
-    return site_of(sites, device) * SERIN_SIM_HARDWARE_MAX + kind;
+    for (uint32_t b = 1; b <= sim->config->gateways; b++) {
+        uint32_t nodes = sim->first[b + 1] - sim->first[b];
+        server->site_most = nodes > server->site_most ? nodes : server->site_most;
+    }
 }
 
 /* Every device is enrolled and has beaten for a day: health is judged against a past. Those that
@@ -88,6 +97,8 @@ static enum serin_error make(struct sim *sim, struct sim_server *server)
     uint32_t strata = (sim->config->gateways + 1u) * SERIN_SIM_HARDWARE_MAX;
     enum serin_error error = server_store_init(&server->store, count);
     server->places = calloc(count, sizeof *server->places);
+    server->kinds = calloc(count, sizeof *server->kinds);
+    server->scratch = calloc(1, sizeof *server->scratch);
     server->health = calloc(count, sizeof *server->health);
     server->intake = calloc(SERVER_INTAKE_MAX, sizeof *server->intake);
     server->letters = calloc(SERVER_LETTERS_MAX, sizeof *server->letters);
@@ -96,15 +107,16 @@ static enum serin_error make(struct sim *sim, struct sim_server *server)
         .site = site_of,
         .site_name = site_name,
         .site_most = site_most,
-        .sites = sim,
+        .sites = server,
         .hardware = hardware_of,
         .health = server->health,
         .stratum = stratum_of,
         .strata = calloc(strata, sizeof *server->members.strata),
         .stratum_count = strata,
     };
-    bool made = server->places != NULL && server->health != NULL && server->intake != NULL &&
-                server->letters != NULL && server->members.strata != NULL;
+    bool made = server->places != NULL && server->kinds != NULL && server->scratch != NULL &&
+                server->health != NULL && server->intake != NULL && server->letters != NULL &&
+                server->members.strata != NULL;
     return error == SERIN_OK && !made ? SERIN_ERR_MEMORY : error;
 }
 
@@ -116,7 +128,8 @@ static void plan_backups(struct sim *sim)
         const struct serin_sim_event *event = &scenario->events[i];
         if (event->kind == SERIN_SIM_EVENT_SERIND_RESTORE) {
             uint64_t at_ms = event->at_ms > event->back_ms ? event->at_ms - event->back_ms : 0;
-            sim_at(sim, at_ms, SIM_SERVER, i, BACKUP);
+            /* Nobody restores what was before there was anything to lose. */
+            sim_at(sim, at_ms > FIRST_BACKUP_MS ? at_ms : FIRST_BACKUP_MS, SIM_SERVER, i, BACKUP);
         }
     }
 }
@@ -141,6 +154,7 @@ enum serin_error sim_server_open(struct sim *sim)
     head->stable.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
     memcpy(head->stable.offers[0].manifest_id, sim->releases[SIM_STABLE].manifest_id,
            SERIN_SHA256_SIZE);
+    gather_kinds(server);
     give_past(server);
     plan_backups(sim);
     return SERIN_OK;
@@ -152,6 +166,8 @@ void sim_server_close(struct sim *sim)
     if (server != NULL) {
         server_store_free(&server->store);
         free(server->places);
+        free(server->kinds);
+        free(server->scratch);
         free(server->health);
         free(server->intake);
         free(server->letters);
@@ -189,6 +205,21 @@ static void carry_out(struct sim_server *server, const struct serin_rollout_acti
     }
 }
 
+bool server_ended(enum serin_rollout_state state)
+{
+    return state == SERIN_ROLLOUT_HALTED || state == SERIN_ROLLOUT_COMPLETED ||
+           state == SERIN_ROLLOUT_ABORTED || state == SERIN_ROLLOUT_SUPERSEDED;
+}
+
+static void note_end(struct sim_server *server, enum serin_rollout_state state)
+{
+    struct serin_sim_result *result = server->sim->result;
+    if (state == SERIN_ROLLOUT_HALTED && result->halted_ms == 0) {
+        result->halted_ms = server->sim->now_ms;
+    }
+    server->ended_ms = server_ended(state) ? server->sim->now_ms : 0;
+}
+
 enum serin_error server_step(struct sim_server *server, const struct serin_rollout_event *event)
 {
     struct serin_rollout *rollout = &server->store.head.rollout;
@@ -206,10 +237,9 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
     }
     sim_check_step(server->sim, rollout, &server->members, &actions);
     if (rollout->state != state) {
+        server->state_ms = server->sim->now_ms;
+        note_end(server, rollout->state);
         sim_note(server->sim, SIM_NOTE_ROLLOUT, rollout->state, rollout->stage);
-    }
-    if (rollout->state == SERIN_ROLLOUT_HALTED && server->sim->result->halted_ms == 0) {
-        server->sim->result->halted_ms = server->sim->now_ms;
     }
     return SERIN_OK;
 }
@@ -311,14 +341,14 @@ static bool intake_due(const struct sim_server *server)
             server->sim->now_ms - server->oldest_ms >= SERVER_BEAT_WAIT_MS);
 }
 
-static void begin(struct sim_server *server)
+void server_begin(struct sim_server *server)
 {
     server_store_begin(&server->store);
     server_learn(server);
 }
 
 /* The work is done: what it made waits for the commit. */
-static void end(struct sim_server *server)
+void server_end(struct sim_server *server)
 {
     server_make(server);
     server->committing = true;
@@ -328,7 +358,7 @@ static void end(struct sim_server *server)
     }
 }
 
-static void commit(struct sim_server *server)
+void server_commit(struct sim_server *server)
 {
     server->committing = false;
     if (server->store.failed) {
@@ -342,7 +372,7 @@ static void commit(struct sim_server *server)
 
 static void pass(struct sim_server *server)
 {
-    begin(server);
+    server_begin(server);
     server_fleet_take(server);
     if (tick_due_ms(server) <= server->sim->now_ms) {
         tick(server);
@@ -351,7 +381,7 @@ static void pass(struct sim_server *server)
         server->renew = false;
         server_want(server);
     }
-    end(server);
+    server_end(server);
 }
 
 /* ---- turns ---- */
@@ -410,7 +440,7 @@ static void settle(struct sim_server *server)
 static void turn(struct sim_server *server)
 {
     if (server->committing && server->sim->now_ms >= server->commit_ms) {
-        commit(server);
+        server_commit(server);
     }
     settle(server);
     server_tend(server);
@@ -426,7 +456,9 @@ void sim_server_due(struct sim *sim, uint32_t index, uint32_t what)
 {
     struct sim_server *server = sim->server;
     if (what == BACKUP) {
-        enum serin_error error = server_store_backup(&server->store, index, sim->now_ms);
+        const struct serin_sim_event *event = &sim->config->scenario.events[index];
+        uint64_t at_ms = event->at_ms > event->back_ms ? event->at_ms - event->back_ms : 0;
+        enum serin_error error = server_store_backup(&server->store, index, at_ms);
         if (error != SERIN_OK) {
             sim_failed(sim, error);
         }
@@ -434,149 +466,4 @@ void sim_server_due(struct sim *sim, uint32_t index, uint32_t what)
         server->wake_ms = SIM_NEVER_MS;
         turn(server);
     }
-}
-
-/* ---- what the world does to it ---- */
-
-static void publish_trust(struct sim *sim)
-{
-    const struct serin_trust_payload value = {.record = sim->trust_record,
-                                              .record_size = sizeof sim->trust_record};
-    uint8_t payload[SERIN_TRUST_PAYLOAD_MAX];
-    size_t size = 0;
-    enum serin_error error =
-        sim->codec->encode_trust_payload(&value, payload, sizeof payload, &size);
-    if (error != SERIN_OK) {
-        sim_failed(sim, error);
-        return;
-    }
-    sim_publish(sim, SIM_CLOUD, (struct sim_from){SIM_SERVER, 0},
-                (struct sim_topic){SERIN_TOPIC_TRUST, SIM_NOBODY}, payload, size, true);
-}
-
-void sim_server_link(struct sim *sim, bool up)
-{
-    struct sim_server *server = sim->server;
-    server->connected = up;
-    server->settled = false;
-    server->connected_ms = server->heard_ms = sim->now_ms;
-    server->view = (struct server_view){.size = 0};
-    server->tend_ms = 0;
-    if (up) {
-        publish_trust(sim);
-    }
-    server_wake(server);
-}
-
-void sim_server_message(struct sim *sim, struct sim_topic topic, const uint8_t *payload,
-                        size_t size, bool retained)
-{
-    struct sim_server *server = sim->server;
-    (void)retained;
-    if (!server->up) {
-        return;
-    }
-    if (topic.kind == SERIN_TOPIC_DIRECTIVE) {
-        server->heard_ms = sim->now_ms;
-        server_shown(server, payload, size);
-    } else {
-        server_fleet_heard(server, topic, payload, size);
-    }
-    server_wake(server);
-}
-
-void sim_server_crash(struct sim *sim)
-{
-    struct sim_server *server = sim->server;
-    server_store_abort(&server->store, &server->members);
-    server->up = server->connected = server->settled = server->heard = false;
-    server->committing = server->urgent = false;
-    server->intake_count = server->letter_count = 0;
-    server->ticket_count = 0;
-    server->wake_ms = SIM_NEVER_MS;
-    memset(server->health, 0, server->store.count * sizeof *server->health);
-    server_forget(server);
-    sim_check_restored(sim, &server->store.head.rollout, &server->members);
-}
-
-void sim_server_revive(struct sim *sim)
-{
-    struct sim_server *server = sim->server;
-    server->up = true;
-    server->members.count = server->store.head.has_rollout ? server->store.count : 0;
-    server->agreed = false;
-    server->claimant = 0;
-    server->claim_rest_ms = server->guard_rest_ms = 0;
-    server_wake(server);
-}
-
-void sim_server_restore(struct sim *sim, uint64_t at_ms)
-{
-    if (!server_store_restore(&sim->server->store, at_ms, &sim->server->members)) {
-        sim_failed(sim, SERIN_ERR_NOT_FOUND);
-    }
-    sim_server_revive(sim);
-    sim_check_restored(sim, &sim->server->store.head.rollout, &sim->server->members);
-}
-
-void sim_server_jumped(struct sim *sim)
-{
-    sim->server->tend_ms = 0;
-    server_wake(sim->server);
-}
-
-bool sim_server_verb(struct sim *sim, enum serin_sim_event_kind verb)
-{
-    static const enum serin_rollout_event_kind events[SERIN_SIM_EVENT_COUNT] = {
-        [SERIN_SIM_EVENT_PAUSE] = SERIN_ROLLOUT_PAUSE,
-        [SERIN_SIM_EVENT_RESUME] = SERIN_ROLLOUT_RESUME,
-        [SERIN_SIM_EVENT_HALT] = SERIN_ROLLOUT_HALT,
-        [SERIN_SIM_EVENT_ADVANCE] = SERIN_ROLLOUT_ADVANCE,
-        [SERIN_SIM_EVENT_RETRY] = SERIN_ROLLOUT_RETRY,
-        [SERIN_SIM_EVENT_ABORT] = SERIN_ROLLOUT_ABORT,
-    };
-    struct sim_server *server = sim->server;
-    const struct serin_rollout_event event = {.kind = events[verb], .note = "by the scenario"};
-    SERIN_ASSERT(event.kind != SERIN_ROLLOUT_EVENT_INVALID);
-    if (!server->up || !server->heard || !server->store.head.has_rollout) {
-        return false;
-    }
-    if (server->committing) {
-        commit(server);
-    }
-    begin(server);
-    bool taken = server_step(server, &event) == SERIN_OK;
-    end(server);
-    server_wake(server);
-    return taken;
-}
-
-/* ---- what it shows ---- */
-
-static bool ended(enum serin_rollout_state state)
-{
-    return state == SERIN_ROLLOUT_HALTED || state == SERIN_ROLLOUT_COMPLETED ||
-           state == SERIN_ROLLOUT_ABORTED || state == SERIN_ROLLOUT_SUPERSEDED;
-}
-
-bool sim_server_over(const struct sim *sim)
-{
-    const struct sim_server *server = sim->server;
-    const struct serin_rollout *rollout = &server->store.head.rollout;
-    if (!server->store.head.has_rollout || !ended(rollout->state)) {
-        return false;
-    }
-    /* Those under way come to their own end, or to the deadline. */
-    uint64_t wall_ms = sim_wall_ms(sim);
-    uint64_t since_ms = wall_ms > rollout->ended_ms ? wall_ms - rollout->ended_ms : 0;
-    const struct serin_tally *tally = &rollout->tally;
-    uint32_t ends = tally->confirmed + tally->failed + tally->rejected + tally->other;
-    bool open = tally->accepted > ends || sim->trial > 0;
-    uint64_t most_ms = (uint64_t)rollout->policy.deadline_s * 1000u + SERVER_AFTER_MS;
-    return since_ms >= (open ? most_ms : SERVER_AFTER_MS) && !server->committing;
-}
-
-void sim_server_moment(const struct sim *sim, struct serin_sim_moment *moment)
-{
-    moment->rollout = &sim->server->store.head.rollout;
 }

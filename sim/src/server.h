@@ -28,8 +28,9 @@
 #define SERVER_INTAKE_FULL  (SERVER_INTAKE_MAX - SERIN_BATCH_ITEMS_MAX)
 #define SERVER_TICKETS_MAX  64u
 #define SERVER_LETTERS_MAX  2048u
-#define SERVER_TICKS        16       /* of the engine in one pass */
-#define SERVER_AFTER_MS     3600000u /* late words are waited for so long after a rollout's end */
+#define SERVER_TICKS        16        /* of the engine in one pass */
+#define SERVER_AFTER_MS     3600000u  /* late words are waited for so long after a rollout's end */
+#define SERVER_STILL_MS     86400000u /* a rollout that waits for nobody who comes */
 
 /* ---- the store ---- */
 
@@ -114,10 +115,10 @@ bool server_store_save_member(struct server_store *store, uint32_t index,
 void server_store_commit(struct server_store *store);
 /* Back to what was committed; the engine's derived figures are rebuilt. */
 void server_store_abort(struct server_store *store, struct serin_members *members);
-/* A backup of what is committed now, under the number of an event; and back to that of a time.
- * False: there is none. */
+/* A backup of what is committed now, under the number of an event and the time that it stands for;
+ * and back to that of a time. False: there is none. */
 SERIN_MUST_USE enum serin_error server_store_backup(struct server_store *store, uint32_t event,
-                                                    uint64_t now_ms);
+                                                    uint64_t at_ms);
 bool server_store_restore(struct server_store *store, uint64_t at_ms,
                           struct serin_members *members);
 
@@ -158,16 +159,31 @@ struct server_view {
     uint64_t sent_ms;
 };
 
+/* What the engine asks of a device. */
+struct server_kind {
+    uint32_t site;
+    uint16_t hardware, revision; /* its number among the scenario's */
+};
+
+struct server_scratch {
+    char site_name[SIM_ID_SIZE];
+};
+
 struct sim_server {
     struct sim *sim;
     struct server_store store;
     struct serin_members members;
-    uint32_t *places;            /* by device: its place among the members */
+    uint32_t *places;          /* by device: its place among the members */
+    struct server_kind *kinds; /* by device */
+    uint32_t site_most;
+    struct server_scratch *scratch;
     struct serin_health *health; /* by device; not stored */
 
     bool up, connected, settled, heard;
     uint64_t connected_ms, heard_ms;
-    uint64_t wake_ms; /* the wake that counts; UINT64_MAX: none */
+    uint64_t wake_ms;  /* the wake that counts; UINT64_MAX: none */
+    uint64_t state_ms; /* when the rollout's state changed last */
+    uint64_t ended_ms; /* when it ended; 0: it has not */
 
     bool committing; /* a pass waits for its commit */
     uint64_t commit_ms;
@@ -198,6 +214,12 @@ static inline uint64_t server_now_s(const struct sim_server *server)
 }
 /* Something has changed: looks when to wake. */
 void server_wake(struct sim_server *server);
+
+/* A pass: work between the two; what it made waits for its commit. */
+void server_begin(struct sim_server *server);
+void server_end(struct sim_server *server);
+void server_commit(struct sim_server *server);
+bool server_ended(enum serin_rollout_state state);
 
 /* One step of the engine inside a pass; its actions are carried out. */
 enum serin_error server_step(struct sim_server *server, const struct serin_rollout_event *event);

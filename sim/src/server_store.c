@@ -132,7 +132,7 @@ void server_store_abort(struct server_store *store, struct serin_members *member
     loaded(store, members);
 }
 
-enum serin_error server_store_backup(struct server_store *store, uint32_t event, uint64_t now_ms)
+enum serin_error server_store_backup(struct server_store *store, uint32_t event, uint64_t at_ms)
 {
     SERIN_ASSERT(event < SERIN_SIM_EVENTS_MAX);
     struct server_backup *backup = &store->backups[event];
@@ -140,7 +140,7 @@ enum serin_error server_store_backup(struct server_store *store, uint32_t event,
     free(backup->members);
     *backup = (struct server_backup){
         .head = store->head,
-        .at_ms = now_ms,
+        .at_ms = at_ms,
         .records = malloc(store->count * sizeof *backup->records),
         .members = malloc(store->count * sizeof *backup->members),
     };

@@ -8,3 +8,12 @@ serin_unit_test(cli_simulate SOURCES program.c LINK serin::cli)
 target_compile_definitions(check_cli_simulate PRIVATE _GNU_SOURCE SERIN_PROGRAM="$<TARGET_FILE:serin>"
   SIMULATION_MD="${PROJECT_SOURCE_DIR}/docs/spec/simulation.md")
 add_dependencies(check_cli_simulate serin)
+# Server, gateways and judges, and whole runs; some are tried through the private headers.
+set(sim_bench_link serin::sim serin::keys serin::wolfcrypt serin::protobufc)
+serin_unit_test(sim_run SOURCES sim_bench.c LINK ${sim_bench_link})
+serin_unit_test(sim_gateway SOURCES sim_bench.c LINK ${sim_bench_link})
+foreach(private sim_server sim_invariants)
+  serin_unit_test(${private} SOURCES sim_bench.c
+    LINK ${sim_bench_link} serin::device serin::gateway_core serin::flash_emulator)
+  target_include_directories(check_${private} PRIVATE ${PROJECT_SOURCE_DIR}/sim/src)
+endforeach()

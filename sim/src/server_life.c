@@ -1,0 +1,169 @@
+/* What the world does to the simulated serind, and what it is asked (server.h). */
+#include "server.h"
+
+#include "invariants.h"
+
+#include <string.h>
+
+/* ---- what the world does to it ---- */
+
+static void publish_trust(struct sim *sim)
+{
+    const struct serin_trust_payload value = {.record = sim->trust_record,
+                                              .record_size = sizeof sim->trust_record};
+    uint8_t payload[SERIN_TRUST_PAYLOAD_MAX];
+    size_t size = 0;
+    enum serin_error error =
+        sim->codec->encode_trust_payload(&value, payload, sizeof payload, &size);
+    if (error != SERIN_OK) {
+        sim_failed(sim, error);
+        return;
+    }
+    sim_publish(sim, SIM_CLOUD, (struct sim_from){SIM_SERVER, 0},
+                (struct sim_topic){SERIN_TOPIC_TRUST, SIM_NOBODY}, payload, size, true);
+}
+
+void sim_server_link(struct sim *sim, bool up)
+{
+    struct sim_server *server = sim->server;
+    server->connected = up;
+    server->settled = false;
+    server->connected_ms = server->heard_ms = sim->now_ms;
+    server->view = (struct server_view){.size = 0};
+    server->tend_ms = 0;
+    if (up) {
+        publish_trust(sim);
+    }
+    server_wake(server);
+}
+
+void sim_server_message(struct sim *sim, struct sim_topic topic, const uint8_t *payload,
+                        size_t size, bool retained)
+{
+    struct sim_server *server = sim->server;
+    (void)retained;
+    if (!server->up) {
+        return;
+    }
+    if (topic.kind == SERIN_TOPIC_DIRECTIVE) {
+        server->heard_ms = sim->now_ms;
+        server_shown(server, payload, size);
+    } else {
+        server_fleet_heard(server, topic, payload, size);
+    }
+    server_wake(server);
+}
+
+void sim_server_crash(struct sim *sim)
+{
+    struct sim_server *server = sim->server;
+    server_store_abort(&server->store, &server->members);
+    server->members.count = server->store.head.has_rollout ? server->store.count : 0;
+    server->up = server->connected = server->settled = server->heard = false;
+    server->committing = server->urgent = false;
+    server->intake_count = server->letter_count = 0;
+    server->ticket_count = 0;
+    server->wake_ms = SIM_NEVER_MS;
+    memset(server->health, 0, server->store.count * sizeof *server->health);
+    server_forget(server);
+    sim_check_restored(sim, &server->store.head.rollout, &server->members);
+}
+
+void sim_server_revive(struct sim *sim)
+{
+    struct sim_server *server = sim->server;
+    server->up = true;
+    server->members.count = server->store.head.has_rollout ? server->store.count : 0;
+    server->agreed = false;
+    server->claimant = 0;
+    server->claim_rest_ms = server->guard_rest_ms = 0;
+    server_wake(server);
+}
+
+void sim_server_restore(struct sim *sim, uint64_t at_ms)
+{
+    /* Where none was made in time it comes back with what it has. */
+    (void)server_store_restore(&sim->server->store, at_ms, &sim->server->members);
+    sim_server_revive(sim);
+    sim_check_restored(sim, &sim->server->store.head.rollout, &sim->server->members);
+}
+
+void sim_server_jumped(struct sim *sim)
+{
+    sim->server->tend_ms = 0;
+    server_wake(sim->server);
+}
+
+static const enum serin_rollout_event_kind verbs[SERIN_SIM_EVENT_COUNT] = {
+    [SERIN_SIM_EVENT_PAUSE] = SERIN_ROLLOUT_PAUSE,
+    [SERIN_SIM_EVENT_RESUME] = SERIN_ROLLOUT_RESUME,
+    [SERIN_SIM_EVENT_HALT] = SERIN_ROLLOUT_HALT,
+    [SERIN_SIM_EVENT_ADVANCE] = SERIN_ROLLOUT_ADVANCE,
+    [SERIN_SIM_EVENT_RETRY] = SERIN_ROLLOUT_RETRY,
+    [SERIN_SIM_EVENT_ABORT] = SERIN_ROLLOUT_ABORT,
+};
+
+bool sim_server_verb(struct sim *sim, enum serin_sim_event_kind verb)
+{
+    struct sim_server *server = sim->server;
+    const struct serin_rollout_event event = {.kind = verbs[verb], .note = "by the scenario"};
+    SERIN_ASSERT(event.kind != SERIN_ROLLOUT_EVENT_INVALID);
+    if (!server->up || !server->heard || !server->store.head.has_rollout) {
+        return false;
+    }
+    if (server->committing) {
+        server_commit(server);
+    }
+    server_begin(server);
+    bool taken = server_step(server, &event) == SERIN_OK;
+    server_end(server);
+    server_wake(server);
+    return taken;
+}
+
+/* ---- what it shows ---- */
+
+/* Whether the scenario still has an operator's verb to come. */
+static bool verb_to_come(const struct sim *sim)
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    for (size_t i = 0; i < scenario->event_count; i++) {
+        const struct serin_sim_event *event = &scenario->events[i];
+        if (event->at_ms >= sim->now_ms && verbs[event->kind] != SERIN_ROLLOUT_EVENT_INVALID) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody will come to whom a rollout that waits for an operator could matter. */
+static bool stands_still(const struct sim *sim, const struct serin_rollout *rollout)
+{
+    bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
+                 (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->stage > 0);
+    return waits && !verb_to_come(sim) && sim->now_ms - sim->server->state_ms >= SERVER_STILL_MS;
+}
+
+bool sim_server_over(const struct sim *sim)
+{
+    const struct sim_server *server = sim->server;
+    const struct serin_rollout *rollout = &server->store.head.rollout;
+    if (!server->store.head.has_rollout || server->committing) {
+        return false;
+    }
+    if (!server_ended(rollout->state)) {
+        return stands_still(sim, rollout);
+    }
+    /* Those under way come to their own end, or to the deadline. */
+    uint64_t since_ms = sim->now_ms - server->state_ms;
+    const struct serin_tally *tally = &rollout->tally;
+    uint32_t ends = tally->confirmed + tally->failed + tally->rejected + tally->other;
+    bool open = tally->accepted > ends || sim->trial > 0;
+    uint64_t most_ms = (uint64_t)rollout->policy.deadline_s * 1000u + SERVER_AFTER_MS;
+    return since_ms >= (open ? most_ms : SERVER_AFTER_MS);
+}
+
+void sim_server_moment(const struct sim *sim, struct serin_sim_moment *moment)
+{
+    moment->rollout = &sim->server->store.head.rollout;
+}

@@ -1,0 +1,481 @@
+/*
+ * The judges of the simulation: for each, a state in which it says nothing, and a fault planted in
+ * that state which it names. A judge that nothing convicts before is no judge.
+ */
+#include "check_main.h"
+
+#include "invariants_internal.h"
+
+#include <string.h>
+
+#define DEVICES 40u
+#define STAGE   4u /* devices of the first stage: 10 % */
+
+static struct serin_sim_config config;
+static struct serin_sim_result result;
+static struct sim_node nodes[DEVICES];
+static struct sim world;
+static struct serin_member list[DEVICES];
+static struct serin_members members;
+static struct serin_rollout rollout;
+
+/* A rollout whose first stage is offered to the first four in rank, all books in order. */
+static void set_up(void)
+{
+    static const uint8_t salt[SERIN_SALT_SIZE] = {1};
+    memset(&result, 0, sizeof result);
+    memset(nodes, 0, sizeof nodes);
+    memset(&world, 0, sizeof world);
+    config = (struct serin_sim_config){.devices = DEVICES, .check = true};
+    serin_policy_default(&config.policy);
+    strcpy(config.policy.product, "lamp");
+    strcpy(config.policy.channel, "stable");
+    config.policy.offer_count = 1;
+    config.policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = 9, .manifest_id = {2}};
+    config.policy.stage_count = 2;
+    config.policy.stages[0] = (struct serin_stage_policy){.permyriad = 1000, .soak_s = 60};
+    config.policy.stages[1] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = 60};
+    config.policy.ramp.first = 0;
+    world.config = &config;
+    world.result = &result;
+    world.nodes = nodes;
+    world.releases[SIM_CANDIDATE].manifest_id[0] = 2;
+    ck_assert_int_eq(sim_invariants_open(&world), SERIN_OK);
+    ck_assert_int_eq(serin_rollout_init(&rollout, 1, &config.policy, salt, 1, 1000), SERIN_OK);
+    members = (struct serin_members){.list = list, .count = DEVICES};
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        list[i] = serin_rollout_member(&rollout, (i + 1) * 1000u, i);
+        nodes[i].gateway = SIM_NOBODY;
+    }
+    serin_rollout_rebuild(&rollout, &members);
+    sim_check_created(&world, &rollout, &members);
+}
+
+static void tear_down(void)
+{
+    sim_invariants_close(&world);
+}
+
+/* A step of the engine under the judges' eyes, as serind's shell makes it. */
+static void step(enum serin_rollout_event_kind kind, uint32_t member, enum serin_state state,
+                 enum serin_reason reason)
+{
+    const struct serin_rollout_event event = {
+        .kind = kind, .member = member, .state = state, .reason = reason};
+    struct serin_rollout_actions actions;
+    sim_check_step_before(&world, &rollout);
+    ck_assert_int_eq(serin_rollout_step(&rollout, &members, 2000, &event, &actions), SERIN_OK);
+    sim_check_step(&world, &rollout, &members, &actions);
+}
+
+static void sound(void)
+{
+    ck_assert_msg(result.broken == SERIN_SIM_SOUND, "%s", result.breach);
+}
+
+static void convicted(enum serin_sim_invariant invariant)
+{
+    ck_assert_msg(result.broken == invariant, "not %s but %s: %s",
+                  serin_sim_invariant_text(invariant), serin_sim_invariant_text(result.broken),
+                  result.breach);
+    ck_assert(result.breach[0] != '\0');
+    result.broken = SERIN_SIM_SOUND;
+    result.breach[0] = '\0';
+    world.over = false;
+}
+
+/* Started, and the stage is offered. */
+static void roll(void)
+{
+    step(SERIN_ROLLOUT_START, 0, SERIN_STATE_IDLE, SERIN_REASON_NONE);
+    step(SERIN_ROLLOUT_REPORTS_UP, 0, SERIN_STATE_IDLE, SERIN_REASON_NONE);
+    step(SERIN_ROLLOUT_TICK, 0, SERIN_STATE_IDLE, SERIN_REASON_NONE);
+    sim_check_books(&world, &rollout, &members);
+    ck_assert_uint_eq(rollout.tally.offered, STAGE);
+    sound();
+}
+
+static struct serin_attempt_report attempt_of(uint32_t number, size_t count,
+                                              const enum serin_state *states)
+{
+    struct serin_attempt_report attempt = {
+        .manifest_id = {2}, .attempt = number, .transition_count = count};
+    for (size_t i = 0; i < count; i++) {
+        attempt.transitions[i].state = states[i];
+        attempt.transitions[i].reason = SERIN_REASON_NONE;
+    }
+    return attempt;
+}
+
+/* ---- devices ---- */
+
+START_TEST(what_boots_is_signed_and_not_below_the_floor)
+{
+    set_up();
+    nodes[3].counter = nodes[3].floor = 5;
+    sim_check_boot(&world, 3, true);
+    sound();
+    sim_check_boot(&world, 3, false);
+    convicted(SERIN_SIM_UNVERIFIED);
+    nodes[3].running_release = SIM_RELEASES;
+    sim_check_boot(&world, 3, true);
+    convicted(SERIN_SIM_UNVERIFIED);
+    nodes[3].running_release = SIM_STABLE;
+    nodes[3].counter = 4;
+    sim_check_boot(&world, 3, true);
+    convicted(SERIN_SIM_BELOW_COUNTER);
+    sim_check_bricked(&world, 3);
+    convicted(SERIN_SIM_BRICKED);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_trial_begins_in_a_lease_that_nothing_forbids)
+{
+    set_up();
+    world.now_ms = 5000;
+    const struct sim_heard good = {
+        .any = true, .candidate_state = SERIN_CANDIDATE_ROLLING, .lease_end_ms = 5000};
+    nodes[0].heard = good;
+    sim_check_armed(&world, 0);
+    sound();
+    nodes[0].heard.any = false;
+    sim_check_armed(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    nodes[0].heard = good;
+    nodes[0].heard.held = true;
+    sim_check_armed(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    nodes[0].heard = good;
+    nodes[0].heard.candidate_state = SERIN_CANDIDATE_HALTED;
+    sim_check_armed(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    nodes[0].heard.candidate_state = SERIN_CANDIDATE_PAUSED;
+    sim_check_armed(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    nodes[0].heard = good;
+    nodes[0].heard.lease_end_ms = 4999;
+    sim_check_armed(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    tear_down();
+}
+END_TEST
+
+/* The directive of the first stage is published. */
+static void publish(uint32_t sequence, uint64_t threshold)
+{
+    const struct serin_directive directive = {
+        .order = {1, sequence}, .candidate_state = SERIN_CANDIDATE_ROLLING, .threshold = threshold};
+    sim_check_directive(&world, &directive, &rollout, &members);
+    sim_check_publish(&world, directive.order, false);
+}
+
+START_TEST(who_takes_the_candidate_was_offered_it_and_takes_it_once)
+{
+    static const enum serin_state accepted[] = {SERIN_STATE_PENDING};
+    static const enum serin_state failed[] = {SERIN_STATE_PENDING, SERIN_STATE_FAILED};
+    static const enum serin_state cancelled[] = {SERIN_STATE_PENDING, SERIN_STATE_CANCELLED};
+    set_up();
+    roll();
+    struct serin_attempt_report attempt = attempt_of(1, 1, accepted);
+    sim_check_transition(&world, 0, &attempt);
+    convicted(SERIN_SIM_COHORT); /* nothing was published yet */
+    publish(1, rollout.threshold);
+    sim_check_transition(&world, STAGE - 1, &attempt);
+    sound();
+    sim_check_transition(&world, STAGE, &attempt); /* the next in rank */
+    convicted(SERIN_SIM_COHORT);
+
+    struct serin_attempt_report again = attempt_of(1, 2, cancelled);
+    sim_check_transition(&world, 0, &again);
+    sim_check_transition(&world, 0, &attempt);
+    sound(); /* what was cancelled may be offered again */
+    again = attempt_of(1, 2, failed);
+    sim_check_transition(&world, 0, &again);
+    sound();
+    sim_check_transition(&world, 0, &attempt);
+    convicted(SERIN_SIM_TWICE);
+    attempt.attempt = 2; /* a retry */
+    sim_check_transition(&world, 0, &attempt);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(no_device_leaves_an_end)
+{
+    static const enum serin_state back[] = {SERIN_STATE_PENDING, SERIN_STATE_FAILED,
+                                            SERIN_STATE_DOWNLOADING};
+    set_up();
+    roll();
+    publish(1, rollout.threshold);
+    struct serin_attempt_report attempt = attempt_of(1, 3, back);
+    sim_check_transition(&world, 0, &attempt);
+    convicted(SERIN_SIM_FINAL_LEFT);
+    tear_down();
+}
+END_TEST
+
+/* ---- serind ---- */
+
+START_TEST(the_engine_and_the_ledger_leave_no_end)
+{
+    set_up();
+    roll();
+    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH);
+    sound();
+    /* An engine that takes the failure back, and says so in order. */
+    struct serin_rollout_actions actions = {
+        .count = 1, .list = {{.kind = SERIN_ROLLOUT_ACT_SAVE_MEMBER, .member = 0}}};
+    sim_check_step_before(&world, &rollout);
+    list[0].state = SERIN_STATE_CONFIRMED;
+    sim_check_step(&world, &rollout, &members, &actions);
+    convicted(SERIN_SIM_FINAL_LEFT);
+
+    sim_check_ledger(&world, 0, SERIN_STATE_CONFIRMED, SERIN_STATE_REVERTED);
+    sim_check_ledger(&world, 0, SERIN_STATE_CANCELLED, SERIN_STATE_PENDING);
+    sound();
+    sim_check_ledger(&world, 0, SERIN_STATE_FAILED, SERIN_STATE_CONFIRMED);
+    convicted(SERIN_SIM_FINAL_LEFT);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_ack_is_of_what_was_committed)
+{
+    set_up();
+    const struct serin_report_cursor committed = {.incarnation = 7, .number = 3};
+    struct serin_ack ack = {.incarnation = 7, .number = 3, .status = SERIN_ACK_STORED};
+    sim_check_ack(&world, 0, &ack, &committed);
+    sound();
+    ack.number = 4;
+    sim_check_ack(&world, 0, &ack, &committed);
+    convicted(SERIN_SIM_ACK_EARLY);
+    ack = (struct serin_ack){.incarnation = 8, .number = 1, .status = SERIN_ACK_STORED};
+    sim_check_ack(&world, 0, &ack, &committed);
+    convicted(SERIN_SIM_ACK_EARLY);
+    ack.status = SERIN_ACK_RESEND;
+    sim_check_ack(&world, 0, &ack, &committed);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_step_publishes_once_and_an_order_goes_out_once)
+{
+    set_up();
+    roll();
+    struct serin_rollout_actions actions = {
+        .count = 2,
+        .list = {{.kind = SERIN_ROLLOUT_ACT_PUBLISH}, {.kind = SERIN_ROLLOUT_ACT_PUBLISH}}};
+    sim_check_step_before(&world, &rollout);
+    rollout.publishes += 2;
+    sim_check_step(&world, &rollout, &members, &actions);
+    convicted(SERIN_SIM_PUBLISHES);
+    publish(1, rollout.threshold);
+    sim_check_publish(&world, (struct serin_order){1, 1}, true); /* a repair */
+    publish(2, rollout.threshold);
+    sound();
+    sim_check_publish(&world, (struct serin_order){1, 2}, false);
+    convicted(SERIN_SIM_PUBLISHES);
+    tear_down();
+}
+END_TEST
+
+START_TEST(books_agree_with_a_recount)
+{
+    set_up();
+    roll();
+    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_PENDING, SERIN_REASON_NONE);
+    step(SERIN_ROLLOUT_MEMBER, 1, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+    sim_check_books(&world, &rollout, &members);
+    sound();
+    uint32_t *const figures[] = {
+        &rollout.tally.accepted, &rollout.tally.confirmed, &rollout.tally.failed,
+        &rollout.tally.rejected, &rollout.tally.unreached, &rollout.tally.regressed,
+        &rollout.tally.other,    &rollout.tally.offered,   &rollout.reasons[SERIN_REASON_CRASH],
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        ++*figures[i];
+        sim_check_books(&world, &rollout, &members);
+        convicted(SERIN_SIM_BOOKS);
+        --*figures[i];
+    }
+    sim_check_books(&world, &rollout, &members);
+    sound();
+    /* Every hour, once, without being asked. */
+    rollout.tally.confirmed++;
+    world.now_ms = 3600000;
+    sim_check_hour(&world, &rollout, &members);
+    convicted(SERIN_SIM_BOOKS);
+    sim_check_hour(&world, &rollout, &members);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(nobody_is_lost)
+{
+    set_up();
+    roll();
+    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_PENDING, SERIN_REASON_NONE);
+    list[1].state = SERIN_STATE_UNREACHED; /* and no step said so */
+    sim_check_books(&world, &rollout, &members);
+    convicted(SERIN_SIM_LOST);
+    list[1].state = SERIN_STATE_IDLE;
+    members.count--;
+    sim_check_books(&world, &rollout, &members);
+    convicted(SERIN_SIM_LOST);
+    members.count++;
+    /* At the end the server knows what the device knows. */
+    nodes[0].power = SIM_POWER_ON;
+    nodes[0].connected = nodes[0].exposed = true;
+    nodes[0].attempt = 1;
+    nodes[0].state = SERIN_STATE_PENDING;
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    nodes[0].state = SERIN_STATE_CONFIRMED;
+    sim_check_known(&world, 0, 1, &list[0]);
+    convicted(SERIN_SIM_LOST);
+    nodes[0].deaf = true;
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(cohorts_are_exact)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    roll();
+    /* One too many: the threshold is the rank of the next. */
+    sim_check_step_before(&world, &rollout);
+    rollout.threshold = list[STAGE].rank;
+    rollout.tally.offered++;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_COHORT);
+    /* Between two ranks: it reaches as many, and is nobody's. */
+    rollout.tally.offered--;
+    rollout.threshold = list[STAGE - 1].rank;
+    sim_check_step_before(&world, &rollout);
+    rollout.threshold++;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_COHORT);
+    /* It falls. */
+    sim_check_step_before(&world, &rollout);
+    rollout.threshold = list[0].rank;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_COHORT);
+    /* Everyone, in the first of two stages. */
+    sim_check_step_before(&world, &rollout);
+    rollout.threshold = SERIN_COHORT_EVERYONE;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_COHORT);
+    /* Somebody stands where his rank is not. */
+    rollout.threshold = list[STAGE - 1].rank;
+    list[7].rank = list[9].rank;
+    sim_check_books(&world, &rollout, &members);
+    convicted(SERIN_SIM_COHORT);
+    tear_down();
+}
+END_TEST
+
+START_TEST(replacements_are_within_the_stage)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    roll();
+    /* One is out of reach: the next in rank takes its place, and no more. */
+    sim_check_step_before(&world, &rollout);
+    list[2].state = SERIN_STATE_UNREACHED;
+    rollout.tally.unreached++;
+    rollout.threshold = list[STAGE].rank;
+    rollout.tally.offered++;
+    sim_check_step(&world, &rollout, &members, &none);
+    sound();
+    sim_check_step_before(&world, &rollout);
+    rollout.threshold = list[STAGE + 1].rank;
+    rollout.tally.offered++;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_COHORT);
+    tear_down();
+}
+END_TEST
+
+START_TEST(silence_past_the_deadline_is_a_failure)
+{
+    set_up();
+    roll();
+    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_DOWNLOADING, SERIN_REASON_NONE);
+    rollout.watch_ms = rollout.policy.deadline_s * 1000ull;
+    sim_check_books(&world, &rollout, &members);
+    sound();
+    rollout.watch_ms += 3600000; /* an engine that does not look */
+    sim_check_books(&world, &rollout, &members);
+    convicted(SERIN_SIM_SILENCE);
+    rollout.state = SERIN_ROLLOUT_PAUSED; /* deadlines stand */
+    sim_check_books(&world, &rollout, &members);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(no_rollout_goes_on_above_its_limit)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    rollout.policy.gates[SERIN_GATE_FAILURES] =
+        (struct serin_gate_policy){.max_permyriad = 5000, .minimum = 4};
+    roll();
+    rollout.tally.failed = 2;
+    rollout.tally.confirmed = 2;
+    sim_check_step_before(&world, &rollout);
+    sim_check_step(&world, &rollout, &members, &none);
+    sound(); /* at the limit */
+    rollout.tally.failed = 3;
+    rollout.tally.confirmed = 1;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_GATE);
+    rollout.state = SERIN_ROLLOUT_HALTED;
+    sim_check_step(&world, &rollout, &members, &none);
+    sound();
+    rollout.state = SERIN_ROLLOUT_ROLLING;
+    rollout.tally.confirmed = 0; /* below the minimum */
+    sim_check_step(&world, &rollout, &members, &none);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(every_invariant_has_its_words)
+{
+    for (int i = 0; i < SERIN_SIM_INVARIANT_COUNT; i++) {
+        ck_assert_str_ne(serin_sim_invariant_text((enum serin_sim_invariant)i), "unknown");
+    }
+    ck_assert_str_eq(serin_sim_invariant_text(SERIN_SIM_INVARIANT_COUNT), "unknown");
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_boots_is_signed_and_not_below_the_floor,
+        a_trial_begins_in_a_lease_that_nothing_forbids,
+        who_takes_the_candidate_was_offered_it_and_takes_it_once,
+        no_device_leaves_an_end,
+        the_engine_and_the_ledger_leave_no_end,
+        an_ack_is_of_what_was_committed,
+        a_step_publishes_once_and_an_order_goes_out_once,
+        books_agree_with_a_recount,
+        nobody_is_lost,
+        cohorts_are_exact,
+        replacements_are_within_the_stage,
+        silence_past_the_deadline_is_a_failure,
+        no_rollout_goes_on_above_its_limit,
+        every_invariant_has_its_words,
+        NULL,
+    };
+    return check_run("sim_invariants", tests);
+}

@@ -1,0 +1,140 @@
+/*
+ * Whole runs: a good release completes, a bad one halts after a handful, and the same seed gives
+ * the same run.
+ */
+#include "check_main.h"
+#include "sim_bench.h"
+
+#include <string.h>
+
+#define MINUTE UINT64_C(60000)
+
+static struct sim_bench bench;
+
+static void behave(enum serin_sim_fault fault, uint32_t share, uint64_t after_ms)
+{
+    struct serin_sim_scenario *scenario = &bench.config.scenario;
+    scenario->behaviours[scenario->behaviour_count++] =
+        (struct serin_sim_behaviour){.fault = fault, .share = share, .after_ms = after_ms};
+}
+
+START_TEST(a_good_release_completes)
+{
+    static const uint32_t gateways[] = {0, 5};
+    for (size_t i = 0; i < 2; i++) {
+        sim_bench_open(&bench, 120, gateways[i], 31 + i);
+        sim_bench_run(&bench);
+        ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_COMPLETED);
+        ck_assert_uint_eq(bench.result.exposed, 120);
+        ck_assert_uint_eq(bench.result.confirmed, 120);
+        ck_assert_uint_eq(bench.result.still_on_it, 120);
+        ck_assert_uint_eq(bench.result.failed, 0);
+        ck_assert_uint_eq(bench.result.halted_ms, 0);
+        ck_assert_uint_gt(bench.result.remembered, bench.result.verifications / 2);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
+START_TEST(the_same_seed_gives_the_same_run)
+{
+    struct serin_sim_result first;
+    sim_bench_open(&bench, 50, 3, 41);
+    bench.config.scenario.direct = 300000;
+    bench.config.scenario.drop = 10000;
+    behave(SERIN_SIM_FAULT_CRASH, 20000, 0);
+    sim_bench_run(&bench);
+    first = bench.result;
+    sim_bench_run(&bench);
+    ck_assert_mem_eq(first.digest, bench.result.digest, sizeof first.digest);
+    ck_assert_mem_eq(&first, &bench.result, sizeof first);
+    bench.config.seed++;
+    sim_bench_run(&bench);
+    ck_assert_mem_ne(first.digest, bench.result.digest, sizeof first.digest);
+    sim_bench_close(&bench);
+}
+END_TEST
+
+START_TEST(judges_change_nothing)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    sim_bench_open(&bench, 50, 3, 42);
+    sim_bench_run(&bench);
+    memcpy(digest, bench.result.digest, sizeof digest);
+    bench.config.check = false;
+    sim_bench_run(&bench);
+    ck_assert_mem_eq(digest, bench.result.digest, sizeof digest);
+    sim_bench_close(&bench);
+}
+END_TEST
+
+START_TEST(an_image_that_always_fails_reaches_a_handful)
+{
+    static const enum serin_sim_fault faults[] = {SERIN_SIM_FAULT_CRASH, SERIN_SIM_FAULT_HANG,
+                                                  SERIN_SIM_FAULT_NO_CONFIRM};
+    for (size_t i = 0; i < 3; i++) {
+        sim_bench_open(&bench, 400, 20, 51 + i);
+        behave(faults[i], SERIN_SIM_ALL, 0);
+        sim_bench_run(&bench);
+        ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
+        ck_assert_uint_le(bench.result.exposed, 8);
+        ck_assert_uint_eq(bench.result.still_on_it, 0);
+        ck_assert_uint_eq(bench.result.rolled_back, bench.result.failed);
+        ck_assert_uint_gt(bench.result.halted_ms, bench.result.first_fail_ms);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
+START_TEST(what_goes_wrong_after_confirmation_halts)
+{
+    sim_bench_open(&bench, 400, 20, 61);
+    behave(SERIN_SIM_FAULT_REGRESS, SERIN_SIM_ALL, 10 * MINUTE);
+    sim_bench_run(&bench);
+    ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
+    ck_assert_uint_gt(bench.result.regressed, 0);
+    sim_bench_close(&bench);
+}
+END_TEST
+
+/* The engine's figures are changed under the judges' eyes: the run ends, and says why. */
+static bool spoilt;
+
+static void spoil(void *ctx, const struct serin_sim_moment *moment)
+{
+    struct serin_rollout *rollout = NULL;
+    (void)ctx;
+    memcpy(&rollout, &moment->rollout, sizeof(void *)); /* past the const: a planted fault */
+    if (!spoilt && rollout != NULL && rollout->tally.confirmed > 3) {
+        rollout->tally.confirmed--;
+        spoilt = true;
+    }
+}
+
+START_TEST(a_breach_ends_the_run_and_is_named)
+{
+    sim_bench_open(&bench, 60, 2, 71);
+    bench.config.moment = spoil;
+    bench.config.sample_ms = MINUTE;
+    spoilt = false;
+    sim_bench_try(&bench);
+    ck_assert(spoilt);
+    ck_assert_int_eq(bench.result.broken, SERIN_SIM_BOOKS);
+    ck_assert_ptr_nonnull(strstr(bench.result.breach, "confirmed"));
+    sim_bench_close(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_good_release_completes,
+        the_same_seed_gives_the_same_run,
+        judges_change_nothing,
+        an_image_that_always_fails_reaches_a_handful,
+        what_goes_wrong_after_confirmation_halts,
+        a_breach_ends_the_run_and_is_named,
+        NULL,
+    };
+    return check_run("sim_run", tests);
+}
