@@ -9,6 +9,7 @@ serin_unit_test(engine_elsewhere SOURCES engine_bench.c engine_bench_evidence.c 
 serin_unit_test(engine_site SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_walk SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_gates SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
+serin_unit_test(engine_gates_walk SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_compare SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_control SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(health LINK serin::orchestrator_core)
