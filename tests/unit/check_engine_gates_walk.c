@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define FLEET 60u
-#define STEPS 400u
+#define STEPS 250u
 #define WALKS 400u
 
 static uint16_t revisions[FLEET];
