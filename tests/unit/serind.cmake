@@ -34,6 +34,7 @@ target_link_libraries(serin_serind_bench
     serin::policy_yaml serin::protobufc serin::serind_config serin::wolfcrypt serin::yaml serin::zlib
   PRIVATE serin::sanitizers PkgConfig::CHECK)
 target_compile_options(serin_serind_bench PRIVATE -Wall -Wextra -Werror)
-foreach(check engine_shell serind_acks serind_audit serind_batches serind_fleet serind_sites serind_stolen)
+foreach(check engine_shell serind_acks serind_audit serind_batches serind_fleet serind_retry serind_revert serind_sites
+    serind_stolen)
   serin_unit_test(${check} LINK serin_serind_bench)
 endforeach()
