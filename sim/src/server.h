@@ -147,6 +147,7 @@ struct server_letter {
     bool gone;
     struct serin_ack ack;
     struct serin_batch_ack batch;
+    bool passed; /* a later report of this pass began another stream: the cursor is not its own */
 };
 
 /* What the broker shows on the directive's topic. */

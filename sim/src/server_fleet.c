@@ -201,8 +201,10 @@ void server_fleet_send(struct sim_server *server)
 {
     for (size_t i = 0; i < server->letter_count && server->connected; i++) {
         struct server_letter *letter = &server->letters[i];
-        sim_check_ack(server->sim, letter->device, &letter->ack,
-                      &server->store.committed[letter->device]);
+        if (!letter->passed) {
+            sim_check_ack(server->sim, letter->device, &letter->ack,
+                          &server->store.committed[letter->device]);
+        }
         if (letter->site == 0) {
             send_direct(server, letter);
         } else if (!letter->gone) {
@@ -344,6 +346,16 @@ void server_fleet_expire(struct sim_server *server, uint32_t device)
 
 /* ---- what is taken in ---- */
 
+/* The store has one cursor a device: what was answered in this pass of the stream that it leaves is
+ * committed with it, and can no more be told from it. */
+static void leave_stream(struct sim_server *server, uint32_t device)
+{
+    for (size_t i = 0; i < server->letter_count; i++) {
+        server->letters[i].passed =
+            server->letters[i].passed || server->letters[i].device == device;
+    }
+}
+
 static void take_report(struct sim_server *server, const struct server_item *item)
 {
     struct server_record *record = &server->store.records[item->device];
@@ -361,6 +373,9 @@ static void take_report(struct sim_server *server, const struct server_item *ite
         merge(server, item->device, &report->attempts[i]);
     }
     runs(server, item->device);
+    if (record->cursor.incarnation != report->incarnation) {
+        leave_stream(server, item->device);
+    }
     record->cursor.incarnation = report->incarnation;
     record->cursor.number = report->number;
     server_answer(server, item, report->number, SERIN_ACK_STORED);
