@@ -20,6 +20,8 @@ void serin_step_clock(struct serin_step *step)
             serin_step_audit(step, "the clock jumped back by %" PRIu64 " s: it is not counted",
                              (last_ms - step->now_ms) / 1000);
         }
+        uint64_t back_ms = last_ms - step->now_ms;
+        rollout->rate_ms -= rollout->rate_ms > back_ms ? back_ms : rollout->rate_ms;
         rollout->last_ms = step->now_ms;
         return;
     }

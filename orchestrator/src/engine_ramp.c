@@ -15,8 +15,10 @@
 #define ACCEPTED_FASTER 2u
 #define LEANING_SLOWER  4u
 
-/* However large the fleet: an image whose luck changes late is met by no more than this part. */
+/* However large the fleet: an image whose luck changes late is met by no more than this part, or so
+ * many devices. */
 #define FLEET_PART 32u
+#define FLEET_MIN  64u
 
 /* ---- the rate ---- */
 
@@ -32,18 +34,14 @@ static uint64_t rate_span_ms(uint32_t rate, uint32_t count)
     return (HOUR_MS * count + spread - 1) / spread;
 }
 
-/* Since when the allowance has been growing: never further back than fills it, and no more than an
- * hour ahead, which only a clock that jumped back could make it. */
+/* Since when the allowance has been growing: never further back than fills it; in the future, where
+ * more was covered than it had. */
 static uint64_t rate_since_ms(const struct serin_rollout *rollout)
 {
     uint32_t rate = rollout->policy.rate_per_hour;
     uint64_t full_ms = rate_span_ms(rate, rate_burst(rate));
     uint64_t now_ms = rollout->last_ms;
-    uint64_t since_ms = rollout->rate_ms;
-    if (since_ms > now_ms) {
-        return since_ms - now_ms > HOUR_MS ? now_ms + HOUR_MS : since_ms;
-    }
-    return now_ms - since_ms > full_ms ? now_ms - full_ms : since_ms;
+    return rollout->rate_ms + full_ms > now_ms ? rollout->rate_ms : now_ms - full_ms;
 }
 
 /* Devices that the rate allows now. */
@@ -106,9 +104,9 @@ static uint32_t flight_most(const struct serin_rollout *rollout)
         most = (uint64_t)serin_tally_resolved(&rollout->tally) * policy->ramp.growth_percent / 100u;
         most = rollout->accepted ? most * ACCEPTED_FASTER : most;
         most = serin_test_leans(rollout) ? most / LEANING_SLOWER : most;
-        most = most < rollout->evidence.population / FLEET_PART
-                   ? most
-                   : rollout->evidence.population / FLEET_PART;
+        uint32_t part = rollout->evidence.population / FLEET_PART;
+        part = part > FLEET_MIN ? part : FLEET_MIN;
+        most = most < part ? most : part;
         most = most < policy->ramp.first ? policy->ramp.first : most;
     }
     if (policy->in_flight_max != 0 && policy->in_flight_max < most) {

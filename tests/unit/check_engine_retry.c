@@ -1,0 +1,241 @@
+/* RETRY: failed devices may try again, and their failures stay (docs/spec/rollout.md, section 4).
+ *
+ * Each test names the mutation of the engine that it was seen to catch. */
+#include "check_main.h"
+#include "engine_bench.h"
+
+#include <string.h>
+
+/* One stage of everyone at once, 0.5 % against 2 %, and no gate but the test. */
+static struct serin_policy retry_policy(void)
+{
+    struct serin_policy policy = bench_policy();
+    policy.stage_count = 1;
+    policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
+    for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+        policy.gates[i].max_permyriad = 10000;
+    }
+    policy.test = (struct serin_test_policy){.accepted_permyriad = 50,
+                                             .rejected_permyriad = 200,
+                                             .alpha_permyriad = 100,
+                                             .beta_permyriad = 500};
+    return policy;
+}
+
+static void start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
+{
+    bench_make(bench, policy, count, count);
+    bench_do(bench, SERIN_ROLLOUT_START);
+}
+
+/* Caught: the attempt kept; no PUBLISH; members that stay failed. */
+START_TEST(failed_devices_become_idle_under_a_new_attempt)
+{
+    struct serin_policy policy = retry_policy();
+    struct bench bench;
+    start(&bench, &policy, 300);
+    for (uint32_t i = 0; i < 200; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    bench_fail(&bench, 210);
+    bench.now_ms += 60000;
+    unsigned publishes = bench.publishes;
+    ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_RETRY, "power was out"), SERIN_OK);
+    ck_assert(bench_said(&bench, "may try again, by an operator: power was out"));
+    ck_assert_uint_eq(bench.publishes, publishes + 1);
+    ck_assert_uint_eq(bench.rollout.attempt, 2);
+    ck_assert_uint_eq(serin_rollout_deadline_ms(&bench.rollout, &bench.members), bench.now_ms);
+    bench_settle(&bench);
+    ck_assert(!bench.rollout.retrying);
+    ck_assert_int_eq(bench.members.list[210].state, SERIN_STATE_IDLE);
+    ck_assert_uint_eq(bench.rollout.tally.failed, 0);
+    struct serin_directive directive;
+    serin_rollout_candidate(&bench.rollout, &directive);
+    ck_assert_uint_eq(directive.candidate.attempt, 2);
+    /* It takes the attempt, and this time it is well. */
+    bench_set(&bench, 210, SERIN_STATE_PENDING);
+    bench_set(&bench, 210, SERIN_STATE_CONFIRMED);
+    ck_assert_uint_eq(bench.rollout.tally.confirmed, 201);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: a failure that vanishes with its retry; a second success that counts as one. */
+START_TEST(a_failure_stays_evidence_whatever_its_retry_gives)
+{
+    struct serin_policy policy = retry_policy();
+    struct bench bench;
+    start(&bench, &policy, 300);
+    bench_fail(&bench, 0);
+    bench_fail(&bench, 1);
+    double against = bench.rollout.evidence.against;
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    bench_settle(&bench);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 2);
+    ck_assert_double_eq(bench.rollout.evidence.against, against);
+    bench_set(&bench, 0, SERIN_STATE_CONFIRMED);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 2);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 0);
+    serin_rollout_rebuild(&bench.rollout, &bench.members);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 2);
+    /* Failing twice is one device that fails; another one is too much. */
+    bench_fail(&bench, 1);
+    ck_state(&bench, "rolling");
+    bench_fail(&bench, 2);
+    ck_state(&bench, "halted");
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: regressed devices retried; such as are ahead; what failed under the new attempt. */
+START_TEST(only_what_failed_before_is_retried)
+{
+    struct serin_policy policy = retry_policy();
+    policy.test.alpha_permyriad = 1;
+    policy.test.accepted_permyriad = 8000;
+    policy.test.rejected_permyriad = 9000;
+    struct bench bench;
+    start(&bench, &policy, 100);
+    static const enum serin_state states[] = {SERIN_STATE_ROLLED_BACK, SERIN_STATE_FAILED,
+                                              SERIN_STATE_REJECTED, SERIN_STATE_CONFIRMED,
+                                              SERIN_STATE_CANCELLED};
+    for (uint32_t i = 0; i < 5; i++) {
+        ck_assert_int_eq(bench_member(&bench, i, states[i], SERIN_REASON_FLASH), SERIN_OK);
+    }
+    ck_assert_int_eq(bench_member(&bench, 5, SERIN_STATE_REJECTED, SERIN_REASON_NOT_NEWER),
+                     SERIN_OK);
+    bench_set(&bench, 6, SERIN_STATE_CONFIRMED);
+    ck_assert_int_eq(bench_member(&bench, 6, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH), SERIN_OK);
+    bench_set(&bench, 7, SERIN_STATE_PENDING);
+    bench_pass(&bench, 1250000); /* it times out, and the silent are unreached */
+    ck_assert_int_eq(bench.members.list[7].state, SERIN_STATE_TIMED_OUT);
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    bench.now_ms += 2000;
+    bench_fail(&bench, 8); /* before the sweep comes to it */
+    bench_settle(&bench);
+    static const enum serin_state want[] = {
+        SERIN_STATE_IDLE,      SERIN_STATE_IDLE,      SERIN_STATE_IDLE,
+        SERIN_STATE_CONFIRMED, SERIN_STATE_CANCELLED, SERIN_STATE_REJECTED,
+        SERIN_STATE_REGRESSED, SERIN_STATE_IDLE,      SERIN_STATE_ROLLED_BACK};
+    for (uint32_t i = 0; i < 9; i++) {
+        ck_assert_msg(bench.members.list[i].state == want[i], "member %u: %s", i,
+                      serin_state_text((enum serin_state)bench.members.list[i].state));
+    }
+    ck_assert(bench.members.list[7].silent_before && !bench.members.list[7].failed_before);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: a step that changes more members than it has room for. */
+START_TEST(many_are_retried_in_bounded_steps)
+{
+    struct serin_policy policy = retry_policy();
+    policy.test.accepted_permyriad = 8000;
+    policy.test.rejected_permyriad = 9000;
+    struct bench bench;
+    start(&bench, &policy, 3000);
+    for (uint32_t i = 0; i < 1000; i++) {
+        bench_fail(&bench, 3 * i);
+        bench_set(&bench, 3 * i + 1, SERIN_STATE_CONFIRMED);
+    }
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    unsigned ticks = 0;
+    while (bench.rollout.retrying) {
+        bench_do(&bench, SERIN_ROLLOUT_TICK);
+        ck_assert_uint_le(bench.actions.count, SERIN_ROLLOUT_ACTIONS_MAX);
+        ticks++;
+    }
+    ck_assert_uint_ge(ticks, 1000 / SERIN_ROLLOUT_ACTIONS_MAX);
+    ck_assert_uint_eq(bench.rollout.tally.failed, 0);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: a retried device with no patience of its own. */
+START_TEST(a_retried_device_that_stays_silent_is_unreached)
+{
+    struct serin_policy policy = retry_policy();
+    policy.stages[0].soak_s = 86400;
+    struct bench bench;
+    start(&bench, &policy, 100);
+    bench_fail(&bench, 0);
+    for (uint32_t i = 1; i < 100; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    ck_state(&bench, "soaking");
+    bench_pass(&bench, 300000);
+    bench_do(&bench, SERIN_ROLLOUT_PAUSE);
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    bench_settle(&bench);
+    ck_state(&bench, "paused");
+    ck_assert_int_eq(bench.members.list[0].state, SERIN_STATE_IDLE);
+    bench_do(&bench, SERIN_ROLLOUT_RESUME);
+    bench_pass(&bench, 595000);
+    ck_assert_uint_eq(bench.rollout.tally.unreached, 0);
+    bench_pass(&bench, 20000);
+    ck_assert_uint_eq(bench.rollout.tally.unreached, 1);
+    bench_free(&bench);
+}
+END_TEST
+
+/* A gateway is repaired, and its nodes try again: they were no evidence, and are none. Caught: a
+ * retry that turns accepted failures into evidence; `judged` kept, so that the next ones are free.
+ */
+START_TEST(a_retry_after_a_pause_accepts_what_it_was_for)
+{
+    struct serin_policy policy = retry_policy();
+    struct bench bench;
+    start(&bench, &policy, 400);
+    for (uint32_t i = 0; i < 20; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    for (uint32_t i = 20; i < 24; i++) {
+        bench_behind(&bench, i, 1);
+    }
+    for (uint32_t i = 20; i < 24 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
+        bench_fail(&bench, i);
+    }
+    ck_state(&bench, "paused");
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    bench_settle(&bench);
+    ck_assert_uint_eq(bench.rollout.judged, 0);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 0);
+    ck_assert(!bench.members.list[20].failed_before);
+    bench_do(&bench, SERIN_ROLLOUT_RESUME);
+    ck_state(&bench, "rolling");
+    for (uint32_t i = 100; i < 104 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
+        bench_fail(&bench, i);
+    }
+    ck_state(&bench, "halted");
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: an attempt that begins anew at 0. */
+START_TEST(the_last_attempt_is_the_last)
+{
+    struct serin_policy policy = retry_policy();
+    struct bench bench;
+    start(&bench, &policy, 10);
+    bench.rollout.attempt = UINT32_MAX;
+    ck_assert_int_eq(bench_send(&bench, SERIN_ROLLOUT_RETRY), SERIN_ERR_STATE);
+    ck_assert_str_eq(serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY),
+                     "the last attempt number is used up: create another rollout");
+    bench_free(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        failed_devices_become_idle_under_a_new_attempt,
+        a_failure_stays_evidence_whatever_its_retry_gives,
+        only_what_failed_before_is_retried,
+        many_are_retried_in_bounded_steps,
+        a_retried_device_that_stays_silent_is_unreached,
+        a_retry_after_a_pause_accepts_what_it_was_for,
+        the_last_attempt_is_the_last,
+        NULL,
+    };
+    return check_run("engine_retry", tests);
+}
