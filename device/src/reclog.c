@@ -40,45 +40,72 @@ static uint32_t address_of(const struct serin_reclog *log, uint32_t bank, uint32
     return log->region.address + bank * bank_size(log) + index * stride_of(log);
 }
 
-/* The sequence of the record at `address`, or 0 where there is no valid one. */
-static uint32_t sequence_at(const struct serin_reclog *log, uint32_t address)
+/* The sequence that the record at a place claims, or 0 where there is none. */
+static uint32_t claimed_at(const struct serin_reclog *log, uint32_t address)
+{
+    uint8_t head[HEAD_SIZE];
+    if (serin_flash_read(log->flash, address, head, sizeof head) != SERIN_OK ||
+        serin_get_le32(head) != log->magic) {
+        return 0;
+    }
+    return serin_get_le32(head + 4);
+}
+
+/* Whether the record at `address` is whole. */
+static bool whole_at(const struct serin_reclog *log, uint32_t address)
 {
     uint8_t chunk[SERIN_FLASH_CHUNK];
     uint32_t covered = stride_of(log) - CRC_SIZE;
     uint32_t crc = 0;
-    uint32_t sequence = 0;
     for (uint32_t done = 0; done < covered;) {
         uint32_t part = covered - done < sizeof chunk ? covered - done : (uint32_t)sizeof chunk;
         if (serin_flash_read(log->flash, address + done, chunk, part) != SERIN_OK) {
-            return 0;
-        }
-        if (done == 0) {
-            if (serin_get_le32(chunk) != log->magic) {
-                return 0;
-            }
-            sequence = serin_get_le32(chunk + 4);
+            return false;
         }
         crc = serin_crc32(crc, chunk, part);
         done += part;
     }
     uint8_t stored[CRC_SIZE];
-    if (serin_flash_read(log->flash, address + covered, stored, sizeof stored) != SERIN_OK ||
-        serin_get_le32(stored) != crc) {
-        return 0;
-    }
-    return sequence;
+    return serin_flash_read(log->flash, address + covered, stored, sizeof stored) == SERIN_OK &&
+           serin_get_le32(stored) == crc;
 }
 
-static struct place find_newest(const struct serin_reclog *log)
+/* Places in the order in which they are believed: the higher sequence first; of one sequence, which
+ * a torn append leaves behind, the earlier place. Sequence 0 stands behind all others. */
+static bool before(const struct place *a, const struct place *b)
 {
-    struct place newest = {0};
+    if (a->sequence != b->sequence) {
+        return a->sequence > b->sequence;
+    }
+    return a->bank != b->bank ? a->bank < b->bank : a->index < b->index;
+}
+
+/* The first place after `last` that claims a record, the first of all where that is NULL; sequence
+ * 0: there is none. */
+static struct place find_after(const struct serin_reclog *log, const struct place *last)
+{
+    struct place best = {0};
     for (uint32_t bank = 0; bank < BANKS; bank++) {
         for (uint32_t index = 0; index < places(log); index++) {
-            uint32_t sequence = sequence_at(log, address_of(log, bank, index));
-            if (sequence > newest.sequence) {
-                newest = (struct place){.sequence = sequence, .bank = bank, .index = index};
+            const struct place place = {.sequence = claimed_at(log, address_of(log, bank, index)),
+                                        .bank = bank,
+                                        .index = index};
+            if ((last == NULL || before(last, &place)) && before(&place, &best)) {
+                best = place;
             }
         }
+    }
+    return best;
+}
+
+/* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
+ * records one is read, and not all. Each turn goes on behind the last, so this ends. */
+static struct place find_newest(const struct serin_reclog *log)
+{
+    struct place newest = find_after(log, NULL);
+    while (newest.sequence != 0 && !whole_at(log, address_of(log, newest.bank, newest.index))) {
+        struct place last = newest;
+        newest = find_after(log, &last);
     }
     return newest;
 }

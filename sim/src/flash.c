@@ -12,6 +12,7 @@ struct sim_sector {
     uint32_t hash;
     uint32_t users;
     uint32_t programmed, torn; /* one bit a write unit; what is torn is programmed */
+    bool linked;               /* in a bucket: others may find it */
     uint8_t bytes[];
 };
 
@@ -20,8 +21,12 @@ struct slab {
     _Alignas(16) uint8_t sectors[];
 };
 
+_Static_assert(SIM_FLASH_UNITS == 1u << 5u, "sector_shift");
+
 struct sim_pool {
     uint32_t size_bytes, sector_size, sector_count, unit;
+    uint32_t sector_shift, unit_shift; /* what they are two's powers of */
+    uint32_t private_sectors;
     bool ecc;
     size_t sector_bytes; /* with its head */
     uint64_t used;
@@ -67,16 +72,20 @@ static void sector_give(struct sim_pool *pool, struct sim_sector *sector)
     pool->used--;
 }
 
-/* Which bucket is nobody's decision: it only finds what is equal. */
+/* Which bucket is nobody's decision: it only finds what is equal. Four lanes, so that one
+ * multiplication need not wait for the last. */
 static uint32_t hash_of(const struct sim_pool *pool, const struct sim_sector *sector)
 {
-    uint64_t hash = (uint64_t)sector->programmed << 32 | sector->torn;
-    for (uint32_t i = 0; i < pool->sector_size; i += 8) {
-        uint64_t word;
-        memcpy(&word, sector->bytes + i, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-        hash ^= hash >> 29;
+    uint64_t lanes[4] = {sector->programmed, sector->torn, 1, 2};
+    for (uint32_t i = 0; i < pool->sector_size; i += 32) {
+        uint64_t words[4];
+        memcpy(words, sector->bytes + i, sizeof words);
+        for (size_t j = 0; j < 4; j++) {
+            lanes[j] = (lanes[j] ^ words[j]) * UINT64_C(0x9E3779B97F4A7C15);
+            lanes[j] ^= lanes[j] >> 29;
+        }
     }
+    uint64_t hash = lanes[0] ^ lanes[1] * 3u ^ lanes[2] * 5u ^ lanes[3] * 7u;
     return (uint32_t)(hash >> 32 ^ hash);
 }
 
@@ -131,7 +140,9 @@ static void rehash(struct sim_pool *pool)
 static void sector_drop(struct sim_pool *pool, struct sim_sector *sector)
 {
     if (sector != NULL && --sector->users == 0) {
-        unlink_sector(pool, sector);
+        if (sector->linked) {
+            unlink_sector(pool, sector);
+        }
         sector_give(pool, sector);
     }
 }
@@ -142,7 +153,10 @@ static struct sim_sector *sector_own(struct sim_pool *pool, struct sim_sector **
 {
     struct sim_sector *sector = *place;
     if (sector != NULL && sector->users == 1) {
-        unlink_sector(pool, sector);
+        if (sector->linked) {
+            unlink_sector(pool, sector);
+            sector->linked = false;
+        }
         return sector;
     }
     struct sim_sector *own = sector_take(pool);
@@ -150,6 +164,7 @@ static struct sim_sector *sector_own(struct sim_pool *pool, struct sim_sector **
         return NULL;
     }
     own->users = 1;
+    own->linked = false;
     if (sector == NULL) {
         own->programmed = own->torn = 0;
         memset(own->bytes, SIM_FLASH_ERASED, pool->sector_size);
@@ -163,10 +178,15 @@ static struct sim_sector *sector_own(struct sim_pool *pool, struct sim_sector **
     return own;
 }
 
-/* Gives an owned sector up for an equal one, or makes it the one that others will find. */
-static void sector_share(struct sim_pool *pool, struct sim_sector **place)
+/* Gives an owned sector up for an equal one, or makes it the one that others will find; but for the
+ * flash's first ones, which hold what no other has. */
+static void sector_share(const struct sim_flash *flash, struct sim_sector **place)
 {
+    struct sim_pool *pool = flash->pool;
     struct sim_sector *own = *place;
+    if ((size_t)(place - flash->sectors) < pool->private_sectors) {
+        return;
+    }
     own->hash = hash_of(pool, own);
     for (struct sim_sector *other = *bucket_of(pool, own->hash); other != NULL;
          other = other->next) {
@@ -177,6 +197,7 @@ static void sector_share(struct sim_pool *pool, struct sim_sector **place)
             return;
         }
     }
+    own->linked = true;
     link_sector(pool, own);
     if (pool->used > pool->bucket_count) {
         rehash(pool);
@@ -217,8 +238,8 @@ static uint32_t part_of_sector(const struct sim_pool *pool, uint32_t address, si
 /* The bits of the units that [offset, offset + size) of a sector touches; size > 0. */
 static uint32_t unit_bits(const struct sim_pool *pool, uint32_t offset, uint32_t size)
 {
-    uint32_t first = offset / pool->unit;
-    uint32_t last = (offset + size - 1u) / pool->unit;
+    uint32_t first = offset >> pool->unit_shift;
+    uint32_t last = (offset + size - 1u) >> pool->unit_shift;
     return UINT32_MAX >> (31u - (last - first)) << first;
 }
 
@@ -234,7 +255,7 @@ static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_
         return breach(flash);
     }
     while (size > 0) {
-        const struct sim_sector *sector = flash->sectors[address / pool->sector_size];
+        const struct sim_sector *sector = flash->sectors[address >> pool->sector_shift];
         uint32_t offset = address & (pool->sector_size - 1u);
         uint32_t part = part_of_sector(pool, address, size);
         if (sector == NULL) {
@@ -270,7 +291,7 @@ static bool program_bytes(struct sim_flash *flash, uint32_t address, const uint8
 {
     struct sim_pool *pool = flash->pool;
     while (size > 0) {
-        struct sim_sector **place = &flash->sectors[address / pool->sector_size];
+        struct sim_sector **place = &flash->sectors[address >> pool->sector_shift];
         struct sim_sector *sector = sector_own(pool, place);
         uint32_t offset = address & (pool->sector_size - 1u);
         uint32_t part = part_of_sector(pool, address, size);
@@ -284,7 +305,7 @@ static bool program_bytes(struct sim_flash *flash, uint32_t address, const uint8
         if (torn && part == size) {
             sector->torn |= unit_bits(pool, offset + part - 1u, 1);
         }
-        sector_share(pool, place);
+        sector_share(flash, place);
         address += part;
         data += part;
         size -= part;
@@ -307,7 +328,7 @@ static bool erased(const struct sim_flash *flash, uint32_t address, size_t size)
 {
     const struct sim_pool *pool = flash->pool;
     while (size > 0) {
-        const struct sim_sector *sector = flash->sectors[address / pool->sector_size];
+        const struct sim_sector *sector = flash->sectors[address >> pool->sector_shift];
         uint32_t offset = address & (pool->sector_size - 1u);
         uint32_t part = part_of_sector(pool, address, size);
         if (sector != NULL && (sector->programmed & unit_bits(pool, offset, part)) != 0) {
@@ -369,7 +390,7 @@ static void tear_sector(struct sim_flash *flash, uint32_t index)
         }
     }
     sector->programmed = sector->torn = UINT32_MAX;
-    sector_share(pool, &flash->sectors[index]);
+    sector_share(flash, &flash->sectors[index]);
 }
 
 static enum serin_error flash_erase(void *ctx, uint32_t address, size_t size)
@@ -423,7 +444,7 @@ void sim_flash_cut(struct sim_flash *flash, uint64_t nth, enum serin_cut cut)
 /* ---- opening ---- */
 
 enum serin_error sim_pool_open(struct sim_pool **pool, uint32_t size_bytes, uint32_t sector_size,
-                               bool ecc)
+                               uint32_t private_bytes, bool ecc)
 {
     *pool = NULL;
     if (sector_size < SIM_FLASH_UNITS || (sector_size & (sector_size - 1u)) != 0 ||
@@ -438,6 +459,11 @@ enum serin_error sim_pool_open(struct sim_pool **pool, uint32_t size_bytes, uint
     made->sector_size = sector_size;
     made->sector_count = size_bytes / sector_size;
     made->unit = sector_size / SIM_FLASH_UNITS;
+    while (1u << made->unit_shift < made->unit) {
+        made->unit_shift++;
+    }
+    made->sector_shift = made->unit_shift + 5u;
+    made->private_sectors = private_bytes / sector_size;
     made->ecc = ecc;
     made->sector_bytes = sizeof(struct sim_sector) + sector_size;
     made->bucket_count = BUCKETS_FIRST;

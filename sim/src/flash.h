@@ -3,7 +3,8 @@
  *
  * A flash is a table of sectors. An erased sector is none at all; of equal sectors there is one in
  * all of the fleet, whoever wrote it and however often (copy-on-write). What a fleet of equal
- * images costs is therefore its tables and what differs: a few records of the logs.
+ * images costs is therefore its tables and what differs: a few records of the logs, which stand in
+ * the first sectors and are not even compared.
  *
  * The rules are those of serin/emulator/flash_emulator.h to the byte, noise of torn units included:
  * check_sim_flash runs both side by side. A sector has 32 write units, so that one word says which
@@ -20,9 +21,11 @@
 #define SIM_FLASH_ERASED 0xFFu
 
 /* Flashes of `size_bytes` in sectors of `sector_size`, a power of two ≥ SIM_FLASH_UNITS, of which
- * the size is a multiple. `ecc`: torn units cannot be read. SERIN_ERR_MEMORY, SERIN_ERR_INVALID. */
+ * the size is a multiple. The sectors of the first `private_bytes` are each flash's own once they
+ * are written. `ecc`: torn units cannot be read. SERIN_ERR_MEMORY, SERIN_ERR_INVALID. */
 SERIN_MUST_USE enum serin_error sim_pool_open(struct sim_pool **pool, uint32_t size_bytes,
-                                              uint32_t sector_size, bool ecc);
+                                              uint32_t sector_size, uint32_t private_bytes,
+                                              bool ecc);
 /* All flashes of it are closed. NULL is fine. */
 void sim_pool_close(struct sim_pool *pool);
 /* Memory taken by the sectors of all flashes together. */

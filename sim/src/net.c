@@ -243,6 +243,24 @@ void sim_net_to_node(struct sim *sim, uint32_t index, struct sim_message *messag
     }
 }
 
+/* To a process on the broker's own host. What a broker has taken from a link is there at once; what
+ * an actor caused itself comes when it is done, so that nobody is called from within. */
+static void to_local(struct sim *sim, const struct way *way, struct sim_message *message)
+{
+    if (sim->actor.actor != SIM_BROKER) {
+        deliver_at(sim, sim->now_ms + LOCAL_MS, way, message);
+        return;
+    }
+    const struct sim_event event = {.at_ms = sim->now_ms,
+                                    .message = sim_message_keep(message),
+                                    .what = way->what,
+                                    .index_actor = way->index << 8 | way->to};
+    struct sim_from broker = sim->actor;
+    sim->actor = (struct sim_from){.actor = way->to, .index = way->index};
+    sim_net_arrived(sim, &event);
+    sim->actor = broker;
+}
+
 void sim_net_to_gateway(struct sim *sim, uint32_t gateway, enum sim_side side,
                         struct sim_message *message, bool retained)
 {
@@ -262,7 +280,7 @@ void sim_net_to_gateway(struct sim *sim, uint32_t gateway, enum sim_side side,
         count_uplink(sim, message);
         carry(sim, &way, message);
     } else {
-        deliver_at(sim, sim->now_ms + LOCAL_MS, &way, message);
+        to_local(sim, &way, message);
     }
 }
 
@@ -272,7 +290,7 @@ void sim_net_to_server(struct sim *sim, struct sim_message *message, bool retain
     const struct way way = {.to = SIM_SERVER,
                             .what = link->number | (retained ? WHAT_RETAINED : 0u)};
     if (link->up) {
-        deliver_at(sim, sim->now_ms + LOCAL_MS, &way, message);
+        to_local(sim, &way, message);
     }
 }
 

@@ -173,16 +173,17 @@ static uint32_t round_up(uint32_t value, uint32_t unit)
 static uint32_t make_layout(struct sim *sim, uint32_t sector)
 {
     struct serin_layout *layout = &sim->layout;
-    struct serin_region *const regions[] = {&layout->boot_log, &layout->trust,   &layout->agent_log,
-                                            &layout->scratch,  &layout->slot[0], &layout->slot[1]};
+    struct serin_region *const regions[] = {&layout->boot_log, &layout->agent_log,
+                                            &layout->trust,    &layout->scratch,
+                                            &layout->slot[0],  &layout->slot[1]};
     uint32_t pieces = (sim->image_size + 4095u) / 4096u;
     uint32_t slot =
         round_up(SERIN_MANIFEST_MAX + 256u, sector) + round_up(pieces * SERIN_SHA256_SIZE, sector) +
         round_up((pieces + 2u) * round_up(16u, sector / SIM_FLASH_UNITS), sector) + pieces * 4096u;
     slot = round_up(slot, sector) + sector;
     const uint32_t sizes[] = {2u * round_up(4u * SERIN_BOOT_RECORD_SIZE, sector),
-                              2u * round_up(16u + SERIN_TRUST_SIZE_P256, sector),
                               2u * round_up(SERIN_AGENT_RECORD_SIZE, sector),
+                              2u * round_up(16u + SERIN_TRUST_SIZE_P256, sector),
                               round_up(SERIN_SCRATCH_RECORD_SIZE, sector) + sector,
                               slot,
                               slot};
@@ -235,7 +236,8 @@ enum serin_error sim_factory_open(struct sim *sim)
 {
     uint32_t sector = sim->image_size <= IMAGE_SMALL ? SECTOR_SMALL : SECTOR_LARGE;
     uint32_t size = make_layout(sim, sector);
-    enum serin_error error = sim_pool_open(&sim->pool, size, sector, true);
+    enum serin_error error =
+        sim_pool_open(&sim->pool, size, sector, sim->layout.trust.address, true);
     sim->factory = calloc(1, sizeof *sim->factory);
     if (error == SERIN_OK && sim->factory == NULL) {
         error = SERIN_ERR_MEMORY;
