@@ -348,7 +348,8 @@ static void compare(struct serin_step *step)
     walk_members(&walk);
     find_sites(&walk);
     struct serin_comparison *found = &walk.found;
-    found->known_most = found->known > last->known_most ? found->known : last->known_most;
+    uint32_t most = rollout->retrying ? 0 : last->known_most; /* fewer have accepted now */
+    found->known_most = found->known > most ? found->known : most;
     uint32_t minimum = rollout->policy.control_minimum;
     if (found->control < minimum && last->control >= minimum) {
         keep_control(found, last);

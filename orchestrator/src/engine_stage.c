@@ -334,6 +334,7 @@ void serin_effect_retry(struct serin_step *step)
     rollout->retrying = true;
     rollout->retry_next = 0;
     rollout->retry_watch_ms = rollout->watch_ms;
+    rollout->comparison.known_most = 0; /* who tries again has yet to accept: nobody is forgotten */
     serin_step_audit(step, "attempt %u: %u failed so far", rollout->attempt,
                      serin_tally_failures(&rollout->tally));
     republish(step);

@@ -70,9 +70,9 @@ static void hours(struct bench *bench, unsigned count)
     }
 }
 
-/* A fleet that was heard five times, of which the first `updated` have just confirmed. */
-static void make_control(struct bench *bench, const struct serin_policy *policy, uint32_t updated,
-                         uint32_t control)
+/* A fleet that was heard five times, and whose first `updated` were just offered a release. */
+static void make_heard(struct bench *bench, const struct serin_policy *policy, uint32_t updated,
+                       uint32_t control)
 {
     memset(health, 0, sizeof health);
     memset(quiet, 0, sizeof quiet);
@@ -85,6 +85,13 @@ static void make_control(struct bench *bench, const struct serin_policy *policy,
     hours(bench, 5);
     bench_do(bench, SERIN_ROLLOUT_START);
     ck_assert_uint_eq(bench->rollout.tally.offered, updated);
+}
+
+/* The same, and they have confirmed. */
+static void make_control(struct bench *bench, const struct serin_policy *policy, uint32_t updated,
+                         uint32_t control)
+{
+    make_heard(bench, policy, updated, control);
     bench_confirm_offered(bench);
     ck_state(bench, "soaking");
 }
@@ -449,6 +456,30 @@ START_TEST(what_a_restart_forgot_holds_until_it_is_known)
 }
 END_TEST
 
+/* Who tries again has accepted nothing yet. Caught: the fall in their number taken for a restart's.
+ */
+START_TEST(a_retry_forgets_nobody)
+{
+    struct serin_policy policy = policy_of(100);
+    policy.stages[0].soak_s = 10 * 3600;
+    struct bench bench;
+    make_heard(&bench, &policy, 100, 1000);
+    for (uint32_t i = 0; i < 100; i++) {
+        if (i < 80) {
+            bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+        } else {
+            bench_fail(&bench, i);
+        }
+    }
+    hours(&bench, 1);
+    ck_assert_uint_eq(bench.rollout.comparison.known_most, 100);
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    hours(&bench, 12);
+    ck_assert_str_eq(outcome(&bench), "passed");
+    bench_free(&bench);
+}
+END_TEST
+
 /* Devices with one interval that sleep for half a day. Caught: silence measured by the interval. */
 START_TEST(devices_that_sleep_are_not_silent)
 {
@@ -482,6 +513,7 @@ int main(void)
         an_old_control_group_holds_and_says_how_old,
         a_comparison_is_made_once_in_five_minutes,
         what_a_restart_forgot_holds_until_it_is_known,
+        a_retry_forgets_nobody,
         devices_that_sleep_are_not_silent,
         NULL,
     };
