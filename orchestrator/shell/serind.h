@@ -1,10 +1,12 @@
 /*
  * The shell of serind: what its files share. One thread owns all of it.
  *
- *   main.c ── loop.c ──┬─ intake.c ──── fleet.c        messages of devices, in batches (attempts.c)
- *                      ├─ tend.c ────── publisher.c    what should be retained, order and repair
- * (learn.c) └─ api*.c ────── rollouts.c     commands of operators pass.c                 one
- * transaction around each piece of work
+ *   main.c ── loop.c ──┬─ intake.c ── fleet.c      what devices send (attempts.c, beats.c)
+ *                      ├─ tend.c ──── publisher.c  what is retained, its order, repair (learn.c)
+ *                      ├─ revert.c ── create.c     what a halt is followed by
+ *                      └─ api*.c ──── rollouts.c   commands of operators (create.c, retry.c)
+ *   pass.c     one transaction around each piece of work
+ *   lookups.c  what the engine asks of a device (strata.c)
  *
  * Persist, then act: whatever changes something runs inside a pass (pass.h). Audit lines, publishes
  * and acks that a pass makes are held back until its transaction is committed, and dropped, with
