@@ -271,6 +271,53 @@ START_TEST(a_good_release_completes)
 }
 END_TEST
 
+/* With nobody left to compare with, a bad day may hold the last stage, but halts nothing, and the
+ * stage goes on by itself when it is over. Caught: a control group of the past that halts; a hold
+ * that never ends. */
+START_TEST(a_bad_day_in_the_last_stage_delays_at_most)
+{
+    static const struct story story = {.offline = 10,
+                                       .offline_ms = 30 * HOUR_MS,
+                                       .offline_stage = 4,
+                                       .offline_after_ms = 14 * HOUR_MS,
+                                       .drops = 2};
+    unsigned held = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct serin_policy policy = fleet_policy();
+        struct fleet *fleet = make_fleet(&story, &policy, seed);
+        run(fleet, 9 * DAY_MS);
+        ck_assert_msg(fleet->bench.rollout.state == SERIN_ROLLOUT_COMPLETED, "seed %u: %s",
+                      (unsigned)seed, fleet->bench.rollout.why);
+        held += fleet->held;
+        free_fleet(fleet);
+    }
+    ck_assert_uint_gt(held, 0); /* or it was no bad day */
+}
+END_TEST
+
+/* serind forgets what it heard, in the middle of the longest soak. Caught: devices taken for
+ * silent, or for unwell, because nothing is known of them. */
+START_TEST(a_restart_stops_no_good_release)
+{
+    static const struct story story = {.chronic = 10, .drops = 2};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct serin_policy policy = fleet_policy();
+        struct fleet *fleet = make_fleet(&story, &policy, seed);
+        while (fleet->bench.rollout.stage < 3 ||
+               fleet->bench.rollout.state != SERIN_ROLLOUT_SOAKING) {
+            pass(fleet);
+        }
+        run(fleet, 6 * HOUR_MS);
+        memset(fleet->health, 0, sizeof fleet->health);
+        run(fleet, 8 * DAY_MS);
+        ck_assert_msg(fleet->bench.rollout.state == SERIN_ROLLOUT_COMPLETED, "seed %u: %s",
+                      (unsigned)seed, fleet->bench.rollout.why);
+        ck_assert(!fleet->held);
+        free_fleet(fleet);
+    }
+}
+END_TEST
+
 /* ---- what no report says halts ---- */
 
 static const struct {
@@ -327,6 +374,8 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_good_release_completes,
+        a_bad_day_in_the_last_stage_delays_at_most,
+        a_restart_stops_no_good_release,
         what_no_report_says_halts,
         NULL,
     };
