@@ -292,5 +292,9 @@ bool sim_seat_boot(struct sim *sim, enum serin_reset_cause cause)
         }
         return false;
     }
+    /* An order whose record the power cut short was never taken in: it is new once more. */
+    for (size_t i = 0; i < SERIN_AGENT_SOURCES; i++) {
+        node->of[i].order = node->agent.record.order[i];
+    }
     return !node->flash.off;
 }
