@@ -348,8 +348,10 @@ static void compare(struct serin_step *step)
     walk_members(&walk);
     find_sites(&walk);
     struct serin_comparison *found = &walk.found;
-    uint32_t most = rollout->retrying ? 0 : last->known_most; /* fewer have accepted now */
-    found->known_most = found->known > most ? found->known : most;
+    found->known_most = found->known > last->known_most ? found->known : last->known_most;
+    if (rollout->retrying) {
+        found->known_most = 0; /* it falls from one TICK to the next, and nobody is forgotten */
+    }
     uint32_t minimum = rollout->policy.control_minimum;
     if (found->control < minimum && last->control >= minimum) {
         keep_control(found, last);

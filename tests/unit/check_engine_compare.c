@@ -219,9 +219,8 @@ static void run(struct fleet *fleet, uint64_t ms)
 
 /* ---- what is well goes on ---- */
 
-/* Caught: the control group left out (nothing expected); the silent counted who were silent when
- * the stage opened; devices that were offered it and cannot be reached taken into the control group
- * is caught by those that must halt. */
+/* Caught: nobody taken for the control group; devices judged of which nothing is known; what made a
+ * bad day's devices unwell learned by one group only. */
 static const struct {
     const char *what;
     struct story story;
@@ -272,8 +271,8 @@ START_TEST(a_good_release_completes)
 END_TEST
 
 /* With nobody left to compare with, a bad day may hold the last stage, but halts nothing, and the
- * stage goes on by itself when it is over. Caught: a control group of the past that halts; a hold
- * that never ends. */
+ * stage goes on by itself when it is over. Caught: a comparison made once
+ * only. */
 START_TEST(a_bad_day_in_the_last_stage_delays_at_most)
 {
     static const struct story story = {.offline = 10,
@@ -345,8 +344,7 @@ static const struct {
 };
 
 /* It halts, or, where chance let few of the small stages show it, is held and goes no further.
- * Caught: SILENCE or ERRORS left out; silent devices made the control group by not accepting; the
- * updated devices' errors learned as usual; the comparison made once only. */
+ * Caught: SILENCE or ERRORS left out; the comparison made once only. */
 START_TEST(what_no_report_says_halts)
 {
     for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
