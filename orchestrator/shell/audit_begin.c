@@ -135,14 +135,15 @@ static enum serin_error judge(struct serind *serind, const struct serin_audit_he
     return error;
 }
 
-/* The end of the file is enough, unless what is looked for stands before it. */
+/* The end of the file is enough, unless what is looked for stands before it, or something is wrong:
+ * that may be for want of what stands before it, such as the beginning of a log without hashes. */
 static enum serin_error judge_end(struct serind *serind, const struct serin_audit_head *known,
                                   struct serin_audit_verdict *verdict)
 {
     uint64_t from = check_from(serind->audit.file);
     enum serin_error error = judge(serind, known, from, verdict);
     if (error == SERIN_OK && from > 0 &&
-        (verdict->lines == 0 || verdict->place == SERIN_AUDIT_HEAD_BEFORE)) {
+        (verdict->fault_count > 0 || verdict->place == SERIN_AUDIT_HEAD_BEFORE)) {
         error = judge(serind, known, 0, verdict);
     }
     return error;

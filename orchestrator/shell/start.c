@@ -149,15 +149,10 @@ static enum serin_error load(struct serind *serind, char *why)
         }
     }
     serind->store.ops->abort(serind->store.ctx);
+    if (error == SERIN_OK) {
+        serind_audit_begin(serind); /* the store has said how far the audit log goes */
+    }
     return error;
-}
-
-/* Now that the store has said how far the audit log goes. */
-static enum serin_error take_up_audit(struct serind *serind, char *why)
-{
-    (void)why;
-    serind_audit_begin(serind);
-    return SERIN_OK;
 }
 
 /* ---- trust records ---- */
@@ -321,7 +316,7 @@ static enum serin_error open_all(struct serind *serind, const struct serind_star
         return fail(why, error, "memory is exhausted");
     }
     static enum serin_error (*const steps[])(struct serind * serind, char *why) = {
-        open_files, open_keys, load, take_up_audit, take_trust_files, open_api, open_brokers,
+        open_files, open_keys, load, take_trust_files, open_api, open_brokers,
     };
     for (size_t i = 0; error == SERIN_OK && i < sizeof steps / sizeof steps[0]; i++) {
         error = steps[i](serind, why);

@@ -374,6 +374,36 @@ START_TEST(an_old_log_is_gone_on_with)
 }
 END_TEST
 
+/* A log that is larger than what a start looks at by itself. Caught: the end judged as if it were
+ * all. */
+START_TEST(a_large_old_log_is_gone_on_with)
+{
+    static const char line[] = "{\"time\":\"2026-01-31T12:00:00.000Z\",\"what\":\"old\"}\n";
+    serind_bench_open(&bench);
+    kill_it();
+    FILE *file = fopen(bench.audit, "wb");
+    ck_assert_ptr_nonnull(file);
+    for (size_t size = 0; size < (size_t)65 * 1024 * 1024; size += sizeof line - 1) {
+        ck_assert_uint_eq(fwrite(line, 1, sizeof line - 1, file), sizeof line - 1);
+    }
+    fclose(file);
+    ck_assert_int_eq(serind_audit_open(serind), SERIN_OK);
+    serind_audit_begin(serind);
+    for (int i = 0; i < 2; i++) {
+        say("a line");
+        serind->mono_ms += 1000;
+        serind_audit_tend(serind);
+        expect_sound();
+        ck_assert_uint_eq(verdict.lines, (uint64_t)i + 2);
+        kill_it();
+        start_it();
+        ck_assert_uint_eq(serind->alarms.count, 0);
+        ck_assert_uint_eq(serind->audit.head.seq, (uint64_t)i + 2);
+    }
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* ---- a full disk ---- */
 
 /* Files grow by `more` bytes only, from the log's size on. */
@@ -487,6 +517,7 @@ int main(void)
         a_log_that_was_written_anew_is_an_alarm,
         an_older_store_is_no_alarm,
         an_old_log_is_gone_on_with,
+        a_large_old_log_is_gone_on_with,
         a_full_disk_tears_nothing,
         a_file_that_only_grows_is_vouched_for,
         the_longest_line_is_whole,
