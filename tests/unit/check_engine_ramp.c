@@ -181,6 +181,23 @@ START_TEST(silent_devices_hold_a_step_up_for_the_settle_time)
 }
 END_TEST
 
+/* Who was silent through one settle time is not in flight while the next steps settle. Caught: all
+ * silent ones counted with those offered last. */
+START_TEST(silent_devices_hold_no_later_step_up)
+{
+    struct serin_policy policy = ramp_policy();
+    struct bench bench;
+    start(&bench, &policy, 400);
+    bench_pass(&bench, 60000);
+    ck_assert_uint_eq(bench.rollout.tally.offered, 16);
+    for (uint32_t i = 8; i < 12; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    ck_assert_uint_eq(bench.rollout.tally.offered, 20);
+    bench_free(&bench);
+}
+END_TEST
+
 /* Caught: patience counted from the opening of the stage; replacements beyond the room. */
 START_TEST(patience_counts_from_the_last_step)
 {
@@ -354,6 +371,7 @@ int main(void)
         a_small_fleet_is_as_prompt_as_ever,
         exposure_grows_more_slowly_while_failures_are_unexplained,
         silent_devices_hold_a_step_up_for_the_settle_time,
+        silent_devices_hold_no_later_step_up,
         patience_counts_from_the_last_step,
         no_more_than_the_limit_are_in_flight,
         no_hour_sees_more_than_the_rate,

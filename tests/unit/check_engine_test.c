@@ -283,6 +283,31 @@ START_TEST(a_held_stage_halts_on_further_failures)
 }
 END_TEST
 
+/* Caught: what accepted the first stage kept for the second. */
+START_TEST(each_stage_is_accepted_by_its_own_devices)
+{
+    struct serin_policy policy = staged_policy(250);
+    struct bench bench;
+    start(&bench, &policy, 1000);
+    confirm(&bench, 0, 250);
+    ck_assert(bench.rollout.accepted);
+    bench_pass(&bench, BENCH_SOAK_MS);
+    ck_assert_uint_eq(bench.rollout.stage, 2);
+    ck_assert(!bench.rollout.accepted);
+    for (uint32_t i = 250; i < 1000; i++) {
+        bench_set(&bench, i, SERIN_STATE_PENDING);
+    }
+    for (uint32_t i = 0; i < 7; i++) {
+        bench_fail(&bench, 260 + 100 * i);
+    }
+    confirm(&bench, 250, 1000); /* those that failed stay failed */
+    bench_pass(&bench, BENCH_SOAK_MS);
+    ck_state(&bench, "awaiting");
+    ck_assert(bench_said(&bench, "held: 750 resolved, 7 failed: undecided"));
+    bench_free(&bench);
+}
+END_TEST
+
 /* Silent devices of the stage that wake up are evidence too. Caught: the hold decided once. */
 START_TEST(a_held_stage_goes_on_by_later_evidence)
 {
@@ -459,6 +484,7 @@ int main(void)
         a_stage_is_accepted_as_soon_as_enough_are_well,
         an_undecided_stage_is_held_until_an_operator_goes_on,
         a_held_stage_halts_on_further_failures,
+        each_stage_is_accepted_by_its_own_devices,
         a_held_stage_goes_on_by_later_evidence,
         a_small_stage_passes_unless_it_leans_against_the_release,
         a_held_last_stage_completes_by_advance,
