@@ -253,9 +253,9 @@ static void print_figures(const struct serin_cli *cli, const struct serin_audit_
                         (unsigned long long)verdict->torn);
     }
     serin_cli_print(cli, "%-10s%s to %s\n", "time", verdict->time_first, verdict->time_last);
-    serin_cli_print(cli, "%-10s%s%s\n", "head", head,
-                    verdict->place == SERIN_AUDIT_HEAD_MATCHED ? ", behind the one that was given"
-                                                               : "");
+    serin_cli_print(
+        cli, "%-10s%s%s\n", "head", head,
+        verdict->place == SERIN_AUDIT_HEAD_MATCHED ? "; the head that was given is in it" : "");
 }
 
 static enum serin_cli_exit tell(const struct serin_cli *cli, const struct report *report)

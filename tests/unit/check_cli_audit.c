@@ -89,7 +89,7 @@ START_TEST(sound_files_are_told_of)
     ck_assert_ptr_null(strstr(result->out, "begins"));
 
     ck_assert_int_eq(serin("old", "new", "--head", heads[10]), SERIN_CLI_DONE);
-    expect("behind the one that was given");
+    expect("the head that was given is in it");
     ck_assert_int_eq(serin("new", "--head", heads[5], NULL), SERIN_CLI_DONE);
     snprintf(line, sizeof line, "begins    at seq 6, chained to %s\n", heads[5]);
     expect(line);
