@@ -235,6 +235,9 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
     for (size_t i = 0; i < actions.count; i++) {
         carry_out(server, &actions.list[i]);
     }
+    if (rollout->attempt > server->store.head.last_attempt) {
+        server->store.head.last_attempt = rollout->attempt; /* a retry */
+    }
     sim_check_step(server->sim, rollout, &server->members, &actions);
     if (rollout->state != state) {
         server->state_ms = server->sim->now_ms;

@@ -245,33 +245,66 @@ static void pack(const struct serin_attempt_record *record, struct server_attemp
     kept->transition_count = (uint8_t)record->transition_count;
 }
 
-static bool is_candidate(const struct sim_server *server, const struct server_attempt *attempt)
+static bool is_candidate(const struct sim_server *server, const uint8_t *manifest_id)
 {
     const struct server_head *head = &server->store.head;
-    return head->has_rollout && attempt->attempt == head->rollout.attempt &&
-           memcmp(attempt->manifest_id, head->rollout.policy.offers[0].manifest_id,
-                  SERIN_SHA256_SIZE) == 0;
+    return head->has_rollout &&
+           memcmp(manifest_id, head->rollout.policy.offers[0].manifest_id, SERIN_SHA256_SIZE) == 0;
 }
 
-/* Tells the engine what an attempt has come to. */
-static void tell(struct sim_server *server, uint32_t device)
+/* Whether it is one of the rollout's attempts: those before a retry are, too. */
+static bool is_attempt(const struct sim_server *server, const struct server_attempt *attempt)
 {
-    const struct server_attempt *attempt = &server->store.records[device].attempts[0];
-    enum serin_state state = (enum serin_state)attempt->state;
-    if (!is_candidate(server, attempt) || state <= SERIN_STATE_IDLE ||
-        state == SERIN_STATE_TIMED_OUT || state == SERIN_STATE_UNREACHED) {
-        return;
-    }
+    const struct serin_rollout *rollout = &server->store.head.rollout;
+    return attempt->attempt != 0 && is_candidate(server, attempt->manifest_id) &&
+           attempt->attempt >= rollout->attempt_first && attempt->attempt <= rollout->attempt;
+}
+
+static void step_member(struct sim_server *server, uint32_t device, enum serin_state state,
+                        enum serin_reason reason)
+{
     const struct serin_rollout_event event = {
         .kind = SERIN_ROLLOUT_MEMBER,
         .member = server->places[device],
         .state = state,
-        .reason = attempt->reason != SERIN_REASON_INVALID ? (enum serin_reason)attempt->reason
-                                                          : SERIN_REASON_NONE,
+        .reason = reason != SERIN_REASON_INVALID ? reason : SERIN_REASON_NONE,
     };
     enum serin_error error = server_step(server, &event);
     if (error != SERIN_OK && error != SERIN_ERR_STATE) {
         sim_failed(server->sim, error);
+    }
+}
+
+/* Tells the engine what an attempt has come to. One from before a retry is told only where it is
+ * news: an old end that is reported again must not end what a retry has opened. */
+static void tell(struct sim_server *server, uint32_t device, bool news)
+{
+    const struct server_attempt *attempt = &server->store.records[device].attempts[0];
+    enum serin_state state = (enum serin_state)attempt->state;
+    if (is_attempt(server, attempt) &&
+        (news || attempt->attempt == server->store.head.rollout.attempt) &&
+        state > SERIN_STATE_IDLE && state != SERIN_STATE_TIMED_OUT &&
+        state != SERIN_STATE_UNREACHED) {
+        step_member(server, device, state, (enum serin_reason)attempt->reason);
+    }
+}
+
+static bool is_silent(const struct sim_server *server, uint32_t device)
+{
+    uint8_t state = server->members.list[server->places[device]].state;
+    return state == SERIN_STATE_IDLE || state == SERIN_STATE_UNREACHED;
+}
+
+/* A member of which nothing was heard runs what the rollout offers: it came to it by another way.
+ */
+static void runs_it(struct sim_server *server, uint32_t device)
+{
+    const struct server_record *record = &server->store.records[device];
+    const struct server_attempt *attempt = &record->attempts[0];
+    if (is_candidate(server, record->running.manifest_id) &&
+        !server_ended(server->store.head.rollout.state) && is_silent(server, device) &&
+        (attempt->attempt == 0 || attempt->final)) {
+        step_member(server, device, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
     }
 }
 
@@ -307,7 +340,7 @@ static void merge(struct sim_server *server, uint32_t device,
                          kept->attempt != 0 ? (enum serin_state)kept->state : SERIN_STATE_IDLE,
                          record.state);
         pack(&record, kept);
-        tell(server, device);
+        tell(server, device, changed);
     }
 }
 
@@ -317,16 +350,16 @@ static void runs(struct sim_server *server, uint32_t device)
     struct server_attempt *kept = &server->store.records[device].attempts[0];
     struct serin_attempt_record record;
     bool changed = false;
-    if (kept->attempt == 0) {
-        return;
+    if (kept->attempt != 0) {
+        unpack(kept, &record);
+        serin_ledger_running(&record, &server->store.records[device].running, server_now_s(server),
+                             &changed);
     }
-    unpack(kept, &record);
-    serin_ledger_running(&record, &server->store.records[device].running, server_now_s(server),
-                         &changed);
     if (changed) {
         pack(&record, kept);
-        tell(server, device);
+        tell(server, device, true);
     }
+    runs_it(server, device);
 }
 
 void server_fleet_expire(struct sim_server *server, uint32_t device)
@@ -334,7 +367,7 @@ void server_fleet_expire(struct sim_server *server, uint32_t device)
     struct server_attempt *kept = &server->store.records[device].attempts[0];
     struct serin_attempt_record record;
     bool changed = false;
-    if (!is_candidate(server, kept) || !server_store_save(&server->store, device)) {
+    if (!is_attempt(server, kept) || !server_store_save(&server->store, device)) {
         return; /* it has moved on to another attempt */
     }
     unpack(kept, &record);
@@ -404,14 +437,13 @@ static void take_beat(struct sim_server *server, const struct server_item *item)
 {
     struct server_record *record = &server->store.records[item->device];
     const struct serin_beat *beat = &item->beat;
-    const struct server_head *head = &server->store.head;
     const struct serin_health_beat health = {
         .interval_s = beat->interval_s, .uptime_s = beat->uptime_s, .errors = errors_of(beat)};
-    bool updated = head->has_rollout &&
-                   memcmp(beat->running.manifest_id, head->rollout.policy.offers[0].manifest_id,
-                          SERIN_SHA256_SIZE) == 0;
-    serin_health_beat(&server->health[item->device], server_now_s(server), &health, updated);
-    if (record->cursor.incarnation == 0 || !same_running(&record->running, &beat->running)) {
+    bool updated = is_candidate(server, beat->running.manifest_id);
+    serin_health_beat(&server->health[item->device], server_now_s(server), &health,
+                      updated && !server_ended(server->store.head.rollout.state));
+    if (record->cursor.incarnation == 0 || !same_running(&record->running, &beat->running) ||
+        (updated && is_silent(server, item->device))) {
         if (!server_store_save(&server->store, item->device)) {
             return;
         }

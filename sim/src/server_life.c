@@ -54,6 +54,22 @@ void sim_server_message(struct sim *sim, struct sim_topic topic, const uint8_t *
     server_wake(server);
 }
 
+/* Of each device's beats the store has the last. */
+static void forget_health(struct sim_server *server)
+{
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        struct serin_health *health = &server->health[i];
+        const struct serin_health last = *health;
+        const struct serin_health_beat told = {.interval_s = server->sim->beat_interval_s,
+                                               .uptime_s = last.uptime_s,
+                                               .errors = last.errors};
+        memset(health, 0, sizeof *health);
+        if (last.beat_s != 0) {
+            serin_health_beat(health, last.beat_s, &told, false);
+        }
+    }
+}
+
 void sim_server_crash(struct sim *sim)
 {
     struct sim_server *server = sim->server;
@@ -64,7 +80,7 @@ void sim_server_crash(struct sim *sim)
     server->intake_count = server->letter_count = 0;
     server->ticket_count = 0;
     server->wake_ms = SIM_NEVER_MS;
-    memset(server->health, 0, server->store.count * sizeof *server->health);
+    forget_health(server);
     server_forget(server);
     sim_check_restored(sim, &server->store.head.rollout, &server->members);
 }
