@@ -40,21 +40,23 @@ bool serin_sim_fault_waits(enum serin_sim_fault fault)
 const struct serin_sim_event_rule *serin_sim_event_rule(enum serin_sim_event_kind kind)
 {
     static const struct serin_sim_event_rule rules[SERIN_SIM_EVENT_COUNT] = {
-        [SERIN_SIM_EVENT_GATEWAY_CRASH] = {"gateway_crash", .lasts = true, .gateways = true},
-        [SERIN_SIM_EVENT_GATEWAY_AWAY] = {"gateway_away", .lasts = true, .gateways = true},
-        [SERIN_SIM_EVENT_STALE_CACHE] = {"stale_cache", .lasts = true, .gateways = true},
-        [SERIN_SIM_EVENT_SERIND_CRASH] = {"serind_crash", .lasts = true},
-        [SERIN_SIM_EVENT_SERIND_RESTORE] = {"serind_restore", .lasts = true, .back = true},
-        [SERIN_SIM_EVENT_BROKER_RESTART] = {"broker_restart", .lasts = true},
-        [SERIN_SIM_EVENT_BROKER_OLD] = {"broker_old", .lasts = true, .back = true},
-        [SERIN_SIM_EVENT_POWER_CUT] = {"power_cut", .lasts = true, .devices = true},
-        [SERIN_SIM_EVENT_PAUSE] = {"pause"},
-        [SERIN_SIM_EVENT_RESUME] = {"resume"},
-        [SERIN_SIM_EVENT_HALT] = {"halt"},
-        [SERIN_SIM_EVENT_ADVANCE] = {"advance"},
-        [SERIN_SIM_EVENT_RETRY] = {"retry"},
-        [SERIN_SIM_EVENT_ABORT] = {"abort"},
-        [SERIN_SIM_EVENT_CLOCK_JUMP] = {"clock_jump", .jump = true},
+        [SERIN_SIM_EVENT_GATEWAY_CRASH] = {.word = "gateway_crash",
+                                           .lasts = true,
+                                           .gateways = true},
+        [SERIN_SIM_EVENT_GATEWAY_AWAY] = {.word = "gateway_away", .lasts = true, .gateways = true},
+        [SERIN_SIM_EVENT_STALE_CACHE] = {.word = "stale_cache", .lasts = true, .gateways = true},
+        [SERIN_SIM_EVENT_SERIND_CRASH] = {.word = "serind_crash", .lasts = true},
+        [SERIN_SIM_EVENT_SERIND_RESTORE] = {.word = "serind_restore", .lasts = true, .back = true},
+        [SERIN_SIM_EVENT_BROKER_RESTART] = {.word = "broker_restart", .lasts = true},
+        [SERIN_SIM_EVENT_BROKER_OLD] = {.word = "broker_old", .lasts = true, .back = true},
+        [SERIN_SIM_EVENT_POWER_CUT] = {.word = "power_cut", .lasts = true, .devices = true},
+        [SERIN_SIM_EVENT_PAUSE] = {.word = "pause"},
+        [SERIN_SIM_EVENT_RESUME] = {.word = "resume"},
+        [SERIN_SIM_EVENT_HALT] = {.word = "halt"},
+        [SERIN_SIM_EVENT_ADVANCE] = {.word = "advance"},
+        [SERIN_SIM_EVENT_RETRY] = {.word = "retry"},
+        [SERIN_SIM_EVENT_ABORT] = {.word = "abort"},
+        [SERIN_SIM_EVENT_CLOCK_JUMP] = {.word = "clock_jump", .jump = true},
     };
     bool known = kind > SERIN_SIM_EVENT_INVALID && kind < SERIN_SIM_EVENT_COUNT;
     return known ? &rules[kind] : NULL;
