@@ -1,4 +1,4 @@
-/* The ramp: how exposure grows inside a stage (docs/spec/rollout.md, section 8).
+/* The ramp: how exposure grows inside a stage (docs/spec/rollout.md, section 12).
  *
  * A stage opens in steps, so that few devices have the image while little is known of it. Steps are
  * bounded by what is in flight already, by the evidence, and by the rate. */

@@ -1,5 +1,5 @@
 /* The sequential test: when the failures so far speak against an image, and when a stage has shown
- * enough (docs/spec/rollout.md, section 7: the statistics, their proof and their sources).
+ * enough (docs/spec/rollout.md, section 11: the statistics, their proof and their sources).
  *
  * Evidence is kept by blocks of members in order of rank, which is the order of exposure. A device
  * that accepted and has not failed counts as well, so that the halt statistic never exceeds what is

@@ -1,4 +1,4 @@
-/* The ramp: how exposure grows inside a stage (docs/spec/rollout.md, section 8). That no step goes
+/* The ramp: how exposure grows inside a stage (docs/spec/rollout.md, section 12). That no step goes
  * beyond what may be in flight is checked after every step of these tests
  * (engine_bench_evidence.c).
  *

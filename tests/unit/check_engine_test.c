@@ -1,6 +1,6 @@
 /* The sequential test: when it halts, when a stage passes, and when it is held
- * (docs/spec/rollout.md, section 7). What it computes is computed again, from its definition, after
- * every step of these tests (engine_bench_evidence.c).
+ * (docs/spec/rollout.md, section 11). What it computes is computed again, from its definition,
+ * after every step of these tests (engine_bench_evidence.c).
  *
  * Each test names the mutation of the engine that it was seen to catch. */
 #include "check_main.h"

@@ -1,5 +1,5 @@
 /* What must hold of evidence, test and ramp after every step, counted and computed in other words
- * than the engine's (docs/spec/rollout.md, section 12). */
+ * than the engine's (docs/spec/rollout.md, section 10). */
 #include "engine_bench.h"
 
 #include <math.h>

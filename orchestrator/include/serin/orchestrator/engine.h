@@ -114,7 +114,7 @@ struct serin_tally {
 #define SERIN_ROLLOUT_WHY_MAX 160u
 
 /* Evidence is kept by blocks of members in order of rank: a change of the image's luck anywhere in
- * the fleet is found from the block on in which it began (docs/spec/rollout.md, section 6). */
+ * the fleet is found from the block on in which it began (docs/spec/rollout.md, section 11). */
 #define SERIN_ENGINE_BLOCKS_MAX 192u
 
 struct serin_evidence {

@@ -47,7 +47,7 @@ struct serin_reason_policy {
     struct serin_gate_policy gate;
 };
 
-/* The sequential test on resolved devices (docs/spec/rollout.md, section 6; Wald 1945). All in
+/* The sequential test on resolved devices (docs/spec/rollout.md, section 11; Wald 1945). All in
  * hundredths of a percent. */
 struct serin_test_policy {
     uint32_t accepted_permyriad; /* p0, a failure rate that is fine: 50 by default; 1.. */
@@ -59,7 +59,7 @@ struct serin_test_policy {
     bool small_stages_hold;
 };
 
-/* How exposure grows inside a stage (docs/spec/rollout.md, section 7). */
+/* How exposure grows inside a stage (docs/spec/rollout.md, section 12). */
 struct serin_ramp_policy {
     uint32_t first; /* devices of the first step; 8 by default; 0: the whole stage at once */
     uint32_t growth_percent; /* at most so many of those resolved are in flight; 1..100, 12 */
