@@ -20,13 +20,13 @@ static uint64_t errors_of(const struct serin_counter *counters, size_t count)
     return sum;
 }
 
-/* Whether it runs what a rollout offers now: then what is usual of it stays what it was before. */
-static bool is_updated(struct serind *serind, const struct serind_item *item)
+/* Whether a rollout of its product and channel is under way: then what is usual of it stays what it
+ * was before, updated or not. */
+static bool is_watched(struct serind *serind, const struct serind_item *item)
 {
     const struct serind_slot *slot =
         serind_rollouts_latest(serind, serind_item_product(item), serind_item_channel(item));
-    return slot != NULL && !serind_rollout_over(slot->rollout.state) &&
-           serind_rollout_offers(&slot->rollout, serind_item_running(item)->manifest_id, 0);
+    return slot != NULL && !serind_rollout_over(slot->rollout.state);
 }
 
 void serind_beats_describe(struct serind *serind, uint32_t device, uint16_t hardware)
@@ -50,7 +50,7 @@ void serind_beats_heard(struct serind *serind, const struct serind_item *item)
         .uptime_s = beat->uptime_s,
         .errors = errors_of(beat->counters, beat->counter_count),
     };
-    serin_health_beat(health, serind_now_s(serind), &told, is_updated(serind, item));
+    serin_health_beat(health, serind_now_s(serind), &told, is_watched(serind, item));
 }
 
 /* ---- at the start ---- */

@@ -22,11 +22,9 @@
 #define BOOT_SLACK   8u
 #define BOOT_SLACK_S 60u
 
-/* The late rate follows the last hours, the usual one the last day; but what makes a device unwell
- * becomes usual over weeks only, and then for those that are updated as for all others: a bad day
- * that one group got used to and the other did not would be laid to the release. */
-#define LATE_S   (2 * HOUR_S)
-#define UNWELL_S (16 * DAY_S)
+/* The late rate follows the last hours, the usual one the last day. */
+#define LATE_S  (2 * HOUR_S)
+#define USUAL_S DAY_S
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -76,30 +74,29 @@ static void learn_gap(struct serin_health *health, uint64_t gap_s)
     health->gap_s = (uint32_t)(((uint64_t)health->gap_s * (GAP_SHARE - 1u) + capped_s) / GAP_SHARE);
 }
 
-static void learn_rates(struct serin_health *health, const struct since *since, bool usual)
+static void learn_rates(struct serin_health *health, const struct since *since, bool learns)
 {
     if (since->span_s == 0) {
         return;
     }
     health->late_rate = follow(health->late_rate, since->errors, since->span_s, LATE_S);
-    bool unwell = serin_health_unwell(health);
-    if (usual || unwell) {
-        uint64_t memory_s = unwell ? UNWELL_S : least(HOUR_S * (health->rated + 1u), DAY_S);
+    if (learns) {
+        uint64_t memory_s = least(HOUR_S * (health->rated + 1u), USUAL_S);
         health->usual_rate = follow(health->usual_rate, since->errors, since->span_s, memory_s);
         health->rated = (uint16_t)least(health->rated + 1u, UINT16_MAX);
     }
 }
 
 void serin_health_beat(struct serin_health *health, uint64_t now_s,
-                       const struct serin_health_beat *beat, bool updated)
+                       const struct serin_health_beat *beat, bool watched)
 {
     uint32_t interval_s = (uint32_t)least(beat->interval_s, GAP_MAX_S);
     /* One without a past gets one from what is heard first, whatever it runs. */
-    bool usual = !updated || !serin_health_known(health);
+    bool learns = !watched || !serin_health_known(health);
     if (health->beats > 0) {
         struct since since = since_last(health, now_s, beat);
-        learn_rates(health, &since, usual);
-        if (usual && now_s > health->beat_s) {
+        learn_rates(health, &since, learns);
+        if (learns && now_s > health->beat_s) {
             learn_gap(health, now_s - health->beat_s);
         }
     }

@@ -440,8 +440,9 @@ static void take_beat(struct sim_server *server, const struct server_item *item)
     const struct serin_health_beat health = {
         .interval_s = beat->interval_s, .uptime_s = beat->uptime_s, .errors = errors_of(beat)};
     bool updated = is_candidate(server, beat->running.manifest_id);
+    const struct server_head *head = &server->store.head;
     serin_health_beat(&server->health[item->device], server_now_s(server), &health,
-                      updated && !server_ended(server->store.head.rollout.state));
+                      head->has_rollout && !server_ended(head->rollout.state));
     if (record->cursor.incarnation == 0 || !same_running(&record->running, &beat->running) ||
         (updated && is_silent(server, item->device))) {
         if (!server_store_save(&server->store, item->device)) {

@@ -192,13 +192,11 @@ static void beat_all(struct drawn *drawn)
         if (heard_ms(drawn, device, drawn->now_ms) != drawn->now_ms) {
             continue;
         }
-        const struct serin_member *member = &drawn->members.list[drawn->place[device]];
         const struct serin_health_beat beat = {
             .interval_s = DRAWN_BEAT_MS / 1000u,
             .uptime_s = (drawn->now_ms - START_MS) / 1000u + DRAWN_BEAT_MS,
         };
-        serin_health_beat(&drawn->health[device], drawn->now_ms / 1000u, &beat,
-                          member->state == SERIN_STATE_CONFIRMED);
+        serin_health_beat(&drawn->health[device], drawn->now_ms / 1000u, &beat, true);
     }
     drawn->beats_ms += DRAWN_BEAT_MS;
 }

@@ -122,7 +122,8 @@ static void live(struct fleet *fleet, uint32_t d)
     struct serin_health_beat beat = {.interval_s = 3600,
                                      .uptime_s = (now_ms - device->booted_ms) / 1000,
                                      .errors = device->errors};
-    serin_health_beat(&fleet->health[d], now_ms / 1000, &beat, device->updated_ms != 0);
+    serin_health_beat(&fleet->health[d], now_ms / 1000, &beat,
+                      fleet->bench.rollout.state != SERIN_ROLLOUT_CREATED);
 }
 
 /* Who was offered it and can be reached accepts, and confirms five minutes later: what happens to

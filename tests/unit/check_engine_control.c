@@ -54,9 +54,9 @@ static void beat_all(struct bench *bench)
         struct serin_health_beat said = {.interval_s = 3600,
                                          .uptime_s = now_s - BENCH_START_MS / 1000 + 86400,
                                          .errors = errors[device]};
-        bool updated = bench->members.list[i].state == SERIN_STATE_CONFIRMED;
+        bool watched = bench->rollout.state != SERIN_ROLLOUT_CREATED;
         if (!quiet[device]) {
-            serin_health_beat(&health[device], now_s, &said, updated);
+            serin_health_beat(&health[device], now_s, &said, watched);
         }
     }
 }

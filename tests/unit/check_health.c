@@ -18,7 +18,7 @@ struct device {
     struct serin_health health;
     uint64_t now_s, booted_s, errors;
     uint32_t interval_s;
-    bool updated;
+    bool watched;
 };
 
 static struct device make(uint32_t interval_s)
@@ -34,7 +34,7 @@ static void beat(struct device *device, uint64_t after_s, uint64_t errors)
     struct serin_health_beat said = {.interval_s = device->interval_s,
                                      .uptime_s = device->now_s - device->booted_s,
                                      .errors = device->errors};
-    serin_health_beat(&device->health, device->now_s, &said, device->updated);
+    serin_health_beat(&device->health, device->now_s, &said, device->watched);
 }
 
 static void beats(struct device *device, unsigned count, uint64_t after_s, uint64_t errors)
@@ -118,12 +118,13 @@ START_TEST(a_device_that_sleeps_is_known_for_it)
 }
 END_TEST
 
-/* What an updated device does is no past of its own. Caught: `updated` ignored for the gap. */
-START_TEST(an_updated_device_is_held_to_its_past)
+/* What a device does while a rollout is under way is no past of its own. Caught: `watched` ignored
+ * for the gap. */
+START_TEST(a_watched_device_is_held_to_its_past)
 {
     struct device device = make(3600);
     beats(&device, 5, HOUR_S, 0);
-    device.updated = true;
+    device.watched = true;
     beats(&device, 20, 10 * HOUR_S, 0);
     ck_assert(!silent_after(&device, 3 * HOUR_S));
     ck_assert(silent_after(&device, 3 * HOUR_S + 1));
@@ -131,7 +132,7 @@ START_TEST(an_updated_device_is_held_to_its_past)
 END_TEST
 
 /* Usually two errors an hour: above eight is unwell. Caught: the floor forgotten; the factor
- * forgotten; the usual rate learned of an updated device too. */
+ * forgotten; the usual rate learned of a watched device too. */
 START_TEST(errors_are_measured_against_its_own_rate)
 {
     static const struct {
@@ -144,7 +145,7 @@ START_TEST(errors_are_measured_against_its_own_rate)
         struct device device = make(3600);
         beats(&device, 200, HOUR_S, cases[c].usual);
         ck_assert(!serin_health_unwell(&device.health));
-        device.updated = true;
+        device.watched = true;
         reboot(&device);
         beats(&device, 24, HOUR_S, cases[c].late);
         ck_assert_msg(serin_health_unwell(&device.health) == cases[c].unwell, "case %zu: %u, %u", c,
@@ -158,7 +159,7 @@ START_TEST(a_device_recovers)
 {
     struct device device = make(3600);
     beats(&device, 50, HOUR_S, 0);
-    device.updated = true;
+    device.watched = true;
     beats(&device, 3, HOUR_S, 50);
     ck_assert(serin_health_unwell(&device.health));
     beats(&device, 12, HOUR_S, 0);
@@ -178,7 +179,7 @@ START_TEST(a_reboot_is_no_error)
     uint16_t usual = device.health.usual_rate;
     ck_assert_uint_ge(usual, 14);
     ck_assert_uint_le(usual, 18);
-    device.updated = true;
+    device.watched = true;
     for (unsigned i = 0; i < 12; i++) {
         reboot(&device);
         beat(&device, HOUR_S, 20); /* a reboot an hour, and twenty errors in each */
@@ -187,6 +188,7 @@ START_TEST(a_reboot_is_no_error)
     /* One between two beats that are seconds apart. */
     device = make(60);
     beats(&device, 100, 60, 0);
+    device.watched = true;
     reboot(&device);
     beat(&device, 10, 5);
     ck_assert(serin_health_unwell(&device.health));
@@ -202,7 +204,7 @@ START_TEST(a_reboot_is_no_error)
     device = make(3600);
     beats(&device, 4, HOUR_S, 100);
     reboot(&device);
-    device.updated = true;
+    device.watched = true;
     beat(&device, 30 * HOUR_S, 3);
     ck_assert(!serin_health_unwell(&device.health));
 }
@@ -229,12 +231,12 @@ START_TEST(a_clock_that_jumps_makes_nobody_silent_for_good)
 END_TEST
 
 /* After a restart of the caller nothing is known; what is heard first is all the past there is.
- * Caught: an updated device that counts errors as ever taken for unwell; one that never has a past.
+ * Caught: a watched device that counts errors as ever taken for unwell; one that never has a past.
  */
 START_TEST(a_forgotten_device_gets_a_past_again)
 {
     struct device device = make(3600);
-    device.updated = true;
+    device.watched = true;
     device.errors = 100000;
     beats(&device, 20, HOUR_S, 30);
     ck_assert(serin_health_known(&device.health));
@@ -271,7 +273,7 @@ int main(void)
         nothing_is_said_of_a_device_that_was_hardly_heard,
         silence_is_three_of_its_own_gaps,
         a_device_that_sleeps_is_known_for_it,
-        an_updated_device_is_held_to_its_past,
+        a_watched_device_is_held_to_its_past,
         errors_are_measured_against_its_own_rate,
         a_device_recovers,
         a_reboot_is_no_error,

@@ -30,7 +30,7 @@ struct serin_health {
     uint32_t gap_s;    /* usual gap between words: a running mean, at least what it announced */
     uint32_t errors;   /* of the last beat: the sum of the counters that are judged */
     uint32_t uptime_s; /* of the last beat: tells counters that began anew, and how long they ran */
-    uint16_t usual_rate; /* errors an hour, in sixteenths, before the update; saturates */
+    uint16_t usual_rate; /* errors an hour, in sixteenths, before the rollout; saturates */
     uint16_t late_rate;  /* the same, of the last hours */
     uint16_t beats;      /* heard; saturates */
     uint16_t rated;      /* spans between beats that usual_rate was learned from; saturates */
@@ -44,13 +44,13 @@ struct serin_health_beat {
     uint64_t errors; /* sum of the counters that are judged; grows within one boot */
 };
 
-/* Takes a beat in. `updated`: the device runs the candidate, so that its usual rate and gap stay
- * what they were, but for errors that go on for weeks; and where it has no past yet, as after a
- * restart of the caller, what is heard first is taken for it. Rates go by the device's own clock,
- * silence by the caller's: where that went back, the device was heard now, and no gap is learned.
- */
+/* Takes a beat in. `watched`: a rollout is under way in which the device may be compared, updated
+ * or not: its usual rate and gap stay what they were. So no release is got used to, and neither is
+ * a bad day by one of the groups alone. But where it has no past yet, as after a restart of the
+ * caller, what is heard first is taken for it. Rates go by the device's own clock, silence by the
+ * caller's: where that went back, the device was heard now, and no gap is learned. */
 void serin_health_beat(struct serin_health *health, uint64_t now_s,
-                       const struct serin_health_beat *beat, bool updated);
+                       const struct serin_health_beat *beat, bool watched);
 /* Any other word of the device: it is not silent. */
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
