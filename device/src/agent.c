@@ -98,7 +98,9 @@ static enum serin_error learn_running(struct serin_agent *agent)
     const struct serin_boot *boot = agent->config->boot;
     struct serin_boot_state state;
     struct serin_manifest manifest;
-    if (serin_boot_read(boot, &state) != SERIN_OK) {
+    if (serin_boot_read(boot, &state) == SERIN_OK) {
+        agent->boots = state.boots;
+    } else {
         serin_agent_log(agent, "boot log lost", "its state is derived from the slots");
     }
     uint32_t boot_floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;

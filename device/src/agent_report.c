@@ -87,17 +87,16 @@ static void add_counter(struct serin_beat *beat, enum serin_counter_id id, uint6
     }
 }
 
-static void fill_counters(struct serin_agent *agent, struct serin_beat *beat)
+static void fill_counters(const struct serin_agent *agent, struct serin_beat *beat)
 {
     const struct serin_platform_ops *platform = agent->config->platform;
-    struct serin_boot_state state;
     if (platform->counters != NULL) {
         beat->counter_count = platform->counters(agent->config->platform_ctx, beat->counters,
                                                  SERIN_BEAT_COUNTERS_MAX);
         SERIN_ASSERT(beat->counter_count <= SERIN_BEAT_COUNTERS_MAX);
     }
-    if (serin_boot_read(agent->config->boot, &state) == SERIN_OK) {
-        add_counter(beat, SERIN_COUNTER_BOOTS, state.boots);
+    if (agent->boots > 0) {
+        add_counter(beat, SERIN_COUNTER_BOOTS, agent->boots);
     }
     add_counter(beat, SERIN_COUNTER_CRASHES, agent->crashes);
     add_counter(beat, SERIN_COUNTER_WATCHDOGS, agent->watchdogs);

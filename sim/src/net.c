@@ -24,11 +24,19 @@ struct link {
     uint64_t up_free_ms, down_free_ms;
 };
 
+/* What arrives together with a message: it was sent while that was still under way. */
+struct sim_follower {
+    struct sim_follower *next;
+    struct sim_message *message;
+    uint32_t what;
+};
+
 struct sim_net {
     struct link server;
     struct link *site, *uplink; /* by gateway */
     uint32_t weather_drop;
     struct sim_message *free;
+    struct sim_follower *free_followers;
 };
 
 /* ---- messages ---- */
@@ -115,35 +123,82 @@ static struct sim_message *corrupted(struct sim *sim, const struct way *way,
     return copy;
 }
 
+/* Whether the message joins what arrives at its node at the same time: one event instead of two,
+ * and the device's memory is touched once. */
+static bool follow(struct sim *sim, uint64_t at_ms, const struct way *way,
+                   struct sim_message *message)
+{
+    struct sim_node *node = way->to == SIM_NODE ? &sim->nodes[way->index] : NULL;
+    if (node == NULL || node->train_ms != at_ms) {
+        return false;
+    }
+    struct sim_follower *follower = sim->net->free_followers;
+    if (follower != NULL) {
+        sim->net->free_followers = follower->next;
+    } else {
+        follower = malloc(sizeof *follower);
+    }
+    if (follower == NULL) {
+        sim_failed(sim, SERIN_ERR_MEMORY);
+        return true;
+    }
+    *follower = (struct sim_follower){.message = sim_message_keep(message), .what = way->what};
+    struct sim_follower **end = &node->train;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = follower;
+    return true;
+}
+
+/* The plain way: in the order of the link. */
+static void send_on(struct sim *sim, uint64_t at_ms, const struct way *way,
+                    struct sim_message *message)
+{
+    *way->free_ms = at_ms;
+    if (!follow(sim, at_ms, way, message)) {
+        deliver_at(sim, at_ms, way, message);
+        if (way->to == SIM_NODE && sim->nodes[way->index].train == NULL) {
+            sim->nodes[way->index].train_ms = at_ms;
+        }
+    }
+}
+
+/* When a message that sets out now arrives. While the one before it is under way, right behind it.
+ */
+static uint64_t arrival_ms(struct sim *sim, const struct way *way, size_t size)
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    uint64_t at_ms = *way->free_ms;
+    if (at_ms <= sim->now_ms) {
+        at_ms = sim->now_ms + sim_dice_between(sim, way->latency, way->dice,
+                                               scenario->latency_min_ms, scenario->latency_max_ms);
+    }
+    if (scenario->bytes_per_s > 0) {
+        at_ms += (uint64_t)size * 1000u / scenario->bytes_per_s;
+    }
+    return at_ms;
+}
+
 /* Over a link of the scenario: it may lose, double, delay or damage what it carries. */
 static void carry(struct sim *sim, const struct way *way, struct sim_message *message)
 {
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
-    uint64_t latency_ms = sim_dice_between(sim, way->latency, way->dice, scenario->latency_min_ms,
-                                           scenario->latency_max_ms);
     if (sim_dice_share(sim, way->faults, way->dice, scenario->drop) ||
         sim_dice_share(sim, way->faults, way->dice, sim->net->weather_drop)) {
-        sim->result->dropped++;
         return;
     }
-    uint64_t at_ms = sim->now_ms + latency_ms;
-    at_ms = at_ms > *way->free_ms ? at_ms : *way->free_ms;
-    if (scenario->bytes_per_s > 0) {
-        at_ms += (uint64_t)message->size * 1000u / scenario->bytes_per_s;
-    }
-    if (sim_dice_share(sim, way->faults, way->dice, scenario->reorder)) {
-        at_ms += sim_dice_between(sim, way->faults, way->dice, ASTRAY_MIN, ASTRAY_MAX);
-        sim->result->reordered++;
-    } else {
-        *way->free_ms = at_ms;
-    }
+    uint64_t at_ms = arrival_ms(sim, way, message->size);
     bool damaged =
         message->size > 0 && sim_dice_share(sim, way->faults, way->dice, scenario->corrupt);
     struct sim_message *sent = damaged ? corrupted(sim, way, message) : sim_message_keep(message);
-    sim->result->corrupted += damaged ? 1u : 0u;
-    deliver_at(sim, at_ms, way, sent);
+    if (sim_dice_share(sim, way->faults, way->dice, scenario->reorder)) {
+        at_ms += sim_dice_between(sim, way->faults, way->dice, ASTRAY_MIN, ASTRAY_MAX);
+        deliver_at(sim, at_ms, way, sent);
+    } else {
+        send_on(sim, at_ms, way, sent);
+    }
     if (sim_dice_share(sim, way->faults, way->dice, scenario->duplicate)) {
-        sim->result->duplicated++;
         deliver_at(sim, at_ms + sim_dice_between(sim, way->faults, way->dice, 1, ASTRAY_MAX), way,
                    sent);
     }
@@ -306,6 +361,47 @@ static void arrived_gateway(struct sim *sim, uint32_t gateway, const struct sim_
     }
 }
 
+static void arrived_node(struct sim *sim, uint32_t index, const struct sim_message *message,
+                         uint32_t what)
+{
+    const struct sim_node *node = &sim->nodes[index];
+    if (node->connected && node->connection == WHAT_NUMBER(what)) {
+        sim_node_message(sim, index, message->topic, message->payload, message->size,
+                         (what & WHAT_RETAINED) != 0);
+    }
+}
+
+/* What came with the message that has just been delivered. */
+static void arrived_train(struct sim *sim, uint32_t index)
+{
+    struct sim_node *node = &sim->nodes[index];
+    struct sim_follower *train = node->train;
+    node->train = NULL;
+    node->train_ms = 0;
+    for (struct sim_follower *next; train != NULL; train = next) {
+        next = train->next;
+        sim_note(sim, SIM_NOTE_MESSAGE, index,
+                 (uint64_t)train->message->topic.kind << 32 | train->message->size);
+        arrived_node(sim, index, train->message, train->what);
+        sim_message_drop(sim, train->message);
+        train->next = sim->net->free_followers;
+        sim->net->free_followers = train;
+    }
+}
+
+void sim_net_drop_trains(struct sim *sim)
+{
+    for (uint32_t i = 0; sim->nodes != NULL && i < sim->config->devices; i++) {
+        struct sim_follower *train = sim->nodes[i].train;
+        for (struct sim_follower *next; train != NULL; train = next) {
+            next = train->next;
+            sim_message_drop(sim, train->message);
+            free(train);
+        }
+        sim->nodes[i].train = NULL;
+    }
+}
+
 void sim_net_arrived(struct sim *sim, const struct sim_event *event)
 {
     const struct sim_message *message = event->message;
@@ -315,9 +411,9 @@ void sim_net_arrived(struct sim *sim, const struct sim_event *event)
     sim_note(sim, SIM_NOTE_MESSAGE, index, (uint64_t)message->topic.kind << 32 | message->size);
     switch (to) {
     case SIM_NODE:
-        if (sim->nodes[index].connected &&
-            sim->nodes[index].connection == WHAT_NUMBER(event->what)) {
-            sim_node_message(sim, index, message->topic, message->payload, message->size, retained);
+        arrived_node(sim, index, message, event->what);
+        if (sim->nodes[index].train_ms == sim->now_ms) {
+            arrived_train(sim, index);
         }
         break;
     case SIM_GATEWAY:
@@ -543,6 +639,11 @@ void sim_net_close(struct sim *sim)
     for (struct sim_message *message = sim->net->free, *next; message != NULL; message = next) {
         next = message->next;
         free(message);
+    }
+    for (struct sim_follower *follower = sim->net->free_followers, *next; follower != NULL;
+         follower = next) {
+        next = follower->next;
+        free(follower);
     }
     free(sim->net->site);
     free(sim->net->uplink);

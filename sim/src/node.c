@@ -4,6 +4,7 @@
  */
 #include "seat.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,6 +352,17 @@ void sim_node_away(struct sim *sim, uint32_t index, bool away)
     } else {
         sim_node_relink(sim, index, COME_BACK_MS);
     }
+}
+
+#define LINE_BYTES 64u
+
+void sim_node_prefetch(const struct sim_node *node)
+{
+    const uint8_t *bytes = (const uint8_t *)node;
+    for (size_t at = 0; at < offsetof(struct sim_node, scratch); at += LINE_BYTES) {
+        __builtin_prefetch(bytes + at);
+    }
+    sim_flash_prefetch(&node->flash);
 }
 
 /* ---- opening ---- */

@@ -113,6 +113,21 @@ bool sim_queue_take(struct sim_queue *queue, struct sim_event *event)
     return true;
 }
 
+const struct sim_event *sim_queue_peek(const struct sim_queue *queue)
+{
+    const struct bucket *now = &queue->buckets[0];
+    if (queue->taken < now->count) {
+        return &now->events[queue->taken];
+    }
+    const struct bucket *near = &queue->buckets[1];
+    for (size_t i = 1; i < 12; i++, near++) {
+        if (near->count > 0) {
+            return &near->events[0];
+        }
+    }
+    return NULL;
+}
+
 size_t sim_queue_count(const struct sim_queue *queue)
 {
     return queue->count;

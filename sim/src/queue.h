@@ -36,6 +36,8 @@ SERIN_MUST_USE enum serin_error sim_queue_put(struct sim_queue *queue,
 /* Takes the earliest out, whose time becomes the present. False: it is empty, or memory is
  * exhausted; it is of no more use then. */
 bool sim_queue_take(struct sim_queue *queue, struct sim_event *event);
+/* One that comes soon, and most often next: to look ahead. NULL: it is not known. */
+const struct sim_event *sim_queue_peek(const struct sim_queue *queue);
 size_t sim_queue_count(const struct sim_queue *queue);
 
 #endif

@@ -229,6 +229,7 @@ static void drain(struct sim *sim)
     while (sim_queue_take(sim->queue, &event)) {
         sim_message_drop(sim, event.message);
     }
+    sim_net_drop_trains(sim);
 }
 
 static void sim_close(struct sim *sim)
@@ -302,6 +303,15 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     }
 }
 
+/* A fleet is larger than any cache: what the next event needs comes while this one is served. */
+static void look_ahead(const struct sim *sim)
+{
+    const struct sim_event *next = sim_queue_peek(sim->queue);
+    if (next != NULL && (next->index_actor & 0xFFu) == SIM_NODE) {
+        sim_node_prefetch(&sim->nodes[next->index_actor >> 8]);
+    }
+}
+
 /* Until the run is over: by itself, by a breach or an error, or by its limit. */
 static void loop(struct sim *sim)
 {
@@ -316,6 +326,7 @@ static void loop(struct sim *sim)
             sim->now_ms = sim->limit_ms;
             return;
         }
+        look_ahead(sim);
         dispatch(sim, &event);
     }
 }

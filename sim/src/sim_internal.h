@@ -182,6 +182,9 @@ void sim_depot_forget(struct sim *sim, uint32_t gateway, const struct sim_object
 struct sim_flash {
     struct sim_pool *pool;
     struct sim_sector **sectors; /* NULL: erased */
+    struct sim_units *flat_units;
+    uint8_t *flat;
+    uint32_t tears; /* units or sectors torn, ever */
     uint64_t operations;
     uint64_t cut_at; /* operation at which the power goes; 0: none */
     uint64_t noise;
@@ -212,6 +215,21 @@ struct sim_heard {
 };
 
 struct sim_node {
+    /* What each message and each alarm looks at, side by side. */
+    enum sim_power power;
+    bool connected;
+    bool hung; /* the watchdog will end it */
+    bool reset_asked;
+    uint16_t connection; /* number of its connection: what is under way in another is lost */
+    uint64_t boot_ms;    /* when this boot began */
+    uint64_t alarm_ms;   /* its one pending timer; SIM_NEVER_MS: none */
+    uint64_t up_free_ms, down_free_ms; /* a link keeps the order of its messages */
+    uint64_t train_ms;                 /* when a message arrives that others follow; net.c's */
+    struct sim_follower *train;
+    /* What is due when; SIM_NEVER_MS: not. */
+    uint64_t power_ms; /* the next cut, or the end of one */
+    uint64_t sleep_ms, link_ms, app_ms, fault_ms;
+
     struct serin_agent agent; /* valid while power is ON */
     struct sim_flash flash;
     uint8_t *scratch; /* while an attempt is in progress; else NULL */
@@ -224,19 +242,9 @@ struct sim_node {
     bool sleeps;             /* by turns */
     bool asleep, away, deaf; /* now; cut off by weather; for good */
 
-    /* what it does */
-    enum sim_power power;
-    bool connected;
-    bool hung; /* the watchdog will end it */
-    bool reset_asked, cut_armed;
+    /* what befalls it */
+    bool cut_armed;
     uint8_t cause;       /* of the reset that it boots from; enum serin_reset_cause */
-    uint16_t connection; /* number of its connection: what is under way in another is lost */
-    uint64_t boot_ms;    /* when this boot began */
-    uint64_t alarm_ms;   /* its one pending timer; SIM_NEVER_MS: none */
-    uint64_t up_free_ms, down_free_ms; /* a link keeps the order of its messages */
-    /* What is due when; SIM_NEVER_MS: not. */
-    uint64_t power_ms; /* the next cut, or the end of one */
-    uint64_t sleep_ms, link_ms, app_ms, fault_ms;
     uint32_t off_for_ms; /* how long the power stays off */
 
     /* what runs */

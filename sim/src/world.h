@@ -71,6 +71,8 @@ void sim_net_to_server(struct sim *sim, struct sim_message *message, bool retain
 
 /* A message's way ends here: `event` holds it. */
 void sim_net_arrived(struct sim *sim, const struct sim_event *event);
+/* At the end: what is still under way behind another message. */
+void sim_net_drop_trains(struct sim *sim);
 
 /* A device connects: false, and nothing happens, where its broker is down. */
 bool sim_net_connect(struct sim *sim, uint32_t node);
@@ -128,6 +130,8 @@ static inline uint32_t sim_node_broker(const struct sim_node *node)
 
 SERIN_MUST_USE enum serin_error sim_nodes_open(struct sim *sim); /* SERIN_ERR_MEMORY */
 void sim_nodes_close(struct sim *sim);
+/* Asks for its memory before it is needed. */
+void sim_node_prefetch(const struct sim_node *node);
 /* What has come for a device. */
 void sim_node_message(struct sim *sim, uint32_t node, struct sim_topic topic,
                       const uint8_t *payload, size_t size, bool retained);

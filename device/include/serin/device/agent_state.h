@@ -99,6 +99,7 @@ struct serin_agent {
     uint64_t retry_ms;                  /* after a failed write: nothing is tried before */
 
     struct serin_agent_boot_info info;
+    uint32_t boots; /* resets seen, as the boot log told at the start; 0: it is lost */
     struct serin_running running;
     struct serin_trust trust; /* valid with have_trust */
     struct serin_agent_record record;
