@@ -269,6 +269,13 @@ void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
     sim_judge_gates(sim, rollout);
 }
 
+static bool names_candidate(const struct sim *sim, const struct serin_release *release)
+{
+    return release->offer_count > 0 &&
+           memcmp(release->offers[0].manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,
+                  SERIN_SHA256_SIZE) == 0;
+}
+
 void sim_check_directive(struct sim *sim, const struct serin_directive *directive,
                          const struct serin_rollout *rollout, const struct serin_members *members)
 {
@@ -278,11 +285,9 @@ void sim_check_directive(struct sim *sim, const struct serin_directive *directiv
     }
     judge->made = (struct judged_directive){
         .order = directive->order,
-        .has_candidate = directive->candidate_state != SERIN_CANDIDATE_NONE,
+        .has_candidate = names_candidate(sim, &directive->candidate),
         .threshold = directive->threshold,
-        .promotes = directive->stable.offer_count > 0 &&
-                    memcmp(directive->stable.offers[0].manifest_id,
-                           sim->releases[SIM_CANDIDATE].manifest_id, SERIN_SHA256_SIZE) == 0,
+        .promotes = names_candidate(sim, &directive->stable),
     };
     if (members->count > 0) {
         sim_check_books(sim, rollout, members);

@@ -28,7 +28,7 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
 
 static void fill_rollout(const struct server_head *head, struct serin_sim_result *result)
 {
-    const struct serin_rollout *rollout = &head->rollout;
+    const struct serin_rollout *rollout = head->reverting ? &head->halted : &head->rollout;
     const struct serin_tally *tally = &rollout->tally;
     if (!head->has_rollout) {
         return;
@@ -53,10 +53,9 @@ void sim_result_fill(struct sim *sim)
     fill_rollout(&server->store.head, result);
     result->ended_ms = server->ended_ms != 0 ? server->ended_ms : sim->now_ms;
     result->devices = sim->config->devices;
-    result->rolled_back = result->still_on_it = 0;
-    for (uint32_t i = 0; i < server->members.count; i++) {
-        result->rolled_back += server->members.list[i].state == SERIN_STATE_ROLLED_BACK ? 1u : 0u;
-    }
+    result->still_on_it = 0;
+    result->rolled_back = server->store.head.reverting ? server->store.head.halted.rolled_back
+                                                       : server->store.head.rollout.rolled_back;
     for (uint32_t i = 0; i < sim->config->devices; i++) {
         result->still_on_it += sim->nodes[i].running_release == SIM_CANDIDATE ? 1u : 0u;
     }
@@ -72,8 +71,8 @@ void sim_check_end(struct sim *sim)
         return;
     }
     sim_check_books(sim, rollout, &server->members);
-    if (!sim_server_over(sim)) {
-        return; /* the limit came first: words may be under way */
+    if (!sim_server_over(sim) || server->store.head.reverting) {
+        return; /* the limit came first, so that words may be under way; or these are other books */
     }
     for (uint32_t i = 0; i < server->members.count; i++) {
         sim_check_known(sim, server->members.list[i].device, rollout->attempt,

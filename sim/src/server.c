@@ -247,54 +247,13 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
     return SERIN_OK;
 }
 
-/* The rollout, with everybody who is enrolled: the operator's `serin rollout create`. */
-static void create(struct sim_server *server)
-{
-    struct sim *sim = server->sim;
-    struct server_head *head = &server->store.head;
-    struct serin_policy policy = sim->config->policy;
-    uint8_t salt[SERIN_SALT_SIZE];
-    serin_put_le64(salt, sim_dice(sim, SIM_DICE_SERVER, 0));
-    serin_put_le64(salt + 8, sim_dice(sim, SIM_DICE_SERVER, 0));
-    policy.offer_count = 1;
-    policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
-    memcpy(policy.offers[0].manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,
-           SERIN_SHA256_SIZE);
-    server_store_touch(&server->store);
-    enum serin_error error = serin_rollout_init(&head->rollout, 1, &policy, salt,
-                                                head->last_attempt + 1u, sim_wall_ms(sim));
-    if (error != SERIN_OK) {
-        sim_failed(sim, error);
-        return;
-    }
-    head->last_attempt++;
-    head->has_rollout = true;
-    server->members.count = server->store.count;
-    for (uint32_t i = 0; i < server->store.count; i++) {
-        char id[SIM_ID_SIZE];
-        sim_node_id(i, id);
-        uint64_t rank = serin_cohort_rank(sim->crypto, salt, id);
-        server->members.list[i] = serin_rollout_member(&head->rollout, rank, i);
-    }
-    serin_rollout_rebuild(&head->rollout, &server->members);
-    for (uint32_t i = 0; i < server->store.count; i++) {
-        server->places[server->members.list[i].device] = i;
-    }
-    sim_check_created(sim, &head->rollout, &server->members);
-    const struct serin_rollout_event start = {.kind = SERIN_ROLLOUT_START};
-    error = server_step(server, &start);
-    if (error != SERIN_OK) {
-        sim_failed(sim, error);
-    }
-}
-
 /* When the next TICK is due, in simulated time. A clock that was set back would let what the engine
  * waits for lie as far off: it is due at once then, so that the engine sees the jump. */
 static uint64_t tick_due_ms(const struct sim_server *server)
 {
     const struct serin_rollout *rollout = &server->store.head.rollout;
     uint64_t wall_ms = sim_wall_ms(server->sim);
-    if (!server->store.head.has_rollout ||
+    if (!server->store.head.has_rollout || server_revert_due(server) ||
         rollout->reports_up != (server->connected && server->settled)) {
         return server->sim->now_ms;
     }
@@ -313,7 +272,9 @@ static void tick(struct sim_server *server)
     const struct serin_rollout *rollout = &server->store.head.rollout;
     bool reports_up = server->connected && server->settled;
     if (!server->store.head.has_rollout) {
-        create(server);
+        server_create(server);
+    } else if (server_revert_due(server)) {
+        server_revert(server);
     }
     if (rollout->reports_up != reports_up) {
         const struct serin_rollout_event told = {.kind = reports_up ? SERIN_ROLLOUT_REPORTS_UP

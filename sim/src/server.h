@@ -66,6 +66,9 @@ struct server_directive {
 struct server_head {
     bool has_rollout;
     struct serin_rollout rollout;
+    /* It takes back what this one did. */
+    bool reverting;
+    struct serin_rollout halted;
     struct serin_order order; /* given out last */
     struct serin_release stable;
     uint32_t last_attempt; /* at the candidate, given out so far */
@@ -224,6 +227,13 @@ bool server_ended(enum serin_rollout_state state);
 
 /* One step of the engine inside a pass; its actions are carried out. */
 enum serin_error server_step(struct sim_server *server, const struct serin_rollout_event *event);
+
+/* ---- server_create.c ---- */
+
+void server_create(struct sim_server *server);
+/* A halted rollout wants its devices back on the stable release. */
+bool server_revert_due(const struct sim_server *server);
+void server_revert(struct sim_server *server);
 
 /* ---- server_fleet.c ---- */
 

@@ -165,7 +165,11 @@ END_TEST
 static void publish(uint32_t sequence, uint64_t threshold)
 {
     const struct serin_directive directive = {
-        .order = {1, sequence}, .candidate_state = SERIN_CANDIDATE_ROLLING, .threshold = threshold};
+        .order = {1, sequence},
+        .candidate_state = SERIN_CANDIDATE_ROLLING,
+        .candidate = {.offer_count = 1, .offers = {{.manifest_id = {2}}}},
+        .threshold = threshold,
+    };
     sim_check_directive(&world, &directive, &rollout, &members);
     sim_check_publish(&world, directive.order, false);
 }

@@ -97,6 +97,30 @@ START_TEST(what_goes_wrong_after_confirmation_halts)
 }
 END_TEST
 
+START_TEST(a_halt_takes_its_devices_back)
+{
+    for (int raises = 0; raises < 2; raises++) {
+        sim_bench_open(&bench, 400, 20, 65);
+        bench.config.policy.on_halt = SERIN_ON_HALT_REVERT;
+        bench.config.raises_counter = raises != 0;
+        behave(SERIN_SIM_FAULT_REGRESS, 100000, 20 * MINUTE);
+        sim_bench_run(&bench);
+        ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
+        ck_assert_uint_gt(bench.result.confirmed, 0);
+        ck_assert_uint_gt(bench.result.regressed, 0);
+        /* Counters are committed at the end of a rollout only: the way back is open. */
+        ck_assert_uint_eq(bench.result.still_on_it, 0);
+        sim_bench_close(&bench);
+    }
+    sim_bench_open(&bench, 400, 20, 65);
+    behave(SERIN_SIM_FAULT_REGRESS, 100000, 20 * MINUTE);
+    sim_bench_run(&bench);
+    ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
+    ck_assert_uint_gt(bench.result.still_on_it, 0); /* the default holds */
+    sim_bench_close(&bench);
+}
+END_TEST
+
 /* The engine's figures are changed under the judges' eyes: the run ends, and says why. */
 static bool spoilt;
 
@@ -133,6 +157,7 @@ int main(void)
         judges_change_nothing,
         an_image_that_always_fails_reaches_a_handful,
         what_goes_wrong_after_confirmation_halts,
+        a_halt_takes_its_devices_back,
         a_breach_ends_the_run_and_is_named,
         NULL,
     };
