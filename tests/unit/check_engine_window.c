@@ -83,7 +83,7 @@ START_TEST(windows_open_by_the_minute)
         }
         for (unsigned i = 0; i < 8 * 1440; i++) {
             unsigned minute = (FRIDAY * 1440 + 480 + i) % (7 * 1440);
-            bench.now_ms = BENCH_START_MS + i * MINUTE_MS + (i % 3) * 29999;
+            bench.now_ms = BENCH_START_MS + i * MINUTE_MS + (i % 3) * UINT64_C(29999);
             bench_do(&bench, SERIN_ROLLOUT_TICK);
             ck_assert_msg(bench.rollout.closed != open[minute], "case %zu, minute %u", c, minute);
         }
