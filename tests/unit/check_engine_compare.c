@@ -220,8 +220,8 @@ static void run(struct fleet *fleet, uint64_t ms)
 
 /* ---- what is well goes on ---- */
 
-/* Caught: nobody taken for the control group; devices judged of which nothing is known; what made a
- * bad day's devices unwell learned by one group only. */
+/* Caught: nobody taken for the control group; devices judged of which nothing is known; a past that
+ * goes on during the rollout for those that are not updated. */
 static const struct {
     const char *what;
     struct story story;
