@@ -157,6 +157,121 @@ static void many_failures(struct serin_policy *p)
     p->site_failures_max = 1000001;
 }
 
+static void gate_over(struct serin_policy *p)
+{
+    p->gates[SERIN_GATE_ERRORS].max_permyriad = 10001;
+}
+static void gate_no_minimum(struct serin_policy *p)
+{
+    p->gates[SERIN_GATE_BOOTS].minimum = 0;
+}
+static void gate_huge_minimum(struct serin_policy *p)
+{
+    p->gates[SERIN_GATE_SILENCE].minimum = 1000001;
+}
+static void nine_reasons(struct serin_policy *p)
+{
+    p->reason_count = 9;
+}
+static void reason_twice(struct serin_policy *p)
+{
+    p->reason_count = 2;
+    p->reasons[0] = (struct serin_reason_policy){SERIN_REASON_FLASH, {100, 1}};
+    p->reasons[1] = p->reasons[0];
+}
+static void reason_none(struct serin_policy *p)
+{
+    p->reason_count = 1;
+    p->reasons[0] = (struct serin_reason_policy){SERIN_REASON_NONE, {100, 1}};
+}
+static void reason_over(struct serin_policy *p)
+{
+    p->reason_count = 1;
+    p->reasons[0] = (struct serin_reason_policy){SERIN_REASON_CRASH, {10001, 1}};
+}
+static void reason_no_minimum(struct serin_policy *p)
+{
+    p->reason_count = 1;
+    p->reasons[0] = (struct serin_reason_policy){SERIN_REASON_CRASH, {100, 0}};
+}
+static void no_control(struct serin_policy *p)
+{
+    p->control_minimum = 0;
+}
+static void nothing_accepted(struct serin_policy *p)
+{
+    p->test.accepted_permyriad = 0;
+}
+static void rejected_not_above(struct serin_policy *p)
+{
+    p->test.rejected_permyriad = p->test.accepted_permyriad;
+}
+static void rejected_nearly_all(struct serin_policy *p)
+{
+    p->test.rejected_permyriad = 9001;
+}
+static void no_alpha(struct serin_policy *p)
+{
+    p->test.alpha_permyriad = 0;
+}
+static void large_beta(struct serin_policy *p)
+{
+    p->test.beta_permyriad = 2001;
+}
+static void large_first(struct serin_policy *p)
+{
+    p->ramp.first = 1000001;
+}
+static void no_growth(struct serin_policy *p)
+{
+    p->ramp.growth_percent = 0;
+}
+static void much_growth(struct serin_policy *p)
+{
+    p->ramp.growth_percent = 101;
+}
+static void no_settle(struct serin_policy *p)
+{
+    p->ramp.settle_s = 0;
+}
+static void far_start(struct serin_policy *p)
+{
+    p->start_s = UINT64_C(253402300800);
+}
+static void many_windows(struct serin_policy *p)
+{
+    p->window_count = SERIN_WINDOWS_MAX + 1;
+}
+static void window_of(struct serin_policy *p, unsigned days, unsigned from, unsigned until)
+{
+    p->window_count = 1;
+    p->windows[0] = (struct serin_window){(uint8_t)days, (uint16_t)from, (uint16_t)until};
+}
+static void window_no_day(struct serin_policy *p)
+{
+    window_of(p, 0, 1, 2);
+}
+static void window_eighth_day(struct serin_policy *p)
+{
+    window_of(p, 128, 1, 2);
+}
+static void window_late(struct serin_policy *p)
+{
+    window_of(p, 1, 1440, 2);
+}
+static void window_longer(struct serin_policy *p)
+{
+    window_of(p, 1, 0, 1441);
+}
+static void window_empty(struct serin_policy *p)
+{
+    window_of(p, 1, 60, 60);
+}
+static void no_halt(struct serin_policy *p)
+{
+    p->on_halt = SERIN_ON_HALT_INVALID;
+}
+
 /* Caught: each rule taken out by hand once. */
 START_TEST(every_rule_is_named)
 {
@@ -193,6 +308,32 @@ START_TEST(every_rule_is_named)
         {long_spread, "spread: must be at most 1 day"},
         {impatient, "spread: must be shorter"},
         {many_failures, "site_failures_max: "},
+        {gate_over, "gates.errors: max_percent"},
+        {gate_no_minimum, "gates.boot_success: minimum"},
+        {gate_huge_minimum, "gates.silence: minimum"},
+        {nine_reasons, "gates.reasons: must be at most 8"},
+        {reason_twice, "gates.reasons: each must be"},
+        {reason_none, "gates.reasons: each must be"},
+        {reason_over, "gates.reasons: max_percent"},
+        {reason_no_minimum, "gates.reasons: minimum"},
+        {no_control, "control_minimum: "},
+        {nothing_accepted, "test.accepted_percent: "},
+        {rejected_not_above, "test.rejected_percent: must be above"},
+        {rejected_nearly_all, "test.rejected_percent: must be at most"},
+        {no_alpha, "test.alpha_percent: "},
+        {large_beta, "test.beta_percent: "},
+        {large_first, "ramp.first: "},
+        {no_growth, "ramp.growth_percent: "},
+        {much_growth, "ramp.growth_percent: "},
+        {no_settle, "ramp.settle: "},
+        {far_start, "start: "},
+        {many_windows, "windows: must be at most 8"},
+        {window_no_day, "windows: days"},
+        {window_eighth_day, "windows: days"},
+        {window_late, "windows: from must be"},
+        {window_longer, "windows: from must be"},
+        {window_empty, "windows: from and to"},
+        {no_halt, "on_halt: "},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         struct serin_policy policy = good();
@@ -210,6 +351,16 @@ START_TEST(the_edges_are_allowed)
 {
     struct serin_policy policy = good();
     strcpy(policy.name, "spring_release-2.0");
+    policy.reason_count = 8;
+    for (size_t i = 0; i < 8; i++) {
+        policy.reasons[i] = (struct serin_reason_policy){
+            (enum serin_reason)(SERIN_REASON_NONE + 1 + i), {10000, 1000000}};
+    }
+    policy.test = (struct serin_test_policy){8999, 9000, 2000, 1, true};
+    policy.ramp = (struct serin_ramp_policy){0, 100, 30 * 86400};
+    policy.start_s = UINT64_C(253402300799);
+    window_of(&policy, 127, 0, 1440);
+    policy.on_halt = SERIN_ON_HALT_REVERT;
     policy.offer_count = 2;
     policy.offers[1] = (struct serin_offer){.hw_min = 4, .hw_max = UINT16_MAX, .manifest_id = {2}};
     policy.stages[0] = (struct serin_stage_policy){.count = 10};
