@@ -159,7 +159,7 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     add(place_of(walk, member->device), role, silent, unwell);
 }
 
-static void sum(struct serin_stratum *to, const struct serin_stratum *from)
+static void gather(struct serin_stratum *to, const struct serin_stratum *from)
 {
     to->updated += from->updated;
     to->control += from->control;
@@ -180,10 +180,10 @@ static void walk_members(struct walk *walk)
         }
     }
     for (uint32_t i = 0; members->strata != NULL && i < members->stratum_count; i++) {
-        sum(&walk->rows[members->strata[i].revision], &members->strata[i]);
+        gather(&walk->rows[members->strata[i].revision], &members->strata[i]);
     }
     for (uint32_t i = 0; i < REVISIONS; i++) {
-        sum(&walk->all, &walk->rows[i]);
+        gather(&walk->all, &walk->rows[i]);
     }
     walk->found.updated = walk->all.updated;
     walk->found.control = walk->all.control;
