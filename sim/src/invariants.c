@@ -90,7 +90,7 @@ static void judge_accepted(struct sim *sim, uint32_t node,
 {
     const struct sim_invariants *judge = sim->invariants;
     const struct judged_device *device = &judge->devices[node];
-    if (device->ended >= attempt->attempt) {
+    if (device->ended >= attempt->attempt || device->confirmed >= attempt->attempt) {
         sim_broken(sim, SERIN_SIM_TWICE,
                    "d%07u took attempt %u again, which had come to its end there", node,
                    attempt->attempt);
@@ -116,16 +116,18 @@ void sim_check_transition(struct sim *sim, uint32_t node,
         }
         from = to;
     }
+    struct judged_device *device = &sim->invariants->devices[node];
     if (!of_candidate(sim, attempt)) {
+        device->confirmed = 0; /* it was taken back: what it ran before may be offered again */
         return;
     }
-    struct judged_device *device = &sim->invariants->devices[node];
     if (attempt->transition_count == 1) {
         judge_accepted(sim, node, attempt);
     }
-    bool ended = ENDS_BADLY(from) || from == SERIN_STATE_CONFIRMED;
-    if (ended && attempt->attempt > device->ended) {
+    if (ENDS_BADLY(from) && attempt->attempt > device->ended) {
         device->ended = attempt->attempt;
+    } else if (from == SERIN_STATE_CONFIRMED) {
+        device->confirmed = attempt->attempt;
     }
 }
 

@@ -5,7 +5,8 @@
 #include "invariants.h"
 
 struct judged_device {
-    uint32_t ended; /* the highest attempt at the candidate that came to an end; 0: none */
+    /* The highest attempts at the candidate that ended badly, and that it confirmed; 0: none. */
+    uint32_t ended, confirmed;
 };
 
 struct judged_step {

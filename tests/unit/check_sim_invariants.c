@@ -179,6 +179,9 @@ START_TEST(who_takes_the_candidate_was_offered_it_and_takes_it_once)
     static const enum serin_state accepted[] = {SERIN_STATE_PENDING};
     static const enum serin_state failed[] = {SERIN_STATE_PENDING, SERIN_STATE_FAILED};
     static const enum serin_state cancelled[] = {SERIN_STATE_PENDING, SERIN_STATE_CANCELLED};
+    static const enum serin_state confirmed[] = {SERIN_STATE_PENDING,   SERIN_STATE_DOWNLOADING,
+                                                 SERIN_STATE_VERIFYING, SERIN_STATE_STAGED,
+                                                 SERIN_STATE_TRIAL,     SERIN_STATE_CONFIRMED};
     set_up();
     roll();
     struct serin_attempt_report attempt = attempt_of(1, 1, accepted);
@@ -201,6 +204,16 @@ START_TEST(who_takes_the_candidate_was_offered_it_and_takes_it_once)
     convicted(SERIN_SIM_TWICE);
     attempt.attempt = 2; /* a retry */
     sim_check_transition(&world, 0, &attempt);
+    sound();
+
+    again = attempt_of(1, 6, confirmed);
+    sim_check_transition(&world, 1, &again);
+    attempt = attempt_of(1, 1, confirmed);
+    sim_check_transition(&world, 1, &attempt);
+    convicted(SERIN_SIM_TWICE);
+    again.manifest_id[0] = 1; /* it was taken back to the stable release meanwhile */
+    sim_check_transition(&world, 1, &again);
+    sim_check_transition(&world, 1, &attempt);
     sound();
     tear_down();
 }
