@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TIME_SIZE SERIN_CLI_SHORT_SIZE
+#define DAY_MS    UINT64_C(86400000)
 
 /* "2d 3h"; below a minute with its milliseconds, since a halt may take less than a second. */
 static const char *span_text(uint64_t ms, char text[TIME_SIZE])
@@ -23,6 +24,7 @@ static const char *span_text(uint64_t ms, char text[TIME_SIZE])
     return text;
 }
 
+/* "1d 00:12" where two units would not tell one stage from the next. */
 static const char *time_text(bool known, uint64_t ms, char text[TIME_SIZE])
 {
     if (!known) {
@@ -31,7 +33,12 @@ static const char *time_text(bool known, uint64_t ms, char text[TIME_SIZE])
     if (ms == 0) {
         return "start";
     }
-    return span_text(ms, text);
+    if (ms < DAY_MS) {
+        return span_text(ms, text);
+    }
+    (void)snprintf(text, TIME_SIZE, "%llud %02u:%02u", (unsigned long long)(ms / DAY_MS),
+                   (unsigned)(ms % DAY_MS / 3600000), (unsigned)(ms % 3600000 / 60000));
+    return text;
 }
 
 /* ---- what became of it ---- */
