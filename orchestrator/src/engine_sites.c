@@ -10,6 +10,11 @@
 #define NAMED_FAILURES_MIN   3u
 #define NAMED_PERCENT        80u
 
+/* There are few revisions, and many devices of each: two failures are of the same one by chance
+ * alone more often than not. A revision is blamed where chance would do it once in a hundred times.
+ */
+#define HARDWARE_CHANCE 0.01
+
 static uint32_t site_of(const struct serin_members *members, uint32_t index)
 {
     return members->site(members->sites, members->list[index].device);
@@ -101,10 +106,24 @@ bool serin_cluster_site_alone(const struct serin_rollout *rollout,
     return is_alone(rollout, cluster->failures, cluster->elsewhere);
 }
 
+/* Whether so many failures among all that resolved would hardly all be of those who are not
+ * elsewhere, if the image were as bad for all. */
+static bool is_no_chance(uint32_t failures, uint32_t resolved, uint32_t elsewhere)
+{
+    double share = (double)(resolved - elsewhere) / resolved;
+    double chance = 1;
+    for (uint32_t i = 0; i < failures && chance > HARDWARE_CHANCE; i++) {
+        chance *= share;
+    }
+    return chance <= HARDWARE_CHANCE;
+}
+
 bool serin_cluster_hardware_alone(const struct serin_rollout *rollout,
                                   const struct serin_cluster *cluster)
 {
-    return is_alone(rollout, cluster->hardware_failures, cluster->hardware_elsewhere);
+    return is_alone(rollout, cluster->hardware_failures, cluster->hardware_elsewhere) &&
+           is_no_chance(cluster->hardware_failures, serin_tally_resolved(&rollout->tally),
+                        cluster->hardware_elsewhere);
 }
 
 bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin_cluster *cluster)

@@ -229,15 +229,28 @@ static void walk(uint64_t number)
 {
     uint64_t seed = number;
     struct serin_policy policy = random_policy(&seed);
+    if (number % 2 == 0) { /* several can fail before a gate trips, and the first stage is large */
+        policy.gates[SERIN_GATE_FAILURES] =
+            (struct serin_gate_policy){.max_permyriad = 1000, .minimum = 20};
+        for (size_t gate = SERIN_GATE_BOOTS; gate <= SERIN_GATE_REGRESSIONS; gate++) {
+            policy.gates[gate].max_permyriad = 10000;
+        }
+        policy.reasons[0].gate.max_permyriad = 10000;
+        policy.stage_count = 2;
+        policy.stages[0].permyriad = 5000;
+        policy.stages[1] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
+    }
     struct bench bench;
     bench_make(&bench, &policy, FLEET, number);
     bench.check = false; /* its recount knows one gate, and no revisions */
     bench.members.site = NULL;
     bench.members.hardware = hardware;
     for (uint32_t i = 0; i < FLEET; i++) {
-        revisions[i] = (uint16_t)(bench_random(&seed) % 4);
+        /* A picky image's revision is rare enough that chance is no excuse. */
+        revisions[i] = (uint16_t)(bench_random(&seed) % (number % 2 == 0 ? 8 : 4));
+        revisions[i] = revisions[i] < 4 ? revisions[i] : 1;
     }
-    unsigned luck = 80 + (unsigned)(bench_random(&seed) % 20);
+    unsigned luck = number % 2 == 0 ? 40 : 80 + (unsigned)(bench_random(&seed) % 20);
     bench_do(&bench, SERIN_ROLLOUT_START);
     for (unsigned i = 0; i < STEPS; i++) {
         struct serin_rollout before = bench.rollout;
@@ -263,7 +276,7 @@ START_TEST(a_rollout_stands_where_a_recount_says)
     for (uint64_t number = 1; number <= WALKS; number++) {
         walk(number);
     }
-    ck_assert_msg(halted > 100 && paused > 10 && completed > 5,
+    ck_assert_msg(halted > 100 && paused > 10 && completed > 2,
                   "%u halted, %u paused, %u completed", halted, paused, completed);
 }
 END_TEST
