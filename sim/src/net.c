@@ -107,6 +107,15 @@ static void deliver_at(struct sim *sim, uint64_t at_ms, const struct way *way,
     }
 }
 
+/* Whether a message bears its own proof, or its own check, so that who gets it must notice damage.
+ * Damage to others is the transport's to notice (TLS): they are lost. */
+static bool proves_itself(enum serin_topic_kind kind)
+{
+    return kind == SERIN_TOPIC_DIRECTIVE || kind == SERIN_TOPIC_DEV_DIRECTIVE ||
+           kind == SERIN_TOPIC_TRUST || kind == SERIN_TOPIC_DEV_BLOCK ||
+           kind == SERIN_TOPIC_GW_BLOCK;
+}
+
 /* A copy of the message with one byte changed; the message itself where there is no memory. */
 static struct sim_message *corrupted(struct sim *sim, const struct way *way,
                                      struct sim_message *message)
@@ -186,19 +195,26 @@ static void carry(struct sim *sim, const struct way *way, struct sim_message *me
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
     if (sim_dice_share(sim, way->faults, way->dice, scenario->drop) ||
         sim_dice_share(sim, way->faults, way->dice, sim->net->weather_drop)) {
+        sim->result->dropped++;
         return;
     }
     uint64_t at_ms = arrival_ms(sim, way, message->size);
     bool damaged =
         message->size > 0 && sim_dice_share(sim, way->faults, way->dice, scenario->corrupt);
+    if (damaged && !proves_itself(message->topic.kind)) {
+        return;
+    }
     struct sim_message *sent = damaged ? corrupted(sim, way, message) : sim_message_keep(message);
+    sim->result->corrupted += damaged ? 1u : 0u;
     if (sim_dice_share(sim, way->faults, way->dice, scenario->reorder)) {
         at_ms += sim_dice_between(sim, way->faults, way->dice, ASTRAY_MIN, ASTRAY_MAX);
+        sim->result->reordered++;
         deliver_at(sim, at_ms, way, sent);
     } else {
         send_on(sim, at_ms, way, sent);
     }
     if (sim_dice_share(sim, way->faults, way->dice, scenario->duplicate)) {
+        sim->result->duplicated++;
         deliver_at(sim, at_ms + sim_dice_between(sim, way->faults, way->dice, 1, ASTRAY_MAX), way,
                    sent);
     }
