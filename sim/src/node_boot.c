@@ -266,6 +266,22 @@ static void brick(struct sim *sim, struct sim_node *node)
     }
 }
 
+/* A transition that was durable when the power went, before the agent could tell of it. */
+static void catch_up(struct sim *sim, const struct sim_node *node)
+{
+    const struct serin_agent_record *record = &node->agent.record;
+    if (record->attempt_count == 0) {
+        return;
+    }
+    const struct serin_attempt_report *attempt = &record->attempts[record->attempt_count - 1u];
+    const struct serin_transition *last = &attempt->transitions[attempt->transition_count - 1u];
+    bool is_candidate = memcmp(attempt->manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,
+                               SERIN_SHA256_SIZE) == 0;
+    if (is_candidate && (attempt->attempt != node->attempt || last->state != node->state)) {
+        platform_transition(sim->seat, attempt);
+    }
+}
+
 bool sim_seat_boot(struct sim *sim, enum serin_reset_cause cause)
 {
     struct sim_node *node = who(sim->seat);
@@ -296,5 +312,6 @@ bool sim_seat_boot(struct sim *sim, enum serin_reset_cause cause)
     for (size_t i = 0; i < SERIN_AGENT_SOURCES; i++) {
         node->of[i].order = node->agent.record.order[i];
     }
+    catch_up(sim, node);
     return !node->flash.off;
 }
