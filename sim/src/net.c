@@ -12,6 +12,9 @@
 #define RECONNECT_MAX  2000u
 #define ASTRAY_MIN     200u
 #define ASTRAY_MAX     3000u
+#define RESEND_MIN     1000u
+#define RESEND_MAX     8000u
+#define TRIES_MAX      6u
 #define COMMON_SIZE    448u /* payloads up to it come from a list of free messages */
 #define WHAT_RETAINED  0x10000u
 #define WHAT_UPLINK    0x20000u
@@ -189,36 +192,68 @@ static uint64_t arrival_ms(struct sim *sim, const struct way *way, size_t size)
     return at_ms;
 }
 
+/* What must arrive is sent again until it does, as TCP and QoS 1 do it; the rest may be lost for
+ * good, which reports, acknowledgements and batches are made for. */
+static bool must_arrive(enum serin_topic_kind kind)
+{
+    return kind == SERIN_TOPIC_DIRECTIVE || kind == SERIN_TOPIC_DEV_DIRECTIVE ||
+           kind == SERIN_TOPIC_TRUST || kind == SERIN_TOPIC_HOLD;
+}
+
+static bool lost(struct sim *sim, const struct way *way)
+{
+    return sim_dice_share(sim, way->faults, way->dice, sim->config->scenario.drop) ||
+           sim_dice_share(sim, way->faults, way->dice, sim->net->weather_drop);
+}
+
+/* How much later a message comes for what was lost of it; SIM_NEVER_MS: not at all. */
+static uint64_t resent_ms(struct sim *sim, const struct way *way, enum serin_topic_kind kind)
+{
+    uint64_t later_ms = 0;
+    for (unsigned tries = 0; lost(sim, way); tries++) {
+        sim->result->dropped++;
+        if (!must_arrive(kind) || tries == TRIES_MAX) {
+            return SIM_NEVER_MS;
+        }
+        later_ms += sim_dice_between(sim, way->faults, way->dice, RESEND_MIN, RESEND_MAX);
+    }
+    return later_ms;
+}
+
 /* Over a link of the scenario: it may lose, double, delay or damage what it carries. */
 static void carry(struct sim *sim, const struct way *way, struct sim_message *message)
 {
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
-    if (sim_dice_share(sim, way->faults, way->dice, scenario->drop) ||
-        sim_dice_share(sim, way->faults, way->dice, sim->net->weather_drop)) {
-        sim->result->dropped++;
-        return;
-    }
-    uint64_t at_ms = arrival_ms(sim, way, message->size);
+    enum serin_topic_kind kind = message->topic.kind;
+    uint64_t later_ms = resent_ms(sim, way, kind);
     bool damaged =
         message->size > 0 && sim_dice_share(sim, way->faults, way->dice, scenario->corrupt);
-    if (damaged && !proves_itself(message->topic.kind)) {
+    sim->result->corrupted += damaged ? 1u : 0u;
+    if (later_ms == SIM_NEVER_MS || (damaged && !proves_itself(kind) && !must_arrive(kind))) {
         return;
     }
-    struct sim_message *sent = damaged ? corrupted(sim, way, message) : sim_message_keep(message);
-    sim->result->corrupted += damaged ? 1u : 0u;
+    uint64_t at_ms = arrival_ms(sim, way, message->size) + later_ms;
+    if (damaged && proves_itself(kind)) {
+        struct sim_message *wrong = corrupted(sim, way, message);
+        send_on(sim, at_ms, way, wrong);
+        sim_message_drop(sim, wrong);
+        if (!must_arrive(kind)) {
+            return;
+        }
+        at_ms += RESEND_MIN;
+    }
     if (sim_dice_share(sim, way->faults, way->dice, scenario->reorder)) {
         at_ms += sim_dice_between(sim, way->faults, way->dice, ASTRAY_MIN, ASTRAY_MAX);
         sim->result->reordered++;
-        deliver_at(sim, at_ms, way, sent);
+        deliver_at(sim, at_ms, way, message);
     } else {
-        send_on(sim, at_ms, way, sent);
+        send_on(sim, at_ms, way, message);
     }
     if (sim_dice_share(sim, way->faults, way->dice, scenario->duplicate)) {
         sim->result->duplicated++;
         deliver_at(sim, at_ms + sim_dice_between(sim, way->faults, way->dice, 1, ASTRAY_MAX), way,
-                   sent);
+                   message);
     }
-    sim_message_drop(sim, sent);
 }
 
 static void count_node(struct sim *sim, const struct sim_node *node, size_t size)

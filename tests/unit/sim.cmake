@@ -8,6 +8,13 @@ serin_unit_test(cli_simulate SOURCES program.c LINK serin::cli)
 target_compile_definitions(check_cli_simulate PRIVATE _GNU_SOURCE SERIN_PROGRAM="$<TARGET_FILE:serin>"
   SIMULATION_MD="${PROJECT_SOURCE_DIR}/docs/spec/simulation.md")
 add_dependencies(check_cli_simulate serin)
+# The world, tried through its private headers: its parts against plain or real ones, and devices in runs.
+foreach(private sim_queue sim_flash sim_memo)
+  serin_unit_test(${private}
+    LINK serin::sim serin::device serin::flash_emulator serin::keys serin::wolfcrypt serin::protobufc)
+  target_include_directories(check_${private} PRIVATE ${PROJECT_SOURCE_DIR}/sim/src)
+endforeach()
+serin_unit_test(sim_node SOURCES sim_bench.c LINK serin::sim serin::keys serin::wolfcrypt serin::protobufc)
 # Server, gateways and judges, and whole runs; some are tried through the private headers.
 set(sim_bench_link serin::sim serin::keys serin::wolfcrypt serin::protobufc)
 serin_unit_test(sim_run SOURCES sim_bench.c LINK ${sim_bench_link})

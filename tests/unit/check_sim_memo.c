@@ -1,0 +1,212 @@
+/*
+ * Ports that remember, against the real ones: every answer is the same, and the real ones were
+ * asked once.
+ */
+#include <memo.h>
+
+#include <serin/adapters/keys.h>
+#include <serin/adapters/protobufc.h>
+#include <serin/adapters/wolfcrypt.h>
+#include <serin/signed.h>
+
+#include "check_main.h"
+
+#include <string.h>
+
+#define BYTES 5000u
+
+static uint32_t dice(uint32_t range)
+{
+    static uint32_t state = 2463534242u;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return state % range;
+}
+
+static enum serin_error sevens(void *ctx, void *out, size_t size)
+{
+    *(unsigned *)ctx += 1u;
+    memset(out, 7, size);
+    return SERIN_OK;
+}
+
+static unsigned random_calls;
+static struct sim_memo *memo;
+static const struct serin_crypto *crypto;
+
+static void setup(void)
+{
+    ck_assert_int_eq(
+        sim_memo_open(&memo, serin_wolfcrypt(), serin_protobufc(), sevens, &random_calls),
+        SERIN_OK);
+    crypto = sim_memo_crypto(memo);
+}
+
+static void teardown(void)
+{
+    ck_assert(!sim_memo_failed(memo));
+    sim_memo_close(memo);
+}
+
+static struct sim_memo_figures figures(void)
+{
+    struct sim_memo_figures now;
+    sim_memo_look(memo, &now);
+    return now;
+}
+
+/* The digest, taken in runs of random sizes: none, small and large. */
+static void digest_in_runs(const uint8_t *data, size_t size, uint8_t digest[SERIN_SHA256_SIZE])
+{
+    struct serin_sha256 sha;
+    crypto->ops->sha256_init(crypto->ctx, &sha);
+    for (size_t at = 0; at < size;) {
+        size_t part = dice(dice(2) == 0 ? 40u : 1500u);
+        part = part < size - at ? part : size - at;
+        crypto->ops->sha256_update(crypto->ctx, &sha, data + at, part);
+        at += part;
+    }
+    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
+}
+
+START_TEST(digests_are_the_real_ones)
+{
+    static uint8_t data[BYTES];
+    uint8_t mine[SERIN_SHA256_SIZE], real[SERIN_SHA256_SIZE];
+    setup();
+    for (size_t i = 0; i < BYTES; i++) {
+        data[i] = (uint8_t)dice(256);
+    }
+    for (unsigned i = 0; i < 3000u; i++) {
+        size_t from = dice(4), size = dice(i % 3u == 0 ? 300u : BYTES - 4u);
+        data[from + dice((uint32_t)size + 1u)] ^=
+            (uint8_t)(i % 2u); /* half of them change a byte */
+        digest_in_runs(data + from, size, mine);
+        serin_sha256_of(serin_wolfcrypt(), data + from, size, real);
+        ck_assert_mem_eq(mine, real, sizeof mine);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(equal_bytes_are_hashed_once)
+{
+    static uint8_t image[BYTES];
+    uint8_t first[SERIN_SHA256_SIZE], again[SERIN_SHA256_SIZE];
+    setup();
+    memset(image, 3, sizeof image);
+    serin_sha256_of(crypto, image, sizeof image, first);
+    ck_assert_uint_eq(figures().hashed_bytes, sizeof image);
+    for (unsigned i = 0; i < 10u; i++) {
+        serin_sha256_of(crypto, image, sizeof image, again);
+        ck_assert_mem_eq(first, again, sizeof first);
+    }
+    ck_assert_uint_eq(figures().hashed_bytes, sizeof image);
+    image[BYTES - 1u] ^= 1u;
+    serin_sha256_of(crypto, image, sizeof image, again);
+    ck_assert_mem_ne(first, again, sizeof first);
+    ck_assert_uint_eq(figures().hashed_bytes, 2u * sizeof image);
+    teardown();
+}
+END_TEST
+
+START_TEST(signatures_are_verified_once_each)
+{
+    struct serin_key_signer *key = NULL;
+    const uint8_t number[32] = {[31] = 9};
+    uint8_t public_key[SERIN_P256_PUBLIC_SIZE], signature[SERIN_P256_SIGNATURE_SIZE];
+    uint8_t digest[SERIN_SHA256_SIZE] = {1, 2, 3};
+    setup();
+    ck_assert_int_eq(serin_key_signer_of(&key, number), SERIN_OK);
+    struct serin_signer signer = serin_key_signer_port(key);
+    ck_assert_int_eq(signer.ops->public_key(signer.ctx, public_key), SERIN_OK);
+    ck_assert_int_eq(signer.ops->sign(signer.ctx, digest, signature), SERIN_OK);
+    for (unsigned round = 0; round < 3u; round++) {
+        ck_assert_int_eq(crypto->ops->p256_verify(crypto->ctx, public_key, digest, signature),
+                         SERIN_OK);
+        for (unsigned i = 0; i < 3u; i++) { /* one bit of each of the three is another question */
+            uint8_t *const parts[] = {public_key, digest, signature};
+            parts[i][5] ^= 0x10u;
+            ck_assert_int_ne(crypto->ops->p256_verify(crypto->ctx, public_key, digest, signature),
+                             SERIN_OK);
+            parts[i][5] ^= 0x10u;
+        }
+    }
+    ck_assert_uint_eq(figures().verifications, 12u);
+    ck_assert_uint_eq(figures().remembered, 8u);
+    serin_key_signer_close(key);
+    teardown();
+}
+END_TEST
+
+START_TEST(decodings_point_into_the_payload_at_hand)
+{
+    static uint8_t payloads[12][SERIN_DIRECTIVE_MAX];
+    size_t sizes[12];
+    setup();
+    const struct serin_codec *codec = sim_memo_codec(memo);
+    for (uint8_t i = 0; i < 12u; i++) { /* more than are remembered */
+        uint8_t body[40];
+        memset(body, i, sizeof body);
+        const struct serin_envelope envelope = {.body = body, .body_size = 30u + i % 4u};
+        ck_assert_int_eq(
+            codec->encode_envelope(&envelope, payloads[i], SERIN_DIRECTIVE_MAX, &sizes[i]),
+            SERIN_OK);
+    }
+    for (unsigned i = 0; i < 2000u; i++) {
+        uint8_t copy[SERIN_DIRECTIVE_MAX];
+        uint32_t n = dice(i % 2u == 0 ? 2u : 12u);
+        struct serin_envelope envelope;
+        memcpy(copy, payloads[n], sizes[n]);
+        ck_assert_int_eq(codec->decode_envelope(copy, sizes[n], &envelope), SERIN_OK);
+        ck_assert(envelope.body > copy && envelope.body + envelope.body_size <= copy + sizes[n]);
+        ck_assert_uint_eq(envelope.body_size, 30u + n % 4u);
+        ck_assert_uint_eq(envelope.body[envelope.body_size - 1u], n);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(what_does_not_decode_never_does)
+{
+    setup();
+    const struct serin_codec *codec = sim_memo_codec(memo);
+    const struct serin_hold hold = {
+        .held = true, .lease_left_s = 60, .time_s = 1000, .reason = SERIN_REASON_SITE};
+    uint8_t payload[SERIN_HOLD_MAX];
+    struct serin_hold told;
+    size_t size = 0;
+    ck_assert_int_eq(codec->encode_hold(&hold, payload, sizeof payload, &size), SERIN_OK);
+    for (unsigned i = 0; i < 10u; i++) {
+        ck_assert_int_eq(codec->decode_hold(payload, size, &told), SERIN_OK);
+        ck_assert(told.held && told.lease_left_s == 60 && told.time_s == 1000);
+        ck_assert_int_ne(codec->decode_hold(payload, size - 1u, &told), SERIN_OK);
+        ck_assert_int_ne(codec->decode_hold(payload, 0, &told), SERIN_OK);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(random_bytes_are_the_simulations)
+{
+    uint8_t bytes[3] = {0};
+    setup();
+    ck_assert_int_eq(crypto->ops->random(crypto->ctx, bytes, sizeof bytes), SERIN_OK);
+    ck_assert_uint_eq(bytes[2], 7);
+    ck_assert_uint_eq(random_calls, 1);
+    teardown();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const list[] = {digests_are_the_real_ones,
+                                 equal_bytes_are_hashed_once,
+                                 signatures_are_verified_once_each,
+                                 decodings_point_into_the_payload_at_hand,
+                                 what_does_not_decode_never_does,
+                                 random_bytes_are_the_simulations,
+                                 NULL};
+    return check_run("sim memo", list);
+}
