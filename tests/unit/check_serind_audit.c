@@ -389,17 +389,14 @@ START_TEST(a_large_old_log_is_gone_on_with)
     fclose(file);
     ck_assert_int_eq(serind_audit_open(serind), SERIN_OK);
     serind_audit_begin(serind);
-    for (int i = 0; i < 2; i++) {
-        say("a line");
-        serind->mono_ms += 1000;
-        serind_audit_tend(serind);
-        expect_sound();
-        ck_assert_uint_eq(verdict.lines, (uint64_t)i + 2);
-        kill_it();
-        start_it();
-        ck_assert_uint_eq(serind->alarms.count, 0);
-        ck_assert_uint_eq(serind->audit.head.seq, (uint64_t)i + 2);
-    }
+    say("a line");
+    serind->mono_ms += 1000;
+    serind_audit_tend(serind);
+    kill_it();
+    start_it();
+    ck_assert_uint_eq(serind->alarms.count, 0);
+    ck_assert_uint_eq(serind->audit.head.seq, 2);
+    expect_sound();
     serind_bench_close(&bench);
 }
 END_TEST
