@@ -263,16 +263,13 @@ static void put_attempts(struct creation *creation)
     }
 }
 
-static enum serin_error supersede(struct creation *creation, uint64_t by)
+static enum serin_error supersede(struct creation *creation)
 {
     struct serind_slot *present = creation->present;
     if (present == NULL) {
         return SERIN_OK;
     }
     present->retired = true;
-    if (creation->reverts) {
-        serind_revert_made(creation->serind, present, by);
-    }
     if (serind_rollout_over(present->rollout.state)) {
         return SERIN_OK;
     }
@@ -292,7 +289,7 @@ static enum serin_error begin(struct creation *creation)
     if (error != SERIN_OK) {
         return error;
     }
-    error = supersede(creation, id);
+    error = supersede(creation);
     creation->slot = error == SERIN_OK ? serind_rollouts_add(serind, &rollout) : NULL;
     if (creation->slot == NULL) {
         return error != SERIN_OK ? error : SERIN_ERR_MEMORY;
@@ -304,6 +301,9 @@ static enum serin_error begin(struct creation *creation)
     }
     put_attempts(creation);
     serind_slot_save_members(serind, creation->slot);
+    if (creation->reverts) {
+        serind_revert_made(serind, creation->present, creation->slot);
+    }
     char summary[SERIND_POLICY_TEXT_SIZE];
     serind_policy_text(policy, summary);
     serind_audit(

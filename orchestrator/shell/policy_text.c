@@ -115,6 +115,7 @@ static void add_pace(struct line *line, const struct serin_policy *policy)
 void serind_policy_text(const struct serin_policy *policy, char text[SERIND_POLICY_TEXT_SIZE])
 {
     struct line line = {.text = text};
+    text[0] = '\0';
     add(&line, "policy %s", policy->name[0] != '\0' ? policy->name : "without a name");
     add_offers(&line, policy);
     add_stages(&line, policy);

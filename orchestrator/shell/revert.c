@@ -202,13 +202,21 @@ static void fill_policy(struct revert *revert)
     }
 }
 
-void serind_revert_made(struct serind *serind, struct serind_slot *slot, uint64_t by)
+void serind_revert_made(struct serind *serind, struct serind_slot *slot,
+                        const struct serind_slot *by)
 {
+    struct serin_rollout *rollout = &slot->rollout;
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < by->members.count; i++) {
+        there += by->members.list[i].state == SERIN_STATE_CONFIRMED ? 1 : 0;
+    }
     if (serind_pass_check(serind, serind_slot_touch(slot))) {
-        slot->rollout.reverted_by = by;
-        serind_audit(
-            serind, &(struct serind_audit_line){.what = "revert", .rollout = slot->rollout.id},
-            "rollout %llu takes its devices back to the stable release", (unsigned long long)by);
+        rollout->reverted_by = by->rollout.id;
+        serind_audit(serind, &(struct serind_audit_line){.what = "revert", .rollout = rollout->id},
+                     "rollout %llu takes its devices back to the stable release: %u of %u do not "
+                     "run it, or may come off it",
+                     (unsigned long long)by->rollout.id, by->members.count - there,
+                     by->members.count);
     }
 }
 

@@ -15,8 +15,10 @@ struct serind_slot;
 /* Every turn, outside of passes: makes the next revert that is due, in a pass of its own. */
 void serind_revert_tend(struct serind *serind);
 
-/* Inside a pass: the rollout `by` takes back what the halted one in `slot` did. */
-void serind_revert_made(struct serind *serind, struct serind_slot *slot, uint64_t by);
+/* Inside a pass: the rollout in `by`, whose members are entered, takes back what the halted one in
+ * `slot` did. */
+void serind_revert_made(struct serind *serind, struct serind_slot *slot,
+                        const struct serind_slot *by);
 
 /* At the start and when a rollout's place is taken: the alarm of one that could not be taken back.
  */
