@@ -28,6 +28,7 @@ struct soak {
     struct serin_sim_config config;
     struct serin_sim_result result;
     struct soak_totals totals;
+    bool telling;
 };
 
 static double now_s(void)
@@ -49,12 +50,35 @@ static void keys_open(struct soak *soak)
     }
 }
 
-/* With --only, what happened is told. */
+/* With --only, what happened is told, once. */
 static void moment(void *ctx, const struct serin_sim_moment *moment)
 {
     const struct soak *soak = ctx;
-    if (soak->options->only && moment->text != NULL) {
+    if (soak->telling && moment->text != NULL) {
         (void)printf("%12.3f  %s\n", (double)moment->at_ms / 1000, moment->text);
+    }
+}
+
+/* What the seed has drawn, as far as it makes one run unlike another. */
+static void describe(const struct serin_sim_config *config)
+{
+    const struct serin_sim_scenario *scenario = &config->scenario;
+    (void)printf("%u devices, %u gateways, image of %u bytes, %zu stages, %s on a halt\n",
+                 (unsigned)config->devices, (unsigned)config->gateways,
+                 (unsigned)config->image_size, config->policy.stage_count,
+                 config->policy.on_halt == SERIN_ON_HALT_REVERT ? "back" : "hold");
+    for (size_t i = 0; i < scenario->behaviour_count; i++) {
+        const struct serin_sim_behaviour *behaviour = &scenario->behaviours[i];
+        (void)printf("  %s of %.4f %%, hardware %u, %zu sites, after %llu s\n",
+                     serin_sim_fault_text(behaviour->fault), behaviour->share / 10000.0,
+                     (unsigned)behaviour->hardware, behaviour->site_count,
+                     (unsigned long long)(behaviour->after_ms / 1000));
+    }
+    for (size_t i = 0; i < scenario->event_count; i++) {
+        const struct serin_sim_event *event = &scenario->events[i];
+        (void)printf("  %s at %llu s for %llu s\n", serin_sim_event_rule(event->kind)->word,
+                     (unsigned long long)(event->at_ms / 1000),
+                     (unsigned long long)(event->for_ms / 1000));
     }
 }
 
@@ -89,7 +113,13 @@ static void replay_say(const struct soak *soak, uint64_t seed)
 static bool seed_try(struct soak *soak, uint64_t seed)
 {
     uint8_t digest[SERIN_SHA256_SIZE];
+    soak->telling = soak->options->only;
+    if (soak->telling) {
+        soak_draw(&soak->config, seed, soak->options->devices_max);
+        describe(&soak->config);
+    }
     bool fine = run(soak, seed);
+    soak->telling = false;
     if (fine && soak->result.broken != SERIN_SIM_SOUND) {
         (void)printf("seed %llu: BROKEN: %s: %s\n", (unsigned long long)seed,
                      serin_sim_invariant_text(soak->result.broken), soak->result.breach);
