@@ -38,6 +38,16 @@ static void share_text(const struct serin_json *stage, char *out, size_t size)
     }
 }
 
+/* Whether the ramp is below what the stage covers in the end; then how far it has got. */
+static bool on_ramp(const struct serin_json *rollout, uint64_t *reached, uint64_t *target)
+{
+    const struct serin_json *ramp = serin_json_get(rollout, "ramp");
+
+    *reached = serin_cli_count(ramp, "reached");
+    *target = serin_cli_count(ramp, "target");
+    return *reached < *target;
+}
+
 /* The stage that is under way. */
 static void print_current(const struct serin_cli *cli, const struct serin_json *rollout,
                           uint64_t devices)
@@ -47,6 +57,8 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     uint64_t confirmed = serin_cli_count(tally, "confirmed");
     uint64_t failed = serin_cli_count(tally, "failed") + serin_cli_count(tally, "rejected");
     uint64_t left = serin_cli_count(rollout, "soak_left_s");
+    uint64_t reached = 0;
+    uint64_t target = 0;
     char text[SERIN_CLI_SHORT_SIZE];
 
     serin_cli_print_bar(cli, confirmed, devices, serin_cli_state_colour(state));
@@ -54,6 +66,10 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     if (failed > 0) {
         serin_cli_print(cli, ", %s%llu failed%s", serin_cli_colour(cli, SERIN_CLI_BAD),
                         (unsigned long long)failed, serin_cli_colour(cli, SERIN_CLI_PLAIN));
+    }
+    if (on_ramp(rollout, &reached, &target)) {
+        serin_cli_print(cli, ", step %llu/%llu", (unsigned long long)reached,
+                        (unsigned long long)target);
     }
     if (strcmp(state, "soaking") == 0) {
         serin_cli_format_seconds(left, text);
@@ -67,14 +83,19 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     }
 }
 
-/* Of a stage to come its share; of the present one all that were offered, which may be more: in
- * place of silent devices, or so that not all stand behind one gateway. */
+/* Of a stage to come its share, and of the present one while its ramp goes up; then all that were
+ * offered, which may be more: in place of silent devices, or so that not all stand behind one
+ * gateway. */
 static uint64_t stage_devices(const struct serin_json *rollout, const struct serin_json *stage,
                               bool current)
 {
     uint64_t offered = serin_cli_count(serin_json_get(rollout, "tally"), "offered");
+    uint64_t share = serin_cli_count(stage, "devices");
+    uint64_t reached = 0;
+    uint64_t target = 0;
+    bool partly = on_ramp(rollout, &reached, &target) && offered < share;
 
-    return current && offered > 0 ? offered : serin_cli_count(stage, "devices");
+    return current && offered > 0 && !partly ? offered : share;
 }
 
 static void print_stage(const struct serin_cli *cli, const struct serin_json *rollout,
@@ -138,23 +159,12 @@ unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin
     return lines;
 }
 
-/* " step 24/410": how far the ramp has got in the stage, while it is below it. */
-static void print_step(const struct serin_cli *cli, const struct serin_json *rollout)
-{
-    const struct serin_json *ramp = serin_json_get(rollout, "ramp");
-    uint64_t reached = serin_cli_count(ramp, "reached");
-    uint64_t target = serin_cli_count(ramp, "target");
-
-    if (reached < target) {
-        serin_cli_print(cli, " step %llu/%llu,", (unsigned long long)reached,
-                        (unsigned long long)target);
-    }
-}
-
 void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *tally = serin_json_get(rollout, "tally");
     const char *why = serin_cli_rollout_why(rollout);
+    uint64_t reached = 0;
+    uint64_t target = 0;
 
     serin_cli_print_foreign(cli, serin_cli_member(rollout, "state"), 0);
     serin_cli_print(cli, " stage %llu/%zu, offered to %llu of %llu:",
@@ -162,7 +172,10 @@ void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json
                     serin_json_count(serin_json_get(rollout, "stages")),
                     (unsigned long long)serin_cli_count(tally, "offered"),
                     (unsigned long long)serin_cli_count(rollout, "population"));
-    print_step(cli, rollout);
+    if (on_ramp(rollout, &reached, &target)) {
+        serin_cli_print(cli, " step %llu/%llu,", (unsigned long long)reached,
+                        (unsigned long long)target);
+    }
     serin_cli_print(cli, " %llu accepted, %llu confirmed, %llu failed, %llu regressed",
                     (unsigned long long)serin_cli_count(tally, "accepted"),
                     (unsigned long long)serin_cli_count(tally, "confirmed"),

@@ -389,6 +389,8 @@ START_TEST(what_judges_a_rollout_is_shown)
     expect_shown("failures  2 of 312  0.64 %   50 %     2\n");
     expect_shown("silence     0 of 0       -    off     1\n");
     expect_shown("outside of its windows");
+    expect_shown("   1       1 %        1 device   ");
+    expect_shown(", step 24/41");
     SUCCEEDS("rollout show 4");
     expect_shown("  halt   reverted: rollout 5 takes its devices back\n");
     SUCCEEDS("rollout show 5");
