@@ -5,6 +5,7 @@
 set -euo pipefail
 : "${SERIN_BIN:?the folder of the programs, such as build/asan/bin}"
 SERIN=$SERIN_BIN/serin
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 BENCH=$(mktemp -d "${TMPDIR:-/tmp}/serin-simulate.XXXXXX")
 trap 'rm -rf "$BENCH"' EXIT
 cd "$BENCH"
@@ -87,3 +88,15 @@ read -r -a words <<<"$(of storm .replay)"
 simulate storm "${words[@]:2}" --json
 cmp -s first.out storm.out || fail "the command that the result names does something else"
 note "replayed: $(of storm .digest)"
+
+# Each example of the scenarios' page comes to an end, and no invariant breaks in it.
+awk '/^```yaml$/ { file = sprintf("example-%02d.yaml", ++n); next } /^```$/ { file = ""; next } file != "" { print > file }' \
+    "$ROOT/docs/spec/scenario.md"
+examples=(example-*.yaml)
+[ ${#examples[@]} -ge 12 ] || fail "the page has only ${#examples[@]} examples"
+for example in "${examples[@]}"; do
+    simulate example policy.yaml --devices 80 --gateways 4 --seed 16 --scenario "$example" --json
+    [ "$status" -eq 0 ] || fail "$example: status $status"
+    [ "$(of example .broken)" = null ] || fail "$example: an invariant broke"
+done
+note "${#examples[@]} examples of the page"
