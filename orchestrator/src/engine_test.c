@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Shares of the halt statistic: the whole rollout as one sample; a release that is far worse than
- * the rejected rate; and a change of luck at any block, spread evenly over them. */
-#define WEIGHT_WHOLE   0.8
+/* Shares of the halt statistic: the whole rollout as one sample; the same against the rate half way
+ * between both, which gathers more over a stage; against one that is far worse than the rejected
+ * rate; and a change of luck at any block, spread evenly over them. */
+#define WEIGHT_WHOLE   0.4
+#define WEIGHT_MIDDLE  0.4
 #define WEIGHT_GROSS   0.1
 #define WEIGHT_RESTART 0.1
 
@@ -178,22 +180,25 @@ static double against(const struct serin_rollout *rollout, uint32_t more)
     double rejected = share(rollout->policy.test.rejected_permyriad);
     double q = silenced(rollout);
     struct weights w = weigh(accepted, rejected, q);
+    struct weights middle = weigh(accepted, (accepted + rejected) / 2, q);
     struct weights gross = weigh(accepted, square_root(rejected), q);
     uint32_t offered = rollout->tally.offered;
     uint32_t last = serin_test_block(evidence->population, offered > 0 ? offered - 1 : 0);
     uint32_t blocks = serin_test_block(evidence->population, evidence->population) + 1;
     double restarts = 0;
+    double middle_ln = 0;
     double gross_ln = 0;
     for (uint32_t i = 0; i <= last; i++) {
         double failed = evidence->failed[i] + (i == last ? more : 0);
         double silent = evidence->silent[i];
         double well = evidence->accepted[i] - failed - silent;
         double ratio = power_of_e(failed * w.failed + silent * w.silent + well * w.well);
+        middle_ln += failed * middle.failed + silent * middle.silent + well * middle.well;
         gross_ln += failed * gross.failed + silent * gross.silent + well * gross.well;
         restarts = (restarts + (i == 0 ? WEIGHT_WHOLE : WEIGHT_RESTART / blocks)) * ratio;
         restarts = restarts > MOST ? MOST : restarts;
     }
-    return restarts + WEIGHT_GROSS * power_of_e(gross_ln);
+    return restarts + WEIGHT_MIDDLE * power_of_e(middle_ln) + WEIGHT_GROSS * power_of_e(gross_ln);
 }
 
 /* The natural logarithm of the stage's own ratio, with so many of its devices well. */
