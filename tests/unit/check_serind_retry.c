@@ -6,6 +6,8 @@
 #include "serind_bench.h"
 #include "test_keys.h"
 
+#include <shell/beats.h>
+
 #include <string.h>
 
 static const char *const ids[] = {"lamp-1", "lamp-2", "lamp-3", "lamp-4"};
@@ -194,6 +196,39 @@ START_TEST(beats_tell_hardware_and_health)
 }
 END_TEST
 
+/* After a start, who had been heard of when serind ended is heard of now, and who was silent then
+ * is as silent as it was: an outage of serind is nobody's silence, and mends nobody's. Caught: all
+ * heard of; nobody; the gap that was announced forgotten. */
+START_TEST(an_outage_of_ours_is_nobodys_silence)
+{
+    struct serind_bench bench;
+    const char *offered[2];
+    four_devices(&bench, offered);
+    struct serind *serind = &bench.serind;
+    uint64_t begun_s = serind->now_ms / 1000;
+    serind->now_ms += 181000; /* lamp-1 alone goes on: three gaps of a minute and a second */
+    struct serin_beat beat = serind_bench_beat("lamp-1", 0, 0);
+    serind_bench_take_beat(&bench, &beat);
+    serind->now_ms -= 60000;
+    beat = serind_bench_beat("lamp-2", 0, 0);
+    serind_bench_take_beat(&bench, &beat);
+    serind->now_ms += 3600000; /* serind is away */
+    memset(serind->index.health, 0, serind->index.count * sizeof *serind->index.health);
+    ck_assert_int_eq(serind->store.ops->begin(serind->store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(serind_beats_load(serind), SERIN_OK);
+    serind->store.ops->abort(serind->store.ctx);
+    const uint64_t now_s = serind->now_ms / 1000;
+    const uint64_t heard_s[] = {now_s, now_s, begun_s, begun_s};
+    for (size_t i = 0; i < 4; i++) {
+        const struct serin_health *health =
+            &serind->index.health[serind_index_find(&serind->index, ids[i])];
+        ck_assert_uint_eq(health->beat_s, heard_s[i]);
+        ck_assert_uint_eq(health->gap_s, 60);
+    }
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* Many kinds keep their numbers while the tables grow, and what does not fit has none. */
 START_TEST(strata_are_numbered_and_bounded)
 {
@@ -220,6 +255,7 @@ int main(void)
         a_refused_retry_changes_nothing,
         who_runs_it_already_is_confirmed,
         beats_tell_hardware_and_health,
+        an_outage_of_ours_is_nobodys_silence,
         strata_are_numbered_and_bounded,
         NULL,
     };
