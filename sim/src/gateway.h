@@ -112,7 +112,8 @@ struct sim_gateway {
     enum serin_hold_state told_state;
     uint64_t told_end_s;
 
-    struct serin_fill *fill; /* NULL until there is something to fill */
+    struct serin_uplink uplink; /* as gateway.yaml has it by default: nothing limits it */
+    struct serin_fill *fill;    /* NULL until there is something to fill */
     uint8_t *whole;
     size_t offer_count;
     struct gateway_offer offers[GATEWAY_OFFERS];

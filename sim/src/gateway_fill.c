@@ -289,8 +289,7 @@ static enum serin_error get(void *ctx, const struct serin_get *get)
 static uint32_t allowance(void *ctx, enum serin_fill_kind kind, bool emergency, uint64_t *again_ms)
 {
     struct sim_gateway *gateway = ctx;
-    (void)kind;
-    (void)emergency;
+    (void)emergency; /* there are no hours to hold it back */
     if (!gateway->linked[SIM_UPLINK]) {
         return 0;
     }
@@ -298,7 +297,9 @@ static uint32_t allowance(void *ctx, enum serin_fill_kind kind, bool emergency, 
         *again_ms = gateway_now_ms(gateway) + WORDS_WAIT_MS;
         return 0;
     }
-    return UINT32_MAX;
+    return kind == SERIN_FILL_MANIFEST
+               ? UINT32_MAX
+               : serin_uplink_room(&gateway->uplink, gateway_now_ms(gateway));
 }
 
 static const struct serin_fill_ops ops = {.describe = describe,
@@ -336,6 +337,8 @@ static struct serin_fill *planner(struct sim_gateway *gateway)
         .whole = gateway->whole,
         .seed = (uint32_t)sim_dice(gateway->sim, SIM_DICE_GATEWAY, gateway->index),
     };
+    static const struct serin_uplink_limits no_limits = {.rate_bytes_per_s = 0};
+    serin_uplink_init(&gateway->uplink, &no_limits, gateway_now_ms(gateway));
     serin_fill_init(gateway->fill, &config);
     serin_fill_connected(gateway->fill, gateway->linked[SIM_UPLINK], gateway_now_ms(gateway));
     return gateway->fill;
@@ -403,6 +406,7 @@ void gateway_fill_block(struct sim_gateway *gateway, const uint8_t *payload, siz
         gateway->sim->codec->decode_block(payload, size, &block) != SERIN_OK) {
         return;
     }
+    serin_uplink_take(&gateway->uplink, size, gateway_now_ms(gateway));
     serin_fill_block(gateway->fill, &block, gateway_now_ms(gateway));
     serin_fill_poll(gateway->fill, gateway_now_ms(gateway));
 }

@@ -183,18 +183,17 @@ struct sim_server {
     struct server_scratch *scratch;
     struct serin_health *health; /* by device; not stored */
 
-    bool up, connected, settled, heard;
     uint64_t connected_ms, heard_ms;
-    uint64_t wake_ms;  /* the wake that counts; UINT64_MAX: none */
-    uint64_t state_ms; /* when the rollout's state changed last */
-    uint64_t ended_ms; /* when it ended; 0: it has not */
-
-    bool committing; /* a pass waits for its commit */
-    uint64_t commit_ms;
+    uint64_t wake_ms;   /* the wake that counts; UINT64_MAX: none */
+    uint64_t state_ms;  /* when the rollout's state changed last */
+    uint64_t ended_ms;  /* when it ended; 0: it has not */
+    uint64_t commit_ms; /* of the pass that waits for its commit */
+    bool up, connected, settled, heard;
+    bool committing;
+    bool urgent; /* there is a report in the intake */
 
     struct server_item *intake;
     size_t intake_count;
-    bool urgent;
     uint64_t oldest_ms;
     struct server_ticket tickets[SERVER_TICKETS_MAX];
     uint32_t ticket_count;
