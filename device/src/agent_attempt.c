@@ -177,7 +177,8 @@ enum serin_error serin_attempt_move(struct serin_agent *agent, enum serin_attemp
     if (agent->record.attempt_count == 0) {
         return SERIN_ERR_STATE;
     }
-    struct serin_agent_record next = agent->record;
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
     return enter(agent, &next, event, reason, detail);
 }
 
@@ -216,7 +217,8 @@ enum serin_error serin_attempt_open(struct serin_agent *agent,
     if (serin_attempt_in_progress(state) || state == SERIN_STATE_TRIAL) {
         return SERIN_ERR_STATE;
     }
-    struct serin_agent_record next = agent->record;
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
     if (!make_room(&next, standing->manifest_id, standing->attempt)) {
         return SERIN_ERR_BUSY; /* until an ack comes */
     }

@@ -121,7 +121,8 @@ static void weigh(const struct serin_agent *agent, enum serin_agent_source sourc
 static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_source source,
                                     const struct serin_directive *directive, const uint8_t *said)
 {
-    struct serin_agent_record next = agent->record;
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
     next.order[source] = directive->order;
     memcpy(next.said[source], said, SERIN_AGENT_SAID_SIZE);
     next.halted[source] = directive->candidate_state == SERIN_CANDIDATE_HALTED;

@@ -45,6 +45,10 @@ SERIN_MUST_USE enum serin_error serin_record_decode(const uint8_t *payload,
 /* SERIN_ERR_NOT_FOUND: no valid record. */
 SERIN_MUST_USE enum serin_error serin_record_load(const struct serin_boot *boot,
                                                   struct serin_agent_record *record);
+/* Copies a record with the attempts that it counts: the rest of `to` stays as it is, and means
+ * nothing. */
+void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_record *from);
+
 /* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. */
 SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
                                                    const struct serin_agent_record *next);

@@ -23,6 +23,7 @@
 #include "agent_internal.h"
 #include "reclog.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define FORMAT          1u
@@ -196,6 +197,12 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
     return record->incarnation != 0 ? SERIN_OK : SERIN_ERR_FORMAT;
 }
 
+void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_record *from)
+{
+    size_t used = offsetof(struct serin_agent_record, attempts);
+    memcpy(to, from, used + from->attempt_count * sizeof from->attempts[0]);
+}
+
 static struct serin_reclog log_of(const struct serin_boot *boot)
 {
     return (struct serin_reclog){.flash = boot->flash,
@@ -225,6 +232,6 @@ enum serin_error serin_record_store(struct serin_agent *agent,
     if (error != SERIN_OK) {
         return serin_agent_failed(agent, error);
     }
-    agent->record = *next;
+    serin_record_copy(&agent->record, next);
     return SERIN_OK;
 }

@@ -154,20 +154,21 @@ void serin_report_poll(struct serin_agent *agent)
  */
 static enum serin_error settle(struct serin_agent *agent, uint64_t number)
 {
-    struct serin_agent_record next = agent->record;
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
     next.acked = number;
     if (next.attempt_count > 1) {
         next.attempts[0] = next.attempts[next.attempt_count - 1u];
         next.attempt_count = 1;
     }
     if (!serin_state_final(serin_attempt_state(agent))) {
-        agent->record = next; /* not worth a record: after a reset the report is sent, and
-                                 acknowledged, once more */
+        /* Not worth a record: after a reset the report is sent, and acknowledged, once more. */
+        serin_record_copy(&agent->record, &next);
         return SERIN_OK;
     }
     enum serin_error error = serin_record_store(agent, &next);
     if (error != SERIN_OK) {
-        agent->record = next;
+        serin_record_copy(&agent->record, &next);
     }
     return error;
 }

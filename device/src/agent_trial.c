@@ -331,7 +331,8 @@ enum serin_error serin_trial_commit(struct serin_agent *agent)
     serin_mirror_learn(agent); /* the old image may have fallen below the floor */
     serin_agent_log(agent, "security counter committed", NULL);
     serin_beat_soon(agent);
-    struct serin_agent_record next = agent->record;
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
     next.floor = counter;
     return serin_record_store(agent, &next);
 }

@@ -310,7 +310,7 @@ void sim_flash_prefetch(const struct sim_flash *flash)
     const uint8_t *bytes = (const uint8_t *)flash->flat_units;
     const uint8_t *end = flash->flat + flash->pool->flat_bytes;
     for (; bytes < end; bytes += LINE_BYTES) {
-        __builtin_prefetch(bytes);
+        __builtin_prefetch(bytes, 0, 2);
     }
 }
 

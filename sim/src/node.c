@@ -360,7 +360,7 @@ void sim_node_prefetch(const struct sim_node *node)
 {
     const uint8_t *bytes = (const uint8_t *)node;
     for (size_t at = 0; at < offsetof(struct sim_node, scratch); at += LINE_BYTES) {
-        __builtin_prefetch(bytes + at);
+        __builtin_prefetch(bytes + at, 0, 2);
     }
     sim_flash_prefetch(&node->flash);
 }

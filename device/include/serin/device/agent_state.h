@@ -32,9 +32,9 @@ struct serin_agent_record {
     uint64_t signed_time_s;           /* the largest seen in a directive */
     uint32_t floor;                   /* committed: kept here, too, should the boot log be lost */
     struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
+    uint64_t start_s; /* signed time from which the current one may start: its spread is over */
     size_t attempt_count;
     struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
-    uint64_t start_s; /* signed time from which the current one may start: its spread is over */
 };
 
 /* A directive as it concerns this device; heard since boot. */
