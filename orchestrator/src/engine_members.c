@@ -336,7 +336,8 @@ uint64_t serin_members_threshold(const struct serin_rollout *rollout,
     uint64_t threshold = rollout->threshold;
     for (uint32_t i = tally->offered; i < members->count && reach < target; i++) {
         reach += serin_member_in_reach(&members->list[i]) ? 1 : 0;
-        threshold = members->list[i].rank;
+        /* A backup of before stage 1 may have been taught a threshold that was published. */
+        threshold = members->list[i].rank > threshold ? members->list[i].rank : threshold;
     }
     return threshold;
 }
