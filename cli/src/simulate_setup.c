@@ -104,6 +104,8 @@ static enum serin_cli_exit seed_choose(const struct serin_cli *cli, uint64_t *se
         return serin_cli_fail(cli, SERIN_CLI_FAILED, "no random seed can be had; give --seed");
     }
     *seed = serin_get_le32(bytes);
+    /* The result says it too; but a run that does not come to its end has none. */
+    serin_cli_note(cli, "seed %llu", (unsigned long long)*seed);
     return SERIN_CLI_DONE;
 }
 

@@ -11,6 +11,7 @@
 #include <serin/adapters/protobufc.h>
 #include <serin/adapters/wolfcrypt.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,57 @@ struct soak {
     struct soak_totals totals;
     bool telling;
 };
+
+/* ---- a broken promise of the code under test ends the process, and must tell its seed ---- */
+
+static uint64_t current_seed;
+static uint32_t current_devices_max;
+
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+/* Nothing but write(2) may be called here. */
+static void last_words(void)
+{
+    char text[96] = "DIED\n  replay: serin-soak-fleet --only ";
+    const uint64_t numbers[] = {current_seed, current_devices_max};
+    size_t size = strlen(text);
+    for (size_t i = 0; i < 2; i++) {
+        char digits[24];
+        size_t count = 0;
+        uint64_t left = numbers[i];
+        do {
+            digits[count++] = (char)('0' + left % 10);
+            left /= 10;
+        } while (left > 0);
+        while (count > 0) {
+            text[size++] = digits[--count];
+        }
+        const char *end = i == 0 ? " --devices-max " : "\n";
+        memcpy(text + size, end, strlen(end));
+        size += strlen(end);
+    }
+    ssize_t ignored = write(STDOUT_FILENO, text, size);
+    (void)ignored;
+}
+
+static void died(int number)
+{
+    last_words();
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void watch_death(void)
+{
+    (void)signal(SIGILL, died);
+    (void)signal(SIGTRAP, died);
+    (void)signal(SIGABRT, died);
+    if (__sanitizer_set_death_callback != NULL) {
+        __sanitizer_set_death_callback(last_words);
+    } else {
+        (void)signal(SIGSEGV, died);
+    }
+}
 
 static double now_s(void)
 {
@@ -113,6 +165,8 @@ static void replay_say(const struct soak *soak, uint64_t seed)
 static bool seed_try(struct soak *soak, uint64_t seed)
 {
     uint8_t digest[SERIN_SHA256_SIZE];
+    current_seed = seed;
+    current_devices_max = soak->options->devices_max;
     soak->telling = soak->options->only;
     if (soak->telling) {
         soak_draw(&soak->config, seed, soak->options->devices_max);
@@ -214,6 +268,8 @@ int main(int argc, char **argv)
         return 2;
     }
     soak.options = &options;
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* what was told stands even where it dies */
+    watch_death();
     keys_open(&soak);
     double began = now_s();
     bool fine = true;
