@@ -362,6 +362,30 @@ START_TEST(a_stage_is_not_over_between_two_steps)
 }
 END_TEST
 
+/* A backup of before stage 1 learns from the broker the threshold that its fleet had been offered
+ * already: the first stage opens no lower. Caught: a threshold that the ramp takes from its own
+ * first step alone. */
+START_TEST(a_taught_threshold_stands_before_the_first_stage)
+{
+    struct bench bench;
+    struct serin_policy policy = bench_policy();
+    policy.stages[0].approval = true;
+    policy.ramp.first = 4;
+    bench_make(&bench, &policy, 1000, 23);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    ck_state(&bench, "awaiting");
+    uint64_t taught = bench.members.list[30].rank;
+    bench.rollout.threshold = taught;
+    serin_rollout_rebuild(&bench.rollout, &bench.members);
+    bench.check = false; /* the bench knows of no stage that begins wider than its ramp */
+    bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+    ck_state(&bench, "rolling");
+    ck_assert_uint_eq(bench.rollout.threshold, taught);
+    ck_assert_uint_eq(bench.rollout.tally.offered, 31);
+    bench_free(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -379,6 +403,7 @@ int main(void)
         joiners_hold_no_last_stage_open,
         the_first_step_is_not_all_behind_one_gateway,
         a_stage_is_not_over_between_two_steps,
+        a_taught_threshold_stands_before_the_first_stage,
         NULL,
     };
     return check_run("engine_ramp", tests);
