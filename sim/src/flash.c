@@ -302,18 +302,6 @@ void sim_flash_cut(struct sim_flash *flash, uint64_t nth, enum serin_cut cut)
     flash->cut_at = flash->operations + nth;
 }
 
-#define LINE_BYTES 64u
-
-void sim_flash_prefetch(const struct sim_flash *flash)
-{
-    /* The units stand right before the bytes. */
-    const uint8_t *bytes = (const uint8_t *)flash->flat_units;
-    const uint8_t *end = flash->flat + flash->pool->flat_bytes;
-    for (; bytes < end; bytes += LINE_BYTES) {
-        __builtin_prefetch(bytes, 0, 2);
-    }
-}
-
 /* ---- opening ---- */
 
 enum serin_error sim_flash_open(struct sim_flash *flash, struct sim_pool *pool, uint64_t seed)

@@ -41,9 +41,6 @@ void sim_flash_close(struct sim_flash *flash); /* also where all of it is zero *
  * fail with SERIN_ERR_FLASH as those of the emulator; where memory is exhausted, too. */
 void sim_flash_port(const struct sim_pool *pool, struct serin_flash *port);
 
-/* Asks for the memory of the flat part before it is needed. */
-void sim_flash_prefetch(const struct sim_flash *flash);
-
 /* Cuts the power at the `nth` operation from now (1 is the next); SERIN_CUT_NONE takes it back. */
 void sim_flash_cut(struct sim_flash *flash, uint64_t nth, enum serin_cut cut);
 

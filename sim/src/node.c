@@ -355,14 +355,28 @@ void sim_node_away(struct sim *sim, uint32_t index, bool away)
 }
 
 #define LINE_BYTES 64u
+#define TRUST_USED 256u /* of a trust record: its head, and the keys that there are */
 
-void sim_node_prefetch(const struct sim_node *node)
+static void prefetch(const void *from, size_t size)
 {
-    const uint8_t *bytes = (const uint8_t *)node;
-    for (size_t at = 0; at < offsetof(struct sim_node, scratch); at += LINE_BYTES) {
+    const uint8_t *bytes = from;
+    for (size_t at = 0; at < size; at += LINE_BYTES) {
         __builtin_prefetch(bytes + at, 0, 2);
     }
-    sim_flash_prefetch(&node->flash);
+}
+
+void sim_node_prefetch(const struct sim *sim, const struct sim_node *node,
+                       enum serin_topic_kind kind)
+{
+    const struct serin_agent *agent = &node->agent;
+    prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
+    prefetch(&agent->job, sizeof *agent - offsetof(struct serin_agent, job));
+    prefetch(&agent->record, offsetof(struct serin_agent_record, attempts));
+    if (kind == SERIN_TOPIC_DIRECTIVE) { /* which is stored */
+        prefetch(&agent->trust, TRUST_USED);
+        prefetch(agent->standing, sizeof agent->standing);
+        prefetch(node->flash.flat + sim->layout.agent_log.address, sim->layout.agent_log.size);
+    }
 }
 
 /* ---- opening ---- */

@@ -308,7 +308,9 @@ static void look_ahead(const struct sim *sim)
 {
     const struct sim_event *next = sim_queue_peek(sim->queue);
     if (next != NULL && (next->index_actor & 0xFFu) == SIM_NODE) {
-        sim_node_prefetch(&sim->nodes[next->index_actor >> 8]);
+        enum serin_topic_kind kind =
+            next->message != NULL ? next->message->topic.kind : SERIN_TOPIC_INVALID;
+        sim_node_prefetch(sim, &sim->nodes[next->index_actor >> 8], kind);
     }
 }
 
