@@ -78,8 +78,8 @@ static void print_comparison(const struct serin_cli *cli, const struct serin_jso
 {
     const struct serin_json *made = serin_json_get(rollout, "comparison");
 
-    if (!serin_json_is_object(made)) {
-        return;
+    if (serin_cli_count(made, "updated") == 0 && serin_cli_count(made, "control") == 0) {
+        return; /* not made yet, or of nobody whose past is known */
     }
     serin_cli_print(cli, "  beats  updated: %llu of %llu silent, %llu with more errors; ",
                     (number)serin_cli_count(made, "updated_silent"),

@@ -114,7 +114,8 @@ static void add_gate(struct serin_json *array, const char *name,
     serin_json_add(array, object);
 }
 
-static struct serin_json *gates_json(const struct serin_rollout *rollout)
+/* `whole`: what is derived from the members is there. */
+static struct serin_json *gates_json(const struct serin_rollout *rollout, bool whole)
 {
     const struct serin_gate_policy *gates = rollout->policy.gates;
     const struct serin_tally *tally = &rollout->tally;
@@ -124,8 +125,10 @@ static struct serin_json *gates_json(const struct serin_rollout *rollout)
     uint32_t stayed = tally->confirmed + tally->regressed;
     struct serin_json *array = serin_json_array();
     add_gate(array, "failures", &gates[SERIN_GATE_FAILURES], failed, resolved);
-    add_gate(array, "boots", &gates[SERIN_GATE_BOOTS], rollout->boots, stayed + rollout->boots);
-    add_gate(array, "rollbacks", &gates[SERIN_GATE_ROLLBACKS], rollout->rolled_back, resolved);
+    if (whole) {
+        add_gate(array, "boots", &gates[SERIN_GATE_BOOTS], rollout->boots, stayed + rollout->boots);
+        add_gate(array, "rollbacks", &gates[SERIN_GATE_ROLLBACKS], rollout->rolled_back, resolved);
+    }
     add_gate(array, "regressions", &gates[SERIN_GATE_REGRESSIONS], tally->regressed, stayed);
     add_gate(array, "silence", &gates[SERIN_GATE_SILENCE], comparison->updated_silent,
              comparison->updated);
@@ -158,19 +161,19 @@ static struct serin_json *comparison_json(const struct serin_comparison *compari
     return object;
 }
 
-/* What the rollout is judged by. Test and gates are null where the rollout is not held in memory,
- * since their evidence is not stored; the comparison where none was made. */
+/* What the rollout is judged by. Where it is not held in memory the test is null and the gates on
+ * boots and rollbacks are left out, since their evidence is not stored; the comparison is null
+ * where none was made. */
 static void put_judgement(struct serind *serind, struct serin_json *object,
                           const struct serin_rollout *rollout)
 {
     struct serind_slot *slot = serind_rollouts_find(serind, rollout->id);
     if (slot != NULL) {
         serin_json_put(object, "test", test_json(serind, slot));
-        serin_json_put(object, "gates", gates_json(&slot->rollout));
     } else {
         serin_json_put_null(object, "test");
-        serin_json_put_null(object, "gates");
     }
+    serin_json_put(object, "gates", gates_json(rollout, slot != NULL));
     if (rollout->comparison.at_ms != 0) {
         serin_json_put(object, "comparison", comparison_json(&rollout->comparison));
     } else {
