@@ -16,8 +16,8 @@
 /* Shares of the halt statistic: the whole rollout as one sample; the same against the rate half way
  * between both, which gathers more over a stage; against one that is far worse than the rejected
  * rate; and a change of luck at any block, spread evenly over them. */
-#define WEIGHT_WHOLE   0.4
-#define WEIGHT_MIDDLE  0.4
+#define WEIGHT_WHOLE   0.5
+#define WEIGHT_MIDDLE  0.3
 #define WEIGHT_GROSS   0.1
 #define WEIGHT_RESTART 0.1
 

@@ -62,7 +62,7 @@ START_TEST(three_failures_of_three_are_enough)
     ck_state(&bench, "halted");
     ck_assert_str_eq(bench.rollout.why,
                      "halted: 3 of 3 resolved failed (test: 2.00 % rather than 0.50 %, chances "
-                     "2295 to 1, limit 100): not_confirmed");
+                     "2300 to 1, limit 100): not_confirmed");
     ck_assert(bench_acted(&bench, SERIN_ROLLOUT_ACT_PUBLISH));
     bench_free(&bench);
 }

@@ -112,8 +112,8 @@ static double statistic(const struct bench *bench)
     uint32_t blocks = lay_out(bench->members.count, starts);
     struct counts all = count_from(bench, 0);
     double accepted = bench->rollout.policy.test.accepted_permyriad / 10000.0;
-    double sum = 0.4 * ratio(&bench->rollout, rejected, all) +
-                 0.4 * ratio(&bench->rollout, (accepted + rejected) / 2, all) +
+    double sum = 0.5 * ratio(&bench->rollout, rejected, all) +
+                 0.3 * ratio(&bench->rollout, (accepted + rejected) / 2, all) +
                  0.1 * ratio(&bench->rollout, sqrt(rejected), all);
     for (uint32_t i = 1; i < blocks && starts[i] < bench->rollout.tally.offered; i++) {
         sum += 0.1 / blocks * ratio(&bench->rollout, rejected, count_from(bench, starts[i]));
