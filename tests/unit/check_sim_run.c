@@ -97,6 +97,49 @@ START_TEST(what_goes_wrong_after_confirmation_halts)
 }
 END_TEST
 
+/* The policy as it is by default: stages of 1, 10, 50 and 100 %, soaks of a day. */
+static void by_default(uint32_t devices, uint64_t seed)
+{
+    struct serin_policy *policy = &bench.config.policy;
+    sim_bench_open(&bench, devices, 20, seed);
+    serin_policy_default(policy);
+    strcpy(policy->product, "lamp");
+    strcpy(policy->channel, "stable");
+}
+
+START_TEST(what_no_report_tells_halts)
+{
+    static const enum serin_sim_fault faults[] = {SERIN_SIM_FAULT_DEAF, SERIN_SIM_FAULT_ERRORS};
+    static const char *const words[] = {"silent", "errors"};
+    for (size_t i = 0; i < 2; i++) {
+        by_default(1000, 5);
+        behave(faults[i], 200000, 180 * MINUTE);
+        sim_bench_run(&bench);
+        ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
+        ck_assert_msg(strstr(bench.result.why, words[i]) != NULL, "%s", bench.result.why);
+        ck_assert_uint_le(bench.result.exposed, 110);
+        ck_assert_uint_gt(bench.result.faults[faults[i]], 0);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
+START_TEST(a_bad_network_day_halts_no_good_release)
+{
+    by_default(600, 6);
+    bench.config.scenario.offline = 100000;
+    bench.config.scenario.weather_count = 1;
+    bench.config.scenario.weather[0] = (struct serin_sim_weather){
+        .from_ms = 600 * MINUTE, .for_ms = 1440 * MINUTE, .offline = 100000, .drop = 20000};
+    sim_bench_run(&bench);
+    ck_assert_msg(bench.result.state == SERIN_ROLLOUT_COMPLETED, "%s", bench.result.why);
+    ck_assert_uint_gt(bench.result.unreached, 30);
+    ck_assert_uint_gt(bench.result.weathered, 30);
+    ck_assert_uint_eq(bench.result.confirmed + bench.result.unreached, 600);
+    sim_bench_close(&bench);
+}
+END_TEST
+
 START_TEST(a_halt_takes_its_devices_back)
 {
     for (int raises = 0; raises < 2; raises++) {
@@ -157,6 +200,8 @@ int main(void)
         judges_change_nothing,
         an_image_that_always_fails_reaches_a_handful,
         what_goes_wrong_after_confirmation_halts,
+        what_no_report_tells_halts,
+        a_bad_network_day_halts_no_good_release,
         a_halt_takes_its_devices_back,
         a_breach_ends_the_run_and_is_named,
         NULL,
