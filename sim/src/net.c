@@ -69,13 +69,18 @@ struct sim_message *sim_message_new(struct sim *sim, const uint8_t *payload, siz
 
 struct sim_message *sim_message_keep(struct sim_message *message)
 {
+    SERIN_ASSERT(message->users > 0 && message->users < UINT32_MAX);
     message->users++;
     return message;
 }
 
 void sim_message_drop(struct sim *sim, struct sim_message *message)
 {
-    if (message == NULL || --message->users > 0) {
+    if (message == NULL) {
+        return;
+    }
+    SERIN_ASSERT(message->users > 0);
+    if (--message->users > 0) {
         return;
     }
     if (message->size <= COMMON_SIZE) {
@@ -119,13 +124,13 @@ static bool proves_itself(enum serin_topic_kind kind)
            kind == SERIN_TOPIC_GW_BLOCK;
 }
 
-/* A copy of the message with one byte changed; the message itself where there is no memory. */
+/* A copy of the message with one byte changed. NULL: no memory. */
 static struct sim_message *corrupted(struct sim *sim, const struct way *way,
                                      struct sim_message *message)
 {
     struct sim_message *copy = sim_message_new(sim, message->payload, message->size);
     if (copy == NULL) {
-        return sim_message_keep(message);
+        return NULL;
     }
     uint64_t dice = sim_dice(sim, way->faults, way->dice);
     copy->topic = message->topic;
@@ -235,8 +240,10 @@ static void carry(struct sim *sim, const struct way *way, struct sim_message *me
     uint64_t at_ms = arrival_ms(sim, way, message->size) + later_ms;
     if (damaged && proves_itself(kind)) {
         struct sim_message *wrong = corrupted(sim, way, message);
-        send_on(sim, at_ms, way, wrong);
-        sim_message_drop(sim, wrong);
+        if (wrong != NULL) {
+            send_on(sim, at_ms, way, wrong);
+            sim_message_drop(sim, wrong);
+        }
         if (!must_arrive(kind)) {
             return;
         }

@@ -221,9 +221,9 @@ void sim_seat_scratch(struct sim *sim, struct sim_node *node)
 
 static uint8_t release_of(const struct sim *sim, const uint8_t id[SERIN_SHA256_SIZE])
 {
-    for (uint8_t i = 0; i < SIM_RELEASES; i++) {
+    for (size_t i = 0; i < SIM_RELEASES; i++) {
         if (memcmp(sim->releases[i].manifest_id, id, SERIN_SHA256_SIZE) == 0) {
-            return i;
+            return (uint8_t)i;
         }
     }
     return SIM_RELEASES;

@@ -250,32 +250,32 @@ struct sim_node {
     /* what runs */
     struct serin_version running;
     uint8_t running_release; /* SIM_STABLE, SIM_CANDIDATE, or SIM_RELEASES: nothing yet */
-    enum serin_slot slot;
     bool trial;
+    enum serin_slot slot;
     uint32_t counter, floor; /* security counter of what runs; the highest it has committed */
     struct sim_heard heard;
 
     /* its attempts at the candidate; an attempt at the stable release leaves all but `busy` */
     bool busy;              /* an attempt, at whatever, is in progress */
+    bool exposed;           /* took the candidate, once at least */
+    bool touched;           /* ran the candidate, once at least */
+    bool drops;             /* its download is cut once */
     enum serin_state state; /* as last told by its agent; IDLE: none */
     enum serin_reason reason;
     uint32_t attempt;                 /* the last taken; 0: none */
     struct serin_order attempt_order; /* of the directive that it was taken from */
-    bool exposed;                     /* took the candidate, once at least */
-    bool touched;                     /* ran the candidate, once at least */
     uint32_t taken;                   /* attempts taken so far */
     uint64_t accepted_ms;             /* the last */
     uint64_t final_ms;                /* 0: not final */
-    bool drops;                       /* its download is cut once */
 
     /* what the candidate does on it */
     uint8_t behaviour; /* enum serin_sim_fault; INVALID: it works */
-    uint64_t after_ms; /* after its confirmation */
     bool erring;
+    bool targeted;              /* its own directive is in force; node_heard.c's */
+    uint64_t after_ms;          /* after its confirmation */
     uint64_t errors, errors_ms; /* counted since boot; up to when */
 
     /* what heard follows from; node_heard.c's */
-    bool targeted;
     struct sim_heard of[SERIN_AGENT_SOURCES];
     uint64_t time_s, time_ms; /* the largest signed time, and when it was that late */
     uint64_t hold_end_ms;     /* SIM_NEVER_MS: it heard none */
