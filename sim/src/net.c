@@ -106,11 +106,12 @@ static void deliver_at(struct sim *sim, uint64_t at_ms, const struct way *way,
                        struct sim_message *message)
 {
     const struct sim_event event = {.at_ms = at_ms,
-                                    .message = sim_message_keep(message),
+                                    .message = message,
                                     .what = way->what,
                                     .index_actor = way->index << 8 | way->to};
-    if (sim_queue_put(sim->queue, &event) != SERIN_OK) {
-        sim_message_drop(sim, message);
+    if (sim_queue_put(sim->queue, &event) == SERIN_OK) {
+        (void)sim_message_keep(message); /* the event's */
+    } else {
         sim_failed(sim, SERIN_ERR_MEMORY);
     }
 }
