@@ -9,6 +9,6 @@ mkdir -p "$cache"
 cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 -j 2 \
     --cppcheck-build-dir="$cache" --suppress=missingIncludeSystem --suppress=unknownMacro \
     --suppress="*:*.pb-c.*" --suppress="*:/usr/include/*" \
-    -I "$root/core/include" -I "$root/device/include" -I "$root/orchestrator/include" -I "$root/host/include" -I "$root/gateway/include" \
-    "$root"/core "$root"/device "$root"/orchestrator "$root"/broker-plugin "$root"/host "$root"/adapters "$root"/gateway "$root"/cli
+    -I "$root/core/include" -I "$root/device/include" -I "$root/orchestrator/include" -I "$root/host/include" -I "$root/gateway/include" -I "$root/sim/include" \
+    "$root"/core "$root"/device "$root"/orchestrator "$root"/broker-plugin "$root"/host "$root"/adapters "$root"/gateway "$root"/sim "$root"/cli
 echo "cppcheck: quiet"
