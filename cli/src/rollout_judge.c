@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MORE_MAX 64 /* failures that serind tries: so many, or more */
+
 typedef unsigned long long number;
 
 static double real_of(const struct serin_json *object, const char *key)
@@ -51,23 +53,36 @@ static void print_acceptance(const struct serin_cli *cli, const struct serin_jso
     }
 }
 
+/* "3 more would halt it"; of a rollout that is over there is nothing to say. */
+static void print_more(const struct serin_cli *cli, const struct serin_json *rollout,
+                       const struct serin_json *test)
+{
+    number more = serin_cli_count(test, "more_failures");
+    enum serin_cli_exit unused;
+
+    if (serin_cli_rollout_over(serin_cli_member(rollout, "state"), &unused) ||
+        serin_json_get(test, "more_failures") == NULL) {
+        return;
+    }
+    if (more == 0) {
+        serin_cli_print(cli, "as many as halt it; ");
+    } else {
+        serin_cli_print(cli, "%llu%s more would halt it; ", more, more >= MORE_MAX ? " or" : "");
+    }
+}
+
 static void print_test(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *test = serin_json_get(rollout, "test");
     number failed = serin_cli_count(test, "failed");
-    number more = serin_cli_count(test, "more_failures");
     double reject_at = real_of(test, "reject_at");
 
     if (!serin_json_is_object(test)) {
         return;
     }
-    serin_cli_print(cli, "  test   %llu failure%s of %llu resolved", failed, plural(failed),
+    serin_cli_print(cli, "  test   %llu failure%s of %llu resolved; ", failed, plural(failed),
                     (number)serin_cli_count(test, "resolved"));
-    if (more == 0) {
-        serin_cli_print(cli, "; as many as halt it; ");
-    } else {
-        serin_cli_print(cli, "; %llu more would halt it; ", more);
-    }
+    print_more(cli, rollout, test);
     print_acceptance(cli, test);
     serin_cli_print(cli, "         %g %% against %g %%: evidence %.2f of the %.2f that halt\n",
                     real_of(test, "accepted_percent"), real_of(test, "rejected_percent"),

@@ -91,7 +91,9 @@ static struct serin_json *test_json(struct serind *serind, struct serind_slot *s
     serin_json_put_number(object, "failed", view.failed);
     serin_json_put_real(object, "against", view.against / 1000.0);
     serin_json_put_real(object, "reject_at", view.reject_at / 1000.0);
-    serin_json_put_number(object, "more_failures", view.more_failures);
+    if (!serind_rollout_over(rollout->state)) {
+        serin_json_put_number(object, "more_failures", view.more_failures);
+    }
     serin_json_put_real(object, "leaning", view.leaning / 1000.0);
     serin_json_put_real(object, "accept_at", view.accept_at / 1000.0);
     serin_json_put_number(object, "stage_well", evidence->stage_well);

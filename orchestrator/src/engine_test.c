@@ -172,8 +172,16 @@ uint32_t serin_test_block(uint32_t population, uint32_t index)
 
 /* ---- the halt statistic ---- */
 
-/* What it would be with `more` failures among those offered last. */
-static double against(const struct serin_rollout *rollout, uint32_t more)
+/* Failures that are not there yet, by block: of devices that accepted, which are well so far, and
+ * of others, which would accept first. */
+struct further {
+    uint32_t accepted[SERIN_ENGINE_BLOCKS_MAX];
+    uint32_t others[SERIN_ENGINE_BLOCKS_MAX];
+    uint32_t last; /* the last block with any */
+};
+
+/* What it would be with further failures; NULL: none. */
+static double against(const struct serin_rollout *rollout, const struct further *further)
 {
     const struct serin_evidence *evidence = &rollout->evidence;
     double accepted = share(rollout->policy.test.accepted_permyriad);
@@ -184,14 +192,17 @@ static double against(const struct serin_rollout *rollout, uint32_t more)
     struct weights gross = weigh(accepted, square_root(rejected), q);
     uint32_t offered = rollout->tally.offered;
     uint32_t last = serin_test_block(evidence->population, offered > 0 ? offered - 1 : 0);
+    last = further != NULL && further->last > last ? further->last : last;
     uint32_t blocks = serin_test_block(evidence->population, evidence->population) + 1;
     double restarts = 0;
     double middle_ln = 0;
     double gross_ln = 0;
     for (uint32_t i = 0; i <= last; i++) {
-        double failed = evidence->failed[i] + (i == last ? more : 0);
+        uint32_t others = further != NULL ? further->others[i] : 0;
+        double failed =
+            evidence->failed[i] + others + (further != NULL ? further->accepted[i] : 0u);
         double silent = evidence->silent[i];
-        double well = evidence->accepted[i] - failed - silent;
+        double well = evidence->accepted[i] + others - failed - silent;
         double ratio = power_of_e(failed * w.failed + silent * w.silent + well * w.well);
         middle_ln += failed * middle.failed + silent * middle.silent + well * middle.well;
         gross_ln += failed * gross.failed + silent * gross.silent + well * gross.well;
@@ -219,7 +230,7 @@ static uint32_t well_for(const struct serin_rollout *rollout, double to_ln)
 void serin_test_update(struct serin_rollout *rollout)
 {
     struct serin_evidence *evidence = &rollout->evidence;
-    evidence->against = against(rollout, 0);
+    evidence->against = against(rollout, NULL);
     evidence->stage_need = well_for(rollout, ln_accept(&rollout->policy.test));
     bool failed = evidence->stage_failed + evidence->stage_silent > 0;
     evidence->stage_even = failed ? well_for(rollout, 0) : 0;
@@ -306,7 +317,90 @@ void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin
 }
 
 /* Failures that are tried for `more_failures`; more are not worth counting. */
-#define MORE_MAX 64u
+#define MORE_MAX SERIN_ENGINE_MORE_MAX
+
+/* The blocks of the devices that can still fail, the last in rank first: a failure that comes later
+ * in rank weighs no less, as every term of the statistic that an earlier one is in has it too. */
+struct next_failures {
+    uint32_t accepted[MORE_MAX], others[MORE_MAX];
+    uint32_t accepted_count, others_count;
+};
+
+static void note_block(uint32_t blocks[MORE_MAX], uint32_t *count, uint32_t block)
+{
+    if (*count < MORE_MAX) {
+        blocks[(*count)++] = block;
+    }
+}
+
+/* Those who failed in an attempt before are failures already, whatever becomes of this one. Once
+ * all that were offered have failed it is those who come next in rank, and then joiners. */
+static void find_next_failures(const struct serin_rollout *rollout,
+                               const struct serin_members *members, struct next_failures *found)
+{
+    uint32_t population = rollout->evidence.population;
+    found->accepted_count = found->others_count = 0;
+    for (uint32_t i = rollout->tally.offered; i-- > 0;) {
+        const struct serin_member *member = &members->list[i];
+        bool silent = member->state == SERIN_STATE_IDLE || member->state == SERIN_STATE_UNREACHED;
+        bool open = member->state >= SERIN_STATE_PENDING && member->state <= SERIN_STATE_CONFIRMED;
+        if (member->failed_before || member->silent_before) {
+            continue;
+        }
+        uint32_t block = serin_test_block(population, i);
+        if (open) {
+            note_block(found->accepted, &found->accepted_count, block);
+        } else if (silent) {
+            note_block(found->others, &found->others_count, block);
+        }
+    }
+    for (uint32_t i = rollout->tally.offered; found->others_count < MORE_MAX; i++) {
+        note_block(found->others, &found->others_count, serin_test_block(population, i));
+    }
+}
+
+/* Whether so many further failures halt it, whichever of the devices they are of. */
+static bool halts_with(const struct serin_rollout *rollout, const struct next_failures *next,
+                       uint32_t more)
+{
+    struct further further = {.last = 0};
+    for (uint32_t i = 0; i < more; i++) {
+        further.others[next->others[i]]++;
+        further.last = next->others[i] > further.last ? next->others[i] : further.last;
+    }
+    for (uint32_t i = 0;; i++) {
+        if (against(rollout, &further) >= reject_at(rollout)) {
+            return true;
+        }
+        if (i == more || i == next->accepted_count) {
+            return false;
+        }
+        further.others[next->others[more - 1 - i]]--;
+        further.accepted[next->accepted[i]]++;
+    }
+}
+
+/* The least number that halts it; MORE_MAX stands for more as well. */
+static uint32_t more_failures(const struct serin_rollout *rollout,
+                              const struct serin_members *members)
+{
+    struct next_failures next;
+    if (!serin_rollout_traits(rollout->state)->gate || serin_test_trips(rollout)) {
+        return 0;
+    }
+    find_next_failures(rollout, members, &next);
+    uint32_t low = 1;
+    uint32_t high = MORE_MAX;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (halts_with(rollout, &next, middle)) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
 
 static int32_t thousandths(double x)
 {
@@ -316,9 +410,8 @@ static int32_t thousandths(double x)
 void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_members *members,
                         struct serin_test_view *view)
 {
-    (void)members;
     const struct serin_evidence *evidence = &rollout->evidence;
-    double now = against(rollout, 0);
+    double now = against(rollout, NULL);
     *view = (struct serin_test_view){
         .against = thousandths(now > 0 ? ln(now) : -LN_MOST),
         .reject_at = thousandths(ln(reject_at(rollout))),
@@ -326,10 +419,6 @@ void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_
         .accept_at = thousandths(ln_accept(&rollout->policy.test)),
         .resolved = serin_tally_resolved(&rollout->tally),
         .failed = serin_tally_failures(&rollout->tally),
+        .more_failures = more_failures(rollout, members),
     };
-    uint32_t more = 0;
-    while (more < MORE_MAX && against(rollout, more) < reject_at(rollout)) {
-        more++;
-    }
-    view->more_failures = more;
 }

@@ -365,13 +365,18 @@ START_TEST(what_judges_a_rollout_is_shown)
                   "\"expected_unwell_percent\":0.2},\"on_halt\":\"revert\",\"reverted_by\":null,"
                   "\"revert_why\":\"\"}"},
         {"GET /v1/rollouts/4", 200,
-         ROLLOUT("halted", "", "1", "0", "1") ",\"on_halt\":\"revert\",\"reverted_by\":5,"
-                                              "\"revert_why\":\"\"}"},
+         ROLLOUT("halted", "", "1", "0",
+                 "1") ",\"test\":{\"resolved\":3,\"failed\":3,\"more_failures\":1},"
+                      "\"on_halt\":\"revert\",\"reverted_by\":5,"
+                      "\"revert_why\":\"\"}"},
         {"GET /v1/rollouts/5", 200,
          ROLLOUT("awaiting", "", "1", "0",
                  "1") ",\"held\":true,\"on_halt\":\"revert\","
                       "\"reverted_by\":null,\"revert_why\":\"there is no stable release\"}"},
         {"GET /v1/rollouts/6", 200, ROLLOUT("rolling", "", "1", "0", "1") "}"},
+        {"GET /v1/rollouts/7", 200,
+         ROLLOUT("rolling", "", "1", "0",
+                 "1") ",\"test\":{\"resolved\":3,\"failed\":0,\"more_failures\":64}}"},
         {NULL, 0, NULL}};
 
     start(answers);
@@ -393,6 +398,7 @@ START_TEST(what_judges_a_rollout_is_shown)
     expect_shown(", step 24/41");
     SUCCEEDS("rollout show 4");
     expect_shown("  halt   reverted: rollout 5 takes its devices back\n");
+    expect_shown("  test   3 failures of 3 resolved; accepted: no\n");
     SUCCEEDS("rollout show 5");
     expect_shown("held: more evidence or 'serin rollout advance' lets it go on");
     expect_shown("  halt   not reverted: there is no stable release\n");
@@ -400,6 +406,8 @@ START_TEST(what_judges_a_rollout_is_shown)
     ck_assert_ptr_null(strstr(result->out, "  test "));
     ck_assert_ptr_null(strstr(result->out, "GATE"));
     ck_assert_ptr_null(strstr(result->out, "  halt "));
+    SUCCEEDS("rollout show 7");
+    expect_shown("; 64 or more would halt it; ");
 }
 END_TEST
 

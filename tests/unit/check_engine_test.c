@@ -471,6 +471,139 @@ START_TEST(the_view_tells_how_many_failures_would_halt)
 }
 END_TEST
 
+/* What may still fail, the last in rank first: those that accepted, and those offered that did not.
+ */
+struct may_fail {
+    uint32_t accepted[1000], others[1000];
+    uint32_t accepted_count, others_count;
+};
+
+static struct may_fail may_fail(const struct bench *bench)
+{
+    struct may_fail may = {.accepted_count = 0};
+    for (uint32_t i = bench->rollout.tally.offered; i-- > 0;) {
+        const struct serin_member *member = &bench->members.list[i];
+        if (member->failed_before || member->silent_before) {
+            continue;
+        }
+        if (member->state == SERIN_STATE_IDLE) {
+            may.others[may.others_count++] = i;
+        } else if (member->state == SERIN_STATE_PENDING || member->state == SERIN_STATE_CONFIRMED) {
+            may.accepted[may.accepted_count++] = i;
+        }
+    }
+    return may;
+}
+
+/* Whether the engine itself halts, on a copy, as these fail; others accept before. */
+static bool copy_halts(const struct bench *bench, const uint32_t *list, uint32_t count)
+{
+    static struct serin_member members[1000];
+    static struct serin_rollout_actions actions;
+    struct serin_rollout rollout = bench->rollout;
+    struct serin_members copy = bench->members;
+    memcpy(members, copy.list, copy.count * sizeof *members);
+    copy.list = members;
+    for (uint32_t i = 0; i < count; i++) {
+        struct serin_rollout_event event = {.kind = SERIN_ROLLOUT_MEMBER, .member = list[i]};
+        bool idle = members[list[i]].state == SERIN_STATE_IDLE;
+        bool confirmed = members[list[i]].state == SERIN_STATE_CONFIRMED;
+        for (int step = idle ? 0 : 1; step < 2; step++) {
+            event.state = step == 0   ? SERIN_STATE_PENDING
+                          : confirmed ? SERIN_STATE_REGRESSED
+                                      : SERIN_STATE_ROLLED_BACK;
+            event.reason = step == 0 ? SERIN_REASON_NONE : SERIN_REASON_CRASH;
+            ck_assert_int_eq(serin_rollout_step(&rollout, &copy, bench->now_ms, &event, &actions),
+                             SERIN_OK);
+        }
+        if (rollout.state == SERIN_ROLLOUT_HALTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it halts as `count` fail, however many of them are devices that accepted before; -1:
+ * there are not so many. */
+static int any_halts(const struct bench *bench, const struct may_fail *may, uint32_t count)
+{
+    int halts = -1;
+    for (uint32_t accepted = 0; accepted <= count && halts != 1; accepted++) {
+        uint32_t list[SERIN_ENGINE_MORE_MAX];
+        uint32_t others = count - accepted;
+        if (accepted > may->accepted_count || others > may->others_count) {
+            continue;
+        }
+        memcpy(list, may->accepted, accepted * sizeof *list);
+        memcpy(list + accepted, may->others, others * sizeof *list);
+        halts = copy_halts(bench, list, count);
+    }
+    return halts;
+}
+
+/* Members in random states, some of them failed, and at times offered anew after that. */
+static void scatter(struct bench *bench, uint64_t *dice)
+{
+    uint32_t offered = bench->rollout.tally.offered;
+    uint64_t bad = (uint64_t[]){0, 50, 200, 1000}[bench_random(dice) % 4];
+    uint64_t open = bench_random(dice) % 10000;
+    uint64_t silent = bench_random(dice) % 10000;
+    for (uint32_t i = 0; i < offered && bench->rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
+        if (bench_random(dice) % 10000 < silent) {
+            continue;
+        }
+        bench_set(bench, i, SERIN_STATE_PENDING);
+        if (bench_random(dice) % 10000 < bad) {
+            bench_fail(bench, i);
+        } else if (bench_random(dice) % 10000 >= open) {
+            bench_set(bench, i, SERIN_STATE_CONFIRMED);
+        }
+    }
+    if (bench_random(dice) % 3 == 0 && bench->rollout.state == SERIN_ROLLOUT_ROLLING) {
+        bench_do(bench, SERIN_ROLLOUT_RETRY);
+        bench_pass(bench, 2000);
+    }
+}
+
+/* The number is the least with which the engine halts, whichever devices fail. Caught: failures of
+ * devices that are taken out of those that are well, without having been among them; devices that
+ * confirmed left out; those that accepted alone; one too many. */
+START_TEST(the_view_tells_the_least_number_of_failures_that_halts)
+{
+    unsigned told = 0;
+    unsigned mixed = 0;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        uint64_t dice = seed;
+        uint32_t count = 10 + (uint32_t)(bench_random(&dice) % 700);
+        struct serin_policy policy =
+            seed % 2 == 0 ? tested_policy() : staged_policy(1 + (uint32_t)(seed % 60));
+        struct bench bench;
+        start(&bench, &policy, count);
+        bench.check = false;
+        scatter(&bench, &dice);
+        struct serin_test_view view;
+        serin_rollout_test(&bench.rollout, &bench.members, &view);
+        if (bench.rollout.state == SERIN_ROLLOUT_HALTED) {
+            ck_assert_uint_eq(view.more_failures, 0);
+            bench_free(&bench);
+            continue;
+        }
+        const struct may_fail may = may_fail(&bench);
+        uint32_t more = view.more_failures;
+        ck_assert_uint_gt(more, 0);
+        ck_assert_msg(any_halts(&bench, &may, more - 1) != 1, "seed %llu: %u are enough",
+                      (unsigned long long)seed, more - 1);
+        int halts = more < SERIN_ENGINE_MORE_MAX ? any_halts(&bench, &may, more) : -1;
+        ck_assert_msg(halts != 0, "seed %llu: %u do not halt it", (unsigned long long)seed, more);
+        told += halts == 1;
+        mixed += halts == 1 && may.accepted_count > 0 && may.accepted_count < more;
+        bench_free(&bench);
+    }
+    ck_assert_uint_gt(told, 200);
+    ck_assert_uint_gt(mixed, 5);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -492,6 +625,7 @@ int main(void)
         failures_accepted_as_a_gateways_are_no_evidence,
         silence_weighs_less_where_the_control_group_is_silent_too,
         the_view_tells_how_many_failures_would_halt,
+        the_view_tells_the_least_number_of_failures_that_halts,
         NULL,
     };
     return check_run("engine_test", tests);

@@ -325,8 +325,14 @@ struct serin_test_view {
     int32_t against, reject_at; /* of the whole rollout */
     int32_t leaning, accept_at; /* of the present stage */
     uint32_t resolved, failed;
-    uint32_t more_failures; /* that would halt it now, if nothing else came */
+    /* The least number of further failures by which the test would halt it, if nothing else came:
+     * of devices that accepted it, or would; SERIN_ENGINE_MORE_MAX: so many, or more. 0: it is
+     * over, or halts as it is. Failures that stand behind one gateway alone may pause it instead.
+     */
+    uint32_t more_failures;
 };
+#define SERIN_ENGINE_MORE_MAX 64u
+/* Walks over the offered members. */
 void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_members *members,
                         struct serin_test_view *view);
 
