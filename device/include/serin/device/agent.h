@@ -118,9 +118,9 @@ enum serin_error serin_agent_step(struct serin_agent *agent, uint64_t now_ms,
 /* When the next TICK is due, in ms since boot. */
 uint64_t serin_agent_deadline_ms(const struct serin_agent *agent);
 
-/* The same without the idle tick that a board gets once in a while: before then nothing follows from
- * time alone, so that who holds many agents need not wake those that wait. UINT64_MAX: nothing but
- * an event changes anything. */
+/* The same without the idle tick that a board gets once in a while: before then nothing follows
+ * from time alone, so that who holds many agents need not wake those that wait. UINT64_MAX: nothing
+ * but an event changes anything. */
 uint64_t serin_agent_next_ms(const struct serin_agent *agent);
 
 /* Whether the watchdog may be fed: false once the confirmation window of an unconfirmed trial is
