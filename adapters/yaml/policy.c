@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONTROL_MAX 1000000u
+#define CONTROL_MAX       1000000u
+#define SITE_FAILURES_MAX 1000000u
 
 static const cyaml_schema_field_t release_fields[] = {
     YAML_FIELD_TEXT("manifest", CYAML_FLAG_OPTIONAL, struct raw_release, manifest, 1, 64),
@@ -39,14 +40,13 @@ static const cyaml_schema_field_t policy_fields[] = {
                          stages, &policy_stage_schema, 1, SERIN_STAGES_MAX),
     CYAML_FIELD_MAPPING_PTR("gates", CYAML_FLAG_OPTIONAL, struct raw_policy, gates,
                             policy_gates_fields),
-    CYAML_FIELD_UINT_PTR("control_minimum", CYAML_FLAG_OPTIONAL, struct raw_policy,
-                         control_minimum),
+    POLICY_NUMBER("control_minimum", struct raw_policy, control_minimum),
     CYAML_FIELD_MAPPING_PTR("test", CYAML_FLAG_OPTIONAL, struct raw_policy, test,
                             policy_test_fields),
     CYAML_FIELD_MAPPING_PTR("ramp", CYAML_FLAG_OPTIONAL, struct raw_policy, ramp,
                             policy_ramp_fields),
-    CYAML_FIELD_UINT("in_flight_max", CYAML_FLAG_OPTIONAL, struct raw_policy, in_flight_max),
-    CYAML_FIELD_UINT("rate_per_hour", CYAML_FLAG_OPTIONAL, struct raw_policy, rate_per_hour),
+    POLICY_NUMBER("in_flight_max", struct raw_policy, in_flight_max),
+    POLICY_NUMBER("rate_per_hour", struct raw_policy, rate_per_hour),
     YAML_FIELD_TEXT("start", CYAML_FLAG_OPTIONAL, struct raw_policy, start, 1, 40),
     CYAML_FIELD_SEQUENCE("windows", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_policy,
                          windows, &policy_window_schema, 0, SERIN_WINDOWS_MAX),
@@ -56,8 +56,7 @@ static const cyaml_schema_field_t policy_fields[] = {
     YAML_FIELD_TEXT("deadline", CYAML_FLAG_OPTIONAL, struct raw_policy, deadline, 1, 32),
     YAML_FIELD_TEXT("lease", CYAML_FLAG_OPTIONAL, struct raw_policy, lease, 1, 32),
     YAML_FIELD_TEXT("spread", CYAML_FLAG_OPTIONAL, struct raw_policy, spread, 1, 32),
-    CYAML_FIELD_UINT("site_failures_max", CYAML_FLAG_OPTIONAL, struct raw_policy,
-                     site_failures_max),
+    POLICY_NUMBER("site_failures_max", struct raw_policy, site_failures_max),
     YAML_FIELD_BOOL("revert", CYAML_FLAG_OPTIONAL, struct raw_policy, revert),
     YAML_FIELD_BOOL("emergency", CYAML_FLAG_OPTIONAL, struct raw_policy, emergency),
     YAML_FIELD_BOOL("supersede", CYAML_FLAG_OPTIONAL, struct raw_policy, supersede),
@@ -175,6 +174,26 @@ static enum serin_error release_read(const struct policy_reader *reader, size_t 
     return SERIN_OK;
 }
 
+/* What a range is where the file leaves it out only serind knows. */
+static enum serin_error ranges_apart(const struct policy_reader *reader)
+{
+    const struct serin_policy_release *first = &reader->file->releases[0];
+    for (size_t i = 1; i < reader->file->release_count; i++) {
+        const struct serin_policy_release *release = &reader->file->releases[i];
+        if (first->has_hardware && release->has_hardware && first->hw_min <= release->hw_max &&
+            release->hw_min <= first->hw_max) {
+            POLICY_FIELD(field);
+            (void)snprintf(field, sizeof field, "releases[%zu].hardware", i);
+            return serin_yaml_fail(reader->file->document, reader->error, field,
+                                   "must not overlap with that of the other release: %s and %s",
+                                   reader->raw->releases[0].hardware,
+                                   reader->raw->releases[i].hardware);
+        }
+    }
+    return SERIN_OK;
+}
+_Static_assert(SERIN_DIRECTIVE_OFFERS_MAX == 2, "ranges are compared with the first");
+
 static enum serin_error releases_read(const struct policy_reader *reader)
 {
     reader->file->release_count = reader->raw->releases_count;
@@ -184,17 +203,14 @@ static enum serin_error releases_read(const struct policy_reader *reader)
             return error;
         }
     }
-    return SERIN_OK;
+    return ranges_apart(reader);
 }
 
 static enum serin_error rest_read(const struct policy_reader *reader)
 {
     const struct raw_policy *raw = reader->raw;
     struct serin_policy *policy = &reader->file->policy;
-    policy->in_flight_max = raw->in_flight_max;
-    policy->rate_per_hour = raw->rate_per_hour;
     policy->on_halt = raw->on_halt != NULL ? *raw->on_halt : policy->on_halt;
-    policy->site_failures_max = raw->site_failures_max;
     policy->revert = raw->revert;
     policy->emergency = raw->emergency;
     policy->supersede = raw->supersede;
@@ -203,8 +219,23 @@ static enum serin_error rest_read(const struct policy_reader *reader)
                                "must be the id of a rollout, 1 or more");
     }
     reader->file->from = raw->from != NULL ? *raw->from : 0;
-    return policy_number(reader, "control_minimum", raw->control_minimum, 1, CONTROL_MAX,
-                         &policy->control_minimum);
+    const struct {
+        const char *field, *text;
+        uint32_t min, max;
+        uint32_t *number;
+    } numbers[] = {
+        {"control_minimum", raw->control_minimum, 1, CONTROL_MAX, &policy->control_minimum},
+        {"in_flight_max", raw->in_flight_max, 0, UINT32_MAX, &policy->in_flight_max},
+        {"rate_per_hour", raw->rate_per_hour, 0, UINT32_MAX, &policy->rate_per_hour},
+        {"site_failures_max", raw->site_failures_max, 0, SITE_FAILURES_MAX,
+         &policy->site_failures_max},
+    };
+    enum serin_error error = SERIN_OK;
+    for (size_t i = 0; error == SERIN_OK && i < sizeof numbers / sizeof numbers[0]; i++) {
+        error = policy_number(reader, numbers[i].field, numbers[i].text, numbers[i].min,
+                              numbers[i].max, numbers[i].number);
+    }
+    return error;
 }
 
 /* What the engine would refuse, in its words, which begin with the field: its rules are the last

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define FIELD(text) char text[SERIN_YAML_FIELD_MAX]
+#define DECIMALS    4u /* of a percentage: shares are millionths */
+_Static_assert(SERIN_SIM_ALL == 1000000u, "a hundred percent");
 
 /* ---- values: each keeps its default where the key is absent ---- */
 
@@ -23,41 +25,6 @@ struct reader {
 
 #define FAIL(field, ...) serin_yaml_fail(reader->document, reader->error, field, __VA_ARGS__)
 
-/* A percentage with at most four decimals, in millionths. */
-static bool share_parse(const char *text, uint32_t *share)
-{
-    uint32_t value = 0;
-    unsigned decimals = 0;
-    bool point = false;
-    if (*text < '0' || *text > '9') {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (*text == '.' && !point) {
-            point = true;
-            continue;
-        }
-        if (*text < '0' || *text > '9' || (point && ++decimals > 4)) {
-            return false;
-        }
-        value = value * 10 + (uint32_t)(*text - '0');
-        if (value > SERIN_SIM_ALL) {
-            return false;
-        }
-    }
-    if (point && decimals == 0) {
-        return false;
-    }
-    for (; decimals < 4; decimals++) {
-        value *= 10;
-        if (value > SERIN_SIM_ALL) {
-            return false;
-        }
-    }
-    *share = value;
-    return true;
-}
-
 /* `min` is 0, or 1 where nobody at all would say nothing. */
 static enum serin_error share_read(const struct reader *reader, const char *field, const char *text,
                                    uint32_t min, uint32_t *share)
@@ -66,7 +33,7 @@ static enum serin_error share_read(const struct reader *reader, const char *fiel
     if (text == NULL) {
         return SERIN_OK;
     }
-    if (!share_parse(text, &value) || value < min) {
+    if (!serin_percent_parse(text, DECIMALS, &value) || value < min) {
         return FAIL(field,
                     "must be a percentage from %s to 100, with at most four decimals, not '%s'",
                     min > 0 ? "0.0001" : "0", text);

@@ -176,7 +176,11 @@ static const struct {
 } wrong[] = {
     {HEAD "gates:\n  failures: {max_percent: 101}\n",
      "serin policy check: policy.yaml:5: 'gates.failures.max_percent' must be from 0 to 100, "
-     "with at most two decimals\n"},
+     "with at most two decimals, not '101'\n"},
+    {"product: lamp\nchannel: stable\nreleases:\n  - {version: 2.0.0, hardware: 1-3}\n"
+     "  - {version: 2.0.1, hardware: 2-4}\n",
+     "serin policy check: policy.yaml:5: 'releases[1].hardware' must not overlap with that of the "
+     "other release: 1-3 and 2-4\n"},
     {HEAD "\n\ntest: {accepted_percent: 3}\n",
      "serin policy check: policy.yaml:6: 'test.rejected_percent' must be more than "
      "accepted_percent: 2.00 is not more than 3.00\n"},

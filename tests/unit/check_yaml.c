@@ -252,6 +252,49 @@ END_TEST
 
 static const struct {
     const char *text;
+    unsigned decimals;
+    bool valid;
+    uint32_t value;
+} percents[] = {
+    {"0", 2, true, 0},
+    {"100", 2, true, 10000},
+    {"12.5", 2, true, 1250},
+    {"0.01", 2, true, 1},
+    {"100.00", 2, true, 10000},
+    {"007", 2, true, 700},
+    {"100.01", 2, false, 0},
+    {"0.001", 2, false, 0},
+    {"101", 2, false, 0},
+    {"", 2, false, 0},
+    {".5", 2, false, 0},
+    {"5.", 2, false, 0},
+    {"1.2.3", 2, false, 0},
+    {"-1", 2, false, 0},
+    {"1e1", 2, false, 0},
+    {"1 ", 2, false, 0},
+    {"0.0001", 4, true, 1},
+    {"100.0000", 4, true, 1000000},
+    {"100.0001", 4, false, 0},
+    {"0.00001", 4, false, 0},
+    {"7", 0, true, 7},
+    {"7.0", 0, false, 0},
+    {"100", 7, true, 1000000000},
+    {"429496730", 2, false, 0},
+    {"18446744073709551617", 2, false, 0},
+};
+
+/* Caught: a limit that is taken at one digit more; an overflow; decimals not filled up. */
+START_TEST(percentages_are_exact)
+{
+    uint32_t value = 77;
+    ck_assert_int_eq(serin_percent_parse(percents[_i].text, percents[_i].decimals, &value),
+                     percents[_i].valid);
+    ck_assert_uint_eq(value, percents[_i].valid ? percents[_i].value : 77);
+}
+END_TEST
+
+static const struct {
+    const char *text;
     bool valid;
     uint64_t bytes;
 } sizes[] = {
@@ -380,6 +423,7 @@ int main(void)
     tcase_add_test(tests, fine_document_is_loaded_with_its_lines);
     tcase_add_test(tests, units_of_fields_are_checked);
     tcase_add_loop_test(tests, duration_is_read, 0, COUNT_OF(durations));
+    tcase_add_loop_test(tests, percentages_are_exact, 0, COUNT_OF(percents));
     tcase_add_loop_test(tests, size_is_read, 0, COUNT_OF(sizes));
     tcase_add_test(tests, units_are_written_shortest);
     tcase_add_test(tests, file_errors_name_the_file);

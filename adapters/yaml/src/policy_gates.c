@@ -12,22 +12,22 @@
 #define ERROR_CHANCE_MAX 2000u
 
 static const cyaml_schema_field_t gate_fields[] = {
-    YAML_FIELD_TEXT("max_percent", CYAML_FLAG_OPTIONAL, struct raw_gate, percent, 1, 8),
-    CYAML_FIELD_UINT_PTR("minimum", CYAML_FLAG_OPTIONAL, struct raw_gate, minimum),
+    YAML_FIELD_TEXT("max_percent", CYAML_FLAG_OPTIONAL, struct raw_gate, percent, 1, 32),
+    POLICY_NUMBER("minimum", struct raw_gate, minimum),
     CYAML_FIELD_END,
 };
 
 /* The only gate that is said the other way round. */
 static const cyaml_schema_field_t boot_fields[] = {
-    YAML_FIELD_TEXT("min_percent", CYAML_FLAG_OPTIONAL, struct raw_gate, percent, 1, 8),
-    CYAML_FIELD_UINT_PTR("minimum", CYAML_FLAG_OPTIONAL, struct raw_gate, minimum),
+    YAML_FIELD_TEXT("min_percent", CYAML_FLAG_OPTIONAL, struct raw_gate, percent, 1, 32),
+    POLICY_NUMBER("minimum", struct raw_gate, minimum),
     CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t reason_fields[] = {
     YAML_FIELD_TEXT("reason", CYAML_FLAG_DEFAULT, struct raw_reason, reason, 1, 32),
-    YAML_FIELD_TEXT("max_percent", CYAML_FLAG_DEFAULT, struct raw_reason, gate.percent, 1, 8),
-    CYAML_FIELD_UINT_PTR("minimum", CYAML_FLAG_OPTIONAL, struct raw_reason, gate.minimum),
+    YAML_FIELD_TEXT("max_percent", CYAML_FLAG_DEFAULT, struct raw_reason, gate.percent, 1, 32),
+    POLICY_NUMBER("minimum", struct raw_reason, gate.minimum),
     CYAML_FIELD_END,
 };
 
@@ -53,10 +53,10 @@ const cyaml_schema_field_t policy_gates_fields[] = {
 static const cyaml_strval_t small_words[] = {{"pass", RAW_SMALL_PASS}, {"hold", RAW_SMALL_HOLD}};
 
 const cyaml_schema_field_t policy_test_fields[] = {
-    YAML_FIELD_TEXT("accepted_percent", CYAML_FLAG_OPTIONAL, struct raw_test, accepted, 1, 8),
-    YAML_FIELD_TEXT("rejected_percent", CYAML_FLAG_OPTIONAL, struct raw_test, rejected, 1, 8),
-    YAML_FIELD_TEXT("alpha_percent", CYAML_FLAG_OPTIONAL, struct raw_test, alpha, 1, 8),
-    YAML_FIELD_TEXT("beta_percent", CYAML_FLAG_OPTIONAL, struct raw_test, beta, 1, 8),
+    YAML_FIELD_TEXT("accepted_percent", CYAML_FLAG_OPTIONAL, struct raw_test, accepted, 1, 32),
+    YAML_FIELD_TEXT("rejected_percent", CYAML_FLAG_OPTIONAL, struct raw_test, rejected, 1, 32),
+    YAML_FIELD_TEXT("alpha_percent", CYAML_FLAG_OPTIONAL, struct raw_test, alpha, 1, 32),
+    YAML_FIELD_TEXT("beta_percent", CYAML_FLAG_OPTIONAL, struct raw_test, beta, 1, 32),
     CYAML_FIELD_ENUM_PTR("small_stages", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct raw_test,
                          small_stages, small_words, 2),
     CYAML_FIELD_END,

@@ -11,8 +11,8 @@
 #define FIRST_MAX 1000000u
 
 const cyaml_schema_field_t policy_ramp_fields[] = {
-    CYAML_FIELD_UINT_PTR("first", CYAML_FLAG_OPTIONAL, struct raw_ramp, first),
-    CYAML_FIELD_UINT_PTR("growth_percent", CYAML_FLAG_OPTIONAL, struct raw_ramp, growth_percent),
+    POLICY_NUMBER("first", struct raw_ramp, first),
+    POLICY_NUMBER("growth_percent", struct raw_ramp, growth_percent),
     YAML_FIELD_TEXT("settle", CYAML_FLAG_OPTIONAL, struct raw_ramp, settle, 1, 32),
     CYAML_FIELD_END,
 };

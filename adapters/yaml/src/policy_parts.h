@@ -18,13 +18,13 @@ struct raw_release {
 
 struct raw_stage {
     const char *percent, *soak;
-    const uint32_t *count;
+    const char *count;
     bool approval;
 };
 
 struct raw_gate {
     const char *percent; /* max_percent, or of boot_success min_percent */
-    const uint32_t *minimum;
+    const char *minimum;
 };
 
 struct raw_reason {
@@ -46,8 +46,7 @@ struct raw_test {
 };
 
 struct raw_ramp {
-    const uint32_t *first, *growth_percent;
-    const char *settle;
+    const char *first, *growth_percent, *settle;
 };
 
 struct raw_window {
@@ -62,14 +61,14 @@ struct raw_policy {
     const struct raw_stage *stages;
     uint32_t stages_count;
     const struct raw_gates *gates;
-    const uint32_t *control_minimum;
+    const char *control_minimum;
     const struct raw_test *test;
     const struct raw_ramp *ramp;
-    uint32_t in_flight_max, rate_per_hour;
+    const char *in_flight_max, *rate_per_hour;
     const struct raw_window *windows;
     uint32_t windows_count;
     const enum serin_on_halt *on_halt;
-    uint32_t site_failures_max;
+    const char *site_failures_max;
     bool revert, emergency, supersede;
     const uint64_t *from;
 };
@@ -109,9 +108,14 @@ SERIN_MUST_USE enum serin_error policy_seconds(const struct policy_reader *reade
                                                const char *field, const char *text, uint64_t min_ms,
                                                uint64_t max_ms, uint32_t *seconds);
 
-/* A number of min .. max; the same where `number` is NULL. */
+/* A whole number of min .. max; the same. Numbers with a range of their own are texts to libcyaml,
+ * which would tell the range of the field that holds them. */
 SERIN_MUST_USE enum serin_error policy_number(const struct policy_reader *reader, const char *field,
-                                              const uint32_t *number, uint32_t min, uint32_t max,
-                                              uint32_t *out);
+                                              const char *text, uint32_t min, uint32_t max,
+                                              uint32_t *number);
+
+/* Room for the text of a value, whatever it is. */
+#define POLICY_NUMBER(key_, structure_, member_) \
+    YAML_FIELD_TEXT(key_, CYAML_FLAG_OPTIONAL, structure_, member_, 1, 32)
 
 #endif

@@ -7,8 +7,8 @@
 #define PERMYRIAD_ALL 10000u
 
 static const cyaml_schema_field_t stage_fields[] = {
-    YAML_FIELD_TEXT("percent", CYAML_FLAG_OPTIONAL, struct raw_stage, percent, 1, 8),
-    CYAML_FIELD_UINT_PTR("count", CYAML_FLAG_OPTIONAL, struct raw_stage, count),
+    YAML_FIELD_TEXT("percent", CYAML_FLAG_OPTIONAL, struct raw_stage, percent, 1, 32),
+    POLICY_NUMBER("count", struct raw_stage, count),
     YAML_FIELD_TEXT("soak", CYAML_FLAG_OPTIONAL, struct raw_stage, soak, 1, 32),
     YAML_FIELD_BOOL("approval", CYAML_FLAG_OPTIONAL, struct raw_stage, approval),
     CYAML_FIELD_END,
@@ -39,10 +39,11 @@ static enum serin_error stage_read(const struct policy_reader *reader, size_t in
         }
     } else {
         (void)snprintf(field, sizeof field, "stages[%zu].count", index);
-        if (*raw->count == 0) {
-            return serin_yaml_fail(document, reader->error, field, "must be at least 1");
+        enum serin_error error =
+            policy_number(reader, field, raw->count, 1, UINT32_MAX, &stage->count);
+        if (error != SERIN_OK) {
+            return error;
         }
-        stage->count = *raw->count;
     }
     (void)snprintf(field, sizeof field, "stages[%zu].soak", index);
     return policy_seconds(reader, field, raw->soak, 0,

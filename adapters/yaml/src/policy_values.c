@@ -1,42 +1,12 @@
 /* Values that stand in several parts of a policy (policy_parts.h). */
 #include "policy_parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SECOND_MS UINT64_C(1000)
-
-/* A percentage with at most two decimals, as hundredths of a percent. */
-static bool percent_parse(const char *text, uint32_t *permyriad)
-{
-    uint32_t value = 0;
-    unsigned decimals = 0;
-    bool point = false;
-    if (*text < '0' || *text > '9') {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (*text == '.' && !point) {
-            point = true;
-            continue;
-        }
-        if (*text < '0' || *text > '9' || (point && ++decimals > 2)) {
-            return false;
-        }
-        value = value * 10 + (uint32_t)(*text - '0');
-        if (value > 10000) {
-            return false;
-        }
-    }
-    if (point && decimals == 0) {
-        return false;
-    }
-    for (; decimals < 2; decimals++) {
-        value *= 10;
-    }
-    *permyriad = value;
-    return value <= 10000;
-}
+#define DECIMALS  2u
 
 void serin_percent_format(uint32_t permyriad, char text[SERIN_PERCENT_SIZE])
 {
@@ -57,12 +27,13 @@ enum serin_error policy_percent(const struct policy_reader *reader, const char *
     if (text == NULL) {
         return SERIN_OK;
     }
-    if (!percent_parse(text, &value) || value < min || value > max) {
+    if (!serin_percent_parse(text, DECIMALS, &value) || value < min || value > max) {
         char low[SERIN_PERCENT_SIZE], high[SERIN_PERCENT_SIZE];
         serin_percent_format(min, low);
         serin_percent_format(max, high);
         return serin_yaml_fail(reader->file->document, reader->error, field,
-                               "must be from %s to %s, with at most two decimals", low, high);
+                               "must be from %s to %s, with at most two decimals, not '%s'", low,
+                               high, text);
     }
     *permyriad = value;
     return SERIN_OK;
@@ -87,15 +58,22 @@ enum serin_error policy_seconds(const struct policy_reader *reader, const char *
 }
 
 enum serin_error policy_number(const struct policy_reader *reader, const char *field,
-                               const uint32_t *number, uint32_t min, uint32_t max, uint32_t *out)
+                               const char *text, uint32_t min, uint32_t max, uint32_t *number)
 {
-    if (number == NULL) {
+    uint64_t value = 0;
+    if (text == NULL) {
         return SERIN_OK;
     }
-    if (*number < min || *number > max) {
-        return serin_yaml_fail(reader->file->document, reader->error, field,
-                               "must be from %u to %u, not %u", min, max, *number);
+    bool digits = *text != '\0';
+    for (const char *c = text; *c != '\0'; c++) {
+        digits = digits && *c >= '0' && *c <= '9';
+        value = digits && value <= max ? value * 10 + (uint64_t)(*c - '0') : value;
     }
-    *out = *number;
+    if (!digits || value < min || value > max) {
+        return serin_yaml_fail(reader->file->document, reader->error, field,
+                               "must be a whole number from %" PRIu32 " to %" PRIu32 ", not '%s'",
+                               min, max, text);
+    }
+    *number = (uint32_t)value;
     return SERIN_OK;
 }

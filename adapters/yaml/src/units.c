@@ -1,8 +1,9 @@
 /*
- * Durations and sizes as operators write them (serin/adapters/yaml.h).
+ * Durations, sizes and percentages as operators write them (serin/adapters/yaml.h).
  *
  *   duration = "0" / number ("ms" / "s" / "m" / "h" / "d")
  *   size     = number ["KiB" / "MiB" / "GiB"]
+ *   percent  = number ["." number]
  *   number   = 1*DIGIT
  */
 #include <serin/adapters/yaml.h>
@@ -156,4 +157,39 @@ enum serin_error serin_yaml_size(const struct serin_yaml *yaml, const char *fiel
     }
     *bytes = value;
     return SERIN_OK;
+}
+
+bool serin_percent_parse(const char *text, unsigned decimals, uint32_t *value)
+{
+    uint32_t all = 100;
+    uint64_t number = 0;
+    unsigned digits = 0; /* behind the point, once there is one */
+    bool point = false;
+    for (unsigned i = 0; i < decimals; i++) {
+        all *= 10;
+    }
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (*text < '0' || *text > '9' || (point && ++digits > decimals) || number > all) {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(*text - '0');
+    }
+    if (point && digits == 0) {
+        return false;
+    }
+    for (; digits < decimals; digits++) {
+        number *= 10;
+    }
+    if (number > all) {
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
 }

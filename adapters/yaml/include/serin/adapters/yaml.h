@@ -95,7 +95,11 @@ bool serin_duration_parse(const char *text, uint64_t *ms);
  * unchanged. */
 bool serin_size_parse(const char *text, uint64_t *bytes);
 
-/* The shortest way to write them ("90s", "1h", "0"; "16KiB", "1000"); `text` holds
+/* A percentage from 0 to 100 with at most `decimals` (0 to 7) of them, counted in units of the
+ * last: "12.5" with two is 1250. False: none, or more than 100; *value is unchanged. */
+bool serin_percent_parse(const char *text, unsigned decimals, uint32_t *value);
+
+/* The shortest way to write durations and sizes ("90s", "1h", "0"; "16KiB", "1000"); `text` holds
  * SERIN_UNITS_TEXT_SIZE bytes. */
 #define SERIN_UNITS_TEXT_SIZE 24u
 void serin_duration_format(uint64_t ms, char text[SERIN_UNITS_TEXT_SIZE]);
