@@ -10,14 +10,20 @@
  * whenever it begins, sees more than the rate. */
 #define BURST_PART 12u
 
-/* Once a stage is accepted it grows so many times as fast; while the evidence leans towards the
- * rejected rate, so many times more slowly. */
-#define ACCEPTED_FASTER 2u
+/* It grows so many times as fast while no device has failed, and once the stage is accepted, but
+ * never to more devices than are resolved; while the evidence leans towards the rejected rate so
+ * many times more slowly. Each step is one PUBLISH, which every device of the channel hears,
+ * verifies and stores: few steps, as large as the evidence bears. */
+#define CLEAN_FASTER    4u
+#define ACCEPTED_FASTER 8u
 #define LEANING_SLOWER  4u
+
+/* A step begins when so much of what may be in flight has landed that only this part is left. */
+#define FLIGHT_PART 4u
 
 /* However large the fleet: an image whose luck changes late is met by no more than this part, or so
  * many devices. */
-#define FLEET_PART 32u
+#define FLEET_PART 16u
 #define FLEET_MIN  64u
 
 /* ---- the rate ---- */
@@ -95,14 +101,31 @@ static uint32_t unsettled(const struct serin_rollout *rollout)
                : tally->offered - tally->accepted - tally->unreached - rollout->evidence.settled;
 }
 
+/* Whether no device failed, in this attempt or before a RETRY. */
+static bool is_clean(const struct serin_rollout *rollout)
+{
+    return rollout->attempt == rollout->attempt_first && serin_tally_failures(&rollout->tally) == 0;
+}
+
+/* How many may be in flight, of those resolved, in percent. */
+static uint32_t growth_percent(const struct serin_rollout *rollout)
+{
+    uint32_t percent = rollout->policy.ramp.growth_percent; /* at most 100 */
+    if (rollout->accepted) {
+        percent *= ACCEPTED_FASTER;
+    } else if (is_clean(rollout)) {
+        percent *= CLEAN_FASTER;
+    }
+    return percent < 100u ? percent : 100u;
+}
+
 /* Devices that may be in flight at once. */
 static uint32_t flight_most(const struct serin_rollout *rollout)
 {
     const struct serin_policy *policy = &rollout->policy;
     uint64_t most = UINT32_MAX;
     if (policy->ramp.first > 0) {
-        most = (uint64_t)serin_tally_resolved(&rollout->tally) * policy->ramp.growth_percent / 100u;
-        most = rollout->accepted ? most * ACCEPTED_FASTER : most;
+        most = (uint64_t)serin_tally_resolved(&rollout->tally) * growth_percent(rollout) / 100u;
         most = serin_test_leans(rollout) ? most / LEANING_SLOWER : most;
         uint32_t part = rollout->evidence.population / FLEET_PART;
         part = part > FLEET_MIN ? part : FLEET_MIN;
@@ -137,17 +160,20 @@ bool serin_stage_short(const struct serin_rollout *rollout)
     return wanted(rollout) > 0 && rollout->tally.offered < rollout->evidence.population;
 }
 
-/* What the flight has room for: a step begins when half of it has landed. */
-static uint32_t flight_room(const struct serin_rollout *rollout, uint32_t in_flight)
+/* What the flight has room for. A large step also waits until the last one has `settled`: failures
+ * take longer to show than successes, and a flight that is filled up again as it lands outruns
+ * them. */
+static uint32_t flight_room(const struct serin_rollout *rollout, uint32_t in_flight, bool settled)
 {
     uint32_t most = flight_most(rollout);
-    return in_flight <= most / 2 ? most - in_flight : 0;
+    bool early = !settled && most > FLEET_MIN && rollout->policy.ramp.first > 0;
+    return !early && in_flight <= most / FLIGHT_PART ? most - in_flight : 0;
 }
 
 /* Devices of a step that is not bounded by the rate. */
-static uint32_t step_size(const struct serin_rollout *rollout, uint32_t in_flight)
+static uint32_t step_size(const struct serin_rollout *rollout, uint32_t in_flight, bool settled)
 {
-    uint32_t room = flight_room(rollout, in_flight);
+    uint32_t room = flight_room(rollout, in_flight, settled);
     uint32_t want = wanted(rollout);
     /* Who joined may have filled the last stage already: its last step is for the threshold. */
     want = want == 0 ? 1 : want;
@@ -164,7 +190,8 @@ static uint32_t batch(const struct serin_rollout *rollout, uint32_t size)
 
 uint32_t serin_ramp_step(const struct serin_rollout *rollout)
 {
-    uint32_t size = step_size(rollout, open_count(&rollout->tally) + unsettled(rollout));
+    uint32_t flight = open_count(&rollout->tally) + unsettled(rollout);
+    uint32_t size = step_size(rollout, flight, settle_ms_left(rollout) == 0);
     size = batch(rollout, size);
     return rate_allows(rollout) >= size ? size : 0;
 }
@@ -173,9 +200,9 @@ uint64_t serin_ramp_due_ms(const struct serin_rollout *rollout)
 {
     uint32_t flight = open_count(&rollout->tally);
     uint64_t left_ms = 0;
-    uint32_t size = step_size(rollout, flight + unsettled(rollout));
+    uint32_t size = step_size(rollout, flight + unsettled(rollout), settle_ms_left(rollout) == 0);
     if (size == 0) {
-        size = step_size(rollout, flight);
+        size = step_size(rollout, flight, true);
         left_ms = settle_ms_left(rollout);
     }
     if (size == 0) {
@@ -208,6 +235,8 @@ uint32_t serin_ramp_cover(struct serin_rollout *rollout, const struct serin_memb
                         last_stage(rollout) && all ? SERIN_COHORT_EVERYONE : threshold);
     offered = rollout->tally.offered - offered;
     rate_take(rollout, offered);
-    rollout->widened_watch_ms = rollout->watch_ms;
+    if (offered > 0) {
+        rollout->widened_watch_ms = rollout->watch_ms;
+    }
     return offered;
 }

@@ -113,6 +113,7 @@ void serin_effect_open_stage(struct serin_step *step)
     struct serin_lone lone;
     if (serin_sites_lone(rollout, step->members, serin_member_in_reach, &lone)) {
         cover_elsewhere(step, &lone);
+        rollout->widened_watch_ms = rollout->watch_ms;
     }
     serin_members_restage(rollout, step->members);
     rollout->stage_watch_ms = rollout->watch_ms;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LARGE_STEP 64u /* devices; more wait for the settle time */
+
 #define hold(condition)                     \
     do {                                    \
         if (!(condition)) {                 \
@@ -208,25 +210,40 @@ static void check_pass(const struct bench *bench, const struct serin_rollout *be
     hold(accepted || (small && even && !test->small_stages_hold));
 }
 
+static uint64_t settle_ms(const struct serin_rollout *rollout)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    uint32_t settle_s = policy->ramp.settle_s;
+    return (settle_s < policy->patience_s ? settle_s : policy->patience_s) * UINT64_C(1000);
+}
+
 /* Devices that are in flight: accepted and not resolved, or offered of late and silent. */
 static uint32_t in_flight(const struct bench *bench)
 {
     const struct serin_rollout *rollout = &bench->rollout;
-    uint32_t settle_s = rollout->policy.ramp.settle_s < rollout->policy.patience_s
-                            ? rollout->policy.ramp.settle_s
-                            : rollout->policy.patience_s;
     uint32_t flying = 0;
     for (uint32_t i = 0; i < rollout->tally.offered; i++) {
         const struct serin_member *m = &bench->members.list[i];
-        bool late = rollout->watch_ms - bench->offered_ms[m->device] < settle_s * UINT64_C(1000);
+        bool late = rollout->watch_ms - bench->offered_ms[m->device] < settle_ms(rollout);
         flying += (m->state >= SERIN_STATE_PENDING && m->state <= SERIN_STATE_TRIAL) ||
                   (m->state == SERIN_STATE_IDLE && late && m->since_s == 0);
     }
     return flying;
 }
 
-/* Whatever is offered anew fits into what may be in flight; but for those whom a threshold covers
- * to reach another site, and joiners with the last of all thresholds. */
+/* How many of those resolved may be in flight, in percent: as much as the ramp ever gives. */
+static uint64_t growth(const struct serin_rollout *before, const struct serin_rollout *after)
+{
+    uint64_t percent = after->policy.ramp.growth_percent;
+    uint32_t failed = before->tally.failed + before->tally.regressed + before->tally.rejected;
+    bool retried = after->attempt != after->attempt_first;
+    percent *= before->accepted || after->accepted ? 8u : failed == 0 && !retried ? 4u : 1u;
+    return percent < 100 ? percent : 100;
+}
+
+/* Whatever is offered anew fits into what may be in flight, and is not many while the last step
+ * settles; but for those whom a threshold covers to reach another site, and joiners with the last
+ * of all thresholds. */
 static void check_ramp(struct bench *bench, const struct serin_rollout *before)
 {
     const struct serin_rollout *after = &bench->rollout;
@@ -242,7 +259,7 @@ static void check_ramp(struct bench *bench, const struct serin_rollout *before)
         return;
     }
     uint64_t resolved = after->tally.confirmed + after->tally.failed + after->tally.rejected;
-    uint64_t most = resolved * ramp->growth_percent / 100 * 2;
+    uint64_t most = resolved * growth(before, after) / 100;
     most = most < ramp->first ? ramp->first : most;
     most = after->policy.in_flight_max != 0 && after->policy.in_flight_max < most
                ? after->policy.in_flight_max
@@ -251,6 +268,8 @@ static void check_ramp(struct bench *bench, const struct serin_rollout *before)
         most += bench->members.list[i - 1].rank == bench->members.list[i - 2].rank;
     }
     hold(in_flight(bench) <= most);
+    hold(offered <= LARGE_STEP || before->tally.offered == 0 ||
+         after->watch_ms - before->widened_watch_ms >= settle_ms(after));
     hold(after->reached <= after->target);
 }
 

@@ -62,7 +62,9 @@ struct serin_test_policy {
 /* How exposure grows inside a stage (docs/spec/rollout.md, section 12). */
 struct serin_ramp_policy {
     uint32_t first; /* devices of the first step; 8 by default; 0: the whole stage at once */
-    uint32_t growth_percent; /* at most so many of those resolved are in flight; 1..100, 12 */
+    /* At most so many of those resolved are in flight: 1 .. 100, 12 by default; 4 times as many
+     * while none failed, 8 times once the stage is accepted, never more than are resolved. */
+    uint32_t growth_percent;
     /* A silent device counts as in flight for so long after it was offered: one that is online has
      * accepted by then. 600 by default; 1 s .. 30 days, and patience ends it too. */
     uint32_t settle_s;
