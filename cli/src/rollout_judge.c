@@ -156,8 +156,12 @@ static void add_gate(struct serin_cli_grid *grid, const struct serin_json *gate)
     number bad = serin_cli_count(gate, "bad");
     number of = serin_cli_count(gate, "of");
     double limit = real_of(gate, "max_percent");
+    const char *name = serin_cli_member(gate, "gate");
+    /* The one gate that a policy says the other way round: shown as it stands there. */
+    bool least = strcmp(name, "boot_success") == 0;
 
-    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(gate, "gate"));
+    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, name);
+    bad = least && bad <= of ? of - bad : bad;
     serin_cli_grid_format(grid, "%llu of %llu", bad, of);
     if (of > 0) {
         serin_cli_grid_format(grid, "%.2f %%", 100.0 * (double)bad / (double)of);
@@ -167,7 +171,7 @@ static void add_gate(struct serin_cli_grid *grid, const struct serin_json *gate)
     if (limit >= 100) {
         serin_cli_grid_cell(grid, SERIN_CLI_DIM, "off");
     } else {
-        serin_cli_grid_format(grid, "%g %%", limit);
+        serin_cli_grid_format(grid, least ? "min %g %%" : "%g %%", least ? 100 - limit : limit);
     }
     serin_cli_grid_format(grid, "%llu", (number)serin_cli_count(gate, "minimum"));
 }

@@ -179,6 +179,10 @@ enum serin_cli_exit serin_cli_run_rollout_command(struct serin_cli *cli)
     enum serin_cli_exit exit = serin_cli_ask(cli, &request, &answer);
     if (exit == SERIN_CLI_DONE && !serin_cli_printed(cli, &answer)) {
         (void)serin_cli_rollout_print(cli, answer.json);
+        if (strcmp(verb, "retry") == 0) {
+            serin_cli_print(cli, "attempt %llu: the devices that failed are offered it again\n",
+                            (unsigned long long)serin_cli_count(answer.json, "attempt"));
+        }
     }
     serin_cli_answer_close(&answer);
     free(body);

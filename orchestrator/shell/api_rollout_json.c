@@ -128,7 +128,8 @@ static struct serin_json *gates_json(const struct serin_rollout *rollout, bool w
     struct serin_json *array = serin_json_array();
     add_gate(array, "failures", &gates[SERIN_GATE_FAILURES], failed, resolved);
     if (whole) {
-        add_gate(array, "boots", &gates[SERIN_GATE_BOOTS], rollout->boots, stayed + rollout->boots);
+        add_gate(array, "boot_success", &gates[SERIN_GATE_BOOTS], rollout->boots,
+                 stayed + rollout->boots);
         add_gate(array, "rollbacks", &gates[SERIN_GATE_ROLLBACKS], rollout->rolled_back, resolved);
     }
     add_gate(array, "regressions", &gates[SERIN_GATE_REGRESSIONS], tally->regressed, stayed);
@@ -164,8 +165,8 @@ static struct serin_json *comparison_json(const struct serin_comparison *compari
 }
 
 /* What the rollout is judged by. Where it is not held in memory the test is null and the gates on
- * boots and rollbacks are left out, since their evidence is not stored; the comparison is null
- * where none was made. */
+ * boot_success and rollbacks are left out, since their evidence is not stored; the comparison is
+ * null where none was made. */
 static void put_judgement(struct serind *serind, struct serin_json *object,
                           const struct serin_rollout *rollout)
 {

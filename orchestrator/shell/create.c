@@ -406,10 +406,17 @@ enum serin_error serind_rollout_revert(struct serind *serind, struct serin_polic
 static void refuse_verb(const struct serin_rollout *rollout, enum serin_rollout_event_kind kind,
                         struct serind_refusal *refusal)
 {
+    static const char subject[] = "the rollout ";
     const char *instead = serin_rollout_refusal(rollout, kind);
-    (void)snprintf(refusal->message, sizeof refusal->message, "rollout %llu is %s: %s",
-                   (unsigned long long)rollout->id, serin_rollout_state_text(rollout->state),
-                   instead != NULL ? instead : "that is not allowed now");
+    unsigned long long id = rollout->id;
+    instead = instead != NULL ? instead : "that is not allowed now";
+    if (strncmp(instead, subject, strlen(subject)) == 0) { /* which one: it says itself how it is */
+        (void)snprintf(refusal->message, sizeof refusal->message, "rollout %llu %s", id,
+                       instead + strlen(subject));
+        return;
+    }
+    (void)snprintf(refusal->message, sizeof refusal->message, "rollout %llu is %s: %s", id,
+                   serin_rollout_state_text(rollout->state), instead);
 }
 
 /* No slot: another rollout has taken it since, or there never was one of this number. */

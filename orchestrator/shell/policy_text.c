@@ -62,7 +62,7 @@ static void add_stages(struct line *line, const struct serin_policy *policy)
 static void add_gates(struct line *line, const struct serin_policy *policy)
 {
     static const char *const names[SERIN_GATE_COUNT] = {
-        [SERIN_GATE_FAILURES] = "failures",   [SERIN_GATE_BOOTS] = "boots",
+        [SERIN_GATE_FAILURES] = "failures",   [SERIN_GATE_BOOTS] = "boot_success",
         [SERIN_GATE_ROLLBACKS] = "rollbacks", [SERIN_GATE_REGRESSIONS] = "regressions",
         [SERIN_GATE_SILENCE] = "silence",     [SERIN_GATE_ERRORS] = "errors",
     };

@@ -213,8 +213,9 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 
 /* ---- engine_health.c ---- */
 
-/* The comparison is made at most so often, by the wall clock. */
-#define SERIN_COMPARE_MS 300000u
+/* The comparison is made at most so often, by the wall clock: it walks over the fleet, and what it
+ * finds (three gaps between beats, rates of hours) changes slowly. */
+#define SERIN_COMPARE_MS 900000u
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */
 void serin_gates_compare(struct serin_step *step);
@@ -303,6 +304,8 @@ void serin_members_sort(struct serin_members *members);
 /* ---- engine_words.c ---- */
 void serin_step_audit(struct serin_step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The ending of a word that is counted: "" of one, else "s". */
+const char *serin_words_plural(uint32_t count);
 /* `what`, and after it the operator's note, if there is one. */
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
 /* Room for a gateway's id, or for its number. */

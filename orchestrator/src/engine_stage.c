@@ -76,8 +76,9 @@ static void cover_elsewhere(struct serin_step *step, const struct serin_lone *lo
     char site[SERIN_SITE_TEXT_MAX];
     serin_words_site_name(site, step->members, lone->site);
     serin_members_cover(rollout, step->members, lone->threshold);
-    serin_step_audit(step, "stage %u: %u more devices, so that not all stand behind gateway %s",
-                     rollout->stage, rollout->tally.offered - offered, site);
+    offered = rollout->tally.offered - offered;
+    serin_step_audit(step, "stage %u: %u more device%s, so that not all stand behind gateway %s",
+                     rollout->stage, offered, serin_words_plural(offered), site);
 }
 
 /* How far the stage has come, for the ramp: never back, and never beyond what it is for. */
@@ -121,9 +122,10 @@ void serin_effect_open_stage(struct serin_step *step)
     start_patience(rollout);
     step->publish = true;
     step->opened = true;
-    serin_step_audit(step, "stage %u of %zu: offered to %u of %u devices, to reach %u",
+    serin_step_audit(step, "stage %u of %zu: offered to %u of %u device%s, to reach %u",
                      rollout->stage, rollout->policy.stage_count, rollout->tally.offered,
-                     step->members->count, rollout->target);
+                     step->members->count, serin_words_plural(step->members->count),
+                     rollout->target);
 }
 
 /* What the stage would pass on, if it passed now: nobody is waited for, and all who resolved stand
@@ -146,8 +148,8 @@ static void cover_replacements(struct serin_step *step, uint32_t size)
 {
     struct serin_rollout *rollout = step->rollout;
     uint32_t covered = serin_ramp_cover(rollout, step->members, size);
-    serin_step_audit(step, "stage %u: %u more devices take the place of silent or withdrawn ones",
-                     rollout->stage, covered);
+    serin_step_audit(step, "stage %u: %u more device%s of silent or withdrawn ones", rollout->stage,
+                     covered, covered == 1 ? " takes the place" : "s take the place");
 }
 
 /* A step of the ramp. */
@@ -157,9 +159,10 @@ static void cover_step(struct serin_step *step, uint32_t size)
     uint32_t covered = serin_ramp_cover(rollout, step->members, size);
     serin_members_restage(rollout, step->members);
     rollout->stage_watch_ms = rollout->watch_ms;
-    serin_step_audit(step, "stage %u: %u more devices, %u of %u; %u resolved, %u failed",
-                     rollout->stage, covered, rollout->tally.offered, rollout->target,
-                     serin_tally_resolved(&rollout->tally), serin_tally_failures(&rollout->tally));
+    serin_step_audit(step, "stage %u: %u more device%s, %u of %u; %u resolved, %u failed",
+                     rollout->stage, covered, serin_words_plural(covered), rollout->tally.offered,
+                     rollout->target, serin_tally_resolved(&rollout->tally),
+                     serin_tally_failures(&rollout->tally));
 }
 
 /* Offers to more devices, if the ramp has room: first to those who replace others. */
@@ -231,8 +234,10 @@ static void republish(struct serin_step *step)
 
 void serin_effect_start(struct serin_step *step)
 {
-    serin_step_audit(step, "started: %zu stages, %u devices known",
-                     step->rollout->policy.stage_count, step->members->count);
+    size_t stages = step->rollout->policy.stage_count;
+    uint32_t known = step->members->count;
+    serin_step_audit(step, "started: %zu stage%s, %u device%s known", stages,
+                     serin_words_plural((uint32_t)stages), known, serin_words_plural(known));
     if (step->rollout->policy.stages[0].approval) {
         serin_effect_ask(step);
     }
@@ -270,7 +275,8 @@ void serin_effect_tick(struct serin_step *step)
     unreached = rollout->tally.unreached - unreached;
     failed = rollout->tally.failed - failed;
     if (unreached + failed > 0) {
-        serin_step_audit(step, "%u devices unreached, %u timed out", unreached, failed);
+        serin_step_audit(step, "%u device%s unreached, %u timed out", unreached,
+                         serin_words_plural(unreached), failed);
     }
     uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
@@ -314,8 +320,9 @@ static void accept_failures(struct serin_step *step)
     rollout->judged_watch_s = (uint32_t)(rollout->watch_ms / 1000u) + 1u;
     rollout->watch_ms = (uint64_t)rollout->judged_watch_s * 1000u + 1u;
     serin_members_recount(rollout, step->members);
-    serin_step_audit(step, "the %u failures so far are accepted: one more is judged with them",
-                     rollout->judged);
+    serin_step_audit(step, "the %u failure%s so far %s accepted: one more is judged with them",
+                     rollout->judged, serin_words_plural(rollout->judged),
+                     rollout->judged == 1 ? "is" : "are");
     memset(rollout->why, 0, sizeof rollout->why);
 }
 

@@ -283,7 +283,7 @@ void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_r
     uint32_t failed = evidence->stage_failed + evidence->stage_silent;
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
                    "held: %u resolved, %u failed: undecided between %u.%02u %% and %u.%02u %%%s; "
-                   "ADVANCE goes on without proof",
+                   "'serin rollout advance' goes on without proof",
                    evidence->stage_well + failed, failed, PERCENT(test->accepted_permyriad),
                    PERCENT(test->rejected_permyriad),
                    serin_test_small(rollout) ? ", the stage is small" : "");

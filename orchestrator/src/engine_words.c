@@ -50,6 +50,11 @@ void serin_step_audit(struct serin_step *step, const char *format, ...)
     va_end(arguments);
 }
 
+const char *serin_words_plural(uint32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note)
 {
     bool noted = note != NULL && note[0] != '\0';

@@ -59,7 +59,7 @@ CHANNEL=beta policy 3.0.0 "stages: [{percent: 100, soak: 1s}]" "start: $start" \
 id=$(rollout 3.0.0)
 rollout_is "$id" awaiting >/dev/null || fail "it did not wait for $start"
 "$SERIN" rollout show "$id" | grep -q "hours  not before $start" || fail "$("$SERIN" rollout show "$id")"
-refused "is awaiting: " resume "$id"
+refused "is not paused: " resume "$id"
 for i in 4 5; do confirms "sensor-0$i"; done
 [ "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \> "$start" ] || fail "devices started before $start"
 wait_for 60 "the stage is held" rollout_is "$id" awaiting

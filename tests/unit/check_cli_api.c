@@ -411,6 +411,29 @@ START_TEST(what_judges_a_rollout_is_shown)
 }
 END_TEST
 
+/* Caught: a retry that does not say which attempt it began; a share of failures under the name of
+ * the gate on successes. */
+START_TEST(a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy)
+{
+    const struct api_answer answers[] = {
+        {"POST /v1/rollouts/3/retry", 200, ROLLOUT("rolling", "", "1", "0", "1") ",\"attempt\":4}"},
+        {"POST /v1/rollouts/3/pause", 200, ROLLOUT("paused", "", "1", "0", "1") ",\"attempt\":4}"},
+        {"GET /v1/rollouts/3", 200,
+         ROLLOUT("rolling", "", "1", "0",
+                 "1") ",\"gates\":[{\"gate\":\"boot_success\",\"max_percent\":10.0,"
+                      "\"minimum\":30,\"bad\":3,\"of\":60}]}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("rollout retry 3");
+    expect_shown("attempt 4: the devices that failed are offered it again\n");
+    SUCCEEDS("rollout pause 3");
+    ck_assert_ptr_null(strstr(result->out, "attempt"));
+    SUCCEEDS("rollout show 3");
+    expect_shown("boot_success  57 of 60  95.00 %  min 90 %    30\n");
+}
+END_TEST
+
 /* Adopting a site is one command, not one for each of its nodes. */
 START_TEST(many_devices_are_decided_at_once)
 {
@@ -652,6 +675,7 @@ int main(void)
     tcase_add_test(tests, tables_align);
     tcase_add_test(tests, what_was_offered_is_shown_and_not_the_share);
     tcase_add_test(tests, what_judges_a_rollout_is_shown);
+    tcase_add_test(tests, a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy);
     tcase_add_test(tests, many_devices_are_decided_at_once);
     tcase_add_test(tests, status_says_who_waits);
     tcase_add_test(tests, gateways_are_shown);

@@ -31,8 +31,8 @@ START_TEST(a_stage_goes_on_to_the_next_in_rank_that_is_elsewhere)
         ck_assert_uint_eq(bench.publishes, 1);
         char words[80];
         (void)snprintf(words, sizeof words,
-                       "stage 1: %u more devices, so that not all stand behind gateway gw-2",
-                       first);
+                       "stage 1: %u more device%s, so that not all stand behind gateway gw-2",
+                       first, first == 1 ? "" : "s");
         ck_assert(bench_said(&bench, words) == (first > 0 && near));
         bench_confirm_offered(&bench);
         bench_pass(&bench, BENCH_SOAK_MS);

@@ -256,8 +256,8 @@ START_TEST(an_undecided_stage_is_held_until_an_operator_goes_on)
     ck_assert(bench.rollout.held);
     ck_assert_uint_eq(bench.publishes, 1);
     ck_assert_str_eq(bench.rollout.why,
-                     "held: 250 resolved, 2 failed: undecided between 0.50 % and 2.00 %; ADVANCE "
-                     "goes on without proof");
+                     "held: 250 resolved, 2 failed: undecided between 0.50 % and 2.00 %; "
+                     "'serin rollout advance' goes on without proof");
     bench_pass(&bench, 20 * BENCH_SOAK_MS);
     ck_state(&bench, "awaiting");
     ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_ADVANCE, "known fault"), SERIN_OK);
@@ -350,7 +350,10 @@ START_TEST(a_small_stage_passes_unless_it_leans_against_the_release)
         bench_pass(&bench, BENCH_SOAK_MS);
         ck_assert_msg(bench.rollout.held == cases[i].held, "case %zu: %s", i, bench.rollout.why);
         ck_assert_uint_eq(bench.rollout.stage, cases[i].held ? 1 : 2);
-        ck_assert(!cases[i].held || bench_said(&bench, ", the stage is small; ADVANCE"));
+        ck_assert(
+            !cases[i].held ||
+            bench_said(&bench,
+                       ", the stage is small; 'serin rollout advance' goes on without proof"));
         bench_free(&bench);
     }
 }
