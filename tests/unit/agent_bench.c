@@ -194,15 +194,16 @@ static void get_answer(struct bench *bench, const struct serin_get *get)
         size_t part = end - at < get->block_size ? end - at : get->block_size;
         static uint8_t data[SERIN_BLOCK_DATA_MAX];
         memcpy(data, object->data + at, part);
-        if (bench->corrupt > 0) {
-            bench->corrupt--;
-            data[part / 2] ^= 0x10;
-        }
         block.status = SERIN_BLOCK_DATA;
         block.offset = (uint32_t)at;
         block.object_size = (uint32_t)object->size;
         block.window_end = (uint32_t)end;
         block.crc32 = serin_crc32(0, data, part);
+        if (bench->corrupt > 0 && at >= bench->corrupt_from && at / get->block_size % 5 == 3) {
+            bench->corrupt--;
+            bench->corrupt_from = at + 1;
+            data[part / 2] ^= 0x10;
+        }
         block.data = data;
         block.data_size = part;
         block_send(bench, &block);

@@ -35,7 +35,8 @@ struct bench {
     struct bench_object objects[BENCH_OBJECTS_MAX];
     uint32_t sequence;     /* of the last directive */
     unsigned watchdog_s;   /* of the application, for bench_configure; 1 */
-    unsigned corrupt;      /* blocks that are still to be damaged on their way */
+    unsigned corrupt;      /* blocks that are still to be damaged on their way: every fifth, once */
+    size_t corrupt_from;   /* the offset that they are not before */
     uint64_t served_bytes; /* of images */
     unsigned reports;
     struct serin_report report; /* the last one */

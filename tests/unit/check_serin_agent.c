@@ -201,9 +201,11 @@ START_TEST(opaque_image_is_carried)
     bench_provision(&bench, &old);
     bench_agent_start(&bench, NULL);
     bench_until_log(&bench, "connected", 10);
-    bench.corrupt = 3; /* on the way: CRC errors, fetched again */
+    bench.corrupt = 3; /* CRC errors: at a window's end, missed by silence, and within one */
     bench_offer(&bench, &opaque, 1);
     bench_until_state(&bench, SERIN_STATE_TRIAL, 30);
+    ck_assert_uint_eq(bench.corrupt, 0);
+    ck_assert(bench_log_has(&bench, "block damaged on the way"));
     status_has("\"application\":\"carried\"");
     int code = 1;
     for (int i = 0; i < 100 && code != 0; i++) {
