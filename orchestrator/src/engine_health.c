@@ -14,6 +14,9 @@
 /* Revisions with figures of their own; the last row is of all others. */
 #define REVISIONS 16u
 #define PERMYRIAD 10000u
+/* Members stand by rank, their health by number: what is known of one is asked for in memory so
+ * many members before it is looked at. */
+#define AHEAD 16u
 
 /* Silence or errors of the updated, by the gateway that more than half of those who show it can
  * stand behind (Boyer and Moore), and what is behind it. */
@@ -174,6 +177,9 @@ static void walk_members(struct walk *walk)
         memset(members->strata, 0, members->stratum_count * sizeof *members->strata);
     }
     for (uint32_t i = 0; i < members->count; i++) {
+        if (i + AHEAD < members->count) {
+            __builtin_prefetch(&members->health[members->list[i + AHEAD].device]);
+        }
         enum role role = role_of(walk->rollout, &members->list[i], i);
         if (role != ROLE_NONE) {
             count_member(walk, &members->list[i], role);

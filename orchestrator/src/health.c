@@ -5,11 +5,7 @@
 #define HOUR_S UINT64_C(3600)
 #define DAY_S  UINT64_C(86400)
 
-#define RATE_ONE 16u /* one error an hour */
 #define RATE_MAX UINT16_MAX
-
-/* Spans between beats without which a device has no past to be measured against: three beats. */
-#define KNOWN_SPANS 2u
 
 /* A gap counts as at most so many usual ones, so that one outage, or one jump of the clock, does
  * not make a device's silence usual; and none is longer than the longest interval between beats. */
@@ -36,7 +32,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 static uint16_t follow(uint16_t rate, uint64_t errors, uint64_t span_s, uint64_t memory_s)
 {
     uint64_t whole_s = span_s + memory_s;
-    uint64_t sum = rate * memory_s + errors * RATE_ONE * HOUR_S;
+    uint64_t sum = rate * memory_s + errors * SERIN_HEALTH_RATE_ONE * HOUR_S;
     return (uint16_t)least((sum + whole_s / 2u) / whole_s, RATE_MAX);
 }
 
@@ -114,22 +110,4 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s)
     /* Backwards too: a word that seems to come from the future would cover any silence until then.
      */
     health->beat_s = (uint32_t)least(now_s, UINT32_MAX);
-}
-
-bool serin_health_known(const struct serin_health *health)
-{
-    return health->rated >= KNOWN_SPANS;
-}
-
-bool serin_health_silent(const struct serin_health *health, uint64_t now_s)
-{
-    return serin_health_known(health) && now_s > health->beat_s &&
-           now_s - health->beat_s > (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
-}
-
-bool serin_health_unwell(const struct serin_health *health)
-{
-    return serin_health_known(health) &&
-           health->late_rate > health->usual_rate * SERIN_HEALTH_ERRORS_FACTOR +
-                                   SERIN_HEALTH_ERRORS_FLOOR * RATE_ONE;
 }

@@ -23,6 +23,9 @@
 #define SERIN_HEALTH_SILENT_GAPS   3u
 #define SERIN_HEALTH_ERRORS_FACTOR 3u
 #define SERIN_HEALTH_ERRORS_FLOOR  2u /* errors an hour */
+/* Spans between beats without which a device has no past to be measured against: three beats. */
+#define SERIN_HEALTH_KNOWN_SPANS 2u
+#define SERIN_HEALTH_RATE_ONE    16u /* one error an hour, as rates are kept */
 
 /* 24 bytes; zero: nothing heard. Its fields are the functions' business. */
 struct serin_health {
@@ -55,11 +58,27 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
 /* Whether so much was heard of it (three beats) that its silence, or its errors, would mean
- * anything. One that is not known is neither silent nor unwell. */
-bool serin_health_known(const struct serin_health *health);
+ * anything. One that is not known is neither silent nor unwell.
+ *
+ * These three are asked of each device of a fleet in a row, and are therefore inline. */
+static inline bool serin_health_known(const struct serin_health *health)
+{
+    return health->rated >= SERIN_HEALTH_KNOWN_SPANS;
+}
+
 /* Whether it was silent at `now_s`, as far as is known: a past moment only tells of devices that
  * were not heard since. */
-bool serin_health_silent(const struct serin_health *health, uint64_t now_s);
-bool serin_health_unwell(const struct serin_health *health);
+static inline bool serin_health_silent(const struct serin_health *health, uint64_t now_s)
+{
+    return serin_health_known(health) && now_s > health->beat_s &&
+           now_s - health->beat_s > (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+}
+
+static inline bool serin_health_unwell(const struct serin_health *health)
+{
+    return serin_health_known(health) &&
+           health->late_rate > health->usual_rate * SERIN_HEALTH_ERRORS_FACTOR +
+                                   SERIN_HEALTH_ERRORS_FLOOR * SERIN_HEALTH_RATE_ONE;
+}
 
 #endif
