@@ -264,11 +264,61 @@ static enum serin_error after_read(const struct reader *reader, size_t index)
     return time_read(reader, field, raw->after, 0, &behaviour->after_ms);
 }
 
+/* There are two images: what the fleet begins with, and the candidate. */
+static enum serin_error version_read(const struct reader *reader, size_t index)
+{
+    const struct raw_behaviour *raw = &reader->raw->image[index];
+    struct serin_sim_behaviour *behaviour = &reader->scenario->behaviours[index];
+    struct serin_version *version = &behaviour->version;
+    FIELD(field);
+    (void)snprintf(field, sizeof field, "image[%zu].version", index);
+    if (raw->version == NULL) {
+        return SERIN_OK;
+    }
+    behaviour->has_version = true;
+    if (serin_version_parse(raw->version, version) != SERIN_OK || version->major < 1 ||
+        version->major > 2 || version->minor != 0 || version->patch != 0) {
+        return FAIL(field,
+                    "must be 2.0.0, the candidate, or 1.0.0, which the fleet begins with, not '%s'",
+                    raw->version);
+    }
+    if (version->major == 1 && !serin_sim_fault_before(behaviour->fault)) {
+        return FAIL(field,
+                    "1.0.0 does not go with %s: it was confirmed before any update; errors and "
+                    "deaf do",
+                    raw->fault);
+    }
+    return SERIN_OK;
+}
+
+/* A fleet without a list is of revision 1. */
+static enum serin_error revision_read(const struct reader *reader, size_t index)
+{
+    const struct raw_behaviour *raw = &reader->raw->image[index];
+    const struct serin_sim_scenario *scenario = reader->scenario;
+    uint32_t revision = 0;
+    FIELD(field);
+    (void)snprintf(field, sizeof field, "image[%zu].hardware", index);
+    enum serin_error error = count_read(reader, field, raw->hardware, 1, UINT16_MAX, &revision);
+    if (error != SERIN_OK || revision == 0) {
+        return error;
+    }
+    bool there = scenario->hardware_count == 0 && revision == 1;
+    for (size_t i = 0; i < scenario->hardware_count; i++) {
+        there = there || scenario->hardware[i].revision == revision;
+    }
+    if (!there) {
+        return FAIL(field, "names a revision that fleet.hardware does not have, %" PRIu32,
+                    revision);
+    }
+    reader->scenario->behaviours[index].hardware = (uint16_t)revision;
+    return SERIN_OK;
+}
+
 static enum serin_error behaviour_read(const struct reader *reader, size_t index)
 {
     const struct raw_behaviour *raw = &reader->raw->image[index];
     struct serin_sim_behaviour *behaviour = &reader->scenario->behaviours[index];
-    uint32_t hardware = 0;
     FIELD(field);
     (void)snprintf(field, sizeof field, "image[%zu].fault", index);
     enum serin_error error = fault_read(reader, field, raw->fault, &behaviour->fault);
@@ -279,17 +329,11 @@ static enum serin_error behaviour_read(const struct reader *reader, size_t index
     if (error == SERIN_OK) {
         error = after_read(reader, index);
     }
-    if (error == SERIN_OK && raw->version != NULL) {
-        (void)snprintf(field, sizeof field, "image[%zu].version", index);
-        behaviour->has_version = true;
-        if (serin_version_parse(raw->version, &behaviour->version) != SERIN_OK) {
-            error = FAIL(field, "must be a version such as 2.0.0, not '%s'", raw->version);
-        }
+    if (error == SERIN_OK) {
+        error = version_read(reader, index);
     }
     if (error == SERIN_OK) {
-        (void)snprintf(field, sizeof field, "image[%zu].hardware", index);
-        error = count_read(reader, field, raw->hardware, 1, UINT16_MAX, &hardware);
-        behaviour->hardware = (uint16_t)hardware;
+        error = revision_read(reader, index);
     }
     return error == SERIN_OK ? sites_read(reader, index) : error;
 }
@@ -314,6 +358,10 @@ static enum serin_error weather_read(const struct reader *reader, size_t index)
     if (error == SERIN_OK) {
         (void)snprintf(field, sizeof field, "weather[%zu].drop", index);
         error = share_read(reader, field, raw->drop, 0, &weather->drop);
+    }
+    if (error == SERIN_OK && weather->offline == 0 && weather->drop == 0) {
+        (void)snprintf(field, sizeof field, "weather[%zu]", index);
+        error = FAIL(field, "must have 'offline' or 'drop' above 0: it befalls nobody");
     }
     return error;
 }
@@ -473,30 +521,4 @@ void serin_scenario_file_close(struct serin_scenario_file *file)
 {
     serin_yaml_close(file->document);
     file->document = NULL;
-}
-
-enum serin_error serin_scenario_file_fits(const struct serin_scenario_file *file, uint32_t gateways,
-                                          struct serin_yaml_error *error)
-{
-    const struct serin_sim_scenario *scenario = &file->scenario;
-    FIELD(field);
-    for (size_t i = 0; i < scenario->behaviour_count; i++) {
-        for (size_t k = 0; k < scenario->behaviours[i].site_count; k++) {
-            if (scenario->behaviours[i].sites[k] > gateways) {
-                (void)snprintf(field, sizeof field, "image[%zu].sites[%zu]", i, k);
-                return serin_yaml_fail(file->document, error, field,
-                                       "names a gateway that is not there: the fleet has %" PRIu32,
-                                       gateways);
-            }
-        }
-    }
-    for (size_t i = 0; i < scenario->event_count; i++) {
-        if (scenario->events[i].site > gateways) {
-            (void)snprintf(field, sizeof field, "events[%zu].gateway", i);
-            return serin_yaml_fail(file->document, error, field,
-                                   "names a gateway that is not there: the fleet has %" PRIu32,
-                                   gateways);
-        }
-    }
-    return SERIN_OK;
 }

@@ -1,5 +1,4 @@
-/* What a device's application does, and what the candidate does to it (sim.h, SERIN_SIM_FAULT_*).
- */
+/* What a device's application does, and what the image does to it (sim.h, SERIN_SIM_FAULT_*). */
 #include "seat.h"
 
 #define START_MIN_MS   3000u /* from the boot to the application's word */
@@ -7,7 +6,7 @@
 #define SAY_AGAIN_MS   1000u
 #define WATCHDOG_MS    16000u
 #define DAY_MS         UINT64_C(86400000)
-#define ERRORS_PER_DAY 240u /* of a device whose candidate counts errors */
+#define ERRORS_PER_DAY 240u /* of a device whose image counts errors */
 
 static uint32_t index_of(const struct sim *sim, const struct sim_node *node)
 {
@@ -27,19 +26,34 @@ static bool at_site(const struct serin_sim_behaviour *rule, const struct sim_nod
     return rule->site_count == 0;
 }
 
+/* Which image a rule is about; SIM_RELEASES: one that nobody runs. */
+static uint8_t release_of(const struct sim *sim, const struct serin_sim_behaviour *rule)
+{
+    uint8_t release = rule->has_version ? SIM_STABLE : SIM_CANDIDATE;
+    while (rule->has_version && release < SIM_RELEASES &&
+           serin_version_compare(rule->version, sim->releases[release].version) != 0) {
+        release++;
+    }
+    return release;
+}
+
 void sim_app_choose(struct sim *sim, struct sim_node *node, uint32_t index)
 {
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
-    struct serin_version candidate = sim->releases[SIM_CANDIDATE].version;
+    node->behaviour_release = SIM_CANDIDATE;
     for (size_t i = 0; i < scenario->behaviour_count; i++) {
         const struct serin_sim_behaviour *rule = &scenario->behaviours[i];
-        bool fits = (!rule->has_version || serin_version_compare(rule->version, candidate) == 0) &&
+        uint8_t release = release_of(sim, rule);
+        bool fits = release < SIM_RELEASES &&
                     (rule->hardware == 0 || rule->hardware == node->hardware) &&
                     at_site(rule, node);
         if (fits && sim_dice_share(sim, SIM_DICE_BEHAVIOUR, index, rule->share)) {
             node->behaviour = (uint8_t)rule->fault;
+            node->behaviour_release = release;
             node->after_ms = rule->after_ms / 2u +
                              sim_dice_between(sim, SIM_DICE_BEHAVIOUR, index, 0, rule->after_ms);
+            /* What the fleet begins with was confirmed long ago. */
+            node->fault_ms = release == SIM_STABLE ? node->after_ms : node->fault_ms;
             return;
         }
     }
@@ -52,7 +66,8 @@ static void did(struct sim *sim, enum serin_sim_fault fault)
 
 static bool faulty(const struct sim_node *node, enum serin_sim_fault fault)
 {
-    return node->running_release == SIM_CANDIDATE && node->behaviour == fault;
+    return node->running_release == SIM_CANDIDATE && node->behaviour_release == SIM_CANDIDATE &&
+           node->behaviour == fault;
 }
 
 /* ---- a trial ---- */
@@ -105,7 +120,7 @@ void sim_app_confirmed(struct sim *sim, struct sim_node *node)
         node->behaviour == SERIN_SIM_FAULT_REGRESS || node->behaviour == SERIN_SIM_FAULT_ERRORS ||
         node->behaviour == SERIN_SIM_FAULT_DEAF || node->behaviour == SERIN_SIM_FAULT_REVERT;
     node->trial = false;
-    if (later && node->fault_ms == SIM_NEVER_MS) {
+    if (later && node->behaviour_release == SIM_CANDIDATE && node->fault_ms == SIM_NEVER_MS) {
         node->fault_ms = sim->now_ms + node->after_ms;
     }
 }
@@ -124,7 +139,7 @@ void sim_app_fault(struct sim *sim, struct sim_node *node)
     const struct serin_agent_event unhealthy = {
         .kind = SERIN_AGENT_UNHEALTHY, .reason = SERIN_REASON_HEALTH, .detail = 1};
     node->fault_ms = SIM_NEVER_MS;
-    if (node->running_release != SIM_CANDIDATE) {
+    if (node->running_release != node->behaviour_release) {
         return; /* the image that would have done it is gone */
     }
     did(sim, (enum serin_sim_fault)node->behaviour);
@@ -145,7 +160,7 @@ void sim_app_fault(struct sim *sim, struct sim_node *node)
 uint64_t sim_app_errors(struct sim *sim, struct sim_node *node)
 {
     uint64_t rate = sim->config->scenario.errors_per_day;
-    if (node->erring && node->running_release == SIM_CANDIDATE) {
+    if (node->erring && node->running_release == node->behaviour_release) {
         rate += ERRORS_PER_DAY;
     }
     uint64_t due = (sim->now_ms - node->errors_ms) * rate;

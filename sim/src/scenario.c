@@ -37,6 +37,11 @@ bool serin_sim_fault_waits(enum serin_sim_fault fault)
            fault == SERIN_SIM_FAULT_DEAF || fault == SERIN_SIM_FAULT_REVERT;
 }
 
+bool serin_sim_fault_before(enum serin_sim_fault fault)
+{
+    return fault == SERIN_SIM_FAULT_ERRORS || fault == SERIN_SIM_FAULT_DEAF;
+}
+
 const struct serin_sim_event_rule *serin_sim_event_rule(enum serin_sim_event_kind kind)
 {
     static const struct serin_sim_event_rule rules[SERIN_SIM_EVENT_COUNT] = {
@@ -128,6 +133,10 @@ static const char *behaviour_wrong(const struct serin_sim_behaviour *behaviour)
     if (behaviour->after_ms > SERIN_SIM_TIME_MAX_MS ||
         (behaviour->after_ms > 0 && !serin_sim_fault_waits(behaviour->fault))) {
         return "behaviours: only what comes after the confirmation waits, for at most 365 days";
+    }
+    if (behaviour->has_version && behaviour->version.major == 1 &&
+        !serin_sim_fault_before(behaviour->fault)) {
+        return "behaviours: 1.0.0 runs before any update: errors and deaf alone go with it";
     }
     if (behaviour->site_count > SERIN_SIM_SITES_MAX) {
         return "behaviours: at most 16 sites";

@@ -1,11 +1,15 @@
 /*
  * What the parts of the simulation share (sim.h says what it is; docs/spec/simulation.md how).
  *
- *   world      queue.c dice.c memo.c flash.c release.c depot.c net.c broker.c plugin.c node*.c
- *              events.c run.c
+ *   world      run.c queue.c dice.c names.c events.c memo.c flash.c flash_pool.c release.c depot.c
+ *              net.c broker.c plugin.c node*.c
  *   server     server*.c: serind's shell in simulated time, around the real engine and ledger
  *   gateways   gateway*.c: serin-gateway's shell, around the real relay, fill, hold, uplink, sent
- *   judges     invariants.c, result.c
+ *   judges     invariants.c, invariants_books.c
+ *   result     result.c: what a run came to
+ *
+ * To be read first; then world.h (what the parts of the world share), server.h or gateway.h (the
+ * shells), seat.h (a device), invariants.h (the judges).
  *
  * One thread. Times are ms since the start (`sim->now_ms`), which never run backwards. Devices and
  * gateways are numbered from 0; broker 0 is the cloud's, broker g + 1 that of gateway g's site.
@@ -26,16 +30,16 @@
 #define SIM_NEVER_MS   UINT64_MAX
 #define SIM_START_S    UINT64_C(1767225600) /* Unix seconds at the start: Thursday, 1 January 2026 */
 #define SIM_CLOUD      0u                   /* the cloud's broker */
-#define SIM_ID_SIZE    10u                  /* "d0000001", "g00001", with the terminator */
+#define SIM_ID_SIZE    10u                  /* "d0000001", "g0000001", with the terminator */
 #define SIM_BLOCK_SIZE 1024u                /* of a device's requests */
 
 struct sim;
 struct sim_server;     /* server.c */
 struct sim_gateway;    /* gateway.c */
-struct sim_invariants; /* invariants.c */
-struct sim_pool;       /* flash.c */
+struct sim_invariants; /* invariants_internal.h */
+struct sim_pool;       /* flash_pool.c */
 struct sim_memo;       /* memo.c */
-struct sim_net;        /* net.c, broker.c */
+struct sim_net;        /* net.c */
 struct sim_queue;      /* queue.c */
 struct sim_depots;     /* depot.c */
 struct sim_brokers;    /* broker.c */
@@ -116,8 +120,10 @@ enum sim_side { SIM_SITE, SIM_UPLINK }; /* the two connections of a gateway */
  *   GATEWAY   cloud   GW_REPORTS GW_STATUS                        server
  *   GATEWAY   cloud   GW_GET                                      the plugin, which answers
  *   SERVER    cloud   DIRECTIVE TRUST (retained)                  direct nodes, all gateways,
- * server SERVER    cloud   DEV_DIRECTIVE (retained)                    that node, or its gateway;
- * server SERVER    cloud   DEV_ACK, GW_ACKS                            that node; that gateway
+ *                                                              server
+ *   SERVER    cloud   DEV_DIRECTIVE (retained)                    that node, or its gateway;
+ *                                                              server
+ *   SERVER    cloud   DEV_ACK, GW_ACKS                            that node; that gateway
  *   plugin    site    DEPOT_WANT                                  the gateway
  *   plugin    both    PRESENCE                                    site: the gateway; cloud: server
  *
@@ -268,11 +274,12 @@ struct sim_node {
     uint64_t accepted_ms;             /* the last */
     uint64_t final_ms;                /* 0: not final */
 
-    /* what the candidate does on it */
-    uint8_t behaviour; /* enum serin_sim_fault; INVALID: it works */
+    /* what an image does on it */
+    uint8_t behaviour;         /* enum serin_sim_fault; INVALID: it works */
+    uint8_t behaviour_release; /* under which image: SIM_CANDIDATE, SIM_STABLE */
     bool erring;
     bool targeted;              /* its own directive is in force; node_heard.c's */
-    uint64_t after_ms;          /* after its confirmation */
+    uint64_t after_ms;          /* after the candidate's confirmation */
     uint64_t errors, errors_ms; /* counted since boot; up to when */
 
     /* what heard follows from; node_heard.c's */
@@ -338,7 +345,7 @@ struct sim {
     struct sim_events *events;      /* what the scenario has under way */
     uint32_t *dice[SIM_DICE_COUNT]; /* draws so far */
     uint64_t digest[4];
-    uint64_t sample_ms, progress_events;
+    uint64_t sample_ms;     /* of the next sample */
     struct sim_from actor;  /* whose handler runs: whose dice the crypto port throws */
     enum serin_error error; /* memory or a port failed: the run ends with it */
 };

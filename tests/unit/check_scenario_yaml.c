@@ -38,7 +38,7 @@ START_TEST(every_key_is_taken)
               "  downloads: {cut: 30, at: 66.6667}\n"
               "image:\n"
               "  - {fault: crash, percent: 2}\n"
-              "  - {fault: deaf, percent: 5, after: 6h, version: 2.0.1, hardware: 2,\n"
+              "  - {fault: deaf, percent: 5, after: 6h, version: 2.0.0, hardware: 65535,\n"
               "     sites: [3, direct, 65535]}\n"
               "weather:\n"
               "  - {from: 0, for: 1ms, offline: 10, drop: 5}\n"
@@ -78,8 +78,8 @@ START_TEST(every_key_is_taken)
     ck_assert_int_eq(b->fault, SERIN_SIM_FAULT_DEAF);
     ck_assert_uint_eq(b->share, 50000);
     ck_assert_uint_eq(b->after_ms, 21600000);
-    ck_assert(b->has_version && b->version.major == 2 && b->version.patch == 1);
-    ck_assert_uint_eq(b->hardware, 2);
+    ck_assert(b->has_version && b->version.major == 2 && b->version.patch == 0);
+    ck_assert_uint_eq(b->hardware, 65535);
     ck_assert_uint_eq(b->site_count, 3);
     ck_assert(b->sites[0] == 3 && b->sites[1] == 0 && b->sites[2] == 65535);
     ck_assert_uint_eq(s->weather_count, 1);
@@ -109,6 +109,56 @@ START_TEST(events_must_fit_the_fleet)
     ck_assert_int_eq(serin_scenario_file_fits(&file, 7, &error), SERIN_OK);
     ck_assert_int_eq(serin_scenario_file_fits(&file, 6, &error), SERIN_ERR_CONFIG);
     ck_assert_str_eq(error.field, "events[0].gateway");
+    serin_scenario_file_close(&file);
+    ck_assert_int_eq(parse("events: [{at: 0, event: gateway_away, percent: 7, for: 5m}]\n"),
+                     SERIN_OK);
+    ck_assert_int_eq(serin_scenario_file_fits(&file, 1, &error), SERIN_OK);
+    ck_assert_int_eq(serin_scenario_file_fits(&file, 0, &error), SERIN_ERR_CONFIG);
+    ck_assert_str_eq(error.text, "s.yaml:1: 'events[0].percent' does not go with a fleet that has "
+                                 "no gateways");
+    serin_scenario_file_close(&file);
+}
+END_TEST
+
+/* A rule for a place without devices would be silent. */
+START_TEST(sites_must_have_devices)
+{
+    static const struct {
+        const char *direct, *site;
+        uint32_t gateways;
+        const char *says; /* NULL: it fits */
+    } cases[] = {
+        {"0", "direct", 0, NULL},
+        {"0", "direct", 2, "'image[0].sites[0]' is for direct devices"},
+        {"0.5", "direct", 2, NULL},
+        {"0", "2", 2, NULL},
+        {"99.9", "2", 2, NULL},
+        {"100", "2", 2, "'image[0].sites[0]' names a gateway: fleet.direct says"},
+        {"100", "direct", 2, NULL},
+    };
+    char text[128];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)snprintf(text, sizeof text,
+                       "fleet: {direct: %s}\nimage: [{fault: crash, percent: 1, sites: [%s]}]\n",
+                       cases[i].direct, cases[i].site);
+        ck_assert_int_eq(parse(text), SERIN_OK);
+        enum serin_error fits = serin_scenario_file_fits(&file, cases[i].gateways, &error);
+        ck_assert_msg((fits == SERIN_OK) == (cases[i].says == NULL), "case %zu", i);
+        ck_assert(cases[i].says == NULL || strstr(error.text, cases[i].says) != NULL);
+        serin_scenario_file_close(&file);
+    }
+}
+END_TEST
+
+/* What the fleet begins with may count errors or fall silent: that is what controls are for. */
+START_TEST(both_versions_have_rules)
+{
+    ck_assert_int_eq(parse("image: [{fault: errors, percent: 5, version: 1.0.0},\n"
+                           "        {fault: deaf, percent: 5, version: 1.0.0, after: 6h},\n"
+                           "        {fault: crash, percent: 5, version: 2.0.0, hardware: 1}]\n"),
+                     SERIN_OK);
+    ck_assert_uint_eq(file.scenario.behaviours[1].version.major, 1);
+    ck_assert_int_eq(serin_sim_scenario_check(&file.scenario, NULL), SERIN_OK);
     serin_scenario_file_close(&file);
 }
 END_TEST
@@ -285,7 +335,23 @@ static const struct {
     {"image: [{fault: crash, percent: 1, after: 1h}]\n",
      "'image[0].after' does not go with crash, which comes before the confirmation"},
     {"image: [{fault: deaf, percent: 1, after: 366d}]\n", "'image[0].after' must be from 0"},
-    {"image: [{fault: deaf, percent: 1, version: two}]\n", "'image[0].version' must be a version"},
+    {"image: [{fault: deaf, percent: 1, version: two}]\n",
+     "'image[0].version' must be 2.0.0, the candidate, or 1.0.0, which the fleet begins with, not "
+     "'two'"},
+    {"image: [{fault: deaf, percent: 1, version: 2.0.1}]\n", "'image[0].version' must be 2.0.0"},
+    {"image: [{fault: deaf, percent: 1, version: 3.0.0}]\n", "'image[0].version' must be 2.0.0"},
+    {"image: [{fault: deaf, percent: 1, version: 0.0.0}]\n", "'image[0].version' must be 2.0.0"},
+    {"image:\n  - {fault: crash, percent: 1, version: 1.0.0}\n",
+     "s.yaml:2: 'image[0].version' 1.0.0 does not go with crash"},
+    {"image: [{fault: regress, percent: 1, version: 1.0.0}]\n", "does not go with regress"},
+    {"image:\n  - {fault: deaf, percent: 1, hardware: 2}\n",
+     "s.yaml:2: 'image[0].hardware' names a revision that fleet.hardware does not have, 2"},
+    {"fleet: {hardware: [{revision: 3, share: 1}]}\nimage: [{fault: deaf, percent: 1, hardware: "
+     "1}]\n",
+     "'image[0].hardware' names a revision"},
+    {"weather:\n  - {from: 0, for: 1h}\n",
+     "s.yaml:2: 'weather[0]' must have 'offline' or 'drop' above 0"},
+    {"weather: [{from: 0, for: 1h, offline: 0, drop: 0.0}]\n", "it befalls nobody"},
     {"image: [{fault: deaf, percent: 1, hardware: 0}]\n",
      "'image[0].hardware' must be from 1 to 65535"},
     {"image: [{fault: deaf, percent: 1, sites: [0]}]\n",
@@ -346,7 +412,7 @@ START_TEST(lists_are_bounded)
         size_t max;
     } lists[] = {
         {"image", "{fault: crash, percent: 1}", SERIN_SIM_BEHAVIOURS_MAX},
-        {"weather", "{from: 0, for: 1h}", SERIN_SIM_WEATHER_MAX},
+        {"weather", "{from: 0, for: 1h, drop: 1}", SERIN_SIM_WEATHER_MAX},
         {"events", "{at: 0, event: halt}", SERIN_SIM_EVENTS_MAX},
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -370,6 +436,8 @@ int main(void)
     const TTest *const tests[] = {
         every_key_is_taken,
         events_must_fit_the_fleet,
+        sites_must_have_devices,
+        both_versions_have_rules,
         the_example_file_holds_the_defaults,
         the_examples_in_the_example_file_load,
         the_examples_of_the_page_load,

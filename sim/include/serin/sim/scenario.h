@@ -31,4 +31,7 @@ const struct serin_sim_event_rule *serin_sim_event_rule(enum serin_sim_event_kin
 /* Whether a fault begins some time after the confirmation: `after_ms` is its own. */
 bool serin_sim_fault_waits(enum serin_sim_fault fault);
 
+/* Whether a fault makes sense of an image that the fleet begins with: 1.0.0 has been confirmed. */
+bool serin_sim_fault_before(enum serin_sim_fault fault);
+
 #endif

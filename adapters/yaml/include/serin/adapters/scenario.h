@@ -21,8 +21,8 @@ SERIN_MUST_USE enum serin_error serin_scenario_file_open(struct serin_scenario_f
                                                          struct serin_yaml_error *error);
 void serin_scenario_file_close(struct serin_scenario_file *file);
 
-/* The file may name gateways by number: whether a fleet of `gateways` has them all.
- * SERIN_ERR_CONFIG: `error` says which it has not. */
+/* Whether a fleet of `gateways` has all the gateways and direct devices that rules and events are
+ * for. SERIN_ERR_CONFIG: `error` says which it has not. */
 SERIN_MUST_USE enum serin_error serin_scenario_file_fits(const struct serin_scenario_file *file,
                                                          uint32_t gateways,
                                                          struct serin_yaml_error *error);
