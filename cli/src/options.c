@@ -4,7 +4,31 @@
 #include "options.h"
 
 #include <serin/adapters/x509.h>
+#include <serin/orchestrator/engine.h>
 #include <serin/sim/scenario.h>
+#include <serin/states.h>
+
+/* ---- the words of those that take a few ---- */
+
+static const char *device_state(size_t number)
+{
+    return number + 1 < SERIN_STATE_COUNT ? serin_state_text((enum serin_state)(number + 1)) : NULL;
+}
+
+static const char *rollout_state(size_t number)
+{
+    return number + 1 < SERIN_ROLLOUT_STATE_COUNT
+               ? serin_rollout_state_text((enum serin_rollout_state)(number + 1))
+               : NULL;
+}
+
+static const char *enrolment(size_t number)
+{
+    static const char *const words[] = {"pending", "enrolled", "refused", NULL};
+    return words[number];
+}
+
+/* ---- the options ---- */
 
 #define DAYS                                                              \
     {                                                                     \
@@ -263,14 +287,13 @@ const struct serin_cli_option serin_cli_options_simulate[] = {
     {.name = "expect",
      .kind = SERIN_CLI_TEXT,
      .value = "STATE",
-     .help = "exit status 4 where the rollout ends otherwise, such as: halted"},
+     .word = rollout_state,
+     .help = "exit status 4 where the rollout ends in another state"},
     {.name = "image-size",
-     .kind = SERIN_CLI_NUMBER,
-     .value = "BYTES",
-     .min = 1,
-     .max = 16u << 20,
-     .fallback = "8192",
-     .help = "size of the image that each device fetches"},
+     .kind = SERIN_CLI_TEXT,
+     .value = "SIZE",
+     .fallback = "8KiB",
+     .help = "size of the image that each device fetches, 256 to 16MiB"},
     {.name = "beat",
      .kind = SERIN_CLI_DURATION,
      .value = "TIME",
@@ -312,11 +335,13 @@ const struct serin_cli_option serin_cli_options_device_list[] = {
     {.name = "state",
      .kind = SERIN_CLI_STATE,
      .value = "STATE",
-     .help = "only in this state, such as confirmed or rolled_back"},
+     .word = device_state,
+     .help = "only those whose latest attempt is in this state"},
     {.name = "enrolment",
      .kind = SERIN_CLI_ENROLMENT,
      .value = "WORD",
-     .help = "only pending ones (which wait for approval), enrolled or refused ones"},
+     .word = enrolment,
+     .help = "only those; pending ones wait for approval"},
     {.name = "gateway", .kind = SERIN_CLI_ID, .value = "GW", .help = "only nodes of this gateway"},
     SERIN_CLI_END,
 };

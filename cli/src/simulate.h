@@ -19,8 +19,14 @@ struct serin_cli_stage {
     bool opened;
     uint64_t opened_ms, soaking_ms, ended_ms;
     uint32_t target; /* devices that it covers */
-    /* Over all stages, when it ended. */
+    /* Over all stages: when it ended, or with the rollout, or at the end of the run. */
     uint32_t exposed, confirmed, failed;
+};
+
+/* The stages of one rollout. */
+struct serin_cli_course {
+    uint32_t count;
+    struct serin_cli_stage stages[SERIN_STAGES_MAX];
 };
 
 enum serin_cli_simulate_key { SERIN_CLI_KEY_ROOT, SERIN_CLI_KEY_RELEASE, SERIN_CLI_KEY_DIRECTOR };
@@ -31,11 +37,12 @@ struct serin_cli_simulation {
     struct serin_scenario_file scenario; /* document NULL: there is no file */
     struct serin_key_signer *keys[3];    /* by enum serin_cli_simulate_key */
     struct serin_signer signers[3];
+    uint32_t image_size;
     struct serin_sim_config config;
     struct serin_sim_result result;
-    uint32_t stage_count;
-    struct serin_cli_stage stages[SERIN_STAGES_MAX];
-    FILE *line; /* the time line, in memory; NULL: none is asked for */
+    struct serin_cli_course course;
+    struct serin_cli_course revert; /* of the rollout that takes devices back after a halt */
+    FILE *line;                     /* the time line, in memory; NULL: none is asked for */
     char *line_text;
     size_t line_size;
     bool progress_shown;
@@ -54,7 +61,8 @@ void serin_cli_simulation_moment(void *ctx, const struct serin_sim_moment *momen
 void serin_cli_simulation_progress(void *ctx, const struct serin_sim_moment *moment);
 /* Takes the progress line away. */
 void serin_cli_simulation_quiet(struct serin_cli_simulation *simulation);
-/* Whether there is a file of this name that is no time line, or that cannot be one. Complains. */
+/* Begins the time line, where one is asked for. Complains where its file is something else, or
+ * cannot be written: before the run, which may take its time. */
 enum serin_cli_exit serin_cli_line_open(struct serin_cli_simulation *simulation);
 /* Writes the time line to its file, whole or not at all. */
 enum serin_cli_exit serin_cli_line_write(struct serin_cli_simulation *simulation);

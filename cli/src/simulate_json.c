@@ -7,12 +7,12 @@
 
 #define PUT(member) serin_json_put_number(json, #member, result->member)
 
-static struct serin_json *stages_json(const struct serin_cli_simulation *simulation)
+static struct serin_json *stages_json(const struct serin_cli_course *course)
 {
     struct serin_json *list = serin_json_array();
 
-    for (size_t i = 0; i < simulation->stage_count; i++) {
-        const struct serin_cli_stage *stage = &simulation->stages[i];
+    for (size_t i = 0; i < course->count; i++) {
+        const struct serin_cli_stage *stage = &course->stages[i];
         struct serin_json *json = serin_json_object();
         serin_json_put_number(json, "stage", i + 1);
         serin_json_put_number(json, "devices", stage->target);
@@ -33,6 +33,42 @@ static struct serin_json *stages_json(const struct serin_cli_simulation *simulat
         serin_json_add(list, json);
     }
     return list;
+}
+
+/* Where a halt had its devices taken back. */
+static void put_revert(const struct serin_cli_simulation *simulation, struct serin_json *parent)
+{
+    const struct serin_sim_revert *result = &simulation->result.revert;
+
+    if (result->state == SERIN_ROLLOUT_INVALID) {
+        serin_json_put_null(parent, "revert");
+        return;
+    }
+    struct serin_json *json = serin_json_object();
+    serin_json_put_text(json, "state", serin_rollout_state_text(result->state));
+    PUT(stage);
+    PUT(began_ms);
+    if (result->ended_ms > 0) {
+        PUT(ended_ms);
+    } else {
+        serin_json_put_null(json, "ended_ms");
+    }
+    PUT(offered);
+    PUT(exposed);
+    PUT(confirmed);
+    PUT(failed);
+    serin_json_put(json, "stages", stages_json(&simulation->revert));
+    serin_json_put(parent, "revert", json);
+}
+
+static void put_crashes(const struct serin_sim_result *result, struct serin_json *parent)
+{
+    struct serin_json *json = serin_json_object();
+
+    serin_json_put_number(json, "devices", result->crashes);
+    serin_json_put_number(json, "gateways", result->gateway_crashes);
+    serin_json_put_number(json, "serind", result->serind_crashes);
+    serin_json_put(parent, "crashes", json);
 }
 
 static void put_settings(const struct serin_cli_simulation *simulation, struct serin_json *json)
@@ -144,7 +180,8 @@ void serin_cli_simulation_print_json(const struct serin_cli_simulation *simulati
         serin_json_put_null(json, "first_fail_ms");
     }
     put_devices(result, json);
-    serin_json_put(json, "stages", stages_json(simulation));
+    serin_json_put(json, "stages", stages_json(&simulation->course));
+    put_revert(simulation, json);
     PUT(direct_bytes);
     PUT(uplink_bytes);
     PUT(objects_bytes);
@@ -153,7 +190,7 @@ void serin_cli_simulation_print_json(const struct serin_cli_simulation *simulati
     PUT(beats);
     PUT(publishes);
     PUT(boots);
-    PUT(crashes);
+    put_crashes(result, json);
     PUT(events);
     PUT(verifications);
     PUT(remembered);

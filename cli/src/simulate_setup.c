@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IMAGE_MIN 256u    /* an image has room for its own version */
-#define SAMPLE_MS 600000u /* of the time line, where nothing happens */
+#define IMAGE_MIN 256u        /* an image has room for its own version */
+#define IMAGE_MAX (16u << 20) /* serin/sim/sim.h */
+#define SAMPLE_MS 600000u     /* of the time line, where nothing happens */
 
 /* ---- files ---- */
 
@@ -121,6 +122,21 @@ const char *serin_cli_simulation_ignored(const struct serin_cli_simulation *simu
     return from ? "from" : start ? "start" : NULL;
 }
 
+static enum serin_cli_exit image_size_read(struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const char *text = serin_cli_text(cli, "image-size");
+    uint64_t size = 0;
+
+    if (!serin_size_parse(text, &size) || size < IMAGE_MIN || size > IMAGE_MAX) {
+        return serin_cli_fail(cli, SERIN_CLI_USAGE,
+                              "--image-size takes 256 to 16MiB, such as 10000 or 64KiB, not '%s'",
+                              text);
+    }
+    simulation->image_size = (uint32_t)size;
+    return SERIN_CLI_DONE;
+}
+
 static void config_fill(struct serin_cli_simulation *simulation, uint64_t seed)
 {
     const struct serin_cli *cli = simulation->cli;
@@ -131,7 +147,7 @@ static void config_fill(struct serin_cli_simulation *simulation, uint64_t seed)
         .gateways = (uint32_t)serin_cli_number(cli, "gateways"),
         .seed = seed,
         .scenario = simulation->scenario.scenario,
-        .image_size = (uint32_t)serin_cli_number(cli, "image-size"),
+        .image_size = simulation->image_size,
         .beat_interval_s = (uint32_t)(serin_cli_number(cli, "beat") / 1000),
         .limit_ms = serin_cli_number(cli, "limit"),
         .raises_counter = serin_cli_has(cli, "raises-counter"),
@@ -159,11 +175,10 @@ enum serin_cli_exit serin_cli_simulation_open(struct serin_cli_simulation *simul
     if (serin_cli_number(cli, "beat") % 1000 != 0) {
         return serin_cli_fail(cli, SERIN_CLI_USAGE, "--beat takes whole seconds");
     }
-    if (serin_cli_number(cli, "image-size") < IMAGE_MIN) {
-        return serin_cli_fail(cli, SERIN_CLI_USAGE, "--image-size takes at least %u bytes",
-                              IMAGE_MIN);
+    enum serin_cli_exit exit = image_size_read(simulation);
+    if (exit == SERIN_CLI_DONE) {
+        exit = policy_read(simulation);
     }
-    enum serin_cli_exit exit = policy_read(simulation);
     if (exit == SERIN_CLI_DONE) {
         exit = scenario_read(simulation, gateways);
     }

@@ -62,12 +62,13 @@ static void print_outcome(const struct serin_cli_simulation *simulation)
     const char *state = serin_rollout_state_text(result->state);
     char time[TIME_SIZE];
 
-    serin_cli_print(cli, "%s%s%s/%s: %s%s%s in stage %u of %zu, after %s\n",
+    serin_cli_print(cli, "%s%s%s/%s: %s%s%s %s stage %u of %zu, after %s\n",
                     policy->name[0] != '\0' ? policy->name : "",
                     policy->name[0] != '\0' ? " on " : "", policy->product, policy->channel,
                     serin_cli_colour(cli, serin_cli_state_colour(state)), state,
-                    serin_cli_colour(cli, SERIN_CLI_PLAIN), (unsigned)result->stage,
-                    policy->stage_count, span_text(result->ended_ms, time));
+                    serin_cli_colour(cli, SERIN_CLI_PLAIN), result->stage > 0 ? "in" : "before",
+                    result->stage > 0 ? (unsigned)result->stage : 1u, policy->stage_count,
+                    span_text(result->ended_ms, time));
     if (result->why[0] != '\0') {
         serin_cli_print(cli, "  because ");
         serin_cli_print_foreign(cli, why_text(result), 0);
@@ -94,7 +95,8 @@ static void grid_number(struct serin_cli_grid *grid, bool known, uint32_t number
     }
 }
 
-static void print_stages(const struct serin_cli_simulation *simulation)
+static void print_course(const struct serin_cli_simulation *simulation,
+                         const struct serin_cli_course *course)
 {
     static const struct serin_cli_column columns[] = {
         {.title = "STAGE", .right = true},   {.title = "SHARE", .right = true},
@@ -108,7 +110,7 @@ static void print_stages(const struct serin_cli_simulation *simulation)
 
     for (size_t i = 0; i < policy->stage_count; i++) {
         const struct serin_stage_policy *share = &policy->stages[i];
-        const struct serin_cli_stage *stage = &simulation->stages[i];
+        const struct serin_cli_stage *stage = &course->stages[i];
         const bool come = stage->opened;
         serin_cli_grid_format(grid, "%zu", i + 1);
         if (share->permyriad > 0) {
@@ -128,6 +130,28 @@ static void print_stages(const struct serin_cli_simulation *simulation)
     }
     serin_cli_print(simulation->cli, "\n");
     serin_cli_grid_print(simulation->cli, grid);
+}
+
+static void print_stages(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_revert *revert = &simulation->result.revert;
+    const char *state = serin_rollout_state_text(revert->state);
+    char began[TIME_SIZE], ended[TIME_SIZE];
+
+    print_course(simulation, &simulation->course);
+    if (revert->state == SERIN_ROLLOUT_INVALID) {
+        return;
+    }
+    serin_cli_print(cli, "\nthe way back to 1.0.0: %s%s%s, from %s",
+                    serin_cli_colour(cli, serin_cli_state_colour(state)), state,
+                    serin_cli_colour(cli, SERIN_CLI_PLAIN),
+                    time_text(true, revert->began_ms, began));
+    if (revert->ended_ms > 0) {
+        serin_cli_print(cli, " to %s", time_text(true, revert->ended_ms, ended));
+    }
+    serin_cli_print(cli, "\n");
+    print_course(simulation, &simulation->revert);
 }
 
 /* ---- figures: a name, a number, what it means ---- */
@@ -200,6 +224,102 @@ static void print_bytes(const struct serin_cli_simulation *simulation)
     count(cli, "directives", result->publishes, "published");
 }
 
+/* ---- what befell it ---- */
+
+/* What was asked for and struck nobody is shown as well: a share may be too small for a fleet. */
+static void befell(const struct serin_cli *cli, const char *name, uint64_t times, bool asked,
+                   const char *meaning)
+{
+    if (times > 0 || asked) {
+        count(cli, name, times, times > 0 ? meaning : "asked for, and it struck nobody");
+    }
+}
+
+static void print_faults(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_sim_scenario *scenario = &simulation->config.scenario;
+
+    for (int i = 1; i < SERIN_SIM_FAULT_COUNT; i++) {
+        enum serin_sim_fault fault = (enum serin_sim_fault)i;
+        bool asked = false;
+        for (size_t k = 0; k < scenario->behaviour_count; k++) {
+            asked = asked || scenario->behaviours[k].fault == fault;
+        }
+        befell(simulation->cli, serin_sim_fault_text(fault), simulation->result.faults[i], asked,
+               "times that an image did it");
+    }
+}
+
+static void print_event(const struct serin_cli_simulation *simulation,
+                        enum serin_sim_event_kind kind, uint32_t asked)
+{
+    const struct serin_sim_result *result = &simulation->result;
+    const struct serin_sim_event_rule *rule = serin_sim_event_rule(kind);
+    bool verb = kind >= SERIN_SIM_EVENT_PAUSE && kind <= SERIN_SIM_EVENT_ABORT;
+    bool nobody = !verb && result->struck[kind] == 0 && result->came[kind] > 0;
+    bool refused = verb && result->struck[kind] < result->came[kind];
+    const char *whom = rule->gateways  ? "gateways struck"
+                       : rule->devices ? "devices struck"
+                       : verb          ? "done"
+                                       : "times";
+    char meaning[128], late[64] = "";
+
+    if (result->came[kind] < asked) {
+        (void)snprintf(late, sizeof(late), "; %u of %u events came before the end",
+                       (unsigned)result->came[kind], (unsigned)asked);
+    }
+    (void)snprintf(meaning, sizeof(meaning), "%s%s%s%s", whom,
+                   nobody ? ": nobody was in its share" : "", refused ? ", the others refused" : "",
+                   late);
+    count(simulation->cli, rule->word, result->struck[kind], meaning);
+}
+
+static void print_events(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_sim_scenario *scenario = &simulation->config.scenario;
+
+    for (int i = 1; i < SERIN_SIM_EVENT_COUNT; i++) {
+        uint32_t asked = 0;
+        for (size_t k = 0; k < scenario->event_count; k++) {
+            asked += scenario->events[k].kind == (enum serin_sim_event_kind)i ? 1u : 0u;
+        }
+        if (asked > 0) {
+            print_event(simulation, (enum serin_sim_event_kind)i, asked);
+        }
+    }
+}
+
+static void print_befallen(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_result *result = &simulation->result;
+    const struct serin_sim_scenario *scenario = &simulation->config.scenario;
+    bool drop = scenario->drop > 0;
+    bool offline = false;
+
+    if (serin_cli_text(cli, "scenario") == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < scenario->weather_count; i++) {
+        drop = drop || scenario->weather[i].drop > 0;
+        offline = offline || scenario->weather[i].offline > 0;
+    }
+    heading(cli, "BEFALLEN");
+    befell(cli, "lost", result->dropped, drop, "messages, each time that one was lost");
+    befell(cli, "doubled", result->duplicated, scenario->duplicate > 0, "messages");
+    befell(cli, "late", result->reordered, scenario->reorder > 0, "messages overtaken by others");
+    befell(cli, "damaged", result->corrupted, scenario->corrupt > 0, "messages");
+    befell(cli, "downloads cut", result->cuts, scenario->cut > 0, "");
+    befell(cli, "power cuts", result->power_cuts, scenario->power_cuts_per_year > 0,
+           "of a device, by chance or by an event");
+    befell(cli, "offline", result->offline, scenario->offline > 0, "devices never reached");
+    befell(cli, "asleep", result->sleeps, scenario->sleeping > 0,
+           "times that a device fell asleep");
+    befell(cli, "under weather", result->weathered, offline, "devices cut off by bad weather");
+    print_faults(simulation);
+    print_events(simulation);
+}
+
 /* ---- on what it rests ---- */
 
 static void print_settings(const struct serin_cli_simulation *simulation)
@@ -256,6 +376,7 @@ void serin_cli_simulation_print(const struct serin_cli_simulation *simulation)
     print_stages(simulation);
     print_devices(simulation);
     print_bytes(simulation);
+    print_befallen(simulation);
     print_settings(simulation);
     print_invariants(simulation);
 }
@@ -282,16 +403,16 @@ __attribute__((format(printf, 2, 3))) static void replay_add(struct replay *repl
 }
 
 /* A word for the shell, in quotes where it needs them. */
-static void replay_word(struct replay *replay, const char *word)
+static void replay_quoted(struct replay *replay, const char *word)
 {
     static const char plain[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
 
     if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-        replay_add(replay, " %s", word);
+        replay_add(replay, "%s", word);
         return;
     }
-    replay_add(replay, " '");
+    replay_add(replay, "'");
     for (; *word != '\0'; word++) {
         if (*word == '\'') {
             replay_add(replay, "'\\''");
@@ -300,6 +421,13 @@ static void replay_word(struct replay *replay, const char *word)
         }
     }
     replay_add(replay, "'");
+}
+
+/* A name that begins as an option does is none after `=`. */
+static void replay_value(struct replay *replay, const char *option, const char *value)
+{
+    replay_add(replay, " --%s%s", option, value[0] == '-' ? "=" : " ");
+    replay_quoted(replay, value);
 }
 
 void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
@@ -312,18 +440,19 @@ void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
 
     text[0] = '\0';
     replay_add(&replay, "serin simulate");
-    replay_word(&replay, cli->args.operands[0]);
+    /* More may be added behind: a `--` would make operands of it. */
+    replay_add(&replay, " %s", cli->args.operands[0][0] == '-' ? "./" : "");
+    replay_quoted(&replay, cli->args.operands[0]);
     replay_add(&replay, " --devices %u --gateways %u --seed %llu", (unsigned)config->devices,
                (unsigned)config->gateways, (unsigned long long)config->seed);
     if (serin_cli_text(cli, "scenario") != NULL) {
-        replay_add(&replay, " --scenario");
-        replay_word(&replay, serin_cli_text(cli, "scenario"));
+        replay_value(&replay, "scenario", serin_cli_text(cli, "scenario"));
     }
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         if (serin_cli_has(cli, values[i])) {
-            replay_add(&replay, " --%s", values[i]);
-            replay_word(&replay, serin_cli_text(cli, values[i]));
+            replay_value(&replay, values[i], serin_cli_text(cli, values[i]));
         }
     }
-    replay_add(&replay, "%s", config->raises_counter ? " --raises-counter" : "");
+    replay_add(&replay, "%s%s", config->raises_counter ? " --raises-counter" : "",
+               config->check ? "" : " --unchecked");
 }

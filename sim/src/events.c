@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TEXT_MAX 160u
+#define TEXT_MAX  160u
+#define NAMED_MAX 12u /* gateways that a line of the time line names; TEXT_MAX has room */
 
 struct sim_events {
     /* Events of one kind may overlap: so many are under way at each gateway. */
@@ -22,50 +23,64 @@ static const struct serin_sim_event *event_of(const struct sim *sim, uint32_t in
 
 /* ---- gateways ---- */
 
-typedef void (*gateway_change)(struct sim *sim, uint32_t gateway);
+/* True: it has changed; false: another event holds it where it is. */
+typedef bool (*gateway_change)(struct sim *sim, uint32_t gateway);
 
-static void crash(struct sim *sim, uint32_t gateway)
+static bool crash(struct sim *sim, uint32_t gateway)
 {
-    if (sim->events->crashed[gateway]++ == 0) {
+    bool first = sim->events->crashed[gateway]++ == 0;
+    if (first) {
         sim_net_gateway(sim, gateway, false);
         sim_gateway_crash(sim, gateway);
-        sim->result->crashes++;
+        sim->result->gateway_crashes++;
     }
+    return first;
 }
 
-static void revive(struct sim *sim, uint32_t gateway)
+static bool revive(struct sim *sim, uint32_t gateway)
 {
-    if (--sim->events->crashed[gateway] == 0) {
+    bool last = --sim->events->crashed[gateway] == 0;
+    if (last) {
         sim_gateway_revive(sim, gateway);
         sim_net_gateway(sim, gateway, true);
     }
+    return last;
 }
 
-static void go_away(struct sim *sim, uint32_t gateway)
+static bool go_away(struct sim *sim, uint32_t gateway)
 {
-    if (sim->events->away[gateway]++ == 0) {
+    bool first = sim->events->away[gateway]++ == 0;
+    if (first) {
         sim_net_away(sim, gateway, true);
     }
+    return first;
 }
 
-static void come_back(struct sim *sim, uint32_t gateway)
+static bool come_back(struct sim *sim, uint32_t gateway)
 {
-    if (--sim->events->away[gateway] == 0) {
+    bool last = --sim->events->away[gateway] == 0;
+    if (last) {
         sim_net_away(sim, gateway, false);
     }
+    return last;
 }
 
-static void go_stale(struct sim *sim, uint32_t gateway)
+static bool go_stale(struct sim *sim, uint32_t gateway)
 {
-    sim->events->stale[gateway]++;
-    sim_depot_stale(sim, gateway, true);
+    bool first = sim->events->stale[gateway]++ == 0;
+    if (first) {
+        sim_depot_stale(sim, gateway, true);
+    }
+    return first;
 }
 
-static void go_fresh(struct sim *sim, uint32_t gateway)
+static bool go_fresh(struct sim *sim, uint32_t gateway)
 {
-    if (--sim->events->stale[gateway] == 0) {
+    bool last = --sim->events->stale[gateway] == 0;
+    if (last) {
         sim_depot_stale(sim, gateway, false);
     }
+    return last;
 }
 
 /* Whether an event strikes this gateway: by its number, or by a die that its end throws again. */
@@ -82,17 +97,39 @@ static bool strikes(struct sim *sim, uint32_t event, uint32_t gateway)
     return (mixed ^ mixed >> 32) % SERIN_SIM_ALL < what->share;
 }
 
-/* How many it changed. */
-static uint32_t change_gateways(struct sim *sim, uint32_t event, gateway_change change)
+/* Adds a gateway's number, as scenarios count them, where there is room for it. */
+static void name_gateway(char text[TEXT_MAX], size_t *size, uint32_t named, uint32_t gateway)
 {
+    if (named < NAMED_MAX) {
+        *size += (size_t)snprintf(text + *size, TEXT_MAX - *size, "%s%u", named > 0 ? ", " : ": ",
+                                  gateway + 1u);
+    } else if (named == NAMED_MAX) {
+        *size += (size_t)snprintf(text + *size, TEXT_MAX - *size, " and others");
+    }
+}
+
+/* Changes all that the event strikes, and says which and how many changed: "2 of 9 gateways crash:
+ * 3, 7". How many it struck. */
+static uint32_t change_gateways(struct sim *sim, uint32_t event, gateway_change change,
+                                const char *words)
+{
+    char names[TEXT_MAX] = "";
+    char text[2 * TEXT_MAX];
+    size_t size = 0;
+    uint32_t struck = 0;
     uint32_t changed = 0;
     for (uint32_t gateway = 0; gateway < sim->config->gateways; gateway++) {
         if (strikes(sim, event, gateway)) {
-            change(sim, gateway);
-            changed++;
+            struck++;
+            if (change(sim, gateway)) {
+                name_gateway(names, &size, changed++, gateway);
+            }
         }
     }
-    return changed;
+    (void)snprintf(text, sizeof text, "%u of %u gateways %s%s", changed, sim->config->gateways,
+                   words, names);
+    sim_say(sim, text);
+    return struck;
 }
 
 /* ---- brokers, devices, serind ---- */
@@ -116,12 +153,15 @@ static uint32_t cut_devices(struct sim *sim, uint32_t index)
 {
     const struct serin_sim_event *event = event_of(sim, index);
     uint32_t cut = 0;
+    char text[TEXT_MAX];
     for (uint32_t node = 0; node < sim->config->devices; node++) {
         if (sim_dice_share(sim, SIM_DICE_WEATHER, node, event->share)) {
             sim_node_cut(sim, node, event->for_ms);
             cut++;
         }
     }
+    (void)snprintf(text, sizeof text, "%u of %u devices lose power", cut, sim->config->devices);
+    sim_say(sim, text);
     return cut;
 }
 
@@ -133,7 +173,7 @@ static void server_down(struct sim *sim, uint64_t restore_ms)
     if (sim->events->server_down++ == 0) {
         sim_net_server(sim, false);
         sim_server_crash(sim);
-        sim->result->crashes++;
+        sim->result->serind_crashes++;
     }
 }
 
@@ -150,26 +190,35 @@ static void server_up(struct sim *sim)
         sim_server_revive(sim);
     }
     sim_net_server(sim, true);
+    sim_say(sim, "serind is back");
 }
 
 /* ---- events ---- */
 
+/* What is said of an event where nothing more is known of it than that it came. */
 static const char *const texts[SERIN_SIM_EVENT_COUNT] = {
-    [SERIN_SIM_EVENT_GATEWAY_CRASH] = "gateways crash",
-    [SERIN_SIM_EVENT_GATEWAY_AWAY] = "gateways lose their uplink",
-    [SERIN_SIM_EVENT_STALE_CACHE] = "depots go stale",
     [SERIN_SIM_EVENT_SERIND_CRASH] = "serind crashes",
-    [SERIN_SIM_EVENT_SERIND_RESTORE] = "serind is restored from an older backup",
-    [SERIN_SIM_EVENT_BROKER_RESTART] = "a broker restarts",
-    [SERIN_SIM_EVENT_BROKER_OLD] = "a broker comes back with an older disk",
-    [SERIN_SIM_EVENT_POWER_CUT] = "the power goes",
+    [SERIN_SIM_EVENT_SERIND_RESTORE] = "serind goes down, to be restored from an older backup",
+    [SERIN_SIM_EVENT_BROKER_RESTART] = "the cloud's broker goes down",
+    [SERIN_SIM_EVENT_BROKER_OLD] = "the cloud's broker goes down, to come back with an older disk",
     [SERIN_SIM_EVENT_PAUSE] = "the operator pauses",
     [SERIN_SIM_EVENT_RESUME] = "the operator resumes",
     [SERIN_SIM_EVENT_HALT] = "the operator halts",
     [SERIN_SIM_EVENT_ADVANCE] = "the operator advances",
     [SERIN_SIM_EVENT_RETRY] = "the operator retries",
     [SERIN_SIM_EVENT_ABORT] = "the operator aborts",
-    [SERIN_SIM_EVENT_CLOCK_JUMP] = "serind's clock jumps",
+};
+
+/* Of gateways, after their number: as it begins and as it ends. */
+static const struct {
+    gateway_change begin, end;
+    const char *begins, *ends;
+} changes[SERIN_SIM_EVENT_COUNT] = {
+    [SERIN_SIM_EVENT_GATEWAY_CRASH] = {crash, revive, "crash", "are back from their crash"},
+    [SERIN_SIM_EVENT_GATEWAY_AWAY] = {go_away, come_back, "lose their uplink",
+                                      "have their uplink again"},
+    [SERIN_SIM_EVENT_STALE_CACHE] = {go_stale, go_fresh, "have a stale depot",
+                                     "have a sound depot again"},
 };
 
 /* 0: refused. */
@@ -180,6 +229,18 @@ static uint32_t verb(struct sim *sim, enum serin_sim_event_kind kind)
     (void)snprintf(text, sizeof text, "%s%s", texts[kind], done ? "" : ": refused");
     sim_say(sim, text);
     return done ? 1u : 0u;
+}
+
+static void jump(struct sim *sim, int64_t jump_ms)
+{
+    char text[TEXT_MAX];
+    (void)snprintf(text, sizeof text, "serind's clock jumps by %lld s",
+                   (long long)(jump_ms / 1000));
+    sim_say(sim, text);
+    sim->jump_ms += jump_ms;
+    if (sim->events->server_down == 0) {
+        sim_server_jumped(sim);
+    }
 }
 
 static uint64_t old_disk_ms(const struct sim *sim, const struct serin_sim_event *event)
@@ -193,18 +254,16 @@ static void begin(struct sim *sim, uint32_t index)
     uint32_t struck = 1;
     bool verbs = event->kind >= SERIN_SIM_EVENT_PAUSE && event->kind <= SERIN_SIM_EVENT_ABORT;
     sim_note(sim, SIM_NOTE_EVENT, index, (uint64_t)event->kind);
-    if (!verbs) {
+    sim->result->came[event->kind]++;
+    if (!verbs && texts[event->kind] != NULL) {
         sim_say(sim, texts[event->kind]);
     }
     switch (event->kind) {
     case SERIN_SIM_EVENT_GATEWAY_CRASH:
-        struck = change_gateways(sim, index, crash);
-        break;
     case SERIN_SIM_EVENT_GATEWAY_AWAY:
-        struck = change_gateways(sim, index, go_away);
-        break;
     case SERIN_SIM_EVENT_STALE_CACHE:
-        struck = change_gateways(sim, index, go_stale);
+        struck =
+            change_gateways(sim, index, changes[event->kind].begin, changes[event->kind].begins);
         break;
     case SERIN_SIM_EVENT_SERIND_CRASH:
         server_down(sim, SIM_NEVER_MS);
@@ -230,10 +289,7 @@ static void begin(struct sim *sim, uint32_t index)
         struck = verb(sim, event->kind);
         break;
     case SERIN_SIM_EVENT_CLOCK_JUMP:
-        sim->jump_ms += event->jump_ms;
-        if (sim->events->server_down == 0) {
-            sim_server_jumped(sim);
-        }
+        jump(sim, event->jump_ms);
         break;
     case SERIN_SIM_EVENT_INVALID:
     case SERIN_SIM_EVENT_COUNT:
@@ -248,14 +304,15 @@ static void begin(struct sim *sim, uint32_t index)
 static void end(struct sim *sim, uint32_t index)
 {
     enum serin_sim_event_kind kind = event_of(sim, index)->kind;
-    if (kind == SERIN_SIM_EVENT_GATEWAY_CRASH) {
-        (void)change_gateways(sim, index, revive);
-    } else if (kind == SERIN_SIM_EVENT_GATEWAY_AWAY) {
-        (void)change_gateways(sim, index, come_back);
-    } else if (kind == SERIN_SIM_EVENT_STALE_CACHE) {
-        (void)change_gateways(sim, index, go_fresh);
+    if (changes[kind].end != NULL) {
+        (void)change_gateways(sim, index, changes[kind].end, changes[kind].ends);
     } else if (kind == SERIN_SIM_EVENT_SERIND_CRASH || kind == SERIN_SIM_EVENT_SERIND_RESTORE) {
         server_up(sim);
+    } else if (kind == SERIN_SIM_EVENT_POWER_CUT) {
+        sim_say(sim, "the power is back");
+    } else if ((kind == SERIN_SIM_EVENT_BROKER_RESTART || kind == SERIN_SIM_EVENT_BROKER_OLD) &&
+               sim_broker_is_up(sim, SIM_CLOUD)) {
+        sim_say(sim, "the cloud's broker is back");
     }
 }
 
@@ -268,7 +325,8 @@ static void weather(struct sim *sim, uint32_t index, bool begins)
     uint32_t drop = sim->events->drop;
     sim->events->drop = begins ? drop + what->drop : drop - what->drop;
     sim_net_weather(sim, sim->events->drop < SERIN_SIM_ALL ? sim->events->drop : SERIN_SIM_ALL);
-    sim_say(sim, begins ? "bad weather begins" : "bad weather ends");
+    uint32_t changed = 0;
+    char text[TEXT_MAX];
     for (uint32_t node = 0; node < sim->config->devices; node++) {
         uint8_t *struck = &sim->events->struck[2u * (size_t)node];
         bool was = (struck[0] | struck[1]) != 0;
@@ -280,8 +338,13 @@ static void weather(struct sim *sim, uint32_t index, bool begins)
         bool is = (struck[0] | struck[1]) != 0;
         if (was != is) {
             sim_node_away(sim, node, is);
+            changed++;
         }
     }
+    (void)snprintf(text, sizeof text, "bad weather %s: %u of %u devices %s",
+                   begins ? "begins" : "ends", changed, sim->config->devices,
+                   begins ? "are cut off" : "may connect again");
+    sim_say(sim, text);
 }
 
 void sim_events_due(struct sim *sim, uint32_t index, uint32_t what)

@@ -2,6 +2,7 @@
 #include "invariants.h"
 #include "server.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
@@ -26,6 +27,17 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
     return known ? texts[invariant] : "unknown";
 }
 
+/* Such a rollout has no reason of its own for how it stands. */
+static void fill_waiting(const struct serin_rollout *rollout, struct serin_sim_result *result)
+{
+    if (result->why[0] == '\0' && rollout->state == SERIN_ROLLOUT_PAUSED) {
+        (void)snprintf(result->why, sizeof result->why, "paused by an operator, and not resumed");
+    } else if (result->why[0] == '\0' && sim_waits_for_approval(rollout)) {
+        (void)snprintf(result->why, sizeof result->why, "stage %u waits for approval",
+                       rollout->stage + 1u);
+    }
+}
+
 static void fill_rollout(const struct server_head *head, struct serin_sim_result *result)
 {
     const struct serin_rollout *rollout = head->reverting ? &head->halted : &head->rollout;
@@ -44,6 +56,24 @@ static void fill_rollout(const struct server_head *head, struct serin_sim_result
     result->regressed = tally->regressed;
     result->unreached = tally->unreached;
     memcpy(result->reasons, rollout->reasons, sizeof result->reasons);
+    fill_waiting(rollout, result);
+}
+
+static void fill_revert(const struct sim_server *server, struct serin_sim_result *result)
+{
+    const struct serin_rollout *rollout = &server->store.head.rollout;
+    struct serin_sim_revert *revert = &result->revert;
+    if (!server->store.head.reverting) {
+        *revert = (struct serin_sim_revert){0}; /* or a restore has forgotten it */
+        return;
+    }
+    revert->state = rollout->state;
+    revert->stage = rollout->stage;
+    revert->ended_ms = server->ended_ms;
+    revert->offered = rollout->tally.offered;
+    revert->exposed = rollout->tally.accepted;
+    revert->confirmed = rollout->tally.confirmed;
+    revert->failed = rollout->tally.failed + rollout->tally.rejected;
 }
 
 void sim_result_fill(struct sim *sim)
@@ -51,7 +81,11 @@ void sim_result_fill(struct sim *sim)
     struct serin_sim_result *result = sim->result;
     const struct sim_server *server = sim->server;
     fill_rollout(&server->store.head, result);
+    fill_revert(server, result);
     result->ended_ms = server->ended_ms != 0 ? server->ended_ms : sim->now_ms;
+    if (server->store.head.reverting) {
+        result->ended_ms = result->halted_ms;
+    }
     result->devices = sim->config->devices;
     result->still_on_it = 0;
     result->rolled_back = server->store.head.reverting ? server->store.head.halted.rolled_back

@@ -215,9 +215,6 @@ static enum serin_error sim_open(struct sim *sim)
     }
     if (error == SERIN_OK) {
         sim_at(sim, LOOK_MS, SIM_WORLD, 0, SIM_WORLD_LOOK);
-        if (sim->config->sample_ms > 0) {
-            sim_at(sim, 0, SIM_WORLD, 0, SIM_WORLD_SAMPLE);
-        }
     }
     return error;
 }
@@ -273,9 +270,6 @@ void sim_world_due(struct sim *sim, uint32_t index, uint32_t what)
 {
     if (what == SIM_WORLD_LOOK) {
         look(sim);
-    } else if (what == SIM_WORLD_SAMPLE) {
-        sim_say(sim, NULL);
-        sim_at(sim, sim->now_ms + sim->config->sample_ms, SIM_WORLD, 0, SIM_WORLD_SAMPLE);
     } else {
         sim_events_due(sim, index, what);
     }
@@ -314,6 +308,17 @@ static void look_ahead(const struct sim *sim)
     }
 }
 
+/* Samples lie between the events of the world and are none: who looks on changes nothing. Each
+ * stands after all events of its own millisecond. */
+static void sample_before(struct sim *sim, uint64_t at_ms)
+{
+    while (sim->config->sample_ms > 0 && sim->sample_ms < at_ms) {
+        sim->now_ms = sim->sample_ms;
+        sim_say(sim, NULL);
+        sim->sample_ms += sim->config->sample_ms;
+    }
+}
+
 /* Until the run is over: by itself, by a breach or an error, or by its limit. */
 static void loop(struct sim *sim)
 {
@@ -323,6 +328,7 @@ static void loop(struct sim *sim)
             sim_failed(sim, SERIN_ERR_MEMORY); /* a world is never without something to come */
             return;
         }
+        sample_before(sim, event.at_ms <= sim->limit_ms ? event.at_ms : sim->limit_ms);
         if (event.at_ms > sim->limit_ms) {
             sim_message_drop(sim, event.message);
             sim->now_ms = sim->limit_ms;
@@ -363,6 +369,7 @@ static void finish(struct sim *sim)
     if (sim->config->check && sim->result->broken == SERIN_SIM_SOUND && sim->error == SERIN_OK) {
         sim_check_end(sim);
     }
+    sim_say(sim, NULL);
     sim_result_fill(sim);
     finish_digest(sim);
 }

@@ -223,6 +223,8 @@ void server_begin(struct sim_server *server);
 void server_end(struct sim_server *server);
 void server_commit(struct sim_server *server);
 bool server_ended(enum serin_rollout_state state);
+/* Whether only an operator's ADVANCE opens the next stage. */
+bool sim_waits_for_approval(const struct serin_rollout *rollout);
 
 /* One step of the engine inside a pass; its actions are carried out. */
 enum serin_error server_step(struct sim_server *server, const struct serin_rollout_event *event);

@@ -106,6 +106,7 @@ void server_revert(struct sim_server *server)
     head->rollout.reverted_by = head->rollout.id + 1u;
     head->halted = head->rollout;
     head->reverting = true;
+    server->sim->result->revert.began_ms = server->sim->now_ms;
     /* As the halted one was; its hours and its start are not asked again. */
     struct serin_policy policy = head->halted.policy;
     policy.window_count = 0;

@@ -152,11 +152,20 @@ static bool verb_to_come(const struct sim *sim)
     return false;
 }
 
-/* Nobody will come to whom a rollout that waits for an operator could matter. */
+bool sim_waits_for_approval(const struct serin_rollout *rollout)
+{
+    return rollout->state == SERIN_ROLLOUT_AWAITING && !rollout->held && !rollout->approved &&
+           rollout->stage < rollout->policy.stage_count &&
+           rollout->policy.stages[rollout->stage].approval;
+}
+
+/* Nobody will come to whom a rollout that waits for an operator could matter: whatever else it
+ * waits for, a window or the start, comes by itself. */
 static bool stands_still(const struct sim *sim, const struct serin_rollout *rollout)
 {
     bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
-                 (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->stage > 0);
+                 (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held) ||
+                 sim_waits_for_approval(rollout);
     return waits && !verb_to_come(sim) && sim->now_ms - sim->server->state_ms >= SERVER_STILL_MS;
 }
 

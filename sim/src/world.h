@@ -152,8 +152,7 @@ void sim_events_close(struct sim *sim);
 void sim_events_due(struct sim *sim, uint32_t index, uint32_t what);
 
 enum sim_world_what {
-    SIM_WORLD_LOOK = 1, /* whether the run is over */
-    SIM_WORLD_SAMPLE,
+    SIM_WORLD_LOOK = 1,  /* whether the run is over */
     SIM_WORLD_EVENT,     /* index: of the scenario's event */
     SIM_WORLD_EVENT_END, /* the same */
     SIM_WORLD_WEATHER,   /* index: of the scenario's weather */

@@ -70,6 +70,24 @@ static void setup(void)
                               "stages:\n  - {percent: 10, soak: 1h}\n"
                               "  - {percent: 100, soak: 2h}\n");
     write_text("crash.yaml", "image: [{fault: crash, percent: 100}]\n");
+    write_text("back.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 7.1.0}]\n"
+                            "on_halt: revert\n"
+                            "stages:\n  - {percent: 10, soak: 10m}\n"
+                            "  - {percent: 100, soak: 2h}\n");
+    write_text("ask.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 7.1.0}]\n"
+                           "stages:\n  - {percent: 10, soak: 10m, approval: true}\n"
+                           "  - {percent: 100, soak: 2h}\n");
+    write_text("storm.yaml",
+               "image: [{fault: regress, percent: 20, after: 1h}, {fault: hang, percent: 0.0001}]\n"
+               "links: {drop: 1, duplicate: 1, reorder: 1, corrupt: 1}\n"
+               "weather: [{from: 10m, for: 1h, offline: 20, drop: 5}]\n"
+               "events:\n  - {at: 2m, event: gateway_crash, gateway: 2, for: 3m}\n"
+               "  - {at: 3m, event: gateway_away, percent: 100, for: 90s}\n"
+               "  - {at: 5m, event: serind_crash, for: 1m}\n"
+               "  - {at: 7m, event: broker_restart, for: 30s}\n"
+               "  - {at: 8m, event: power_cut, percent: 0.0001, for: 1m}\n"
+               "  - {at: 9m, event: resume}\n"
+               "  - {at: 300d, event: pause}\n");
     write_text("site.yaml", "image: [{fault: crash, percent: 100, sites: [4]}]\n");
     write_text("wrong.yaml", "fleet:\n  offline: 101\n");
 }
@@ -175,8 +193,8 @@ START_TEST(the_time_line_is_csv)
     SUCCEEDS("policy.yaml " SMALL "--seed 7 --timeline l.csv");
     line[file_read(path_of("l.csv"), line, sizeof(line) - 1)] = '\0';
     char *at = strtok(line, "\n");
-    ck_assert_str_eq(at, "time_s,state,stage,offered,exposed,trial,running,confirmed,failed,"
-                         "rejected,regressed,unreached,cloud_bytes,text");
+    ck_assert_str_eq(at, "time_s,rollout,state,stage,offered,exposed,trial,running,confirmed,"
+                         "failed,rejected,regressed,unreached,cloud_bytes,text");
     for (at = strtok(NULL, "\n"); at != NULL; at = strtok(NULL, "\n"), rows++) {
         double time = 0;
         size_t commas = 0;
@@ -186,15 +204,190 @@ START_TEST(the_time_line_is_csv)
         for (const char *c = at; *c != '\0' && *c != '"'; c++) {
             commas += *c == ',';
         }
-        ck_assert_uint_eq(commas, 13);
+        ck_assert_uint_eq(commas, 14);
+        ck_assert(rows > 0 || strncmp(at, "0.000,1,created,0,", 18) == 0);
         texts += strchr(at, '"') != NULL;
     }
     ck_assert_uint_gt(rows, 20);
     ck_assert_uint_gt(texts, 3);
     write_text("mine.csv", "dear diary\n");
     FAILS(SERIN_CLI_REFUSED, "it is not replaced", "policy.yaml --seed 1 --timeline mine.csv");
+    /* Before the run, which may take its time. */
     FAILS(SERIN_CLI_NOT_FOUND, "No such file",
           "policy.yaml " SMALL "--seed 1 --timeline nowhere/l.csv");
+    ck_assert_str_eq(result->out, "");
+    write_text("empty.csv", "");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --timeline empty.csv");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --timeline empty.csv");
+}
+END_TEST
+
+START_TEST(a_time_line_changes_nothing)
+{
+    static struct program_result first;
+
+    for (int json = 0; json < 2; json++) {
+        const char *form = json ? "--json" : "";
+        SUCCEEDS("back.yaml " SMALL "--seed 5 --scenario storm.yaml %s", form);
+        first = *result;
+        SUCCEEDS("back.yaml " SMALL "--seed 5 --scenario storm.yaml --timeline l.csv %s", form);
+        ck_assert_str_eq(first.out, result->out);
+    }
+}
+END_TEST
+
+struct row {
+    double time_s;
+    unsigned rollout, stage, exposed, confirmed, failed, rejected;
+    unsigned long long cloud_bytes;
+    char state[16];
+};
+
+/* The next line of a time line; `line` is cut up. */
+static bool row_next(char **line, struct row *row)
+{
+    unsigned offered = 0, trial = 0, running = 0, regressed = 0, unreached = 0;
+    char *at = strsep(line, "\n");
+
+    if (at == NULL || *at == '\0') {
+        return false;
+    }
+    ck_assert_int_eq(sscanf(at, "%lf,%u,%15[a-z],%u,%u,%u,%u,%u,%u,%u,%u,%u,%u,%llu,", &row->time_s,
+                            &row->rollout, row->state, &row->stage, &offered, &row->exposed, &trial,
+                            &running, &row->confirmed, &row->failed, &row->rejected, &regressed,
+                            &unreached, &row->cloud_bytes),
+                     14);
+    return true;
+}
+
+/* That the first stage of the list that follows `list` in the JSON ended with these figures. */
+static void ended_as(const char *list, unsigned stage, const struct row *row)
+{
+    char want[128];
+    const char *at = strstr(result->out, list);
+
+    ck_assert_ptr_nonnull(at);
+    snprintf(want, sizeof(want), "\"ended_ms\":%.0f,\"exposed\":%u,\"confirmed\":%u,\"failed\":%u}",
+             row->time_s * 1000, row->exposed, row->confirmed, row->failed + row->rejected);
+    for (unsigned i = 0; i < stage; i++) {
+        at = strstr(at + 1, "{\"stage\":");
+        ck_assert_ptr_nonnull(at);
+    }
+    const char *end = strchr(at, '}');
+    const char *found = strstr(at, want);
+    ck_assert_msg(found != NULL && found < end, "%s not in %.200s", want, at);
+}
+
+/* Stages stand as the time line has them when they ended; the last row has the final figures. */
+START_TEST(stages_stand_as_they_ended)
+{
+    static char line[524288];
+    struct row row, second = {.stage = 0}, halted = {.stage = 0};
+
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --timeline l.csv "
+             "--json --expect halted");
+    line[file_read(path_of("l.csv"), line, sizeof(line) - 1)] = '\0';
+    char *at = strchr(line, '\n') + 1;
+    while (row_next(&at, &row)) {
+        second = row.rollout == 1 && row.stage == 2 && second.stage == 0 ? row : second;
+        halted = strcmp(row.state, "halted") == 0 && halted.stage == 0 ? row : halted;
+    }
+    ck_assert_uint_eq(second.stage, 2);
+    ck_assert_uint_eq(halted.stage, 2);
+    ended_as("\"stages\":", 1, &second);
+    ended_as("\"stages\":", 2, &halted);
+    ck_assert_uint_eq(number("ended_ms"), number("halted_ms"));
+    ck_assert_uint_eq(row.cloud_bytes, number("direct_bytes") + number("uplink_bytes"));
+    ck_assert_str_eq(row.state, "completed");
+    ck_assert_uint_eq(row.rollout, 2);
+}
+END_TEST
+
+START_TEST(a_way_back_stands_by_itself)
+{
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
+    SAYS("\"revert\":{\"state\":\"completed\",\"stage\":2,\"began_ms\":");
+    ck_assert_uint_ge(number("began_ms"), number("halted_ms"));
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml");
+    SAYS("lamp/stable: halted in stage 2 of 2, after ");
+    SAYS("\nthe way back to 1.0.0: completed, from ");
+    SUCCEEDS("policy.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
+    SAYS("\"revert\":null");
+}
+END_TEST
+
+START_TEST(what_befell_is_told)
+{
+    static char line[524288];
+    static const char *const texts[] = {
+        "\"1 of 4 gateways crash: 2\"",
+        "\"1 of 4 gateways are back from their crash: 2\"",
+        "\"4 of 4 gateways lose their uplink: 1, 2, 3, 4\"",
+        "\"4 of 4 gateways have their uplink again: 1, 2, 3, 4\"",
+        "\"serind crashes\"",
+        "\"serind is back\"",
+        "\"the cloud's broker goes down\"",
+        "\"the cloud's broker is back\"",
+        "\"0 of 200 devices lose power\"",
+        "\"the operator resumes: refused\"",
+    };
+
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --timeline "
+             "l.csv");
+    SAYS("\nBEFALLEN\n");
+    SAYS("messages overtaken by others");
+    SAYS("devices cut off by bad weather");
+    SAYS("hang                      0  asked for, and it struck nobody");
+    SAYS("gateway_crash             1  gateways struck\n");
+    SAYS("gateway_away              4  gateways struck\n");
+    SAYS("power_cut                 0  devices struck: nobody was in its share\n");
+    SAYS("resume                    0  done, the others refused\n");
+    SAYS("pause                     0  done; 0 of 1 events came before the end\n");
+    line[file_read(path_of("l.csv"), line, sizeof(line) - 1)] = '\0';
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        ck_assert_msg(strstr(line, texts[i]) != NULL, "%s", texts[i]);
+    }
+    ck_assert_ptr_nonnull(strstr(line, "\"bad weather begins: "));
+    ck_assert_ptr_nonnull(strstr(line, "\"bad weather ends: "));
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
+    SAYS("\"crashes\":{\"devices\":0,\"gateways\":1,\"serind\":1}");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1");
+    ck_assert_ptr_null(strstr(result->out, "BEFALLEN"));
+}
+END_TEST
+
+START_TEST(who_waits_for_an_operator_says_so)
+{
+    SUCCEEDS("ask.yaml " SMALL "--seed 1 --expect awaiting");
+    SAYS("lamp/stable: awaiting before stage 1 of 2, after 1d");
+    SAYS("  because stage 1 waits for approval\n");
+    write_text("yes.yaml", "events: [{at: 1h, event: advance}]\n");
+    SUCCEEDS("ask.yaml " SMALL "--seed 1 --scenario yes.yaml --expect completed");
+    write_text("stop.yaml", "events: [{at: 20m, event: pause}]\n");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --scenario stop.yaml --expect paused");
+    SAYS("after 1d");
+    SAYS("  because paused by an operator");
+}
+END_TEST
+
+START_TEST(the_replay_is_the_same_again)
+{
+    static struct program_result first;
+    char command[512];
+
+    write_text("-q.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 7.1.0}]\n"
+                          "stages: [{percent: 100, soak: 1h}]\n");
+    write_text("-s.yaml", "image: [{fault: crash, percent: 10}]\n");
+    SUCCEEDS("--devices 40 --gateways 2 --seed 3 --unchecked --image-size 9KiB "
+             "--scenario=-s.yaml --json -- -q.yaml");
+    first = *result;
+    const char *at = strstr(first.out, "\"replay\":\"serin simulate ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at + strlen("\"replay\":\"serin simulate "), "%511[^\"]", command), 1);
+    SUCCEEDS("%s --json", command);
+    ck_assert_str_eq(first.out, result->out);
+    SUCCEEDS("./-q.yaml " SMALL "--seed 1 --image-size 64KiB");
+    SAYS("image of 64.0 KiB");
 }
 END_TEST
 
@@ -208,6 +401,15 @@ START_TEST(wrong_inputs_are_refused)
           "policy.yaml --scenario site.yaml --gateways 3");
     FAILS(SERIN_CLI_USAGE, "--expect takes a state", "policy.yaml --expect good");
     FAILS(SERIN_CLI_USAGE, "whole seconds", "policy.yaml --beat 60500ms");
+    FAILS(SERIN_CLI_USAGE, "--image-size takes 256 to 16MiB", "policy.yaml --image-size 255");
+    FAILS(SERIN_CLI_USAGE, "--image-size takes 256 to 16MiB", "policy.yaml --image-size 17MiB");
+    FAILS(SERIN_CLI_USAGE, "--image-size takes 256 to 16MiB", "policy.yaml --image-size big");
+    write_text("nobody.yaml", "fleet: {}\nimage: [{fault: crash, percent: 1, hardware: 2}]\n");
+    FAILS(SERIN_CLI_INPUT, "nobody.yaml:2: 'image[0].hardware' names a revision",
+          "policy.yaml --scenario nobody.yaml");
+    write_text("nobody.yaml", "events: [{at: 0, event: gateway_away, percent: 50, for: 1h}]\n");
+    FAILS(SERIN_CLI_INPUT, "'events[0].percent' does not go with a fleet that has no gateways",
+          "policy.yaml --scenario nobody.yaml --gateways 0");
     FAILS(SERIN_CLI_USAGE, "--devices", "policy.yaml --devices 0");
     FAILS(SERIN_CLI_USAGE, "--devices", "policy.yaml --devices 1000001");
     FAILS(SERIN_CLI_USAGE, "--gateways", "policy.yaml --gateways 65536");
@@ -260,8 +462,12 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        a_good_release_completes,  a_bad_release_halts_early, the_same_seed_is_the_same_bytes,
-        the_time_line_is_csv,      wrong_inputs_are_refused,  cost_stands_on_the_side,
+        a_good_release_completes,          a_bad_release_halts_early,
+        the_same_seed_is_the_same_bytes,   the_time_line_is_csv,
+        wrong_inputs_are_refused,          cost_stands_on_the_side,
+        a_time_line_changes_nothing,       stages_stand_as_they_ended,
+        a_way_back_stands_by_itself,       what_befell_is_told,
+        who_waits_for_an_operator_says_so, the_replay_is_the_same_again,
         each_member_is_documented,
     };
     Suite *suite = suite_create("cli_simulate");

@@ -68,6 +68,33 @@ START_TEST(judges_change_nothing)
 }
 END_TEST
 
+static void look_on(void *ctx, const struct serin_sim_moment *moment)
+{
+    (void)moment;
+    ++*(unsigned *)ctx;
+}
+
+/* Samples are no events: who looks on, however often, sees the same run. */
+START_TEST(looking_on_changes_nothing)
+{
+    struct serin_sim_result first;
+    unsigned moments[2] = {0, 0};
+    sim_bench_open(&bench, 50, 3, 43);
+    bench.config.scenario.drop = 10000;
+    bench.config.moment = look_on;
+    bench.config.ctx = &moments[0];
+    sim_bench_run(&bench);
+    first = bench.result;
+    bench.config.sample_ms = 7001;
+    bench.config.ctx = &moments[1];
+    sim_bench_run(&bench);
+    ck_assert_mem_eq(&first, &bench.result, sizeof first);
+    ck_assert_uint_gt(moments[0], 3);
+    ck_assert_uint_gt(moments[1], moments[0] + first.ended_ms / 7001);
+    sim_bench_close(&bench);
+}
+END_TEST
+
 START_TEST(an_image_that_always_fails_reaches_a_handful)
 {
     static const enum serin_sim_fault faults[] = {SERIN_SIM_FAULT_CRASH, SERIN_SIM_FAULT_HANG,
@@ -124,6 +151,50 @@ START_TEST(what_no_report_tells_halts)
 }
 END_TEST
 
+/* Errors that the version before counts as well are nothing against the release. */
+START_TEST(errors_of_both_versions_halt_nothing)
+{
+    for (int both = 0; both < 2; both++) {
+        by_default(1000, 5);
+        if (both == 1) {
+            behave(SERIN_SIM_FAULT_ERRORS, 200000, 0);
+            bench.config.scenario.behaviours[0].has_version = true;
+            bench.config.scenario.behaviours[0].version = (struct serin_version){.major = 1};
+        }
+        behave(SERIN_SIM_FAULT_ERRORS, both == 1 ? 250000 : 200000, 60 * MINUTE);
+        sim_bench_run(&bench);
+        ck_assert_msg(bench.result.state ==
+                          (both == 1 ? SERIN_ROLLOUT_COMPLETED : SERIN_ROLLOUT_HALTED),
+                      "%d: %s", both, bench.result.why);
+        ck_assert_uint_gt(bench.result.faults[SERIN_SIM_FAULT_ERRORS], 0);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
+/* A window comes by itself, however late; an operator of whom nothing is said does not. */
+START_TEST(only_who_waits_for_nobody_is_left_alone)
+{
+    sim_bench_open(&bench, 40, 2, 8);
+    bench.config.policy.window_count = 1;
+    bench.config.policy.windows[0] =
+        (struct serin_window){.days = 1u << 2, .from_min = 60, .until_min = 120}; /* once a week */
+    sim_bench_run(&bench);
+    ck_assert_msg(bench.result.state == SERIN_ROLLOUT_COMPLETED, "%s", bench.result.why);
+    ck_assert_uint_gt(bench.result.ended_ms, 14 * 1440 * MINUTE);
+    sim_bench_close(&bench);
+    for (uint32_t stage = 0; stage < 2; stage++) {
+        sim_bench_open(&bench, 40, 2, 8);
+        bench.config.policy.stages[stage].approval = true;
+        sim_bench_run(&bench);
+        ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_AWAITING);
+        ck_assert_ptr_nonnull(strstr(bench.result.why, "waits for approval"));
+        ck_assert_uint_lt(bench.result.ended_ms, 2 * 1440 * MINUTE);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
 START_TEST(a_bad_network_day_halts_no_good_release)
 {
     by_default(600, 6);
@@ -151,6 +222,11 @@ START_TEST(a_halt_takes_its_devices_back)
         ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
         ck_assert_uint_gt(bench.result.confirmed, 0);
         ck_assert_uint_gt(bench.result.regressed, 0);
+        ck_assert_uint_eq(bench.result.ended_ms, bench.result.halted_ms);
+        ck_assert_int_eq(bench.result.revert.state, SERIN_ROLLOUT_COMPLETED);
+        ck_assert_uint_ge(bench.result.revert.began_ms, bench.result.halted_ms);
+        ck_assert_uint_gt(bench.result.revert.ended_ms, bench.result.revert.began_ms);
+        ck_assert_uint_eq(bench.result.revert.confirmed, 400);
         /* Counters are committed at the end of a rollout only: the way back is open. */
         ck_assert_uint_eq(bench.result.still_on_it, 0);
         sim_bench_close(&bench);
@@ -160,6 +236,7 @@ START_TEST(a_halt_takes_its_devices_back)
     sim_bench_run(&bench);
     ck_assert_int_eq(bench.result.state, SERIN_ROLLOUT_HALTED);
     ck_assert_uint_gt(bench.result.still_on_it, 0); /* the default holds */
+    ck_assert_int_eq(bench.result.revert.state, SERIN_ROLLOUT_INVALID);
     sim_bench_close(&bench);
 }
 END_TEST
@@ -198,9 +275,12 @@ int main(void)
         a_good_release_completes,
         the_same_seed_gives_the_same_run,
         judges_change_nothing,
+        looking_on_changes_nothing,
         an_image_that_always_fails_reaches_a_handful,
         what_goes_wrong_after_confirmation_halts,
         what_no_report_tells_halts,
+        errors_of_both_versions_halt_nothing,
+        only_who_waits_for_nobody_is_left_alone,
         a_bad_network_day_halts_no_good_release,
         a_halt_takes_its_devices_back,
         a_breach_ends_the_run_and_is_named,

@@ -51,13 +51,16 @@ enum serin_sim_fault {
     SERIN_SIM_FAULT_COUNT
 };
 
-/* A share of the devices that the rule fits do this under the candidate; which ones follows from
- * the seed. The first rule that takes a device counts. */
+/* A share of the devices that the rule fits do this under the image of its version; which ones
+ * follows from the seed. The first rule that takes a device counts, whatever its version. */
 struct serin_sim_behaviour {
     enum serin_sim_fault fault;
-    uint32_t share;    /* millionths */
-    uint64_t after_ms; /* REGRESS, ERRORS, DEAF, REVERT; spread by ±50 % */
-    /* The rule fits devices of this version of the image, hardware and site. */
+    uint32_t share; /* millionths */
+    /* REGRESS, ERRORS, DEAF, REVERT: since the confirmation, or the start of the simulation where
+     * the image is 1.0.0; spread by ±50 % */
+    uint64_t after_ms;
+    /* Of the image: 2.0.0, the candidate, where there is none. 1.0.0 is what the fleet begins with:
+     * ERRORS and DEAF alone. Another is nobody's. */
     bool has_version;
     struct serin_version version;
     uint16_t hardware;                   /* 0: any */
@@ -136,6 +139,8 @@ void serin_sim_scenario_random(struct serin_sim_scenario *scenario, uint64_t see
 /* What happened, as it happens: for a time line. */
 struct serin_sim_moment {
     uint64_t at_ms; /* since the start */
+    /* With state INVALID before serind has made it. While devices are taken back after a halt it
+     * is the rollout that does so (`policy.revert`). */
     const struct serin_rollout *rollout;
     uint32_t exposed;     /* accepted the directive, so far */
     uint32_t trial;       /* in their trial now */
@@ -164,7 +169,9 @@ struct serin_sim_config {
      * the same in each run: nothing of them is in the digest. */
     const struct serin_signer *root, *release, *director;
 
-    uint64_t sample_ms; /* a moment without a text at least so often; 0: none */
+    /* Moments have a text, but for one at the end, and one at every multiple of this. Looking on
+     * changes nothing: these are no events, and the result is the same without. 0: none. */
+    uint64_t sample_ms;
     void (*moment)(void *ctx, const struct serin_sim_moment *moment);
     /* The console: simulated time passes; once in about 100 ms of wall time, as often as it is
      * called. May be NULL. */
@@ -192,27 +199,40 @@ enum serin_sim_invariant {
     SERIN_SIM_INVARIANT_COUNT
 };
 
+/* The rollout that takes devices back after a halt. */
+struct serin_sim_revert {
+    enum serin_rollout_state state; /* INVALID: there was none */
+    uint32_t stage;
+    uint64_t began_ms, ended_ms; /* ended_ms 0: it has not */
+    uint32_t offered, exposed, confirmed, failed;
+};
+
 struct serin_sim_result {
+    /* Of the rollout; where devices were taken back, of the halted one, as it stood then. */
     enum serin_rollout_state state;
-    char why[SERIN_ROLLOUT_WHY_MAX];
+    char why[SERIN_ROLLOUT_WHY_MAX]; /* or for whom it waits */
     uint32_t stage;
     uint32_t devices, offered, exposed, confirmed, failed, rolled_back, regressed, rejected,
         unreached, still_on_it; /* run the candidate at the end */
     uint32_t reasons[SERIN_REASON_COUNT];
-    uint64_t ended_ms;      /* simulated time of the rollout's end, or of the limit */
+    uint64_t ended_ms;      /* simulated time of the rollout's end, or of the run's */
     uint64_t halted_ms;     /* when it halted; 0: it did not */
     uint64_t first_fail_ms; /* when the first failure became final on a device; 0: none */
     uint64_t direct_bytes, uplink_bytes,
         site_bytes;         /* payload: direct links; gateways' uplinks; at sites */
     uint64_t objects_bytes; /* of the uplink's: pieces of images */
-    uint64_t messages, beats, events, boots, power_cuts, crashes;
+    uint64_t messages, beats, events, boots, power_cuts;
+    uint64_t crashes; /* devices reset by a crash or by the watchdog */
+    uint64_t gateway_crashes, serind_crashes;
     uint64_t publishes;                 /* of directives, per broker */
     uint64_t verifications, remembered; /* asked of the crypto port, and answered from memory */
     uint64_t flash_bytes;               /* memory that all flashes took at the end */
     /* What befell the run, so that a scenario that never came true is seen. */
     uint64_t faults[SERIN_SIM_FAULT_COUNT]; /* how often a device did it */
     uint64_t struck[SERIN_SIM_EVENT_COUNT]; /* events: once for each gateway or device, serind,
-                                               broker or verb */
+                                               broker or verb that was not refused */
+    uint32_t came[SERIN_SIM_EVENT_COUNT];   /* events whose time came before the run was over */
+    struct serin_sim_revert revert;
     uint64_t dropped, duplicated, reordered, corrupted; /* messages */
     uint64_t cuts;                                      /* downloads whose link dropped */
     uint64_t sleeps, offline; /* times that a device fell asleep; devices never reached */
