@@ -93,8 +93,8 @@ static uint32_t by_table(uint32_t crc, const uint8_t *bytes, size_t size)
 
 #include <string.h>
 
-#define LANES     4u
-#define LANE_SIZE 16u
+#define LANES     ((size_t)4)
+#define LANE_SIZE ((size_t)16)
 #define FOLD_SIZE (LANES * LANE_SIZE)
 
 typedef long long lane __attribute__((vector_size(LANE_SIZE)));
