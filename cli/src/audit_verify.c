@@ -54,8 +54,14 @@ static enum serin_cli_exit known_head(struct serin_cli *cli, struct serin_audit_
 
 /* ---- reading ---- */
 
+/* What was read, in all files. */
+struct seen {
+    bool any;    /* a byte */
+    bool object; /* the first one begins a JSON object, as each line of a log does */
+};
+
 static enum serin_cli_exit feed_file(const struct serin_cli *cli, const char *path,
-                                     struct serin_audit_verifier *verifier)
+                                     struct serin_audit_verifier *verifier, struct seen *seen)
 {
     static char block[BLOCK_SIZE];
     bool standard = strcmp(path, "-") == 0;
@@ -68,6 +74,8 @@ static enum serin_cli_exit feed_file(const struct serin_cli *cli, const char *pa
     }
     serin_audit_verifier_file(verifier);
     while ((got = fread(block, 1, sizeof(block), file)) > 0) {
+        seen->object = seen->any ? seen->object : block[0] == '{';
+        seen->any = true;
         serin_audit_verifier_feed(verifier, block, got);
     }
     if (ferror(file) != 0) {
@@ -84,6 +92,8 @@ static enum serin_cli_exit feed_file(const struct serin_cli *cli, const char *pa
 struct report {
     const struct serin_audit_verdict *verdict;
     struct serin_audit_head known;
+    struct seen seen;
+    bool head_given;
     const char *head_fault; /* what is wrong with the head or the beginning; NULL: nothing */
     char text[SERIN_AUDIT_TEXT_SIZE];
 };
@@ -258,17 +268,35 @@ static void print_figures(const struct serin_cli *cli, const struct serin_audit_
         verdict->place == SERIN_AUDIT_HEAD_MATCHED ? "; the head that was given is in it" : "");
 }
 
+/* Why the files are no log at all; NULL: they are one, sound or not. Where a head is known the log
+ * has been there, and what is in its place is a fault. */
+static const char *no_log(const struct report *report)
+{
+    if (report->verdict->lines > 0 || report->head_given) {
+        return NULL;
+    }
+    return !report->seen.any      ? "there is nothing to verify: not a line is in"
+           : !report->seen.object ? "this is no audit log:"
+                                  : NULL;
+}
+
 static enum serin_cli_exit tell(const struct serin_cli *cli, const struct report *report)
 {
     const struct serin_audit_verdict *verdict = report->verdict;
+    const char *why = no_log(report);
 
     if (cli->json) {
         print_json(cli, report);
-    } else {
+    } else if (why == NULL) {
         print_faults(cli, report);
         if (verdict->lines > 0) {
             print_figures(cli, verdict);
         }
+    }
+    if (why != NULL) {
+        (void)fflush(cli->world->out);
+        return serin_cli_fail(cli, SERIN_CLI_INPUT, "%s %s%s", why, cli->args.operands[0],
+                              cli->args.operand_count > 1 ? " and the others" : "");
     }
     if (sound(report)) {
         return SERIN_CLI_DONE;
@@ -289,18 +317,17 @@ enum serin_cli_exit serin_cli_run_audit_verify(struct serin_cli *cli)
 {
     struct report report = {.verdict = NULL};
     struct serin_audit_verifier *verifier = NULL;
-    bool given = false;
-    enum serin_cli_exit exit = known_head(cli, &report.known, &given);
+    enum serin_cli_exit exit = known_head(cli, &report.known, &report.head_given);
 
     if (exit != SERIN_CLI_DONE) {
         return exit;
     }
-    if (serin_audit_verifier_open(&verifier, cli->crypto, given ? &report.known : NULL) !=
-        SERIN_OK) {
+    if (serin_audit_verifier_open(&verifier, cli->crypto,
+                                  report.head_given ? &report.known : NULL) != SERIN_OK) {
         return serin_cli_fail(cli, SERIN_CLI_FAILED, "memory is exhausted");
     }
     for (size_t i = 0; exit == SERIN_CLI_DONE && i < cli->args.operand_count; i++) {
-        exit = feed_file(cli, cli->args.operands[i], verifier);
+        exit = feed_file(cli, cli->args.operands[i], verifier, &report.seen);
     }
     if (exit == SERIN_CLI_DONE) {
         report.verdict = serin_audit_verifier_end(verifier);

@@ -435,7 +435,7 @@ static const struct serin_cli_command commands[] = {
                 "first. That\n"
                 "lines were cut off at the end shows by --head or --live alone. Exit status 4 "
                 "where anything\n"
-                "does not hold.",
+                "does not hold, 3 where the files are empty or no log at all.",
      .examples = "serin audit verify /var/log/serin/audit.log.1 /var/log/serin/audit.log\n"
                  "serin audit verify --live /var/log/serin/audit.log\n"
                  "zcat audit.log.2.gz audit.log.1.gz | serin audit verify - --head \"$(tail -1 "

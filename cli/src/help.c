@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define INDENT 26
+#define WIDTH  100
 
 static void print_option(FILE *file, const struct serin_cli_option *option)
 {
@@ -31,10 +32,30 @@ static void print_option(FILE *file, const struct serin_cli_option *option)
     (void)fputc('\n', file);
 }
 
+/* "one of: idle, pending, …", over as many lines as it takes: completion reads it. */
+static void print_words(FILE *file, const struct serin_cli_option *option)
+{
+    size_t column = INDENT + strlen("one of:");
+
+    (void)fprintf(file, "%*sone of:", INDENT, "");
+    for (size_t i = 0; option->word(i) != NULL; i++) {
+        const char *word = option->word(i);
+        if (column + strlen(word) + 2 > WIDTH) {
+            (void)fprintf(file, "\n%*s", INDENT - 1, "");
+            column = INDENT - 1;
+        }
+        column += (size_t)fprintf(file, " %s%s", word, option->word(i + 1) != NULL ? "," : "");
+    }
+    (void)fputc('\n', file);
+}
+
 static void print_options(FILE *file, const struct serin_cli_option *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
         print_option(file, options);
+        if (options->word != NULL) {
+            print_words(file, options);
+        }
     }
 }
 
@@ -102,6 +123,10 @@ static void help_group(FILE *file, const struct serin_cli_table *table,
         (void)fprintf(file, "\n'serin %s' alone is 'serin %s', with these options:\n", group->name,
                       alone->name);
         print_options(file, alone->options);
+        if (alone->online) {
+            print_options(file, serin_cli_online_options);
+        }
+        print_options(file, serin_cli_common_options);
     }
     (void)fprintf(file, "\n'serin %s COMMAND --help' explains a command with examples.\n",
                   group->name);
@@ -122,12 +147,16 @@ static void help_program(FILE *file, const struct serin_cli_table *table)
         "  serin pki init pki --product lamp --device-count 10\n"
         "  serin pack --product lamp --version 2.0.0 --image fw.bin --key pki/keys/release.key "
         "-o fw.serin\n"
+        "  serin verify fw.serin --trust pki/trust.bin --root pki/keys/root.pub\n"
+        "  serin policy check policy.yaml --devices 10       # what the policy comes to\n"
+        "  serin simulate policy.yaml --devices 10           # rehearsed, nothing is sent\n"
         "  serin publish fw.serin\n"
         "  serin rollout create --policy policy.yaml\n"
         "  serin rollout watch 1\n"
         "\n'serin COMMAND --help' explains each with examples. Exit status: 0 done, 1 failed, "
-        "2 usage,\n3 an input file is wrong, 4 refused, 5 the server cannot be reached, 6 not "
-        "found.\n");
+        "2 usage,\n3 an input file is wrong, 4 refused, does not hold, or ended otherwise than "
+        "expected, 5 the server\ncannot be reached, 6 not found, 7 a simulation broke an "
+        "invariant.\n");
 }
 
 void serin_cli_help(const struct serin_cli *cli, const struct serin_cli_table *table, FILE *file)

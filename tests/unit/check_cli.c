@@ -533,6 +533,59 @@ START_TEST(a_killed_run_leaves_nothing_half)
 END_TEST
 #endif
 
+/* What bash offers behind a line; the words of a blank end are "". */
+static const char *completed(const char *line)
+{
+    static const char script[] =
+        ". \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _serin; echo \" ${COMPREPLY[*]} \"";
+    const char *argv[PROGRAM_ARGS_MAX] = {"/bin/bash", "-c", script, SERIN_COMPLETION,
+                                          SERIN_PROGRAM};
+    static char words[256];
+    size_t argc = 5;
+
+    snprintf(words, sizeof(words), "%s", line);
+    for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " ")) {
+        argv[argc++] = strcmp(word, "''") == 0 ? "" : word;
+    }
+    result = program_run(folder, NULL, argv);
+    ck_assert_str_eq(result->err, "");
+    return result->out;
+}
+
+/* Caught: a list that ends with its first line; words of the option after it; 'help' taken for a
+ * command without any below it; the options of a group that is a command too left out. */
+START_TEST(completion_knows_words_and_options)
+{
+    ck_assert_ptr_nonnull(strstr(completed("help ''"), " policy "));
+    ck_assert_ptr_nonnull(strstr(completed("help rollout ''"), " advance "));
+    ck_assert_str_eq(completed("rollout re"), " resume retry \n");
+    ck_assert_str_eq(completed("help policy ''"), " check \n");
+    ck_assert_str_eq(completed("device list --enrolment ''"), " pending enrolled refused \n");
+    ck_assert_str_eq(completed("device list --state re"), " rejected regressed reverted \n");
+    ck_assert_str_eq(completed("device list --state i"), " idle \n");
+    ck_assert_str_eq(completed("simulate policy.yaml --expect h"), " halted \n");
+    ck_assert_str_eq(completed("simulate policy.yaml --expect a"), " awaiting aborted \n");
+    ck_assert_str_eq(completed("audit --js"), " --json \n");
+    ck_assert_str_eq(completed("audit --fo"), " --follow \n");
+    ck_assert_str_eq(completed("audit verify --wh"), " --whole \n");
+    ck_assert_str_eq(completed("pack --product ''"), " fw.bin pki \n");
+}
+END_TEST
+
+/* Caught: an exit status that the help does not tell; a walk-through without the rehearsal. */
+START_TEST(the_help_tells_the_way_and_every_status)
+{
+    SUCCEEDS("--help");
+    ck_assert_ptr_nonnull(strstr(result->out, "\n  serin policy check policy.yaml "));
+    ck_assert_ptr_nonnull(strstr(result->out, "\n  serin simulate policy.yaml "));
+    for (int status = SERIN_CLI_DONE; status <= SERIN_CLI_BREACH; status++) {
+        char words[16];
+        snprintf(words, sizeof(words), "%d ", status);
+        ck_assert_msg(strstr(strstr(result->out, "Exit status:"), words) != NULL, "%s", words);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {pki_is_whole_and_private,
@@ -548,6 +601,8 @@ int main(void)
                                   verify_refuses_what_was_changed,
                                   verify_refuses_foreign_keys,
                                   trust_records_are_made_and_kept,
+                                  completion_knows_words_and_options,
+                                  the_help_tells_the_way_and_every_status,
 #ifdef SERIN_FAULT_POINTS
                                   a_killed_run_leaves_nothing_half,
 #endif

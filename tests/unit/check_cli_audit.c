@@ -125,6 +125,40 @@ START_TEST(faults_have_file_line_and_status)
 }
 END_TEST
 
+/* Another file was given, or one that nothing was written to yet: not a log that was harmed.
+ * Caught: a log whose hashes were taken out told as no log; an emptied one told so though its head
+ * is known.
+ */
+START_TEST(what_is_no_log_is_told_apart_from_one_that_was_harmed)
+{
+    char path[160];
+    make();
+    snprintf(path, sizeof path, "%s/empty", folder);
+    file_write(path, "", 0);
+    snprintf(path, sizeof path, "%s/other", folder);
+    file_write(path, "\177ELF\nno log\n", 12);
+    snprintf(path, sizeof path, "%s/bare", folder);
+    file_write(path, "{\"time\":\"\"}\n", 12);
+
+    ck_assert_int_eq(serin("empty", NULL, NULL, NULL), SERIN_CLI_INPUT);
+    ck_assert_str_eq(result->err,
+                     "serin audit verify: there is nothing to verify: not a line is in empty\n");
+    ck_assert_str_eq(result->out, "");
+    ck_assert_int_eq(serin("other", NULL, NULL, NULL), SERIN_CLI_INPUT);
+    ck_assert_str_eq(result->err, "serin audit verify: this is no audit log: other\n");
+    ck_assert_int_eq(serin("empty", "other", "--json", NULL), SERIN_CLI_INPUT);
+    expect("{\"valid\":false,\"lines\":0,");
+    expect_complaint("this is no audit log: empty and the others\n");
+
+    ck_assert_int_eq(serin("bare", NULL, NULL, NULL), SERIN_CLI_REFUSED);
+    expect("bare: unchained: no line has a hash\n");
+    ck_assert_int_eq(serin("empty", "--head", heads[10], NULL), SERIN_CLI_REFUSED);
+    ck_assert_int_eq(serin("other", "--head", heads[10], NULL), SERIN_CLI_REFUSED);
+    ck_assert_int_eq(serin("log", "empty", NULL, NULL), SERIN_CLI_DONE);
+    folder_remove(folder);
+}
+END_TEST
+
 START_TEST(a_head_finds_what_was_cut_off)
 {
     make();
@@ -181,6 +215,7 @@ int main(void)
     const TTest *const tests[] = {
         sound_files_are_told_of,
         faults_have_file_line_and_status,
+        what_is_no_log_is_told_apart_from_one_that_was_harmed,
         a_head_finds_what_was_cut_off,
         a_live_head_is_asked_for,
         NULL,

@@ -40,6 +40,9 @@ struct serin_cli_option {
     const char *help;
     uint64_t min, max;    /* NUMBER; milliseconds of a DURATION */
     const char *fallback; /* parsed where the option is not given; NULL: none */
+    /* The words that it takes, by number from 0 on, NULL behind the last, for help and completion;
+     * NULL: not a few words. */
+    const char *(*word)(size_t number);
 };
 
 struct serin_cli;
