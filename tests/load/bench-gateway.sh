@@ -124,10 +124,23 @@ cut_when_due() {
     cable_mend
 }
 
+# others_percent: how much of the processors is in use now, before and after a measurement by nobody of it. In a second.
+others_percent() {
+    local -a before after
+    local i all=0
+    read -r -a before </proc/stat
+    sleep 1
+    read -r -a after </proc/stat
+    for i in 1 2 3 4 5 6 7 8; do all=$((all + after[i] - before[i])); done
+    [ $all -gt 0 ] || all=1
+    echo $((100 - 100 * (after[4] - before[4] + after[5] - before[5]) / all))
+}
+
 # measure NAME agents|nodes COUNT KIB RATE_KBIT CUT_S: one site from its first hour, and what it cost, into $FIGURES/NAME.json.
 # RATE_KBIT 0: not shaped; CUT_S 0: not cut.
 measure() {
-    local name=$1 kind=$2 count=$3 kib=$4 rate=$5 cut=$6 objects result=null status=0 started
+    local name=$1 kind=$2 count=$3 kib=$4 rate=$5 cut=$6 objects result=null status=0 started busy after
+    busy=$(others_percent)
     site_begin "bench-$name" "$(ids "$count")"
     head -c 20000 /dev/urandom >"$BENCH/image-1"
     head -c $((kib * 1024)) /dev/urandom >"$BENCH/image-2"
@@ -155,11 +168,14 @@ measure() {
         result=$(jq 'del(.each)' <<<"$result")
     fi
     wait_for 300 "every report is acknowledged" gateway_is '.queued == 0'
+    after=$(others_percent)
+    [ "$after" -le "$busy" ] || busy=$after
     jq -n --arg name "$name" --arg kind "$kind" --argjson count "$count" --argjson kib "$kib" --argjson objects "$objects" \
         --argjson rate "$rate" --argjson cut "$cut" --argjson cut_at "$(cat "$BENCH/cut-at" 2>/dev/null || echo null)" \
         --argjson load "$result" --argjson seconds $((SECONDS - started)) --argjson figures "$(site_figures)" \
+        --argjson busy "$busy" \
         '{name: $name, kind: $kind, nodes: $count, image_kib: $kib, object_bytes: $objects, rate_kbit: $rate, cut_s: $cut,
-          cut_at_bytes: $cut_at, seconds: $seconds, load: $load} + $figures' >"$FIGURES/$name.json"
+          cut_at_bytes: $cut_at, seconds: $seconds, busy_percent: $busy, load: $load} + $figures' >"$FIGURES/$name.json"
 }
 
 # run NAME …: as measure, in a site of its own. A failure is said and the others go on.

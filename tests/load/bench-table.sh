@@ -52,5 +52,12 @@ expect "a cut of a short run" "$(short '.[1].told.down_bytes = 105900')" '[.[] |
 expect "two cuts' worth of it" "$(short '.[1].told.down_bytes = 110000')" '[.[] | select(.ok == false)] | length == 1'
 expect "a busy machine in a short run" "$(short '.[3].load.last_held_ms = 1000 + 70000 * 1.16')" '[.[] | select(.ok == false)] == []'
 expect "a herd of a short run" "$(short '.[3].load.last_held_ms = 1000 + 70000 * 1.17')" '[.[] | select(.ok == false)] | length == 1'
+busy='.[].busy_percent = 26 |'
+herd='.[3].load.last_held_ms = 1000 + 70000 * 1.8'
+talk='.[0].told.up_words = 200'
+expect "a busy machine has no times" "$(short "$busy $herd | $talk")" '[.[] | select(.ok == false)] == []'
+expect "but bytes" "$(short "$busy .[1].told.down_bytes = 110000")" '[.[] | select(.ok == false)] | length == 1'
+expect "one that is not has both" "$(short ".[].busy_percent = 25 | $herd | $talk")" '[.[] | select(.ok == false)] | length == 2'
+expect "who measures for minutes has both" "$(judge "$(jq "$busy $herd | $talk" <<<"$good")")" '[.[] | select(.ok == false)] | length == 2'
 [ $fails -eq 0 ] || exit 1
 echo "the table judges"
