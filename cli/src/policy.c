@@ -165,20 +165,28 @@ static enum serin_cli_exit reckon(const struct serin_cli *cli, struct serin_cli_
 
 /* ---- the command ---- */
 
-enum serin_cli_exit serin_cli_run_policy_check(struct serin_cli *cli)
+enum serin_cli_exit serin_cli_policy_read(const struct serin_cli *cli, const char *path,
+                                          struct serin_policy_file *file)
 {
-    const char *path = cli->args.operands[0];
-    struct serin_policy_file file;
-    struct serin_yaml_error error;
+    struct serin_yaml_error why;
     uint8_t *text = NULL;
     size_t size = 0;
     enum serin_cli_exit exit = serin_cli_read(cli, path, SERIN_YAML_SIZE_MAX, &text, &size);
     if (exit != SERIN_CLI_DONE) {
         return exit;
     }
-    if (serin_policy_file_open(&file, path, text, size, &error) != SERIN_OK) {
-        free(text);
-        return serin_cli_fail(cli, SERIN_CLI_INPUT, "%s", error.text);
+    enum serin_error error = serin_policy_file_open(file, path, text, size, &why);
+    free(text);
+    return error == SERIN_OK ? SERIN_CLI_DONE
+                             : serin_cli_fail(cli, serin_cli_exit_of(error), "%s", why.text);
+}
+
+enum serin_cli_exit serin_cli_run_policy_check(struct serin_cli *cli)
+{
+    struct serin_policy_file file;
+    enum serin_cli_exit exit = serin_cli_policy_read(cli, cli->args.operands[0], &file);
+    if (exit != SERIN_CLI_DONE) {
+        return exit;
     }
     struct serin_cli_policy policy = {.file = &file};
     exit = reckon(cli, &policy);
@@ -188,6 +196,5 @@ enum serin_cli_exit serin_cli_run_policy_check(struct serin_cli *cli)
         serin_cli_policy_print(cli, &policy);
     }
     serin_policy_file_close(&file);
-    free(text);
     return exit;
 }

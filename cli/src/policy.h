@@ -23,6 +23,10 @@ struct serin_cli_policy {
     struct serin_cli_rehearsal by_test, by_all; /* with the gates off; with all that is asked for */
 };
 
+/* Reads a policy file; the caller closes it. Complains. */
+enum serin_cli_exit serin_cli_policy_read(const struct serin_cli *cli, const char *path,
+                                          struct serin_policy_file *file);
+
 /* As the YAML that it would be if every default stood in it, with what else is known as comments:
  * the result is a policy again. */
 void serin_cli_policy_print(const struct serin_cli *cli, const struct serin_cli_policy *policy);

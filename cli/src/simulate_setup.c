@@ -3,6 +3,7 @@
  * nothing.
  */
 #include "file.h"
+#include "policy.h"
 #include "simulate.h"
 
 #include <serin/adapters/protobufc.h>
@@ -20,23 +21,6 @@ static enum serin_cli_exit yaml_failed(const struct serin_cli *cli, enum serin_e
                                        const struct serin_yaml_error *why)
 {
     return serin_cli_fail(cli, serin_cli_exit_of(error), "%s", why->text);
-}
-
-static enum serin_cli_exit policy_read(struct serin_cli_simulation *simulation)
-{
-    const struct serin_cli *cli = simulation->cli;
-    const char *path = cli->args.operands[0];
-    struct serin_yaml_error why;
-    uint8_t *text = NULL;
-    size_t size = 0;
-
-    enum serin_cli_exit exit = serin_cli_read(cli, path, SERIN_YAML_SIZE_MAX, &text, &size);
-    if (exit != SERIN_CLI_DONE) {
-        return exit;
-    }
-    enum serin_error error = serin_policy_file_open(&simulation->policy, path, text, size, &why);
-    free(text);
-    return error == SERIN_OK ? SERIN_CLI_DONE : yaml_failed(cli, error, &why);
 }
 
 static enum serin_cli_exit scenario_read(struct serin_cli_simulation *simulation, uint32_t gateways)
@@ -177,7 +161,7 @@ enum serin_cli_exit serin_cli_simulation_open(struct serin_cli_simulation *simul
     }
     enum serin_cli_exit exit = image_size_read(simulation);
     if (exit == SERIN_CLI_DONE) {
-        exit = policy_read(simulation);
+        exit = serin_cli_policy_read(cli, cli->args.operands[0], &simulation->policy);
     }
     if (exit == SERIN_CLI_DONE) {
         exit = scenario_read(simulation, gateways);

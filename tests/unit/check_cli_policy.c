@@ -151,7 +151,13 @@ START_TEST(an_image_that_always_fails_is_tried)
     ck_says("fails, with the gates: halted after 2 failures, offered to 8.\n#   halted: 2 of 2");
     write_text("whole.yaml", HEAD "gates: {failures: {max_percent: off}}\nramp: {first: 0}\n");
     ck_assert_int_eq(serin("policy check whole.yaml --devices 100000 --json"), SERIN_CLI_DONE);
-    ck_says("\"always_fails\":{\"state\":\"halted\",\"failed\":3,\"offered\":1000,");
+    unsigned failed = 0; /* among a thousand that are offered it at once */
+    const char *outcome = strstr(result->out, "\"always_fails\":");
+    ck_assert_ptr_nonnull(outcome);
+    ck_assert_int_eq(
+        sscanf(outcome, "\"always_fails\":{\"state\":\"halted\",\"failed\":%u", &failed), 1);
+    ck_says("\"offered\":1000,");
+    ck_assert_msg(failed >= 3 && failed <= 30, "%u", failed);
     ck_assert_int_eq(serin("policy check whole.yaml --devices 1"), SERIN_CLI_DONE);
     ck_says("by the test alone: awaiting after 1 failure, offered to 1.\n#   held: 1 resolved");
 }
