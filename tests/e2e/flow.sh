@@ -91,7 +91,7 @@ wait_for 70 "the second stage asks" stage 1 awaiting
 rollout_json "$window" | jq -e '(.held | not) and (.closed | not) and .tally.confirmed == 1' >/dev/null || fail "$(rollout_json "$window")"
 "$SERIN" rollout advance "$window" >/dev/null || fail "advance"
 wait_for 60 "2.0.0 is stable" rollout_is "$window" completed
-for words in 'policy sha256' '"what":"command".*retry: the line was noisy' '"what":"refused".*is awaiting'; do
+for words in 'policy sha256' '"what":"command".*retry: the line was noisy' '"what":"refused".*is not paused'; do
     grep -q -- "$words" "$BENCH/audit.log" || fail "the audit log has no '$words'"
 done
 note "done"
