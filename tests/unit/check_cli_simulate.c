@@ -77,6 +77,12 @@ static void setup(void)
     write_text("ask.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 7.1.0}]\n"
                            "stages:\n  - {percent: 10, soak: 10m, approval: true}\n"
                            "  - {percent: 100, soak: 2h}\n");
+    write_text("lax.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 7.1.0}]\n"
+                           "test: {accepted_percent: 15, rejected_percent: 60}\n"
+                           "gates: {failures: {max_percent: 60}, regressions: {max_percent: 60}}\n"
+                           "stages:\n  - {percent: 30, soak: 2h}\n"
+                           "  - {percent: 100, soak: 2h}\n");
+    write_text("late.yaml", "image: [{fault: regress, percent: 8, after: 40m}]\n");
     write_text("storm.yaml",
                "image: [{fault: regress, percent: 20, after: 1h}, {fault: hang, percent: 0.0001}]\n"
                "links: {drop: 1, duplicate: 1, reorder: 1, corrupt: 1}\n"
@@ -303,6 +309,27 @@ START_TEST(stages_stand_as_they_ended)
 }
 END_TEST
 
+/* Without samples nothing is said between the beginning of a soak and its end. */
+START_TEST(a_stage_stands_with_what_its_soak_showed)
+{
+    static char line[524288];
+    struct row row, second = {.stage = 0}, completed = {.stage = 0};
+
+    SUCCEEDS("lax.yaml --devices 200 --gateways 4 --seed 1 --scenario late.yaml --timeline l.csv");
+    line[file_read(path_of("l.csv"), line, sizeof(line) - 1)] = '\0';
+    char *at = strchr(line, '\n') + 1;
+    while (row_next(&at, &row)) {
+        second = row.stage == 2 && second.stage == 0 ? row : second;
+        completed = strcmp(row.state, "completed") == 0 && completed.stage == 0 ? row : completed;
+    }
+    ck_assert_uint_gt(second.failed, 0);
+    SUCCEEDS("lax.yaml --devices 200 --gateways 4 --seed 1 --scenario late.yaml --json --expect "
+             "completed");
+    ended_as("\"stages\":", 1, &second);
+    ended_as("\"stages\":", 2, &completed);
+}
+END_TEST
+
 START_TEST(a_way_back_stands_by_itself)
 {
     SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
@@ -462,12 +489,19 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        a_good_release_completes,          a_bad_release_halts_early,
-        the_same_seed_is_the_same_bytes,   the_time_line_is_csv,
-        wrong_inputs_are_refused,          cost_stands_on_the_side,
-        a_time_line_changes_nothing,       stages_stand_as_they_ended,
-        a_way_back_stands_by_itself,       what_befell_is_told,
-        who_waits_for_an_operator_says_so, the_replay_is_the_same_again,
+        a_good_release_completes,
+        a_bad_release_halts_early,
+        the_same_seed_is_the_same_bytes,
+        the_time_line_is_csv,
+        wrong_inputs_are_refused,
+        cost_stands_on_the_side,
+        a_time_line_changes_nothing,
+        stages_stand_as_they_ended,
+        a_way_back_stands_by_itself,
+        what_befell_is_told,
+        who_waits_for_an_operator_says_so,
+        the_replay_is_the_same_again,
+        a_stage_stands_with_what_its_soak_showed,
         each_member_is_documented,
     };
     Suite *suite = suite_create("cli_simulate");
