@@ -137,7 +137,7 @@ static void print_stages(const struct serin_cli_simulation *simulation)
     const struct serin_cli *cli = simulation->cli;
     const struct serin_sim_revert *revert = &simulation->result.revert;
     const char *state = serin_rollout_state_text(revert->state);
-    char began[TIME_SIZE], ended[TIME_SIZE];
+    char time[TIME_SIZE];
 
     print_course(simulation, &simulation->course);
     if (revert->state == SERIN_ROLLOUT_INVALID) {
@@ -146,9 +146,9 @@ static void print_stages(const struct serin_cli_simulation *simulation)
     serin_cli_print(cli, "\nthe way back to 1.0.0: %s%s%s, from %s",
                     serin_cli_colour(cli, serin_cli_state_colour(state)), state,
                     serin_cli_colour(cli, SERIN_CLI_PLAIN),
-                    time_text(true, revert->began_ms, began));
+                    time_text(true, revert->began_ms, time));
     if (revert->ended_ms > 0) {
-        serin_cli_print(cli, " to %s", time_text(true, revert->ended_ms, ended));
+        serin_cli_print(cli, " to %s", time_text(true, revert->ended_ms, time));
     }
     serin_cli_print(cli, "\n");
     print_course(simulation, &simulation->revert);

@@ -45,7 +45,6 @@ static struct serin_cli_stage *stage_of(struct serin_cli_course *course,
 
     if (course->count > stage) {
         course->count = stage;
-        course->stages[stage - 1].soaking_ms = 0;
         course->stages[stage - 1].ended_ms = 0;
     }
     while (course->count < stage) {
@@ -77,7 +76,9 @@ static void stage_note(struct serin_cli_simulation *simulation,
     stage->target = rollout->target;
     stage_count(stage, moment);
     stage->ended_ms = over ? moment->at_ms : 0;
-    if (rollout->state == SERIN_ROLLOUT_SOAKING && stage->soaking_ms == 0) {
+    if (rollout->state == SERIN_ROLLOUT_ROLLING) {
+        stage->soaking_ms = 0; /* a retry, or an older store: it will soak anew */
+    } else if (rollout->state == SERIN_ROLLOUT_SOAKING && stage->soaking_ms == 0) {
         stage->soaking_ms = moment->at_ms;
     }
 }

@@ -141,7 +141,7 @@ bool sim_gateway_connected(const struct sim *sim, uint32_t gateway, enum sim_sid
 void sim_net_server(struct sim *sim, bool there);
 void sim_net_gateway(struct sim *sim, uint32_t gateway, bool there);
 
-/* ---- the release, and the depots (release.c, broker.c) ---- */
+/* ---- the release, and the depots (release.c, depot.c) ---- */
 
 enum sim_object_kind { SIM_OBJECT_MANIFEST = 1, SIM_OBJECT_PIECES, SIM_OBJECT_IMAGE };
 

@@ -330,6 +330,30 @@ START_TEST(a_stage_stands_with_what_its_soak_showed)
 }
 END_TEST
 
+/* serind comes back as it was in the soak of the first stage: its row goes on, the second's is
+ * forgotten and made anew. */
+START_TEST(an_older_store_takes_rows_back)
+{
+    static char line[524288];
+    struct row row, soaking = {.stage = 0}, second = {.stage = 0};
+    char want[64];
+
+    write_text("old.yaml", "events: [{at: 80m, event: serind_restore, back: 60m, for: 1m}]\n");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --scenario old.yaml --timeline l.csv --json --expect "
+             "completed");
+    line[file_read(path_of("l.csv"), line, sizeof(line) - 1)] = '\0';
+    char *at = strchr(line, '\n') + 1;
+    for (unsigned stage = 0; row_next(&at, &row); stage = row.stage) {
+        soaking = strcmp(row.state, "soaking") == 0 && soaking.stage == 0 ? row : soaking;
+        second = row.stage == 2 && stage == 1 ? row : second; /* the last time that it opened */
+    }
+    ck_assert(second.time_s > 80 * 60);
+    ended_as("\"stages\":", 1, &second);
+    snprintf(want, sizeof(want), "\"soaking_ms\":%.0f,", soaking.time_s * 1000);
+    SAYS(want);
+}
+END_TEST
+
 START_TEST(a_way_back_stands_by_itself)
 {
     SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
@@ -502,6 +526,7 @@ int main(void)
         who_waits_for_an_operator_says_so,
         the_replay_is_the_same_again,
         a_stage_stands_with_what_its_soak_showed,
+        an_older_store_takes_rows_back,
         each_member_is_documented,
     };
     Suite *suite = suite_create("cli_simulate");
