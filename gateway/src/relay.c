@@ -311,7 +311,6 @@ void serin_relay_delivered(struct serin_relay *relay, int token)
             for (; i < relay->flights; i++) {
                 relay->flight[i] = relay->flight[i + 1];
             }
-            relay->wake_ms = 0;
         }
     }
 }
