@@ -244,6 +244,7 @@ enum serin_error serind_slot_hold(struct serind *serind, struct serind_slot *slo
     struct serin_member member = serin_rollout_member(&slot->rollout, rank, device);
     if (runs_it) {
         member.state = SERIN_STATE_CONFIRMED;
+        member.ran_before = 1;
         member.since_s = (uint32_t)serind_now_s(serind);
     }
     return push(slot, &member);

@@ -244,6 +244,14 @@ static enum serin_signal judged(const struct serin_rollout *rollout,
     return serin_cluster_alone(rollout, &cluster) ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
 }
 
+/* Whether somebody resolved, and of those whom this stage added somebody too, if it added any. */
+static bool has_proof(const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    return serin_tally_resolved(&rollout->tally) > 0 &&
+           (evidence->stage_offered == 0 || evidence->stage_resolved > 0);
+}
+
 enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
                                          const struct serin_members *members)
 {
@@ -253,9 +261,8 @@ enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
             return signal;
         }
     }
-    if (rollout->state == ROLLING && serin_tally_waiting(rollout) == 0 &&
-        serin_tally_resolved(&rollout->tally) > 0 && !serin_stage_short(rollout) &&
-        !serin_stage_lone(rollout, members)) {
+    if (rollout->state == ROLLING && serin_tally_waiting(rollout) == 0 && has_proof(rollout) &&
+        !serin_stage_short(rollout) && !serin_stage_lone(rollout, members)) {
         return SERIN_SIGNAL_RESOLVED;
     }
     if (rollout->state == AWAITING ||

@@ -107,7 +107,7 @@ bool serin_stage_open(const struct serin_rollout *rollout);
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 /* Whether the test or a gate does not let a soaked stage pass. */
 bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members);
-/* Notes that the test accepts the stage, once it does. */
+/* Notes whether the test accepts the stage as it stands. */
 void serin_stage_accept(struct serin_step *step);
 /* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too. */
 bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_members *members);
@@ -159,6 +159,8 @@ uint32_t serin_test_block(uint32_t population, uint32_t index);
 /* Computes the halt statistic and what the stage needs, after failures, withdrawals, or another
  * comparison. */
 void serin_test_update(struct serin_rollout *rollout);
+/* The same after a comparison, whose share of silent control devices is remembered. */
+void serin_test_compared(struct serin_rollout *rollout);
 /* Whether the release is rejected; `judged` failures alone reject nothing. */
 bool serin_test_trips(const struct serin_rollout *rollout);
 /* Whether the stage is accepted now; whether it is too small to be, even without a failure; and

@@ -100,7 +100,7 @@ static bool is_late(const struct serin_rollout *rollout, const struct serin_memb
 /* What a member is to the test. */
 enum evidence {
     EVIDENCE_NONE,
-    EVIDENCE_OPEN, /* accepted, or accepted before: for the halt statistic it is well so far */
+    EVIDENCE_OPEN, /* offered, and not at its end: for the halt statistic it is well so far */
     EVIDENCE_WELL,
     EVIDENCE_FAILED,
     EVIDENCE_SILENT
@@ -110,6 +110,9 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
                                  const struct serin_member *member)
 {
     enum book where = book_of(member);
+    if (member->ran_before) {
+        return EVIDENCE_NONE; /* its end was known before it was exposed */
+    }
     bool silent = member->state == SERIN_STATE_TIMED_OUT;
     bool failed = (where == BOOK_FAILED || where == BOOK_REJECTED) && !silent;
     /* What an operator accepted as the fault of a gateway is nobody's failure. */
@@ -121,10 +124,21 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
     if (member->silent_before || (silent && !judged)) {
         return EVIDENCE_SILENT;
     }
-    if (where == BOOK_SILENT || where == BOOK_UNREACHED || where == BOOK_OTHER) {
+    if (where == BOOK_UNREACHED || where == BOOK_OTHER) {
         return EVIDENCE_NONE;
     }
     return where == BOOK_CONFIRMED ? EVIDENCE_WELL : EVIDENCE_OPEN;
+}
+
+/* What the stage can show for itself; who joined while it ran is not waited for. */
+static void book_own(struct serin_rollout *rollout, const struct serin_member *member, bool add)
+{
+    if (!is_late(rollout, member)) {
+        count(&rollout->evidence.stage_offered, add);
+    }
+    if (serin_member_resolved(member)) {
+        count(&rollout->evidence.stage_resolved, add);
+    }
 }
 
 /* Adds what a member at `index` is to the test, or takes it off. */
@@ -133,12 +147,15 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
 {
     struct serin_evidence *evidence = &rollout->evidence;
     enum evidence kind = evidence_of(rollout, member);
+    bool own = member->stage == rollout->stage;
+    if (own && !member->ran_before) {
+        book_own(rollout, member, add);
+    }
     if (kind == EVIDENCE_NONE) {
         return;
     }
-    bool own = member->stage == rollout->stage;
     uint32_t block = serin_test_block(evidence->population, index);
-    count(&evidence->accepted[block], add);
+    count(&evidence->exposed[block], add);
     if (kind == EVIDENCE_FAILED || kind == EVIDENCE_SILENT) {
         bool failed = kind == EVIDENCE_FAILED;
         count(failed ? &evidence->failed[block] : &evidence->silent[block], add);
@@ -304,6 +321,9 @@ bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_stat
     if (state == SERIN_STATE_IDLE) {
         member->failed_before = had == EVIDENCE_FAILED;
         member->silent_before = had == EVIDENCE_SILENT;
+    }
+    if (member->stage == 0 && state == SERIN_STATE_CONFIRMED) {
+        member->ran_before = 1;
     }
     member->state = (uint8_t)state;
     member->reason = (uint8_t)reason;

@@ -101,6 +101,9 @@ static void begin_stage(struct serin_rollout *rollout, uint64_t now_ms)
     rollout->evidence.stage_well = 0;
     rollout->evidence.stage_failed = 0;
     rollout->evidence.stage_silent = 0;
+    rollout->evidence.stage_offered = 0;
+    rollout->evidence.stage_resolved = 0;
+    rollout->silenced_stage_permyriad = 0;
     memset(rollout->why, 0, sizeof rollout->why);
 }
 
@@ -216,12 +219,14 @@ bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_m
 void serin_stage_accept(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
-    if (rollout->accepted || rollout->stage == 0 || !serin_test_accepts(rollout) ||
-        serin_rollout_traits(rollout->state)->over) {
+    if (rollout->stage == 0 || serin_rollout_traits(rollout->state)->over) {
         return;
     }
-    rollout->accepted = true;
-    serin_test_words_accept(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, rollout);
+    bool accepts = serin_test_accepts(rollout);
+    if (accepts && !rollout->accepted) {
+        serin_test_words_accept(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, rollout);
+    }
+    rollout->accepted = accepts;
 }
 
 /* The directive changed, if it ever had this candidate. */
@@ -281,7 +286,7 @@ void serin_effect_tick(struct serin_step *step)
     uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
     if (rollout->comparison.at_ms != compared_ms) {
-        serin_test_update(rollout); /* what silence weighs */
+        serin_test_compared(rollout);
     }
 }
 
@@ -308,17 +313,15 @@ void serin_effect_pause(struct serin_step *step)
 }
 
 /* An operator who goes on after a pause of the engine's own accepts the failures that it was for:
- * they are the fault of a gateway or a revision, and evidence against the image no longer. The
- * watch is moved on to the next whole second, so that whatever fails later is told apart from them.
- */
+ * they are the fault of a gateway or a revision, and evidence against the image no longer. Whoever
+ * failed since they were judged, and was not judged with them, is. */
 static void accept_failures(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     if (rollout->state != SERIN_ROLLOUT_PAUSED || rollout->held || rollout->why[0] == '\0') {
         return;
     }
-    rollout->judged_watch_s = (uint32_t)(rollout->watch_ms / 1000u) + 1u;
-    rollout->watch_ms = (uint64_t)rollout->judged_watch_s * 1000u + 1u;
+    rollout->judged_watch_s = rollout->judging_watch_s;
     serin_members_recount(rollout, step->members);
     serin_step_audit(step, "the %u failure%s so far %s accepted: one more is judged with them",
                      rollout->judged, serin_words_plural(rollout->judged),
@@ -409,6 +412,10 @@ void serin_effect_site(struct serin_step *step)
     bool said = paused && !rollout->held && rollout->why[0] != '\0';
     struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
     rollout->judged = serin_tally_failures(&rollout->tally); /* all are its */
+    /* The watch goes on to the next whole second, so that whoever fails later, and elsewhere, is
+     * told apart from those. */
+    rollout->judging_watch_s = (uint32_t)(rollout->watch_ms / 1000u) + 1u;
+    rollout->watch_ms = (uint64_t)rollout->judging_watch_s * 1000u + 1u;
     rollout->held = false;
     serin_words_site(rollout->why, rollout, step->members, &cluster);
     if (!said) {

@@ -2,9 +2,9 @@
  * enough (docs/spec/rollout.md, section 11: the statistics, their proof and their sources).
  *
  * Evidence is kept by blocks of members in order of rank, which is the order of exposure. A device
- * that accepted and has not failed counts as well, so that the halt statistic never exceeds what is
- * to be expected of it once all are resolved: it holds its error bound whatever the order in which
- * outcomes arrive. It follows that it grows with failures only, and is computed only then.
+ * that was offered it and has not failed counts as well, so that the halt statistic never exceeds
+ * what is to be expected of it once all are resolved: it holds its error bound whatever the order
+ * in which outcomes arrive. It follows that it grows with failures only, and is computed only then.
  *
  * Doubles, without the C library's mathematics: every operation is exactly defined by IEEE 754, so
  * that a restart, another machine and a simulation decide the same. */
@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Shares of the halt statistic: the whole rollout as one sample; the same against the rate half way
- * between both, which gathers more over a stage; against one that is far worse than the rejected
- * rate; and a change of luck at any block, spread evenly over them. */
-#define WEIGHT_WHOLE   0.5
+/* Shares of the halt statistic: the whole rollout as one sample; the same with what silence says
+ * beyond the network's; against the rate half way between both, which gathers more over a stage;
+ * against one that is far worse than the rejected rate; and a change of luck at any block, spread
+ * evenly over them. */
+#define WEIGHT_WHOLE   0.4
+#define WEIGHT_SILENCE 0.1
 #define WEIGHT_MIDDLE  0.3
 #define WEIGHT_GROSS   0.1
 #define WEIGHT_RESTART 0.1
@@ -93,17 +95,22 @@ static double share(uint32_t permyriad)
     return permyriad / 10000.0;
 }
 
-/* What share of devices the network silences by itself, by the control group. */
-static double silenced(const struct serin_rollout *rollout)
+/* Where the network silences devices by itself, one that fell silent says nothing: it may be a
+ * failure or not, and the others are judged as though it were not there. Where it silences none
+ * silence is a failure as any other. Either way the ratio's mean is 1 at the accepted rate. */
+static struct weights weigh(double accepted, double rejected, bool silences)
 {
-    const struct serin_comparison *comparison = &rollout->comparison;
-    bool enough = comparison->at_ms != 0 && comparison->control >= rollout->policy.control_minimum;
-    return enough ? share(comparison->expected_silent_permyriad) : 0;
+    double failed = ln(rejected / accepted);
+    return (struct weights){
+        .failed = failed,
+        .silent = silences ? 0 : failed,
+        .well = ln((1 - rejected) / (1 - accepted)),
+    };
 }
 
 /* A device that fell silent may be the network's, at the rate `q`. What well ones weigh is chosen
  * so that the ratio's mean is 1 at the accepted rate even if every failure is told. */
-static struct weights weigh(double accepted, double rejected, double q)
+static struct weights weigh_silence(double accepted, double rejected, double q)
 {
     double room = KNOWN_MOST - 2 * rejected;
     q = q < room ? q : room < 0 ? 0 : room;
@@ -120,7 +127,8 @@ static struct weights weigh_stage(const struct serin_rollout *rollout)
 {
     double accepted = share(rollout->policy.test.accepted_permyriad);
     double rejected = share(rollout->policy.test.rejected_permyriad);
-    struct weights weights = weigh(accepted, rejected, silenced(rollout));
+    double q = share(rollout->silenced_stage_permyriad);
+    struct weights weights = weigh_silence(accepted, rejected, q);
     weights.well = ln((1 - rejected) / (1 - accepted));
     return weights;
 }
@@ -172,10 +180,10 @@ uint32_t serin_test_block(uint32_t population, uint32_t index)
 
 /* ---- the halt statistic ---- */
 
-/* Failures that are not there yet, by block: of devices that accepted, which are well so far, and
- * of others, which would accept first. */
+/* Failures that are not there yet, by block: of devices that were offered it, which are well so
+ * far, and of others, which would be first. */
 struct further {
-    uint32_t accepted[SERIN_ENGINE_BLOCKS_MAX];
+    uint32_t exposed[SERIN_ENGINE_BLOCKS_MAX];
     uint32_t others[SERIN_ENGINE_BLOCKS_MAX];
     uint32_t last; /* the last block with any */
 };
@@ -186,30 +194,34 @@ static double against(const struct serin_rollout *rollout, const struct further 
     const struct serin_evidence *evidence = &rollout->evidence;
     double accepted = share(rollout->policy.test.accepted_permyriad);
     double rejected = share(rollout->policy.test.rejected_permyriad);
-    double q = silenced(rollout);
-    struct weights w = weigh(accepted, rejected, q);
-    struct weights middle = weigh(accepted, (accepted + rejected) / 2, q);
-    struct weights gross = weigh(accepted, square_root(rejected), q);
+    /* The most that was ever seen: who timed out while many were silent did so then. */
+    double q = share(rollout->silenced_permyriad);
+    struct weights w = weigh(accepted, rejected, q > 0);
+    struct weights silence = weigh_silence(accepted, rejected, q);
+    struct weights middle = weigh(accepted, (accepted + rejected) / 2, q > 0);
+    struct weights gross = weigh(accepted, square_root(rejected), q > 0);
     uint32_t offered = rollout->tally.offered;
     uint32_t last = serin_test_block(evidence->population, offered > 0 ? offered - 1 : 0);
     last = further != NULL && further->last > last ? further->last : last;
     uint32_t blocks = serin_test_block(evidence->population, evidence->population) + 1;
     double restarts = 0;
+    double silence_ln = 0;
     double middle_ln = 0;
     double gross_ln = 0;
     for (uint32_t i = 0; i <= last; i++) {
         uint32_t others = further != NULL ? further->others[i] : 0;
-        double failed =
-            evidence->failed[i] + others + (further != NULL ? further->accepted[i] : 0u);
+        double failed = evidence->failed[i] + others + (further != NULL ? further->exposed[i] : 0u);
         double silent = evidence->silent[i];
-        double well = evidence->accepted[i] + others - failed - silent;
+        double well = evidence->exposed[i] + others - failed - silent;
         double ratio = power_of_e(failed * w.failed + silent * w.silent + well * w.well);
+        silence_ln += failed * silence.failed + silent * silence.silent + well * silence.well;
         middle_ln += failed * middle.failed + silent * middle.silent + well * middle.well;
         gross_ln += failed * gross.failed + silent * gross.silent + well * gross.well;
         restarts = (restarts + (i == 0 ? WEIGHT_WHOLE : WEIGHT_RESTART / blocks)) * ratio;
         restarts = restarts > MOST ? MOST : restarts;
     }
-    return restarts + WEIGHT_MIDDLE * power_of_e(middle_ln) + WEIGHT_GROSS * power_of_e(gross_ln);
+    return restarts + WEIGHT_SILENCE * power_of_e(silence_ln) +
+           WEIGHT_MIDDLE * power_of_e(middle_ln) + WEIGHT_GROSS * power_of_e(gross_ln);
 }
 
 /* The natural logarithm of the stage's own ratio, with so many of its devices well. */
@@ -236,6 +248,19 @@ void serin_test_update(struct serin_rollout *rollout)
     evidence->stage_even = failed ? well_for(rollout, 0) : 0;
 }
 
+void serin_test_compared(struct serin_rollout *rollout)
+{
+    const struct serin_comparison *comparison = &rollout->comparison;
+    uint32_t silent = comparison->expected_silent_permyriad;
+    if (comparison->at_ms != 0 && comparison->control >= rollout->policy.control_minimum) {
+        rollout->silenced_permyriad =
+            silent > rollout->silenced_permyriad ? silent : rollout->silenced_permyriad;
+        rollout->silenced_stage_permyriad =
+            silent > rollout->silenced_stage_permyriad ? silent : rollout->silenced_stage_permyriad;
+    }
+    serin_test_update(rollout);
+}
+
 bool serin_test_trips(const struct serin_rollout *rollout)
 {
     return rollout->evidence.against >= reject_at(rollout) &&
@@ -257,8 +282,8 @@ bool serin_test_small(const struct serin_rollout *rollout)
 
 bool serin_test_holds(const struct serin_rollout *rollout)
 {
-    if (rollout->accepted) {
-        return false;
+    if (serin_test_accepts(rollout)) {
+        return false; /* not as it once was: failures may take longer to show than successes */
     }
     if (!serin_test_small(rollout)) {
         return true;
@@ -309,11 +334,12 @@ void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin
 {
     const struct serin_evidence *evidence = &rollout->evidence;
     const struct serin_test_policy *test = &rollout->policy.test;
-    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "stage %u: %u well, %u failed: below %u.%02u %%, but for a chance of %u.%02u %%",
-                   rollout->stage, evidence->stage_well,
-                   evidence->stage_failed + evidence->stage_silent,
-                   PERCENT(test->rejected_permyriad), PERCENT(test->beta_permyriad));
+    (void)snprintf(
+        out, SERIN_ROLLOUT_WHY_MAX,
+        "stage %u: %u well, %u failed: below %u.%02u %%, but for a chance of %u.%02u %%, "
+        "if it stays so",
+        rollout->stage, evidence->stage_well, evidence->stage_failed + evidence->stage_silent,
+        PERCENT(test->rejected_permyriad), PERCENT(test->beta_permyriad));
 }
 
 /* Failures that are tried for `more_failures`; more are not worth counting. */
@@ -322,8 +348,9 @@ void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin
 /* The blocks of the devices that can still fail, the last in rank first: a failure that comes later
  * in rank weighs no less, as every term of the statistic that an earlier one is in has it too. */
 struct next_failures {
-    uint32_t accepted[MORE_MAX], others[MORE_MAX];
-    uint32_t accepted_count, others_count;
+    uint32_t exposed[MORE_MAX], others[MORE_MAX];
+    uint32_t exposed_count, others_count;
+    uint32_t silent_count; /* of the others, those that were offered it */
 };
 
 static void note_block(uint32_t blocks[MORE_MAX], uint32_t *count, uint32_t block)
@@ -339,21 +366,23 @@ static void find_next_failures(const struct serin_rollout *rollout,
                                const struct serin_members *members, struct next_failures *found)
 {
     uint32_t population = rollout->evidence.population;
-    found->accepted_count = found->others_count = 0;
+    found->exposed_count = found->others_count = 0;
     for (uint32_t i = rollout->tally.offered; i-- > 0;) {
         const struct serin_member *member = &members->list[i];
-        bool silent = member->state == SERIN_STATE_IDLE || member->state == SERIN_STATE_UNREACHED;
-        bool open = member->state >= SERIN_STATE_PENDING && member->state <= SERIN_STATE_CONFIRMED;
-        if (member->failed_before || member->silent_before) {
+        bool exposed =
+            member->state == SERIN_STATE_IDLE ||
+            (member->state >= SERIN_STATE_PENDING && member->state <= SERIN_STATE_CONFIRMED);
+        if (member->failed_before || member->silent_before || member->ran_before) {
             continue;
         }
         uint32_t block = serin_test_block(population, i);
-        if (open) {
-            note_block(found->accepted, &found->accepted_count, block);
-        } else if (silent) {
+        if (exposed) {
+            note_block(found->exposed, &found->exposed_count, block);
+        } else if (member->state == SERIN_STATE_UNREACHED) {
             note_block(found->others, &found->others_count, block);
         }
     }
+    found->silent_count = found->others_count;
     for (uint32_t i = rollout->tally.offered; found->others_count < MORE_MAX; i++) {
         note_block(found->others, &found->others_count, serin_test_block(population, i));
     }
@@ -369,14 +398,16 @@ static bool halts_with(const struct serin_rollout *rollout, const struct next_fa
         further.last = next->others[i] > further.last ? next->others[i] : further.last;
     }
     for (uint32_t i = 0;; i++) {
-        if (against(rollout, &further) >= reject_at(rollout)) {
+        /* Nobody new comes before all that were offered it have failed. */
+        bool may_be = more - i <= next->silent_count || i == next->exposed_count;
+        if (may_be && against(rollout, &further) >= reject_at(rollout)) {
             return true;
         }
-        if (i == more || i == next->accepted_count) {
+        if (i == more || i == next->exposed_count) {
             return false;
         }
         further.others[next->others[more - 1 - i]]--;
-        further.accepted[next->accepted[i]]++;
+        further.exposed[next->exposed[i]]++;
     }
 }
 

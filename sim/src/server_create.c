@@ -23,6 +23,7 @@ static void gather(struct sim_server *server)
         struct serin_member member = serin_rollout_member(rollout, rank, i);
         if (memcmp(server->store.records[i].running.manifest_id, offered, SERIN_SHA256_SIZE) == 0) {
             member.state = SERIN_STATE_CONFIRMED;
+            member.ran_before = 1;
             member.since_s = (uint32_t)server_now_s(server);
         }
         server->members.list[i] = member;

@@ -64,6 +64,8 @@ END_TEST
 START_TEST(a_failure_stays_evidence_whatever_its_retry_gives)
 {
     struct serin_policy policy = retry_policy();
+    policy.ramp.first = 8;
+    policy.ramp.growth_percent = 1;
     struct bench bench;
     start(&bench, &policy, 300);
     bench_fail(&bench, 0);
@@ -185,14 +187,14 @@ START_TEST(a_retry_after_a_pause_accepts_what_it_was_for)
 {
     struct serin_policy policy = retry_policy();
     struct bench bench;
-    start(&bench, &policy, 400);
+    start(&bench, &policy, 130);
     for (uint32_t i = 0; i < 20; i++) {
         bench_set(&bench, i, SERIN_STATE_CONFIRMED);
     }
-    for (uint32_t i = 20; i < 24; i++) {
+    for (uint32_t i = 20; i < 28; i++) {
         bench_behind(&bench, i, 1);
     }
-    for (uint32_t i = 20; i < 24 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
+    for (uint32_t i = 20; i < 28 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
         bench_fail(&bench, i);
     }
     ck_state(&bench, "paused");
@@ -203,7 +205,7 @@ START_TEST(a_retry_after_a_pause_accepts_what_it_was_for)
     ck_assert(!bench.members.list[20].failed_before);
     bench_do(&bench, SERIN_ROLLOUT_RESUME);
     ck_state(&bench, "rolling");
-    for (uint32_t i = 100; i < 104 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
+    for (uint32_t i = 100; i < 110 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
         bench_fail(&bench, i);
     }
     ck_state(&bench, "halted");

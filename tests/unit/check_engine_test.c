@@ -24,6 +24,16 @@ static struct serin_policy tested_policy(void)
     return policy;
 }
 
+/* The same through a ramp of so many at a time: whoever is offered it and silent counts as well. */
+static struct serin_policy ramped_policy(uint32_t first)
+{
+    struct serin_policy policy = tested_policy();
+    policy.ramp.first = first;
+    policy.ramp.growth_percent = 1;
+    policy.in_flight_max = first;
+    return policy;
+}
+
 /* A first stage of `first` devices, and then everyone. */
 static struct serin_policy staged_policy(uint32_t first)
 {
@@ -52,7 +62,7 @@ static void confirm(struct bench *bench, uint32_t from, uint32_t until)
 /* Caught: the limit taken as α instead of 1/α; a constant statistic. */
 START_TEST(three_failures_of_three_are_enough)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = ramped_policy(3);
     struct bench bench;
     start(&bench, &policy, 100);
     bench_fail(&bench, 0);
@@ -62,7 +72,7 @@ START_TEST(three_failures_of_three_are_enough)
     ck_state(&bench, "halted");
     ck_assert_str_eq(bench.rollout.why,
                      "halted: 3 of 3 resolved failed (test: 2.00 % rather than 0.50 %, chances "
-                     "2300 to 1, limit 100): not_confirmed");
+                     "2299 to 1, limit 100): not_confirmed");
     ck_assert(bench_acted(&bench, SERIN_ROLLOUT_ACT_PUBLISH));
     bench_free(&bench);
 }
@@ -116,7 +126,7 @@ END_TEST
  * left out. */
 START_TEST(old_good_evidence_masks_no_change)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = ramped_policy(16);
     struct bench bench;
     start(&bench, &policy, 4000);
     confirm(&bench, 0, 2000);
@@ -135,8 +145,8 @@ START_TEST(old_good_evidence_masks_no_change)
 }
 END_TEST
 
-/* The error bound holds though failures report at once and the rest later. Caught: the weights
- * summing to more than 1; open devices left out. */
+/* The error bound holds though failures report at once and the rest later, or are silent until
+ * then. Caught: the weights summing to more than 1; open devices left out; silent ones left out. */
 START_TEST(a_release_at_the_accepted_rate_is_hardly_ever_halted)
 {
     struct serin_policy policy = tested_policy();
@@ -149,7 +159,9 @@ START_TEST(a_release_at_the_accepted_rate_is_hardly_ever_halted)
         bench.check = false;
         for (uint32_t i = 0; i < 1500; i++) {
             bad[i] = bench_random(&dice) % 10000 < 50;
-            bench_set(&bench, i, SERIN_STATE_PENDING);
+            if (seed % 2 == 0) {
+                bench_set(&bench, i, SERIN_STATE_PENDING);
+            }
         }
         for (uint32_t i = 0; i < 1500; i++) {
             if (bad[i]) {
@@ -166,7 +178,7 @@ END_TEST
 /* Caught: the gross term left out (27 and more would be exposed); exposure that does not ramp. */
 START_TEST(what_fails_often_is_found_within_a_few)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = ramped_policy(8);
     for (uint64_t seed = 1; seed <= 100; seed++) {
         uint64_t dice = seed;
         struct bench bench;
@@ -190,6 +202,7 @@ END_TEST
 START_TEST(what_goes_wrong_in_the_soak_is_evidence_over_all_stages)
 {
     struct serin_policy policy = staged_policy(300);
+    policy.ramp = ramped_policy(8).ramp;
     struct bench bench;
     start(&bench, &policy, 1000);
     confirm(&bench, 0, 300);
@@ -399,7 +412,7 @@ START_TEST(failures_accepted_as_a_gateways_are_no_evidence)
 {
     struct serin_policy policy = tested_policy();
     struct bench bench;
-    start(&bench, &policy, 400);
+    start(&bench, &policy, 110);
     confirm(&bench, 0, 20);
     for (uint32_t i = 20; i < 30; i++) {
         bench_behind(&bench, i, 1);
@@ -417,7 +430,7 @@ START_TEST(failures_accepted_as_a_gateways_are_no_evidence)
     }
     ck_state(&bench, "rolling");
     ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 2);
-    for (uint32_t i = 102; i < 104; i++) {
+    for (uint32_t i = 102; i < 106 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
         bench_fail(&bench, i);
     }
     ck_state(&bench, "halted");
@@ -425,7 +438,35 @@ START_TEST(failures_accepted_as_a_gateways_are_no_evidence)
 }
 END_TEST
 
-/* Where others fall silent too, silence says less. Caught: the control group ignored. */
+/* The gateway's failures were judged, and while it was looked after one device failed elsewhere,
+ * too few for a halt. Caught: RESUME that accepts whatever failed by then. */
+START_TEST(what_failed_elsewhere_during_the_pause_is_not_accepted)
+{
+    struct serin_policy policy = tested_policy();
+    policy.gates[SERIN_GATE_FAILURES] =
+        (struct serin_gate_policy){.max_permyriad = 200, .minimum = 22};
+    struct bench bench;
+    start(&bench, &policy, 400);
+    confirm(&bench, 0, 20);
+    for (uint32_t i = 20; i < 23; i++) {
+        bench_behind(&bench, i, 1);
+        bench_fail(&bench, i); /* the third one while it is paused: judged with the others */
+    }
+    ck_state(&bench, "paused");
+    confirm(&bench, 23, 380); /* so many are well by now that one more failure trips nothing */
+    bench_fail(&bench, 390);
+    ck_state(&bench, "paused");
+    ck_assert_uint_eq(bench.rollout.judged, 3);
+    ck_assert_uint_eq(bench.rollout.tally.failed, 4);
+    bench_do(&bench, SERIN_ROLLOUT_RESUME);
+    ck_state(&bench, "rolling");
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 1);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Where others fall silent too, silence says less; and what is told weighs as much as ever. Caught:
+ * the control group ignored; weights of well devices that fall with its silence. */
 START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
 {
     double against[2];
@@ -434,8 +475,7 @@ START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
         struct bench bench;
         start(&bench, &policy, 400);
         if (i == 1) {
-            bench.rollout.comparison = (struct serin_comparison){
-                .at_ms = bench.now_ms, .control = 100, .expected_silent_permyriad = 1000};
+            bench.rollout.silenced_permyriad = bench.rollout.silenced_stage_permyriad = 1000;
         }
         for (uint32_t j = 0; j < 400; j++) {
             bench_set(&bench, j, j < 2 ? SERIN_STATE_PENDING : SERIN_STATE_CONFIRMED);
@@ -446,6 +486,126 @@ START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
         bench_free(&bench);
     }
     ck_assert_double_lt(against[1], against[0] / 4);
+    for (int i = 0; i < 2; i++) {
+        struct serin_policy policy = ramped_policy(8);
+        struct bench bench;
+        start(&bench, &policy, 400);
+        bench.rollout.silenced_permyriad = i == 1 ? 2000 : 0;
+        for (uint32_t j = 0; j < 150; j++) {
+            if (j % 50 == 49) {
+                bench_fail(&bench, j);
+            } else {
+                bench_set(&bench, j, SERIN_STATE_CONFIRMED);
+            }
+        }
+        against[i] = bench.rollout.evidence.against;
+        bench_free(&bench);
+    }
+    ck_assert_double_gt(against[0], 1);
+    ck_assert_double_gt(against[1], against[0] * 0.8);
+}
+END_TEST
+
+/* ---- failures that end later than successes ---- */
+
+/* The stage grows faster while it looks well, and passes on what it came to. Caught: an acceptance
+ * that sticks. */
+START_TEST(an_early_acceptance_does_not_let_late_failures_pass)
+{
+    for (int soaking = 0; soaking < 2; soaking++) {
+        struct serin_policy policy = staged_policy(300);
+        struct bench bench;
+        start(&bench, &policy, 1000);
+        for (uint32_t i = 0; i < 300; i++) {
+            bench_set(&bench, i, SERIN_STATE_PENDING);
+        }
+        confirm(&bench, 0, soaking ? 300 : 297);
+        ck_assert(bench.rollout.accepted);
+        for (uint32_t i = 297; i < 300; i++) { /* they hang, or regress once all have resolved */
+            enum serin_state state = soaking ? SERIN_STATE_REGRESSED : SERIN_STATE_FAILED;
+            ck_assert_int_eq(bench_member(&bench, i, state, SERIN_REASON_HEALTH), SERIN_OK);
+        }
+        ck_assert(!bench.rollout.accepted);
+        bench_pass(&bench, BENCH_SOAK_MS);
+        ck_state(&bench, "awaiting");
+        ck_assert(bench.rollout.held);
+        ck_assert_uint_eq(bench.rollout.stage, 1);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Of a release that fails at the rejected rate, late, no more stages pass than β. Caught: the same.
+ */
+START_TEST(a_rejected_release_hardly_ever_passes_however_late_it_fails)
+{
+    unsigned passed = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        uint64_t dice = seed;
+        static bool bad[500];
+        struct serin_policy policy = staged_policy(500);
+        struct bench bench;
+        start(&bench, &policy, 1000);
+        bench.check = false;
+        for (uint32_t i = 0; i < 500; i++) {
+            bad[i] = bench_random(&dice) % 10000 < 200;
+            bench_set(&bench, i, SERIN_STATE_PENDING);
+        }
+        for (uint32_t i = 0; i < 500; i++) {
+            if (!bad[i]) {
+                bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+            }
+        }
+        bench_pass(&bench, 3 * BENCH_SOAK_MS); /* the deadline passes */
+        bench_pass(&bench, BENCH_SOAK_MS);
+        passed += bench.rollout.stage > 1;
+        bench_free(&bench);
+    }
+    ck_assert_uint_le(passed, 18); /* 10 of 200 on average; more than 18 once in 200 times */
+}
+END_TEST
+
+/* ---- who ran the release before, and stages that show nothing ---- */
+
+/* Caught: members that confirmed before they were offered it counted as well, or as evidence. */
+START_TEST(who_ran_the_release_before_accepts_nothing)
+{
+    struct serin_policy policy = staged_policy(300);
+    struct bench bench;
+    bench_make(&bench, &policy, 600, 1);
+    confirm(&bench, 0, 250); /* targeted before the start */
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    ck_assert_uint_eq(bench.rollout.tally.confirmed, 250);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 0);
+    ck_assert_uint_eq(bench.rollout.evidence.exposed[0], 0);
+    ck_assert(!bench.rollout.accepted);
+    for (uint32_t i = 250; i < 300; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 50);
+    ck_assert(!bench.rollout.accepted);
+    ck_assert_int_eq(bench_member(&bench, 3, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH), SERIN_OK);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 0);
+    bench_free(&bench);
+}
+END_TEST
+
+/* The second stage adds three devices that are never heard. Caught: proof looked for in all stages
+ * together. */
+START_TEST(a_stage_whose_own_devices_are_all_silent_does_not_end)
+{
+    struct serin_policy policy = staged_policy(20);
+    struct bench bench;
+    start(&bench, &policy, 23);
+    bench_confirm_offered(&bench);
+    bench_pass(&bench, BENCH_SOAK_MS);
+    ck_assert_uint_eq(bench.rollout.stage, 2);
+    bench_pass(&bench, 20 * BENCH_SOAK_MS);
+    ck_state(&bench, "rolling");
+    ck_assert_uint_eq(bench.rollout.tally.unreached, 3);
+    bench_set(&bench, 21, SERIN_STATE_CONFIRMED);
+    ck_state(&bench, "soaking");
+    bench_free(&bench);
 }
 END_TEST
 
@@ -474,8 +634,8 @@ START_TEST(the_view_tells_how_many_failures_would_halt)
 }
 END_TEST
 
-/* What may still fail, the last in rank first: those that accepted, and those offered that did not.
- */
+/* What may still fail, the last in rank first: those that were offered it, and those of them that
+ * were silent for so long that they count no more. */
 struct may_fail {
     uint32_t accepted[1000], others[1000];
     uint32_t accepted_count, others_count;
@@ -489,9 +649,10 @@ static struct may_fail may_fail(const struct bench *bench)
         if (member->failed_before || member->silent_before) {
             continue;
         }
-        if (member->state == SERIN_STATE_IDLE) {
+        if (member->state == SERIN_STATE_UNREACHED) {
             may.others[may.others_count++] = i;
-        } else if (member->state == SERIN_STATE_PENDING || member->state == SERIN_STATE_CONFIRMED) {
+        } else if (member->state == SERIN_STATE_IDLE || member->state == SERIN_STATE_PENDING ||
+                   member->state == SERIN_STATE_CONFIRMED) {
             may.accepted[may.accepted_count++] = i;
         }
     }
@@ -509,7 +670,8 @@ static bool copy_halts(const struct bench *bench, const uint32_t *list, uint32_t
     copy.list = members;
     for (uint32_t i = 0; i < count; i++) {
         struct serin_rollout_event event = {.kind = SERIN_ROLLOUT_MEMBER, .member = list[i]};
-        bool idle = members[list[i]].state == SERIN_STATE_IDLE;
+        bool idle = members[list[i]].state == SERIN_STATE_IDLE ||
+                    members[list[i]].state == SERIN_STATE_UNREACHED;
         bool confirmed = members[list[i]].state == SERIN_STATE_CONFIRMED;
         for (int step = idle ? 0 : 1; step < 2; step++) {
             event.state = step == 0   ? SERIN_STATE_PENDING
@@ -550,7 +712,7 @@ static void scatter(struct bench *bench, uint64_t *dice)
     uint32_t offered = bench->rollout.tally.offered;
     uint64_t bad = (uint64_t[]){0, 50, 200, 1000}[bench_random(dice) % 4];
     uint64_t open = bench_random(dice) % 10000;
-    uint64_t silent = bench_random(dice) % 10000;
+    uint64_t silent = bench_random(dice) % 4 == 0 ? 9950 : bench_random(dice) % 10000;
     for (uint32_t i = 0; i < offered && bench->rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
         if (bench_random(dice) % 10000 < silent) {
             continue;
@@ -565,6 +727,9 @@ static void scatter(struct bench *bench, uint64_t *dice)
     if (bench_random(dice) % 3 == 0 && bench->rollout.state == SERIN_ROLLOUT_ROLLING) {
         bench_do(bench, SERIN_ROLLOUT_RETRY);
         bench_pass(bench, 2000);
+    }
+    if (bench_random(dice) % 2 == 0) {
+        bench_pass(bench, 601000); /* who said nothing is unreached */
     }
 }
 
@@ -626,7 +791,12 @@ int main(void)
         a_held_last_stage_completes_by_advance,
         a_pause_of_a_held_stage_accepts_nothing,
         failures_accepted_as_a_gateways_are_no_evidence,
+        what_failed_elsewhere_during_the_pause_is_not_accepted,
         silence_weighs_less_where_the_control_group_is_silent_too,
+        an_early_acceptance_does_not_let_late_failures_pass,
+        a_rejected_release_hardly_ever_passes_however_late_it_fails,
+        who_ran_the_release_before_accepts_nothing,
+        a_stage_whose_own_devices_are_all_silent_does_not_end,
         the_view_tells_how_many_failures_would_halt,
         the_view_tells_the_least_number_of_failures_that_halts,
         NULL,

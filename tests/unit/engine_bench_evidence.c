@@ -42,13 +42,13 @@ static enum outcome outcome_of(const struct serin_rollout *rollout, const struct
     case SERIN_STATE_CONFIRMED:
         now = OUTCOME_WELL;
         break;
-    case SERIN_STATE_IDLE:
     case SERIN_STATE_UNREACHED:
     case SERIN_STATE_SUPERSEDED:
     case SERIN_STATE_CANCELLED:
         now = OUTCOME_NONE;
         break;
     case SERIN_STATE_INVALID:
+    case SERIN_STATE_IDLE:
     case SERIN_STATE_PENDING:
     case SERIN_STATE_DOWNLOADING:
     case SERIN_STATE_VERIFYING:
@@ -57,7 +57,8 @@ static enum outcome outcome_of(const struct serin_rollout *rollout, const struct
     case SERIN_STATE_COUNT:
         break;
     }
-    return m->failed_before                            ? OUTCOME_FAILED
+    return m->ran_before                               ? OUTCOME_NONE
+           : m->failed_before                          ? OUTCOME_FAILED
            : m->silent_before && now != OUTCOME_FAILED ? OUTCOME_SILENT
                                                        : now;
 }
@@ -147,7 +148,7 @@ static void check_counts(const struct bench *bench)
             silent += own && outcome == OUTCOME_SILENT;
             settled += m->state == SERIN_STATE_IDLE && m->rank <= bench->rollout.settled_rank;
         }
-        hold(in_block[0] == evidence->accepted[b]);
+        hold(in_block[0] == evidence->exposed[b]);
         hold(in_block[1] == evidence->failed[b]);
         hold(in_block[2] == evidence->silent[b]);
     }
@@ -206,7 +207,7 @@ static void check_pass(const struct bench *bench, const struct serin_rollout *be
     struct counts best = {0, 0, resolved};
     bool small = ratio(after, rejected, best) > accept * (1 - 1e-9);
     bool even = ratio(after, rejected, own) <= 1 + 1e-9;
-    bool accepted = before->accepted || ratio(after, rejected, own) <= accept * (1 + 1e-9);
+    bool accepted = ratio(after, rejected, own) <= accept * (1 + 1e-9);
     hold(accepted || (small && even && !test->small_stages_hold));
 }
 
@@ -278,7 +279,7 @@ void bench_check_evidence(struct bench *bench, const struct serin_rollout *befor
 {
     const struct serin_rollout *after = &bench->rollout;
     check_counts(bench);
-    if (after->comparison.expected_silent_permyriad == 0) { /* silence weighs as any failure */
+    if (after->silenced_permyriad == 0) { /* silence weighs as any failure */
         check_statistic(bench, before);
         check_pass(bench, before, event);
     }

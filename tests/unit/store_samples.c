@@ -282,6 +282,9 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.reached = dice32(&seed);
     rollout.rate_ms = dice(&seed);
     rollout.judged_watch_s = dice32(&seed);
+    rollout.judging_watch_s = dice32(&seed);
+    rollout.silenced_permyriad = dice32(&seed);
+    rollout.silenced_stage_permyriad = dice32(&seed);
     rollout.settled_rank = dice(&seed);
     rollout.approved = dice(&seed) & 1;
     rollout.accepted = dice(&seed) & 1;
@@ -330,6 +333,7 @@ struct serin_member_record sample_member(uint64_t seed, uint64_t rollout_id, con
         .joined = within(&seed, 0, SERIN_STAGES_MAX) & 0x1Fu,
         .failed_before = dice(&seed) & 1u,
         .silent_before = dice(&seed) & 1u,
+        .ran_before = dice(&seed) & 1u,
     };
     return record;
 }

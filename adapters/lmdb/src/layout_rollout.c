@@ -179,6 +179,7 @@ static void pace_state_fields(struct record_io *io, struct serin_rollout *rollou
     gates_fields(io, &rollout->policy);
     pace_fields(io, &rollout->policy);
     rollout->judged_watch_s = record_u32(io, rollout->judged_watch_s);
+    rollout->judging_watch_s = record_u32(io, rollout->judging_watch_s);
     rollout->reached = record_u32(io, rollout->reached);
     rollout->settled_rank = record_u64(io, rollout->settled_rank);
     rollout->rate_ms = record_u64(io, rollout->rate_ms);
@@ -189,6 +190,8 @@ static void pace_state_fields(struct record_io *io, struct serin_rollout *rollou
     rollout->retrying = record_bool(io, rollout->retrying);
     rollout->retry_watch_ms = record_u64(io, rollout->retry_watch_ms);
     comparison_fields(io, &rollout->comparison);
+    rollout->silenced_permyriad = record_u32(io, rollout->silenced_permyriad);
+    rollout->silenced_stage_permyriad = record_u32(io, rollout->silenced_stage_permyriad);
     rollout->attempt_first = record_u32(io, rollout->attempt_first);
     rollout->reverted_by = record_u64(io, rollout->reverted_by);
     record_text(io, rollout->revert_why, sizeof rollout->revert_why);
@@ -242,13 +245,15 @@ void layout_member(struct record_io *io, union record_value *value)
     member->state = (uint8_t)layout_state(io, (enum serin_state)member->state);
     member->reason = (uint8_t)layout_reason(io, (enum serin_reason)member->reason);
     member->stage = (uint8_t)record_range(io, member->stage, 0, SERIN_STAGES_MAX);
-    /* Five bits are the stage of joining, the rest is what befell earlier attempts: records of
-     * before there were any have zeroes there. */
-    uint8_t joined = (uint8_t)(member->joined | (unsigned)member->failed_before << 5u |
-                               (unsigned)member->silent_before << 6u);
-    joined = (uint8_t)record_range(io, joined, 0, 0x60u | SERIN_STAGES_MAX);
+    /* Five bits are the stage of joining, the rest is what befell earlier attempts and whether it
+     * ran the release before: records of before there were any have zeroes there. */
+    uint8_t joined =
+        (uint8_t)(member->joined | (unsigned)member->failed_before << 5u |
+                  (unsigned)member->silent_before << 6u | (unsigned)member->ran_before << 7u);
+    joined = (uint8_t)record_range(io, joined, 0, 0xE0u | SERIN_STAGES_MAX);
     member->joined = joined & 0x1Fu;
     member->failed_before = joined >> 5u & 1u;
     member->silent_before = joined >> 6u & 1u;
+    member->ran_before = joined >> 7u & 1u;
     io->failed = io->failed || member->joined > SERIN_STAGES_MAX;
 }

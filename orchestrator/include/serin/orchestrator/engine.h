@@ -95,7 +95,10 @@ struct serin_member {
      * failure stays evidence against the image. */
     uint8_t failed_before : 1;
     uint8_t silent_before : 1;
-    uint8_t spare : 1;
+    /* It ran the release before it was offered it: no evidence for the test, either way. Who makes
+     * a member that is CONFIRMED sets it; the engine does where one confirms above the threshold.
+     */
+    uint8_t ran_before : 1;
     uint32_t watch_s; /* the rollout's watch at since_s, or at joining */
 };
 _Static_assert(sizeof(struct serin_member) == 24, "members are stored by the hundred thousand");
@@ -118,7 +121,7 @@ struct serin_tally {
 #define SERIN_ENGINE_BLOCKS_MAX 192u
 
 struct serin_evidence {
-    uint32_t accepted[SERIN_ENGINE_BLOCKS_MAX]; /* ever reached pending; withdrawn ones apart */
+    uint32_t exposed[SERIN_ENGINE_BLOCKS_MAX]; /* offered; unreached and withdrawn ones apart */
     /* Of them: failed, in this attempt or in one before it; without those below, and without those
      * that an operator accepted with RESUME. */
     uint32_t failed[SERIN_ENGINE_BLOCKS_MAX];
@@ -127,8 +130,9 @@ struct serin_evidence {
     uint32_t stage_well, stage_failed, stage_silent; /* resolved, of who was offered this stage */
     uint32_t stage_need; /* the stage is accepted when stage_well is at least so many */
     uint32_t stage_even; /* below so many the evidence leans towards the rejected rate */
-    uint32_t settled;    /* silent members at or below `settled_rank` */
-    double against;      /* the halt statistic as it stood at the last failure */
+    uint32_t stage_offered, stage_resolved; /* of who was offered this stage, for whatever reason */
+    uint32_t settled;                       /* silent members at or below `settled_rank` */
+    double against;                         /* the halt statistic as it stood at the last failure */
 };
 
 /* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
@@ -186,19 +190,23 @@ struct serin_rollout {
     /* Failures that were found to stand behind one gateway: the gate is asked again when there are
      * more, so that an operator's RESUME accepts these and no others. */
     uint32_t judged;
-    /* The watch, in seconds, when failures were last accepted by RESUME: those that ended by then
-     * are no evidence any more. 0: none were. */
-    uint32_t judged_watch_s;
+    /* The watch, in seconds, at the last judgement that RESUME accepted: failures that ended by
+     * then are no evidence any more. 0: none are. And at the last judgement: what RESUME would
+     * accept. */
+    uint32_t judged_watch_s, judging_watch_s;
     uint32_t reached;      /* the ramp: devices that the stage covers so far, at most `target` */
     uint64_t settled_rank; /* silent members up to here were offered before the last settle time */
     uint64_t rate_ms;      /* when the allowance of the rate was last empty, or would have been */
-    bool accepted;         /* the test has accepted this stage */
+    bool accepted;         /* the test accepts this stage as it stands: the ramp may grow */
     bool approved;         /* an operator lets the rollout leave AWAITING as soon as time allows */
     bool held;     /* AWAITING because a gate or the test does not let it pass; `why` says which */
     bool closed;   /* outside of the windows: the candidate is shown as paused */
     bool retrying; /* failed members are becoming idle */
     uint64_t retry_watch_ms; /* the watch at the last RETRY: who failed later keeps that */
     struct serin_comparison comparison;
+    /* The largest share, in hundredths of a percent, that a large enough control group let expect
+     * to fall silent: since the rollout began, and since this stage did. */
+    uint32_t silenced_permyriad, silenced_stage_permyriad;
     /* What became of `on_halt: revert`: the caller's books, which the engine only keeps. The
      * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
     uint64_t reverted_by;
