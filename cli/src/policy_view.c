@@ -95,7 +95,8 @@ static void print_stages(const struct serin_cli *cli, const struct serin_cli_pol
         serin_cli_print(cli, ", approval: %s}", stage->approval ? "true" : "false");
         if (policy->devices > 0) {
             uint32_t fresh = serin_cli_policy_new(policy, i);
-            serin_cli_print(cli, "   # %u devices, %u of them new%s", policy->sizes[i], fresh,
+            serin_cli_print(cli, "   # %u device%s, %u of them new%s", policy->sizes[i],
+                            policy->sizes[i] == 1 ? "" : "s", fresh,
                             fresh >= policy->successes      ? ""
                             : asked->test.small_stages_hold ? ": too few to be judged, holds"
                                                             : ": too few to be judged");

@@ -309,10 +309,10 @@ static enum serin_error begin(struct creation *creation)
     serind_audit(
         serind,
         &(struct serind_audit_line){.actor = creation->actor, .what = "create", .rollout = id},
-        "%s %s: %u devices, attempt %u%s; %s; %s", policy->product, policy->channel,
-        creation->slot->members.count, creation->attempt,
-        creation->file->from != 0 ? ", with the salt of an earlier rollout" : "", summary,
-        creation->source);
+        "%s %s: %u device%s, attempt %u%s; %s; %s", policy->product, policy->channel,
+        creation->slot->members.count, creation->slot->members.count == 1 ? "" : "s",
+        creation->attempt, creation->file->from != 0 ? ", with the salt of an earlier rollout" : "",
+        summary, creation->source);
     const struct serin_rollout_event start = {.kind = SERIN_ROLLOUT_START};
     return serind_rollouts_step(serind, creation->slot, &start);
 }

@@ -131,6 +131,7 @@ START_TEST(stages_and_the_test_have_their_figures)
     ck_says("# 1001 devices, 500 of them new\n");
     ck_says("# The test accepts a stage after 197 successes without a failure.\n");
     ck_assert_int_eq(serin("policy check policy.yaml --devices 100"), SERIN_CLI_DONE);
+    ck_says("# 1 device, 1 of them new: too few to be judged\n");
     ck_says("# 100 devices, 99 of them new: too few to be judged\n");
     ck_says("# 100 devices, 0 of them new: too few to be judged\n");
     write_text("hold.yaml", HEAD "test: {small_stages: hold, beta_percent: 20}\n");
