@@ -121,6 +121,7 @@ void sim_check_transition(struct sim *sim, uint32_t node,
         device->confirmed = 0; /* it was taken back: what it ran before may be offered again */
         return;
     }
+    device->changed_ms = sim->now_ms;
     if (attempt->transition_count == 1) {
         judge_accepted(sim, node, attempt);
     }

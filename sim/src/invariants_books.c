@@ -1,6 +1,7 @@
 /* The judges: a recount of all books from the members, and what the figures must allow
  * (invariants.h). */
 #include "invariants_internal.h"
+#include "server.h"
 
 #include <string.h>
 
@@ -273,6 +274,10 @@ void sim_check_known(struct sim *sim, uint32_t device, uint32_t attempt,
     /* A store that went back has forgotten what was acknowledged, until the device says more. */
     if (sim->invariants == NULL || sim->invariants->went_back || !heard_of(node) ||
         !gateway_there || !node->exposed || node->attempt != attempt) {
+        return;
+    }
+    /* What went wrong long after the rollout's end may still be on its way. */
+    if (sim->now_ms - sim->invariants->devices[device].changed_ms < SERVER_AFTER_MS) {
         return;
     }
     bool own = state == SERIN_STATE_TIMED_OUT || state == SERIN_STATE_REVERTED;

@@ -7,6 +7,7 @@
 struct judged_device {
     /* The highest attempts at the candidate that ended badly, and that it confirmed; 0: none. */
     uint32_t ended, confirmed;
+    uint64_t changed_ms; /* its attempt at the candidate, the last time */
 };
 
 struct judged_step {

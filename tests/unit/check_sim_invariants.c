@@ -345,14 +345,27 @@ START_TEST(nobody_is_lost)
     sim_check_books(&world, &rollout, &members);
     convicted(SERIN_SIM_LOST);
     members.count++;
-    /* At the end the server knows what the device knows. */
+    /* At the end the server knows what the device knows, and has known for an hour. */
+    static const enum serin_state confirmed[] = {SERIN_STATE_PENDING,   SERIN_STATE_DOWNLOADING,
+                                                 SERIN_STATE_VERIFYING, SERIN_STATE_STAGED,
+                                                 SERIN_STATE_TRIAL,     SERIN_STATE_CONFIRMED};
+    const struct serin_attempt_report attempt = attempt_of(1, 6, confirmed);
+    const uint64_t then_ms = 10000000;
     nodes[0].power = SIM_POWER_ON;
     nodes[0].connected = nodes[0].exposed = true;
     nodes[0].attempt = 1;
     nodes[0].state = SERIN_STATE_PENDING;
+    world.now_ms = then_ms;
     sim_check_known(&world, 0, 1, &list[0]);
     sound();
     nodes[0].state = SERIN_STATE_CONFIRMED;
+    sim_check_transition(&world, 0, &attempt);
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    world.now_ms = then_ms + 3600000 - 1;
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    world.now_ms = then_ms + 3600000;
     sim_check_known(&world, 0, 1, &list[0]);
     convicted(SERIN_SIM_LOST);
     nodes[0].deaf = true;
