@@ -16,7 +16,7 @@ static uint64_t mix(uint64_t x)
 uint64_t sim_dice(struct sim *sim, enum sim_purpose purpose, uint32_t index)
 {
     uint64_t stream = mix(sim->config->seed ^ (uint64_t)purpose << 56);
-    uint64_t throws = sim->dice[purpose][index]++;
+    uint64_t throws = sim->dice[index][purpose]++;
     return mix(mix(stream ^ (uint64_t)index << 32 ^ throws));
 }
 

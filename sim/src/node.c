@@ -369,6 +369,7 @@ void sim_node_prefetch(const struct sim *sim, const struct sim_node *node,
                        enum serin_topic_kind kind)
 {
     const struct serin_agent *agent = &node->agent;
+    prefetch(sim->dice[node - sim->nodes], sizeof *sim->dice);
     prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
     prefetch(&agent->job, sizeof *agent - offsetof(struct serin_agent, job));
     prefetch(&agent->record, offsetof(struct serin_agent_record, attempts));

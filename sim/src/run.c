@@ -149,13 +149,8 @@ static enum serin_error dice_open(struct sim *sim)
 {
     size_t most =
         sim->config->devices > sim->config->gateways ? sim->config->devices : sim->config->gateways;
-    for (size_t i = 0; i < SIM_DICE_COUNT; i++) {
-        sim->dice[i] = calloc(most, sizeof *sim->dice[i]);
-        if (sim->dice[i] == NULL) {
-            return SERIN_ERR_MEMORY;
-        }
-    }
-    return SERIN_OK;
+    sim->dice = calloc(most, sizeof *sim->dice);
+    return sim->dice != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
 static enum serin_error ports_open(struct sim *sim)
@@ -250,9 +245,7 @@ static void sim_close(struct sim *sim)
     sim_release_close(sim);
     sim_memo_close(sim->memo);
     sim_queue_close(sim->queue);
-    for (size_t i = 0; i < SIM_DICE_COUNT; i++) {
-        free(sim->dice[i]);
-    }
+    free(sim->dice);
 }
 
 /* ---- the loop ---- */

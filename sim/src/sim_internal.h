@@ -340,10 +340,11 @@ struct sim {
     struct sim_brokers *brokers;
     struct sim_plugins *plugins;
     struct sim_depots *depots;
-    struct sim_flash *factory;      /* of a device as it is shipped */
-    struct sim_seat *seat;          /* where the device sits whose code runs */
-    struct sim_events *events;      /* what the scenario has under way */
-    uint32_t *dice[SIM_DICE_COUNT]; /* draws so far */
+    struct sim_flash *factory; /* of a device as it is shipped */
+    struct sim_seat *seat;     /* where the device sits whose code runs */
+    struct sim_events *events; /* what the scenario has under way */
+    /* Draws so far, by actor, then by purpose: whoever acts throws for several. */
+    uint32_t (*dice)[SIM_DICE_COUNT];
     uint64_t digest[4];
     uint64_t sample_ms;     /* of the next sample */
     struct sim_from actor;  /* whose handler runs: whose dice the crypto port throws */
