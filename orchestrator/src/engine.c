@@ -244,12 +244,13 @@ static enum serin_signal judged(const struct serin_rollout *rollout,
     return serin_cluster_alone(rollout, &cluster) ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
 }
 
-/* Whether somebody resolved, and of those whom this stage added somebody too, if it added any. */
+/* Whether somebody resolved, and of those whom this stage added somebody too, if it added any. One
+ * that looked long enough for somebody goes on, to be held. */
 static bool has_proof(const struct serin_rollout *rollout)
 {
     const struct serin_evidence *evidence = &rollout->evidence;
-    return serin_tally_resolved(&rollout->tally) > 0 &&
-           (evidence->stage_offered == 0 || evidence->stage_resolved > 0);
+    bool own = evidence->stage_offered == 0 || evidence->stage_resolved > 0;
+    return serin_stage_spent(rollout) || (own && serin_tally_resolved(&rollout->tally) > 0);
 }
 
 enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
@@ -278,6 +279,7 @@ static void settle(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     serin_stage_accept(step);
+    serin_sites_look(step);
     for (int i = 0; i < 3 && !step->opened; i++) {
         enum serin_signal signal = serin_rollout_conclude(rollout, step->members);
         if (signal == SERIN_SIGNAL_NONE) {
@@ -393,7 +395,7 @@ static const char *refusal_words(const struct serin_rollout *rollout,
     case SERIN_ROLLOUT_RESUME:
         return "the rollout is not paused: there is nothing to resume";
     case SERIN_ROLLOUT_RETRY:
-        return "the last attempt number is used up: create another rollout";
+        return serin_retry_refusal(rollout);
     default:
         break;
     }

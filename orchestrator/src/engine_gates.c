@@ -164,12 +164,17 @@ static void fill(struct serin_trip *trip, const struct serin_rollout *rollout, e
     };
 }
 
-/* Whether the gate is on, and the comparison has enough updated devices to speak of. */
+/* Whether a comparison was made for the gate, if it is on. */
+static bool is_compared(const struct serin_rollout *rollout, enum serin_gate gate)
+{
+    return is_on(&rollout->policy.gates[gate]) && rollout->comparison.at_ms != 0;
+}
+
+/* The same, with enough updated devices to speak of. */
 static bool can_judge(const struct serin_rollout *rollout, enum serin_gate gate)
 {
-    const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
-    const struct serin_comparison *c = &rollout->comparison;
-    return is_on(limit) && c->at_ms != 0 && c->updated >= limit->minimum;
+    return is_compared(rollout, gate) &&
+           rollout->comparison.updated >= rollout->policy.gates[gate].minimum;
 }
 
 static bool symptom_trips(const struct serin_rollout *rollout, enum serin_gate gate,
@@ -221,12 +226,43 @@ static enum serin_doubt doubt_of(const struct serin_rollout *rollout,
     return s->deviation > HALT_DEVIATION ? SERIN_DOUBT_SITE : SERIN_DOUBT_UNSURE;
 }
 
+/* Whether `bad` of a few are more than two standard errors above what was expected, both counted as
+ * for a deviation: √a − √b > √c, without the roots. */
+static bool is_unlikely(uint32_t bad, double expected, double ratio)
+{
+    double a = (double)bad + 0.375;
+    double b = expected + 0.375 * ratio;
+    double c = 1.0 + ratio;
+    double rest = a - b - c;
+    return rest > 0 && rest * rest > 4.0 * b * c;
+}
+
+/* Fewer were updated than the gate's minimum: nothing halts on so few, but none of them is passed
+ * over. All count that the rollout updated, whatever stage they fell silent in; and a share above
+ * the limit is taken for chance only where a control group makes it so, and half of them are well.
+ */
+static enum serin_doubt doubt_of_few(const struct serin_rollout *rollout,
+                                     const struct serin_gate_policy *limit, const struct symptom *s)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    if (c->control < rollout->policy.control_minimum) {
+        return exceeds(limit, s->bad, s->of, 0) ? SERIN_DOUBT_CONTROL_SMALL : SERIN_DOUBT_NONE;
+    }
+    if (!exceeds(limit, s->bad, s->of, s->expected_permyriad)) {
+        return SERIN_DOUBT_NONE;
+    }
+    double expected = (double)s->expected_permyriad * s->of / PERMYRIAD;
+    bool most = s->bad > s->of / 2u;
+    bool unlikely = is_unlikely(s->bad, expected, (double)s->of / c->control);
+    return most || unlikely ? SERIN_DOUBT_FEW : SERIN_DOUBT_NONE;
+}
+
 /* Whether a restart of the caller made it forget more devices than the limit lets be silent: those
  * of which nothing is heard again may be the ones that fell silent. */
 static bool forgotten(const struct serin_rollout *rollout, const struct serin_gate_policy *limit)
 {
     const struct serin_comparison *c = &rollout->comparison;
-    return is_on(limit) && c->known_most >= limit->minimum && c->known < c->known_most &&
+    return is_on(limit) && c->known < c->known_most &&
            above(limit, c->known_most - c->known, c->known_most);
 }
 
@@ -240,6 +276,11 @@ static bool symptom_holds(const struct serin_rollout *rollout, enum serin_gate g
         doubt = SERIN_DOUBT_UNKNOWN;
     } else if (can_judge(rollout, gate)) {
         doubt = doubt_of(rollout, limit, &s);
+    } else if (is_compared(rollout, gate)) {
+        s.of = rollout->comparison.ever_updated;
+        s.bad = gate == SERIN_GATE_SILENCE ? rollout->comparison.ever_silent
+                                           : rollout->comparison.ever_unwell;
+        doubt = doubt_of_few(rollout, limit, &s);
     }
     if (doubt == SERIN_DOUBT_NONE) {
         return false;

@@ -27,7 +27,7 @@ struct majority {
 struct walk {
     const struct serin_rollout *rollout;
     const struct serin_members *members;
-    uint64_t now_s, opened_s;
+    uint64_t now_s, opened_s, created_s;
     struct serin_comparison found;
     struct majority silent, unwell;
     uint32_t revisions; /* rows in use */
@@ -60,11 +60,11 @@ static enum role role_of(const struct serin_rollout *rollout, const struct serin
     case SERIN_STATE_ROLLED_BACK:
     case SERIN_STATE_FAILED:
     case SERIN_STATE_REVERTED:
-        return ROLE_GONE;
     case SERIN_STATE_REJECTED:
-    case SERIN_STATE_IDLE:
     case SERIN_STATE_SUPERSEDED:
     case SERIN_STATE_CANCELLED:
+        return ROLE_GONE;
+    case SERIN_STATE_IDLE:
     case SERIN_STATE_UNREACHED:
     case SERIN_STATE_INVALID:
     case SERIN_STATE_COUNT:
@@ -116,11 +116,34 @@ static uint32_t site_of(const struct serin_members *members, uint32_t device)
     return members->site != NULL ? members->site(members->sites, device) : SERIN_SITE_DIRECT;
 }
 
-/* Whether a device counts: enough is known of it, and it was not silent when the stage opened. Who
- * is not silent now was not silent then either, as far as anybody knows. */
-static bool counts(const struct walk *walk, const struct serin_health *health, bool silent)
+/* Whether nothing was heard of a device for long. What seems to come from the future was heard
+ * before the clock was set back, and for all that is known when the stage opened. */
+static bool is_silent(const struct walk *walk, const struct serin_health *health)
 {
-    return serin_health_known(health) && (!silent || !serin_health_silent(health, walk->opened_s));
+    if (health->beat_s <= walk->now_s) {
+        return serin_health_silent(health, walk->now_s);
+    }
+    struct serin_health then = *health;
+    serin_health_heard(&then, walk->opened_s);
+    return serin_health_silent(&then, walk->now_s);
+}
+
+/* Whether a device counts: enough is known of it, and it was not silent at `since_s`. Who is not
+ * silent now was not silent then either, as far as anybody knows. */
+static bool counts(const struct serin_health *health, bool silent, uint64_t since_s)
+{
+    return serin_health_known(health) && (!silent || !serin_health_silent(health, since_s));
+}
+
+/* What all that the rollout updated show. Who accepted was heard then: those that are silent fell
+ * silent since, in whatever stage. */
+static void count_ever(struct walk *walk, const struct serin_health *health, bool silent)
+{
+    if (counts(health, silent, walk->created_s)) {
+        walk->found.ever_updated++;
+        walk->found.ever_silent += silent ? 1 : 0;
+        walk->found.ever_unwell += serin_health_unwell(health) ? 1 : 0;
+    }
 }
 
 /* Where a device is counted: in its stratum, of whose first device the revision is asked, or in its
@@ -146,8 +169,11 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     if (role != ROLE_CONTROL) {
         walk->found.known += serin_health_known(health) ? 1 : 0;
     }
-    bool silent = serin_health_silent(health, walk->now_s);
-    if (role == ROLE_GONE || !counts(walk, health, silent)) {
+    bool silent = is_silent(walk, health);
+    if (role == ROLE_UPDATED) {
+        count_ever(walk, health, silent);
+    }
+    if (role == ROLE_GONE || !counts(health, silent, walk->opened_s)) {
         return;
     }
     bool unwell = serin_health_unwell(health);
@@ -285,9 +311,9 @@ static void count_site(const struct walk *walk, uint32_t site, bool silence, uin
     for (uint32_t i = 0; site != SERIN_SITE_DIRECT && i < walk->rollout->tally.offered; i++) {
         uint32_t device = members->list[i].device;
         const struct serin_health *health = &members->health[device];
-        bool silent = serin_health_silent(health, walk->now_s);
+        bool silent = is_silent(walk, health);
         if (role_of(walk->rollout, &members->list[i], i) != ROLE_UPDATED ||
-            !counts(walk, health, silent) || site_of(members, device) != site) {
+            !counts(health, silent, walk->opened_s) || site_of(members, device) != site) {
             continue;
         }
         bool shows = silence ? silent : serin_health_unwell(health);
@@ -333,15 +359,28 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->unwell_deviation = last->unwell_deviation;
 }
 
+/* When the stage opened, by the clock of now. Where the clock was set back since, that is not
+ * known: the last step of the ramp, on the watch, is as near as it gets. */
+static uint64_t opened_ms_of(const struct serin_rollout *rollout, uint64_t now_ms)
+{
+    if (rollout->stage_started_ms <= now_ms) {
+        return rollout->stage_started_ms;
+    }
+    uint64_t since_ms = rollout->watch_ms - rollout->stage_watch_ms;
+    return since_ms < now_ms ? now_ms - since_ms : 0;
+}
+
 static struct walk begin(const struct serin_rollout *rollout, const struct serin_members *members,
                          uint64_t now_ms)
 {
-    uint64_t opened_ms = rollout->stage_started_ms < now_ms ? rollout->stage_started_ms : now_ms;
+    uint64_t opened_ms = opened_ms_of(rollout, now_ms);
+    uint64_t created_ms = rollout->created_ms < opened_ms ? rollout->created_ms : opened_ms;
     return (struct walk){
         .rollout = rollout,
         .members = members,
         .now_s = now_ms / 1000u,
         .opened_s = opened_ms / 1000u,
+        .created_s = created_ms / 1000u,
         .found = {.at_ms = now_ms, .control_at_ms = now_ms},
     };
 }

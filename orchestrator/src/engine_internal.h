@@ -126,6 +126,14 @@ uint32_t serin_tally_failures(const struct serin_tally *tally);
 /* Whether the stage does not cover all its devices yet, and others can be offered: because its ramp
  * is under way, or because some are out of its reach. */
 bool serin_stage_short(const struct serin_rollout *rollout);
+/* Whether the stage has offered it to as many again as it is for, and still does not reach so many:
+ * then it looks for no more, and is held when it is soaked, for an operator to decide. */
+bool serin_stage_spent(const struct serin_rollout *rollout);
+/* Whether so many more may be in flight, and be offered it, at once: for RETRY. */
+bool serin_ramp_flight_allows(const struct serin_rollout *rollout, uint32_t count);
+bool serin_ramp_rate_allows(const struct serin_rollout *rollout, uint32_t count);
+/* Takes so many from the rate's allowance. */
+void serin_ramp_take(struct serin_rollout *rollout, uint32_t count);
 /* Devices that a step would offer now to a stage that is short; 0: none, as too many are in flight
  * or the rate is used up. */
 uint32_t serin_ramp_step(const struct serin_rollout *rollout);
@@ -148,6 +156,10 @@ uint64_t serin_time_edge_ms(const struct serin_rollout *rollout);
 
 /* ---- engine_retry.c ---- */
 
+/* Devices that would try again. They may start as soon as they see the new attempt, all at once. */
+uint32_t serin_retry_count(const struct serin_rollout *rollout);
+/* Why RETRY is refused, or NULL: it is allowed; serin_retry_possible is that. */
+const char *serin_retry_refusal(const struct serin_rollout *rollout);
 bool serin_retry_possible(const struct serin_rollout *rollout);
 /* Lets the next failed members try again, as far as the step has room for. */
 void serin_retry_sweep(struct serin_step *step);
@@ -184,6 +196,7 @@ enum serin_doubt {
     SERIN_DOUBT_CONTROL_OLD,   /* the control group was last large enough some time ago */
     SERIN_DOUBT_SITE,          /* without one gateway's devices nothing would be wrong */
     SERIN_DOUBT_UNSURE,        /* above the limit, and too few for certainty */
+    SERIN_DOUBT_FEW,           /* the same, with fewer updated than the gate's minimum */
     SERIN_DOUBT_UNKNOWN        /* of many updated devices nothing is known any more */
 };
 
@@ -258,7 +271,12 @@ struct serin_without {
         site; /* SERIN_SITE_DIRECT: no gateway's can matter, and the figures are those of all */
     uint32_t resolved, failures; /* of all members but its */
 };
-/* Walks over the members only where leaving out one gateway could trip the gate. */
+/* Looks where those stand that resolved, if that could matter to FAILURES in this step and is not
+ * known from before: `seen`. Of a few thousand offered members nothing is kept, and nothing is
+ * guessed; of more, what is kept rules a trip out, or is at most a part in 32 old while devices are
+ * waited for. Ask it in each step before conclusions are drawn. */
+void serin_sites_look(struct serin_step *step);
+/* What it found; walks over the members where they are few and one gateway could matter. */
 struct serin_without serin_sites_without(const struct serin_rollout *rollout,
                                          const struct serin_members *members);
 
@@ -325,6 +343,8 @@ void serin_words_cluster(char *out, const struct serin_rollout *rollout,
  * and the commonest reason; and why one holds. */
 void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip);
+/* Why a stage that found too few devices holds. */
+void serin_words_spent(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip);
 /* Why it paused instead: the gateway or the revision, its failures, and what became of the others.

@@ -6,8 +6,8 @@
 
 #define HOUR_MS UINT64_C(3600000)
 
-/* A twelfth of the rate may come at once; the rest is spread over the hour, so that no hour,
- * whenever it begins, sees more than the rate. */
+/* A twelfth of the rate may come at once; the rest, and the first of the next, are spread over the
+ * hour, so that no hour, whenever it begins, sees more than the rate. */
 #define BURST_PART 12u
 
 /* It grows so many times as fast while no device has failed, and once the stage is accepted, but
@@ -33,10 +33,16 @@ static uint32_t rate_burst(uint32_t rate)
     return rate / BURST_PART > 0 ? rate / BURST_PART : 1;
 }
 
+/* How much the allowance grows in an hour. */
+static uint32_t rate_spread(uint32_t rate)
+{
+    return rate - rate_burst(rate) + 1;
+}
+
 /* Milliseconds, in which one more device is allowed, times `count`; rounded up. */
 static uint64_t rate_span_ms(uint32_t rate, uint32_t count)
 {
-    uint32_t spread = rate > rate_burst(rate) ? rate - rate_burst(rate) : 1;
+    uint32_t spread = rate_spread(rate);
     return (HOUR_MS * count + spread - 1) / spread;
 }
 
@@ -60,12 +66,11 @@ static uint32_t rate_allows(const struct serin_rollout *rollout)
     uint64_t since_ms = rate_since_ms(rollout);
     uint64_t grown_ms = since_ms < rollout->last_ms ? rollout->last_ms - since_ms : 0;
     uint32_t burst = rate_burst(rate);
-    uint32_t spread = rate > burst ? rate - burst : 1;
-    uint64_t allowed = grown_ms * spread / HOUR_MS;
+    uint64_t allowed = grown_ms * rate_spread(rate) / HOUR_MS;
     return allowed < burst ? (uint32_t)allowed : burst;
 }
 
-static void rate_take(struct serin_rollout *rollout, uint32_t count)
+void serin_ramp_take(struct serin_rollout *rollout, uint32_t count)
 {
     uint32_t rate = rollout->policy.rate_per_hour;
     if (rate != 0 && count > 0) {
@@ -152,12 +157,26 @@ static uint32_t wanted(const struct serin_rollout *rollout)
     return reach < rollout->target ? rollout->target - reach : 0;
 }
 
+/* So many devices are offered in place of unreached ones: as many as the stage is for, and no fewer
+ * than these. */
+#define REPLACED_MIN 16u
+
+bool serin_stage_spent(const struct serin_rollout *rollout)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    uint64_t target = rollout->target;
+    uint64_t most = target + (target > REPLACED_MIN ? target : REPLACED_MIN);
+    return rollout->stage > 0 && !last_stage(rollout) && wanted(rollout) > 0 &&
+           tally->offered < rollout->evidence.population && tally->offered - tally->other >= most;
+}
+
 bool serin_stage_short(const struct serin_rollout *rollout)
 {
     if (last_stage(rollout) && rollout->threshold != SERIN_COHORT_EVERYONE) {
         return true;
     }
-    return wanted(rollout) > 0 && rollout->tally.offered < rollout->evidence.population;
+    return wanted(rollout) > 0 && rollout->tally.offered < rollout->evidence.population &&
+           !serin_stage_spent(rollout);
 }
 
 /* What the flight has room for. A large step also waits until the last one has `settled`: failures
@@ -186,6 +205,24 @@ static uint32_t batch(const struct serin_rollout *rollout, uint32_t size)
     uint32_t rate = rollout->policy.rate_per_hour;
     uint32_t burst = rate != 0 ? rate_burst(rate) : UINT32_MAX;
     return size < burst ? size : burst;
+}
+
+bool serin_ramp_flight_allows(const struct serin_rollout *rollout, uint32_t count)
+{
+    uint64_t flight = (uint64_t)open_count(&rollout->tally) + unsettled(rollout);
+    return rollout->policy.in_flight_max == 0 || flight + count <= rollout->policy.in_flight_max;
+}
+
+/* Where nobody was offered it for an hour, that hour's whole rate may come at once: what follows is
+ * then later by as much. */
+bool serin_ramp_rate_allows(const struct serin_rollout *rollout, uint32_t count)
+{
+    uint32_t rate = rollout->policy.rate_per_hour;
+    if (count <= rate_allows(rollout)) {
+        return true; /* without a rate, everything */
+    }
+    uint64_t full_ms = rate_span_ms(rate, rate_burst(rate));
+    return count <= rate && rollout->last_ms >= rollout->rate_ms + full_ms + HOUR_MS;
 }
 
 uint32_t serin_ramp_step(const struct serin_rollout *rollout)
@@ -234,7 +271,7 @@ uint32_t serin_ramp_cover(struct serin_rollout *rollout, const struct serin_memb
     serin_members_cover(rollout, members,
                         last_stage(rollout) && all ? SERIN_COHORT_EVERYONE : threshold);
     offered = rollout->tally.offered - offered;
-    rate_take(rollout, offered);
+    serin_ramp_take(rollout, offered);
     if (offered > 0) {
         rollout->widened_watch_ms = rollout->watch_ms;
     }

@@ -5,9 +5,32 @@
 
 #include <inttypes.h>
 
+uint32_t serin_retry_count(const struct serin_rollout *rollout)
+{
+    return serin_tally_failures(&rollout->tally) - rollout->tally.regressed;
+}
+
+const char *serin_retry_refusal(const struct serin_rollout *rollout)
+{
+    uint32_t count = serin_retry_count(rollout);
+    if (rollout->attempt == UINT32_MAX) {
+        return "the last attempt number is used up: create another rollout";
+    }
+    if (!serin_ramp_flight_allows(rollout, count)) {
+        return "the devices that failed would all start at once, and in_flight_max has no room for "
+               "so many: wait until others have resolved, or create another rollout";
+    }
+    if (!serin_ramp_rate_allows(rollout, count)) {
+        return "the devices that failed would all start at once, which rate_per_hour does not "
+               "allow now: pause, and retry an hour after the last were offered it; where more "
+               "failed than the rate, create another rollout";
+    }
+    return NULL;
+}
+
 bool serin_retry_possible(const struct serin_rollout *rollout)
 {
-    return rollout->attempt < UINT32_MAX;
+    return serin_retry_refusal(rollout) == NULL;
 }
 
 /* Whether the member had failed when RETRY came. What fails under the new attempt stays failed. */

@@ -152,8 +152,8 @@ bool serin_cluster_hardware_named(const struct serin_rollout *rollout,
 
 /* ---- the figures without one gateway ---- */
 
-/* Whether the gate could trip at all if as many resolved members were left out as may stand behind
- * one gateway. Cheap: it is asked with every report of a fleet that is well. */
+/* Whether the gate could trip at all if as many resolved members were left out as may ever stand
+ * behind one gateway. Cheap: it is asked with every report of a fleet that is well. */
 static bool could_trip(const struct serin_rollout *rollout, const struct serin_members *members)
 {
     uint64_t failures = serin_tally_failures(&rollout->tally);
@@ -164,45 +164,174 @@ static bool could_trip(const struct serin_rollout *rollout, const struct serin_m
            failures * 10000u > rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad * least;
 }
 
-/* The only gateway that can hold more than half of the resolved members that stand behind gateways,
- * found as in most_failing; direct devices are passed over. */
-static uint32_t most_resolved(const struct serin_rollout *rollout,
-                              const struct serin_members *members)
+/* Gateways that are counted apart. Whichever has more than a part in TOPS + 1 of the resolved
+ * members is among them (Misra and Gries). */
+#define TOPS 8u
+
+/* Up to so many offered members are walked whenever the gate could trip; beyond, only when what was
+ * found last does not rule it out any more. */
+#define WALK_MAX 4096u
+/* Where a gateway's absence would trip the gate but for its minimum, or but for one that has more,
+ * the walk is repeated when so small a part has come to its end since. */
+#define WALK_PART 32u
+/* Devices may move from one gateway to another: what was found holds for so long. */
+#define WALK_MS 300000u
+
+struct top {
+    uint32_t site, lead, resolved, failures;
+};
+
+struct tops {
+    struct top list[TOPS];
+    uint32_t dropped; /* no other gateway has more resolved members */
+};
+
+static struct top *top_of(struct tops *tops, uint32_t site)
 {
-    uint32_t leader = SERIN_SITE_DIRECT;
-    uint32_t lead = 0;
-    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
-        uint32_t site =
-            serin_member_resolved(&members->list[i]) ? site_of(members, i) : SERIN_SITE_DIRECT;
-        if (site == SERIN_SITE_DIRECT) {
-            continue;
+    struct top *empty = NULL;
+    for (size_t i = 0; i < TOPS; i++) {
+        struct top *top = &tops->list[i];
+        if (top->lead > 0 && top->site == site) {
+            return top;
         }
-        if (lead == 0 || site == leader) {
-            leader = site;
-            lead++;
-        } else {
-            lead--;
+        empty = top->lead == 0 ? top : empty;
+    }
+    return empty;
+}
+
+static void vote(struct tops *tops, uint32_t site)
+{
+    struct top *top = top_of(tops, site);
+    if (top != NULL) {
+        top->site = site;
+        top->lead++;
+        return;
+    }
+    for (size_t i = 0; i < TOPS; i++) {
+        tops->list[i].lead--;
+    }
+    tops->dropped++;
+}
+
+static void count_top(struct tops *tops, uint32_t site, bool failed)
+{
+    for (size_t i = 0; i < TOPS; i++) {
+        struct top *top = &tops->list[i];
+        if (top->lead > 0 && top->site == site) {
+            top->resolved++;
+            top->failures += failed ? 1 : 0;
+            return;
         }
     }
-    return leader;
+}
+
+/* The gateways that most of the resolved members stand behind, and what stands behind them; direct
+ * devices are passed over. */
+static struct tops find_tops(const struct serin_rollout *rollout,
+                             const struct serin_members *members)
+{
+    struct tops tops = {.dropped = 0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < rollout->tally.offered; i++) {
+            const struct serin_member *member = &members->list[i];
+            uint32_t site = serin_member_resolved(member) ? site_of(members, i) : SERIN_SITE_DIRECT;
+            if (site == SERIN_SITE_DIRECT) {
+                continue;
+            }
+            if (pass == 0) {
+                vote(&tops, site);
+            } else {
+                count_top(&tops, site, serin_member_failed(member));
+            }
+        }
+    }
+    return tops;
+}
+
+/* How far the gate is from tripping on so many, in hundredths of a percent of a device; below 0 its
+ * ratio is exceeded. A failure takes at most 10,000 from it, and nothing else takes any. */
+static int64_t margin_of(const struct serin_rollout *rollout, uint32_t failures, uint32_t resolved)
+{
+    uint32_t limit = rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad;
+    return (int64_t)limit * resolved - INT64_C(10000) * failures;
+}
+
+static struct serin_sites_seen look(const struct serin_rollout *rollout,
+                                    const struct serin_members *members)
+{
+    struct tops tops = find_tops(rollout, members);
+    struct serin_sites_seen seen = {
+        .looked_ms = rollout->last_ms,
+        .resolved = serin_tally_resolved(&rollout->tally),
+        .failures = serin_tally_failures(&rollout->tally),
+    };
+    uint32_t rest = seen.resolved - tops.dropped;
+    seen.margin = margin_of(rollout, seen.failures, rest);
+    for (size_t i = 0; i < TOPS; i++) {
+        const struct top *top = &tops.list[i];
+        int64_t margin =
+            margin_of(rollout, seen.failures - top->failures, seen.resolved - top->resolved);
+        seen.margin = margin < seen.margin ? margin : seen.margin;
+        if (top->resolved > seen.site_resolved) {
+            seen.site = top->site;
+            seen.site_resolved = top->resolved;
+            seen.site_failures = top->failures;
+        }
+    }
+    return seen;
+}
+
+/* Whether the rollout may leave its stage in this step. */
+static bool may_pass(const struct serin_rollout *rollout)
+{
+    return !serin_stage_open(rollout) &&
+           (rollout->state != SERIN_ROLLOUT_SOAKING || serin_soak_left_ms(rollout) == 0);
+}
+
+/* Whether what was found last may not be relied on any more. */
+static bool is_stale(const struct serin_step *step)
+{
+    const struct serin_rollout *rollout = step->rollout;
+    const struct serin_sites_seen *seen = &rollout->seen;
+    uint64_t resolved = serin_tally_resolved(&rollout->tally);
+    uint64_t failures = serin_tally_failures(&rollout->tally);
+    if (seen->resolved == 0 || resolved < seen->resolved || failures < seen->failures ||
+        rollout->last_ms < seen->looked_ms || rollout->last_ms - seen->looked_ms >= WALK_MS) {
+        return true;
+    }
+    bool passes = may_pass(rollout);
+    if (passes && step->event->kind != SERIN_ROLLOUT_MEMBER) {
+        return true;
+    }
+    uint64_t failed = failures - seen->failures;
+    uint64_t more = resolved - seen->resolved + failed;
+    if (seen->margin >= 0) {
+        return failed * 10000u > (uint64_t)seen->margin;
+    }
+    return more * WALK_PART >= seen->resolved || (passes && more > 0);
+}
+
+void serin_sites_look(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    if (rollout->tally.offered > WALK_MAX && could_trip(rollout, step->members) && is_stale(step)) {
+        rollout->seen = look(rollout, step->members);
+    }
 }
 
 struct serin_without serin_sites_without(const struct serin_rollout *rollout,
                                          const struct serin_members *members)
 {
-    struct serin_without without = {
-        .site = could_trip(rollout, members) ? most_resolved(rollout, members) : SERIN_SITE_DIRECT,
-        .resolved = serin_tally_resolved(&rollout->tally),
-        .failures = serin_tally_failures(&rollout->tally),
-    };
-    for (uint32_t i = 0; without.site != SERIN_SITE_DIRECT && i < rollout->tally.offered; i++) {
-        const struct serin_member *member = &members->list[i];
-        if (serin_member_resolved(member) && site_of(members, i) == without.site) {
-            without.resolved--;
-            without.failures -= serin_member_failed(member) ? 1 : 0;
-        }
+    struct serin_sites_seen seen = {.site = SERIN_SITE_DIRECT};
+    if (could_trip(rollout, members)) {
+        seen = rollout->tally.offered > WALK_MAX ? rollout->seen : look(rollout, members);
     }
-    return without;
+    if (seen.site == SERIN_SITE_DIRECT || seen.margin >= 0) {
+        return (struct serin_without){.site = SERIN_SITE_DIRECT};
+    }
+    return (struct serin_without){.site = seen.site,
+                                  .resolved = seen.resolved - seen.site_resolved,
+                                  .failures = seen.failures - seen.site_failures};
 }
 
 /* ---- a stage behind one gateway ---- */

@@ -76,6 +76,7 @@ static void cover_elsewhere(struct serin_step *step, const struct serin_lone *lo
     char site[SERIN_SITE_TEXT_MAX];
     serin_words_site_name(site, step->members, lone->site);
     serin_members_cover(rollout, step->members, lone->threshold);
+    serin_ramp_take(rollout, rollout->tally.offered - offered);
     offered = rollout->tally.offered - offered;
     serin_step_audit(step, "stage %u: %u more device%s, so that not all stand behind gateway %s",
                      rollout->stage, offered, serin_words_plural(offered), site);
@@ -213,7 +214,8 @@ void serin_stage_widen(struct serin_step *step)
 bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members)
 {
     struct serin_trip trip;
-    return serin_test_holds(rollout) || serin_gates_hold(rollout, members, &trip);
+    return serin_stage_spent(rollout) || serin_test_holds(rollout) ||
+           serin_gates_hold(rollout, members, &trip);
 }
 
 void serin_stage_accept(struct serin_step *step)
@@ -341,6 +343,7 @@ void serin_effect_retry(struct serin_step *step)
     struct serin_rollout *rollout = step->rollout;
     audit_noted(step, "devices that failed may try again, by an operator");
     accept_failures(step);
+    serin_ramp_take(rollout, serin_retry_count(rollout));
     rollout->attempt++;
     rollout->retrying = true;
     rollout->retry_next = 0;
@@ -441,6 +444,8 @@ void serin_effect_hold(struct serin_step *step)
     struct serin_trip trip;
     if (serin_gates_hold(rollout, step->members, &trip)) {
         serin_words_hold(rollout->why, rollout, step->members, &trip);
+    } else if (serin_stage_spent(rollout)) {
+        serin_words_spent(rollout->why, rollout);
     } else {
         serin_test_words_hold(rollout->why, rollout);
     }

@@ -194,6 +194,14 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
     }
 }
 
+void serin_words_spent(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    out[0] = '\0';
+    append(out, "held: %u of %u devices that were offered it say nothing, and the stage is for %u",
+           tally->unreached, tally->offered, rollout->target);
+}
+
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip)
 {
@@ -224,5 +232,7 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         append(out, ", most behind gateway %s", site);
     } else if (trip->doubt == SERIN_DOUBT_UNSURE) {
         append(out, ", too few to be certain");
+    } else if (trip->doubt == SERIN_DOUBT_FEW) {
+        append(out, ", too few to halt (minimum %u)", trip->limit.minimum);
     }
 }

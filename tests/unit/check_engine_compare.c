@@ -355,6 +355,10 @@ START_TEST(what_no_report_says_halts)
             struct fleet *fleet = make_fleet(&bad[b].story, &policy, seed);
             const struct serin_rollout *rollout = &fleet->bench.rollout;
             run(fleet, 8 * DAY_MS);
+            if (rollout->held && rollout->stage == 1) { /* twenty devices are too few to halt */
+                bench_do(&fleet->bench, SERIN_ROLLOUT_ADVANCE);
+                run(fleet, 8 * DAY_MS);
+            }
             ck_assert_msg(rollout->state == SERIN_ROLLOUT_HALTED || rollout->held,
                           "%s, seed %u: %s in stage %u: %s", bad[b].what, (unsigned)seed,
                           serin_rollout_state_text(rollout->state), rollout->stage, rollout->why);

@@ -124,7 +124,8 @@ static const char *outcome(const struct bench *bench)
 
 /* Caught, each by a row: ≥ made > at the limit; the limit without what was to be expected; either
  * minimum off by one; a small control group that halts, or passes; certainty not asked, or asked of
- * the hold as of the halt; certainty of the usual quotient, which three devices give. */
+ * the hold as of the halt; certainty of the usual quotient, which three devices give; a few that
+ * pass whatever they show, or hold on what chance does. */
 static const struct {
     uint32_t updated, silent, control, control_silent;
     uint32_t limit;
@@ -140,7 +141,19 @@ static const struct {
      "halted: 201 of 1000 updated fell silent, 10.00 % expected (100 of 1000 others)", "above it"},
     {200, 20, 400, 40, 10, "passed", "", "as many as the others"},
     {200, 10, 400, 40, 10, "passed", "", "fewer than the others"},
-    {29, 29, 1000, 0, 1000, "passed", "", "less than the minimum"},
+    {29, 29, 1000, 0, 1000, "held",
+     "held: 29 of 29 updated fell silent, 0.00 % expected (0 of 1000 others) (limit 10.00 %), too "
+     "few to halt (minimum 30)",
+     "less than the minimum"},
+    {1, 1, 1000, 0, 500, "held", "held: 1 of 1 updated fell silent", "one is enough to hold"},
+    {1, 1, 19, 0, 500, "held", "and 19 others are too few", "beside no control group"},
+    {20, 1, 1000, 0, 500, "passed", "", "few, and at the limit"},
+    {20, 2, 1000, 0, 500, "held", "held: 2 of 20", "few, and above it"},
+    {20, 4, 200, 20, 500, "passed", "", "few, and chance does as much"},
+    {20, 6, 200, 20, 500, "held", "held: 6 of 20", "few, and chance hardly does"},
+    {2, 1, 100, 40, 500, "passed", "", "half of few beside many"},
+    {3, 2, 100, 40, 500, "held", "held: 2 of 3", "more than half of few"},
+    {20, 20, 1000, 0, 10000, "passed", "", "few, and the gate is off"},
     {30, 30, 1000, 0, 1000, "halted", "halted: 30 of 30 updated", "the minimum"},
     {100, 50, 29, 0, 1000, "held",
      "held: 50 of 100 updated fell silent, and 29 others are too few to compare them with (minimum "

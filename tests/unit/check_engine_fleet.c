@@ -229,13 +229,16 @@ START_TEST(a_fleet_of_silence_goes_nowhere_until_somebody_says_so)
     bench_make(&bench, &policy, 20, 49);
     bench_do(&bench, SERIN_ROLLOUT_START);
     bench_pass(&bench, 40 * 620000);
-    ck_state(&bench, "rolling");
+    ck_state(&bench, "awaiting");
+    ck_assert_str_eq(bench.rollout.why, "held: 17 of 17 devices that were offered it say nothing, "
+                                        "and the stage is for 1");
     ck_assert_uint_eq(bench.rollout.stage, 1);
-    ck_assert_uint_eq(bench.rollout.tally.unreached, 20);
+    ck_assert_uint_eq(bench.rollout.tally.unreached, 17);
     ck_assert_uint_eq(bench.promotes, 0);
     /* One device wakes up: evidence enough to go on. */
     bench_set(&bench, 13, SERIN_STATE_CONFIRMED);
-    ck_state(&bench, "soaking");
+    ck_state(&bench, "rolling");
+    ck_assert_uint_eq(bench.rollout.stage, 2);
     bench_free(&bench);
 }
 END_TEST

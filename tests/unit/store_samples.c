@@ -309,7 +309,10 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
                                                    .unwell_site_updated = dice32(&seed),
                                                    .unwell_site_unwell = dice32(&seed),
                                                    .known = dice32(&seed),
-                                                   .known_most = dice32(&seed)};
+                                                   .known_most = dice32(&seed),
+                                                   .ever_updated = dice32(&seed),
+                                                   .ever_silent = dice32(&seed),
+                                                   .ever_unwell = dice32(&seed)};
     rollout.attempt_first = dice32(&seed);
     rollout.reverted_by = dice(&seed);
     name(&seed, rollout.revert_why, sizeof rollout.revert_why, false);

@@ -171,6 +171,9 @@ static void comparison_fields(struct record_io *io, struct serin_comparison *com
     comparison->unwell_site_unwell = record_u32(io, comparison->unwell_site_unwell);
     comparison->known = record_u32(io, comparison->known);
     comparison->known_most = record_u32(io, comparison->known_most);
+    comparison->ever_updated = record_u32(io, comparison->ever_updated);
+    comparison->ever_silent = record_u32(io, comparison->ever_silent);
+    comparison->ever_unwell = record_u32(io, comparison->ever_unwell);
 }
 
 /* What version 3 brought. */

@@ -155,9 +155,22 @@ struct serin_comparison {
      * unwell, stand: how many they are and how many of them show it; 0 and 0 where none has. */
     uint32_t silent_site_updated, silent_site_silent;
     uint32_t unwell_site_updated, unwell_site_unwell;
-    /* Of all that accepted, those of which enough was heard to judge them: now, and at most in this
-     * rollout. A restart of the caller, which forgets beats, shows as a fall. */
+    /* Of all that spoke of the release, those of which enough was heard to judge them: now, and at
+     * most in this rollout. A restart of the caller, which forgets beats, shows as a fall. */
     uint32_t known, known_most;
+    /* All that the rollout updated, also those that fell silent in an earlier stage; only who was
+     * silent when it was created is nobody's. They are asked where `updated` is below a gate's
+     * minimum, so that no fleet is too small to be held. */
+    uint32_t ever_updated, ever_silent, ever_unwell;
+};
+
+/* Where those stood that had resolved when the engine last looked: it need not look again before
+ * `margin` is used up (docs/spec/rollout.md, section 6). */
+struct serin_sites_seen {
+    uint64_t looked_ms;
+    int64_t margin; /* a failure takes 10,000 of it; 0 or more: no gateway can matter before */
+    uint32_t resolved, failures;
+    uint32_t site, site_resolved, site_failures; /* the gateway that most of them were behind */
 };
 
 struct serin_rollout {
@@ -216,6 +229,7 @@ struct serin_rollout {
     uint32_t rolled_back; /* part of tally.failed */
     uint32_t boots;       /* part of rolled_back: they booted it and did not stay */
     struct serin_evidence evidence;
+    struct serin_sites_seen seen;
     uint32_t retry_next;   /* member at which the next TICK looks for who may try again */
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
     bool sweeping;         /* a pass over the members is under way */
