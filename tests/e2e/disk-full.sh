@@ -36,7 +36,9 @@ wait_for 30 "two devices are known" known_devices 2
 publish 2.0.0
 policy 2.0.0 "stages: [{percent: 50, soak: 2s}, {percent: 100, soak: 1s}]" "deadline: 120s"
 
-title "The disk fills up while the first device downloads"
+title "The disk fills up before the first device downloads"
+# Whoever reported meanwhile, and found room for so little, would end the alarm.
+for i in 1 2; do stop "sensor-0$i"; done
 id=$(rollout 2.0.0)
 cat /dev/zero >"$BENCH/data/filler" 2>/dev/null || true
 [ "$(df --output=avail "$BENCH/data" | tail -1)" -eq 0 ] || fail "the disk is not full"
@@ -52,6 +54,7 @@ store_alarm() { "$SERIN" status --json | jq -e '.alarms | map(test("full|room|sp
 wait_for 30 "serind raises an alarm about its store" store_alarm
 alive serind || fail "serind ended"
 note "$("$SERIN" status --json | jq -c .alarms)"
+for i in 1 2; do agent_start "sensor-0$i"; done
 
 # The device goes on by itself, to the end of its attempt: its report must be taken whole once there is room.
 device_done() { grep -q 'attempt is confirmed' "$BENCH"/log/sensor-0?.log; }
