@@ -1,5 +1,6 @@
 /* The sequential test: when it halts, when a stage passes, and when it is held
- * (docs/spec/rollout.md, section 11). What it computes is computed again, from its definition,
+ * (docs/spec/rollout.md, section 11); evidence that comes late, or not at all, is
+ * check_engine_late.c's. What it computes is computed again, from its definition,
  * after every step of these tests (engine_bench_evidence.c).
  *
  * Each test names the mutation of the engine that it was seen to catch. */
@@ -506,109 +507,6 @@ START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
 }
 END_TEST
 
-/* ---- failures that end later than successes ---- */
-
-/* The stage grows faster while it looks well, and passes on what it came to. Caught: an acceptance
- * that sticks. */
-START_TEST(an_early_acceptance_does_not_let_late_failures_pass)
-{
-    for (int soaking = 0; soaking < 2; soaking++) {
-        struct serin_policy policy = staged_policy(300);
-        struct bench bench;
-        start(&bench, &policy, 1000);
-        for (uint32_t i = 0; i < 300; i++) {
-            bench_set(&bench, i, SERIN_STATE_PENDING);
-        }
-        confirm(&bench, 0, soaking ? 300 : 297);
-        ck_assert(bench.rollout.accepted);
-        for (uint32_t i = 297; i < 300; i++) { /* they hang, or regress once all have resolved */
-            enum serin_state state = soaking ? SERIN_STATE_REGRESSED : SERIN_STATE_FAILED;
-            ck_assert_int_eq(bench_member(&bench, i, state, SERIN_REASON_HEALTH), SERIN_OK);
-        }
-        ck_assert(!bench.rollout.accepted);
-        bench_pass(&bench, BENCH_SOAK_MS);
-        ck_state(&bench, "awaiting");
-        ck_assert(bench.rollout.held);
-        ck_assert_uint_eq(bench.rollout.stage, 1);
-        bench_free(&bench);
-    }
-}
-END_TEST
-
-/* Of a release that fails at the rejected rate, late, no more stages pass than β. Caught: the same.
- */
-START_TEST(a_rejected_release_hardly_ever_passes_however_late_it_fails)
-{
-    unsigned passed = 0;
-    for (uint64_t seed = 1; seed <= 200; seed++) {
-        uint64_t dice = seed;
-        static bool bad[500];
-        struct serin_policy policy = staged_policy(500);
-        struct bench bench;
-        start(&bench, &policy, 1000);
-        bench.check = false;
-        for (uint32_t i = 0; i < 500; i++) {
-            bad[i] = bench_random(&dice) % 10000 < 200;
-            bench_set(&bench, i, SERIN_STATE_PENDING);
-        }
-        for (uint32_t i = 0; i < 500; i++) {
-            if (!bad[i]) {
-                bench_set(&bench, i, SERIN_STATE_CONFIRMED);
-            }
-        }
-        bench_pass(&bench, 3 * BENCH_SOAK_MS); /* the deadline passes */
-        bench_pass(&bench, BENCH_SOAK_MS);
-        passed += bench.rollout.stage > 1;
-        bench_free(&bench);
-    }
-    ck_assert_uint_le(passed, 18); /* 10 of 200 on average; more than 18 once in 200 times */
-}
-END_TEST
-
-/* ---- who ran the release before, and stages that show nothing ---- */
-
-/* Caught: members that confirmed before they were offered it counted as well, or as evidence. */
-START_TEST(who_ran_the_release_before_accepts_nothing)
-{
-    struct serin_policy policy = staged_policy(300);
-    struct bench bench;
-    bench_make(&bench, &policy, 600, 1);
-    confirm(&bench, 0, 250); /* targeted before the start */
-    bench_do(&bench, SERIN_ROLLOUT_START);
-    ck_assert_uint_eq(bench.rollout.tally.confirmed, 250);
-    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 0);
-    ck_assert_uint_eq(bench.rollout.evidence.exposed[0], 0);
-    ck_assert(!bench.rollout.accepted);
-    for (uint32_t i = 250; i < 300; i++) {
-        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
-    }
-    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 50);
-    ck_assert(!bench.rollout.accepted);
-    ck_assert_int_eq(bench_member(&bench, 3, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH), SERIN_OK);
-    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 0);
-    bench_free(&bench);
-}
-END_TEST
-
-/* The second stage adds three devices that are never heard. Caught: proof looked for in all stages
- * together. */
-START_TEST(a_stage_whose_own_devices_are_all_silent_does_not_end)
-{
-    struct serin_policy policy = staged_policy(20);
-    struct bench bench;
-    start(&bench, &policy, 23);
-    bench_confirm_offered(&bench);
-    bench_pass(&bench, BENCH_SOAK_MS);
-    ck_assert_uint_eq(bench.rollout.stage, 2);
-    bench_pass(&bench, 20 * BENCH_SOAK_MS);
-    ck_state(&bench, "rolling");
-    ck_assert_uint_eq(bench.rollout.tally.unreached, 3);
-    bench_set(&bench, 21, SERIN_STATE_CONFIRMED);
-    ck_state(&bench, "soaking");
-    bench_free(&bench);
-}
-END_TEST
-
 /* ---- what people see ---- */
 
 /* Caught: a view that counts one failure too few. */
@@ -793,10 +691,6 @@ int main(void)
         failures_accepted_as_a_gateways_are_no_evidence,
         what_failed_elsewhere_during_the_pause_is_not_accepted,
         silence_weighs_less_where_the_control_group_is_silent_too,
-        an_early_acceptance_does_not_let_late_failures_pass,
-        a_rejected_release_hardly_ever_passes_however_late_it_fails,
-        who_ran_the_release_before_accepts_nothing,
-        a_stage_whose_own_devices_are_all_silent_does_not_end,
         the_view_tells_how_many_failures_would_halt,
         the_view_tells_the_least_number_of_failures_that_halts,
         NULL,

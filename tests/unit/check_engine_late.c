@@ -1,0 +1,223 @@
+/* Evidence that comes late, or not at all: failures that end after successes, time-outs of a night
+ * in which others were silent too, members that ran the release before, and stages that show
+ * nothing (docs/spec/rollout.md, section 11).
+ *
+ * Each test names the mutation of the engine that it was seen to catch. */
+#include "check_main.h"
+#include "engine_bench.h"
+
+#include <string.h>
+
+/* One stage of everyone at once, 0.5 % against 2 %, and no gate but the test. */
+static struct serin_policy tested_policy(void)
+{
+    struct serin_policy policy = bench_policy();
+    policy.stage_count = 1;
+    policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
+    for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+        policy.gates[i].max_permyriad = 10000;
+    }
+    policy.test = (struct serin_test_policy){.accepted_permyriad = 50,
+                                             .rejected_permyriad = 200,
+                                             .alpha_permyriad = 100,
+                                             .beta_permyriad = 500};
+    return policy;
+}
+
+/* A first stage of `first` devices, and then everyone. */
+static struct serin_policy staged_policy(uint32_t first)
+{
+    struct serin_policy policy = tested_policy();
+    policy.stage_count = 2;
+    policy.stages[1] = policy.stages[0];
+    policy.stages[0] = (struct serin_stage_policy){.count = first, .soak_s = BENCH_SOAK_S};
+    return policy;
+}
+
+static void start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
+{
+    bench_make(bench, policy, count, count);
+    bench_do(bench, SERIN_ROLLOUT_START);
+}
+
+static void confirm(struct bench *bench, uint32_t from, uint32_t until)
+{
+    for (uint32_t i = from; i < until; i++) {
+        bench_set(bench, i, SERIN_STATE_CONFIRMED);
+    }
+}
+
+/* ---- failures that end later than successes ---- */
+
+/* The stage grows faster while it looks well, and passes on what it came to. Caught: an acceptance
+ * that sticks. */
+START_TEST(an_early_acceptance_does_not_let_late_failures_pass)
+{
+    for (int soaking = 0; soaking < 2; soaking++) {
+        struct serin_policy policy = staged_policy(300);
+        struct bench bench;
+        start(&bench, &policy, 1000);
+        for (uint32_t i = 0; i < 300; i++) {
+            bench_set(&bench, i, SERIN_STATE_PENDING);
+        }
+        confirm(&bench, 0, soaking ? 300 : 297);
+        ck_assert(bench.rollout.accepted);
+        for (uint32_t i = 297; i < 300; i++) { /* they hang, or regress once all have resolved */
+            enum serin_state state = soaking ? SERIN_STATE_REGRESSED : SERIN_STATE_FAILED;
+            ck_assert_int_eq(bench_member(&bench, i, state, SERIN_REASON_HEALTH), SERIN_OK);
+        }
+        ck_assert(!bench.rollout.accepted);
+        bench_pass(&bench, BENCH_SOAK_MS);
+        ck_state(&bench, "awaiting");
+        ck_assert(bench.rollout.held);
+        ck_assert_uint_eq(bench.rollout.stage, 1);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Of a release that fails at the rejected rate, late, no more stages pass than β. Caught: the same.
+ */
+START_TEST(a_rejected_release_hardly_ever_passes_however_late_it_fails)
+{
+    unsigned passed = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        uint64_t dice = seed;
+        static bool bad[500];
+        struct serin_policy policy = staged_policy(500);
+        struct bench bench;
+        start(&bench, &policy, 1000);
+        bench.check = false;
+        for (uint32_t i = 0; i < 500; i++) {
+            bad[i] = bench_random(&dice) % 10000 < 200;
+            bench_set(&bench, i, SERIN_STATE_PENDING);
+        }
+        for (uint32_t i = 0; i < 500; i++) {
+            if (!bad[i]) {
+                bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+            }
+        }
+        bench_pass(&bench, 3 * BENCH_SOAK_MS); /* the deadline passes */
+        bench_pass(&bench, BENCH_SOAK_MS);
+        passed += bench.rollout.stage > 1;
+        bench_free(&bench);
+    }
+    ck_assert_uint_le(passed, 18); /* 10 of 200 on average; more than 18 once in 200 times */
+}
+END_TEST
+
+/* ---- who ran the release before, and stages that show nothing ---- */
+
+/* Caught: members that confirmed before they were offered it counted as well, or as evidence. */
+START_TEST(who_ran_the_release_before_accepts_nothing)
+{
+    struct serin_policy policy = staged_policy(300);
+    struct bench bench;
+    bench_make(&bench, &policy, 600, 1);
+    confirm(&bench, 0, 250); /* targeted before the start */
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    ck_assert_uint_eq(bench.rollout.tally.confirmed, 250);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 0);
+    ck_assert_uint_eq(bench.rollout.evidence.exposed[0], 0);
+    ck_assert(!bench.rollout.accepted);
+    for (uint32_t i = 250; i < 300; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    ck_assert_uint_eq(bench.rollout.evidence.stage_well, 50);
+    ck_assert(!bench.rollout.accepted);
+    ck_assert_int_eq(bench_member(&bench, 3, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH), SERIN_OK);
+    ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 0);
+    bench_free(&bench);
+}
+END_TEST
+
+/* The second stage adds three devices that are never heard. Caught: proof looked for in all stages
+ * together. */
+START_TEST(a_stage_whose_own_devices_are_all_silent_does_not_end)
+{
+    struct serin_policy policy = staged_policy(20);
+    struct bench bench;
+    start(&bench, &policy, 23);
+    bench_confirm_offered(&bench);
+    bench_pass(&bench, BENCH_SOAK_MS);
+    ck_assert_uint_eq(bench.rollout.stage, 2);
+    bench_pass(&bench, 20 * BENCH_SOAK_MS);
+    ck_state(&bench, "rolling");
+    ck_assert_uint_eq(bench.rollout.tally.unreached, 3);
+    bench_set(&bench, 21, SERIN_STATE_CONFIRMED);
+    ck_state(&bench, "soaking");
+    bench_free(&bench);
+}
+END_TEST
+
+/* ---- a night in which others are silent too ---- */
+
+#define FLEET   1000u
+#define HOUR_MS UINT64_C(3600000)
+
+static struct serin_health health[FLEET]; /* by device */
+
+/* Hours in which all beat but those of rank `from` to before `end`. */
+static void hours(struct bench *bench, unsigned count, uint32_t from, uint32_t end)
+{
+    for (unsigned hour = 0; hour < count; hour++) {
+        bench_pass(bench, HOUR_MS);
+        for (uint32_t i = 0; i < FLEET; i++) {
+            uint64_t now_s = bench->now_ms / 1000;
+            struct serin_health_beat said = {.interval_s = 3600,
+                                             .uptime_s = now_s - BENCH_START_MS / 1000 + 86400};
+            if (i < from || i >= end) {
+                serin_health_beat(&health[bench->members.list[i].device], now_s, &said,
+                                  bench->rollout.state != SERIN_ROLLOUT_CREATED);
+            }
+        }
+    }
+}
+
+/* Eight time out in a night in which others of the fleet are dark as well; then all are back.
+ * Caught: the silence of today, which is none, taken for that of the night; a figure that a restart
+ * of the caller or the next comparison forgets. */
+START_TEST(a_bad_night_weighs_no_more_when_it_is_over)
+{
+    struct serin_policy policy = staged_policy(300);
+    policy.stages[0].soak_s = 48 * 3600;
+    policy.deadline_s = 12 * 3600;
+    policy.patience_s = 48 * 3600;
+    policy.gates[SERIN_GATE_SILENCE] =
+        (struct serin_gate_policy){.max_permyriad = 5000, .minimum = 30};
+    memset(health, 0, sizeof health);
+    struct bench bench;
+    bench_make(&bench, &policy, FLEET, 1);
+    bench.check = false; /* fleets of hundreds, recounted for every device, take long */
+    bench.members.health = health;
+    hours(&bench, 5, 0, 0);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    for (uint32_t i = 0; i < 300; i++) {
+        bench_set(&bench, i, i < 292 ? SERIN_STATE_CONFIRMED : SERIN_STATE_PENDING);
+    }
+    hours(&bench, 14, 292, 400);
+    ck_assert_uint_eq(bench.rollout.tally.failed, 8);
+    uint32_t seen = bench.rollout.silenced_permyriad;
+    ck_assert_uint_gt(seen, 1000);
+    double against = bench.rollout.evidence.against;
+    hours(&bench, 3, 0, 0);
+    ck_assert_uint_eq(bench.rollout.comparison.expected_silent_permyriad, 0);
+    ck_assert_uint_eq(bench.rollout.silenced_permyriad, seen);
+    ck_assert_double_le(bench.rollout.evidence.against, against);
+    ck_state(&bench, "soaking");
+    bench_free(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        an_early_acceptance_does_not_let_late_failures_pass,
+        a_rejected_release_hardly_ever_passes_however_late_it_fails,
+        who_ran_the_release_before_accepts_nothing,
+        a_stage_whose_own_devices_are_all_silent_does_not_end,
+        a_bad_night_weighs_no_more_when_it_is_over,
+        NULL,
+    };
+    return check_run("engine_late", tests);
+}
