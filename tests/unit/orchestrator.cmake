@@ -12,6 +12,8 @@ serin_unit_test(engine_test SOURCES engine_bench.c engine_bench_evidence.c LINK 
 serin_unit_test(engine_late SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_retry SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_site_lazy SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
+serin_unit_test(engine_few SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
+serin_unit_test(engine_pace SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_window SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_ramp SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_gates SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
