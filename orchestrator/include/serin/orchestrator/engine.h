@@ -204,9 +204,8 @@ struct serin_rollout {
      * more, so that an operator's RESUME accepts these and no others. */
     uint32_t judged;
     /* The watch, in seconds, at the last judgement that RESUME accepted: failures that ended by
-     * then are no evidence any more. 0: none are. And at the last judgement: what RESUME would
-     * accept. */
-    uint32_t judged_watch_s, judging_watch_s;
+     * then are no evidence any more. 0: none are. */
+    uint32_t judged_watch_s;
     uint32_t reached;      /* the ramp: devices that the stage covers so far, at most `target` */
     uint64_t settled_rank; /* silent members up to here were offered before the last settle time */
     uint64_t rate_ms;      /* when the allowance of the rate was last empty, or would have been */
@@ -224,13 +223,14 @@ struct serin_rollout {
      * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
     uint64_t reverted_by;
     char revert_why[SERIN_ROLLOUT_WHY_MAX];
+    uint32_t judging_watch_s; /* the watch at the last judgement: what RESUME would accept */
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
     uint32_t rolled_back; /* part of tally.failed */
     uint32_t boots;       /* part of rolled_back: they booted it and did not stay */
+    uint32_t retry_next;  /* member at which the next TICK looks for who may try again */
     struct serin_evidence evidence;
     struct serin_sites_seen seen;
-    uint32_t retry_next;   /* member at which the next TICK looks for who may try again */
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
     bool sweeping;         /* a pass over the members is under way */
     uint64_t sweep_due_ms; /* no deadline passes before the watch shows this */
