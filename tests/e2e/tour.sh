@@ -23,7 +23,7 @@ grep -q 'ended with status 4' "$BENCH/log/tour.log" || fail "rollout watch did n
 grep -q -E 'sensor-03 .* 2\.0\.0 .* gw-1' "$BENCH/log/tour.log" || { cat "$BENCH/log/tour.log"; fail "the node behind gw-1 is not on 2.0.0"; }
 # Version 3 was offered to one device, or to two where the first in rank is the one behind gw-1; afterwards all run version 2.
 audit=$(sed -n 's/.*rollout 2: stage 1 of 2: offered to \([0-9]*\) of 3 devices.*/\1/p' "$BENCH/log/tour.log")
-devices=$(tac "$BENCH/log/tour.log" | sed '/^DEVICE /q' | grep '^sensor-')
+devices=$(awk '/^DEVICE /{ rows = "" } /^sensor-/{ rows = rows $0 "\n" } END { printf "%s", rows }' "$BENCH/log/tour.log")
 case $audit in
 1) ;;
 2)
