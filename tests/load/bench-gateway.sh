@@ -152,7 +152,8 @@ measure() {
     wait_for 60 "nothing waits to go up" gateway_is '.queued == 0'
     [ "$rate" -eq 0 ] || cable_rate "${rate}kbit"
     publish 2.0.0
-    policy 2.0.0 'stages: [{percent: 100, soak: 1s}]'
+    # All at once: what is measured is the load of a whole site, not the care of a ramp.
+    policy 2.0.0 'stages: [{percent: 100, soak: 1s}]' 'ramp: {first: 0}'
     site_mark
     started=$SECONDS
     rollout 2.0.0 >/dev/null
