@@ -20,7 +20,8 @@ as() {
 }
 # A broker knows a client by its name: each word that a gateway says throws its listener out, which comes back to its session.
 listen() { # GW
-    spawn "acks-$1" bash -c 'while :; do "$@"; sleep 0.1; done' -- mosquitto_sub -h localhost -p "$BROKER_PORT" \
+    # The shell takes its listener with it: one in the foreground would outlive it.
+    spawn "acks-$1" bash -c 'trap "kill \$! 2>/dev/null; exit" TERM; while :; do "$@" & wait $!; sleep 0.1; done' -- mosquitto_sub -h localhost -p "$BROKER_PORT" \
         --cafile "$BENCH/pki/ca.pem" --cert "$BENCH/pki/gateways/$1.pem" --key "$BENCH/pki/gateways/$1.key" -i "$1" -c -q 1 \
         -t "serin/1/gw/$1/acks" -F %x
 }
