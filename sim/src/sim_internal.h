@@ -2,7 +2,7 @@
  * What the parts of the simulation share (sim.h says what it is; docs/spec/simulation.md how).
  *
  *   world      run.c queue.c dice.c names.c events.c memo.c flash.c flash_pool.c release.c depot.c
- *              net.c broker.c plugin.c node*.c
+ *              net.c net_links.c broker.c plugin.c node*.c
  *   server     server*.c: serind's shell in simulated time, around the real engine and ledger
  *   gateways   gateway*.c: serin-gateway's shell, around the real relay, fill, hold, uplink, sent
  *   judges     invariants.c, invariants_books.c
@@ -39,7 +39,7 @@ struct sim_gateway;    /* gateway.c */
 struct sim_invariants; /* invariants_internal.h */
 struct sim_pool;       /* flash_pool.c */
 struct sim_memo;       /* memo.c */
-struct sim_net;        /* net.c */
+struct sim_net;        /* net.h */
 struct sim_queue;      /* queue.c */
 struct sim_depots;     /* depot.c */
 struct sim_brokers;    /* broker.c */

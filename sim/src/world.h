@@ -35,7 +35,7 @@ void sim_depots_close(struct sim *sim);                           /* also where 
 /* From now on what it serves of images is the older one's, or no longer. */
 void sim_depot_stale(struct sim *sim, uint32_t gateway, bool stale);
 
-/* ---- network (net.c) ---- */
+/* ---- network (net.c, net_links.c) ---- */
 
 /* A message under way or retained. */
 struct sim_message {
