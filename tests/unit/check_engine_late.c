@@ -8,45 +8,6 @@
 
 #include <string.h>
 
-/* One stage of everyone at once, 0.5 % against 2 %, and no gate but the test. */
-static struct serin_policy tested_policy(void)
-{
-    struct serin_policy policy = bench_policy();
-    policy.stage_count = 1;
-    policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
-    for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
-        policy.gates[i].max_permyriad = 10000;
-    }
-    policy.test = (struct serin_test_policy){.accepted_permyriad = 50,
-                                             .rejected_permyriad = 200,
-                                             .alpha_permyriad = 100,
-                                             .beta_permyriad = 500};
-    return policy;
-}
-
-/* A first stage of `first` devices, and then everyone. */
-static struct serin_policy staged_policy(uint32_t first)
-{
-    struct serin_policy policy = tested_policy();
-    policy.stage_count = 2;
-    policy.stages[1] = policy.stages[0];
-    policy.stages[0] = (struct serin_stage_policy){.count = first, .soak_s = BENCH_SOAK_S};
-    return policy;
-}
-
-static void start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
-{
-    bench_make(bench, policy, count, count);
-    bench_do(bench, SERIN_ROLLOUT_START);
-}
-
-static void confirm(struct bench *bench, uint32_t from, uint32_t until)
-{
-    for (uint32_t i = from; i < until; i++) {
-        bench_set(bench, i, SERIN_STATE_CONFIRMED);
-    }
-}
-
 /* ---- failures that end later than successes ---- */
 
 /* The stage grows faster while it looks well, and passes on what it came to. Caught: an acceptance
@@ -54,13 +15,13 @@ static void confirm(struct bench *bench, uint32_t from, uint32_t until)
 START_TEST(an_early_acceptance_does_not_let_late_failures_pass)
 {
     for (int soaking = 0; soaking < 2; soaking++) {
-        struct serin_policy policy = staged_policy(300);
+        struct serin_policy policy = bench_staged_policy(300);
         struct bench bench;
-        start(&bench, &policy, 1000);
+        bench_start(&bench, &policy, 1000);
         for (uint32_t i = 0; i < 300; i++) {
             bench_set(&bench, i, SERIN_STATE_PENDING);
         }
-        confirm(&bench, 0, soaking ? 300 : 297);
+        bench_confirm(&bench, 0, soaking ? 300 : 297);
         ck_assert(bench.rollout.accepted);
         for (uint32_t i = 297; i < 300; i++) { /* they hang, or regress once all have resolved */
             enum serin_state state = soaking ? SERIN_STATE_REGRESSED : SERIN_STATE_FAILED;
@@ -84,9 +45,9 @@ START_TEST(a_rejected_release_hardly_ever_passes_however_late_it_fails)
     for (uint64_t seed = 1; seed <= 200; seed++) {
         uint64_t dice = seed;
         static bool bad[500];
-        struct serin_policy policy = staged_policy(500);
+        struct serin_policy policy = bench_staged_policy(500);
         struct bench bench;
-        start(&bench, &policy, 1000);
+        bench_start(&bench, &policy, 1000);
         bench.check = false;
         for (uint32_t i = 0; i < 500; i++) {
             bad[i] = bench_random(&dice) % 10000 < 200;
@@ -111,10 +72,10 @@ END_TEST
 /* Caught: members that confirmed before they were offered it counted as well, or as evidence. */
 START_TEST(who_ran_the_release_before_accepts_nothing)
 {
-    struct serin_policy policy = staged_policy(300);
+    struct serin_policy policy = bench_staged_policy(300);
     struct bench bench;
     bench_make(&bench, &policy, 600, 1);
-    confirm(&bench, 0, 250); /* targeted before the start */
+    bench_confirm(&bench, 0, 250); /* targeted before the start */
     bench_do(&bench, SERIN_ROLLOUT_START);
     ck_assert_uint_eq(bench.rollout.tally.confirmed, 250);
     ck_assert_uint_eq(bench.rollout.evidence.stage_well, 0);
@@ -135,9 +96,9 @@ END_TEST
  * together. */
 START_TEST(a_stage_whose_own_devices_are_all_silent_does_not_end)
 {
-    struct serin_policy policy = staged_policy(20);
+    struct serin_policy policy = bench_staged_policy(20);
     struct bench bench;
-    start(&bench, &policy, 23);
+    bench_start(&bench, &policy, 23);
     bench_confirm_offered(&bench);
     bench_pass(&bench, BENCH_SOAK_MS);
     ck_assert_uint_eq(bench.rollout.stage, 2);
@@ -179,7 +140,7 @@ static void hours(struct bench *bench, unsigned count, uint32_t from, uint32_t e
  * of the caller or the next comparison forgets. */
 START_TEST(a_bad_night_weighs_no_more_when_it_is_over)
 {
-    struct serin_policy policy = staged_policy(300);
+    struct serin_policy policy = bench_staged_policy(300);
     policy.stages[0].soak_s = 48 * 3600;
     policy.deadline_s = 12 * 3600;
     policy.patience_s = 48 * 3600;

@@ -18,12 +18,6 @@ static struct serin_policy ramp_policy(void)
     return policy;
 }
 
-static void start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
-{
-    bench_make(bench, policy, count, count);
-    bench_do(bench, SERIN_ROLLOUT_START);
-}
-
 /* ---- steps ---- */
 
 /* Confirms one offered device after the other, from the `first` on, until all of them are.
@@ -43,7 +37,7 @@ START_TEST(a_step_opens_when_three_quarters_of_the_last_have_landed)
 {
     struct serin_policy policy = ramp_policy();
     struct bench bench;
-    start(&bench, &policy, 400);
+    bench_start(&bench, &policy, 400);
     ck_assert_uint_eq(bench.rollout.tally.offered, 8);
     ck_assert_uint_eq(bench.rollout.reached, 8);
     ck_assert_uint_eq(bench.rollout.target, 400);
@@ -70,7 +64,7 @@ START_TEST(few_large_steps_carry_a_good_release)
                                              .alpha_permyriad = 100,
                                              .beta_permyriad = 500};
     struct bench bench;
-    start(&bench, &policy, 3200);
+    bench_start(&bench, &policy, 3200);
     uint32_t confirmed = confirm_from(&bench, 0);
     /* 48 % of 134 are 64: what has landed last has made more than that. */
     ck_assert_uint_ge(confirmed, 135);
@@ -113,7 +107,7 @@ START_TEST(a_failure_slows_the_ramp_down)
                                                  .beta_permyriad = 100};
         policy.gates[SERIN_GATE_FAILURES].max_permyriad = 10000;
         struct bench bench;
-        start(&bench, &policy, 400);
+        bench_start(&bench, &policy, 400);
         for (uint32_t i = 0; i < 100; i++) {
             ck_assert_uint_lt(i, bench.rollout.tally.offered);
             if (turn >= 1 && i == 5) {
@@ -174,7 +168,7 @@ START_TEST(an_emergency_ramps_too)
     struct serin_policy policy = ramp_policy();
     policy.emergency = true;
     struct bench bench;
-    start(&bench, &policy, 400);
+    bench_start(&bench, &policy, 400);
     ck_assert_uint_eq(bench.rollout.tally.offered, 8);
     bench_free(&bench);
 }
@@ -186,7 +180,7 @@ START_TEST(a_small_fleet_is_as_prompt_as_ever)
     struct serin_policy policy = bench_policy();
     policy.ramp = ramp_policy().ramp;
     struct bench bench;
-    start(&bench, &policy, 41);
+    bench_start(&bench, &policy, 41);
     static const uint32_t cohorts[] = {1, 5, 21, 41};
     for (uint32_t stage = 1; stage <= 4; stage++) {
         ck_assert_uint_eq(bench.rollout.stage, stage);
@@ -215,7 +209,7 @@ START_TEST(exposure_grows_more_slowly_while_failures_are_unexplained)
                                                  .beta_permyriad = 1};
         policy.gates[SERIN_GATE_FAILURES].max_permyriad = 10000;
         struct bench bench;
-        start(&bench, &policy, 900);
+        bench_start(&bench, &policy, 900);
         for (uint32_t i = 0; i < 300; i++) {
             if (turn == 1 && i % 80 == 5) {
                 bench_fail(&bench, i);
@@ -239,7 +233,7 @@ START_TEST(silent_devices_hold_a_step_up_for_the_settle_time)
 {
     struct serin_policy policy = ramp_policy();
     struct bench bench;
-    start(&bench, &policy, 400);
+    bench_start(&bench, &policy, 400);
     bench_pass(&bench, 59999);
     ck_assert_uint_eq(bench.rollout.tally.offered, 8);
     ck_assert_uint_eq(serin_rollout_deadline_ms(&bench.rollout, &bench.members), bench.now_ms + 1);
@@ -264,7 +258,7 @@ START_TEST(silent_devices_hold_no_later_step_up)
 {
     struct serin_policy policy = ramp_policy();
     struct bench bench;
-    start(&bench, &policy, 400);
+    bench_start(&bench, &policy, 400);
     bench_pass(&bench, 60000);
     ck_assert_uint_eq(bench.rollout.tally.offered, 16);
     for (uint32_t i = 8; i < 14; i++) {
@@ -283,7 +277,7 @@ START_TEST(patience_counts_from_the_last_step)
     policy.stages[1] = policy.stages[0];
     policy.stages[0] = (struct serin_stage_policy){.count = 20, .soak_s = BENCH_SOAK_S};
     struct bench bench;
-    start(&bench, &policy, 400);
+    bench_start(&bench, &policy, 400);
     bench_pass(&bench, 61000); /* 16 */
     bench_pass(&bench, 61000); /* 20: all of the stage */
     ck_assert_uint_eq(bench.rollout.tally.offered, 20);
@@ -312,7 +306,7 @@ START_TEST(no_more_than_the_limit_are_in_flight)
     policy.ramp.first = 0;
     policy.in_flight_max = 5;
     struct bench bench;
-    start(&bench, &policy, 100);
+    bench_start(&bench, &policy, 100);
     for (uint32_t i = 0; i < 100; i++) {
         const struct serin_tally *tally = &bench.rollout.tally;
         ck_assert_uint_le(tally->offered - tally->confirmed, 5);
@@ -335,7 +329,7 @@ START_TEST(no_hour_sees_more_than_the_rate)
         policy.ramp.first = 0;
         policy.rate_per_hour = rates[r];
         struct bench bench;
-        start(&bench, &policy, 900);
+        bench_start(&bench, &policy, 900);
         static uint32_t offered[6 * 60 + 1]; /* by the minute */
         for (uint32_t minute = 0; minute <= 360; minute++) {
             bench_confirm_offered(&bench);
@@ -361,7 +355,7 @@ START_TEST(a_clock_that_jumps_back_costs_the_rate_nothing)
     struct serin_policy policy = ramp_policy();
     policy.rate_per_hour = 60;
     struct bench bench;
-    start(&bench, &policy, 900);
+    bench_start(&bench, &policy, 900);
     bench_confirm_offered(&bench);
     bench.now_ms -= 48 * HOUR_MS;
     bench_do(&bench, SERIN_ROLLOUT_TICK);
@@ -383,7 +377,7 @@ START_TEST(joiners_hold_no_last_stage_open)
 {
     struct serin_policy policy = ramp_policy();
     struct bench bench;
-    start(&bench, &policy, 60);
+    bench_start(&bench, &policy, 60);
     for (uint32_t i = 0; i < 30; i++) {
         bench_set(&bench, i, SERIN_STATE_CONFIRMED);
     }
@@ -428,7 +422,7 @@ START_TEST(a_stage_is_not_over_between_two_steps)
     struct serin_policy policy = ramp_policy();
     policy.rate_per_hour = 96; /* eight at once */
     struct bench bench;
-    start(&bench, &policy, 100);
+    bench_start(&bench, &policy, 100);
     bench_confirm_offered(&bench);
     ck_assert_uint_eq(bench.rollout.tally.confirmed, bench.rollout.tally.offered);
     bench_settle(&bench);

@@ -22,18 +22,12 @@ static struct serin_policy retry_policy(void)
     return policy;
 }
 
-static void start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
-{
-    bench_make(bench, policy, count, count);
-    bench_do(bench, SERIN_ROLLOUT_START);
-}
-
 /* Caught: the attempt kept; no PUBLISH; members that stay failed. */
 START_TEST(failed_devices_become_idle_under_a_new_attempt)
 {
     struct serin_policy policy = retry_policy();
     struct bench bench;
-    start(&bench, &policy, 300);
+    bench_start(&bench, &policy, 300);
     for (uint32_t i = 0; i < 200; i++) {
         bench_set(&bench, i, SERIN_STATE_CONFIRMED);
     }
@@ -67,7 +61,7 @@ START_TEST(a_failure_stays_evidence_whatever_its_retry_gives)
     policy.ramp.first = 8;
     policy.ramp.growth_percent = 1;
     struct bench bench;
-    start(&bench, &policy, 300);
+    bench_start(&bench, &policy, 300);
     bench_fail(&bench, 0);
     bench_fail(&bench, 1);
     double against = bench.rollout.evidence.against;
@@ -97,7 +91,7 @@ START_TEST(only_what_failed_before_is_retried)
     policy.test.accepted_permyriad = 8000;
     policy.test.rejected_permyriad = 9000;
     struct bench bench;
-    start(&bench, &policy, 100);
+    bench_start(&bench, &policy, 100);
     static const enum serin_state states[] = {SERIN_STATE_ROLLED_BACK, SERIN_STATE_FAILED,
                                               SERIN_STATE_REJECTED, SERIN_STATE_CONFIRMED,
                                               SERIN_STATE_CANCELLED};
@@ -135,7 +129,7 @@ START_TEST(many_are_retried_in_bounded_steps)
     policy.test.accepted_permyriad = 8000;
     policy.test.rejected_permyriad = 9000;
     struct bench bench;
-    start(&bench, &policy, 3000);
+    bench_start(&bench, &policy, 3000);
     for (uint32_t i = 0; i < 1000; i++) {
         bench_fail(&bench, 3 * i);
         bench_set(&bench, 3 * i + 1, SERIN_STATE_CONFIRMED);
@@ -159,7 +153,7 @@ START_TEST(a_retried_device_that_stays_silent_is_unreached)
     struct serin_policy policy = retry_policy();
     policy.stages[0].soak_s = 86400;
     struct bench bench;
-    start(&bench, &policy, 100);
+    bench_start(&bench, &policy, 100);
     bench_fail(&bench, 0);
     for (uint32_t i = 1; i < 100; i++) {
         bench_set(&bench, i, SERIN_STATE_CONFIRMED);
@@ -187,7 +181,7 @@ START_TEST(a_retry_after_a_pause_accepts_what_it_was_for)
 {
     struct serin_policy policy = retry_policy();
     struct bench bench;
-    start(&bench, &policy, 130);
+    bench_start(&bench, &policy, 130);
     for (uint32_t i = 0; i < 20; i++) {
         bench_set(&bench, i, SERIN_STATE_CONFIRMED);
     }
@@ -218,7 +212,7 @@ START_TEST(the_last_attempt_is_the_last)
 {
     struct serin_policy policy = retry_policy();
     struct bench bench;
-    start(&bench, &policy, 10);
+    bench_start(&bench, &policy, 10);
     bench.rollout.attempt = UINT32_MAX;
     ck_assert_int_eq(bench_send(&bench, SERIN_ROLLOUT_RETRY), SERIN_ERR_STATE);
     ck_assert_str_eq(serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY),

@@ -9,53 +9,14 @@
 
 #include <string.h>
 
-/* One stage of everyone at once, 0.5 % against 2 %, and no gate but the test. */
-static struct serin_policy tested_policy(void)
-{
-    struct serin_policy policy = bench_policy();
-    policy.stage_count = 1;
-    policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
-    for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
-        policy.gates[i].max_permyriad = 10000;
-    }
-    policy.test = (struct serin_test_policy){.accepted_permyriad = 50,
-                                             .rejected_permyriad = 200,
-                                             .alpha_permyriad = 100,
-                                             .beta_permyriad = 500};
-    return policy;
-}
-
 /* The same through a ramp of so many at a time: whoever is offered it and silent counts as well. */
 static struct serin_policy ramped_policy(uint32_t first)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     policy.ramp.first = first;
     policy.ramp.growth_percent = 1;
     policy.in_flight_max = first;
     return policy;
-}
-
-/* A first stage of `first` devices, and then everyone. */
-static struct serin_policy staged_policy(uint32_t first)
-{
-    struct serin_policy policy = tested_policy();
-    policy.stage_count = 2;
-    policy.stages[1] = policy.stages[0];
-    policy.stages[0] = (struct serin_stage_policy){.count = first, .soak_s = BENCH_SOAK_S};
-    return policy;
-}
-
-static void start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
-{
-    bench_make(bench, policy, count, count);
-    bench_do(bench, SERIN_ROLLOUT_START);
-}
-
-static void confirm(struct bench *bench, uint32_t from, uint32_t until)
-{
-    for (uint32_t i = from; i < until; i++) {
-        bench_set(bench, i, SERIN_STATE_CONFIRMED);
-    }
 }
 
 /* ---- halting ---- */
@@ -65,7 +26,7 @@ START_TEST(three_failures_of_three_are_enough)
 {
     struct serin_policy policy = ramped_policy(3);
     struct bench bench;
-    start(&bench, &policy, 100);
+    bench_start(&bench, &policy, 100);
     bench_fail(&bench, 0);
     bench_fail(&bench, 1);
     ck_state(&bench, "rolling");
@@ -83,9 +44,9 @@ END_TEST
  * the order of their reports. */
 START_TEST(devices_that_are_still_at_it_count_as_well)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     struct bench bench;
-    start(&bench, &policy, 1000);
+    bench_start(&bench, &policy, 1000);
     for (uint32_t i = 0; i < 1000; i++) {
         bench_set(&bench, i, SERIN_STATE_PENDING);
     }
@@ -93,7 +54,7 @@ START_TEST(devices_that_are_still_at_it_count_as_well)
         bench_fail(&bench, 200 * i); /* 5 of 5 resolved, and as many as are fine of 1000 */
     }
     ck_state(&bench, "rolling");
-    confirm(&bench, 0, 1000);
+    bench_confirm(&bench, 0, 1000);
     ck_state(&bench, "soaking");
     bench_free(&bench);
 }
@@ -102,11 +63,11 @@ END_TEST
 /* Caught: a running product over reports. */
 START_TEST(the_order_of_reports_changes_nothing)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     struct serin_test_view views[2];
     for (uint32_t turn = 0; turn < 2; turn++) {
         struct bench bench;
-        start(&bench, &policy, 600);
+        bench_start(&bench, &policy, 600);
         for (uint32_t i = 0; i < 600; i++) {
             uint32_t member = turn == 0 ? i : 599 - i;
             if (member % 150 == 7) {
@@ -129,8 +90,8 @@ START_TEST(old_good_evidence_masks_no_change)
 {
     struct serin_policy policy = ramped_policy(16);
     struct bench bench;
-    start(&bench, &policy, 4000);
-    confirm(&bench, 0, 2000);
+    bench_start(&bench, &policy, 4000);
+    bench_confirm(&bench, 0, 2000);
     uint32_t failed = 0;
     for (uint32_t i = 2000; i < 2200 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
         if (i % 8 == 0) {
@@ -150,13 +111,13 @@ END_TEST
  * then. Caught: the weights summing to more than 1; open devices left out; silent ones left out. */
 START_TEST(a_release_at_the_accepted_rate_is_hardly_ever_halted)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     unsigned halted = 0;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         uint64_t dice = seed;
         static bool bad[1500];
         struct bench bench;
-        start(&bench, &policy, 1500);
+        bench_start(&bench, &policy, 1500);
         bench.check = false;
         for (uint32_t i = 0; i < 1500; i++) {
             bad[i] = bench_random(&dice) % 10000 < 50;
@@ -183,7 +144,7 @@ START_TEST(what_fails_often_is_found_within_a_few)
     for (uint64_t seed = 1; seed <= 100; seed++) {
         uint64_t dice = seed;
         struct bench bench;
-        start(&bench, &policy, 500);
+        bench_start(&bench, &policy, 500);
         uint32_t i = 0;
         for (; i < 500 && bench.rollout.state == SERIN_ROLLOUT_ROLLING; i++) {
             if (bench_random(&dice) % 10 < 3) {
@@ -202,11 +163,11 @@ END_TEST
 /* Caught: regressions booked as well; α spent per stage (an evidence that begins anew). */
 START_TEST(what_goes_wrong_in_the_soak_is_evidence_over_all_stages)
 {
-    struct serin_policy policy = staged_policy(300);
+    struct serin_policy policy = bench_staged_policy(300);
     policy.ramp = ramped_policy(8).ramp;
     struct bench bench;
-    start(&bench, &policy, 1000);
-    confirm(&bench, 0, 300);
+    bench_start(&bench, &policy, 1000);
+    bench_confirm(&bench, 0, 300);
     bench_pass(&bench, BENCH_SOAK_MS);
     ck_assert_uint_eq(bench.rollout.stage, 2);
     uint32_t i = 0;
@@ -226,11 +187,11 @@ END_TEST
  * α. */
 START_TEST(a_stage_is_accepted_as_soon_as_enough_are_well)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     for (uint32_t failed = 0; failed < 3; failed++) {
         static const uint32_t need[] = {197, 288, 380};
         struct bench bench;
-        start(&bench, &policy, 800);
+        bench_start(&bench, &policy, 800);
         for (uint32_t i = 0; i < failed; i++) {
             bench_fail(&bench, 250 * i);
         }
@@ -250,9 +211,9 @@ END_TEST
 
 static struct bench held_bench(uint32_t failed)
 {
-    struct serin_policy policy = staged_policy(250);
+    struct serin_policy policy = bench_staged_policy(250);
     struct bench bench;
-    start(&bench, &policy, 1000);
+    bench_start(&bench, &policy, 1000);
     for (uint32_t i = 0; i < failed; i++) {
         bench_fail(&bench, 120 * i);
     }
@@ -300,10 +261,10 @@ END_TEST
 /* Caught: what accepted the first stage kept for the second. */
 START_TEST(each_stage_is_accepted_by_its_own_devices)
 {
-    struct serin_policy policy = staged_policy(250);
+    struct serin_policy policy = bench_staged_policy(250);
     struct bench bench;
-    start(&bench, &policy, 1000);
-    confirm(&bench, 0, 250);
+    bench_start(&bench, &policy, 1000);
+    bench_confirm(&bench, 0, 250);
     ck_assert(bench.rollout.accepted);
     bench_pass(&bench, BENCH_SOAK_MS);
     ck_assert_uint_eq(bench.rollout.stage, 2);
@@ -314,7 +275,7 @@ START_TEST(each_stage_is_accepted_by_its_own_devices)
     for (uint32_t i = 0; i < 7; i++) {
         bench_fail(&bench, 260 + 100 * i);
     }
-    confirm(&bench, 250, 1000); /* those that failed stay failed */
+    bench_confirm(&bench, 250, 1000); /* those that failed stay failed */
     bench_pass(&bench, BENCH_SOAK_MS);
     ck_state(&bench, "awaiting");
     ck_assert(bench_said(&bench, "held: 750 resolved, 7 failed: undecided"));
@@ -325,11 +286,12 @@ END_TEST
 /* Silent devices of the stage that wake up are evidence too. Caught: the hold decided once. */
 START_TEST(a_held_stage_goes_on_by_later_evidence)
 {
-    struct serin_policy policy = staged_policy(330);
+    struct serin_policy policy = bench_staged_policy(330);
     struct bench bench;
-    start(&bench, &policy, 430);
+    bench_start(&bench, &policy, 430);
     bench_fail(&bench, 0);
-    confirm(&bench, 1, 230); /* the other hundred are silent for too long, and those after them */
+    bench_confirm(&bench, 1,
+                  230); /* the other hundred are silent for too long, and those after them */
     bench_pass(&bench, 3 * BENCH_SOAK_MS);
     bench_pass(&bench, 3 * BENCH_SOAK_MS);
     ck_state(&bench, "awaiting");
@@ -353,10 +315,10 @@ START_TEST(a_small_stage_passes_unless_it_leans_against_the_release)
     } cases[] = {{20, 0, false, false},  {20, 1, false, true},  {20, 0, true, true},
                  {120, 1, false, false}, {120, 2, false, true}, {1, 0, false, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct serin_policy policy = staged_policy(cases[i].size);
+        struct serin_policy policy = bench_staged_policy(cases[i].size);
         policy.test.small_stages_hold = cases[i].hold;
         struct bench bench;
-        start(&bench, &policy, 1000);
+        bench_start(&bench, &policy, 1000);
         for (uint32_t j = 0; j < cases[i].failed; j++) {
             bench_fail(&bench, j);
         }
@@ -376,9 +338,9 @@ END_TEST
 /* Caught: a hold of the last stage that leads nowhere; a completed rollout that keeps it. */
 START_TEST(a_held_last_stage_completes_by_advance)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     struct bench bench;
-    start(&bench, &policy, 50);
+    bench_start(&bench, &policy, 50);
     bench_fail(&bench, 3);
     bench_confirm_offered(&bench);
     bench_pass(&bench, BENCH_SOAK_MS);
@@ -411,10 +373,10 @@ END_TEST
 /* Caught: accepted failures that stay in the statistic; later ones that leave it too. */
 START_TEST(failures_accepted_as_a_gateways_are_no_evidence)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     struct bench bench;
-    start(&bench, &policy, 110);
-    confirm(&bench, 0, 20);
+    bench_start(&bench, &policy, 110);
+    bench_confirm(&bench, 0, 20);
     for (uint32_t i = 20; i < 30; i++) {
         bench_behind(&bench, i, 1);
     }
@@ -443,18 +405,19 @@ END_TEST
  * too few for a halt. Caught: RESUME that accepts whatever failed by then. */
 START_TEST(what_failed_elsewhere_during_the_pause_is_not_accepted)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     policy.gates[SERIN_GATE_FAILURES] =
         (struct serin_gate_policy){.max_permyriad = 200, .minimum = 22};
     struct bench bench;
-    start(&bench, &policy, 400);
-    confirm(&bench, 0, 20);
+    bench_start(&bench, &policy, 400);
+    bench_confirm(&bench, 0, 20);
     for (uint32_t i = 20; i < 23; i++) {
         bench_behind(&bench, i, 1);
         bench_fail(&bench, i); /* the third one while it is paused: judged with the others */
     }
     ck_state(&bench, "paused");
-    confirm(&bench, 23, 380); /* so many are well by now that one more failure trips nothing */
+    bench_confirm(&bench, 23,
+                  380); /* so many are well by now that one more failure trips nothing */
     bench_fail(&bench, 390);
     ck_state(&bench, "paused");
     ck_assert_uint_eq(bench.rollout.judged, 3);
@@ -472,9 +435,9 @@ START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
 {
     double against[2];
     for (int i = 0; i < 2; i++) {
-        struct serin_policy policy = tested_policy();
+        struct serin_policy policy = bench_tested_policy();
         struct bench bench;
-        start(&bench, &policy, 400);
+        bench_start(&bench, &policy, 400);
         if (i == 1) {
             bench.rollout.silenced_permyriad = bench.rollout.silenced_stage_permyriad = 1000;
         }
@@ -490,7 +453,7 @@ START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
     for (int i = 0; i < 2; i++) {
         struct serin_policy policy = ramped_policy(8);
         struct bench bench;
-        start(&bench, &policy, 400);
+        bench_start(&bench, &policy, 400);
         bench.rollout.silenced_permyriad = i == 1 ? 2000 : 0;
         for (uint32_t j = 0; j < 150; j++) {
             if (j % 50 == 49) {
@@ -512,10 +475,10 @@ END_TEST
 /* Caught: a view that counts one failure too few. */
 START_TEST(the_view_tells_how_many_failures_would_halt)
 {
-    struct serin_policy policy = tested_policy();
+    struct serin_policy policy = bench_tested_policy();
     struct bench bench;
-    start(&bench, &policy, 1000);
-    confirm(&bench, 0, 150);
+    bench_start(&bench, &policy, 1000);
+    bench_confirm(&bench, 0, 150);
     struct serin_test_view view;
     serin_rollout_test(&bench.rollout, &bench.members, &view);
     ck_assert_int_eq(view.reject_at, 4605);
@@ -642,9 +605,9 @@ START_TEST(the_view_tells_the_least_number_of_failures_that_halts)
         uint64_t dice = seed;
         uint32_t count = 10 + (uint32_t)(bench_random(&dice) % 700);
         struct serin_policy policy =
-            seed % 2 == 0 ? tested_policy() : staged_policy(1 + (uint32_t)(seed % 60));
+            seed % 2 == 0 ? bench_tested_policy() : bench_staged_policy(1 + (uint32_t)(seed % 60));
         struct bench bench;
-        start(&bench, &policy, count);
+        bench_start(&bench, &policy, count);
         bench.check = false;
         scatter(&bench, &dice);
         struct serin_test_view view;

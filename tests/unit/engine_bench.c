@@ -64,6 +64,30 @@ static const char *site_name(const void *sites, uint32_t site)
     return name;
 }
 
+struct serin_policy bench_tested_policy(void)
+{
+    struct serin_policy policy = bench_policy();
+    policy.stage_count = 1;
+    policy.stages[0] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = BENCH_SOAK_S};
+    for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+        policy.gates[i].max_permyriad = 10000;
+    }
+    policy.test = (struct serin_test_policy){.accepted_permyriad = 50,
+                                             .rejected_permyriad = 200,
+                                             .alpha_permyriad = 100,
+                                             .beta_permyriad = 500};
+    return policy;
+}
+
+struct serin_policy bench_staged_policy(uint32_t first)
+{
+    struct serin_policy policy = bench_tested_policy();
+    policy.stage_count = 2;
+    policy.stages[1] = policy.stages[0];
+    policy.stages[0] = (struct serin_stage_policy){.count = first, .soak_s = BENCH_SOAK_S};
+    return policy;
+}
+
 void bench_make(struct bench *bench, const struct serin_policy *policy, uint32_t count,
                 uint64_t seed)
 {
@@ -513,4 +537,17 @@ bool bench_said(const struct bench *bench, const char *words)
         }
     }
     return strstr(bench->rollout.why, words) != NULL;
+}
+
+void bench_start(struct bench *bench, const struct serin_policy *policy, uint32_t count)
+{
+    bench_make(bench, policy, count, count);
+    bench_do(bench, SERIN_ROLLOUT_START);
+}
+
+void bench_confirm(struct bench *bench, uint32_t from, uint32_t until)
+{
+    for (uint32_t i = from; i < until; i++) {
+        bench_set(bench, i, SERIN_STATE_CONFIRMED);
+    }
 }

@@ -31,10 +31,17 @@ struct bench {
 /* 1-10-50-100 %, soaks of BENCH_SOAK_S, 2 % and a minimum of 1, patience 600 s, deadline 1200 s. */
 struct serin_policy bench_policy(void);
 
+/* One stage of everyone at once, 0.5 % against 2 %, and no gate but the test. */
+struct serin_policy bench_tested_policy(void);
+/* The same with a first stage of `first` devices, and then everyone. */
+struct serin_policy bench_staged_policy(uint32_t first);
+
 /* A created rollout over `count` devices whose ranks follow from `seed`; reports are up. */
 void bench_make(struct bench *bench, const struct serin_policy *policy, uint32_t count,
                 uint64_t seed);
 void bench_free(struct bench *bench);
+/* The same, and started. */
+void bench_start(struct bench *bench, const struct serin_policy *policy, uint32_t count);
 
 /* One event now. */
 enum serin_error bench_send(struct bench *bench, enum serin_rollout_event_kind kind);
@@ -46,6 +53,8 @@ enum serin_error bench_member(struct bench *bench, uint32_t member, enum serin_s
 void bench_do(struct bench *bench, enum serin_rollout_event_kind kind);
 void bench_set(struct bench *bench, uint32_t member, enum serin_state state);
 void bench_fail(struct bench *bench, uint32_t member);
+/* Confirms those in the places from `from` to before `until`. */
+void bench_confirm(struct bench *bench, uint32_t from, uint32_t until);
 
 /* A device joins; its place among the members. */
 uint32_t bench_join(struct bench *bench, uint64_t rank);
