@@ -81,6 +81,7 @@ bool serin_relay_beat(struct serin_relay *relay, uint32_t node, const struct ser
     /* One that waits already goes when it would have gone, and says the latest. */
     if (due_ms != 0 && (at->beat_due_ms == 0 || due_ms < at->beat_due_ms)) {
         at->beat_due_ms = due_ms;
+        serin_relay_ride(relay, node);
         serin_relay_wake(relay, due_ms);
     }
     return at->beat_due_ms != 0;
@@ -95,8 +96,10 @@ bool serin_relay_presence(struct serin_relay *relay, uint32_t node, bool online,
     }
     if (at->presence_told && at->presence_online == online) {
         at->presence_due_ms = 0; /* away and back: as it was told */
+        serin_relay_alight(relay, node);
     } else if (at->presence_due_ms == 0) {
         at->presence_due_ms = now_ms + lax_ms(relay);
+        serin_relay_ride(relay, node);
         serin_relay_wake(relay, at->presence_due_ms);
     }
     return at->presence_due_ms != 0;
@@ -140,13 +143,10 @@ static uint64_t first_report_ms(const struct serin_relay *relay)
 static uint64_t first_ride_ms(const struct serin_relay *relay)
 {
     uint64_t first_ms = UINT64_MAX;
-    for (uint32_t i = 0; i < relay->nodes_max; i++) {
+    for (uint32_t i = relay->first_ride; i != SERIN_RELAY_NONE; i = relay->nodes[i].ride_after) {
         const struct serin_relay_node *at = &relay->nodes[i];
-        if (at->id[0] != '\0') {
-            first_ms = sooner(first_ms, at->beat_due_ms != 0 ? at->beat_due_ms : UINT64_MAX);
-            first_ms =
-                sooner(first_ms, at->presence_due_ms != 0 ? at->presence_due_ms : UINT64_MAX);
-        }
+        first_ms = sooner(first_ms, at->beat_due_ms != 0 ? at->beat_due_ms : UINT64_MAX);
+        first_ms = sooner(first_ms, at->presence_due_ms != 0 ? at->presence_due_ms : UINT64_MAX);
     }
     return first_ms;
 }
@@ -229,12 +229,14 @@ size_t serin_relay_pick(const struct serin_relay *relay, uint64_t now_ms,
             items[count++] = (struct serin_relay_item){.node = node, .kind = SERIN_BATCH_REPORT};
         }
     }
-    for (uint32_t i = 0; i < relay->nodes_max && count < SERIN_BATCH_ITEMS_MAX; i++) {
+    for (uint32_t i = relay->first_ride; i != SERIN_RELAY_NONE && count < SERIN_BATCH_ITEMS_MAX;
+         i = relay->nodes[i].ride_after) {
         if (relay->nodes[i].presence_due_ms != 0) {
             items[count++] = (struct serin_relay_item){.node = i, .kind = SERIN_BATCH_PRESENCE};
         }
     }
-    for (uint32_t i = 0; i < relay->nodes_max && count < SERIN_BATCH_ITEMS_MAX; i++) {
+    for (uint32_t i = relay->first_ride; i != SERIN_RELAY_NONE && count < SERIN_BATCH_ITEMS_MAX;
+         i = relay->nodes[i].ride_after) {
         if (relay->nodes[i].beat_due_ms != 0) {
             items[count++] = (struct serin_relay_item){.node = i, .kind = SERIN_BATCH_BEAT};
         }
@@ -256,11 +258,13 @@ static void item_left(struct serin_relay *relay, const struct serin_relay_item *
         at->beat_rest = at->next_rest;
         at->beat_sent_ms = now_ms;
         at->beat_due_ms = 0;
+        serin_relay_alight(relay, item->node);
         break;
     case SERIN_BATCH_PRESENCE:
         at->presence_told = true;
         at->presence_online = at->online;
         at->presence_due_ms = 0;
+        serin_relay_alight(relay, item->node);
         break;
     case SERIN_BATCH_KIND_INVALID:
         SERIN_ASSERT(false);

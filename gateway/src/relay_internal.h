@@ -21,6 +21,9 @@ static inline void serin_relay_wake(struct serin_relay *relay, uint64_t at_ms)
     }
 }
 
+/* relay_queue.c: a beat or a presence of the node waits from now on, or none does any more. */
+void serin_relay_ride(struct serin_relay *relay, uint32_t node);
+void serin_relay_alight(struct serin_relay *relay, uint32_t node);
 /* relay_queue.c: a report was handed to the broker. */
 void serin_relay_report_left(struct serin_relay *relay, uint32_t node, uint64_t now_ms);
 

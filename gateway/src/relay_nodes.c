@@ -29,6 +29,7 @@ void serin_relay_init(struct serin_relay *relay, const struct serin_relay_config
     relay->buckets = buckets;
     relay->bucket_count = bucket_count;
     relay->first = relay->last = SERIN_RELAY_NONE;
+    relay->first_ride = relay->last_ride = SERIN_RELAY_NONE;
     relay->heard = true;
     for (uint32_t i = 0; i < bucket_count; i++) {
         buckets[i] = SERIN_RELAY_NONE;
@@ -97,6 +98,8 @@ void serin_relay_remove(struct serin_relay *relay, uint32_t node)
         link = &relay->nodes[*link].chain;
     }
     *link = at->chain;
+    at->beat_due_ms = at->presence_due_ms = 0;
+    serin_relay_alight(relay, node);
     relay->node_count--;
     relay->online_count -= at->online ? 1u : 0u;
     *at = (struct serin_relay_node){.chain = relay->free_head};

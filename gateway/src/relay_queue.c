@@ -57,6 +57,33 @@ static void dequeue(struct serin_relay *relay, struct serin_relay_node *at)
     relay->queued--;
 }
 
+void serin_relay_ride(struct serin_relay *relay, uint32_t node)
+{
+    struct serin_relay_node *at = serin_relay_at(relay, node);
+    if (at->rides) {
+        return;
+    }
+    at->rides = true;
+    at->ride_before = relay->last_ride;
+    at->ride_after = SERIN_RELAY_NONE;
+    *(at->ride_before != SERIN_RELAY_NONE ? &relay->nodes[at->ride_before].ride_after
+                                          : &relay->first_ride) = node;
+    relay->last_ride = node;
+}
+
+void serin_relay_alight(struct serin_relay *relay, uint32_t node)
+{
+    struct serin_relay_node *at = serin_relay_at(relay, node);
+    if (!at->rides || at->beat_due_ms != 0 || at->presence_due_ms != 0) {
+        return;
+    }
+    at->rides = false;
+    *(at->ride_before != SERIN_RELAY_NONE ? &relay->nodes[at->ride_before].ride_after
+                                          : &relay->first_ride) = at->ride_after;
+    *(at->ride_after != SERIN_RELAY_NONE ? &relay->nodes[at->ride_after].ride_before
+                                         : &relay->last_ride) = at->ride_before;
+}
+
 /* ---- the one place that changes a report's state ---- */
 
 static bool enter(struct serin_relay *relay, struct serin_relay_node *at,
@@ -170,6 +197,7 @@ static void tell_anew(struct serin_relay *relay, uint64_t now_ms)
         struct serin_relay_node *at = &relay->nodes[i];
         if (at->id[0] != '\0' && at->presence_told) {
             at->presence_due_ms = at->presence_due_ms != 0 ? at->presence_due_ms : due_ms;
+            serin_relay_ride(relay, i);
         }
         at->presence_told = at->beat_told = false;
     }

@@ -8,7 +8,7 @@ foreach(module uplink evict)
 endforeach()
 serin_unit_test(gateway_fill SOURCES fill_bench.c LINK serin::gateway_core serin::openssl)
 
-foreach(module hold relay relay_storm sent)
+foreach(module hold relay relay_rides relay_storm sent)
   serin_unit_test(gateway_${module} LINK serin::gateway_core)
 endforeach()
 

@@ -105,6 +105,8 @@ struct serin_relay_node {
     uint64_t beat_sent_ms;
     uint32_t next_core, next_rest;         /* of the one that waits */
     uint64_t beat_due_ms, presence_due_ms; /* 0: nothing waits */
+    bool rides;                            /* one of them does */
+    uint32_t ride_before, ride_after;      /* among those of which one does */
 };
 
 struct serin_relay {
@@ -119,6 +121,10 @@ struct serin_relay {
     uint32_t due_count;
     uint64_t due_bytes;
     uint64_t queue_number; /* given out last */
+
+    /* Whose beat or presence waits, in the order in which they came to: a site has thousands of
+     * nodes, of which a few have just spoken. */
+    uint32_t first_ride, last_ride;
 
     bool connected, heard; /* `heard`: an ack since the last resend */
     uint32_t silence;
@@ -194,7 +200,8 @@ struct serin_relay_item {
     uint32_t node;
     enum serin_batch_kind kind;
 };
-/* What a batch of now consists of: reports in the queue's order, then presence, then beats. */
+/* What a batch of now consists of: reports in the queue's order, then presence, then beats, both in
+ * the order in which their nodes came to have one that waits. */
 size_t serin_relay_pick(const struct serin_relay *relay, uint64_t now_ms,
                         struct serin_relay_item items[SERIN_BATCH_ITEMS_MAX]);
 /* The first `count` of those picked were handed to the broker under `token`. */
