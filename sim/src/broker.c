@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AHEAD 6u /* devices */
+
 /* A device's own directive. */
 struct own {
     uint32_t node;
@@ -222,6 +224,11 @@ const struct sim_message *sim_broker_own(const struct sim *sim, uint32_t index, 
 static void to_members(struct sim *sim, uint32_t index, struct sim_message *message)
 {
     for (uint32_t i = sim->first[index]; i < sim->first[index + 1u]; i++) {
+        if (i + AHEAD < sim->first[index + 1u]) {
+            uint32_t soon = sim->members[i + AHEAD];
+            __builtin_prefetch(&sim->nodes[soon], 1, 2);
+            __builtin_prefetch(sim->dice[soon], 1, 2);
+        }
         sim_net_to_node(sim, sim->members[i], message, false);
     }
 }

@@ -1,6 +1,7 @@
 /* A simulated serin-gateway: its life, its turns (gateway.h). */
 #include "gateway.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ static void start(struct sim_gateway *gateway, bool same_boot)
     gateway->up = true;
     gateway->wake_ms = SIM_NEVER_MS;
     gateway->commit_ms = SIM_NEVER_MS;
+    gateway->fill_ms = UINT64_MAX;
     gateway_orders_load(gateway, same_boot);
     gateway_relay_load(gateway);
     gateway_orders_begin(gateway);
@@ -148,6 +150,24 @@ void gateway_dirty(struct sim_gateway *gateway)
     }
 }
 
+void sim_gateway_prefetch(const struct sim *sim, uint32_t gateway)
+{
+    const struct sim_gateway *at = sim->gateways[gateway];
+    sim_prefetch(at, offsetof(struct sim_gateway, book) + sizeof at->book.signed_s);
+    sim_prefetch(&at->book.fleets[0].lease_end_s, 1);
+    sim_prefetch(&at->book.products[0], 1);
+}
+
+void sim_gateway_prefetch_node(const struct sim *sim, uint32_t node)
+{
+    const struct sim_place *place = &sim->places[node];
+    if (place->relay != NULL) {
+        sim_prefetch(place->relay, sizeof(struct serin_relay_node));
+        sim_prefetch(place->account, sizeof(struct gateway_node));
+        sim_prefetch(place->beat, 192);
+    }
+}
+
 /* ---- links ---- */
 
 void gateway_publish(struct sim_gateway *gateway, enum sim_side side, enum serin_topic_kind kind,
@@ -167,6 +187,7 @@ void sim_gateway_link(struct sim *sim, uint32_t gateway, enum sim_side side, boo
     if (!at->up) {
         return;
     }
+    gateway_relay_delivered(at);
     gateway_fill_link(at, side, up);
     if (side == SIM_UPLINK) {
         serin_relay_link(&at->relay, up, gateway_now_ms(at));

@@ -77,47 +77,47 @@ struct gateway_offer {
 #define GATEWAY_FLIGHTS SERIN_RELAY_FLIGHTS_MAX
 
 struct sim_gateway {
+    /* What each turn looks at, side by side. */
     struct sim *sim;
     uint32_t index, node_count;
     bool up, linked[2];
-    uint64_t wake_ms; /* the wake that counts */
-
-    struct gateway_saved saved;
-    uint64_t commit_ms;              /* SIM_NEVER_MS: nothing is to be stored */
-    struct gateway_directive taking; /* in the transaction under way */
-
-    /* memory */
-    struct serin_relay relay;
-    struct serin_relay_node *relay_nodes;
-    uint32_t *buckets;
-    uint32_t bucket_count;
+    bool owed; /* the directive is to be shown to the site */
+    bool told; /* a hold was, as follows */
+    bool offers_stale, replay;
+    enum serin_hold_state told_state;
+    uint64_t told_end_s;
+    uint64_t wake_ms;        /* the wake that counts */
+    uint64_t commit_ms;      /* SIM_NEVER_MS: nothing is to be stored */
+    uint64_t fill_ms;        /* the planner's deadline, by the machine's clock; UINT64_MAX: none */
+    struct serin_fill *fill; /* NULL until there is something to fill */
     struct gateway_node *nodes; /* by the relay's index */
-    uint32_t *dirty;
+    struct serin_relay_node *relay_nodes;
+    uint32_t *buckets, *dirty;
+    uint32_t bucket_count;
     size_t dirty_count;
-    struct serin_sent sent;
-    struct serin_sent_batch *sent_batches;
-    size_t sent_count;
-    uint64_t batch_number;
+    struct serin_relay relay;
     struct {
         int token;
         uint64_t at_ms;
     } flights[GATEWAY_FLIGHTS]; /* token 0: none */
     int token;
+    uint64_t batch_number;
 
     struct serin_hold_book book;
+
+    struct serin_sent sent;
+    struct serin_sent_batch *sent_batches;
+    size_t sent_count;
+    struct gateway_saved saved;
+    struct gateway_directive taking; /* in the transaction under way */
     struct gateway_directive directive;
-    bool has_trust, owed; /* owed: the directive is to be shown to the site */
-    bool trust_shown;
-    bool told; /* a hold was, as follows */
-    enum serin_hold_state told_state;
-    uint64_t told_end_s;
+    bool has_trust, trust_shown;
 
     struct serin_uplink uplink; /* as gateway.yaml has it by default: nothing limits it */
-    struct serin_fill *fill;    /* NULL until there is something to fill */
     uint8_t *whole;
     size_t offer_count;
     struct gateway_offer offers[GATEWAY_OFFERS];
-    bool offers_stale, needs, replay;
+    bool needs;
     size_t postponed_count;
     struct serin_want postponed[4];
 };

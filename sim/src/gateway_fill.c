@@ -344,6 +344,12 @@ static struct serin_fill *planner(struct sim_gateway *gateway)
     return gateway->fill;
 }
 
+/* The planner is large, and looked at only where it has something to do. */
+static void note_deadline(struct sim_gateway *gateway)
+{
+    gateway->fill_ms = gateway->fill != NULL ? serin_fill_deadline_ms(gateway->fill) : UINT64_MAX;
+}
+
 void gateway_fill_forget(struct sim_gateway *gateway)
 {
     if (gateway->fill != NULL) {
@@ -355,6 +361,7 @@ void gateway_fill_forget(struct sim_gateway *gateway)
     gateway->whole = NULL;
     gateway->postponed_count = 0;
     gateway->needs = gateway->replay = false;
+    note_deadline(gateway);
 }
 
 void gateway_fill_orders(struct sim_gateway *gateway)
@@ -371,6 +378,7 @@ static void refresh(struct sim_gateway *gateway)
         if (gateway->fill != NULL) {
             serin_fill_review(gateway->fill, gateway_now_ms(gateway));
         }
+        note_deadline(gateway);
     }
 }
 
@@ -397,6 +405,7 @@ void gateway_fill_want(struct sim_gateway *gateway, const uint8_t *payload, size
     }
     want_object(gateway, &want);
     serin_fill_poll(gateway->fill, gateway_now_ms(gateway));
+    note_deadline(gateway);
 }
 
 void gateway_fill_block(struct sim_gateway *gateway, const uint8_t *payload, size_t size)
@@ -409,6 +418,7 @@ void gateway_fill_block(struct sim_gateway *gateway, const uint8_t *payload, siz
     serin_uplink_take(&gateway->uplink, size, gateway_now_ms(gateway));
     serin_fill_block(gateway->fill, &block, gateway_now_ms(gateway));
     serin_fill_poll(gateway->fill, gateway_now_ms(gateway));
+    note_deadline(gateway);
 }
 
 void gateway_fill_link(struct sim_gateway *gateway, enum sim_side side, bool up)
@@ -421,6 +431,7 @@ void gateway_fill_link(struct sim_gateway *gateway, enum sim_side side, bool up)
     } else if (up) {
         serin_fill_tell_all(gateway->fill, gateway_now_ms(gateway));
     }
+    note_deadline(gateway);
 }
 
 /* What could not be answered before another object was here is asked again. */
@@ -434,6 +445,7 @@ static void replay(struct sim_gateway *gateway)
     for (size_t i = 0; i < number; i++) {
         want_object(gateway, &wants[i]);
     }
+    note_deadline(gateway);
 }
 
 void gateway_fill_tick(struct sim_gateway *gateway)
@@ -445,8 +457,9 @@ void gateway_fill_tick(struct sim_gateway *gateway)
     if (gateway->replay) {
         replay(gateway);
     }
-    if (serin_fill_deadline_ms(gateway->fill) <= gateway_now_ms(gateway)) {
+    if (gateway->fill_ms <= gateway_now_ms(gateway)) {
         serin_fill_poll(gateway->fill, gateway_now_ms(gateway));
+        note_deadline(gateway);
     }
 }
 
@@ -455,5 +468,5 @@ uint64_t gateway_fill_deadline_ms(const struct sim_gateway *gateway)
     if (gateway->offers_stale || gateway->replay) {
         return gateway_now_ms(gateway);
     }
-    return gateway->fill != NULL ? serin_fill_deadline_ms(gateway->fill) : UINT64_MAX;
+    return gateway->fill_ms;
 }

@@ -294,6 +294,8 @@ static void take_beat(struct sim_gateway *gateway, const char *id, const uint8_t
         !keep_beat(node, payload, size)) {
         sim_failed(gateway->sim, SERIN_ERR_MEMORY);
     }
+    gateway->sim->places[sim_node_index(gateway->sim, id)] =
+        (struct sim_place){.relay = known, .account = node, .beat = node->beat};
 }
 
 static void take_presence(struct sim_gateway *gateway, const char *id, const uint8_t *payload,
@@ -442,9 +444,13 @@ void gateway_relay_send(struct sim_gateway *gateway)
     }
 }
 
+/* A delivery is looked at when somebody waits for it, or before the next thing is done. */
 uint64_t gateway_relay_deadline_ms(struct sim_gateway *gateway)
 {
     uint64_t at_ms = serin_relay_deadline_ms(&gateway->relay, gateway_now_ms(gateway));
+    if (gateway->relay.flights < SERIN_RELAY_FLIGHTS_MAX) {
+        return at_ms;
+    }
     for (size_t i = 0; i < GATEWAY_FLIGHTS; i++) {
         if (gateway->flights[i].token != 0 && gateway->flights[i].at_ms < at_ms) {
             at_ms = gateway->flights[i].at_ms;

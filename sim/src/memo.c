@@ -1,6 +1,8 @@
 /* Ports that remember (memo.h). */
 #include "memo.h"
 
+#include "memo_beats.h"
+
 #include <serin/assert.h>
 
 #include <stdlib.h>
@@ -66,6 +68,7 @@ struct sim_memo {
     bool failed;
     unsigned turn[KINDS];
     struct recent recent[KINDS][RECENT];
+    struct sim_beats *beats;
 };
 
 /* The codec port has no context; there is one memo at a time. */
@@ -79,25 +82,33 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+static const uint64_t k[] = {UINT64_C(0xA0761D6478BD642F), UINT64_C(0xE7037ED1A0B428DB),
+                             UINT64_C(0x8EBC6AF09C88C6E3), UINT64_C(0x589965CC75374CC3)};
+
+static struct fingerprint mix(struct fingerprint at, uint64_t first, uint64_t second)
+{
+    return (struct fingerprint){.a = fold(first ^ k[1] ^ at.a, second ^ k[2] ^ at.b) ^ k[3],
+                                .b = fold(second ^ k[3] ^ at.a, first ^ k[0] ^ at.b) + k[2]};
+}
+
 /* Of the bytes so far and `data`: two lanes of multiplications over 16 bytes at a time. */
 static struct fingerprint fingerprint(struct fingerprint from, const uint8_t *data, size_t size)
 {
-    const uint64_t k[] = {UINT64_C(0xA0761D6478BD642F), UINT64_C(0xE7037ED1A0B428DB),
-                          UINT64_C(0x8EBC6AF09C88C6E3), UINT64_C(0x589965CC75374CC3)};
-    uint64_t a = from.a ^ (k[0] + size);
-    uint64_t b = from.b ^ (k[1] - size);
-    while (size > 0) {
-        uint64_t words[2] = {0};
-        size_t part = size < sizeof words ? size : sizeof words;
-        memcpy(words, data, part);
-        uint64_t next = fold(words[0] ^ k[1] ^ a, words[1] ^ k[2] ^ b);
-        b = fold(words[1] ^ k[3] ^ a, words[0] ^ k[0] ^ b) + k[2];
-        a = next ^ k[3];
-        data += part;
-        size -= part;
+    struct fingerprint at = {.a = from.a ^ (k[0] + size), .b = from.b ^ (k[1] - size)};
+    uint64_t words[2];
+    while (size >= sizeof words) {
+        memcpy(words, data, sizeof words);
+        at = mix(at, words[0], words[1]);
+        data += sizeof words;
+        size -= sizeof words;
     }
-    return (struct fingerprint){.a = fold(a ^ k[0], b ^ k[2]) ^ a,
-                                .b = fold(b ^ k[1], a ^ k[3]) + b};
+    if (size > 0) {
+        memset(words, 0, sizeof words);
+        memcpy(words, data, size);
+        at = mix(at, words[0], words[1]);
+    }
+    return (struct fingerprint){.a = fold(at.a ^ k[0], at.b ^ k[2]) ^ at.a,
+                                .b = fold(at.b ^ k[1], at.a ^ k[3]) + at.b};
 }
 
 /* ---- tables ---- */
@@ -376,6 +387,17 @@ static enum serin_error decode_hold(const uint8_t *data, size_t size, struct ser
     return error;
 }
 
+static enum serin_error encode_beat(const struct serin_beat *value, uint8_t *out, size_t capacity,
+                                    size_t *size)
+{
+    return sim_beats_encode(present->beats, value, out, capacity, size);
+}
+
+static enum serin_error decode_beat(const uint8_t *data, size_t size, struct serin_beat *value)
+{
+    return sim_beats_decode(present->beats, data, size, value);
+}
+
 /* ---- opening ---- */
 
 enum serin_error sim_memo_open(struct sim_memo **memo, const struct serin_crypto *crypto,
@@ -404,8 +426,10 @@ enum serin_error sim_memo_open(struct sim_memo **memo, const struct serin_crypto
     made->codec.decode_envelope = decode_envelope;
     made->codec.decode_trust_payload = decode_trust_payload;
     made->codec.decode_hold = decode_hold;
+    made->codec.encode_beat = encode_beat;
+    made->codec.decode_beat = decode_beat;
     present = made;
-    return SERIN_OK;
+    return sim_beats_open(&made->beats, codec);
 }
 
 void sim_memo_close(struct sim_memo *memo)
@@ -415,6 +439,7 @@ void sim_memo_close(struct sim_memo *memo)
     }
     table_close(&memo->digests);
     table_close(&memo->signatures);
+    sim_beats_close(memo->beats);
     free(memo);
     present = NULL;
 }

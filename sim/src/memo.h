@@ -6,7 +6,7 @@
  *   SHA-256      bytes → digest. Short inputs are kept until their end; of longer ones the real
  *                context after each update is remembered, by a fingerprint of the bytes so far
  *   decodings    of the last few envelopes, directives, holds and trust payloads: broadcasts reach
- *                many at a time
+ *                many at a time; and of beats (memo_beats.h)
  *
  * A fingerprint is 128 bits of a fast hash: no defence against somebody who makes collisions, and
  * none is needed where the simulation made all of the bytes. check_sim_memo compares all of it with

@@ -354,29 +354,19 @@ void sim_node_away(struct sim *sim, uint32_t index, bool away)
     }
 }
 
-#define LINE_BYTES 64u
 #define TRUST_USED 256u /* of a trust record: its head, and the keys that there are */
 
-static void prefetch(const void *from, size_t size)
+void sim_node_prefetch(const struct sim *sim, uint32_t index, const struct sim_message *message)
 {
-    const uint8_t *bytes = from;
-    for (size_t at = 0; at < size; at += LINE_BYTES) {
-        __builtin_prefetch(bytes + at, 0, 2);
-    }
-}
-
-void sim_node_prefetch(const struct sim *sim, const struct sim_node *node,
-                       enum serin_topic_kind kind)
-{
+    const struct sim_node *node = &sim->nodes[index];
     const struct serin_agent *agent = &node->agent;
-    prefetch(sim->dice[node - sim->nodes], sizeof *sim->dice);
-    prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
-    prefetch(&agent->job, sizeof *agent - offsetof(struct serin_agent, job));
-    prefetch(&agent->record, offsetof(struct serin_agent_record, attempts));
-    if (kind == SERIN_TOPIC_DIRECTIVE) { /* which is stored */
-        prefetch(&agent->trust, TRUST_USED);
-        prefetch(agent->standing, sizeof agent->standing);
-        prefetch(node->flash.flat + sim->layout.agent_log.address, sim->layout.agent_log.size);
+    sim_prefetch(sim->dice[index], sizeof *sim->dice);
+    sim_prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
+    sim_prefetch(&agent->job, (size_t)((const uint8_t *)(node + 1) - (const uint8_t *)&agent->job));
+    sim_prefetch(&agent->record, offsetof(struct serin_agent_record, attempts));
+    if (message != NULL) {
+        sim_prefetch(&agent->trust, TRUST_USED);
+        sim_prefetch(agent->standing, sizeof agent->standing);
     }
 }
 
@@ -479,4 +469,12 @@ void sim_nodes_close(struct sim *sim)
     free(sim->nodes);
     free(sim->members);
     free(sim->first);
+}
+
+void sim_node_prefetch_log(const struct sim *sim, uint32_t index)
+{
+    const uint8_t *flat = sim->nodes[index].flash.flat;
+    if (flat != NULL) {
+        sim_prefetch(flat + sim->layout.agent_log.address, sim->layout.agent_log.size);
+    }
 }

@@ -6,6 +6,7 @@
 
 #define BUCKETS 65u /* 0: now; b: the highest bit in which the time differs is b - 1 */
 #define LEAST   64u /* events that a bucket has room for at first */
+#define NEAR    7u  /* this bucket and those below: less than 128 ms from now */
 
 struct bucket {
     struct sim_event *events;
@@ -16,6 +17,8 @@ struct sim_queue {
     uint64_t now_ms;
     size_t count;
     size_t taken; /* of bucket 0 */
+    void (*near)(void *ctx, const struct sim_event *event);
+    void *ctx;
     struct bucket buckets[BUCKETS];
 };
 
@@ -47,10 +50,17 @@ static enum serin_error append(struct bucket *bucket, const struct sim_event *ev
     return SERIN_OK;
 }
 
-enum serin_error sim_queue_open(struct sim_queue **queue)
+enum serin_error sim_queue_open(struct sim_queue **queue,
+                                void (*near)(void *ctx, const struct sim_event *event), void *ctx)
 {
-    *queue = calloc(1, sizeof **queue);
-    return *queue != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+    struct sim_queue *made = calloc(1, sizeof *made);
+    *queue = made;
+    if (made == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    made->near = near;
+    made->ctx = ctx;
+    return SERIN_OK;
 }
 
 void sim_queue_close(struct sim_queue *queue)
@@ -68,8 +78,12 @@ enum serin_error sim_queue_put(struct sim_queue *queue, const struct sim_event *
 {
     struct sim_event put = *event;
     put.at_ms = put.at_ms > queue->now_ms ? put.at_ms : queue->now_ms;
-    enum serin_error error = append(&queue->buckets[bucket_of(queue, put.at_ms)], &put);
+    unsigned b = bucket_of(queue, put.at_ms);
+    enum serin_error error = append(&queue->buckets[b], &put);
     queue->count += error == SERIN_OK ? 1u : 0u;
+    if (b <= NEAR) {
+        queue->near(queue->ctx, &put);
+    }
     return error;
 }
 
@@ -91,7 +105,11 @@ static enum serin_error advance(struct sim_queue *queue)
     enum serin_error error = SERIN_OK;
     from->count = 0; /* every event goes below */
     for (size_t i = 0; error == SERIN_OK && i < count; i++) {
-        error = append(&queue->buckets[bucket_of(queue, from->events[i].at_ms)], &from->events[i]);
+        unsigned to = bucket_of(queue, from->events[i].at_ms);
+        error = append(&queue->buckets[to], &from->events[i]);
+        if (b > NEAR && to <= NEAR) {
+            queue->near(queue->ctx, &from->events[i]);
+        }
     }
     return error;
 }
@@ -119,10 +137,9 @@ const struct sim_event *sim_queue_peek(const struct sim_queue *queue)
     if (queue->taken < now->count) {
         return &now->events[queue->taken];
     }
-    const struct bucket *near = &queue->buckets[1];
-    for (size_t i = 1; i < 12; i++, near++) {
-        if (near->count > 0) {
-            return &near->events[0];
+    for (unsigned b = 1; b <= NEAR; b++) {
+        if (queue->buckets[b].count > 0) {
+            return &queue->buckets[b].events[0];
         }
     }
     return NULL;

@@ -27,8 +27,13 @@ struct sim_event {
 
 struct sim_queue; /* opaque */
 
-SERIN_MUST_USE enum serin_error sim_queue_open(struct sim_queue **queue); /* SERIN_ERR_MEMORY */
-void sim_queue_close(struct sim_queue *queue);                            /* NULL is fine */
+/* `near` is told of each event once, as it comes within some hundred milliseconds: a fleet is
+ * larger than any cache, and what the event will need can be fetched meanwhile. SERIN_ERR_MEMORY.
+ */
+SERIN_MUST_USE enum serin_error
+sim_queue_open(struct sim_queue **queue, void (*near)(void *ctx, const struct sim_event *event),
+               void *ctx);
+void sim_queue_close(struct sim_queue *queue); /* NULL is fine */
 
 /* Puts an event in; a time that is past becomes the present. SERIN_ERR_MEMORY. */
 SERIN_MUST_USE enum serin_error sim_queue_put(struct sim_queue *queue,

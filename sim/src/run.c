@@ -15,6 +15,7 @@
 #define BEAT_MOST_S    604800u
 #define LIMIT_DEFAULT  (UINT64_C(60) * 86400000u)
 #define LOOK_MS        60000u
+#define MESSAGE_HEAD   200u   /* of a payload: all of a beat, and the start of others */
 #define PROGRESS_EVERY 32768u /* events: some ten milliseconds */
 
 /* ---- the configuration ---- */
@@ -150,7 +151,8 @@ static enum serin_error dice_open(struct sim *sim)
     size_t most =
         sim->config->devices > sim->config->gateways ? sim->config->devices : sim->config->gateways;
     sim->dice = calloc(most, sizeof *sim->dice);
-    return sim->dice != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+    sim->places = calloc(sim->config->devices, sizeof *sim->places);
+    return sim->dice != NULL && sim->places != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
 static enum serin_error ports_open(struct sim *sim)
@@ -200,9 +202,49 @@ static enum serin_error (*const opens[])(struct sim *sim) = {
     server_open,  gateways_open,    sim_events_open,
 };
 
+/* Fetches what an event will need. A message that comes from afar is not looked into: it would
+ * have to be fetched itself. */
+static void look_ahead(void *ctx, const struct sim_event *event)
+{
+    const struct sim *sim = ctx;
+    uint32_t index = event->index_actor >> 8;
+    if (event->message != NULL) {
+        sim_prefetch(event->message, sizeof *event->message + MESSAGE_HEAD);
+    }
+    switch ((enum sim_actor)(event->index_actor & 0xFFu)) {
+    case SIM_NODE:
+        sim_node_prefetch(sim, index, event->message);
+        break;
+    case SIM_GATEWAY:
+        sim_gateway_prefetch(sim, index);
+        break;
+    case SIM_BROKER:
+        if (index != SIM_CLOUD && event->message != NULL &&
+            event->message->from.actor == SIM_NODE) {
+            sim_gateway_prefetch(sim, index - 1u);
+            sim_gateway_prefetch_node(sim, event->message->from.index);
+        }
+        break;
+    case SIM_WORLD:
+    case SIM_SERVER:
+    case SIM_ACTOR_COUNT:
+        break;
+    }
+}
+
+/* What follows from what was fetched by then: a directive is stored in its device's flash. */
+static void look_at_next(const struct sim *sim)
+{
+    const struct sim_event *next = sim_queue_peek(sim->queue);
+    if (next != NULL && next->message != NULL && (next->index_actor & 0xFFu) == SIM_NODE &&
+        next->message->topic.kind == SERIN_TOPIC_DIRECTIVE) {
+        sim_node_prefetch_log(sim, next->index_actor >> 8);
+    }
+}
+
 static enum serin_error sim_open(struct sim *sim)
 {
-    enum serin_error error = sim_queue_open(&sim->queue);
+    enum serin_error error = sim_queue_open(&sim->queue, look_ahead, sim);
     for (size_t i = 0; error == SERIN_OK && i < sizeof opens / sizeof opens[0]; i++) {
         sim->actor = (struct sim_from){.actor = SIM_WORLD};
         error = opens[i](sim);
@@ -245,6 +287,7 @@ static void sim_close(struct sim *sim)
     sim_release_close(sim);
     sim_memo_close(sim->memo);
     sim_queue_close(sim->queue);
+    free(sim->places);
     free(sim->dice);
 }
 
@@ -290,17 +333,6 @@ static void dispatch(struct sim *sim, const struct sim_event *event)
     }
 }
 
-/* A fleet is larger than any cache: what the next event needs comes while this one is served. */
-static void look_ahead(const struct sim *sim)
-{
-    const struct sim_event *next = sim_queue_peek(sim->queue);
-    if (next != NULL && (next->index_actor & 0xFFu) == SIM_NODE) {
-        enum serin_topic_kind kind =
-            next->message != NULL ? next->message->topic.kind : SERIN_TOPIC_INVALID;
-        sim_node_prefetch(sim, &sim->nodes[next->index_actor >> 8], kind);
-    }
-}
-
 /* Samples lie between the events of the world and are none: who looks on changes nothing. Each
  * stands after all events of its own millisecond. */
 static void sample_before(struct sim *sim, uint64_t at_ms)
@@ -327,7 +359,7 @@ static void loop(struct sim *sim)
             sim->now_ms = sim->limit_ms;
             return;
         }
-        look_ahead(sim);
+        look_at_next(sim);
         dispatch(sim, &event);
     }
 }

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define AHEAD 6u /* items */
+
 /* ---- the intake ---- */
 
 /* The next place, or NULL: what does not fit is not acknowledged, so that it comes again. */
@@ -467,10 +469,22 @@ static void take_beat(struct sim_server *server, const struct server_item *item)
     }
 }
 
+/* Devices are as far apart as can be: what the store has of one comes while others are served. */
+static void look_ahead(const struct sim_server *server, size_t i)
+{
+    if (i < server->intake_count) {
+        uint32_t device = server->intake[i].device;
+        __builtin_prefetch(&server->health[device], 1, 2);
+        __builtin_prefetch(&server->store.records[device], 1, 2);
+        __builtin_prefetch(&server->store.records[device].attempts[0], 1, 2);
+    }
+}
+
 void server_fleet_take(struct sim_server *server)
 {
     for (size_t i = 0; i < server->intake_count; i++) {
         const struct server_item *item = &server->intake[i];
+        look_ahead(server, i + AHEAD);
         if (item->is_beat) {
             take_beat(server, item);
         } else {

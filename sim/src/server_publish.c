@@ -48,12 +48,15 @@ static bool is_believed(struct sim_server *server, uint32_t witness)
 
 void server_claim(struct sim_server *server, uint32_t device, struct serin_order claimed)
 {
+    if (serin_claim_judge(server->store.head.order, claimed, false) != SERIN_CLAIM_HIGHER ||
+        server->sim->now_ms < server->claim_rest_ms) {
+        return;
+    }
     uint32_t gateway = server->sim->nodes[device].gateway;
     /* A gateway can put words into the mouth of each of its nodes: together they are one. */
     uint32_t witness =
         gateway != SIM_NOBODY ? server->sim->config->devices + gateway + 1u : device + 1u;
-    if (serin_claim_judge(server->store.head.order, claimed, false) != SERIN_CLAIM_HIGHER ||
-        server->sim->now_ms < server->claim_rest_ms || !is_believed(server, witness)) {
+    if (!is_believed(server, witness)) {
         return;
     }
     server->claim_rest_ms = server->sim->now_ms + SERIN_CLAIM_REST_MS;

@@ -34,8 +34,17 @@
 #define SIM_BLOCK_SIZE 1024u                /* of a device's requests */
 
 struct sim;
-struct sim_server;     /* server.c */
-struct sim_gateway;    /* gateway.c */
+struct sim_server;  /* server.c */
+struct sim_gateway; /* Asks for memory before it is needed. */
+static inline void sim_prefetch(const void *from, size_t size)
+{
+    const uint8_t *bytes = from;
+    for (size_t at = 0; at < size; at += 64u) {
+        __builtin_prefetch(bytes + at, 0, 2);
+    }
+}
+
+/* gateway.c */
 struct sim_invariants; /* invariants_internal.h */
 struct sim_pool;       /* flash_pool.c */
 struct sim_memo;       /* memo.c */
@@ -304,6 +313,12 @@ enum sim_note_kind {
     SIM_NOTE_EVENT
 };
 
+/* Where a gateway keeps what it knows of a device, to look ahead; NULL: nothing, as far as known.
+ */
+struct sim_place {
+    const void *relay, *account, *beat;
+};
+
 struct sim {
     const struct serin_sim_config *config;
     struct serin_sim_result *result; /* whoever does it counts it */
@@ -343,6 +358,7 @@ struct sim {
     struct sim_flash *factory; /* of a device as it is shipped */
     struct sim_seat *seat;     /* where the device sits whose code runs */
     struct sim_events *events; /* what the scenario has under way */
+    struct sim_place *places;  /* by device */
     /* Draws so far, by actor, then by purpose: whoever acts throws for several. */
     uint32_t (*dice)[SIM_DICE_COUNT];
     uint64_t digest[4];
@@ -400,6 +416,9 @@ void sim_gateway_link(struct sim *sim, uint32_t gateway, enum sim_side side, boo
 void sim_gateway_message(struct sim *sim, uint32_t gateway, enum sim_side side,
                          struct sim_topic topic, const uint8_t *payload, size_t size,
                          bool retained);
+/* What it looks at in each turn; what it knows of a device. */
+void sim_gateway_prefetch(const struct sim *sim, uint32_t gateway);
+void sim_gateway_prefetch_node(const struct sim *sim, uint32_t node);
 void sim_gateway_crash(struct sim *sim, uint32_t gateway);
 void sim_gateway_revive(struct sim *sim, uint32_t gateway);
 

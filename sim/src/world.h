@@ -130,9 +130,10 @@ static inline uint32_t sim_node_broker(const struct sim_node *node)
 
 SERIN_MUST_USE enum serin_error sim_nodes_open(struct sim *sim); /* SERIN_ERR_MEMORY */
 void sim_nodes_close(struct sim *sim);
-/* Asks for its memory before it is needed: by its alarm (INVALID), or by a message of this kind. */
-void sim_node_prefetch(const struct sim *sim, const struct sim_node *node,
-                       enum serin_topic_kind kind);
+/* Asks for its memory before it is needed: by its alarm (NULL), or by this message. */
+void sim_node_prefetch(const struct sim *sim, uint32_t node, const struct sim_message *message);
+/* And its agent's log, where its flash is known by then. */
+void sim_node_prefetch_log(const struct sim *sim, uint32_t node);
 /* What has come for a device. */
 void sim_node_message(struct sim *sim, uint32_t node, struct sim_topic topic,
                       const uint8_t *payload, size_t size, bool retained);

@@ -11,7 +11,11 @@
 
 #include "check_main.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define BYTES 5000u
 
@@ -188,6 +192,123 @@ START_TEST(what_does_not_decode_never_does)
 }
 END_TEST
 
+static struct serin_beat some_beat(uint32_t number)
+{
+    struct serin_beat beat = {.hardware = (uint16_t)(1u + dice(9)),
+                              .incarnation = 1u + dice(1000),
+                              .last_number = dice(5),
+                              .running = {.version = {1, 2, 3}, .slot = (uint8_t)(1u + dice(2))},
+                              .uptime_s = number,
+                              .redundancy = SERIN_REDUNDANCY_NONE,
+                              .channel_order = {.epoch = 1, .sequence = dice(100)},
+                              .interval_s = 3600,
+                              .refused = SERIN_REASON_NONE,
+                              .counter_count = dice(3)};
+    (void)snprintf(beat.device_id, sizeof beat.device_id, "d%u", number % 50u);
+    (void)snprintf(beat.product, sizeof beat.product, "lamp");
+    (void)snprintf(beat.channel, sizeof beat.channel, "stable");
+    for (uint32_t i = 0; i < beat.counter_count; i++) {
+        beat.counters[i] = (struct serin_counter){.id = 1u + i, .value = dice(70000)};
+    }
+    return beat;
+}
+
+static unsigned decoded; /* by the real codec */
+
+static enum serin_error decode_counted(const uint8_t *data, size_t size, struct serin_beat *value)
+{
+    decoded++;
+    return serin_protobufc()->decode_beat(data, size, value);
+}
+
+/* Caught: what stands in the place of a hash is taken for it. */
+START_TEST(beats_say_what_the_real_codec_says)
+{
+    static uint8_t said[5000][SERIN_BEAT_MAX];
+    static size_t sizes[5000];
+    struct serin_codec counted = *serin_protobufc();
+    counted.decode_beat = decode_counted;
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &counted, sevens, &random_calls),
+                     SERIN_OK);
+    const struct serin_codec *codec = sim_memo_codec(memo);
+    decoded = 0;
+    for (uint32_t i = 0; i < 5000u; i++) {
+        struct serin_beat beat = some_beat(i), told, real;
+        ck_assert_int_eq(codec->encode_beat(&beat, said[i], SERIN_BEAT_MAX, &sizes[i]), SERIN_OK);
+        uint32_t back = dice(8) == 0 ? dice(i + 1u) : dice(i < 900u ? i + 1u : 900u);
+        const uint8_t *bytes = said[i - back];
+        ck_assert_int_eq(codec->decode_beat(bytes, sizes[i - back], &told), SERIN_OK);
+        ck_assert_int_eq(serin_protobufc()->decode_beat(bytes, sizes[i - back], &real), SERIN_OK);
+        ck_assert_str_eq(told.device_id, real.device_id);
+        ck_assert_uint_eq(told.uptime_s, i - back);
+        ck_assert_uint_eq(told.counter_count, real.counter_count);
+        ck_assert_mem_eq(told.counters, real.counters,
+                         real.counter_count * sizeof real.counters[0]);
+    }
+    ck_assert_uint_gt(decoded, 5000u / 64u); /* some all the same, and those that are forgotten */
+    ck_assert_uint_lt(decoded, 1000u);
+    teardown();
+}
+END_TEST
+
+/* Caught: a damaged beat is taken for the one that it was. */
+START_TEST(a_damaged_beat_is_the_real_codecs)
+{
+    setup();
+    const struct serin_codec *codec = sim_memo_codec(memo);
+    for (uint32_t i = 0; i < 500u; i++) {
+        struct serin_beat beat = some_beat(i), told, real;
+        uint8_t bytes[SERIN_BEAT_MAX];
+        size_t size = 0;
+        ck_assert_int_eq(codec->encode_beat(&beat, bytes, sizeof bytes, &size), SERIN_OK);
+        bytes[dice((uint32_t)size)] ^= (uint8_t)(1u << dice(8));
+        size -= dice(2);
+        enum serin_error error = serin_protobufc()->decode_beat(bytes, size, &real);
+        ck_assert_int_eq(codec->decode_beat(bytes, size, &told), error);
+        if (error == SERIN_OK) {
+            ck_assert_uint_eq(told.uptime_s, real.uptime_s);
+            ck_assert_str_eq(told.device_id, real.device_id);
+        }
+    }
+    teardown();
+}
+END_TEST
+
+static enum serin_error decode_wrong(const uint8_t *data, size_t size, struct serin_beat *value)
+{
+    enum serin_error error = serin_protobufc()->decode_beat(data, size, value);
+    value->own_order.sequence++;
+    return error;
+}
+
+/* A codec that does not give back what it was given. */
+START_TEST(a_codec_that_disagrees_is_found)
+{
+    struct serin_codec wrong = *serin_protobufc();
+    int status = 0;
+    wrong.decode_beat = decode_wrong;
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &wrong, sevens, &random_calls),
+                     SERIN_OK);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        const struct serin_codec *codec = sim_memo_codec(memo);
+        struct serin_beat beat = some_beat(1);
+        uint8_t bytes[SERIN_BEAT_MAX];
+        size_t size = 0;
+        bool well = freopen("/dev/null", "w", stderr) != NULL &&
+                    codec->encode_beat(&beat, bytes, sizeof bytes, &size) == SERIN_OK;
+        for (unsigned i = 0; well && i < 64u; i++) {
+            well = codec->decode_beat(bytes, size, &beat) == SERIN_OK;
+        }
+        _exit(0); /* it was not found */
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && (WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGTRAP));
+    sim_memo_close(memo);
+}
+END_TEST
+
 START_TEST(random_bytes_are_the_simulations)
 {
     uint8_t bytes[3] = {0};
@@ -201,12 +322,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const list[] = {digests_are_the_real_ones,
-                                 equal_bytes_are_hashed_once,
-                                 signatures_are_verified_once_each,
-                                 decodings_point_into_the_payload_at_hand,
-                                 what_does_not_decode_never_does,
-                                 random_bytes_are_the_simulations,
-                                 NULL};
+    const TTest *const list[] = {
+        digests_are_the_real_ones,         equal_bytes_are_hashed_once,
+        signatures_are_verified_once_each, decodings_point_into_the_payload_at_hand,
+        what_does_not_decode_never_does,   beats_say_what_the_real_codec_says,
+        a_damaged_beat_is_the_real_codecs, a_codec_that_disagrees_is_found,
+        random_bytes_are_the_simulations,  NULL};
     return check_run("sim memo", list);
 }

@@ -51,13 +51,22 @@ static uint32_t first_of(uint32_t puts)
     return first;
 }
 
+/* How often each event was said to be near. */
+static uint32_t near[PUTS];
+
+static void came_near(void *ctx, const struct sim_event *event)
+{
+    (void)ctx;
+    near[event->what]++;
+}
+
 START_TEST(the_earliest_and_of_one_time_the_first)
 {
     struct sim_queue *queue = NULL;
     struct sim_event event;
     uint64_t now_ms = 0;
     uint32_t puts = 0, kept = 0, bound = PUTS / 10u;
-    ck_assert_int_eq(sim_queue_open(&queue), SERIN_OK);
+    ck_assert_int_eq(sim_queue_open(&queue, came_near, NULL), SERIN_OK);
     ck_assert(!sim_queue_take(queue, &event));
     while (puts < bound || kept > 0) {
         if (puts < bound && (kept == 0 || dice() % 2u == 0)) {
@@ -70,6 +79,7 @@ START_TEST(the_earliest_and_of_one_time_the_first)
             ck_assert(sim_queue_take(queue, &event));
             ck_assert_uint_eq(event.what, first);
             ck_assert_uint_eq(event.at_ms, model[first].at_ms);
+            ck_assert_uint_eq(near[first], 1); /* before it was taken, and once */
             model[first].there = false;
             now_ms = event.at_ms;
             kept--;
@@ -85,7 +95,7 @@ START_TEST(what_is_past_comes_now)
 {
     struct sim_queue *queue = NULL;
     struct sim_event event = {.at_ms = 1000, .what = 1};
-    ck_assert_int_eq(sim_queue_open(&queue), SERIN_OK);
+    ck_assert_int_eq(sim_queue_open(&queue, came_near, NULL), SERIN_OK);
     ck_assert_int_eq(sim_queue_put(queue, &event), SERIN_OK);
     ck_assert(sim_queue_take(queue, &event));
     event = (struct sim_event){.at_ms = 10, .what = 2};
