@@ -16,6 +16,10 @@ const char *serin_retry_refusal(const struct serin_rollout *rollout)
     if (rollout->attempt == UINT32_MAX) {
         return "the last attempt number is used up: create another rollout";
     }
+    if (count == 0) {
+        return "no device has failed that could try again: what regressed or was reverted runs "
+               "something else by its own decision";
+    }
     if (!serin_ramp_flight_allows(rollout, count)) {
         return "the devices that failed would all start at once, and in_flight_max has no room for "
                "so many: wait until others have resolved, or create another rollout";

@@ -221,6 +221,68 @@ START_TEST(the_last_attempt_is_the_last)
 }
 END_TEST
 
+/* Caught: an attempt number and a PUBLISH for nobody; regressed devices counted as such. */
+START_TEST(where_nobody_failed_there_is_nothing_to_retry)
+{
+    struct serin_policy policy = retry_policy();
+    struct bench bench;
+    bench_start(&bench, &policy, 10);
+    bench_set(&bench, 0, SERIN_STATE_CONFIRMED);
+    for (int regressed = 0; regressed < 2; regressed++) {
+        unsigned publishes = bench.publishes;
+        ck_assert_int_eq(bench_send(&bench, SERIN_ROLLOUT_RETRY), SERIN_ERR_STATE);
+        const char *words = serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY);
+        ck_assert_ptr_nonnull(words);
+        ck_assert_ptr_nonnull(strstr(words, "no device has failed that could try again"));
+        ck_assert_uint_eq(bench.rollout.attempt, 1);
+        ck_assert_uint_eq(bench.publishes, publishes);
+        ck_assert_int_eq(bench_member(&bench, 0, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH),
+                         SERIN_OK);
+    }
+    bench_fail(&bench, 1);
+    ck_assert_int_eq(bench_send(&bench, SERIN_ROLLOUT_RETRY), SERIN_OK);
+    ck_assert_uint_eq(bench.rollout.attempt, 2);
+    bench_free(&bench);
+}
+END_TEST
+
+/* One of twenty fails, and the rollout comes to `state`. */
+static void come_to(struct bench *bench, enum serin_rollout_state state)
+{
+    bench_fail(bench, 0);
+    if (state == SERIN_ROLLOUT_PAUSED) {
+        bench_do(bench, SERIN_ROLLOUT_PAUSE);
+    } else if (state != SERIN_ROLLOUT_ROLLING) {
+        for (uint32_t i = 1; i < 20; i++) {
+            bench_set(bench, i, SERIN_STATE_CONFIRMED);
+        }
+        bench_pass(bench, state == SERIN_ROLLOUT_AWAITING ? BENCH_SOAK_MS : 0);
+    }
+    ck_assert_int_eq(bench->rollout.state, state);
+}
+
+/* Caught: a row of the table without RETRY. */
+START_TEST(retry_is_taken_while_a_rollout_is_under_way)
+{
+    static const enum serin_rollout_state states[] = {SERIN_ROLLOUT_AWAITING, SERIN_ROLLOUT_ROLLING,
+                                                      SERIN_ROLLOUT_SOAKING, SERIN_ROLLOUT_PAUSED};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        struct serin_policy policy = retry_policy();
+        policy.stage_count = 2;
+        policy.stages[1] = policy.stages[0];
+        policy.stages[0].permyriad = 5000;
+        policy.stages[1].approval = true;
+        struct bench bench;
+        bench_start(&bench, &policy, 40);
+        come_to(&bench, states[i]);
+        ck_assert_ptr_null(serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY));
+        ck_assert_int_eq(bench_send(&bench, SERIN_ROLLOUT_RETRY), SERIN_OK);
+        ck_assert_int_eq(bench.rollout.state, states[i]);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -231,6 +293,8 @@ int main(void)
         a_retried_device_that_stays_silent_is_unreached,
         a_retry_after_a_pause_accepts_what_it_was_for,
         the_last_attempt_is_the_last,
+        retry_is_taken_while_a_rollout_is_under_way,
+        where_nobody_failed_there_is_nothing_to_retry,
         NULL,
     };
     return check_run("engine_retry", tests);

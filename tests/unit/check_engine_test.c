@@ -585,7 +585,8 @@ static void scatter(struct bench *bench, uint64_t *dice)
             bench_set(bench, i, SERIN_STATE_CONFIRMED);
         }
     }
-    if (bench_random(dice) % 3 == 0 && bench->rollout.state == SERIN_ROLLOUT_ROLLING) {
+    if (bench_random(dice) % 3 == 0 && bench->rollout.state == SERIN_ROLLOUT_ROLLING &&
+        bench->rollout.tally.failed > 0) {
         bench_do(bench, SERIN_ROLLOUT_RETRY);
         bench_pass(bench, 2000);
     }
