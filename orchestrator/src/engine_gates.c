@@ -80,6 +80,26 @@ static bool reasons_trip(const struct serin_rollout *rollout, struct serin_trip 
     return false;
 }
 
+/* What went wrong after confirmation, above the gate's limit. The minimum is always needed. */
+static bool regressions_high(const struct serin_rollout *rollout, struct serin_trip *trip)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    return judge(trip, SERIN_GATE_REGRESSIONS, &rollout->policy.gates[SERIN_GATE_REGRESSIONS],
+                 tally->regressed, tally->confirmed + tally->regressed, true);
+}
+
+/* At the accepted rate chance alone takes a share of a hundred above a limit of twice that and
+ * more, sooner or later: the joint test, which spends the error bound once, has to say that it is
+ * more than chance. A limit below the accepted rate asks for less than the test can tell, and is
+ * taken at its word. */
+static bool regressions_trip(const struct serin_rollout *rollout, struct serin_trip *trip)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    bool own =
+        policy->gates[SERIN_GATE_REGRESSIONS].max_permyriad < policy->test.accepted_permyriad;
+    return (own || serin_test_trips(rollout)) && regressions_high(rollout, trip);
+}
+
 /* Every gate that judges failures. */
 static bool reported_trip(const struct serin_rollout *rollout, const struct serin_members *members,
                           struct serin_trip *trip)
@@ -96,9 +116,7 @@ static bool reported_trip(const struct serin_rollout *rollout, const struct seri
                  stayed + rollout->boots, waits) ||
            judge(trip, SERIN_GATE_ROLLBACKS, &gates[SERIN_GATE_ROLLBACKS], rollout->rolled_back,
                  serin_tally_resolved(tally), waits) ||
-           judge(trip, SERIN_GATE_REGRESSIONS, &gates[SERIN_GATE_REGRESSIONS], tally->regressed,
-                 stayed, true) ||
-           reasons_trip(rollout, trip);
+           regressions_trip(rollout, trip) || reasons_trip(rollout, trip);
 }
 
 bool serin_trip_of_failures(const struct serin_trip *trip)
@@ -294,6 +312,11 @@ bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_me
                       struct serin_trip *trip)
 {
     (void)members; /* the comparison stands in the rollout */
+    if (serin_tally_failures(&rollout->tally) > rollout->judged &&
+        regressions_high(rollout, trip)) {
+        trip->doubt = SERIN_DOUBT_CHANCE;
+        return true;
+    }
     return symptom_holds(rollout, SERIN_GATE_SILENCE, trip) ||
            symptom_holds(rollout, SERIN_GATE_ERRORS, trip);
 }

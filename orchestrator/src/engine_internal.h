@@ -171,8 +171,12 @@ uint32_t serin_test_block(uint32_t population, uint32_t index);
 /* Computes the halt statistic and what the stage needs, after failures, withdrawals, or another
  * comparison. */
 void serin_test_update(struct serin_rollout *rollout);
-/* The same after a comparison, whose share of silent control devices is remembered. */
-void serin_test_compared(struct serin_rollout *rollout);
+/* Notes what the last comparison says of devices that were not updated. True: they are silent, so
+ * that other time-outs are excused than before, and the evidence is to be counted anew. */
+bool serin_test_compared(struct serin_rollout *rollout);
+/* Whether the network may be the reason that a device timed out when the watch showed that: those
+ * that were not updated were silent while its deadline ran. */
+bool serin_test_excuses(const struct serin_rollout *rollout, uint32_t timed_out_s);
 /* Whether the release is rejected; `judged` failures alone reject nothing. */
 bool serin_test_trips(const struct serin_rollout *rollout);
 /* Whether the stage is accepted now; whether it is too small to be, even without a failure; and
@@ -197,6 +201,7 @@ enum serin_doubt {
     SERIN_DOUBT_SITE,          /* without one gateway's devices nothing would be wrong */
     SERIN_DOUBT_UNSURE,        /* above the limit, and too few for certainty */
     SERIN_DOUBT_FEW,           /* the same, with fewer updated than the gate's minimum */
+    SERIN_DOUBT_CHANCE,        /* REGRESSIONS: above the limit, and the test says not yet why */
     SERIN_DOUBT_UNKNOWN        /* of many updated devices nothing is known any more */
 };
 

@@ -113,7 +113,8 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
     if (member->ran_before) {
         return EVIDENCE_NONE; /* its end was known before it was exposed */
     }
-    bool silent = member->state == SERIN_STATE_TIMED_OUT;
+    bool silent =
+        member->state == SERIN_STATE_TIMED_OUT && serin_test_excuses(rollout, member->watch_s);
     bool failed = (where == BOOK_FAILED || where == BOOK_REJECTED) && !silent;
     /* What an operator accepted as the fault of a gateway is nobody's failure. */
     bool judged = (failed || silent) && rollout->judged_watch_s != 0 &&

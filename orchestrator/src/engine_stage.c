@@ -287,8 +287,8 @@ void serin_effect_tick(struct serin_step *step)
     }
     uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
-    if (rollout->comparison.at_ms != compared_ms) {
-        serin_test_compared(rollout);
+    if (rollout->comparison.at_ms != compared_ms && serin_test_compared(rollout)) {
+        serin_members_recount(rollout, step->members);
     }
 }
 

@@ -248,18 +248,71 @@ void serin_test_update(struct serin_rollout *rollout)
     evidence->stage_even = failed ? well_for(rollout, 0) : 0;
 }
 
-void serin_test_compared(struct serin_rollout *rollout)
+/* ---- spells of silence ---- */
+
+/* Control devices are silent beyond chance where their number is more than two standard errors
+ * above this part of the accepted rate: roots of counts vary by a half, whatever the counts are. */
+#define DARK_PART 4u
+/* And no more of them would be silent than these standard errors above what was counted. */
+#define SURE 3.0
+/* A count's root is taken of so much more, so that few are judged as well as many (Anscombe 1948).
+ */
+#define ROOT_OFFSET 0.375
+/* Silence is seen some gaps between beats after it began: so far back it is taken to have been. */
+#define SEEN_LATE_S 43200u
+/* Between two comparisons, and until a deadline that has passed is found, so much may pass. */
+#define BETWEEN_S (2u * SERIN_COMPARE_MS / 1000u)
+
+static bool is_dark(const struct serin_rollout *rollout)
 {
-    const struct serin_comparison *comparison = &rollout->comparison;
-    uint32_t silent = comparison->expected_silent_permyriad;
-    if (comparison->at_ms != 0 && comparison->control >= rollout->policy.control_minimum) {
-        rollout->silenced_permyriad =
-            silent > rollout->silenced_permyriad ? silent : rollout->silenced_permyriad;
-        rollout->silenced_stage_permyriad =
-            silent > rollout->silenced_stage_permyriad ? silent : rollout->silenced_stage_permyriad;
+    const struct serin_comparison *c = &rollout->comparison;
+    if (c->at_ms == 0 || c->control_at_ms != c->at_ms ||
+        c->control < rollout->policy.control_minimum) {
+        return false; /* nothing is known of those that were not updated */
     }
-    serin_test_update(rollout);
+    double usual = share(rollout->policy.test.accepted_permyriad) / DARK_PART * c->control;
+    return square_root(c->control_silent + ROOT_OFFSET) - square_root(usual + ROOT_OFFSET) > 1;
 }
+
+/* The largest share that what was counted lets believe in. */
+static uint32_t upper_permyriad(uint32_t silent, uint32_t of)
+{
+    double root = square_root(silent + ROOT_OFFSET) + SURE / 2;
+    double upper = root * root * 10000.0 / of + 1;
+    return upper < 10000.0 ? (uint32_t)upper : 10000u;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+bool serin_test_compared(struct serin_rollout *rollout)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    if (!is_dark(rollout)) {
+        return false;
+    }
+    uint32_t now_s = (uint32_t)(rollout->watch_ms / 1000u);
+    uint64_t back_s = (uint64_t)rollout->policy.deadline_s + SEEN_LATE_S;
+    if (rollout->dark_until_s == 0) {
+        rollout->dark_from_s = now_s > back_s ? (uint32_t)(now_s - back_s) : 0;
+    }
+    rollout->dark_until_s = now_s + BETWEEN_S;
+    uint32_t seen = (uint32_t)((uint64_t)c->control_silent * 10000u / c->control);
+    rollout->silenced_stage_permyriad = larger(seen, rollout->silenced_stage_permyriad);
+    rollout->silenced_permyriad =
+        larger(upper_permyriad(c->control_silent, c->control), rollout->silenced_permyriad);
+    return true;
+}
+
+bool serin_test_excuses(const struct serin_rollout *rollout, uint32_t timed_out_s)
+{
+    return rollout->dark_until_s != 0 && timed_out_s >= rollout->dark_from_s &&
+           timed_out_s <= (uint64_t)rollout->dark_until_s + rollout->policy.deadline_s;
+}
+
+/* ---- what it decides ---- */
 
 bool serin_test_trips(const struct serin_rollout *rollout)
 {

@@ -219,11 +219,15 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
                trip->control_of, rollout->policy.control_minimum);
         return;
     }
-    append_control(out, trip);
+    if (trip->doubt != SERIN_DOUBT_CHANCE) {
+        append_control(out, trip);
+    }
     append(out, " (limit ");
     append_percent(out, trip->limit.max_permyriad);
     append(out, ")");
-    if (trip->doubt == SERIN_DOUBT_SITE) {
+    if (trip->doubt == SERIN_DOUBT_CHANCE) {
+        append(out, ", which may be chance: the test is undecided");
+    } else if (trip->doubt == SERIN_DOUBT_SITE) {
         uint32_t gateway = serin_gates_site(rollout, members, trip->gate);
         char site[SERIN_SITE_TEXT_MAX] = "";
         if (gateway != SERIN_SITE_DIRECT) { /* beats since the comparison may have ended it */

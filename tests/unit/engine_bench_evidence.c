@@ -18,6 +18,14 @@
 
 enum outcome { OUTCOME_NONE, OUTCOME_OPEN, OUTCOME_WELL, OUTCOME_FAILED, OUTCOME_SILENT };
 
+/* Whether others were silent while the deadline of one that timed out ran. */
+static bool was_dark(const struct serin_rollout *rollout, const struct serin_member *m)
+{
+    double began = (double)m->watch_s - rollout->policy.deadline_s;
+    return rollout->dark_until_s > 0 && began <= rollout->dark_until_s &&
+           m->watch_s >= rollout->dark_from_s;
+}
+
 static enum outcome outcome_of(const struct serin_rollout *rollout, const struct serin_member *m)
 {
     bool accepted = rollout->judged_watch_s != 0 && m->watch_s <= rollout->judged_watch_s;
@@ -37,7 +45,7 @@ static enum outcome outcome_of(const struct serin_rollout *rollout, const struct
         now = accepted ? OUTCOME_OPEN : OUTCOME_FAILED;
         break;
     case SERIN_STATE_TIMED_OUT:
-        now = accepted ? OUTCOME_OPEN : OUTCOME_SILENT;
+        now = accepted ? OUTCOME_OPEN : was_dark(rollout, m) ? OUTCOME_SILENT : OUTCOME_FAILED;
         break;
     case SERIN_STATE_CONFIRMED:
         now = OUTCOME_WELL;

@@ -285,6 +285,8 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.judging_watch_s = dice32(&seed);
     rollout.silenced_permyriad = dice32(&seed);
     rollout.silenced_stage_permyriad = dice32(&seed);
+    rollout.dark_from_s = dice32(&seed);
+    rollout.dark_until_s = dice32(&seed);
     rollout.settled_rank = dice(&seed);
     rollout.approved = dice(&seed) & 1;
     rollout.accepted = dice(&seed) & 1;

@@ -195,6 +195,8 @@ static void pace_state_fields(struct record_io *io, struct serin_rollout *rollou
     comparison_fields(io, &rollout->comparison);
     rollout->silenced_permyriad = record_u32(io, rollout->silenced_permyriad);
     rollout->silenced_stage_permyriad = record_u32(io, rollout->silenced_stage_permyriad);
+    rollout->dark_from_s = record_u32(io, rollout->dark_from_s);
+    rollout->dark_until_s = record_u32(io, rollout->dark_until_s);
     rollout->attempt_first = record_u32(io, rollout->attempt_first);
     rollout->reverted_by = record_u64(io, rollout->reverted_by);
     record_text(io, rollout->revert_why, sizeof rollout->revert_why);

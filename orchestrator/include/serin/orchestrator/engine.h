@@ -125,7 +125,8 @@ struct serin_evidence {
     /* Of them: failed, in this attempt or in one before it; without those below, and without those
      * that an operator accepted with RESUME. */
     uint32_t failed[SERIN_ENGINE_BLOCKS_MAX];
-    uint32_t silent[SERIN_ENGINE_BLOCKS_MAX];        /* timed_out: the network may be the reason */
+    /* Timed out while the control group was silent: the network may be the reason. */
+    uint32_t silent[SERIN_ENGINE_BLOCKS_MAX];
     uint32_t population;                             /* members when the blocks were laid out */
     uint32_t stage_well, stage_failed, stage_silent; /* resolved, of who was offered this stage */
     uint32_t stage_need; /* the stage is accepted when stage_well is at least so many */
@@ -216,9 +217,13 @@ struct serin_rollout {
     bool retrying; /* failed members are becoming idle */
     uint64_t retry_watch_ms; /* the watch at the last RETRY: who failed later keeps that */
     struct serin_comparison comparison;
-    /* The largest share, in hundredths of a percent, that a large enough control group let expect
-     * to fall silent: since the rollout began, and since this stage did. */
+    /* The share of a large enough control group that was silent, in hundredths of a percent, at
+     * most: since the rollout began, with what chance may have hidden; and as it was counted, since
+     * this stage did. 0: never beyond chance. */
     uint32_t silenced_permyriad, silenced_stage_permyriad;
+    /* The watch, in seconds: from when until when that was so. A device whose deadline ran then may
+     * have timed out because of the network; `until` 0: none. */
+    uint32_t dark_from_s, dark_until_s;
     /* What became of `on_halt: revert`: the caller's books, which the engine only keeps. The
      * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
     uint64_t reverted_by;
