@@ -109,7 +109,8 @@ uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members);
 /* Notes whether the test accepts the stage as it stands. */
 void serin_stage_accept(struct serin_step *step);
-/* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too. */
+/* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too, and
+ * may still be asked. */
 bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_members *members);
 /* Raises the threshold by a step of the ramp, to cover replacements, or one who is elsewhere, if
  * the stage needs any of them and may have it now. */
@@ -126,8 +127,11 @@ uint32_t serin_tally_failures(const struct serin_tally *tally);
 /* Whether the stage does not cover all its devices yet, and others can be offered: because its ramp
  * is under way, or because some are out of its reach. */
 bool serin_stage_short(const struct serin_rollout *rollout);
-/* Whether the stage has offered it to as many again as it is for, and still does not reach so many:
- * then it looks for no more, and is held when it is soaked, for an operator to decide. */
+/* Whether the stage has offered it to as many again as it is for: then it looks for no more, be it
+ * in place of silent ones or behind other gateways. */
+bool serin_stage_searched(const struct serin_rollout *rollout);
+/* Whether it has, and still does not reach as many as it is for: then it is held when it is soaked,
+ * for an operator to decide. */
 bool serin_stage_spent(const struct serin_rollout *rollout);
 /* Whether so many more may be in flight, and be offered it, at once: for RETRY. */
 bool serin_ramp_flight_allows(const struct serin_rollout *rollout, uint32_t count);
@@ -348,8 +352,11 @@ void serin_words_cluster(char *out, const struct serin_rollout *rollout,
  * and the commonest reason; and why one holds. */
 void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip);
-/* Why a stage that found too few devices holds. */
+/* Why a stage that found too few devices holds, and one that found nobody behind another gateway.
+ */
 void serin_words_spent(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
+void serin_words_lone(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_lone *lone);
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip);
 /* Why it paused instead: the gateway or the revision, its failures, and what became of the others.

@@ -157,17 +157,22 @@ static uint32_t wanted(const struct serin_rollout *rollout)
     return reach < rollout->target ? rollout->target - reach : 0;
 }
 
-/* So many devices are offered in place of unreached ones: as many as the stage is for, and no fewer
- * than these. */
+/* So many devices are offered in place of unreached ones, or for the sake of their gateway: as many
+ * as the stage is for, and no fewer than these. */
 #define REPLACED_MIN 16u
+
+bool serin_stage_searched(const struct serin_rollout *rollout)
+{
+    uint64_t target = rollout->target;
+    uint64_t most = target + (target > REPLACED_MIN ? target : REPLACED_MIN);
+    return rollout->stage > 0 && !last_stage(rollout) &&
+           rollout->tally.offered - rollout->tally.other >= most;
+}
 
 bool serin_stage_spent(const struct serin_rollout *rollout)
 {
-    const struct serin_tally *tally = &rollout->tally;
-    uint64_t target = rollout->target;
-    uint64_t most = target + (target > REPLACED_MIN ? target : REPLACED_MIN);
-    return rollout->stage > 0 && !last_stage(rollout) && wanted(rollout) > 0 &&
-           tally->offered < rollout->evidence.population && tally->offered - tally->other >= most;
+    return serin_stage_searched(rollout) && wanted(rollout) > 0 &&
+           rollout->tally.offered < rollout->evidence.population;
 }
 
 bool serin_stage_short(const struct serin_rollout *rollout)

@@ -116,7 +116,8 @@ void serin_effect_open_stage(struct serin_step *step)
     uint32_t size = serin_stage_short(rollout) ? serin_ramp_step(rollout) : 0;
     (void)serin_ramp_cover(rollout, step->members, size);
     struct serin_lone lone;
-    if (serin_sites_lone(rollout, step->members, serin_member_in_reach, &lone)) {
+    if (!serin_stage_searched(rollout) &&
+        serin_sites_lone(rollout, step->members, serin_member_in_reach, &lone)) {
         cover_elsewhere(step, &lone);
         rollout->widened_watch_ms = rollout->watch_ms;
     }
@@ -133,11 +134,12 @@ void serin_effect_open_stage(struct serin_step *step)
 }
 
 /* What the stage would pass on, if it passed now: nobody is waited for, and all who resolved stand
- * behind one gateway. */
+ * behind one gateway. Others may still be asked. */
 static bool stage_lone(const struct serin_rollout *rollout, const struct serin_members *members,
                        struct serin_lone *lone)
 {
     return serin_tally_waiting(rollout) == 0 && serin_tally_resolved(&rollout->tally) > 0 &&
+           !serin_stage_searched(rollout) &&
            serin_sites_lone(rollout, members, serin_member_resolved, lone);
 }
 
@@ -145,6 +147,14 @@ bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_me
 {
     struct serin_lone lone;
     return stage_lone(rollout, members, &lone);
+}
+
+/* Those who resolved still stand behind one gateway, after as many were asked as may be. */
+static bool stays_lone(const struct serin_rollout *rollout, const struct serin_members *members,
+                       struct serin_lone *lone)
+{
+    return serin_stage_searched(rollout) && serin_tally_resolved(&rollout->tally) > 0 &&
+           serin_sites_lone(rollout, members, serin_member_resolved, lone);
 }
 
 /* Covers the next in rank for those who are out of reach. */
@@ -214,8 +224,9 @@ void serin_stage_widen(struct serin_step *step)
 bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members)
 {
     struct serin_trip trip;
+    struct serin_lone lone;
     return serin_stage_spent(rollout) || serin_test_holds(rollout) ||
-           serin_gates_hold(rollout, members, &trip);
+           serin_gates_hold(rollout, members, &trip) || stays_lone(rollout, members, &lone);
 }
 
 void serin_stage_accept(struct serin_step *step)
@@ -442,10 +453,13 @@ void serin_effect_hold(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     struct serin_trip trip;
+    struct serin_lone lone;
     if (serin_gates_hold(rollout, step->members, &trip)) {
         serin_words_hold(rollout->why, rollout, step->members, &trip);
     } else if (serin_stage_spent(rollout)) {
         serin_words_spent(rollout->why, rollout);
+    } else if (stays_lone(rollout, step->members, &lone)) {
+        serin_words_lone(rollout->why, rollout, step->members, &lone);
     } else {
         serin_test_words_hold(rollout->why, rollout);
     }

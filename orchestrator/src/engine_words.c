@@ -202,6 +202,19 @@ void serin_words_spent(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollo
            tally->unreached, tally->offered, rollout->target);
 }
 
+void serin_words_lone(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                      const struct serin_members *members, const struct serin_lone *lone)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    char site[SERIN_SITE_TEXT_MAX];
+    serin_words_site_name(site, members, lone->site);
+    out[0] = '\0';
+    append(out,
+           "held: all %u that resolved stand behind gateway %s, and %u of %u devices that were "
+           "offered it say nothing",
+           serin_tally_resolved(tally), site, tally->unreached, tally->offered);
+}
+
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip)
 {

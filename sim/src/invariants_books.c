@@ -8,6 +8,7 @@
 #define SMALL_FLEET  2000u
 #define HOUR_MS      UINT64_C(3600000)
 #define ELSEWHERE    16u   /* members that are gone past for one behind another gateway */
+#define REPLACED     16u   /* a stage may look for so many more than it is for, however small */
 #define SWEEP_LATE_S 1200u /* a deadline is seen so late at most: the grain, and a tick's pace */
 
 /* ---- books ---- */
@@ -181,26 +182,33 @@ void sim_check_hour(struct sim *sim, const struct serin_rollout *rollout,
 
 /* ---- cohorts ---- */
 
+/* How many devices the present stage is for: never fewer than the one before. */
 static uint32_t stage_target(const struct serin_rollout *rollout, uint32_t population)
 {
-    const struct serin_stage_policy *stage = &rollout->policy.stages[rollout->stage - 1];
-    if (stage->permyriad == 0) {
-        return stage->count < population ? stage->count : population;
+    uint32_t target = 0;
+    for (uint32_t i = 0; i < rollout->stage; i++) {
+        const struct serin_stage_policy *stage = &rollout->policy.stages[i];
+        uint64_t share = stage->count < population ? stage->count : population;
+        if (stage->permyriad != 0) {
+            share = ((uint64_t)population * stage->permyriad + 9999u) / 10000u;
+        }
+        target = target > share ? target : (uint32_t)share;
     }
-    uint64_t share = ((uint64_t)population * stage->permyriad + 9999u) / 10000u;
-    return share == 0 ? 1u : (uint32_t)share;
+    return target == 0 ? 1u : target;
 }
 
-void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
-                         const struct serin_members *members, uint64_t before, bool elsewhere)
+/* How far the threshold came, and whom it covers. */
+struct cover {
+    uint32_t below, reach, before,
+        reach_before; /* all but who withdrew; in reach; before the step */
+    uint32_t other;
+    uint64_t last;
+};
+
+static struct cover cover_of(const struct serin_rollout *rollout,
+                             const struct serin_members *members, uint64_t before)
 {
-    uint32_t reach = 0, reach_before = 0, below = 0;
-    uint64_t last = 0;
-    if (rollout->threshold < before) {
-        sim_broken(sim, SERIN_SIM_COHORT, "the threshold fell from %016llx to %016llx",
-                   (unsigned long long)before, (unsigned long long)rollout->threshold);
-        return;
-    }
+    struct cover cover = {.below = 0};
     for (uint32_t i = 0; i < members->count; i++) {
         const struct serin_member *member = &members->list[i];
         struct books book = {.below = 0};
@@ -209,25 +217,55 @@ void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
         }
         add(&book, member);
         bool in_reach = book.unreached == 0 && book.other == 0;
-        below++;
-        last = member->rank;
-        reach += in_reach ? 1u : 0u;
-        reach_before += in_reach && before != 0 && member->rank <= before ? 1u : 0u;
+        bool was_below = before != 0 && member->rank <= before;
+        cover.below += 1u - book.other;
+        cover.other += book.other;
+        cover.reach += in_reach ? 1u : 0u;
+        cover.before += was_below ? 1u - book.other : 0u;
+        cover.reach_before += in_reach && was_below ? 1u : 0u;
+        cover.last = member->rank;
     }
+    return cover;
+}
+
+/* Silent devices are replaced, and others behind other gateways asked, until the stage was offered
+ * to as many again as it is for: whoever is out of reach will be back, all at once. */
+static void judge_search(struct sim *sim, const struct serin_rollout *rollout,
+                         const struct cover *cover, uint32_t target)
+{
+    uint32_t most = target + (target > REPLACED ? target : REPLACED);
+    if (rollout->stage < rollout->policy.stage_count && cover->before >= most) {
+        sim_broken(sim, SERIN_SIM_COHORT,
+                   "stage %u is for %u devices, was offered to %u, and goes on to %u",
+                   rollout->stage, target, cover->before, cover->below);
+    }
+}
+
+void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
+                         const struct serin_members *members, uint64_t before, bool elsewhere)
+{
+    if (rollout->threshold < before) {
+        sim_broken(sim, SERIN_SIM_COHORT, "the threshold fell from %016llx to %016llx",
+                   (unsigned long long)before, (unsigned long long)rollout->threshold);
+        return;
+    }
+    struct cover cover = cover_of(rollout, members, before);
+    uint32_t below = cover.below + cover.other;
     uint32_t target = stage_target(rollout, members->count);
-    uint32_t most = target > reach_before ? target : reach_before;
+    uint32_t most = target > cover.reach_before ? target : cover.reach_before;
     most += elsewhere ? ELSEWHERE : 0;
     bool everyone = rollout->threshold == SERIN_COHORT_EVERYONE;
-    if (below != rollout->tally.offered || reach > most) {
+    if (below != rollout->tally.offered || cover.reach > most) {
         sim_broken(sim, SERIN_SIM_COHORT,
                    "stage %u reaches %u devices in reach, %u in all; its books say %u in all, and "
                    "it is for %u",
-                   rollout->stage, reach, below, rollout->tally.offered, most);
+                   rollout->stage, cover.reach, below, rollout->tally.offered, most);
     } else if (everyone ? rollout->stage != rollout->policy.stage_count
-                        : below == 0 || last != rollout->threshold) {
+                        : below == 0 || cover.last != rollout->threshold) {
         sim_broken(sim, SERIN_SIM_COHORT, "the threshold %016llx of stage %u is nobody's rank",
                    (unsigned long long)rollout->threshold, rollout->stage);
     }
+    judge_search(sim, rollout, &cover, target);
 }
 
 /* ---- gates ---- */

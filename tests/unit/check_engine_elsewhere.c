@@ -8,6 +8,7 @@
 #include "engine_bench.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Wherever the first one elsewhere stands within the bound, the threshold is its rank: no device
  * more; past it the stage stays as it is. Caught: one rank too far; direct devices not taken for
@@ -194,6 +195,65 @@ START_TEST(who_cannot_be_reached_holds_no_stage)
 }
 END_TEST
 
+/* Whoever is offered it and stands behind gw-2 confirms; the others are silent. */
+static void confirm_behind(struct bench *bench, uint32_t site)
+{
+    for (uint32_t i = 0; i < bench->rollout.tally.offered; i++) {
+        if (bench_site(bench, i) == site && bench->members.list[i].state == SERIN_STATE_IDLE) {
+            bench_set(bench, i, SERIN_STATE_CONFIRMED);
+        }
+    }
+}
+
+/* Every other device stands behind a gateway that is away, and takes the release as soon as it is
+ * back: so no more of them are asked than would be in place of silent ones. What they say decides,
+ * if they say something. Caught: a search without end; one that ends too early; a stage that passes
+ * on the word of one gateway after all; one that stays held when another has spoken. */
+START_TEST(a_search_behind_gateways_that_are_away_ends)
+{
+    static const uint32_t targets[] = {1, 3, 15, 16, 17, 40};
+    for (size_t t = 0; t < sizeof targets / sizeof targets[0]; t++) {
+        struct serin_policy policy = bench_policy();
+        uint32_t target = targets[t];
+        uint32_t most = target + (target > 16 ? target : 16);
+        policy.stages[0] = (struct serin_stage_policy){.count = target, .soak_s = BENCH_SOAK_S};
+        struct bench bench;
+        bench_make(&bench, &policy, 200, 21 + (uint64_t)t);
+        for (uint32_t i = 0; i < 200; i++) {
+            bench_behind(&bench, i, i < target || i % 2 == 0 ? 2 : 1);
+        }
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        for (uint32_t search = 0; search < 100; search++) {
+            uint32_t offered = bench.rollout.tally.offered;
+            confirm_behind(&bench, 2);
+            if (offered >= most) {
+                break;
+            }
+            bench_pass(&bench, 620000);
+            ck_state(&bench, "rolling");
+            ck_assert_uint_gt(bench.rollout.tally.offered, offered);
+        }
+        ck_assert_uint_le(bench.rollout.tally.offered, most + 2);
+        bench_pass(&bench, 620000);
+        ck_state(&bench, "soaking");
+        bench_pass(&bench, BENCH_SOAK_MS);
+        ck_state(&bench, "awaiting");
+        ck_assert(bench.rollout.held);
+        char words[80];
+        (void)snprintf(words, sizeof words, "held: all %u that resolved stand behind gateway gw-2",
+                       bench.rollout.tally.confirmed);
+        ck_assert_ptr_nonnull(strstr(bench.rollout.why, words));
+        uint32_t back = target;
+        while (bench_site(&bench, back) != 1) {
+            back++;
+        }
+        bench_set(&bench, back, SERIN_STATE_CONFIRMED);
+        ck_assert_uint_eq(bench.rollout.stage, 2);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 /* Devices that join elsewhere while a fleet of one site rolls: the next stage asks them. */
 START_TEST(a_new_site_is_asked_by_the_next_stage)
 {
@@ -262,6 +322,7 @@ int main(void)
         a_stage_whose_only_other_site_is_silent_asks_the_next,
         a_fleet_of_one_site_passes_with_exact_cohorts,
         who_cannot_be_reached_holds_no_stage,
+        a_search_behind_gateways_that_are_away_ends,
         a_new_site_is_asked_by_the_next_stage,
         a_bounded_search_in_a_large_fleet_decides,
         NULL,

@@ -357,6 +357,15 @@ static bool is_lone(const struct bench *bench, enum asked asked)
     return false;
 }
 
+/* Whether the stage was offered to so many that it looks for nobody more. */
+static bool has_searched(const struct serin_rollout *rollout)
+{
+    uint32_t target = rollout->target;
+    uint32_t most = target < 16 ? target + 16 : 2 * target;
+    return rollout->stage < rollout->policy.stage_count &&
+           rollout->tally.offered >= most + rollout->tally.other;
+}
+
 /* What follows from who stands behind whom. */
 static void check_sites(struct bench *bench, const struct serin_rollout *before,
                         const struct serin_rollout_event *event)
@@ -376,10 +385,10 @@ static void check_sites(struct bench *bench, const struct serin_rollout *before,
     }
     if (became && after->state == SERIN_ROLLOUT_SOAKING && before->state == SERIN_ROLLOUT_ROLLING &&
         event->kind != SERIN_ROLLOUT_ADVANCE) {
-        hold(!is_lone(bench, ASKED_RESOLVED));
+        hold(has_searched(after) || !is_lone(bench, ASKED_RESOLVED));
     }
     if (after->stage != before->stage) {
-        hold(!is_lone(bench, ASKED_IN_REACH));
+        hold(has_searched(after) || !is_lone(bench, ASKED_IN_REACH));
     }
     bool goes_on = after->state == SERIN_ROLLOUT_ROLLING || after->state == SERIN_ROLLOUT_SOAKING ||
                    after->state == SERIN_ROLLOUT_AWAITING;
