@@ -117,7 +117,7 @@ START_TEST(only_what_failed_before_is_retried)
         ck_assert_msg(bench.members.list[i].state == want[i], "member %u: %s", i,
                       serin_state_text((enum serin_state)bench.members.list[i].state));
     }
-    ck_assert(bench.members.list[7].silent_before && !bench.members.list[7].failed_before);
+    ck_assert(bench.members.list[7].failed_before); /* nobody else was silent then: no excuse */
     bench_free(&bench);
 }
 END_TEST
