@@ -72,6 +72,9 @@ static enum serin_cli_exit verdict(const struct serin_cli_simulation *simulation
         return serin_cli_fail(cli, SERIN_CLI_REFUSED, "the rollout is %s, not %s",
                               serin_rollout_state_text(result->state), expected);
     }
+    if (expected != NULL && result->state == SERIN_ROLLOUT_COMPLETED && result->unreached > 0) {
+        serin_cli_note(cli, "completed, but %s", result->why);
+    }
     return SERIN_CLI_DONE;
 }
 

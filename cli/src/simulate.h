@@ -67,7 +67,7 @@ enum serin_cli_exit serin_cli_line_open(struct serin_cli_simulation *simulation)
 /* Writes the time line to its file, whole or not at all. */
 enum serin_cli_exit serin_cli_line_write(struct serin_cli_simulation *simulation);
 
-/* ---- what comes out (simulate_view.c, simulate_json.c) ---- */
+/* ---- what comes out (simulate_view.c, simulate_json.c, simulate_replay.c) ---- */
 
 #define SERIN_CLI_REPLAY_SIZE 4096u
 /* The command that runs the same again. */
@@ -76,7 +76,10 @@ void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
 void serin_cli_simulation_print(const struct serin_cli_simulation *simulation);
 void serin_cli_simulation_print_json(const struct serin_cli_simulation *simulation);
 
-/* Of exposed devices, all that failed in the end: by whatever way. */
-const char *serin_cli_simulation_ignored(const struct serin_cli_simulation *simulation);
+#define SERIN_CLI_IGNORED_SIZE 48u
+/* The keys of the policy that have no meaning in a simulation: "from, start"; "" where none is set.
+ */
+void serin_cli_simulation_ignored(const struct serin_cli_simulation *simulation,
+                                  char text[SERIN_CLI_IGNORED_SIZE]);
 
 #endif

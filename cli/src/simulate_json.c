@@ -71,10 +71,34 @@ static void put_crashes(const struct serin_sim_result *result, struct serin_json
     serin_json_put(parent, "crashes", json);
 }
 
+static void put_text_or_null(struct serin_json *json, const char *key, const char *text)
+{
+    if (text != NULL) {
+        serin_json_put_text(json, key, text);
+    } else {
+        serin_json_put_null(json, key);
+    }
+}
+
+/* The ranges of revisions that the release is offered to; without any it is for all. */
+static struct serin_json *hardware_json(const struct serin_policy *policy)
+{
+    struct serin_json *list = serin_json_array();
+
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        struct serin_json *range = serin_json_object();
+        serin_json_put_number(range, "from", policy->offers[i].hw_min);
+        serin_json_put_number(range, "to", policy->offers[i].hw_max);
+        serin_json_add(list, range);
+    }
+    return list;
+}
+
 static void put_settings(const struct serin_cli_simulation *simulation, struct serin_json *json)
 {
     const struct serin_sim_config *config = &simulation->config;
     struct serin_json *settings = serin_json_object();
+    char ignored[SERIN_CLI_IGNORED_SIZE];
 
     serin_json_put_number(settings, "seed", config->seed);
     serin_json_put_number(settings, "devices", config->devices);
@@ -85,16 +109,44 @@ static void put_settings(const struct serin_cli_simulation *simulation, struct s
     serin_json_put_bool(settings, "raises_counter", config->raises_counter);
     serin_json_put_bool(settings, "flash_copy_on_write", true);
     serin_json_put_bool(settings, "verification_remembered", true);
-    const char *ignored = serin_cli_simulation_ignored(simulation);
-    serin_json_put_text(settings, "ignored", ignored != NULL ? ignored : "");
+    put_text_or_null(settings, "scenario", serin_cli_text(simulation->cli, "scenario"));
+    serin_json_put(settings, "hardware", hardware_json(&config->policy));
+    serin_cli_simulation_ignored(simulation, ignored);
+    serin_json_put_text(settings, "ignored", ignored);
     serin_json_put(json, "settings", settings);
+}
+
+static void put_reasons(const uint32_t reasons[SERIN_REASON_COUNT], struct serin_json *parent)
+{
+    struct serin_json *json = serin_json_object();
+
+    for (int i = SERIN_REASON_INVALID + 1; i < SERIN_REASON_COUNT; i++) {
+        if (reasons[i] > 0) {
+            serin_json_put_number(json, serin_reason_word((enum serin_reason)i), reasons[i]);
+        }
+    }
+    serin_json_put(parent, "reasons", json);
+}
+
+/* What serind knew of the same devices. */
+static void put_books(const struct serin_sim_books *result, struct serin_json *parent)
+{
+    struct serin_json *json = serin_json_object();
+
+    PUT(exposed);
+    PUT(confirmed);
+    PUT(failed);
+    PUT(rolled_back);
+    PUT(regressed);
+    PUT(rejected);
+    put_reasons(result->reasons, json);
+    serin_json_put(parent, "books", json);
 }
 
 static void put_devices(const struct serin_sim_result *result, struct serin_json *json)
 {
-    struct serin_json *reasons = serin_json_object();
-
     PUT(devices);
+    PUT(members);
     PUT(offered);
     PUT(exposed);
     PUT(confirmed);
@@ -102,15 +154,12 @@ static void put_devices(const struct serin_sim_result *result, struct serin_json
     PUT(rolled_back);
     PUT(regressed);
     PUT(rejected);
+    PUT(withdrawn);
+    PUT(open);
     PUT(unreached);
     PUT(still_on_it);
-    for (int i = SERIN_REASON_INVALID + 1; i < SERIN_REASON_COUNT; i++) {
-        if (result->reasons[i] > 0) {
-            serin_json_put_number(reasons, serin_reason_word((enum serin_reason)i),
-                                  result->reasons[i]);
-        }
-    }
-    serin_json_put(json, "reasons", reasons);
+    put_reasons(result->reasons, json);
+    put_books(&result->books, json);
 }
 
 static void put_befallen(const struct serin_sim_result *result, struct serin_json *parent)
@@ -150,6 +199,7 @@ static void put_invariants(const struct serin_cli_simulation *simulation, struct
     serin_json_put_bool(json, "checked", simulation->config.check);
     if (result->broken == SERIN_SIM_SOUND) {
         serin_json_put_null(json, "broken");
+        serin_json_put_null(json, "breach");
     } else {
         serin_json_put_text(json, "broken", serin_sim_invariant_text(result->broken));
         serin_json_put_text(json, "breach", result->breach);
@@ -168,7 +218,8 @@ void serin_cli_simulation_print_json(const struct serin_cli_simulation *simulati
     serin_json_put_text(json, "state", serin_rollout_state_text(result->state));
     serin_json_put_text(json, "why", result->why);
     PUT(stage);
-    serin_json_put_number(json, "ended_ms", result->ended_ms);
+    PUT(ended_ms);
+    PUT(run_ms);
     if (result->halted_ms > 0) {
         PUT(halted_ms);
     } else {

@@ -94,16 +94,77 @@ static enum serin_cli_exit seed_choose(const struct serin_cli *cli, uint64_t *se
     return SERIN_CLI_DONE;
 }
 
-/* Of the policy what has a meaning outside of a simulation only: another rollout, and a date. */
-const char *serin_cli_simulation_ignored(const struct serin_cli_simulation *simulation)
+/* Of the policy what has a meaning outside of a simulation only: other rollouts, a date, and a
+ * release that is older than what runs. */
+void serin_cli_simulation_ignored(const struct serin_cli_simulation *simulation,
+                                  char text[SERIN_CLI_IGNORED_SIZE])
 {
-    bool from = simulation->policy.from != 0;
-    bool start = simulation->policy.policy.start_s != 0;
+    const struct serin_policy_file *file = &simulation->policy;
+    const struct {
+        const char *key;
+        bool set;
+    } keys[] = {{"from", file->from != 0},
+                {"start", file->policy.start_s != 0},
+                {"supersede", file->policy.supersede},
+                {"revert", file->policy.revert}};
+    size_t size = 0;
 
-    if (from && start) {
-        return "from, start";
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (keys[i].set) {
+            size += (size_t)snprintf(text + size, SERIN_CLI_IGNORED_SIZE - size, "%s%s",
+                                     size > 0 ? ", " : "", keys[i].key);
+        }
     }
-    return from ? "from" : start ? "start" : NULL;
+}
+
+/* 2.0.0 stands in for each release of the policy on the hardware that it is for. Of a release that
+ * does not say the manifest would: it is for whatever hardware there is. */
+static void offers_fill(const struct serin_policy_file *file, struct serin_policy *policy)
+{
+    policy->offer_count = 0;
+    for (size_t i = 0; i < file->release_count; i++) {
+        if (!file->releases[i].has_hardware) {
+            policy->offer_count = 0;
+            return;
+        }
+        policy->offers[policy->offer_count++] = (struct serin_offer){
+            .hw_min = file->releases[i].hw_min, .hw_max = file->releases[i].hw_max};
+    }
+}
+
+static bool is_offered(const struct serin_policy *policy, uint16_t revision)
+{
+    bool found = policy->offer_count == 0;
+
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        found =
+            found || (policy->offers[i].hw_min <= revision && revision <= policy->offers[i].hw_max);
+    }
+    return found;
+}
+
+/* A rollout for nobody at all rehearses nothing. */
+static enum serin_cli_exit hardware_check(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_policy *policy = &simulation->config.policy;
+    const struct serin_sim_scenario *scenario = &simulation->config.scenario;
+    bool found = scenario->hardware_count == 0 && is_offered(policy, 1);
+
+    for (size_t i = 0; i < scenario->hardware_count; i++) {
+        found = found || is_offered(policy, scenario->hardware[i].revision);
+    }
+    if (!found) {
+        return serin_cli_fail(cli, SERIN_CLI_INPUT,
+                              "%s: releases: no hardware revision of the fleet is within %u-%u%s; "
+                              "the scenario's fleet.hardware says which there are, revision 1 "
+                              "without it",
+                              cli->args.operands[0], (unsigned)policy->offers[0].hw_min,
+                              (unsigned)policy->offers[0].hw_max,
+                              policy->offer_count > 1 ? " or the other release's" : "");
+    }
+    return SERIN_CLI_DONE;
 }
 
 static enum serin_cli_exit image_size_read(struct serin_cli_simulation *simulation)
@@ -148,6 +209,8 @@ static void config_fill(struct serin_cli_simulation *simulation, uint64_t seed)
         .ctx = simulation,
     };
     simulation->config.policy.start_s = 0;
+    simulation->config.policy.supersede = simulation->config.policy.revert = false;
+    offers_fill(&simulation->policy, &simulation->config.policy);
 }
 
 enum serin_cli_exit serin_cli_simulation_open(struct serin_cli_simulation *simulation)
@@ -177,6 +240,7 @@ enum serin_cli_exit serin_cli_simulation_open(struct serin_cli_simulation *simul
     }
     if (exit == SERIN_CLI_DONE) {
         config_fill(simulation, seed);
+        exit = hardware_check(simulation);
     }
     return exit;
 }

@@ -7,7 +7,6 @@
 
 #include <serin/cli/table.h>
 
-#include <stdarg.h>
 #include <string.h>
 
 #define TIME_SIZE SERIN_CLI_SHORT_SIZE
@@ -70,7 +69,8 @@ static void print_outcome(const struct serin_cli_simulation *simulation)
                     result->stage > 0 ? (unsigned)result->stage : 1u, policy->stage_count,
                     span_text(result->ended_ms, time));
     if (result->why[0] != '\0') {
-        serin_cli_print(cli, "  because ");
+        /* A rollout is completed for no reason; there is only what it leaves undone. */
+        serin_cli_print(cli, result->state == SERIN_ROLLOUT_COMPLETED ? "  but " : "  because ");
         serin_cli_print_foreign(cli, why_text(result), 0);
         serin_cli_print(cli, "\n");
     }
@@ -132,6 +132,20 @@ static void print_course(const struct serin_cli_simulation *simulation,
     serin_cli_grid_print(simulation->cli, grid);
 }
 
+/* Why a stage may have reached more devices than it is for. */
+static void print_surplus(const struct serin_cli *cli, const struct serin_cli_course *course)
+{
+    bool surplus = false;
+
+    for (size_t i = 0; i < course->count; i++) {
+        surplus = surplus || course->stages[i].exposed > course->stages[i].target;
+    }
+    if (surplus) {
+        serin_cli_print(cli, "  more are exposed than a stage is for: it looked behind a second "
+                             "gateway, or silent ones\n  were replaced and came after all\n");
+    }
+}
+
 static void print_stages(const struct serin_cli_simulation *simulation)
 {
     const struct serin_cli *cli = simulation->cli;
@@ -140,6 +154,7 @@ static void print_stages(const struct serin_cli_simulation *simulation)
     char time[TIME_SIZE];
 
     print_course(simulation, &simulation->course);
+    print_surplus(cli, &simulation->course);
     if (revert->state == SERIN_ROLLOUT_INVALID) {
         return;
     }
@@ -178,18 +193,36 @@ static void count(const struct serin_cli *cli, const char *name, uint64_t value,
     figure(cli, name, text, meaning);
 }
 
-static void print_devices(const struct serin_cli_simulation *simulation)
+/* Where serind's books say something else: it has not heard of all, or not in time. */
+static void print_books(const struct serin_cli *cli, const struct serin_sim_result *result)
 {
-    const struct serin_cli *cli = simulation->cli;
-    const struct serin_sim_result *result = &simulation->result;
+    const struct serin_sim_books *books = &result->books;
+    const struct {
+        const char *name;
+        uint32_t truth, book;
+    } figures[] = {
+        {"exposed", result->exposed, books->exposed},
+        {"confirmed", result->confirmed, books->confirmed},
+        {"failed", result->failed, books->failed},
+        {"rolled back", result->rolled_back, books->rolled_back},
+        {"regressed", result->regressed, books->regressed},
+        {"rejected", result->rejected, books->rejected},
+    };
+    const char *before = "  serind's books";
+
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        if (figures[i].truth != figures[i].book) {
+            serin_cli_print(cli, "%s %s %u", before, figures[i].name, (unsigned)figures[i].book);
+            before = ",";
+        }
+    }
+    serin_cli_print(cli, "%s", before[0] == ',' ? ": what it heard, and in time\n" : "");
+}
+
+static void print_reasons(const struct serin_cli *cli, const struct serin_sim_result *result)
+{
     char name[32];
 
-    heading(cli, "DEVICES");
-    count(cli, "in the fleet", result->devices, "");
-    count(cli, "offered", result->offered, "");
-    count(cli, "exposed", result->exposed, "accepted the directive");
-    count(cli, "confirmed", result->confirmed, "");
-    count(cli, "failed", result->failed, "in the end, whatever way");
     for (int i = SERIN_REASON_INVALID + 1; i < SERIN_REASON_COUNT; i++) {
         enum serin_reason reason = (enum serin_reason)i;
         if (result->reasons[i] > 0) {
@@ -197,11 +230,35 @@ static void print_devices(const struct serin_cli_simulation *simulation)
             count(cli, name, result->reasons[i], serin_reason_text(reason));
         }
     }
+}
+
+static void print_devices(const struct serin_cli_simulation *simulation)
+{
+    const struct serin_cli *cli = simulation->cli;
+    const struct serin_sim_result *result = &simulation->result;
+
+    heading(cli, "DEVICES");
+    count(cli, "in the fleet", result->devices, "");
+    if (simulation->config.policy.offer_count > 0) {
+        count(cli, "members", result->members, "the release is for their hardware");
+    }
+    count(cli, "offered", result->offered, "");
+    count(cli, "exposed", result->exposed, "accepted the directive");
+    count(cli, "confirmed", result->confirmed, "");
+    count(cli, "failed", result->failed, "in the end, whatever way");
+    print_reasons(cli, result);
     count(cli, "rolled back", result->rolled_back, "");
     count(cli, "regressed", result->regressed, "went wrong after they had confirmed");
     count(cli, "rejected", result->rejected, "refused the release");
+    if (result->withdrawn > 0) {
+        count(cli, "withdrawn", result->withdrawn, "stopped before they had installed it");
+    }
+    if (result->open > 0) {
+        count(cli, "open", result->open, "came to no end");
+    }
     count(cli, "unreached", result->unreached, "silent, and replaced by the next in rank");
     count(cli, "still on it", result->still_on_it, "run the new version at the end");
+    print_books(cli, result);
 }
 
 static void print_bytes(const struct serin_cli_simulation *simulation)
@@ -328,9 +385,10 @@ static void print_settings(const struct serin_cli_simulation *simulation)
     const struct serin_sim_config *config = &simulation->config;
     const struct serin_sim_result *result = &simulation->result;
     const char *scenario = serin_cli_text(cli, "scenario");
-    const char *ignored = serin_cli_simulation_ignored(simulation);
+    char ignored[SERIN_CLI_IGNORED_SIZE];
     char image[SERIN_CLI_SHORT_SIZE], beat[SERIN_CLI_SHORT_SIZE], flash[SERIN_CLI_SHORT_SIZE];
 
+    serin_cli_simulation_ignored(simulation, ignored);
     serin_cli_format_size(config->image_size, image);
     serin_cli_format_seconds(config->beat_interval_s, beat);
     serin_cli_format_size(result->flash_bytes, flash);
@@ -340,7 +398,7 @@ static void print_settings(const struct serin_cli_simulation *simulation)
                     (unsigned)config->gateways, image, beat);
     serin_cli_print(cli, "  scenario %s\n", scenario != NULL ? scenario : "none: all goes well");
     serin_cli_print(cli, "  the policy's releases are stood in for by 2.0.0, over 1.0.0%s%s%s\n",
-                    ignored != NULL ? "; ignored of it: " : "", ignored != NULL ? ignored : "",
+                    ignored[0] != '\0' ? "; ignored of it: " : "", ignored,
                     config->raises_counter ? "; 2.0.0 raises the security counter" : "");
     serin_cli_print(cli,
                     "  flash is copied on write (%s in all); of %llu verifications %llu were "
@@ -353,8 +411,10 @@ static void print_invariants(const struct serin_cli_simulation *simulation)
 {
     const struct serin_cli *cli = simulation->cli;
     const struct serin_sim_result *result = &simulation->result;
-    char replay[SERIN_CLI_REPLAY_SIZE];
+    char replay[SERIN_CLI_REPLAY_SIZE], digest[SERIN_SHA256_HEX_SIZE];
 
+    serin_hex_encode(result->digest, sizeof(result->digest), digest);
+    serin_cli_print(cli, "  digest %s\n", digest);
     if (!simulation->config.check) {
         serin_cli_print(cli, "\ninvariants: not checked\n");
     } else if (result->broken == SERIN_SIM_SOUND) {
@@ -379,80 +439,4 @@ void serin_cli_simulation_print(const struct serin_cli_simulation *simulation)
     print_befallen(simulation);
     print_settings(simulation);
     print_invariants(simulation);
-}
-
-/* ---- the command that does the same again ---- */
-
-struct replay {
-    char *text;
-    size_t size;
-};
-
-__attribute__((format(printf, 2, 3))) static void replay_add(struct replay *replay,
-                                                             const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    int size = vsnprintf(replay->text + replay->size, SERIN_CLI_REPLAY_SIZE - replay->size, format,
-                         arguments);
-    va_end(arguments);
-    if (size > 0 && replay->size + (size_t)size < SERIN_CLI_REPLAY_SIZE) {
-        replay->size += (size_t)size;
-    }
-}
-
-/* A word for the shell, in quotes where it needs them. */
-static void replay_quoted(struct replay *replay, const char *word)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
-
-    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-        replay_add(replay, "%s", word);
-        return;
-    }
-    replay_add(replay, "'");
-    for (; *word != '\0'; word++) {
-        if (*word == '\'') {
-            replay_add(replay, "'\\''");
-        } else {
-            replay_add(replay, "%c", *word);
-        }
-    }
-    replay_add(replay, "'");
-}
-
-/* A name that begins as an option does is none after `=`. */
-static void replay_value(struct replay *replay, const char *option, const char *value)
-{
-    replay_add(replay, " --%s%s", option, value[0] == '-' ? "=" : " ");
-    replay_quoted(replay, value);
-}
-
-void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
-                                 char text[SERIN_CLI_REPLAY_SIZE])
-{
-    static const char *const values[] = {"image-size", "beat", "limit"};
-    const struct serin_cli *cli = simulation->cli;
-    const struct serin_sim_config *config = &simulation->config;
-    struct replay replay = {.text = text};
-
-    text[0] = '\0';
-    replay_add(&replay, "serin simulate");
-    /* More may be added behind: a `--` would make operands of it. */
-    replay_add(&replay, " %s", cli->args.operands[0][0] == '-' ? "./" : "");
-    replay_quoted(&replay, cli->args.operands[0]);
-    replay_add(&replay, " --devices %u --gateways %u --seed %llu", (unsigned)config->devices,
-               (unsigned)config->gateways, (unsigned long long)config->seed);
-    if (serin_cli_text(cli, "scenario") != NULL) {
-        replay_value(&replay, "scenario", serin_cli_text(cli, "scenario"));
-    }
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        if (serin_cli_has(cli, values[i])) {
-            replay_value(&replay, values[i], serin_cli_text(cli, values[i]));
-        }
-    }
-    replay_add(&replay, "%s%s", config->raises_counter ? " --raises-counter" : "",
-               config->check ? "" : " --unchecked");
 }

@@ -31,6 +31,8 @@ void sim_check_publish(struct sim *sim, struct serin_order order, bool repair);
 /* An answer leaves serind, whose store has committed the device's reports up to `committed`. */
 void sim_check_ack(struct sim *sim, uint32_t device, const struct serin_ack *ack,
                    const struct serin_report_cursor *committed);
+/* A report of a device has come to serind. */
+void sim_check_heard(struct sim *sim, uint32_t device, const struct serin_report *report);
 /* The ledger has merged a report. */
 void sim_check_ledger(struct sim *sim, uint32_t device, enum serin_state from, enum serin_state to);
 /* Simulated time passes: a small fleet is counted anew every hour. */

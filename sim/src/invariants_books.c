@@ -7,9 +7,10 @@
 
 #define SMALL_FLEET  2000u
 #define HOUR_MS      UINT64_C(3600000)
-#define ELSEWHERE    16u   /* members that are gone past for one behind another gateway */
-#define REPLACED     16u   /* a stage may look for so many more than it is for, however small */
-#define SWEEP_LATE_S 1200u /* a deadline is seen so late at most: the grain, and a tick's pace */
+#define ELSEWHERE    16u     /* members that are gone past for one behind another gateway */
+#define REPLACED     16u     /* a stage may look for so many more than it is for, however small */
+#define LOSSY        300000u /* a share, in millionths: beyond what the soak's common draws lose */
+#define SWEEP_LATE_S 1200u   /* a deadline is seen so late at most: the grain, and a tick's pace */
 
 /* ---- books ---- */
 
@@ -132,6 +133,27 @@ static void judge_silence(struct sim *sim, const struct serin_rollout *rollout,
     }
 }
 
+/* Of how many devices the hardware is within an offer. */
+static uint32_t count_offered(const struct sim *sim, const struct serin_rollout *rollout)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    uint32_t count = 0;
+    if (policy->offer_count == 0 ||
+        (policy->offers[0].hw_min == 1 && policy->offers[0].hw_max == UINT16_MAX)) {
+        return sim->config->devices;
+    }
+    for (uint32_t i = 0; i < sim->config->devices; i++) {
+        uint16_t hardware = sim->nodes[i].hardware;
+        for (size_t k = 0; k < policy->offer_count; k++) {
+            if (policy->offers[k].hw_min <= hardware && hardware <= policy->offers[k].hw_max) {
+                count++;
+                break;
+            }
+        }
+    }
+    return count;
+}
+
 void sim_check_books(struct sim *sim, const struct serin_rollout *rollout,
                      const struct serin_members *members)
 {
@@ -142,9 +164,11 @@ void sim_check_books(struct sim *sim, const struct serin_rollout *rollout,
     if (judge == NULL) {
         return;
     }
-    if (members->count != sim->config->devices) {
-        sim_broken(sim, SERIN_SIM_LOST, "%u devices are members, the fleet has %u", members->count,
-                   sim->config->devices);
+    uint32_t offered = count_offered(sim, rollout);
+    if (members->count != offered) {
+        sim_broken(sim, SERIN_SIM_LOST,
+                   "%u devices are members, the release is for %u of the fleet", members->count,
+                   offered);
     }
     for (uint32_t i = 0; i < members->count; i++) {
         const struct serin_member *member = &members->list[i];
@@ -295,6 +319,38 @@ void sim_judge_gates(struct sim *sim, const struct serin_rollout *rollout)
 
 /* ---- the end ---- */
 
+void sim_check_heard(struct sim *sim, uint32_t device, const struct serin_report *report)
+{
+    struct sim_invariants *judge = sim->invariants;
+    if (judge != NULL) {
+        judge->devices[device].incarnation = report->incarnation;
+        judge->devices[device].number = report->number;
+    }
+}
+
+/* Whether so many messages were lost since a device changed that all of its reports may be among
+ * them, although it and its gateway have repeated them for hours. */
+static bool lossy(const struct sim *sim, uint64_t since_ms)
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    uint64_t lost = (uint64_t)scenario->drop + scenario->corrupt; /* a damaged report is lost */
+    for (size_t i = 0; i < scenario->weather_count; i++) {
+        const struct serin_sim_weather *weather = &scenario->weather[i];
+        bool then =
+            weather->from_ms <= sim->now_ms && weather->from_ms + weather->for_ms > since_ms;
+        lost += then ? weather->drop : 0;
+    }
+    return lost > LOSSY;
+}
+
+/* Whether the device's last report came to serind. */
+static bool told(const struct sim *sim, uint32_t device)
+{
+    const struct judged_device *judged = &sim->invariants->devices[device];
+    const struct serin_agent_record *record = &sim->nodes[device].agent.record;
+    return judged->incarnation == record->incarnation && judged->number >= record->number;
+}
+
 /* Whether a device could be heard in the last hours. */
 static bool heard_of(const struct sim_node *node)
 {
@@ -314,8 +370,11 @@ void sim_check_known(struct sim *sim, uint32_t device, uint32_t attempt,
         !gateway_there || !node->exposed || node->attempt != attempt) {
         return;
     }
-    /* What went wrong long after the rollout's end may still be on its way. */
-    if (sim->now_ms - sim->invariants->devices[device].changed_ms < SERVER_AFTER_MS) {
+    /* What went wrong long after the rollout's end may still be on its way; over links that lose
+     * most of what they carry it may be for as long as they do. */
+    uint64_t changed_ms = sim->invariants->devices[device].changed_ms;
+    if (sim->now_ms - changed_ms < SERVER_AFTER_MS ||
+        (lossy(sim, changed_ms) && !told(sim, device))) {
         return;
     }
     bool own = state == SERIN_STATE_TIMED_OUT || state == SERIN_STATE_REVERTED;

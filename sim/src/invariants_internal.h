@@ -8,6 +8,8 @@ struct judged_device {
     /* The highest attempts at the candidate that ended badly, and that it confirmed; 0: none. */
     uint32_t ended, confirmed;
     uint64_t changed_ms; /* its attempt at the candidate, the last time */
+    /* The last report of it that came to serind. */
+    uint64_t incarnation, number;
 };
 
 struct judged_step {

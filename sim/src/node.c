@@ -19,6 +19,7 @@
 #define OFF_MAX_MS     120000u
 #define CUT_WITHIN_MS  60000u /* a cut that no flash operation meets comes anyway */
 #define CUT_OPERATIONS 8u
+#define TRIAL_LOOK_MS  10000u /* whether a trial that kept it awake is over */
 #define YEAR_MS        (UINT64_C(365) * 86400000u)
 
 static uint32_t index_of(const struct sim *sim, const struct sim_node *node)
@@ -188,9 +189,14 @@ static void link_due(struct sim *sim, struct sim_node *node)
     }
 }
 
+/* A device on trial stays awake, and one that sleeps wakes for it: it must be heard to confirm. */
 static void sleep_due(struct sim *sim, struct sim_node *node)
 {
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    if (!node->asleep && node->trial) {
+        node->sleep_ms = sim->now_ms + TRIAL_LOOK_MS;
+        return;
+    }
     node->asleep = !node->asleep;
     node->sleep_ms = sim->now_ms + (node->asleep ? scenario->asleep_ms : scenario->awake_ms);
     if (node->power != SIM_POWER_ON) {
@@ -231,6 +237,10 @@ static void boot(struct sim *sim, struct sim_node *node)
         return; /* the power went, or nothing boots */
     }
     node->power = SIM_POWER_ON;
+    if (node->trial && node->asleep) {
+        node->asleep = false;
+        node->sleep_ms = sim->now_ms + sim->config->scenario.awake_ms;
+    }
     sim_app_booted(sim, node);
     connect_within(sim, node, CONNECT_MIN_MS, CONNECT_MAX_MS);
 }

@@ -130,6 +130,7 @@ static void revert(struct sim *sim, struct sim_node *node)
 {
     enum serin_slot other = node->slot == SERIN_SLOT_A ? SERIN_SLOT_B : SERIN_SLOT_A;
     if (serin_boot_stage(&sim->seat->boot, other) == SERIN_OK) {
+        node->reverted = true;
         sim_node_reset(sim, index_of(sim, node), SERIN_RESET_REQUESTED);
     }
 }

@@ -56,6 +56,7 @@ static void accepted(struct sim *sim, struct sim_node *node, uint32_t index,
     node->attempt = attempt->attempt;
     node->attempt_order = attempt->order;
     node->taken++;
+    node->reverted = false;
     node->accepted_ms = sim->now_ms;
     node->final_ms = 0;
     node->drops = sim_dice_share(sim, SIM_DICE_FAULT, index, sim->config->scenario.cut);

@@ -1,4 +1,4 @@
-/* What a run came to: words, and what follows from books and devices at the end. */
+/* What a run came to: words, the truth by the devices, and serind's books beside it. */
 #include "invariants.h"
 #include "server.h"
 
@@ -27,36 +27,107 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
     return known ? texts[invariant] : "unknown";
 }
 
-/* Such a rollout has no reason of its own for how it stands. */
-static void fill_waiting(const struct serin_rollout *rollout, struct serin_sim_result *result)
+bool sim_is_offered(const struct sim *sim, uint16_t hardware)
 {
-    if (result->why[0] == '\0' && rollout->state == SERIN_ROLLOUT_PAUSED) {
+    const struct serin_policy *policy = &sim->config->policy;
+    bool offered = policy->offer_count == 0;
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        offered = offered ||
+                  (hardware >= policy->offers[i].hw_min && hardware <= policy->offers[i].hw_max);
+    }
+    return offered;
+}
+
+/* ---- the devices ---- */
+
+static bool failed(enum serin_state state)
+{
+    return state == SERIN_STATE_ROLLED_BACK || state == SERIN_STATE_FAILED ||
+           state == SERIN_STATE_REGRESSED;
+}
+
+static void count_failed(enum serin_reason reason, struct serin_sim_result *result)
+{
+    result->failed++;
+    if (reason > SERIN_REASON_INVALID && reason < SERIN_REASON_COUNT) {
+        result->reasons[reason]++;
+    }
+}
+
+/* What became of the release on a device, by what the device itself has on record. Silence is no
+ * failure here: whoever is silent is on its way, or has come to an end that nobody heard of. */
+static void count_device(const struct sim_node *node, struct serin_sim_result *result)
+{
+    result->exposed += node->exposed ? 1u : 0u;
+    result->still_on_it += node->running_release == SIM_CANDIDATE ? 1u : 0u;
+    if (failed(node->state)) {
+        count_failed(node->reason, result);
+        result->rolled_back += node->state == SERIN_STATE_ROLLED_BACK ? 1u : 0u;
+        result->regressed += node->state == SERIN_STATE_REGRESSED ? 1u : 0u;
+    } else if (node->state == SERIN_STATE_REJECTED && node->reason != SERIN_REASON_NOT_NEWER) {
+        count_failed(node->reason, result);
+        result->rejected++;
+    } else if (node->state == SERIN_STATE_CONFIRMED && node->reverted) {
+        count_failed(SERIN_REASON_OTHER_IMAGE, result);
+        result->regressed++;
+    } else if (node->state == SERIN_STATE_CONFIRMED) {
+        result->confirmed++;
+    } else if (serin_state_final(node->state)) {
+        result->withdrawn++;
+    } else if (node->state != SERIN_STATE_IDLE) {
+        result->open++;
+    }
+}
+
+/* ---- the rollout, and serind's books ---- */
+
+/* Such a rollout has no reason of its own for how it stands; one that is completed without all of
+ * its devices says so, lest it be taken for done. */
+static void fill_why(const struct serin_rollout *rollout, struct serin_sim_result *result)
+{
+    if (rollout->state == SERIN_ROLLOUT_COMPLETED && rollout->tally.unreached > 0) {
+        (void)snprintf(result->why, sizeof result->why,
+                       "%u of %u devices are unreached: they take the release when they come, and "
+                       "no gate looks at them then",
+                       rollout->tally.unreached, result->members);
+    } else if (result->why[0] != '\0') {
+        return;
+    } else if (rollout->state == SERIN_ROLLOUT_PAUSED) {
         (void)snprintf(result->why, sizeof result->why, "paused by an operator, and not resumed");
-    } else if (result->why[0] == '\0' && sim_waits_for_approval(rollout)) {
+    } else if (sim_waits_for_approval(rollout)) {
         (void)snprintf(result->why, sizeof result->why, "stage %u waits for approval",
                        rollout->stage + 1u);
     }
 }
 
+static void fill_books(const struct serin_rollout *rollout, struct serin_sim_books *books)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    books->exposed = tally->accepted;
+    books->confirmed = tally->confirmed;
+    books->failed = tally->failed + tally->rejected;
+    books->rolled_back = rollout->rolled_back;
+    books->regressed = tally->regressed;
+    books->rejected = tally->rejected;
+    memcpy(books->reasons, rollout->reasons, sizeof books->reasons);
+}
+
 static void fill_rollout(const struct server_head *head, struct serin_sim_result *result)
 {
     const struct serin_rollout *rollout = head->reverting ? &head->halted : &head->rollout;
-    const struct serin_tally *tally = &rollout->tally;
     if (!head->has_rollout) {
+        result->state = SERIN_ROLLOUT_CREATED;
+        (void)snprintf(result->why, sizeof result->why, "serind had not begun it at the end");
         return;
     }
     result->state = rollout->state;
     result->stage = rollout->stage;
+    result->members = head->reverting ? head->halted_count : head->member_count;
     memcpy(result->why, rollout->why, sizeof result->why);
-    result->offered = tally->offered;
-    result->exposed = tally->accepted;
-    result->confirmed = tally->confirmed;
-    result->failed = tally->failed + tally->rejected;
-    result->rejected = tally->rejected;
-    result->regressed = tally->regressed;
-    result->unreached = tally->unreached;
-    memcpy(result->reasons, rollout->reasons, sizeof result->reasons);
-    fill_waiting(rollout, result);
+    result->offered = rollout->tally.offered;
+    result->unreached = rollout->tally.unreached;
+    fill_books(rollout, &result->books);
+    fill_why(rollout, result);
 }
 
 static void fill_revert(const struct sim_server *server, struct serin_sim_result *result)
@@ -82,16 +153,28 @@ void sim_result_fill(struct sim *sim)
     const struct sim_server *server = sim->server;
     fill_rollout(&server->store.head, result);
     fill_revert(server, result);
+    result->run_ms = sim->now_ms;
     result->ended_ms = server->ended_ms != 0 ? server->ended_ms : sim->now_ms;
     if (server->store.head.reverting) {
         result->ended_ms = result->halted_ms;
     }
     result->devices = sim->config->devices;
-    result->still_on_it = 0;
-    result->rolled_back = server->store.head.reverting ? server->store.head.halted.rolled_back
-                                                       : server->store.head.rollout.rolled_back;
     for (uint32_t i = 0; i < sim->config->devices; i++) {
-        result->still_on_it += sim->nodes[i].running_release == SIM_CANDIDATE ? 1u : 0u;
+        count_device(&sim->nodes[i], result);
+    }
+}
+
+/* ---- the judges' last look ---- */
+
+/* Nobody took what was not offered to its hardware. */
+static void check_hardware(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->config->devices; i++) {
+        if (sim->nodes[i].exposed && !sim_is_offered(sim, sim->nodes[i].hardware)) {
+            sim_broken(sim, SERIN_SIM_COHORT,
+                       "d%07u took the candidate, which is not for its hardware %u", i,
+                       sim->nodes[i].hardware);
+        }
     }
 }
 
@@ -101,6 +184,7 @@ void sim_check_end(struct sim *sim)
 {
     const struct sim_server *server = sim->server;
     const struct serin_rollout *rollout = &server->store.head.rollout;
+    check_hardware(sim);
     if (!server->store.head.has_rollout) {
         return;
     }

@@ -24,9 +24,13 @@
 static enum serin_error check_policy(const struct serin_sim_config *config, const char **field)
 {
     struct serin_policy policy = config->policy;
-    policy.offer_count = 1;
-    policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
-    memset(policy.offers[0].manifest_id, 1, sizeof policy.offers[0].manifest_id);
+    if (policy.offer_count == 0) {
+        policy.offer_count = 1;
+        policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
+    }
+    for (size_t i = 0; i < policy.offer_count && i < SERIN_DIRECTIVE_OFFERS_MAX; i++) {
+        memset(policy.offers[i].manifest_id, 1, sizeof policy.offers[i].manifest_id);
+    }
     return serin_policy_check(&policy, field);
 }
 

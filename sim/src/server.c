@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define FIRST_BACKUP_MS 60000u
+#define PAST_BEATS      24u
+#define DAY_S           86400u
 
 enum { WAKE, BACKUP };
 
@@ -65,12 +67,57 @@ static void gather_kinds(struct sim_server *server)
     }
 }
 
-/* Every device is enrolled and has beaten for a day: health is judged against a past. Those that
- * are never reached have none. */
+/* ---- their past ---- */
+
+/* Where a device that sleeps by turns is awake: seconds since the start, which are negative. */
+struct turn {
+    int64_t wakes_s, sleeps_s;
+};
+
+/* The beat before the one at `at_s`. What falls due while a device sleeps it says when it wakes. */
+static int64_t beat_before(int64_t at_s, int64_t interval_s, int64_t asleep_s, struct turn *turn)
+{
+    if (at_s - interval_s >= turn->wakes_s) {
+        return at_s - interval_s;
+    }
+    if (at_s > turn->wakes_s) {
+        return turn->wakes_s;
+    }
+    int64_t awake_s = turn->sleeps_s - turn->wakes_s;
+    turn->sleeps_s = turn->wakes_s - asleep_s;
+    turn->wakes_s = turn->sleeps_s - awake_s;
+    int64_t last_s = turn->sleeps_s - interval_s / 2;
+    return last_s > turn->wakes_s ? last_s : turn->wakes_s;
+}
+
+/* When a device beat before the start, the last first. */
+static void past_of(const struct sim *sim, const struct sim_node *node, uint32_t offset_s,
+                    int64_t beats_s[PAST_BEATS])
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    int64_t interval_s = sim->beat_interval_s;
+    int64_t asleep_s = (int64_t)(scenario->asleep_ms / 1000u);
+    struct turn turn = {.wakes_s = INT64_MIN / 2, .sleeps_s = 0};
+    int64_t at_s = (int64_t)offset_s - interval_s;
+    if (node->sleeps) {
+        turn.sleeps_s = (int64_t)(node->sleep_ms / 1000u);
+        turn.wakes_s = turn.sleeps_s - (int64_t)(scenario->awake_ms / 1000u);
+        while (at_s < turn.wakes_s || turn.wakes_s >= 0) {
+            at_s = beat_before(turn.wakes_s, interval_s, asleep_s, &turn);
+        }
+    }
+    for (size_t i = 0; i < PAST_BEATS; i++) {
+        beats_s[i] = at_s;
+        at_s = beat_before(at_s, interval_s, asleep_s, &turn);
+    }
+}
+
+/* Every device is enrolled and has beaten, one that is always awake for a day where beats come
+ * hourly: health is judged against a past. Those that are never reached have none. */
 static void give_past(struct sim_server *server)
 {
     const struct sim *sim = server->sim;
-    uint32_t interval_s = sim->beat_interval_s;
+    int64_t beats_s[PAST_BEATS];
     for (uint32_t i = 0; i < server->store.count; i++) {
         server->store.records[i].running =
             (struct serin_running){.version = sim->releases[SIM_STABLE].version,
@@ -78,15 +125,19 @@ static void give_past(struct sim_server *server)
                                    .slot = 1};
         memcpy(server->store.records[i].running.manifest_id, sim->releases[SIM_STABLE].manifest_id,
                SERIN_SHA256_SIZE);
-        uint64_t offset_s = sim_dice(server->sim, SIM_DICE_SERVER, 0) % interval_s;
-        for (uint32_t hour = 24; !sim->nodes[i].offline && hour > 0; hour--) {
-            uint64_t errors = (uint64_t)sim->config->scenario.errors_per_day * (24u - hour) / 24u;
-            const struct serin_health_beat beat = {.interval_s = interval_s,
-                                                   .uptime_s = 86400u + (24u - hour) * interval_s,
-                                                   .errors = errors};
-            serin_health_beat(&server->health[i],
-                              sim_unix_s(sim) - (uint64_t)hour * interval_s + offset_s, &beat,
-                              false);
+        uint64_t dice = sim_dice(server->sim, SIM_DICE_SERVER, 0);
+        if (sim->nodes[i].offline) {
+            continue;
+        }
+        past_of(sim, &sim->nodes[i], (uint32_t)(dice % sim->beat_interval_s), beats_s);
+        for (size_t k = PAST_BEATS; k-- > 0;) {
+            uint64_t since_s = (uint64_t)(beats_s[k] - beats_s[PAST_BEATS - 1u]);
+            const struct serin_health_beat beat = {.interval_s = sim->beat_interval_s,
+                                                   .uptime_s = DAY_S + since_s,
+                                                   .errors = sim->config->scenario.errors_per_day *
+                                                             since_s / DAY_S};
+            serin_health_beat(&server->health[i], (uint64_t)((int64_t)sim_unix_s(sim) + beats_s[k]),
+                              &beat, false);
         }
     }
 }

@@ -66,9 +66,11 @@ struct server_directive {
 struct server_head {
     bool has_rollout;
     struct serin_rollout rollout;
+    uint32_t member_count; /* of it: devices whose hardware it is for */
     /* It takes back what this one did. */
     bool reverting;
     struct serin_rollout halted;
+    uint32_t halted_count;
     struct serin_order order; /* given out last */
     struct serin_release stable;
     uint32_t last_attempt; /* at the candidate, given out so far */
@@ -177,7 +179,7 @@ struct sim_server {
     struct sim *sim;
     struct server_store store;
     struct serin_members members;
-    uint32_t *places;          /* by device: its place among the members */
+    uint32_t *places;          /* by device: its place among the members, or SIM_NOBODY */
     struct server_kind *kinds; /* by device */
     uint32_t site_most;
     struct server_scratch *scratch;
@@ -232,6 +234,8 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
 /* ---- server_create.c ---- */
 
 void server_create(struct sim_server *server);
+/* The store has other members than before. */
+void server_members_changed(struct sim_server *server);
 /* A halted rollout wants its devices back on the stable release. */
 bool server_revert_due(const struct sim_server *server);
 void server_revert(struct sim_server *server);

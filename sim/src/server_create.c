@@ -9,15 +9,42 @@
 
 #define REVERT_ATTEMPT 2u /* the factory's installation was the first */
 
-/* Everybody who is enrolled is a member; who runs what is offered has it. */
+void server_members_changed(struct sim_server *server)
+{
+    const struct server_head *head = &server->store.head;
+    server->members.count = head->has_rollout ? head->member_count : 0;
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        server->places[i] = SIM_NOBODY;
+    }
+    for (uint32_t i = 0; i < server->members.count; i++) {
+        server->places[server->members.list[i].device] = i;
+    }
+}
+
+static bool is_for(const struct serin_policy *policy, uint16_t hardware)
+{
+    bool found = false;
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        found =
+            found || (hardware >= policy->offers[i].hw_min && hardware <= policy->offers[i].hw_max);
+    }
+    return found;
+}
+
+/* Everybody who is enrolled and to whose hardware there is an offer is a member; who runs what is
+ * offered has it. */
 static void gather(struct sim_server *server)
 {
     struct sim *sim = server->sim;
-    struct serin_rollout *rollout = &server->store.head.rollout;
+    struct server_head *head = &server->store.head;
+    struct serin_rollout *rollout = &head->rollout;
     const uint8_t *offered = rollout->policy.offers[0].manifest_id;
-    server->members.count = server->store.count;
+    head->member_count = 0;
     for (uint32_t i = 0; i < server->store.count; i++) {
         char id[SIM_ID_SIZE];
+        if (!is_for(&rollout->policy, server->kinds[i].hardware)) {
+            continue;
+        }
         sim_node_id(i, id);
         uint64_t rank = serin_cohort_rank(sim->crypto, rollout->salt, id);
         struct serin_member member = serin_rollout_member(rollout, rank, i);
@@ -26,13 +53,25 @@ static void gather(struct sim_server *server)
             member.ran_before = 1;
             member.since_s = (uint32_t)server_now_s(server);
         }
-        server->members.list[i] = member;
+        server->members.list[head->member_count++] = member;
     }
+    server->members.count = head->member_count;
     serin_rollout_rebuild(rollout, &server->members);
-    for (uint32_t i = 0; i < server->store.count; i++) {
-        server->places[server->members.list[i].device] = i;
-    }
+    server_members_changed(server);
     sim_check_created(sim, rollout, &server->members);
+}
+
+/* Of a release for which the policy says no hardware it is all. */
+static void offer(const struct sim *sim, struct serin_policy *policy, unsigned release)
+{
+    if (policy->offer_count == 0) {
+        policy->offer_count = 1;
+        policy->offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
+    }
+    for (size_t i = 0; i < policy->offer_count; i++) {
+        memcpy(policy->offers[i].manifest_id, sim->releases[release].manifest_id,
+               SERIN_SHA256_SIZE);
+    }
 }
 
 static void begin(struct sim_server *server, uint64_t id, struct serin_policy *policy,
@@ -40,9 +79,7 @@ static void begin(struct sim_server *server, uint64_t id, struct serin_policy *p
 {
     struct sim *sim = server->sim;
     struct server_head *head = &server->store.head;
-    policy->offer_count = 1;
-    policy->offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
-    memcpy(policy->offers[0].manifest_id, sim->releases[offered].manifest_id, SERIN_SHA256_SIZE);
+    offer(sim, policy, offered);
     enum serin_error error =
         serin_rollout_init(&head->rollout, id, policy, salt, attempt, sim_wall_ms(sim));
     if (error == SERIN_OK) {
@@ -106,10 +143,12 @@ void server_revert(struct sim_server *server)
     }
     head->rollout.reverted_by = head->rollout.id + 1u;
     head->halted = head->rollout;
+    head->halted_count = head->member_count;
     head->reverting = true;
     server->sim->result->revert.began_ms = server->sim->now_ms;
     /* As the halted one was; its hours and its start are not asked again. */
     struct serin_policy policy = head->halted.policy;
+    policy.offer_count = 0; /* 1.0.0 is for all */
     policy.window_count = 0;
     memset(policy.windows, 0, sizeof policy.windows);
     policy.start_s = 0;

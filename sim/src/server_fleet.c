@@ -26,6 +26,9 @@ static struct server_item *place(struct sim_server *server, uint32_t site, uint3
 
 static void keep(struct sim_server *server, const struct server_item *item)
 {
+    if (!item->is_beat) {
+        sim_check_heard(server->sim, item->device, &item->report);
+    }
     server->urgent = server->urgent || !item->is_beat;
     if (server->intake_count++ == 0) {
         server->oldest_ms = server->sim->now_ms;
@@ -265,6 +268,9 @@ static bool is_attempt(const struct sim_server *server, const struct server_atte
 static void step_member(struct sim_server *server, uint32_t device, enum serin_state state,
                         enum serin_reason reason)
 {
+    if (server->places[device] == SIM_NOBODY) {
+        return; /* there is no offer to its hardware */
+    }
     const struct serin_rollout_event event = {
         .kind = SERIN_ROLLOUT_MEMBER,
         .member = server->places[device],
@@ -293,7 +299,11 @@ static void tell(struct sim_server *server, uint32_t device, bool news)
 
 static bool is_silent(const struct sim_server *server, uint32_t device)
 {
-    uint8_t state = server->members.list[server->places[device]].state;
+    uint32_t place = server->places[device];
+    if (place == SIM_NOBODY) {
+        return false;
+    }
+    uint8_t state = server->members.list[place].state;
     return state == SERIN_STATE_IDLE || state == SERIN_STATE_UNREACHED;
 }
 

@@ -74,7 +74,7 @@ void sim_server_crash(struct sim *sim)
 {
     struct sim_server *server = sim->server;
     server_store_abort(&server->store, &server->members);
-    server->members.count = server->store.head.has_rollout ? server->store.count : 0;
+    server_members_changed(server);
     server->up = server->connected = server->settled = server->heard = false;
     server->committing = server->urgent = false;
     server->intake_count = server->letter_count = 0;
@@ -89,7 +89,6 @@ void sim_server_revive(struct sim *sim)
 {
     struct sim_server *server = sim->server;
     server->up = true;
-    server->members.count = server->store.head.has_rollout ? server->store.count : 0;
     server->agreed = false;
     server->claimant = 0;
     server->claim_rest_ms = server->guard_rest_ms = 0;
@@ -100,6 +99,7 @@ void sim_server_restore(struct sim *sim, uint64_t at_ms)
 {
     /* Where none was made in time it comes back with what it has. */
     (void)server_store_restore(&sim->server->store, at_ms, &sim->server->members);
+    server_members_changed(sim->server);
     sim_server_revive(sim);
     sim_check_restored(sim, &sim->server->store.head.rollout, &sim->server->members);
 }
@@ -169,23 +169,70 @@ static bool stands_still(const struct sim *sim, const struct serin_rollout *roll
     return waits && !verb_to_come(sim) && sim->now_ms - sim->server->state_ms >= SERVER_STILL_MS;
 }
 
+/* When the last of what lasts, and has begun, is over: until then somebody is away who may have
+ * more to say, or to hear. What the limit would come before is not waited for. */
+static uint64_t all_back_ms(const struct sim *sim)
+{
+    const struct serin_sim_scenario *scenario = &sim->config->scenario;
+    uint64_t back_ms = 0;
+    for (size_t i = 0; i < scenario->event_count; i++) {
+        const struct serin_sim_event *event = &scenario->events[i];
+        uint64_t end_ms = event->at_ms + event->for_ms;
+        if (event->for_ms > 0 && event->at_ms <= sim->now_ms && end_ms <= sim->limit_ms) {
+            back_ms = back_ms > end_ms ? back_ms : end_ms;
+        }
+    }
+    for (size_t i = 0; i < scenario->weather_count; i++) {
+        const struct serin_sim_weather *weather = &scenario->weather[i];
+        uint64_t end_ms = weather->from_ms + weather->for_ms;
+        if (weather->from_ms <= sim->now_ms && end_ms <= sim->limit_ms) {
+            back_ms = back_ms > end_ms ? back_ms : end_ms;
+        }
+    }
+    return back_ms;
+}
+
+bool sim_server_heard_all(const struct sim *sim, uint32_t device)
+{
+    const struct serin_agent_record *record = &sim->nodes[device].agent.record;
+    const struct serin_report_cursor *cursor = &sim->server->store.committed[device];
+    return record->attempt_count == 0 ||
+           (cursor->incarnation == record->incarnation && cursor->number >= record->number);
+}
+
+/* Whether a device has an attempt in progress, or something to tell that serind has not heard. */
+static bool devices_open(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->config->devices; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        bool comes = !node->offline && !node->deaf && node->power != SIM_POWER_BRICKED;
+        if (comes && (node->busy || !sim_server_heard_all(sim, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sim_server_over(const struct sim *sim)
 {
     const struct sim_server *server = sim->server;
     const struct serin_rollout *rollout = &server->store.head.rollout;
-    if (!server->store.head.has_rollout || server->committing) {
+    uint64_t back_ms = all_back_ms(sim);
+    if (!server->store.head.has_rollout || server->committing || sim->now_ms < back_ms) {
         return false;
     }
     if (!server_ended(rollout->state)) {
         return stands_still(sim, rollout);
     }
     /* Those under way come to their own end, or to the deadline. */
-    uint64_t since_ms = sim->now_ms - server->state_ms;
+    uint64_t since_ms = sim->now_ms - (back_ms > server->state_ms ? back_ms : server->state_ms);
+    if (since_ms < SERVER_AFTER_MS) {
+        return false;
+    }
     const struct serin_tally *tally = &rollout->tally;
     uint32_t ends = tally->confirmed + tally->failed + tally->rejected + tally->other;
-    bool open = tally->accepted > ends || sim->trial > 0;
-    uint64_t most_ms = (uint64_t)rollout->policy.deadline_s * 1000u + SERVER_AFTER_MS;
-    return since_ms >= (open ? most_ms : SERVER_AFTER_MS);
+    bool open = tally->accepted > ends || sim->trial > 0 || devices_open(sim);
+    return !open || since_ms >= (uint64_t)rollout->policy.deadline_s * 1000u + SERVER_AFTER_MS;
 }
 
 void sim_server_moment(const struct sim *sim, struct serin_sim_moment *moment)

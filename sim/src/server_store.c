@@ -120,6 +120,7 @@ static void loaded(struct server_store *store, struct serin_members *members)
 {
     store->open = false;
     store->undo_count = 0;
+    members->count = store->head.has_rollout ? store->head.member_count : 0;
     if (store->head.has_rollout) {
         store->head.rollout.reports_up = false;
         serin_rollout_rebuild(&store->head.rollout, members);

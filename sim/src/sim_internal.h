@@ -275,6 +275,7 @@ struct sim_node {
     bool exposed;           /* took the candidate, once at least */
     bool touched;           /* ran the candidate, once at least */
     bool drops;             /* its download is cut once */
+    bool reverted;          /* somebody put the old image back after it had confirmed */
     enum serin_state state; /* as last told by its agent; IDLE: none */
     enum serin_reason reason;
     uint32_t attempt;                 /* the last taken; 0: none */
@@ -405,6 +406,8 @@ bool sim_server_verb(struct sim *sim, enum serin_sim_event_kind verb);
 void sim_server_jumped(struct sim *sim);
 /* Whether the rollout has ended and nothing is left to wait for: the run may end. */
 bool sim_server_over(const struct sim *sim);
+/* Whether serind has committed the last report that the device has made. */
+bool sim_server_heard_all(const struct sim *sim, uint32_t device);
 /* Fills rollout and whatever is the server's to know. */
 void sim_server_moment(const struct sim *sim, struct serin_sim_moment *moment);
 
@@ -438,7 +441,9 @@ void sim_check_bricked(struct sim *sim, uint32_t node);
 /* The run has ended. */
 void sim_check_end(struct sim *sim);
 
-/* result.c: fills what follows from books and nodes at the end. */
+/* result.c: whether the policy has an offer for this hardware revision. */
+bool sim_is_offered(const struct sim *sim, uint16_t hardware);
+/* Fills what follows from books and nodes at the end. */
 void sim_result_fill(struct sim *sim);
 
 #endif

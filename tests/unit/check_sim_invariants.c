@@ -46,6 +46,7 @@ static void set_up(void)
     for (uint32_t i = 0; i < DEVICES; i++) {
         list[i] = serin_rollout_member(&rollout, (i + 1) * 1000u, i);
         nodes[i].gateway = SIM_NOBODY;
+        nodes[i].hardware = 1 + (uint16_t)(i % 9u);
     }
     serin_rollout_rebuild(&rollout, &members);
     sim_check_created(&world, &rollout, &members);

@@ -150,7 +150,9 @@ struct serin_sim_moment {
 };
 
 struct serin_sim_config {
-    struct serin_policy policy; /* offers are filled in by the simulation: version 2.0.0 */
+    /* Of its offers only the hardware counts, the release is 2.0.0; without offers it is for all.
+     */
+    struct serin_policy policy;
     uint32_t devices, gateways; /* ≥ 1; 0: all direct */
     uint64_t seed;
     struct serin_sim_scenario scenario;
@@ -207,15 +209,32 @@ struct serin_sim_revert {
     uint32_t offered, exposed, confirmed, failed;
 };
 
+/* What serind's books say of the devices, which hear of them late, or never. */
+struct serin_sim_books {
+    uint32_t exposed, confirmed, failed, rolled_back, regressed, rejected;
+    uint32_t reasons[SERIN_REASON_COUNT];
+};
+
 struct serin_sim_result {
     /* Of the rollout; where devices were taken back, of the halted one, as it stood then. */
     enum serin_rollout_state state;
-    char why[SERIN_ROLLOUT_WHY_MAX]; /* or for whom it waits */
+    char why[SERIN_ROLLOUT_WHY_MAX]; /* or for whom it waits, or what `completed` leaves out */
     uint32_t stage;
-    uint32_t devices, offered, exposed, confirmed, failed, rolled_back, regressed, rejected,
-        unreached, still_on_it; /* run the candidate at the end */
-    uint32_t reasons[SERIN_REASON_COUNT];
-    uint64_t ended_ms;      /* simulated time of the rollout's end, or of the run's */
+    uint32_t devices, members;   /* members: of the rollout; 0: serind had not begun it */
+    uint32_t offered, unreached; /* by the books, as nobody else knows */
+    /* The truth, as the devices have it at the end of the run: of those exposed each is confirmed,
+     * failed, withdrawn or open. */
+    uint32_t exposed;                          /* accepted the directive, once at least */
+    uint32_t confirmed;                        /* and did not fail later */
+    uint32_t failed;                           /* in the end, whatever way */
+    uint32_t rolled_back, regressed, rejected; /* of these */
+    uint32_t withdrawn;                   /* came to no end of their own: superseded, cancelled */
+    uint32_t open;                        /* came to no end yet */
+    uint32_t still_on_it;                 /* run the candidate at the end */
+    uint32_t reasons[SERIN_REASON_COUNT]; /* of `failed` */
+    struct serin_sim_books books;         /* of the same rollout as `state` */
+    uint64_t ended_ms;                    /* simulated time of the rollout's end, or of the run's */
+    uint64_t run_ms;        /* of the run's end: by then devices have told what they did */
     uint64_t halted_ms;     /* when it halted; 0: it did not */
     uint64_t first_fail_ms; /* when the first failure became final on a device; 0: none */
     uint64_t direct_bytes, uplink_bytes,
