@@ -23,6 +23,7 @@ void serin_step_clock(struct serin_step *step)
         uint64_t back_ms = last_ms - step->now_ms;
         rollout->rate_ms -= rollout->rate_ms > back_ms ? back_ms : rollout->rate_ms;
         rollout->last_ms = step->now_ms;
+        serin_gates_unsettle(rollout, step->now_ms);
         return;
     }
     uint64_t span_ms = step->now_ms - last_ms;
@@ -33,6 +34,7 @@ void serin_step_clock(struct serin_step *step)
     if (span_ms > SERIN_ENGINE_JUMP_MS) {
         serin_step_audit(step, "the clock jumped forward by %" PRIu64 " s: it is not counted",
                          span_ms / 1000);
+        serin_gates_unsettle(rollout, step->now_ms);
         return;
     }
     /* Outside of the windows nobody starts, so nobody is late; but a soak goes on. */

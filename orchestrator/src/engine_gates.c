@@ -195,8 +195,7 @@ static bool can_judge(const struct serin_rollout *rollout, enum serin_gate gate)
            rollout->comparison.updated >= rollout->policy.gates[gate].minimum;
 }
 
-static bool symptom_trips(const struct serin_rollout *rollout, enum serin_gate gate,
-                          struct serin_trip *trip)
+bool serin_gates_exceeds(const struct serin_rollout *rollout, enum serin_gate gate)
 {
     const struct serin_comparison *c = &rollout->comparison;
     const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
@@ -205,10 +204,17 @@ static bool symptom_trips(const struct serin_rollout *rollout, enum serin_gate g
         return false;
     }
     struct symptom s = symptom_of(c, gate);
-    bool trips = exceeds(limit, s.bad, s.of, s.expected_permyriad) &&
-                 exceeds(limit, s.bad - s.site_bad, s.of - s.site_of, s.expected_permyriad) &&
-                 s.deviation > HALT_DEVIATION;
+    return exceeds(limit, s.bad, s.of, s.expected_permyriad) &&
+           exceeds(limit, s.bad - s.site_bad, s.of - s.site_of, s.expected_permyriad) &&
+           s.deviation > HALT_DEVIATION;
+}
+
+static bool symptom_trips(const struct serin_rollout *rollout, enum serin_gate gate,
+                          struct serin_trip *trip)
+{
+    bool trips = serin_gates_exceeds(rollout, gate) && serin_gates_lasts(rollout, gate);
     if (trips) {
+        struct symptom s = symptom_of(&rollout->comparison, gate);
         fill(trip, rollout, gate, &s);
     }
     return trips;
@@ -225,10 +231,11 @@ bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_me
 /* ---- what may not pass ---- */
 
 /* Why a share above the limit does not trip, if the stage may not pass on it either. */
-static enum serin_doubt doubt_of(const struct serin_rollout *rollout,
-                                 const struct serin_gate_policy *limit, const struct symptom *s)
+static enum serin_doubt doubt_of(const struct serin_rollout *rollout, enum serin_gate gate,
+                                 const struct symptom *s)
 {
     const struct serin_comparison *c = &rollout->comparison;
+    const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
     if (c->control < rollout->policy.control_minimum) {
         return exceeds(limit, s->bad, s->of, 0) ? SERIN_DOUBT_CONTROL_SMALL : SERIN_DOUBT_NONE;
     }
@@ -240,6 +247,9 @@ static enum serin_doubt doubt_of(const struct serin_rollout *rollout,
     }
     if (s->deviation <= HOLD_DEVIATION) {
         return SERIN_DOUBT_NONE; /* chance does as much */
+    }
+    if (serin_gates_exceeds(rollout, gate)) {
+        return SERIN_DOUBT_YOUNG;
     }
     return s->deviation > HALT_DEVIATION ? SERIN_DOUBT_SITE : SERIN_DOUBT_UNSURE;
 }
@@ -284,20 +294,68 @@ static bool forgotten(const struct serin_rollout *rollout, const struct serin_ga
            above(limit, c->known_most - c->known, c->known_most);
 }
 
+/* Whether of more of the updated than the limit allows too little was heard to judge them, though
+ * enough of the others: those that nobody heard again may be silent, or count errors. Where part of
+ * a fleet never beats, so many are expected of both. */
+static bool unjudged(const struct serin_rollout *rollout, const struct serin_gate_policy *limit)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    if (c->control < rollout->policy.control_minimum || c->others == 0) {
+        return false;
+    }
+    uint64_t expected = (uint64_t)c->others_unknown * PERMYRIAD / c->others;
+    double weight = (double)c->accepted / c->others;
+    return exceeds(limit, c->accepted_unknown, c->accepted, (uint32_t)expected) &&
+           is_unlikely(c->accepted_unknown, weight * c->others_unknown, weight);
+}
+
+/* Why nothing can be said of the updated as a whole. */
+static enum serin_doubt doubt_of_all(const struct serin_rollout *rollout, enum serin_gate gate)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
+    if (forgotten(rollout, limit)) {
+        return SERIN_DOUBT_UNKNOWN;
+    }
+    if (!is_compared(rollout, gate)) {
+        return SERIN_DOUBT_NONE;
+    }
+    if (unjudged(rollout, limit)) {
+        return SERIN_DOUBT_UNJUDGED;
+    }
+    bool unheard = gate == SERIN_GATE_SILENCE && above(limit, c->ever_unheard, c->ever_updated);
+    return unheard ? SERIN_DOUBT_UNHEARD : SERIN_DOUBT_NONE;
+}
+
+/* The figures that a doubt is about. */
+static struct symptom doubted(const struct serin_rollout *rollout, enum serin_gate gate,
+                              enum serin_doubt doubt)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    struct symptom s = symptom_of(c, gate);
+    if (doubt == SERIN_DOUBT_UNJUDGED) {
+        s.of = c->accepted;
+        s.bad = c->accepted_unknown;
+        s.control_bad = c->others_unknown;
+    } else if (doubt == SERIN_DOUBT_UNHEARD) {
+        s.of = c->ever_updated;
+        s.bad = c->ever_unheard;
+    } else if (!can_judge(rollout, gate)) {
+        s.of = c->ever_updated;
+        s.bad = gate == SERIN_GATE_SILENCE ? c->ever_silent : c->ever_unwell;
+    }
+    return s;
+}
+
 static bool symptom_holds(const struct serin_rollout *rollout, enum serin_gate gate,
                           struct serin_trip *trip)
 {
     const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
-    struct symptom s = symptom_of(&rollout->comparison, gate);
-    enum serin_doubt doubt = SERIN_DOUBT_NONE;
-    if (forgotten(rollout, limit)) {
-        doubt = SERIN_DOUBT_UNKNOWN;
-    } else if (can_judge(rollout, gate)) {
-        doubt = doubt_of(rollout, limit, &s);
-    } else if (is_compared(rollout, gate)) {
-        s.of = rollout->comparison.ever_updated;
-        s.bad = gate == SERIN_GATE_SILENCE ? rollout->comparison.ever_silent
-                                           : rollout->comparison.ever_unwell;
+    enum serin_doubt doubt = doubt_of_all(rollout, gate);
+    struct symptom s = doubted(rollout, gate, doubt);
+    if (doubt == SERIN_DOUBT_NONE && can_judge(rollout, gate)) {
+        doubt = doubt_of(rollout, gate, &s);
+    } else if (doubt == SERIN_DOUBT_NONE && is_compared(rollout, gate)) {
         doubt = doubt_of_few(rollout, limit, &s);
     }
     if (doubt == SERIN_DOUBT_NONE) {

@@ -27,10 +27,11 @@ struct majority {
 struct walk {
     const struct serin_rollout *rollout;
     const struct serin_members *members;
-    uint64_t now_s, opened_s, created_s;
+    uint64_t now_s, opened_s, created_s, heard_from_s;
     struct serin_comparison found;
     struct majority silent, unwell;
-    uint32_t revisions; /* rows in use */
+    struct serin_gaps silent_gaps, unwell_gaps; /* of the updated that show it */
+    uint32_t revisions;                         /* rows in use */
     uint16_t revision[REVISIONS];
     struct serin_stratum rows[REVISIONS]; /* the figures by revision */
     struct serin_stratum all;
@@ -116,33 +117,38 @@ static uint32_t site_of(const struct serin_members *members, uint32_t device)
     return members->site != NULL ? members->site(members->sites, device) : SERIN_SITE_DIRECT;
 }
 
-/* Whether nothing was heard of a device for long. What seems to come from the future was heard
- * before the clock was set back, and for all that is known when the stage opened. */
+/* Whether nothing was heard of a device for long, though it could have been. */
 static bool is_silent(const struct walk *walk, const struct serin_health *health)
 {
-    if (health->beat_s <= walk->now_s) {
-        return serin_health_silent(health, walk->now_s);
-    }
-    struct serin_health then = *health;
-    serin_health_heard(&then, walk->opened_s);
-    return serin_health_silent(&then, walk->now_s);
+    return serin_health_quiet(health, walk->heard_from_s, walk->now_s, SERIN_HEALTH_SILENT_GAPS);
 }
 
-/* Whether a device counts: enough is known of it, and it was not silent at `since_s`. Who is not
- * silent now was not silent then either, as far as anybody knows. */
-static bool counts(const struct serin_health *health, bool silent, uint64_t since_s)
+/* Whether a device counts: enough is known of it, and it was not silent at `since_s`. Who was heard
+ * of late was not silent then either, as far as anybody knows. */
+static bool counts(const struct walk *walk, const struct serin_health *health, uint64_t since_s)
 {
-    return serin_health_known(health) && (!silent || !serin_health_silent(health, since_s));
+    return serin_health_known(health) &&
+           (!serin_health_silent(health, walk->now_s) || !serin_health_silent(health, since_s));
+}
+
+/* The same for the stage. Others count until they were silent for one more of their usual gaps when
+ * it opened: what cut off an updated device, silent by a hair since then, may have cut them off
+ * with it, and is to be expected of both or of none. */
+static bool counts_here(const struct walk *walk, const struct serin_health *health, enum role role)
+{
+    uint64_t gap_s = role == ROLE_CONTROL ? health->gap_s : 0;
+    return counts(walk, health, walk->opened_s > gap_s ? walk->opened_s - gap_s : 0);
 }
 
 /* What all that the rollout updated show. Who accepted was heard then: those that are silent fell
  * silent since, in whatever stage. */
 static void count_ever(struct walk *walk, const struct serin_health *health, bool silent)
 {
-    if (counts(health, silent, walk->created_s)) {
+    if (counts(walk, health, walk->created_s)) {
         walk->found.ever_updated++;
         walk->found.ever_silent += silent ? 1 : 0;
         walk->found.ever_unwell += serin_health_unwell(health) ? 1 : 0;
+        walk->found.ever_unheard += !silent && serin_health_silent(health, walk->now_s) ? 1 : 0;
     }
 }
 
@@ -163,27 +169,55 @@ static struct serin_stratum *place_of(struct walk *walk, uint32_t device)
     return stratum;
 }
 
+/* Of how many enough is known to judge them. */
+static void count_known(struct serin_comparison *found, enum role role, bool known)
+{
+    if (role != ROLE_CONTROL) {
+        found->known += known ? 1 : 0;
+    }
+    if (role == ROLE_UPDATED) {
+        found->accepted++;
+        found->accepted_unknown += known ? 0 : 1;
+    } else if (role == ROLE_CONTROL) {
+        found->others++;
+        found->others_unknown += known ? 0 : 1;
+    }
+}
+
+/* Those of the updated that show something, and where they stand. */
+static void count_shown(struct walk *walk, uint32_t device, bool silent, bool unwell)
+{
+    uint32_t gap_s = walk->members->health[device].gap_s;
+    if (silent) {
+        walk->found.updated_silent++;
+        vote(&walk->silent, site_of(walk->members, device));
+        serin_gaps_add(&walk->silent_gaps, gap_s);
+    }
+    if (unwell) {
+        walk->found.updated_unwell++;
+        vote(&walk->unwell, site_of(walk->members, device));
+        serin_gaps_add(&walk->unwell_gaps, gap_s);
+    }
+}
+
 static void count_member(struct walk *walk, const struct serin_member *member, enum role role)
 {
     const struct serin_health *health = &walk->members->health[member->device];
-    if (role != ROLE_CONTROL) {
-        walk->found.known += serin_health_known(health) ? 1 : 0;
-    }
+    count_known(&walk->found, role, serin_health_known(health));
     bool silent = is_silent(walk, health);
     if (role == ROLE_UPDATED) {
         count_ever(walk, health, silent);
     }
-    if (role == ROLE_GONE || !counts(health, silent, walk->opened_s)) {
+    if (role == ROLE_GONE || !counts_here(walk, health, role)) {
         return;
     }
     bool unwell = serin_health_unwell(health);
-    if (role == ROLE_UPDATED && silent) {
-        walk->found.updated_silent++;
-        vote(&walk->silent, site_of(walk->members, member->device));
-    }
-    if (role == ROLE_UPDATED && unwell) {
-        walk->found.updated_unwell++;
-        vote(&walk->unwell, site_of(walk->members, member->device));
+    if (role == ROLE_UPDATED) {
+        count_shown(walk, member->device, silent, unwell);
+    } else if (silent) {
+        bool lasts = serin_health_quiet(health, walk->heard_from_s, walk->now_s,
+                                        SERIN_HEALTH_SILENT_GAPS + 1u);
+        walk->found.control_lasting += lasts ? 1 : 0;
     }
     add(place_of(walk, member->device), role, silent, unwell);
 }
@@ -311,12 +345,11 @@ static void count_site(const struct walk *walk, uint32_t site, bool silence, uin
     for (uint32_t i = 0; site != SERIN_SITE_DIRECT && i < walk->rollout->tally.offered; i++) {
         uint32_t device = members->list[i].device;
         const struct serin_health *health = &members->health[device];
-        bool silent = is_silent(walk, health);
         if (role_of(walk->rollout, &members->list[i], i) != ROLE_UPDATED ||
-            !counts(health, silent, walk->opened_s) || site_of(members, device) != site) {
+            !counts_here(walk, health, ROLE_UPDATED) || site_of(members, device) != site) {
             continue;
         }
-        bool shows = silence ? silent : serin_health_unwell(health);
+        bool shows = silence ? is_silent(walk, health) : serin_health_unwell(health);
         *of += 1;
         *bad += shows ? 1 : 0;
     }
@@ -357,6 +390,7 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->expected_unwell_permyriad = last->expected_unwell_permyriad;
     found->silent_deviation = last->silent_deviation;
     found->unwell_deviation = last->unwell_deviation;
+    found->control_lasting = last->control_lasting;
 }
 
 /* When the stage opened, by the clock of now. Where the clock was set back since, that is not
@@ -381,6 +415,7 @@ static struct walk begin(const struct serin_rollout *rollout, const struct serin
         .now_s = now_ms / 1000u,
         .opened_s = opened_ms / 1000u,
         .created_s = created_ms / 1000u,
+        .heard_from_s = rollout->heard_from_ms / 1000u,
         .found = {.at_ms = now_ms, .control_at_ms = now_ms},
     };
 }
@@ -388,7 +423,8 @@ static struct walk begin(const struct serin_rollout *rollout, const struct serin
 static void compare(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
-    const struct serin_comparison *last = &rollout->comparison;
+    const struct serin_comparison before = rollout->comparison;
+    const struct serin_comparison *last = &before;
     struct walk walk = begin(rollout, step->members, step->now_ms);
     walk_members(&walk);
     find_sites(&walk);
@@ -409,6 +445,8 @@ static void compare(struct serin_step *step)
         found->unwell_deviation = deviation_of(found->updated_unwell, sum.unwell, ratio);
     }
     rollout->comparison = *found;
+    serin_gates_go_on(rollout, SERIN_GATE_SILENCE, &last->silent_lasting, &walk.silent_gaps);
+    serin_gates_go_on(rollout, SERIN_GATE_ERRORS, &last->unwell_lasting, &walk.unwell_gaps);
 }
 
 uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
@@ -422,12 +460,13 @@ uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct seri
     return gate == SERIN_GATE_SILENCE ? walk.silent.leader : walk.unwell.leader;
 }
 
-/* Whether a gate asks for comparisons at all. */
+/* Whether a gate asks for comparisons at all, and any can be made: while reports are down everybody
+ * grows silent. */
 static bool is_asked(const struct serin_rollout *rollout, const struct serin_members *members)
 {
     const struct serin_gate_policy *silence = &rollout->policy.gates[SERIN_GATE_SILENCE];
     const struct serin_gate_policy *errors = &rollout->policy.gates[SERIN_GATE_ERRORS];
-    return members->health != NULL && rollout->stage > 0 &&
+    return members->health != NULL && rollout->stage > 0 && rollout->reports_up &&
            serin_rollout_traits(rollout->state)->gate &&
            ((silence->minimum != 0 && silence->max_permyriad < PERMYRIAD) ||
             (errors->minimum != 0 && errors->max_permyriad < PERMYRIAD));

@@ -11,6 +11,7 @@
  *   engine_retry.c     failed devices that may try again
  *   engine_gates.c     the gates: what halts, and what may not pass
  *   engine_health.c    how a device is, and how updated ones compare with others
+ *   engine_lasting.c   since when devices could be heard, and how long an excess must last
  *   engine_sites.c     what stands behind one gateway or on one revision: failures, and a stage
  *   engine_members.c   the one function that changes a member's state, the books, the deadlines
  *   engine_sort.c      the order of members
@@ -206,7 +207,10 @@ enum serin_doubt {
     SERIN_DOUBT_UNSURE,        /* above the limit, and too few for certainty */
     SERIN_DOUBT_FEW,           /* the same, with fewer updated than the gate's minimum */
     SERIN_DOUBT_CHANCE,        /* REGRESSIONS: above the limit, and the test says not yet why */
-    SERIN_DOUBT_UNKNOWN        /* of many updated devices nothing is known any more */
+    SERIN_DOUBT_UNKNOWN,       /* of many updated devices nothing is known any more */
+    SERIN_DOUBT_UNJUDGED,      /* of many too little is known to judge them, but not of others */
+    SERIN_DOUBT_UNHEARD,       /* many were not heard yet since reports are up */
+    SERIN_DOUBT_YOUNG          /* it would halt, but was not found for long enough */
 };
 
 /* A gate that tripped, or holds, with the figures that it was judged on. */
@@ -226,6 +230,8 @@ struct serin_trip {
  * while few fail: it is asked after every report. */
 bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_members *members,
                       struct serin_trip *trip);
+/* Whether the last comparison found what halts, if it lasts: SILENCE or ERRORS. */
+bool serin_gates_exceeds(const struct serin_rollout *rollout, enum serin_gate gate);
 /* Whether the stage may not pass though nothing trips. Ask after serin_gates_compare. */
 bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_members *members,
                       struct serin_trip *trip);
@@ -249,6 +255,29 @@ uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct seri
 /* When the next comparison is due (Unix ms); NEVER where no gate asks for one. */
 uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members);
+
+/* ---- engine_lasting.c ---- */
+
+/* Usual gaps of devices, by rows of four to an octave. */
+#define SERIN_GAP_ROWS 80u
+struct serin_gaps {
+    uint32_t count[SERIN_GAP_ROWS];
+    uint32_t longest_s[SERIN_GAP_ROWS]; /* of those in the row */
+};
+void serin_gaps_add(struct serin_gaps *gaps, uint32_t gap_s);
+/* The least gap of which, with all that are shorter, there are more than `few`: what remains is too
+ * little to matter. 0: there are not so many at all. */
+uint32_t serin_gaps_matter(const struct serin_gaps *gaps, uint64_t few);
+/* From now on everybody has to be heard anew, and nothing lasts: after REPORTS_UP, and after a jump
+ * of the clock. */
+void serin_gates_unsettle(struct serin_rollout *rollout, uint64_t now_ms);
+/* Whether what would halt was found for so long that it does: longer than any two devices can
+ * differ in when they are missed, or heard again, though the same befell them. */
+bool serin_gates_lasts(const struct serin_rollout *rollout, enum serin_gate gate);
+/* Goes on from what it was at the comparison before; `gaps` are of those of the updated that show
+ * it. */
+void serin_gates_go_on(struct serin_rollout *rollout, enum serin_gate gate,
+                       const struct serin_lasting *before, const struct serin_gaps *gaps);
 
 /* ---- engine_sites.c ---- */
 

@@ -306,6 +306,7 @@ void serin_effect_tick(struct serin_step *step)
 void serin_effect_reports_up(struct serin_step *step)
 {
     step->rollout->reports_up = true;
+    serin_gates_unsettle(step->rollout, step->now_ms);
 }
 
 void serin_effect_reports_down(struct serin_step *step)

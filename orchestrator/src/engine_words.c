@@ -226,6 +226,16 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
                comparison->known_most - comparison->known, comparison->known_most);
         return;
     }
+    if (trip->doubt == SERIN_DOUBT_UNJUDGED) {
+        append(out, "too little is heard of %u of %u updated to judge them, as of %u of %u others",
+               trip->bad, trip->of, trip->control_bad, comparison->others);
+        return;
+    }
+    if (trip->doubt == SERIN_DOUBT_UNHEARD) {
+        append(out, "%u of %u updated were not heard yet since reports are up, or the clock jumped",
+               trip->bad, trip->of);
+        return;
+    }
     append(out, "%u of %u %s", trip->bad, trip->of, gate_words[trip->gate]);
     if (trip->doubt == SERIN_DOUBT_CONTROL_SMALL) {
         append(out, ", and %u others are too few to compare them with (minimum %u)",
@@ -249,6 +259,8 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         append(out, ", most behind gateway %s", site);
     } else if (trip->doubt == SERIN_DOUBT_UNSURE) {
         append(out, ", too few to be certain");
+    } else if (trip->doubt == SERIN_DOUBT_YOUNG) {
+        append(out, ", too short a time to be certain");
     } else if (trip->doubt == SERIN_DOUBT_FEW) {
         append(out, ", too few to halt (minimum %u)", trip->limit.minimum);
     }

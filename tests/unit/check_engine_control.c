@@ -336,7 +336,7 @@ START_TEST(like_is_compared_with_like)
             bench.members.stratum_count = 3;
         }
         bench.members.hardware = cases[c].hardware ? hardware : NULL;
-        hours(&bench, 4);
+        hours(&bench, 5);
         ck_assert_msg(strcmp(cases[c].outcome, "passed") == 0
                           ? bench.rollout.state == SERIN_ROLLOUT_SOAKING
                           : bench.rollout.state == SERIN_ROLLOUT_HALTED,

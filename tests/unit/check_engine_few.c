@@ -204,16 +204,15 @@ START_TEST(the_figures_of_all_that_were_updated_are_right)
         if (bench.rollout.ended_ms != 0) {
             break;
         }
-        bench.now_ms += 900000;
-        bench_do(&bench, SERIN_ROLLOUT_TICK);
+        bench_pass(&bench, 900000);
         const struct serin_comparison *c = &bench.rollout.comparison;
-        ck_assert_uint_eq(c->at_ms, bench.now_ms);
+        ck_assert_uint_gt(c->at_ms, bench.now_ms - 900000);
         uint32_t updated = 0;
         uint32_t silent = 0;
         for (uint32_t i = 0; i < bench.members.count; i++) {
             const struct serin_member *member = &bench.members.list[i];
             const struct serin_health *h = &health[member->device];
-            uint64_t now_s = bench.now_ms / 1000;
+            uint64_t now_s = c->at_ms / 1000;
             bool is_silent = now_s - h->beat_s > (uint64_t)h->gap_s * 3u;
             bool before = created_s > h->beat_s && created_s - h->beat_s > (uint64_t)h->gap_s * 3u;
             if (member->state == SERIN_STATE_CONFIRMED && !(is_silent && before)) {

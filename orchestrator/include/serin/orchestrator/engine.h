@@ -136,6 +136,12 @@ struct serin_evidence {
     double against;                         /* the halt statistic as it stood at the last failure */
 };
 
+/* How long what would halt was found, without a break. */
+struct serin_lasting {
+    uint64_t from_ms; /* the first comparison that found it (Unix); 0: the last one did not */
+    uint32_t gap_s;   /* it halts when it was found for so long, and one comparison more */
+};
+
 /* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
  * groups only devices count of which enough was heard before, and that were not silent when the
  * stage opened: so a stage answers for what fell silent during it.
@@ -163,6 +169,18 @@ struct serin_comparison {
      * silent when it was created is nobody's. They are asked where `updated` is below a gate's
      * minimum, so that no fleet is too small to be held. */
     uint32_t ever_updated, ever_silent, ever_unwell;
+    /* What follows is not stored: nothing is taken for lasting after a restart of the caller. */
+    struct serin_lasting silent_lasting, unwell_lasting;
+    /* Of control_silent, those that are silent for one more of their usual gaps: whoever was cut
+     * off together with them has been silent since. */
+    uint32_t control_lasting;
+    /* Of ever_updated, those that would be silent, but that not everybody had time to be heard yet
+     * since reports are up. */
+    uint32_t ever_unheard;
+    /* All that accepted, and all that were not offered it; and of them those of which too little
+     * was heard to judge them. */
+    uint32_t accepted, accepted_unknown;
+    uint32_t others, others_unknown;
 };
 
 /* Where those stood that had resolved when the engine last looked: it need not look again before
@@ -186,9 +204,12 @@ struct serin_rollout {
     uint64_t threshold;                 /* never falls */
     uint32_t target; /* devices this stage covers, apart from unreached and withdrawn ones */
     uint64_t created_ms, stage_started_ms, ended_ms;
-    uint64_t soaked_ms;      /* of this stage, while reports could arrive */
-    uint64_t last_ms;        /* time of the last event */
-    bool reports_up;         /* not stored: false after loading */
+    uint64_t soaked_ms; /* of this stage, while reports could arrive */
+    uint64_t last_ms;   /* time of the last event */
+    bool reports_up;    /* not stored: false after loading */
+    /* Since when reports arrive and the clock goes steadily (Unix ms; not stored): no device is
+     * silent before it had time enough to be heard since then. */
+    uint64_t heard_from_ms;
     uint64_t watch_ms;       /* time in which reports could arrive, since the start, all stages */
     uint64_t stage_watch_ms; /* the watch when this stage started */
     /* The watch when the threshold of this stage last rose to replace silent devices. */

@@ -60,7 +60,7 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s);
 /* Whether so much was heard of it (three beats) that its silence, or its errors, would mean
  * anything. One that is not known is neither silent nor unwell.
  *
- * These three are asked of each device of a fleet in a row, and are therefore inline. */
+ * These four are asked of each device of a fleet in a row, and are therefore inline. */
 static inline bool serin_health_known(const struct serin_health *health)
 {
     return health->rated >= SERIN_HEALTH_KNOWN_SPANS;
@@ -72,6 +72,17 @@ static inline bool serin_health_silent(const struct serin_health *health, uint64
 {
     return serin_health_known(health) && now_s > health->beat_s &&
            now_s - health->beat_s > (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+}
+
+/* The same for `gaps` of its usual gaps, where what came before `from_s`, or seems to come from the
+ * future, counts as heard at `from_s`: from then on each device has its time to be heard. */
+static inline bool serin_health_quiet(const struct serin_health *health, uint64_t from_s,
+                                      uint64_t now_s, uint32_t gaps)
+{
+    bool before = health->beat_s < from_s || health->beat_s > now_s;
+    uint64_t heard_s = before ? from_s : health->beat_s;
+    return serin_health_known(health) && now_s > heard_s &&
+           now_s - heard_s > (uint64_t)health->gap_s * gaps;
 }
 
 static inline bool serin_health_unwell(const struct serin_health *health)
