@@ -170,17 +170,42 @@ static void tear_program(struct sim_flash *flash, uint32_t address, const uint8_
     }
 }
 
-static bool erased(const struct sim_flash *flash, uint32_t address, size_t size)
+/* What keeps units from being programmed: that they have been, or that they only read erased. */
+enum obstacle { OBSTACLE_NONE, OBSTACLE_REFUSED, OBSTACLE_PROGRAMMED };
+
+/* `units` of the sector at `address` have been programmed; `torn` of them are torn. */
+static enum obstacle judge_units(const struct sim_flash *flash, uint32_t address, uint32_t units,
+                                 uint32_t torn)
 {
-    while (size > 0) {
+    const struct sim_pool *pool = flash->pool;
+    const uint8_t *bytes = bytes_at(flash, address & ~(pool->sector_size - 1u));
+    if (pool->ecc || (units & ~torn) != 0) {
+        return OBSTACLE_PROGRAMMED;
+    }
+    for (uint32_t i = 0; i < SIM_FLASH_UNITS; i++) {
+        if ((units >> i & 1u) != 0 &&
+            !serin_bytes_all(bytes + (i << pool->unit_shift), pool->unit, SIM_FLASH_ERASED)) {
+            return OBSTACLE_PROGRAMMED;
+        }
+    }
+    return OBSTACLE_REFUSED;
+}
+
+static enum obstacle judge(const struct sim_flash *flash, uint32_t address, size_t size)
+{
+    enum obstacle worst = OBSTACLE_NONE;
+    while (size > 0 && worst < OBSTACLE_PROGRAMMED) {
         uint32_t part = part_of_sector(flash->pool, address, size);
-        if ((units_at(flash, address).programmed & unit_bits(flash->pool, address, part)) != 0) {
-            return false;
+        struct sim_units units = units_at(flash, address);
+        uint32_t used = units.programmed & unit_bits(flash->pool, address, part);
+        if (used != 0) {
+            enum obstacle obstacle = judge_units(flash, address, used, units.torn);
+            worst = obstacle > worst ? obstacle : worst;
         }
         address += part;
         size -= part;
     }
-    return true;
+    return worst;
 }
 
 static enum serin_error flash_program(void *ctx, uint32_t address, const void *data, size_t size)
@@ -191,11 +216,17 @@ static enum serin_error flash_program(void *ctx, uint32_t address, const void *d
     if (flash->off) {
         return SERIN_ERR_FLASH;
     }
-    if (size == 0 || ((address | size) & (pool->unit - 1u)) != 0 || !inside(pool, address, size) ||
-        !erased(flash, address, size)) {
+    if (size == 0 || ((address | size) & (pool->unit - 1u)) != 0 || !inside(pool, address, size)) {
+        return breach(flash);
+    }
+    enum obstacle obstacle = judge(flash, address, size);
+    if (obstacle == OBSTACLE_PROGRAMMED) {
         return breach(flash);
     }
     enum serin_cut cut = begin(flash);
+    if (obstacle == OBSTACLE_REFUSED) {
+        return SERIN_ERR_FLASH; /* no breach: who reads the unit cannot know that it is torn */
+    }
     switch (cut) {
     case SERIN_CUT_NONE:
     case SERIN_CUT_AFTER:

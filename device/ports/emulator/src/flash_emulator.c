@@ -1,299 +1,312 @@
-/* Flash in memory that is as strict as the strictest part, and that loses power on demand. */
-#include <serin/emulator/flash_emulator.h>
+/* Flash in memory that is as strict as the strictest part: its rules, and the port. */
+#include "emulator_internal.h"
 
 #include <serin/assert.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HISTORY 4096u
-
-enum unit_state { UNIT_ERASED, UNIT_PROGRAMMED, UNIT_TORN };
-
-struct serin_flash_emulator {
-    struct serin_flash flash;
-    struct serin_flash_emulator_config config;
-    uint8_t *bytes;
-    uint8_t *units;  /* enum unit_state of each write unit */
-    uint32_t *wear;  /* erases of each sector */
-    uint64_t random; /* state of the noise */
-    uint64_t operations, breaches;
-    uint64_t cut_at; /* operation number, 0: none */
-    enum serin_cut cut;
-    bool off;
-    struct serin_region broken;
-    enum serin_breakage breakage;
-    struct serin_flash_operation history[HISTORY];
-};
-
-/* xorshift64*: noise that a seed repeats. */
-static uint64_t noise(struct serin_flash_emulator *emulator)
+static enum serin_error breach(struct serin_flash_emulator *emulator, const char *rule)
 {
-    uint64_t x = emulator->random;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    emulator->random = x;
-    return x * UINT64_C(2685821657736338717);
-}
-
-static enum serin_error breach(struct serin_flash_emulator *emulator)
-{
-    emulator->breaches++;
+    emulator->state.figures.breaches++;
+    emulator->state.rule = rule;
     return SERIN_ERR_FLASH;
 }
 
-static bool inside(const struct serin_flash_emulator *emulator, uint32_t address, size_t size)
+/* ---- geometry ---- */
+
+bool emulator_inside(const struct serin_flash_emulator *emulator, uint32_t address, size_t size)
 {
     return address <= emulator->config.size_bytes && size <= emulator->config.size_bytes - address;
 }
 
-static bool in_broken(const struct serin_flash_emulator *emulator, uint32_t address, size_t size,
-                      enum serin_breakage how)
+static const struct sector_run *run_at(const struct serin_flash_emulator *emulator,
+                                       uint32_t address)
 {
-    const struct serin_region *broken = &emulator->broken;
-    return emulator->breakage == how && broken->size > 0 &&
-           address < broken->address + broken->size && broken->address < address + size;
+    uint32_t i = emulator->run_count - 1u;
+    while (i > 0 && address < emulator->runs[i].address) {
+        i--;
+    }
+    return &emulator->runs[i];
 }
 
-/* Counts the operation and says whether it is the one that the power goes in. */
-static enum serin_cut begin(struct serin_flash_emulator *emulator,
-                            enum serin_flash_operation_kind kind, uint32_t address, size_t size)
+bool emulator_at_sector(const struct serin_flash_emulator *emulator, uint32_t address)
 {
-    emulator->history[emulator->operations % HISTORY] =
-        (struct serin_flash_operation){.kind = kind, .address = address, .size = (uint32_t)size};
-    emulator->operations++;
-    if (emulator->cut == SERIN_CUT_NONE || emulator->operations != emulator->cut_at) {
-        return SERIN_CUT_NONE;
+    const struct sector_run *run = run_at(emulator, address);
+    return (address - run->address) % run->size == 0;
+}
+
+uint32_t serin_flash_emulator_sector_count(const struct serin_flash_emulator *emulator)
+{
+    return emulator->sector_count;
+}
+
+uint32_t serin_flash_emulator_sector_at(const struct serin_flash_emulator *emulator,
+                                        uint32_t address)
+{
+    SERIN_ASSERT(emulator_inside(emulator, address, 1));
+    const struct sector_run *run = run_at(emulator, address);
+    return run->first + (address - run->address) / run->size;
+}
+
+void serin_flash_emulator_sector(const struct serin_flash_emulator *emulator, uint32_t sector,
+                                 struct serin_region *region)
+{
+    SERIN_ASSERT(sector < emulator->sector_count);
+    uint32_t i = emulator->run_count - 1u;
+    while (sector < emulator->runs[i].first) {
+        i--;
     }
-    enum serin_cut cut = emulator->cut;
-    emulator->cut = SERIN_CUT_NONE;
-    emulator->off = true;
-    return cut;
+    const struct sector_run *run = &emulator->runs[i];
+    *region = (struct serin_region){.address = run->address + (sector - run->first) * run->size,
+                                    .size = run->size};
+}
+
+/* ---- the port ---- */
+
+/* What becomes of an operation at which a fault fires. */
+enum effect { EFFECT_DONE, EFFECT_NOTHING, EFFECT_TEAR };
+
+static enum effect effect_of(enum serin_flash_fault_kind kind)
+{
+    static const enum effect effects[SERIN_FLASH_FAULT_KIND_COUNT] = {
+        [SERIN_FLASH_FAULT_NONE] = EFFECT_DONE,
+        [SERIN_FLASH_FAULT_BEFORE] = EFFECT_NOTHING,
+        [SERIN_FLASH_FAULT_AFTER] = EFFECT_DONE,
+        [SERIN_FLASH_FAULT_INSIDE] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_PROGRAM_PREFIX] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_PROGRAM_NEW] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_PROGRAM_SUBSET] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_PROGRAM_SCATTER] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_ERASE_PART] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_ERASE_OLD] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_ERASE_ERASED] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_ERASE_HALF] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_ERASE_GARBAGE] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_ERASE_MIX] = EFFECT_TEAR,
+        [SERIN_FLASH_FAULT_FAILS] = EFFECT_NOTHING,
+        [SERIN_FLASH_FAULT_FAILS_DONE] = EFFECT_DONE,
+        [SERIN_FLASH_FAULT_ROT] = EFFECT_NOTHING, /* never at an operation */
+    };
+    return effects[kind];
 }
 
 static enum serin_error emulator_read(void *ctx, uint32_t address, void *out, size_t size)
 {
     struct serin_flash_emulator *emulator = ctx;
-    if (emulator->off) {
+    enum serin_error error = SERIN_OK;
+    if (emulator->state.off) {
         return SERIN_ERR_FLASH;
     }
-    if (!inside(emulator, address, size)) {
-        return breach(emulator);
+    if (!emulator_inside(emulator, address, size)) {
+        return breach(emulator, "a read is outside the flash");
     }
-    uint32_t unit = emulator->config.write_unit;
-    for (size_t at = address / unit; emulator->config.ecc && at * unit < address + size; at++) {
-        if (emulator->units[at] == UNIT_TORN) {
-            return SERIN_ERR_FLASH;
-        }
+    if (emulator_in_broken(emulator, address, size, SERIN_BREAKAGE_UNREADABLE) ||
+        !emulator_cells_read(emulator, address, out, size, &error)) {
+        return SERIN_ERR_FLASH;
     }
-    memcpy(out, emulator->bytes + address, size);
-    return SERIN_OK;
+    return error;
 }
 
-/* Moves bits away from the erased value, never back. */
-static uint8_t programmed(const struct serin_flash_emulator *emulator, uint8_t old, uint8_t new)
-{
-    return emulator->config.erased_value == 0xFF ? old & new : old | new;
-}
-
-static void program_bytes(struct serin_flash_emulator *emulator, uint32_t address,
-                          const uint8_t *data, size_t size, enum unit_state last)
+static const char *program_breach(const struct serin_flash_emulator *emulator, uint32_t address,
+                                  size_t size)
 {
     uint32_t unit = emulator->config.write_unit;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t *byte = &emulator->bytes[address + i];
-        if (!in_broken(emulator, address + (uint32_t)i, 1, SERIN_BREAKAGE_STUCK)) {
-            *byte = programmed(emulator, *byte, data[i]);
-        }
-        emulator->units[(address + i) / unit] = UNIT_PROGRAMMED;
+    if (size == 0) {
+        return "a program has no bytes";
     }
-    if (size > 0) {
-        emulator->units[(address + size - 1u) / unit] = (uint8_t)last;
+    if (address % unit != 0 || size % unit != 0) {
+        return "a program is not aligned to write units";
     }
+    return emulator_inside(emulator, address, size) ? NULL : "a program is outside the flash";
 }
 
-/* What a power cut inside a program leaves: a run of whole bytes, and one that is half done. */
-static void tear_program(struct serin_flash_emulator *emulator, uint32_t address,
-                         const uint8_t *data, size_t size)
+static bool do_program(struct serin_flash_emulator *emulator, uint32_t address, const uint8_t *data,
+                       size_t size, const struct serin_flash_fault *fault)
 {
-    size_t whole = (size_t)(noise(emulator) % size);
-    uint8_t torn = (uint8_t)(data[whole] | noise(emulator));
-    if (emulator->config.erased_value == 0x00) {
-        torn = (uint8_t)(data[whole] & noise(emulator));
+    switch (effect_of(fault->kind)) {
+    case EFFECT_NOTHING:
+        return true;
+    case EFFECT_TEAR:
+        return emulator_tear_program(emulator, address, data, size, fault);
+    case EFFECT_DONE:
+        break;
     }
-    program_bytes(emulator, address, data, whole, UNIT_PROGRAMMED);
-    program_bytes(emulator, address + (uint32_t)whole, &torn, 1, UNIT_TORN);
+    return emulator_cells_program(emulator, address, data, size);
 }
 
 static enum serin_error emulator_program(void *ctx, uint32_t address, const void *data, size_t size)
 {
     struct serin_flash_emulator *emulator = ctx;
-    uint32_t unit = emulator->config.write_unit;
-    if (emulator->off) {
+    if (emulator->state.off) {
         return SERIN_ERR_FLASH;
     }
-    if (size == 0 || address % unit != 0 || size % unit != 0 || !inside(emulator, address, size)) {
-        return breach(emulator);
+    const char *rule = program_breach(emulator, address, size);
+    if (rule != NULL) {
+        return breach(emulator, rule);
     }
-    for (size_t at = address / unit; at < (address + size) / unit; at++) {
-        if (emulator->units[at] != UNIT_ERASED) {
-            return breach(emulator);
-        }
+    enum obstacle obstacle = emulator_cells_judge(emulator, address, data, size);
+    if (obstacle == OBSTACLE_PROGRAMMED) {
+        return breach(emulator, "a write unit is programmed twice");
     }
-    enum serin_cut cut = begin(emulator, SERIN_FLASH_PROGRAM, address, size);
-    if (in_broken(emulator, address, size, SERIN_BREAKAGE_FAILS)) {
-        return SERIN_ERR_FLASH;
+    if (obstacle == OBSTACLE_BIT_BACK) {
+        return breach(emulator, "a program moves a bit back to the erased value");
     }
-    switch (cut) {
-    case SERIN_CUT_NONE:
-    case SERIN_CUT_AFTER:
-        program_bytes(emulator, address, data, size, UNIT_PROGRAMMED);
-        break;
-    case SERIN_CUT_INSIDE:
-        tear_program(emulator, address, data, size);
-        break;
-    case SERIN_CUT_BEFORE:
-        break;
+    struct serin_flash_fault fault = emulator_begin(emulator, SERIN_FLASH_PROGRAM, address, size);
+    bool done = !emulator_in_broken(emulator, address, size, SERIN_BREAKAGE_FAILS);
+    if (done && obstacle == OBSTACLE_REFUSED) {
+        emulator->state.figures.refused++;
+        done = false;
     }
-    return cut == SERIN_CUT_NONE ? SERIN_OK : SERIN_ERR_FLASH;
+    done = done && do_program(emulator, address, data, size, &fault);
+    emulator_end(emulator);
+    return done && fault.kind == SERIN_FLASH_FAULT_NONE ? SERIN_OK : SERIN_ERR_FLASH;
 }
 
-static void erase_sector(struct serin_flash_emulator *emulator, uint32_t sector)
+static const char *erase_breach(const struct serin_flash_emulator *emulator, uint32_t address,
+                                size_t size)
 {
-    uint32_t size = emulator->config.sector_size;
-    uint32_t unit = emulator->config.write_unit;
-    memset(emulator->bytes + (size_t)sector * size, emulator->config.erased_value, size);
-    memset(emulator->units + (size_t)sector * size / unit, UNIT_ERASED, size / unit);
-    emulator->wear[sector]++;
+    if (size == 0) {
+        return "an erase has no bytes";
+    }
+    if (!emulator_inside(emulator, address, size)) {
+        return "an erase is outside the flash";
+    }
+    bool whole = emulator_at_sector(emulator, address) &&
+                 emulator_at_sector(emulator, address + (uint32_t)size);
+    return whole ? NULL : "an erase is not of whole sectors";
 }
 
-/* What a power cut inside an erase leaves in one sector: old bytes, erased bytes and noise. */
-static void tear_sector(struct serin_flash_emulator *emulator, uint32_t sector)
+static bool do_erase(struct serin_flash_emulator *emulator, uint32_t address, size_t size,
+                     const struct serin_flash_fault *fault)
 {
-    uint32_t size = emulator->config.sector_size;
-    uint32_t unit = emulator->config.write_unit;
-    uint8_t *bytes = emulator->bytes + (size_t)sector * size;
-    for (uint32_t i = 0; i < size; i++) {
-        uint64_t dice = noise(emulator);
-        if (dice % 4u == 0) {
-            bytes[i] = (uint8_t)(dice >> 8);
-        } else if (dice % 4u != 1u) {
-            bytes[i] = emulator->config.erased_value;
-        }
+    switch (effect_of(fault->kind)) {
+    case EFFECT_NOTHING:
+        return true;
+    case EFFECT_TEAR:
+        return emulator_tear_erase(emulator, address, size, fault);
+    case EFFECT_DONE:
+        break;
     }
-    memset(emulator->units + (size_t)sector * size / unit, UNIT_TORN, size / unit);
-    emulator->wear[sector]++;
+    return emulator_cells_erase(emulator, address, size);
 }
 
 static enum serin_error emulator_erase(void *ctx, uint32_t address, size_t size)
 {
     struct serin_flash_emulator *emulator = ctx;
-    uint32_t sector_size = emulator->config.sector_size;
-    if (emulator->off) {
+    if (emulator->state.off) {
         return SERIN_ERR_FLASH;
     }
-    if (size == 0 || address % sector_size != 0 || size % sector_size != 0 ||
-        !inside(emulator, address, size)) {
-        return breach(emulator);
+    const char *rule = erase_breach(emulator, address, size);
+    if (rule != NULL) {
+        return breach(emulator, rule);
     }
-    uint32_t first = address / sector_size;
-    uint32_t count = (uint32_t)(size / sector_size);
-    enum serin_cut cut = begin(emulator, SERIN_FLASH_ERASE, address, size);
-    if (in_broken(emulator, address, size, SERIN_BREAKAGE_FAILS)) {
-        return SERIN_ERR_FLASH;
+    struct serin_flash_fault fault = emulator_begin(emulator, SERIN_FLASH_ERASE, address, size);
+    bool done = !emulator_in_broken(emulator, address, size, SERIN_BREAKAGE_FAILS);
+    done = done && do_erase(emulator, address, size, &fault);
+    emulator_end(emulator);
+    return done && fault.kind == SERIN_FLASH_FAULT_NONE ? SERIN_OK : SERIN_ERR_FLASH;
+}
+
+/* ---- opening ---- */
+
+/* Takes over the sectors of the configuration; false: they cannot be. */
+static bool take_runs(struct serin_flash_emulator *emulator)
+{
+    const struct serin_flash_emulator_config *config = &emulator->config;
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < SERIN_FLASH_EMULATOR_RUNS && config->runs[i].count > 0; i++) {
+        const struct serin_flash_emulator_run *run = &config->runs[i];
+        if (run->size == 0 || run->size % config->write_unit != 0 ||
+            run->size > (SERIN_FLASH_SIZE_MAX - size) / run->count) {
+            return false;
+        }
+        emulator->runs[emulator->run_count++] = (struct sector_run){.address = (uint32_t)size,
+                                                                    .first = emulator->sector_count,
+                                                                    .count = run->count,
+                                                                    .size = run->size};
+        size += (uint64_t)run->size * run->count;
+        emulator->sector_count += run->count;
     }
-    uint32_t whole = count;
-    if (cut == SERIN_CUT_BEFORE) {
-        whole = 0;
-    } else if (cut == SERIN_CUT_INSIDE) {
-        whole = (uint32_t)(noise(emulator) % count);
+    bool fits = config->size_bytes == 0 || config->size_bytes == size;
+    emulator->config.size_bytes = (uint32_t)size;
+    return fits;
+}
+
+static bool take_geometry(struct serin_flash_emulator *emulator)
+{
+    struct serin_flash_emulator_config *config = &emulator->config;
+    if (config->write_unit == 0 || config->write_unit > SERIN_FLASH_UNIT_MAX ||
+        (config->erased_value != 0xFF && config->erased_value != 0x00) ||
+        (config->ecc && config->programming == SERIN_FLASH_AND)) {
+        return false;
     }
-    for (uint32_t i = 0; i < whole; i++) {
-        erase_sector(emulator, first + i);
+    if (config->runs[0].count > 0) {
+        return take_runs(emulator);
     }
-    if (cut == SERIN_CUT_INSIDE) {
-        tear_sector(emulator, first + whole);
+    if (config->sector_size == 0 || config->size_bytes == 0 ||
+        config->size_bytes > SERIN_FLASH_SIZE_MAX ||
+        config->sector_size % config->write_unit != 0 ||
+        config->size_bytes % config->sector_size != 0) {
+        return false;
     }
-    return cut == SERIN_CUT_NONE ? SERIN_OK : SERIN_ERR_FLASH;
+    emulator->run_count = 1;
+    emulator->sector_count = config->size_bytes / config->sector_size;
+    emulator->runs[0] =
+        (struct sector_run){.count = emulator->sector_count, .size = config->sector_size};
+    return true;
+}
+
+static uint32_t largest_sector(const struct serin_flash_emulator *emulator)
+{
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < emulator->run_count; i++) {
+        largest = emulator->runs[i].size > largest ? emulator->runs[i].size : largest;
+    }
+    return largest;
 }
 
 static const struct serin_flash_ops emulator_ops = {
     .read = emulator_read, .program = emulator_program, .erase = emulator_erase};
 
-static size_t unit_count(const struct serin_flash_emulator_config *config)
-{
-    return config->size_bytes / config->write_unit;
-}
-
-static size_t sector_count(const struct serin_flash_emulator_config *config)
-{
-    return config->size_bytes / config->sector_size;
-}
-
 enum serin_error serin_flash_emulator_open(struct serin_flash_emulator **emulator,
                                            const struct serin_flash_emulator_config *config)
 {
     *emulator = NULL;
-    if (config->write_unit == 0 || config->sector_size == 0 || config->size_bytes == 0 ||
-        config->sector_size % config->write_unit != 0 ||
-        config->size_bytes % config->sector_size != 0) {
-        return SERIN_ERR_INVALID;
-    }
     struct serin_flash_emulator *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return SERIN_ERR_MEMORY;
     }
     made->config = *config;
-    made->random = config->seed * 2u + 1u;
-    made->bytes = malloc(config->size_bytes);
-    made->units = calloc(unit_count(config), 1);
-    made->wear = calloc(sector_count(config), sizeof *made->wear);
-    if (made->bytes == NULL || made->units == NULL || made->wear == NULL) {
+    if (!take_geometry(made)) {
+        free(made);
+        return SERIN_ERR_INVALID;
+    }
+    made->page_units = EMULATOR_PAGE_BYTES / config->write_unit;
+    made->page_bytes = made->page_units * config->write_unit;
+    made->page_count = (made->config.size_bytes - 1u) / made->page_bytes + 1u;
+    made->state.noise = config->seed * 2u + 1u;
+    made->state.jitter = emulator_seed(config->seed, 0);
+    made->flash = (struct serin_flash){.ops = &emulator_ops,
+                                       .ctx = made,
+                                       .size_bytes = made->config.size_bytes,
+                                       .sector_size = largest_sector(made),
+                                       .write_unit = config->write_unit,
+                                       .erased_value = config->erased_value};
+    if (!emulator_pages_open(made)) {
         serin_flash_emulator_close(made);
         return SERIN_ERR_MEMORY;
     }
-    memset(made->bytes, config->erased_value, config->size_bytes);
-    made->flash = (struct serin_flash){.ops = &emulator_ops,
-                                       .ctx = made,
-                                       .size_bytes = config->size_bytes,
-                                       .sector_size = config->sector_size,
-                                       .write_unit = config->write_unit,
-                                       .erased_value = config->erased_value};
     *emulator = made;
     return SERIN_OK;
 }
 
 void serin_flash_emulator_close(struct serin_flash_emulator *emulator)
 {
-    if (emulator == NULL) {
-        return;
+    if (emulator != NULL) {
+        emulator_pages_close(emulator);
+        free(emulator);
     }
-    free(emulator->bytes);
-    free(emulator->units);
-    free(emulator->wear);
-    free(emulator);
-}
-
-enum serin_error serin_flash_emulator_copy(struct serin_flash_emulator **copy,
-                                           const struct serin_flash_emulator *emulator)
-{
-    enum serin_error error = serin_flash_emulator_open(copy, &emulator->config);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    struct serin_flash_emulator *made = *copy;
-    const struct serin_flash_emulator_config *config = &emulator->config;
-    memcpy(made->bytes, emulator->bytes, config->size_bytes);
-    memcpy(made->units, emulator->units, unit_count(config));
-    memcpy(made->wear, emulator->wear, sector_count(config) * sizeof *made->wear);
-    memcpy(made->history, emulator->history, sizeof made->history);
-    made->random = emulator->random;
-    made->operations = emulator->operations;
-    made->breaches = emulator->breaches;
-    made->broken = emulator->broken;
-    made->breakage = emulator->breakage;
-    return SERIN_OK;
 }
 
 const struct serin_flash *serin_flash_emulator_flash(struct serin_flash_emulator *emulator)
@@ -301,65 +314,74 @@ const struct serin_flash *serin_flash_emulator_flash(struct serin_flash_emulator
     return &emulator->flash;
 }
 
-void serin_flash_emulator_cut(struct serin_flash_emulator *emulator, uint64_t nth,
-                              enum serin_cut cut)
-{
-    SERIN_ASSERT(nth >= 1);
-    emulator->cut = cut;
-    emulator->cut_at = emulator->operations + nth;
-}
+/* ---- power ---- */
 
 void serin_flash_emulator_power_off(struct serin_flash_emulator *emulator)
 {
-    emulator->off = true;
+    emulator->state.off = true;
 }
 
 bool serin_flash_emulator_is_off(const struct serin_flash_emulator *emulator)
 {
-    return emulator->off;
+    return emulator->state.off;
 }
 
 void serin_flash_emulator_power_on(struct serin_flash_emulator *emulator)
 {
-    emulator->off = false;
+    if (emulator->state.off) {
+        emulator->state.off = false;
+        emulator_cells_power_on(emulator);
+    }
 }
+
+/* ---- what happened ---- */
 
 uint64_t serin_flash_emulator_operations(const struct serin_flash_emulator *emulator)
 {
-    return emulator->operations;
+    return emulator->state.figures.operations;
+}
+
+uint64_t serin_flash_emulator_breaches(const struct serin_flash_emulator *emulator)
+{
+    return emulator->state.figures.breaches;
+}
+
+const char *serin_flash_emulator_breach(const struct serin_flash_emulator *emulator)
+{
+    return emulator->state.rule;
 }
 
 bool serin_flash_emulator_operation(const struct serin_flash_emulator *emulator, uint64_t n,
                                     struct serin_flash_operation *operation)
 {
-    if (n >= emulator->operations || emulator->operations - n > HISTORY) {
+    uint64_t count = emulator->state.figures.operations;
+    if (n < emulator->history_begin || n >= count || count - n > EMULATOR_HISTORY) {
         return false;
     }
-    *operation = emulator->history[n % HISTORY];
+    *operation = emulator->history[n % EMULATOR_HISTORY];
     return true;
-}
-
-uint64_t serin_flash_emulator_breaches(const struct serin_flash_emulator *emulator)
-{
-    return emulator->breaches;
 }
 
 uint32_t serin_flash_emulator_wear(const struct serin_flash_emulator *emulator, uint32_t address)
 {
-    SERIN_ASSERT(inside(emulator, address, 1));
-    return emulator->wear[address / emulator->config.sector_size];
+    return emulator->wear[serin_flash_emulator_sector_at(emulator, address)];
 }
 
-void serin_flash_emulator_rot(struct serin_flash_emulator *emulator, uint32_t address, uint8_t mask)
+void serin_flash_emulator_peek(const struct serin_flash_emulator *emulator, uint32_t address,
+                               void *out, size_t size)
 {
-    SERIN_ASSERT(inside(emulator, address, 1));
-    emulator->bytes[address] ^= mask;
-}
-
-void serin_flash_emulator_break(struct serin_flash_emulator *emulator, uint32_t address,
-                                uint32_t size, enum serin_breakage how)
-{
-    emulator->breakage = how;
-    SERIN_ASSERT(inside(emulator, address, size));
-    emulator->broken = (struct serin_region){.address = address, .size = size};
+    uint8_t *room = out;
+    SERIN_ASSERT(emulator_inside(emulator, address, size));
+    while (size > 0) {
+        struct stretch stretch = emulator_stretch(emulator, address, size);
+        const struct page *page = emulator->pages[stretch.index];
+        if (page == NULL) {
+            memset(room, emulator->config.erased_value, stretch.size);
+        } else {
+            memcpy(room, page->bytes + stretch.offset, stretch.size);
+        }
+        address += stretch.size;
+        room += stretch.size;
+        size -= stretch.size;
+    }
 }

@@ -94,18 +94,17 @@ void serin_flash_emulator_power_on(struct serin_flash_emulator *emulator);
 
 #define SERIN_FLASH_EMULATOR_FAULTS 16u
 
-/* Sets a fault; up to SERIN_FLASH_EMULATOR_FAULTS wait at a time, two at one operation fire in the
- * order in which they were set (after a cut, none). One that does not fit its operation (a
- * program's at an erase, a byte beyond its end) is gone without having fired. SERIN_ERR_INVALID: it
- * can fit none (its operation is over, ROT outside the flash, fields out of range);
- * SERIN_ERR_NO_SPACE.
- */
+/* Sets a fault; up to SERIN_FLASH_EMULATOR_FAULTS wait at a time. Of those at one operation the
+ * first that was set fires, ROT beside it. One that does not fit its operation (a program's at an
+ * erase, a byte beyond its end) is gone without having fired. SERIN_ERR_INVALID: it can fit none
+ * (its operation is over, ROT outside the flash, a field out of range or another kind's);
+ * SERIN_ERR_NO_SPACE. */
 SERIN_MUST_USE enum serin_error serin_flash_emulator_arm(struct serin_flash_emulator *emulator,
                                                          const struct serin_flash_fault *fault);
 /* Takes back all that have not fired, a cut included. */
 void serin_flash_emulator_disarm(struct serin_flash_emulator *emulator);
 
-/* Flips the bits of `mask` in the byte at `address` now, as rot does. */
+/* Flips the bits of `mask` in the byte at `address` now, as rot does; counted nowhere. */
 void serin_flash_emulator_rot(struct serin_flash_emulator *emulator, uint32_t address,
                               uint8_t mask);
 
@@ -168,8 +167,7 @@ SERIN_MUST_USE enum serin_error
 serin_flash_emulator_snapshot(const struct serin_flash_emulator *emulator,
                               struct serin_flash_snapshot **snapshot);
 /* Makes the flash what it was then. `emulator` is that of the snapshot or one opened with the same
- * configuration; operations of the history from before the snapshot that it does not have are not
- * kept. */
+ * configuration (the seed may differ). The history of operations begins anew. */
 void serin_flash_emulator_restore(struct serin_flash_emulator *emulator,
                                   const struct serin_flash_snapshot *snapshot);
 void serin_flash_snapshot_free(struct serin_flash_snapshot *snapshot); /* NULL is fine */

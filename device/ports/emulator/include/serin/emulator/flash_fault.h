@@ -77,7 +77,8 @@ enum serin_flash_fault_kind {
 
 /*
  * How a torn unit reads until its sector is erased. Its *loose* bits are those that were at work:
- * of a program the bits that it moves, of an erase all, of ROT those of the mask.
+ * of a program the bits that it moves, of an erase those that were or are not erased, of ROT those
+ * of the mask. Where there are none, it is STABLE.
  *
  * On a part with ECC words no read ever gives wrong bits: a unit that holds neither its old nor its
  * new bytes whole is FAULTING whatever is asked for, an UNSTABLE one gives what it holds or
@@ -88,14 +89,15 @@ enum serin_flash_torn {
     SERIN_FLASH_TORN_FAULTING,  /* SERIN_ERR_FLASH, always */
     SERIN_FLASH_TORN_UNSTABLE,  /* now what it holds, now with some loose bits wrong */
     SERIN_FLASH_TORN_WEAK_READ, /* what it holds `reads` times; then loose bits flip for good */
-    SERIN_FLASH_TORN_WEAK_POWER /* the same until the power goes and comes a second time */
+    SERIN_FLASH_TORN_WEAK_POWER /* the same until the power has come a second time; ROT: once */
 };
 #define SERIN_FLASH_TORN_COUNT 5u
 
 /*
- * What becomes of a torn unit that can read as erased when it is programmed before it was erased.
- * Software cannot know, so it is no breach of the rules; code that must not fail keeps away from
- * places whose neighbourhood may have been cut, or reads back what it wrote and moves on.
+ * What becomes of a torn unit that reads as erased (UNSTABLE: that holds erased bytes, or gave them
+ * when it was last read) when it is programmed before it was erased. Software cannot know, so it is
+ * no breach of the rules; code that must not fail keeps away from places whose neighbourhood may
+ * have been cut, or reads back what it wrote and moves on.
  */
 enum serin_flash_again {
     SERIN_FLASH_AGAIN_REFUSED,  /* the program fails and changes nothing; counted as `refused` */
