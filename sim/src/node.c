@@ -364,7 +364,8 @@ void sim_node_away(struct sim *sim, uint32_t index, bool away)
     }
 }
 
-#define TRUST_USED 256u /* of a trust record: its head, and the keys that there are */
+#define TRUST_USED   256u /* of a trust record: its head, and the keys that there are */
+#define ATTEMPT_USED 80u  /* of an account: all but its transitions */
 
 void sim_node_prefetch(const struct sim *sim, uint32_t index, const struct sim_message *message)
 {
@@ -372,11 +373,12 @@ void sim_node_prefetch(const struct sim *sim, uint32_t index, const struct sim_m
     const struct serin_agent *agent = &node->agent;
     sim_prefetch(sim->dice[index], sizeof *sim->dice);
     sim_prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
+    sim_prefetch(&agent->record, offsetof(struct serin_agent_record, attempts) + ATTEMPT_USED);
+    sim_prefetch(agent->standing,
+                 offsetof(struct serin_agent, download) - offsetof(struct serin_agent, standing));
     sim_prefetch(&agent->job, (size_t)((const uint8_t *)(node + 1) - (const uint8_t *)&agent->job));
-    sim_prefetch(&agent->record, offsetof(struct serin_agent_record, attempts));
     if (message != NULL) {
         sim_prefetch(&agent->trust, TRUST_USED);
-        sim_prefetch(agent->standing, sizeof agent->standing);
     }
 }
 
