@@ -5,7 +5,7 @@
 #   scripts/bench rollout            1,000 seeds a row, then one seed of each row through the full simulator (about an hour)
 #   scripts/bench rollout --short    the same code with few seeds and small fleets (about a minute)
 #       --seeds N, --first-seed S    other seeds
-#       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.1, bad-day, regress, deaf, slow, change, speed, good
+#       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, slow, change, speed, good
 #       --json                       the figures as JSON on standard output
 #       --no-build                   use SERIN_BIN as it is; otherwise preset release is built
 #
@@ -38,6 +38,23 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf slow change speed"
+simulated_rows="always:halted 30:halted 2: 0.5: 0.1:completed bad-day:completed good:completed"
+for name in ${names//,/ }; do
+    case " $drawn_rows good " in
+    *" $name "*) ;;
+    *)
+        printf 'bench rollout: there is no row %s; there are: %s\n' "$name" "$drawn_rows good" >&2
+        exit 2
+        ;;
+    esac
+done
+if [ -n "$names" ] && [ -z "${names//[, ]/}" ]; then
+    printf 'bench rollout: --row names none\n' >&2
+    exit 2
+fi
+[ -n "$build" ] || [ -x "${SERIN_BIN-}/serin-bench-rollout" ] ||
+    { echo "bench rollout: --no-build needs SERIN_BIN, a folder with serin and serin-bench-rollout" >&2 && exit 2; }
 command -v jq >/dev/null || die "needs jq (scripts/packages.txt)"
 
 if [ -n "$build" ]; then

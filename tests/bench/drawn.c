@@ -226,10 +226,19 @@ static void published(struct drawn *drawn)
     }
 }
 
+static double seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void send(struct drawn *drawn, const struct serin_rollout_event *event)
 {
+    double begin_s = drawn->config->timed ? seconds() : 0;
     enum serin_error error =
         serin_rollout_step(&drawn->rollout, &drawn->members, drawn->now_ms, event, &drawn->actions);
+    drawn->result->engine_s += drawn->config->timed ? seconds() - begin_s : 0;
     if (error != SERIN_OK) {
         drawn->wrong = "the engine refused an event";
         return;
@@ -296,12 +305,19 @@ static void start_trial(struct drawn *drawn, uint32_t device)
     tell(drawn, device, SERIN_STATE_TRIAL, SERIN_REASON_NONE);
 }
 
+static uint64_t later_ms_of(const struct drawn_config *config, uint32_t device)
+{
+    uint64_t least_ms = config->later_max_ms != 0 ? config->later_min_ms : 3600000u;
+    uint64_t most_ms = config->later_max_ms != 0 ? config->later_max_ms : 6u * 3600000u;
+    return between(dice(config, LATER, device), least_ms, most_ms);
+}
+
 static void come_to_an_end(struct drawn *drawn, uint32_t device)
 {
     static const enum serin_reason reasons[] = {SERIN_REASON_CRASH, SERIN_REASON_WATCHDOG,
                                                 SERIN_REASON_NOT_CONFIRMED};
     enum fate fate = fate_of(drawn, device);
-    uint64_t later_ms = between(dice(drawn->config, LATER, device), 3600000, 6u * 3600000u);
+    uint64_t later_ms = later_ms_of(drawn->config, device);
     if (fate == FAILS) {
         drawn->result->failed++;
         tell(drawn, device, SERIN_STATE_ROLLED_BACK,
@@ -489,11 +505,19 @@ bool drawn_run(const struct drawn_config *config, struct drawn_result *result)
 
 /* ---- speed ---- */
 
-static double seconds(void)
+double drawn_speed_mixed(const struct serin_policy *policy, uint32_t devices)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    const struct drawn_config config = {.policy = *policy,
+                                        .devices = devices,
+                                        .fails = DRAWN_ALL / 500u,
+                                        .regresses = DRAWN_ALL / 1000u,
+                                        .offline = DRAWN_ALL / 20u,
+                                        .beats = true,
+                                        .timed = true,
+                                        .seed = 1};
+    struct drawn_result result;
+    bool sound = drawn_run(&config, &result) && result.state == SERIN_ROLLOUT_COMPLETED;
+    return sound && result.engine_s > 0 ? (double)result.reports / result.engine_s : 0;
 }
 
 /* Every device says each of its states once, device by device in an order that is not the rank's:

@@ -27,13 +27,16 @@ struct drawn_storm {
 struct drawn_config {
     struct serin_policy policy;
     uint32_t devices;
-    uint32_t fails;          /* share that fails under the candidate */
-    uint32_t regresses;      /* share that confirms, and regresses 1 to 6 hours later */
-    uint32_t deaf;           /* share that confirms, and falls silent 1 to 6 hours later */
+    uint32_t fails;        /* share that fails under the candidate */
+    uint32_t regresses;    /* share that confirms, and regresses later */
+    uint32_t deaf;         /* share that confirms, and falls silent later */
+    uint32_t later_min_ms; /* how much later, at least and at most; 0: 1 to 6 hours */
+    uint32_t later_max_ms;
     uint32_t change_at;      /* place in order of rank before which nothing of that happens */
     uint32_t offline;        /* share that is never reached */
     uint32_t failing_max_ms; /* how long a failure may take from the trial's start; 0: 15 minutes */
     bool beats;              /* hourly, so that silence is judged and there is a control group */
+    bool timed;              /* take the time that is spent in the engine */
     size_t storm_count;
     struct drawn_storm storms[DRAWN_STORMS];
     uint64_t seed;
@@ -48,6 +51,7 @@ struct drawn_result {
     uint32_t publishes;
     uint64_t ended_ms; /* since the start; of a halt: when it was published */
     uint64_t reports;  /* handled by the engine */
+    double engine_s;   /* spent in it, ticks and comparisons included; 0 where it is not `timed` */
     char why[SERIN_ROLLOUT_WHY_MAX];
 };
 
@@ -57,5 +61,8 @@ bool drawn_run(const struct drawn_config *config, struct drawn_result *result);
 
 /* Reports a second that the engine alone handles on one core, over `reports` or more. */
 double drawn_speed(uint32_t devices, uint64_t reports);
+/* The same in a whole rollout to a fleet of gateways and revisions that beats, of which some fail,
+ * regress or are out of reach: with all that ticks, sweeps and comparisons cost. */
+double drawn_speed_mixed(const struct serin_policy *policy, uint32_t devices);
 
 #endif

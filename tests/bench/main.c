@@ -32,8 +32,9 @@ static const char help[] =
     "  --first-seed S   the first seed; the others follow it (1)\n"
     "  --devices N      of the fleet (100000)\n"
     "  --jobs N         processes (the machine's cores)\n"
-    "  --row NAME,NAME  some of: always, 30, 2, 0.5, 0.1, bad-day, regress, deaf, slow, change, "
-    "speed\n"
+    "  --row NAME,NAME  some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, "
+    "slow,\n"
+    "                   change, speed\n"
     "  --json           the figures as JSON\n"
     "\n"
     "Exit status: 0 every figure is as it must be; 1 not every one; 2 usage.\n";
@@ -230,6 +231,13 @@ static void row_run(const struct options *options, const struct rows_row *row, s
     (void)munmap(memory, size);
 }
 
+static double mixed_speed(const struct options *options)
+{
+    struct serin_policy policy;
+    rows_policy(&policy);
+    return drawn_speed_mixed(&policy, (uint32_t)options->devices);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -260,6 +268,8 @@ int main(int argc, char **argv)
         any = true;
         put(&table, "engine alone", "reports a second, one core", false, &must,
             drawn_speed((uint32_t)options.devices, SPEED_LEAST));
+        put(&table, "engine, a whole rollout with beats and failures", "reports a second, one core",
+            false, &(struct rows_figure){.must = ROWS_SHOWN}, mixed_speed(&options));
     }
     if (!any) {
         serin_json_free(table.list);
