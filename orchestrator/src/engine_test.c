@@ -250,8 +250,9 @@ void serin_test_update(struct serin_rollout *rollout)
 
 /* ---- spells of silence ---- */
 
-/* Control devices are silent beyond chance where their number is more than two standard errors
- * above this part of the accepted rate: roots of counts vary by a half, whatever the counts are. */
+/* Control devices are silent beyond chance where the number of those that have been for a usual gap
+ * more is above this part of the accepted rate by two standard errors: roots of counts vary by a
+ * half, whatever the counts are. Those of a shorter silence are heard again before any deadline. */
 #define DARK_PART 4u
 /* And no more of them would be silent than these standard errors above what was counted. */
 #define SURE 3.0
@@ -271,7 +272,7 @@ static bool is_dark(const struct serin_rollout *rollout)
         return false; /* nothing is known of those that were not updated */
     }
     double usual = share(rollout->policy.test.accepted_permyriad) / DARK_PART * c->control;
-    return square_root(c->control_silent + ROOT_OFFSET) - square_root(usual + ROOT_OFFSET) > 1;
+    return square_root(c->control_lasting + ROOT_OFFSET) - square_root(usual + ROOT_OFFSET) > 1;
 }
 
 /* The largest share that what was counted lets believe in. */
@@ -299,10 +300,10 @@ bool serin_test_compared(struct serin_rollout *rollout)
         rollout->dark_from_s = now_s > back_s ? (uint32_t)(now_s - back_s) : 0;
     }
     rollout->dark_until_s = now_s + BETWEEN_S;
-    uint32_t seen = (uint32_t)((uint64_t)c->control_silent * 10000u / c->control);
+    uint32_t seen = (uint32_t)((uint64_t)c->control_lasting * 10000u / c->control);
     rollout->silenced_stage_permyriad = larger(seen, rollout->silenced_stage_permyriad);
     rollout->silenced_permyriad =
-        larger(upper_permyriad(c->control_silent, c->control), rollout->silenced_permyriad);
+        larger(upper_permyriad(c->control_lasting, c->control), rollout->silenced_permyriad);
     return true;
 }
 
