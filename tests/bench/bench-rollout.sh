@@ -77,7 +77,7 @@ wanted() { [ -z "$names" ] || [[ ,$names, == *,$1,* ]]; }
 # ---- drawn ----
 
 rows=
-for name in always 30 2 0.5 0.1 bad-day regress deaf slow change speed; do
+for name in $drawn_rows; do
     ! wanted "$name" || rows=$rows,$name
 done
 drawn=("$SERIN_BIN/serin-bench-rollout" --seeds "$seeds" --first-seed "$first" --devices "$drawn_devices" --row "${rows#,}")
@@ -126,7 +126,7 @@ limit() {
 
 tell ""
 tell "full simulator, seed $first, $DEVICES devices behind $GATEWAYS gateways, hourly beats, one core"
-for row in always:halted 30:halted 2: 0.5: 0.1:completed bad-day:completed good:completed; do
+for row in $simulated_rows; do
     name=${row%%:*} expected=${row#*:}
     wanted "$name" || continue
     simulate "$name" "$expected"
