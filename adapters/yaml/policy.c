@@ -162,7 +162,8 @@ static enum serin_error release_read(const struct policy_reader *reader, size_t 
         }
     } else if (serin_version_parse(raw->version, &release->version) != SERIN_OK) {
         (void)snprintf(field, sizeof field, "releases[%zu].version", index);
-        return serin_yaml_fail(document, reader->error, field, "must be a version such as 1.2.3");
+        return serin_yaml_fail(document, reader->error, field,
+                               "must be a version such as 1.2.3, not '%s'", raw->version);
     }
     release->has_hardware = raw->hardware != NULL;
     if (raw->hardware != NULL &&

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BLOCK_SIZE 65536u
 
@@ -67,10 +68,16 @@ static enum serin_cli_exit feed_file(const struct serin_cli *cli, const char *pa
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
     size_t got = 0;
+    struct stat info;
     enum serin_cli_exit exit = SERIN_CLI_DONE;
 
     if (file == NULL) {
         return serin_cli_fail_path(cli, path);
+    }
+    if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
+        exit = serin_cli_fail(cli, SERIN_CLI_INPUT, "%s: not a plain file", path);
+        (void)fclose(file);
+        return exit;
     }
     serin_audit_verifier_file(verifier);
     while ((got = fread(block, 1, sizeof(block), file)) > 0) {

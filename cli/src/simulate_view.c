@@ -208,7 +208,7 @@ static void print_books(const struct serin_cli *cli, const struct serin_sim_resu
         {"regressed", result->regressed, books->regressed},
         {"rejected", result->rejected, books->rejected},
     };
-    const char *before = "  serind's books";
+    const char *before = "  serind's books say:";
 
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
         if (figures[i].truth != figures[i].book) {
@@ -216,7 +216,7 @@ static void print_books(const struct serin_cli *cli, const struct serin_sim_resu
             before = ",";
         }
     }
-    serin_cli_print(cli, "%s", before[0] == ',' ? ": what it heard, and in time\n" : "");
+    serin_cli_print(cli, "%s", before[0] == ',' ? ", of what it heard in time\n" : "");
 }
 
 static void print_reasons(const struct serin_cli *cli, const struct serin_sim_result *result)

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define ALL_PERMYRIAD 10000u
+
 struct line {
     char *text;
     size_t used;
@@ -68,8 +70,10 @@ static void add_gates(struct line *line, const struct serin_policy *policy)
     };
     add(line, "; gates");
     for (size_t i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+        /* The gate on boots is kept as a share of failures, and said as the policy says it. */
+        uint32_t permyriad = policy->gates[i].max_permyriad;
         add(line, "%s %s ", i > SERIN_GATE_FAILURES ? "," : "", names[i]);
-        add_percent(line, policy->gates[i].max_permyriad);
+        add_percent(line, i == SERIN_GATE_BOOTS ? ALL_PERMYRIAD - permyriad : permyriad);
         add(line, " of %u", policy->gates[i].minimum);
     }
     for (size_t i = 0; i < policy->reason_count; i++) {

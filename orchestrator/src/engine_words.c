@@ -55,15 +55,49 @@ const char *serin_words_plural(uint32_t count)
     return count == 1 ? "" : "s";
 }
 
+/* Bytes of the printable character that begins here, as UTF-8 (RFC 3629); 0: there is none, but a
+ * control, one of the line separators U+2028 and U+2029, or bytes that are no UTF-8, as where a
+ * text was cut. */
+static size_t printable(const char *text)
+{
+    static const struct {
+        uint32_t least; /* of a character that takes so many bytes */
+        uint8_t mask, mark;
+    } leads[] = {{0x80u, 0xE0u, 0xC0u}, {0x800u, 0xF0u, 0xE0u}, {0x10000u, 0xF8u, 0xF0u}};
+    uint8_t lead = (uint8_t)text[0];
+    if (lead < 0x80u) {
+        return lead >= ' ' && lead <= '~' ? 1u : 0;
+    }
+    for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++) {
+        if ((lead & leads[i].mask) != leads[i].mark) {
+            continue;
+        }
+        uint32_t code = lead & (uint8_t)~leads[i].mask;
+        for (size_t k = 1; k < i + 2u; k++) {
+            uint8_t byte = (uint8_t)text[k]; /* the terminator ends it */
+            if ((byte & 0xC0u) != 0x80u) {
+                return 0;
+            }
+            code = code << 6 | (byte & 0x3Fu);
+        }
+        bool surrogate = code >= 0xD800u && code <= 0xDFFFu;
+        bool control = code < 0xA0u || code == 0x2028u || code == 0x2029u;
+        return code >= leads[i].least && code <= 0x10FFFFu && !surrogate && !control ? i + 2u : 0;
+    }
+    return 0;
+}
+
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note)
 {
     bool noted = note != NULL && note[0] != '\0';
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX, "%s%s%s", what, noted ? ": " : "",
                    noted ? note : "");
-    for (char *c = out; *c != '\0'; c++) {
-        if (*c < ' ' || *c > '~') {
+    for (char *c = out; *c != '\0';) {
+        size_t size = printable(c);
+        if (size == 0) {
             *c = '?'; /* a note cannot forge a second line of the audit log */
         }
+        c += size > 0 ? size : 1u;
     }
 }
 

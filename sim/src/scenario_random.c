@@ -1,6 +1,6 @@
 /*
  * Random scenarios for soak runs: each sort of trouble is there in some of them, several at once in
- * most, and none so heavy that nothing else could happen.
+ * most, and none so heavy that nothing else could happen, but for links that lose nearly all.
  */
 #include <serin/sim/scenario.h>
 
@@ -148,6 +148,27 @@ static void resume_follows(struct serin_sim_scenario *scenario, uint64_t *state)
     }
 }
 
+/* Links that lose most of what they carry, for all of the run or for a spell: little gets through,
+ * and what does comes late. The spell ends, so that what was lost can be told yet. */
+static void heavy_loss(struct serin_sim_scenario *scenario, uint64_t *state)
+{
+    uint32_t lost = share_between(state, 300000, SERIN_SIM_ALL);
+    switch (next(state) % 3) {
+    case 0:
+        scenario->drop = lost;
+        break;
+    case 1:
+        scenario->corrupt = lost;
+        break;
+    default:
+        scenario->weather_count = 1;
+        scenario->weather[0] = (struct serin_sim_weather){.from_ms = between(state, 0, 6 * HOUR),
+                                                          .for_ms = between(state, HOUR, 3 * DAY),
+                                                          .drop = lost};
+        break;
+    }
+}
+
 void serin_sim_scenario_random(struct serin_sim_scenario *scenario, uint64_t seed)
 {
     uint64_t state = seed ^ UINT64_C(0x73657269);
@@ -173,4 +194,7 @@ void serin_sim_scenario_random(struct serin_sim_scenario *scenario, uint64_t see
         event_random(&scenario->events[i], &state);
     }
     resume_follows(scenario, &state);
+    if (once_in(&state, 12)) {
+        heavy_loss(scenario, &state);
+    }
 }

@@ -267,6 +267,9 @@ int main(int argc, char **argv)
     if (!soak_options_read(&options, argc, argv)) {
         return 2;
     }
+    if (options.help) {
+        return 0;
+    }
     soak.options = &options;
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* what was told stands even where it dies */
     watch_death();

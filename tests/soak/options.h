@@ -15,6 +15,7 @@ struct soak_options {
     uint32_t devices_max;  /* of a fleet */
     unsigned breaches_max; /* shown, before a process gives up */
     bool only;             /* one seed, told step by step */
+    bool help;             /* the usage was asked for, and is told: nothing else is valid */
 };
 
 /* False: it complained. */

@@ -405,6 +405,23 @@ START_TEST(a_pause_stops_time_but_not_the_gate)
     bench_pass(&bench, 100000);
     ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_PAUSE, "look\nfirst\x7f"), SERIN_OK);
     ck_assert(bench_said(&bench, "paused by an operator: look?first?"));
+    /* Whole characters stay; what is cut, overlong, a control, or no text at all does not. */
+    ck_assert_int_eq(
+        bench_note(&bench, SERIN_ROLLOUT_RESUME, "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x90\xA6"),
+        SERIN_OK);
+    ck_assert(bench_said(&bench, "resumed by an operator: caf\xC3\xA9 \xE2\x82\xAC "
+                                 "\xF0\x9F\x90\xA6"));
+    ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_PAUSE,
+                                "\xC0\x8A|\xC2\x85|\xE2\x80\xA8|\xED\xA0\x80|\xFF|\xE2\x82"),
+                     SERIN_OK);
+    ck_assert(bench_said(&bench, "paused by an operator: ?"
+                                 "?|?"
+                                 "?|?"
+                                 "?"
+                                 "?|?"
+                                 "?"
+                                 "?|?|?"
+                                 "?"));
     struct serin_directive directive;
     serin_rollout_candidate(&bench.rollout, &directive);
     ck_assert_int_eq(directive.candidate_state, SERIN_CANDIDATE_PAUSED);

@@ -333,8 +333,9 @@ static const struct {
      "must be a whole number from 1 to 100, not '0'"},
     {"ramp: {growth_percent: 101}", "ramp.growth_percent",
      "must be a whole number from 1 to 100, not '101'"},
-    {"ramp: {settle: 0}", "ramp.settle", "must be from 1s to 6h, not '0'"},
-    {"ramp: {settle: 3m}\npatience: 2m", "ramp.settle", "must be from 1s to 2m, not '3m'"},
+    {"ramp: {settle: 0}", "ramp.settle", "must be from 1s to the policy's patience, 6h, not '0'"},
+    {"ramp: {settle: 3m}\npatience: 2m", "ramp.settle",
+     "must be from 1s to the policy's patience, 2m, not '3m'"},
     {"ramp: {settle: 1500ms}", "ramp.settle", "must be whole seconds"},
     {"in_flight_max: -1", "in_flight_max", "must be a whole number from 0 to 4294967295, not '-1'"},
     {"rate_per_hour: many", "rate_per_hour",
@@ -352,7 +353,9 @@ static const struct {
     {"windows: [{}, {}, {}, {}, {}, {}, {}, {}, {}]", "windows",
      "must be a list of 0 to 8 entries"},
     {"on_halt: undo", "on_halt", "must be hold or revert, not 'undo'"},
-    {"spread: 6h", "spread", "must be shorter than patience and deadline"},
+    {"spread: 6h", "spread", "must be shorter than the policy's patience, 6h, not '6h'"},
+    {"spread: 1d\npatience: 2d", "spread",
+     "must be shorter than the policy's deadline, 1d, not '1d'"},
 };
 
 /* Caught: a limit off by one at either end; a rule told of another field. */

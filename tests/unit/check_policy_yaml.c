@@ -349,7 +349,7 @@ static const struct {
     {HEAD "releases: [{manifest: 1234567g}]\n", "releases[0].manifest",
      "'releases[0].manifest' must be a manifest id or its first 8 digits or more (0-9, a-f)", 3},
     {HEAD "releases: [{version: 1.0}]\n", "releases[0].version",
-     "'releases[0].version' must be a version such as 1.2.3", 3},
+     "'releases[0].version' must be a version such as 1.2.3, not '1.0'", 3},
     {HEAD "releases: [{version: 1.0.0, hardware: 3-1}]\n", "releases[0].hardware",
      "'releases[0].hardware' must be a revision or a range such as 1-3, from 1 to 65535", 3},
     {HEAD "releases: [{version: 1.0.0, hardware: 0-1}]\n", "releases[0].hardware",

@@ -79,6 +79,27 @@ static bool time_parse(const char *text, uint64_t *unix_s)
 
 /* ---- times ---- */
 
+/* A device that waits for its turn must not be taken for a silent or a stuck one. */
+static enum serin_error spread_fits(const struct policy_reader *reader)
+{
+    const struct serin_policy *policy = &reader->file->policy;
+    const struct {
+        const char *key;
+        uint32_t seconds;
+    } bounds[] = {{"patience", policy->patience_s}, {"deadline", policy->deadline_s}};
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        char bound[SERIN_UNITS_TEXT_SIZE];
+        if (policy->spread_s < bounds[i].seconds) {
+            continue;
+        }
+        serin_duration_format(bounds[i].seconds * SECOND_MS, bound);
+        return serin_yaml_fail(reader->file->document, reader->error, "spread",
+                               "must be shorter than the policy's %s, %s, not '%s'", bounds[i].key,
+                               bound, reader->raw->spread != NULL ? reader->raw->spread : "0");
+    }
+    return SERIN_OK;
+}
+
 enum serin_error policy_times_read(const struct policy_reader *reader)
 {
     const struct raw_policy *raw = reader->raw;
@@ -101,6 +122,10 @@ enum serin_error policy_times_read(const struct policy_reader *reader)
             return error;
         }
     }
+    enum serin_error error = spread_fits(reader);
+    if (error != SERIN_OK) {
+        return error;
+    }
     if (raw->start != NULL && !time_parse(raw->start, &policy->start_s)) {
         return serin_yaml_fail(reader->file->document, reader->error, "start",
                                "must be a time in UTC such as 2026-12-01T02:00:00Z, not '%s'",
@@ -110,6 +135,22 @@ enum serin_error policy_times_read(const struct policy_reader *reader)
 }
 
 /* ---- the ramp ---- */
+
+/* A device that has been silent for `patience` is unreached, and counts no more. */
+static enum serin_error settle_read(const struct policy_reader *reader, const char *text)
+{
+    struct serin_policy *policy = &reader->file->policy;
+    uint64_t most_ms = policy->patience_s * SECOND_MS;
+    uint64_t settle_ms = 0;
+    char most[SERIN_UNITS_TEXT_SIZE];
+    if (serin_duration_parse(text, &settle_ms) && (settle_ms < SECOND_MS || settle_ms > most_ms)) {
+        serin_duration_format(most_ms, most);
+        return serin_yaml_fail(reader->file->document, reader->error, "ramp.settle",
+                               "must be from 1s to the policy's patience, %s, not '%s'", most,
+                               text);
+    }
+    return policy_seconds(reader, "ramp.settle", text, SECOND_MS, most_ms, &policy->ramp.settle_s);
+}
 
 enum serin_error policy_ramp_read(const struct policy_reader *reader)
 {
@@ -127,8 +168,7 @@ enum serin_error policy_ramp_read(const struct policy_reader *reader)
         return error;
     }
     if (raw->settle != NULL) {
-        return policy_seconds(reader, "ramp.settle", raw->settle, SECOND_MS,
-                              policy->patience_s * SECOND_MS, &ramp->settle_s);
+        return settle_read(reader, raw->settle);
     }
     /* Who sets a short patience has said what is a long silence. */
     if (ramp->settle_s > policy->patience_s) {
