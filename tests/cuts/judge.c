@@ -1,0 +1,278 @@
+/* The rules, judged by eyes of the harness's own (life.h). */
+#include "life.h"
+
+#include "agent_internal.h"
+#include "journal.h"
+
+#include <string.h>
+
+#define BOOTS_A_CUT 2u
+#define AGAIN_A_CUT (2u * SERIN_PIECE_SIZE) /* the piece at work, and the window in flight */
+#define UNLOGGED_MS 10000u /* of the window, that a reset may lose: docs/spec/boot.md, 4 */
+
+static const struct cuts_chapter *chapter_of(const struct cuts_life *life)
+{
+    return &cuts_story[life->chapter];
+}
+
+/* ---- slots ---- */
+
+static void look(const struct cuts_life *life, enum serin_slot slot, uint32_t offset, void *out,
+                 size_t size)
+{
+    uint32_t address = life->layout.slot[slot - 1].address + offset;
+    serin_flash_emulator_peek(life->emulator, address, out, size);
+}
+
+/* The release whose manifest stands in a slot; 0: none. */
+static unsigned release_in(const struct cuts_life *life, enum serin_slot slot)
+{
+    uint8_t bytes[SERIN_MANIFEST_SIZE_P256];
+    look(life, slot, life->map.manifest_offset, bytes, sizeof bytes);
+    return cuts_release_of_manifest(life->goods, bytes);
+}
+
+static bool image_whole(const struct cuts_life *life, enum serin_slot slot, unsigned minor)
+{
+    const struct cuts_release *release = &life->goods->releases[minor - 1u];
+    uint8_t part[1024];
+    uint32_t size = release->manifest.image_size_bytes;
+    for (uint32_t at = 0; at < size; at += sizeof part) {
+        uint32_t count = size - at < sizeof part ? size - at : (uint32_t)sizeof part;
+        look(life, slot, life->map.image_offset + at, part, count);
+        if (memcmp(part, release->image + at, count) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Both hold nothing, or a whole release; but for the one that the story let rot. */
+static void judge_slots(struct cuts_life *life)
+{
+    for (enum serin_slot slot = SERIN_SLOT_A; slot <= SERIN_SLOT_B; slot++) {
+        unsigned minor = release_in(life, slot);
+        bool whole = minor == 0 || image_whole(life, slot, minor);
+        if (whole) {
+            life->seen.rotten = life->seen.rotten == (unsigned)slot ? 0 : life->seen.rotten;
+        } else if (life->seen.rotten != (unsigned)slot) {
+            cuts_fail(life, "a slot is valid for what it does not hold", "slot %c, release %u",
+                      slot == SERIN_SLOT_A ? 'A' : 'B', minor);
+        }
+    }
+}
+
+/* ---- the boot state ---- */
+
+static void judge_floor(struct cuts_life *life)
+{
+    struct serin_boot_state state;
+    if (serin_boot_read(&life->boot, &state) != SERIN_OK) {
+        cuts_fail(life, "the boot log is lost", "%s", chapter_of(life)->name);
+        return;
+    }
+    if (state.floor < life->seen.floor) {
+        cuts_fail(life, "the floor fell", "from %u to %u", life->seen.floor, state.floor);
+    }
+    if (state.floor > chapter_of(life)->floor) {
+        cuts_fail(life, "the floor rose before anybody allowed it", "%u", state.floor);
+    }
+    life->seen.floor = state.floor;
+}
+
+static void judge_trial(struct cuts_life *life, unsigned minor)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    if (minor != chapter->offer.candidate) {
+        cuts_fail(life, "what nobody offers runs on trial", "release %u", minor);
+        return;
+    }
+    if (life->lingering) {
+        cuts_fail(life, "a trial that ended is tried again", "release %u", minor);
+    }
+    life->seen.trial = true;
+    life->seen.trial_boots++;
+    if (life->seen.trial_boots > life->choice.manifest.confirm_tries) {
+        cuts_fail(life, "an unconfirmed image boots more often than it may", "%u times",
+                  life->seen.trial_boots);
+    }
+}
+
+/* What may run without a trial: what ran before the chapter, and what it ends with. */
+static bool may_run(const struct cuts_life *life, unsigned minor)
+{
+    unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
+    return minor == before || minor == chapter_of(life)->running;
+}
+
+void cuts_judge_boot(struct cuts_life *life)
+{
+    unsigned minor = cuts_release_of_id(life->goods, life->choice.manifest_id);
+    if (minor == 0 || release_in(life, life->choice.slot) != minor ||
+        !image_whole(life, life->choice.slot, minor)) {
+        cuts_fail(life, "what boots is no whole release", "slot %u", (unsigned)life->choice.slot);
+        return;
+    }
+    if (life->choice.manifest.security_counter < life->seen.floor) {
+        cuts_fail(life, "what boots is below the floor", "release %u, floor %u", minor,
+                  life->seen.floor);
+    }
+    if (life->choice.trial) {
+        judge_trial(life, minor);
+    } else if (!may_run(life, minor)) {
+        cuts_fail(life, "what was never confirmed runs without a trial", "release %u", minor);
+    }
+    judge_slots(life);
+    judge_floor(life);
+}
+
+/* ---- the journal ---- */
+
+/* The journal of the chapter's download; false where none is under way. */
+static bool find_journal(const struct cuts_life *life, struct serin_journal *journal)
+{
+    const struct serin_attempt_report *attempt = serin_attempt_current(&life->agent);
+    enum serin_state state = serin_attempt_state(&life->agent);
+    unsigned candidate = chapter_of(life)->offer.candidate;
+    if (candidate == 0 || (state != SERIN_STATE_DOWNLOADING && state != SERIN_STATE_VERIFYING) ||
+        cuts_release_of_id(life->goods, attempt->manifest_id) != candidate) {
+        return false;
+    }
+    enum serin_slot slot = serin_agent_spare(&life->agent);
+    *journal = (struct serin_journal){.flash = life->boot.flash,
+                                      .address = life->layout.slot[slot - 1].address +
+                                                 life->map.journal_offset,
+                                      .stride = life->map.journal_stride,
+                                      .size = life->map.journal_size,
+                                      .manifest_id = attempt->manifest_id,
+                                      .attempt = attempt->attempt};
+    return true;
+}
+
+/* A bit for each piece that stands in the journal; each must hold what the server has. */
+static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal *journal)
+{
+    const struct cuts_release *release =
+        &life->goods->releases[chapter_of(life)->offer.candidate - 1u];
+    uint32_t size = release->manifest.image_size_bytes;
+    uint32_t pieces = 0;
+    for (uint32_t index = 0; index < serin_piece_count(size); index++) {
+        uint8_t piece[SERIN_PIECE_SIZE];
+        if (!serin_journal_has(journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL)) {
+            continue;
+        }
+        pieces |= 1u << index;
+        look(life, serin_agent_spare(&life->agent),
+             life->map.image_offset + index * SERIN_PIECE_SIZE, piece,
+             serin_piece_size(size, index));
+        if (memcmp(piece, release->image + (size_t)index * SERIN_PIECE_SIZE,
+                   serin_piece_size(size, index)) != 0) {
+            cuts_fail(life, "a piece stands in the journal and is not in place", "%u", index);
+        }
+    }
+    return pieces;
+}
+
+/* An entry that the power went in is doubtful: it may be lost later, and that costs its piece. */
+static void judge_journal(struct cuts_life *life, bool after_boot)
+{
+    struct serin_journal journal;
+    struct cuts_seen *seen = &life->seen;
+    if (!find_journal(life, &journal)) {
+        return;
+    }
+    uint32_t pieces = judge_pieces(life, &journal);
+    if ((seen->journaled & ~pieces) != 0) {
+        cuts_fail(life, "a journaled piece is lost", "pieces %#x", seen->journaled & ~pieces);
+    }
+    seen->doubtful |= after_boot ? pieces & ~seen->journaled : 0;
+    seen->journaled |= pieces & ~seen->doubtful;
+}
+
+void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset, uint32_t size)
+{
+    struct serin_journal journal;
+    uint32_t index = offset / SERIN_PIECE_SIZE;
+    if (release != chapter_of(life)->offer.candidate) {
+        cuts_fail(life, "what nobody offers is fetched", "release %u", release);
+    } else if (find_journal(life, &journal) &&
+               serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL)) {
+        cuts_fail(life, "a piece that stands in the journal is fetched", "%u", index);
+    }
+    life->seen.image_bytes += size;
+}
+
+/* ---- when ---- */
+
+void cuts_judge_agent(struct cuts_life *life)
+{
+    if (!life->agent.have_trust || life->agent.trust.version < life->seen.trust) {
+        cuts_fail(life, "the trust record fell", "from version %u to %u", life->seen.trust,
+                  life->agent.have_trust ? life->agent.trust.version : 0);
+    }
+    judge_journal(life, true);
+}
+
+void cuts_judge_step(struct cuts_life *life)
+{
+    if (life->mode != CUTS_RUNNING) {
+        return;
+    }
+    judge_floor(life);
+    judge_journal(life, false);
+    life->seen.trust = life->agent.have_trust ? life->agent.trust.version : 0;
+}
+
+void cuts_judge_time(struct cuts_life *life)
+{
+    unsigned candidate = chapter_of(life)->offer.candidate;
+    if (life->seen.trial_boots == 0 || candidate == 0) {
+        return;
+    }
+    const struct serin_manifest *manifest = &life->goods->releases[candidate - 1u].manifest;
+    uint64_t bound_ms = (uint64_t)manifest->confirm_window_s * 1000u +
+                        (uint64_t)(life->seen.trial_boots - 1u) * UNLOGGED_MS;
+    if (life->seen.trial_ms > bound_ms) {
+        cuts_fail(life, "an unconfirmed image runs longer than it may", "%llu ms in %u boots",
+                  (unsigned long long)life->seen.trial_ms, life->seen.trial_boots);
+    }
+}
+
+/* A power cut uses up a try: the last one may end a trial that would have ended otherwise. */
+static void judge_account(struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    const struct serin_attempt_report *attempt = serin_attempt_current(&life->agent);
+    if (chapter->end == SERIN_STATE_INVALID || attempt == NULL) {
+        return;
+    }
+    bool cut = life->cuts > life->chapter_cuts;
+    enum serin_reason reason = attempt->transitions[attempt->transition_count - 1u].reason;
+    if (chapter->end == SERIN_STATE_ROLLED_BACK && reason != chapter->reason &&
+        !(cut && reason == SERIN_REASON_POWER)) {
+        cuts_fail(life, "an attempt ended for another reason", "%s", serin_reason_word(reason));
+    }
+    if (chapter->rot == CUTS_ROT_NONE && !life->seen.trial) {
+        cuts_fail(life, "an attempt ended without a trial", "%s", chapter->name);
+    }
+}
+
+void cuts_judge_end(struct cuts_life *life)
+{
+    judge_account(life);
+    if (life->uncut == NULL) {
+        return;
+    }
+    const struct cuts_uncut *uncut = &life->uncut[life->chapter];
+    if (life->boots > uncut->boots + BOOTS_A_CUT * life->cuts) {
+        cuts_fail(life, "it takes too many boots to settle", "%u, uncut %u", life->boots,
+                  uncut->boots);
+    }
+    uint64_t again = life->seen.image_bytes > uncut->image_bytes
+                         ? life->seen.image_bytes - uncut->image_bytes
+                         : 0;
+    life->seen.again_bytes += again;
+    if (again > (uint64_t)(life->cuts - life->chapter_cuts) * AGAIN_A_CUT) {
+        cuts_fail(life, "too much is fetched again", "%llu bytes", (unsigned long long)again);
+    }
+}

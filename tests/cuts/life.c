@@ -1,0 +1,317 @@
+/* The life of one device, step by step (life.h). */
+#include "life.h"
+
+#include "agent_internal.h"
+#include "memo.h"
+
+#include <serin/adapters/protobufc.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHAPTER_STEPS_MAX 2500u
+#define APP_SPEAKS_MS     500u  /* after its start */
+#define APP_REPEATS_MS    250u  /* a confirmation that was not allowed yet */
+#define APP_HANGS_MS      2000u /* until the watchdog bites */
+
+void cuts_fail(struct cuts_life *life, const char *failure, const char *format, ...)
+{
+    if (life->failure != NULL) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(life->detail, sizeof life->detail, format, arguments);
+    va_end(arguments);
+    life->failure = failure;
+}
+
+/* ---- the board's ports ---- */
+
+static enum serin_error link_publish(void *ctx, enum serin_topic_kind kind, const uint8_t *payload,
+                                     size_t size)
+{
+    return cuts_server_hear(ctx, kind, payload, size);
+}
+
+static void platform_reset(void *ctx)
+{
+    ((struct cuts_life *)ctx)->reset_asked = true;
+}
+
+static uint64_t platform_time(void *ctx)
+{
+    return 1767225600u + ((const struct cuts_life *)ctx)->now_ms / 1000u;
+}
+
+static void platform_log(void *ctx, const char *line)
+{
+    const struct cuts_life *life = ctx;
+    if (life->telling) {
+        (void)printf("  [boot %u, %llu ms] %s\n", life->boots, (unsigned long long)life->now_ms,
+                     line);
+    }
+}
+
+static const struct serin_link_ops link_ops = {.publish = link_publish};
+static const struct serin_platform_ops platform_ops = {
+    .reset = platform_reset, .unix_time_s = platform_time, .log = platform_log};
+
+static void fill_ports(struct cuts_life *life)
+{
+    life->boot = (struct serin_boot){.crypto = cuts_crypto_open(&life->random),
+                                     .flash = serin_flash_emulator_flash(life->emulator),
+                                     .layout = &life->layout,
+                                     .root_key = life->goods->root_key,
+                                     .identity = {.device_id = "pump-01",
+                                                  .product = "pump",
+                                                  .channel = "stable",
+                                                  .hardware = 2,
+                                                  .bootloader = 1}};
+    life->config = (struct serin_agent_config){.boot = &life->boot,
+                                               .codec = serin_protobufc(),
+                                               .link = &link_ops,
+                                               .link_ctx = life,
+                                               .platform = &platform_ops,
+                                               .platform_ctx = life,
+                                               .block_size = 1024,
+                                               .window_blocks = 4,
+                                               .beat_interval_s = 3600,
+                                               .report_retry_min_ms = 5000,
+                                               .report_retry_max_ms = 3600000,
+                                               .block_timeout_ms = 2000,
+                                               .confirm_needs_directive = true,
+                                               .scratch = life->scratch,
+                                               .scratch_size = sizeof life->scratch};
+}
+
+bool cuts_life_open(struct cuts_life *life, const struct cuts_goods *goods,
+                    const struct cuts_geometry *geometry, uint64_t seed)
+{
+    memset(life, 0, sizeof *life);
+    life->goods = goods;
+    life->geometry = geometry;
+    life->random = 88172645463325252u;
+    life->last = CUTS_CHAPTERS - 1u;
+    struct serin_flash_emulator_config config = {.size_bytes = geometry->size,
+                                                 .sector_size = geometry->sector,
+                                                 .write_unit = geometry->unit,
+                                                 .erased_value = geometry->erased,
+                                                 .ecc = geometry->ecc,
+                                                 .seed = seed};
+    if (serin_flash_emulator_open(&life->emulator, &config) != SERIN_OK) {
+        cuts_fail(life, "no flash can be had", "%s", geometry->name);
+        return false;
+    }
+    const struct serin_flash *flash = serin_flash_emulator_flash(life->emulator);
+    if (serin_layout_default(flash, &life->layout) != SERIN_OK) {
+        cuts_fail(life, "there is no layout", "%s", geometry->name);
+        return false;
+    }
+    serin_slot_map(flash, &life->layout, &life->map);
+    fill_ports(life);
+    return true;
+}
+
+void cuts_life_close(struct cuts_life *life)
+{
+    serin_flash_emulator_close(life->emulator);
+    life->emulator = NULL;
+}
+
+/* ---- factory and boot ---- */
+
+static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t size)
+{
+    const struct cuts_release *release = ctx;
+    memcpy(out, release->image + offset, size);
+    return SERIN_OK;
+}
+
+/* What the factory's tool does, again and again until it went through. */
+static void provision(struct cuts_life *life)
+{
+    struct cuts_release release = life->goods->releases[0];
+    struct serin_factory_image image = {.manifest = release.manifest_bytes,
+                                        .manifest_size = sizeof release.manifest_bytes,
+                                        .read = read_image,
+                                        .ctx = &release};
+    enum serin_error error = serin_boot_provision(&life->boot, life->goods->trust_records[0],
+                                                  SERIN_TRUST_SIZE_P256, &image);
+    if (serin_flash_emulator_is_off(life->emulator)) {
+        return;
+    }
+    if (error != SERIN_OK) {
+        cuts_fail(life, "provisioning fails", "%s", serin_error_text(error));
+    }
+    life->mode = CUTS_OFF;
+    life->cause = SERIN_RESET_POWER;
+    cuts_story_begin(life);
+}
+
+/* One boot: the bootloader's choice, then the agent's start. */
+static void boot(struct cuts_life *life)
+{
+    life->boots++;
+    life->now_ms = 0;
+    life->app_ms = APP_SPEAKS_MS;
+    life->app_done = life->reset_asked = false;
+    enum serin_error error = serin_boot_select(&life->boot, life->cause, &life->choice);
+    if (serin_flash_emulator_is_off(life->emulator)) {
+        return;
+    }
+    if (error != SERIN_OK) {
+        cuts_fail(life, "nothing boots", "%s", serin_error_text(error));
+        return;
+    }
+    cuts_judge_boot(life);
+    struct serin_agent_boot_info info = {
+        .slot = life->choice.slot, .trial = life->choice.trial, .cause = life->cause};
+    error = serin_agent_init(&life->agent, &life->config, &info, 0);
+    if (serin_flash_emulator_is_off(life->emulator)) {
+        return;
+    }
+    if (error != SERIN_OK) {
+        cuts_fail(life, "the agent does not start", "%s", serin_error_text(error));
+        return;
+    }
+    life->mode = CUTS_RUNNING;
+    cuts_judge_agent(life);
+    cuts_server_connect(life);
+    struct serin_agent_event event = {.kind = SERIN_AGENT_CONNECTED};
+    (void)serin_agent_step(&life->agent, 0, &event);
+}
+
+static void reset(struct cuts_life *life, enum serin_reset_cause cause)
+{
+    life->mode = CUTS_OFF;
+    life->cause = cause;
+    life->queue_count = 0;
+}
+
+/* ---- the application ---- */
+
+/* What it does when its moment has come. */
+static void run_app(struct cuts_life *life)
+{
+    struct serin_agent_event confirm = {.kind = SERIN_AGENT_CONFIRM};
+    switch (cuts_story_app(life)) {
+    case CUTS_GOOD:
+        life->app_done = serin_agent_step(&life->agent, life->now_ms, &confirm) == SERIN_OK;
+        life->app_ms = life->now_ms + APP_REPEATS_MS;
+        break;
+    case CUTS_CRASH:
+        reset(life, SERIN_RESET_CRASH);
+        break;
+    case CUTS_HANG:
+        if (life->now_ms >= APP_HANGS_MS) {
+            reset(life, SERIN_RESET_WATCHDOG);
+        }
+        life->app_ms = APP_HANGS_MS;
+        break;
+    case CUTS_SILENT:
+        life->app_done = true;
+        break;
+    }
+}
+
+/* Time passes up to the next moment at which anything happens. */
+static void pass_time(struct cuts_life *life)
+{
+    uint64_t due = serin_agent_deadline_ms(&life->agent);
+    uint64_t app = life->app_done ? UINT64_MAX : life->app_ms;
+    uint64_t linger =
+        life->lingering && life->linger_ms > life->now_ms ? life->linger_ms : UINT64_MAX;
+    uint64_t next = due < app ? due : app;
+    next = next < linger ? next : linger;
+    next = next > life->now_ms ? next : life->now_ms + 1u;
+    uint64_t passed = next - life->now_ms;
+    life->now_ms = next;
+    if (life->choice.trial && !life->agent.confirmed) {
+        life->seen.trial_ms += passed;
+    }
+    struct serin_agent_event tick = {.kind = SERIN_AGENT_TICK};
+    (void)serin_agent_step(&life->agent, life->now_ms, &tick);
+    if (!serin_flash_emulator_is_off(life->emulator) && !life->reset_asked && !life->app_done &&
+        life->now_ms >= life->app_ms) {
+        run_app(life);
+    }
+}
+
+/* ---- a step ---- */
+
+static void act(struct cuts_life *life)
+{
+    switch (life->mode) {
+    case CUTS_FACTORY:
+        provision(life);
+        break;
+    case CUTS_OFF:
+        boot(life);
+        break;
+    case CUTS_RUNNING:
+        if (!cuts_server_deliver(life)) {
+            pass_time(life);
+        }
+        break;
+    case CUTS_OVER:
+        break;
+    }
+}
+
+static void power_returns(struct cuts_life *life)
+{
+    life->cuts++;
+    serin_flash_emulator_power_on(life->emulator);
+    if (life->mode != CUTS_FACTORY) {
+        reset(life, SERIN_RESET_POWER);
+    }
+}
+
+bool cuts_life_step(struct cuts_life *life)
+{
+    uint64_t operations = serin_flash_emulator_operations(life->emulator);
+    life->steps++;
+    act(life);
+    if (serin_flash_emulator_is_off(life->emulator)) {
+        power_returns(life);
+    } else {
+        if (serin_flash_emulator_operations(life->emulator) != operations) {
+            cuts_judge_step(life);
+        }
+        if (life->mode == CUTS_RUNNING && life->reset_asked) {
+            reset(life, SERIN_RESET_REQUESTED);
+        }
+        cuts_story_step(life);
+    }
+    cuts_judge_time(life);
+    if (++life->chapter_steps > CHAPTER_STEPS_MAX) {
+        cuts_fail(life, "a chapter does not end", "%s: %s, %u boots, release %u runs",
+                  cuts_story[life->chapter].name,
+                  serin_state_text(serin_attempt_state(&life->agent)), life->boots,
+                  life->agent.running.version.minor);
+    }
+    return life->failure == NULL && life->mode != CUTS_OVER;
+}
+
+/* ---- what a life was ---- */
+
+bool cuts_life_save(const struct cuts_life *life, struct cuts_saved *saved)
+{
+    saved->life = *life;
+    return serin_flash_emulator_snapshot(life->emulator, &saved->flash) == SERIN_OK;
+}
+
+void cuts_life_restore(struct cuts_life *life, const struct cuts_saved *saved)
+{
+    *life = saved->life; /* at the same address: what points into it stays right */
+    serin_flash_emulator_restore(life->emulator, saved->flash);
+}
+
+void cuts_saved_close(struct cuts_saved *saved)
+{
+    serin_flash_snapshot_free(saved->flash);
+    saved->flash = NULL;
+}

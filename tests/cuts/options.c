@@ -1,0 +1,60 @@
+/* The command line of serin-cut (options.h). */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool usage(void)
+{
+    (void)fprintf(stderr, "usage: serin-cut --short [--jobs N] [--part NAME]\n"
+                          "       serin-cut --minutes N [--seed S] [--jobs N] [--part NAME]\n"
+                          "       serin-cut --replay LINE\n");
+    return false;
+}
+
+static bool number_read(const char *text, double low, double high, double *number)
+{
+    char *end = NULL;
+    errno = 0;
+    *number = strtod(text, &end);
+    return errno == 0 && end != text && *end == '\0' && *number >= low && *number <= high;
+}
+
+/* An option with a value. */
+static bool pair_read(struct cuts_options *options, const char *name, const char *value)
+{
+    double number = 0;
+    if (strcmp(name, "--minutes") == 0 && number_read(value, 0.01, 100000, &number)) {
+        options->minutes = number;
+    } else if (strcmp(name, "--seed") == 0 && number_read(value, 0, 1e15, &number)) {
+        options->seed = (uint64_t)number;
+    } else if (strcmp(name, "--jobs") == 0 && number_read(value, 1, CUTS_JOBS_MAX, &number)) {
+        options->jobs = (unsigned)number;
+    } else if (strcmp(name, "--part") == 0) {
+        options->part = value;
+    } else if (strcmp(name, "--replay") == 0) {
+        options->replay = value;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool cuts_options_read(struct cuts_options *options, int argc, char **argv)
+{
+    *options = (struct cuts_options){.seed = 1, .jobs = 2};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--short") == 0) {
+            options->brief = true;
+        } else if (i + 1 < argc && pair_read(options, argv[i], argv[i + 1])) {
+            i++;
+        } else {
+            return usage();
+        }
+    }
+    int forms = (options->brief ? 1 : 0) + (options->minutes > 0 ? 1 : 0) +
+                (options->replay != NULL ? 1 : 0);
+    return forms == 1 || usage();
+}

@@ -1,0 +1,22 @@
+/* The command line of serin-cut. */
+#ifndef SERIN_TESTS_CUTS_OPTIONS_H
+#define SERIN_TESTS_CUTS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CUTS_JOBS_MAX 16u
+
+struct cuts_options {
+    bool brief;         /* the form for ctest: fixed parts, fixed quotas, the numbers demanded */
+    double minutes;     /* else: drawn parts and faults for so long */
+    uint64_t seed;      /* of what is drawn; 1 by default */
+    unsigned jobs;      /* workers; 2 by default */
+    const char *part;   /* this one alone; NULL: all */
+    const char *replay; /* one line; NULL: none */
+};
+
+/* False: said on stderr. */
+bool cuts_options_read(struct cuts_options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,158 @@
+/* Points of the sweep (points.h). */
+#include "points.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KINDS SERIN_FLASH_FAULT_KIND_COUNT
+#define TORNS SERIN_FLASH_TORN_COUNT
+#define AGAIN SERIN_FLASH_AGAIN_COUNT
+
+/* ---- the line ---- */
+
+void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX])
+{
+    char text[SERIN_FLASH_FAULT_TEXT_MAX];
+    int used =
+        snprintf(line, CUTS_REPLAY_MAX, "part=%s until=%u", point->geometry.name, point->until);
+    for (unsigned i = 0; i < point->count; i++) {
+        serin_flash_fault_print(&point->faults[i], text);
+        used += snprintf(line + used, CUTS_REPLAY_MAX - (size_t)used, "%s%s", i == 0 ? " " : " | ",
+                         text);
+    }
+}
+
+bool cuts_point_parse(const char *line, struct cuts_point *point)
+{
+    char name[24], text[CUTS_REPLAY_MAX];
+    int used = 0;
+    memset(point, 0, sizeof *point);
+    if (sscanf(line, "part=%23s until=%u %n", name, &point->until, &used) != 2 || used == 0 ||
+        point->until >= CUTS_CHAPTERS || strlen(line) >= sizeof text) {
+        return false;
+    }
+    (void)snprintf(text, sizeof text, "%s", line + used);
+    for (char *at = text; at != NULL && point->count < 2;) {
+        char *bar = strstr(at, " | ");
+        if (bar != NULL) {
+            *bar = '\0';
+        }
+        if (serin_flash_fault_parse(at, &point->faults[point->count++]) != SERIN_OK) {
+            return false;
+        }
+        at = bar == NULL ? NULL : bar + 3;
+    }
+    return cuts_geometry_named(name, &point->geometry) && point->count > 0;
+}
+
+/* ---- the set ---- */
+
+static uint64_t fold(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ hash >> 31;
+}
+
+static uint64_t key_of(const struct cuts_point *point)
+{
+    const struct cuts_geometry *part = &point->geometry;
+    uint64_t hash = fold(part->sector, (uint64_t)part->unit << 32 | (uint64_t)part->erased << 16 |
+                                           (part->ecc ? 1u : 0u));
+    for (unsigned i = 0; i < point->count; i++) {
+        const struct serin_flash_fault *fault = &point->faults[i];
+        hash = fold(hash, fault->operation);
+        hash = fold(hash, (uint64_t)fault->kind << 48 | (uint64_t)fault->torn << 40 |
+                              (uint64_t)fault->again << 32 | fault->at);
+        hash = fold(hash, (uint64_t)fault->reads << 8 | fault->mask);
+        hash = fold(hash, fault->seed);
+    }
+    return hash | 1u; /* 0 is an empty place */
+}
+
+bool cuts_keys_open(struct cuts_keys *set, size_t capacity)
+{
+    *set = (struct cuts_keys){.capacity = capacity};
+    set->keys = calloc(capacity, sizeof *set->keys);
+    return set->keys != NULL;
+}
+
+void cuts_keys_close(struct cuts_keys *set)
+{
+    free(set->keys);
+    set->keys = NULL;
+}
+
+bool cuts_keys_add(struct cuts_keys *set, const struct cuts_point *point)
+{
+    uint64_t key = key_of(point);
+    if (set->count >= set->capacity / 4u * 3u) {
+        memset(set->keys, 0, set->capacity * sizeof *set->keys);
+        set->count = 0;
+        set->forgotten++;
+    }
+    size_t at = (size_t)(key >> 7) & (set->capacity - 1u);
+    while (set->keys[at] != 0) {
+        if (set->keys[at] == key) {
+            return false;
+        }
+        at = (at + 1u) & (set->capacity - 1u);
+    }
+    set->keys[at] = key;
+    set->count++;
+    return true;
+}
+
+/* ---- which faults of an operation ---- */
+
+/* Faults that differ in place and contents only. */
+struct classes {
+    uint32_t count[KINDS][TORNS][AGAIN]; /* how many there are */
+    uint32_t seen[KINDS][TORNS][AGAIN];
+};
+
+static uint64_t quota_of(const struct cuts_quota *quota, const struct serin_flash_fault *fault)
+{
+    bool prefix = fault->kind == SERIN_FLASH_FAULT_PROGRAM_PREFIX &&
+                  fault->torn == SERIN_FLASH_TORN_STABLE &&
+                  fault->again == SERIN_FLASH_AGAIN_REFUSED;
+    return prefix && quota->prefixes > quota->each ? quota->prefixes : quota->each;
+}
+
+/* Whether the next of `count` is one of `wanted` evenly spaced ones, moved by `salt`. */
+static bool is_chosen(uint64_t index, uint64_t count, uint64_t wanted, uint64_t salt)
+{
+    if (wanted >= count) {
+        return true;
+    }
+    uint64_t moved = (index + salt) % count;
+    return moved * wanted / count != (moved + count - 1u) % count * wanted / count ||
+           (moved == 0 && wanted > 0);
+}
+
+unsigned cuts_choose(const struct serin_flash_emulator *emulator,
+                     const struct serin_flash_operation *operation, const struct cuts_quota *quota,
+                     struct serin_flash_fault *chosen)
+{
+    static struct classes classes;
+    struct serin_flash_fault fault;
+    uint64_t total = serin_flash_fault_count(emulator, operation, 1);
+    unsigned taken = 0;
+    memset(&classes, 0, sizeof classes);
+    for (uint64_t i = 0; i < total; i++) {
+        serin_flash_fault_nth(emulator, operation, 1, i, &fault);
+        classes.count[fault.kind][fault.torn][fault.again]++;
+    }
+    for (uint64_t i = 0; i < total && taken < CUTS_CHOSEN_MAX; i++) {
+        serin_flash_fault_nth(emulator, operation, 1, i, &fault);
+        uint32_t count = classes.count[fault.kind][fault.torn][fault.again];
+        uint32_t index = classes.seen[fault.kind][fault.torn][fault.again]++;
+        uint64_t salt = fold(quota->salt, (uint64_t)fault.kind << 16 | (uint64_t)fault.torn << 8 |
+                                              (uint64_t)fault.again) ^
+                        operation->number;
+        if (is_chosen(index, count, quota_of(quota, &fault), salt % count)) {
+            chosen[taken++] = fault;
+        }
+    }
+    return taken;
+}

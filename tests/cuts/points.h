@@ -1,0 +1,50 @@
+/*
+ * Points: which faults of an operation are tried, which were tried already, and the line that
+ * replays one.
+ *
+ *   part=nor8 until=3 operation=117 kind=program-prefix at=12 torn=unstable seed=7
+ *   part=nor8 until=3 operation=117 kind=before | operation=121 kind=after
+ */
+#ifndef SERIN_TESTS_CUTS_POINTS_H
+#define SERIN_TESTS_CUTS_POINTS_H
+
+#include "totals.h"
+
+/* One or two faults in one life, which ends with chapter `until`. */
+struct cuts_point {
+    struct cuts_geometry geometry;
+    unsigned until;
+    unsigned count;
+    struct serin_flash_fault faults[2];
+};
+
+void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX]);
+/* False: it is no such line. */
+bool cuts_point_parse(const char *line, struct cuts_point *point);
+
+/* The points that were tried; bounded: a full set forgets all of them. */
+struct cuts_keys {
+    uint64_t *keys;
+    size_t capacity, count; /* capacity: a power of two */
+    uint64_t forgotten;     /* how often it was full */
+};
+bool cuts_keys_open(struct cuts_keys *set, size_t capacity);
+void cuts_keys_close(struct cuts_keys *set);
+/* False: it is among them. */
+bool cuts_keys_add(struct cuts_keys *set, const struct cuts_point *point);
+
+/* How many faults of an operation are tried. */
+struct cuts_quota {
+    unsigned each;     /* of each (kind, torn, again): so many places, evenly spaced */
+    unsigned prefixes; /* of stable prefixes; all of them where the operation is not larger */
+    uint64_t salt;     /* moves the places */
+};
+
+#define CUTS_CHOSEN_MAX 4096u
+
+/* Those that are tried of `operation`; returns how many of CUTS_CHOSEN_MAX. */
+unsigned cuts_choose(const struct serin_flash_emulator *emulator,
+                     const struct serin_flash_operation *operation, const struct cuts_quota *quota,
+                     struct serin_flash_fault *chosen);
+
+#endif

@@ -1,0 +1,208 @@
+/* The story of a life: its chapters, and when each is over (goods.h, life.h). */
+#include "life.h"
+
+#include "agent_internal.h"
+
+#include <string.h>
+
+#define LINGER_MS 30000u
+
+const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
+    {.name = "update", /* a rotation adds the key that signed it */
+     .trust = 2,
+     .bad_trust = 3,
+     .offer = {.stable = 1, .candidate = 2, .attempt = 1},
+     .app = CUTS_GOOD,
+     .end = SERIN_STATE_CONFIRMED,
+     .running = 2,
+     .floor = 1,
+     .trusts = 2},
+    {.name = "commit",
+     .offer = {.stable = 2},
+     .running = 2,
+     .floor = 2,
+     .mirrored = true,
+     .trusts = 2},
+    {.name = "crash",
+     .offer = {.stable = 2, .candidate = 3, .attempt = 1},
+     .app = CUTS_CRASH,
+     .end = SERIN_STATE_ROLLED_BACK,
+     .reason = SERIN_REASON_CRASH,
+     .running = 2,
+     .floor = 2,
+     .mirrored = true,
+     .trusts = 2},
+    {.name = "hang",
+     .offer = {.stable = 2, .candidate = 3, .attempt = 2},
+     .app = CUTS_HANG,
+     .end = SERIN_STATE_ROLLED_BACK,
+     .reason = SERIN_REASON_WATCHDOG,
+     .running = 2,
+     .floor = 2,
+     .mirrored = true,
+     .trusts = 2},
+    {.name = "silent",
+     .offer = {.stable = 2, .candidate = 3, .attempt = 3},
+     .app = CUTS_SILENT,
+     .end = SERIN_STATE_ROLLED_BACK,
+     .reason = SERIN_REASON_NOT_CONFIRMED,
+     .running = 2,
+     .floor = 2,
+     .mirrored = true,
+     .trusts = 2},
+    {.name = "rot-trial",
+     .offer = {.stable = 2, .candidate = 4, .attempt = 1},
+     .rot = CUTS_ROT_TRIAL,
+     .end = SERIN_STATE_ROLLED_BACK,
+     .reason = SERIN_REASON_BOOT_VERIFY,
+     .running = 2,
+     .floor = 2,
+     .mirrored = true,
+     .trusts = 2},
+    {.name = "rot-active",
+     .rot = CUTS_ROT_ACTIVE,
+     .running = 2,
+     .floor = 2,
+     .mirrored = true,
+     .trusts = 2},
+    {.name = "retire-key", .trust = 4, .running = 2, .floor = 2, .mirrored = true, .trusts = 4},
+    {.name = "last",
+     .offer = {.stable = 2, .candidate = 5, .attempt = 1},
+     .app = CUTS_GOOD,
+     .end = SERIN_STATE_CONFIRMED,
+     .running = 5,
+     .floor = 2,
+     .trusts = 4},
+    {.name = "last-commit",
+     .offer = {.stable = 5},
+     .running = 5,
+     .floor = 5,
+     .mirrored = true,
+     .trusts = 4},
+};
+
+static const struct cuts_chapter *chapter_of(const struct cuts_life *life)
+{
+    return &cuts_story[life->chapter];
+}
+
+enum cuts_app cuts_story_app(const struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    unsigned runs = cuts_release_of_id(life->goods, life->choice.manifest_id);
+    return runs != 0 && runs == chapter->offer.candidate ? chapter->app : CUTS_GOOD;
+}
+
+/* Flips one bit in the middle of the image in `slot`. */
+static void let_rot(struct cuts_life *life, enum serin_slot slot)
+{
+    uint32_t address = life->layout.slot[slot - 1].address + life->map.image_offset + 3000u;
+    serin_flash_emulator_rot(life->emulator, address, 0x10);
+    life->seen.rotten = (unsigned)slot;
+    life->seen.rotted = true;
+}
+
+/* What runs rots while the device is off. */
+static void rot_active(struct cuts_life *life)
+{
+    let_rot(life, life->choice.slot);
+    life->mode = CUTS_OFF;
+    life->cause = SERIN_RESET_POWER;
+    life->queue_count = 0;
+}
+
+void cuts_story_begin(struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    struct cuts_seen *seen = &life->seen;
+    life->chapter_steps = 0;
+    life->lingering = false;
+    seen->trial = seen->rotted = seen->bad_trust_sent = false;
+    seen->trial_boots = 0;
+    seen->trial_ms = seen->image_bytes = 0;
+    seen->journaled = seen->doubtful = 0;
+    life->chapter_cuts = life->cuts;
+    if (chapter->trust != 0) {
+        cuts_server_publish(life, CUTS_TOPIC_TRUST, &life->goods->trusts[chapter->trust - 1u]);
+    }
+    if (chapter->offer.stable != 0) {
+        cuts_server_publish(life, CUTS_TOPIC_DIRECTIVE, &life->goods->directives[life->chapter]);
+    }
+    if (chapter->rot == CUTS_ROT_ACTIVE) {
+        rot_active(life);
+    }
+}
+
+static bool attempt_ended(const struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    if (chapter->end == SERIN_STATE_INVALID) {
+        return true;
+    }
+    const struct cuts_release *release = &life->goods->releases[chapter->offer.candidate - 1u];
+    return serin_attempt_is(&life->agent, release->id, chapter->offer.attempt) &&
+           serin_attempt_state(&life->agent) == chapter->end &&
+           life->agent.record.acked == life->agent.record.number;
+}
+
+static bool ended(const struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    const struct serin_agent *agent = &life->agent;
+    return life->mode == CUTS_RUNNING && !life->reset_asked && life->queue_count == 0 &&
+           agent->running.version.minor == chapter->running &&
+           agent->running.floor == chapter->floor && agent->confirmed && agent->have_trust &&
+           agent->trust.version == chapter->trusts &&
+           (!chapter->mirrored || agent->redundancy == SERIN_REDUNDANCY_MIRRORED) &&
+           attempt_ended(life);
+}
+
+/* The end holds: the power goes, half a minute passes, and nothing is fetched or tried again. */
+static void linger(struct cuts_life *life)
+{
+    if (!life->lingering) {
+        cuts_judge_end(life);
+        life->lingering = true;
+        life->linger_ms = LINGER_MS;
+        life->idle_gets = life->gets;
+        life->mode = CUTS_OFF;
+        life->cause = SERIN_RESET_POWER;
+        life->queue_count = 0;
+        return;
+    }
+    if (life->now_ms < life->linger_ms) {
+        return;
+    }
+    if (life->gets != life->idle_gets && chapter_of(life)->end == SERIN_STATE_ROLLED_BACK) {
+        cuts_fail(life, "what failed is fetched again", "%s", chapter_of(life)->name);
+    }
+    if (life->chapter == life->last) {
+        life->mode = CUTS_OVER;
+        return;
+    }
+    life->chapter++;
+    cuts_story_begin(life);
+}
+
+static void disturb(struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    struct cuts_seen *seen = &life->seen;
+    if (chapter->rot == CUTS_ROT_TRIAL && !seen->rotted && life->agent.armed &&
+        life->mode != CUTS_RUNNING) {
+        let_rot(life, serin_agent_spare(&life->agent));
+    }
+    if (chapter->bad_trust != 0 && !seen->bad_trust_sent && life->mode == CUTS_RUNNING &&
+        serin_attempt_state(&life->agent) == SERIN_STATE_TRIAL) {
+        seen->bad_trust_sent = true;
+        cuts_server_publish(life, CUTS_TOPIC_TRUST, &life->goods->trusts[chapter->bad_trust - 1u]);
+    }
+}
+
+void cuts_story_step(struct cuts_life *life)
+{
+    disturb(life);
+    if (ended(life)) {
+        linger(life);
+    }
+}

@@ -1,0 +1,358 @@
+/* The sweep over one part (sweep.h). */
+#include "sweep.h"
+
+#include "memo.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STATES    4096u /* left behind by faults of one operation, at most */
+#define STEP_MAX  1024u /* operations of one step, at most */
+#define LIFE_SEED 1u
+
+/* The one life: what points into it stays right when it is restored. */
+static struct cuts_life life;
+
+/* ---- the uncut life ---- */
+
+static bool begin(const struct cuts_sweep *sweep)
+{
+    if (!cuts_life_open(&life, sweep->goods, &sweep->geometry, LIFE_SEED)) {
+        (void)fprintf(stderr, "%s: %s\n", sweep->geometry.name, life.failure);
+        return false;
+    }
+    return true;
+}
+
+/* Learns what each chapter costs. */
+static bool live_uncut(struct cuts_sweep *sweep)
+{
+    if (!begin(sweep)) {
+        return false;
+    }
+    unsigned chapter = 0;
+    bool lingers = false;
+    while (cuts_life_step(&life)) {
+        if (life.chapter != chapter || (life.lingering && !lingers)) {
+            sweep->uncut[life.chapter] =
+                (struct cuts_uncut){.boots = life.boots, .image_bytes = life.seen.image_bytes};
+        }
+        chapter = life.chapter;
+        lingers = life.lingering;
+    }
+    bool whole = life.failure == NULL && serin_flash_emulator_breaches(life.emulator) == 0;
+    if (!whole) {
+        (void)fprintf(stderr, "%s: uncut, in chapter %s: %s (%s)\n", sweep->geometry.name,
+                      cuts_story[life.chapter].name, life.failure, life.detail);
+    }
+    cuts_life_close(&life);
+    return whole;
+}
+
+/* ---- one point ---- */
+
+/* What faults of one operation leave: those that leave the same are lived once. */
+struct states {
+    uint64_t prints[STATES];
+    unsigned count;
+};
+
+static bool is_new(struct states *states, uint64_t print)
+{
+    for (unsigned i = 0; i < states->count; i++) {
+        if (states->prints[i] == print) {
+            return false;
+        }
+    }
+    if (states->count < STATES) {
+        states->prints[states->count++] = print;
+    }
+    return true;
+}
+
+static uint64_t fired(void)
+{
+    struct serin_flash_figures figures;
+    serin_flash_emulator_figures(life.emulator, &figures);
+    return figures.fired;
+}
+
+/* Lives on until the point is over. False: after the fault it is what another one left. */
+static bool live(struct states *states, unsigned cuts)
+{
+    bool looked = states == NULL;
+    while (cuts_life_step(&life)) {
+        if (!looked && life.cuts > cuts) {
+            looked = true;
+            if (!is_new(states, serin_flash_emulator_fingerprint(life.emulator))) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static const char not_fired[] = "the fault did not fire";
+
+static void judge_flash(uint64_t fired_before)
+{
+    const char *breach = serin_flash_emulator_breach(life.emulator);
+    if (life.failure == NULL && fired() != fired_before + 1u) {
+        cuts_fail(&life, not_fired, "%llu have", (unsigned long long)fired());
+    }
+    if (breach != NULL) {
+        cuts_fail(&life, "a rule of the flash is broken", "%s", breach);
+    }
+}
+
+static void count_point(struct cuts_sweep *sweep, const struct cuts_point *point, bool real)
+{
+    struct cuts_totals *totals = sweep->totals;
+    const struct serin_flash_fault *last = &point->faults[point->count - 1u];
+    totals->points[cuts_geometry_row(&point->geometry)][last->kind]++;
+    totals->singles += point->count == 1 ? 1u : 0u;
+    totals->pairs += point->count == 2 ? 1u : 0u;
+    totals->real += real ? 1u : 0u;
+    totals->cuts += life.cuts;
+    totals->boots += life.boots;
+    totals->steps += life.steps;
+    totals->again_bytes += life.seen.again_bytes;
+}
+
+static void find_broken(struct cuts_sweep *sweep, const struct cuts_point *point)
+{
+    char line[CUTS_REPLAY_MAX];
+    sweep->totals->silent += life.failure == not_fired ? 1u : 0u;
+    cuts_point_print(point, line);
+    cuts_totals_find(sweep->totals, &life, &point->faults[point->count - 1u], line);
+}
+
+static bool one_in(const struct cuts_sweep *sweep, uint64_t n, uint64_t salt)
+{
+    return n != 0 && (sweep->tried * UINT64_C(0x9E3779B97F4A7C15) + salt) / 65536u % n == 0;
+}
+
+/* Lives `point`, whose last fault falls into the step after `saved`. True: its state is new, and
+ * all rules held, so that a second fault may follow. */
+static bool try_point(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+                      struct cuts_point *point, struct states *states)
+{
+    const struct serin_flash_fault *fault = &point->faults[point->count - 1u];
+    if (!cuts_keys_add(&sweep->keys, point)) {
+        sweep->totals->repeated++;
+        return false;
+    }
+    bool real = one_in(sweep, sweep->real_one_in, 1);
+    bool whole = point->count == 1 && one_in(sweep, sweep->whole_one_in, 2);
+    point->until = whole ? CUTS_CHAPTERS - 1u : point->until;
+    sweep->tried++;
+    cuts_life_restore(&life, saved);
+    life.last = point->until;
+    uint64_t before = fired();
+    if (serin_flash_emulator_arm(life.emulator, fault) != SERIN_OK) {
+        cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
+    }
+    cuts_crypto_real(real);
+    bool lived = live(states, saved->life.cuts);
+    cuts_crypto_real(false);
+    if (!lived) {
+        sweep->totals->merged[cuts_geometry_row(&point->geometry)]++;
+        return false;
+    }
+    judge_flash(before);
+    count_point(sweep, point, real);
+    if (life.failure != NULL) {
+        find_broken(sweep, point);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the walk ---- */
+
+/* One step of a life, with what is needed to live it again. */
+struct step {
+    struct cuts_saved before, after; /* `after` is empty where nothing was done */
+    struct serin_flash_operation operations[STEP_MAX];
+    unsigned count;
+    bool last, failed; /* the life is over; there is no memory */
+};
+
+static void step_take(struct step *step)
+{
+    step->count = 0;
+    step->failed = !cuts_life_save(&life, &step->before);
+    uint64_t from = serin_flash_emulator_operations(life.emulator);
+    step->last = !cuts_life_step(&life);
+    uint64_t to = serin_flash_emulator_operations(life.emulator);
+    for (uint64_t n = from; n < to; n++) {
+        if (step->count == STEP_MAX ||
+            !serin_flash_emulator_operation(life.emulator, n, &step->operations[step->count++])) {
+            step->failed = true;
+            break;
+        }
+    }
+    if (step->count > 0 && !cuts_life_save(&life, &step->after)) {
+        step->failed = true;
+    }
+}
+
+/* The life goes on after it. */
+static void step_end(struct step *step)
+{
+    if (step->count > 0) {
+        cuts_life_restore(&life, &step->after);
+        cuts_saved_close(&step->after);
+    }
+    cuts_saved_close(&step->before);
+}
+
+static unsigned until_of(const struct cuts_saved *saved, unsigned more)
+{
+    unsigned until = saved->life.chapter + more;
+    return until < CUTS_CHAPTERS ? until : CUTS_CHAPTERS - 1u;
+}
+
+/* Before and after the operation, and one of the other faults, drawn. */
+static unsigned choose_few(struct cuts_sweep *sweep, const struct serin_flash_operation *operation,
+                           struct serin_flash_fault *few)
+{
+    uint64_t count = serin_flash_fault_count(life.emulator, operation, 1);
+    few[0] = (struct serin_flash_fault){.operation = operation->number,
+                                        .kind = SERIN_FLASH_FAULT_BEFORE};
+    few[1] =
+        (struct serin_flash_fault){.operation = operation->number, .kind = SERIN_FLASH_FAULT_AFTER};
+    for (unsigned draw = 0; draw < 16; draw++) {
+        serin_flash_fault_nth(life.emulator, operation, 1, cuts_dice(&sweep->dice) % count,
+                              &few[2]);
+        if (serin_flash_fault_is_cut(&few[2]) && few[2].kind != SERIN_FLASH_FAULT_BEFORE &&
+            few[2].kind != SERIN_FLASH_FAULT_AFTER) {
+            return 3;
+        }
+    }
+    return 2;
+}
+
+static void try_second(struct cuts_sweep *sweep, const struct cuts_saved *before,
+                       const struct cuts_point *first,
+                       const struct serin_flash_operation *operation)
+{
+    struct serin_flash_fault few[3];
+    unsigned count = choose_few(sweep, operation, few);
+    for (unsigned i = 0; i < count; i++) {
+        struct cuts_point point = *first;
+        point.count = 2;
+        point.faults[1] = few[i];
+        (void)try_point(sweep, before, &point, NULL);
+    }
+}
+
+/* Walks what follows the first fault, up to its chapter's end, and puts a second one at each
+ * operation. */
+static void walk_second(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+                        const struct cuts_point *first)
+{
+    static struct step step;
+    struct cuts_point point = *first;
+    cuts_life_restore(&life, saved);
+    life.last = point.until = until_of(saved, 0);
+    if (serin_flash_emulator_arm(life.emulator, &first->faults[0]) != SERIN_OK) {
+        return; /* it was tried alone before this, and told */
+    }
+    do {
+        bool cut = life.cuts > saved->life.cuts;
+        step_take(&step);
+        for (unsigned n = 0; cut && !step.failed && n < step.count; n++) {
+            try_second(sweep, &step.before, &point, &step.operations[n]);
+        }
+        step_end(&step);
+    } while (!step.last && !step.failed);
+}
+
+static void try_single(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+                       const struct serin_flash_fault *fault, struct states *states)
+{
+    struct cuts_totals *totals = sweep->totals;
+    struct cuts_point point = {
+        .geometry = sweep->geometry, .until = until_of(saved, 1), .count = 1, .faults = {*fault}};
+    uint64_t before = totals->singles;
+    bool holds = try_point(sweep, saved, &point, states);
+    bool factory = saved->life.mode == CUTS_FACTORY;
+    *(factory ? &totals->factory : &totals->chapters[saved->life.chapter]) +=
+        totals->singles - before;
+    if (holds && one_in(sweep, sweep->pairs_one_in, 3)) {
+        walk_second(sweep, saved, &point);
+    }
+}
+
+/* All chosen faults of one operation, and after some of them a second. */
+static void try_operation(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+                          const struct serin_flash_operation *operation)
+{
+    static struct serin_flash_fault chosen[CUTS_CHOSEN_MAX];
+    static struct states states;
+    unsigned count = cuts_choose(life.emulator, operation, &sweep->quota, chosen);
+    states.count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (serin_flash_fault_is_cut(&chosen[i])) {
+            try_single(sweep, saved, &chosen[i], &states);
+        }
+    }
+    struct serin_flash_fault few[3];
+    unsigned firsts = sweep->all_pairs ? choose_few(sweep, operation, few) : 0;
+    for (unsigned i = 0; i < firsts; i++) {
+        struct cuts_point point = {.geometry = sweep->geometry, .count = 1, .faults = {few[i]}};
+        walk_second(sweep, saved, &point);
+    }
+}
+
+bool cuts_sweep_part(struct cuts_sweep *sweep, const struct cuts_geometry *geometry)
+{
+    static struct step step;
+    sweep->geometry = *geometry;
+    if (!live_uncut(sweep) || !begin(sweep)) {
+        return false;
+    }
+    life.uncut = sweep->uncut;
+    bool goes_on = true;
+    do {
+        step_take(&step);
+        for (unsigned n = 0; n < step.count && !step.failed && goes_on; n++) {
+            if (step.operations[n].number % sweep->jobs == sweep->job) {
+                try_operation(sweep, &step.before, &step.operations[n]);
+            }
+            goes_on = sweep->go_on(sweep->ctx);
+        }
+        step_end(&step);
+    } while (!step.last && !step.failed && goes_on);
+    cuts_life_close(&life);
+    return !step.failed;
+}
+
+bool cuts_sweep_replay(struct cuts_sweep *sweep, const struct cuts_point *point)
+{
+    sweep->geometry = point->geometry;
+    if (!live_uncut(sweep) || !begin(sweep)) {
+        return false;
+    }
+    life.uncut = sweep->uncut;
+    life.last = point->until;
+    life.telling = true;
+    for (unsigned i = 0; i < point->count; i++) {
+        if (serin_flash_emulator_arm(life.emulator, &point->faults[i]) != SERIN_OK) {
+            cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
+        }
+    }
+    while (cuts_life_step(&life)) {
+    }
+    judge_flash((uint64_t)point->count - 1u);
+    bool held = life.failure == NULL;
+    if (held) {
+        (void)printf("every rule held\n");
+    } else {
+        (void)printf("BROKEN: %s (%s), in chapter %s\n", life.failure, life.detail,
+                     cuts_story[life.chapter].name);
+    }
+    cuts_life_close(&life);
+    return held;
+}

@@ -1,0 +1,138 @@
+/* What came of all points together (totals.h). */
+#include "totals.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef unsigned long long wide;
+
+static struct cuts_finding *find(struct cuts_totals *totals, const struct cuts_finding *like)
+{
+    for (unsigned i = 0; i < totals->finding_count; i++) {
+        struct cuts_finding *known = &totals->findings[i];
+        if (strcmp(known->failure, like->failure) == 0 && known->kind == like->kind &&
+            known->torn == like->torn && known->again == like->again) {
+            return known;
+        }
+    }
+    return NULL;
+}
+
+static void keep(struct cuts_totals *totals, const struct cuts_finding *finding)
+{
+    struct cuts_finding *known = find(totals, finding);
+    if (known != NULL) {
+        known->count += finding->count;
+    } else if (totals->finding_count < CUTS_FINDINGS) {
+        totals->findings[totals->finding_count++] = *finding;
+    }
+}
+
+void cuts_totals_find(struct cuts_totals *totals, const struct cuts_life *life,
+                      const struct serin_flash_fault *fault, const char *replay)
+{
+    struct cuts_finding finding = {.failure = life->failure,
+                                   .kind = fault->kind,
+                                   .torn = fault->torn,
+                                   .again = fault->again,
+                                   .count = 1};
+    (void)snprintf(finding.detail, sizeof finding.detail, "%s", life->detail);
+    (void)snprintf(finding.replay, sizeof finding.replay, "%s", replay);
+    totals->broken++;
+    keep(totals, &finding);
+}
+
+void cuts_totals_join(struct cuts_totals *totals, const struct cuts_totals *other)
+{
+    for (size_t g = 0; g < CUTS_GEOMETRIES; g++) {
+        totals->merged[g] += other->merged[g];
+        for (size_t k = 0; k < SERIN_FLASH_FAULT_KIND_COUNT; k++) {
+            totals->points[g][k] += other->points[g][k];
+        }
+    }
+    for (size_t c = 0; c < CUTS_CHAPTERS; c++) {
+        totals->chapters[c] += other->chapters[c];
+    }
+    totals->factory += other->factory;
+    totals->singles += other->singles;
+    totals->pairs += other->pairs;
+    totals->real += other->real;
+    totals->repeated += other->repeated;
+    totals->steps += other->steps;
+    totals->boots += other->boots;
+    totals->cuts += other->cuts;
+    totals->again_bytes += other->again_bytes;
+    totals->silent += other->silent;
+    totals->broken += other->broken;
+    for (unsigned i = 0; i < other->finding_count; i++) {
+        keep(totals, &other->findings[i]);
+    }
+}
+
+static uint64_t of_geometry(const struct cuts_totals *totals, size_t geometry)
+{
+    uint64_t sum = 0;
+    for (size_t kind = 0; kind < SERIN_FLASH_FAULT_KIND_COUNT; kind++) {
+        sum += totals->points[geometry][kind];
+    }
+    return sum;
+}
+
+static uint64_t of_kind(const struct cuts_totals *totals, size_t kind)
+{
+    uint64_t sum = 0;
+    for (size_t geometry = 0; geometry < CUTS_GEOMETRIES; geometry++) {
+        sum += totals->points[geometry][kind];
+    }
+    return sum;
+}
+
+uint64_t cuts_totals_points(const struct cuts_totals *totals)
+{
+    uint64_t sum = 0;
+    for (size_t geometry = 0; geometry < CUTS_GEOMETRIES; geometry++) {
+        sum += of_geometry(totals, geometry);
+    }
+    return sum;
+}
+
+static void print_tables(const struct cuts_totals *totals)
+{
+    (void)printf("by part:\n");
+    for (size_t g = 0; g < CUTS_GEOMETRIES; g++) {
+        const struct cuts_geometry *part = &cuts_geometries[g];
+        if (of_geometry(totals, g) > 0) {
+            (void)printf("  %-7s sectors %4u, units %3u, erased %02X%s %9llu, and %llu merged\n",
+                         part->name, part->sector, part->unit, part->erased,
+                         part->ecc ? ", ECC:" : ":    ", (wide)of_geometry(totals, g),
+                         (wide)totals->merged[g]);
+        }
+    }
+    (void)printf("by kind of the last fault:\n");
+    for (size_t kind = 0; kind < SERIN_FLASH_FAULT_KIND_COUNT; kind++) {
+        if (of_kind(totals, kind) > 0) {
+            (void)printf("  %-16s %9llu\n",
+                         serin_flash_fault_name((enum serin_flash_fault_kind)kind),
+                         (wide)of_kind(totals, kind));
+        }
+    }
+    (void)printf("by where the first fault fell:\n  factory %llu", (wide)totals->factory);
+    for (size_t c = 0; c < CUTS_CHAPTERS; c++) {
+        (void)printf("  %s %llu", cuts_story[c].name, (wide)totals->chapters[c]);
+    }
+    (void)printf("\n");
+}
+
+void cuts_totals_print(const struct cuts_totals *totals, double seconds)
+{
+    (void)printf(
+        "%llu distinct points in %.1f s: %llu with one fault, %llu with two, %llu with real "
+        "cryptography\n",
+        (wide)cuts_totals_points(totals), seconds, (wide)totals->singles, (wide)totals->pairs,
+        (wide)totals->real);
+    print_tables(totals);
+    (void)printf("%llu boots and %llu steps; %llu cuts, %llu faults that did not fire; %llu bytes "
+                 "fetched again\n",
+                 (wide)totals->boots, (wide)totals->steps, (wide)totals->cuts, (wide)totals->silent,
+                 (wide)totals->again_bytes);
+}
