@@ -29,7 +29,7 @@ uint8_t emulator_programmed(const struct serin_flash_emulator *emulator, uint32_
 
 static bool holds_erased(const struct serin_flash_emulator *emulator, const uint8_t *bytes)
 {
-    return serin_bytes_all(bytes, emulator->config.write_unit, emulator->config.erased_value);
+    return serin_bytes_all(bytes, emulator_unit(emulator), emulator->config.erased_value);
 }
 
 static enum serin_flash_torn how_torn(const struct serin_flash_emulator *emulator,
@@ -40,7 +40,7 @@ static enum serin_flash_torn how_torn(const struct serin_flash_emulator *emulato
         return code_word ? asked : SERIN_FLASH_TORN_FAULTING;
     }
     bool restless = asked >= SERIN_FLASH_TORN_UNSTABLE;
-    bool at_rest = restless && serin_bytes_all(loose, emulator->config.write_unit, 0);
+    bool at_rest = restless && serin_bytes_all(loose, emulator_unit(emulator), 0);
     return at_rest ? SERIN_FLASH_TORN_STABLE : asked;
 }
 
@@ -57,7 +57,7 @@ void emulator_unit_tear(struct serin_flash_emulator *emulator, struct page *page
                         const uint8_t *held, const uint8_t *loose,
                         const struct serin_flash_fault *fault, bool code_word)
 {
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     struct unit *unit = &page->units[offset / size];
     enum serin_flash_torn torn = how_torn(emulator, loose, fault->torn, code_word);
     page->torn -= unit->state == UNIT_TORN;
@@ -86,13 +86,14 @@ void emulator_unit_tear(struct serin_flash_emulator *emulator, struct page *page
 /* A weak unit gives way: some of its loose bits flip, at least one, and stay so. */
 static void flip(struct serin_flash_emulator *emulator, struct page *page, uint32_t index)
 {
-    uint32_t size = emulator->config.write_unit;
-    const uint8_t *old = page->bytes + index * size;
-    const uint8_t *loose = page->loose + index * size;
+    uint32_t size = emulator_unit(emulator);
+    const uint8_t *old = page->bytes + emulator_unit_offset(emulator, index);
+    const uint8_t *loose = page->loose + emulator_unit_offset(emulator, index);
     uint8_t held[SERIN_FLASH_UNIT_MAX];
     bool moved = false;
+    memcpy(held, old, size);
     for (uint32_t i = 0; i < size; i++) {
-        held[i] = old[i] ^ (loose[i] & (uint8_t)(emulator_noise(&emulator->state.jitter) >> 32));
+        held[i] ^= loose[i] & (uint8_t)(emulator_noise(&emulator->state.jitter) >> 32);
         moved = moved || held[i] != old[i];
     }
     for (uint32_t i = 0; i < size && !moved; i++) {
@@ -140,7 +141,7 @@ struct touched {
 static struct touched touched_units(const struct serin_flash_emulator *emulator,
                                     const struct stretch *stretch)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     return (struct touched){stretch->offset / unit, (stretch->offset + stretch->size - 1u) / unit};
 }
 
@@ -180,7 +181,7 @@ static bool strain(struct serin_flash_emulator *emulator, struct page *page,
 static void shake(struct serin_flash_emulator *emulator, struct page *page, uint32_t index,
                   const struct stretch *stretch, uint8_t *out)
 {
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     uint32_t from = index * size, to = from + size;
     bool differs =
         !emulator->config.ecc && (emulator_noise(&emulator->state.jitter) >> 32 & 1u) != 0;
@@ -250,14 +251,14 @@ static bool reads_erased(const struct serin_flash_emulator *emulator, const stru
     const struct unit *unit = &page->units[index];
     return unit->torn != SERIN_FLASH_TORN_FAULTING &&
            (unit->blank != 0 ||
-            holds_erased(emulator, page->bytes + index * emulator->config.write_unit));
+            holds_erased(emulator, page->bytes + emulator_unit_offset(emulator, index)));
 }
 
 static bool moves_back(const struct serin_flash_emulator *emulator, const uint8_t *held,
                        const uint8_t *data)
 {
     uint8_t erased = emulator->config.erased_value;
-    for (uint32_t i = 0; i < emulator->config.write_unit; i++) {
+    for (uint32_t i = 0; i < emulator_unit(emulator); i++) {
         if (((held[i] ^ erased) & ~(data[i] ^ erased)) != 0) {
             return true;
         }
@@ -278,7 +279,7 @@ static enum obstacle judge_unit(const struct serin_flash_emulator *emulator,
     if (emulator->config.programming == SERIN_FLASH_WRITE_ONCE) {
         return OBSTACLE_PROGRAMMED;
     }
-    return moves_back(emulator, page->bytes + index * emulator->config.write_unit, data)
+    return moves_back(emulator, page->bytes + emulator_unit_offset(emulator, index), data)
                ? OBSTACLE_BIT_BACK
                : OBSTACLE_NONE;
 }
@@ -286,7 +287,7 @@ static enum obstacle judge_unit(const struct serin_flash_emulator *emulator,
 enum obstacle emulator_cells_judge(const struct serin_flash_emulator *emulator, uint32_t address,
                                    const uint8_t *data, size_t size)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     enum obstacle worst = OBSTACLE_NONE;
     while (size > 0) {
         struct stretch stretch = emulator_stretch(emulator, address, size);
@@ -309,7 +310,7 @@ static void program_shaky(struct serin_flash_emulator *emulator, struct page *pa
 {
     static const struct serin_flash_fault unstable = {.torn = SERIN_FLASH_TORN_UNSTABLE,
                                                       .again = SERIN_FLASH_AGAIN_UNSTABLE};
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     uint8_t held[SERIN_FLASH_UNIT_MAX], loose[SERIN_FLASH_UNIT_MAX];
     for (uint32_t i = 0; i < size; i++) {
         uint8_t old = page->bytes[index * size + i];
@@ -322,7 +323,7 @@ static void program_shaky(struct serin_flash_emulator *emulator, struct page *pa
 static void program_unit(struct serin_flash_emulator *emulator, struct page *page, uint32_t index,
                          uint32_t address, const uint8_t *data)
 {
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     struct unit *unit = &page->units[index];
     bool torn = unit->state == UNIT_TORN;
     bool virgin = torn ? reads_erased(emulator, page, index) : unit->state == UNIT_ERASED;
@@ -337,7 +338,7 @@ static void program_unit(struct serin_flash_emulator *emulator, struct page *pag
     emulator->state.figures.reprogrammed += !virgin;
     if (!torn || virgin) {
         *unit = (struct unit){.state = UNIT_PROGRAMMED};
-        memset(page->loose + index * size, 0, size);
+        memset(page->loose + emulator_unit_offset(emulator, index), 0, size);
         page->torn -= torn;
     }
 }
@@ -346,7 +347,7 @@ static void program_unit(struct serin_flash_emulator *emulator, struct page *pag
 static void program_sound(struct serin_flash_emulator *emulator, struct page *page,
                           const struct stretch *stretch, const uint8_t *data)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     uint32_t first = stretch->offset / unit, count = stretch->size / unit;
     uint8_t *bytes = page->bytes + stretch->offset;
     if (emulator->config.erased_value == 0xFF) {
@@ -367,7 +368,7 @@ static void program_sound(struct serin_flash_emulator *emulator, struct page *pa
 bool emulator_cells_program(struct serin_flash_emulator *emulator, uint32_t address,
                             const uint8_t *data, size_t size)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     while (size > 0) {
         struct stretch stretch = emulator_stretch(emulator, address, size);
         struct page *page = emulator_own(emulator, stretch.index);
@@ -393,7 +394,7 @@ bool emulator_cells_program(struct serin_flash_emulator *emulator, uint32_t addr
 static void erase_units(struct serin_flash_emulator *emulator, struct page *page,
                         const struct stretch *stretch)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     uint32_t first = stretch->offset / unit, count = stretch->size / unit;
     for (uint32_t i = first; page->torn > 0 && i < first + count; i++) {
         page->torn -= page->units[i].state == UNIT_TORN;

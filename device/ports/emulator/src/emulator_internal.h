@@ -12,6 +12,7 @@
 #ifndef EMULATOR_INTERNAL_H
 #define EMULATOR_INTERNAL_H
 
+#include <serin/assert.h>
 #include <serin/emulator/flash_emulator.h>
 
 #include <stdatomic.h>
@@ -103,6 +104,20 @@ static inline uint64_t emulator_seed(uint64_t seed, uint64_t operation)
 }
 
 /* ---- geometry (flash_emulator.c) ---- */
+
+/* Bytes of a write unit: 1 .. SERIN_FLASH_UNIT_MAX. */
+static inline uint32_t emulator_unit(const struct serin_flash_emulator *emulator)
+{
+    SERIN_ASSERT(emulator->config.write_unit > 0); /* divided by, and looped over */
+    return emulator->config.write_unit;
+}
+
+/* Where write unit `index` of a page begins in its bytes. */
+static inline size_t emulator_unit_offset(const struct serin_flash_emulator *emulator,
+                                          uint32_t index)
+{
+    return (size_t)index * emulator_unit(emulator);
+}
 
 bool emulator_inside(const struct serin_flash_emulator *emulator, uint32_t address, size_t size);
 /* Whether a sector begins at `address`, or the flash ends there. */

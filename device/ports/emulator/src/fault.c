@@ -102,7 +102,7 @@ static uint32_t places_in_sectors(const struct serin_flash_emulator *emulator,
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < sectors_of(emulator, operation); i++) {
-        count += places_in(sector_of(emulator, operation, i).size / emulator->config.write_unit);
+        count += places_in(sector_of(emulator, operation, i).size / emulator_unit(emulator));
     }
     return count;
 }
@@ -110,7 +110,7 @@ static uint32_t places_in_sectors(const struct serin_flash_emulator *emulator,
 static uint32_t place_in_sector(const struct serin_flash_emulator *emulator,
                                 const struct serin_flash_operation *operation, uint32_t index)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     uint32_t sector = 0;
     struct serin_region region = sector_of(emulator, operation, sector);
     for (uint32_t more; (more = places_in(region.size / unit)) <= index; index -= more) {
@@ -124,7 +124,7 @@ static uint32_t place_in_sector(const struct serin_flash_emulator *emulator,
 static uint32_t place_count(const struct serin_flash_emulator *emulator,
                             const struct serin_flash_operation *operation, enum place place)
 {
-    uint32_t units = operation->size / emulator->config.write_unit;
+    uint32_t units = operation->size / emulator_unit(emulator);
     switch (place) {
     case PLACE_NONE:
         break;
@@ -147,7 +147,7 @@ static uint32_t place_at(const struct serin_flash_emulator *emulator,
                          const struct serin_flash_operation *operation, enum place place,
                          uint32_t index)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     switch (place) {
     case PLACE_NONE:
         break;
@@ -229,8 +229,8 @@ static bool is_whole(const struct serin_flash_emulator *emulator,
                      const struct serin_flash_operation *operation)
 {
     return operation->size > 0 && emulator_inside(emulator, operation->address, operation->size) &&
-           operation->address % emulator->config.write_unit == 0 &&
-           operation->size % emulator->config.write_unit == 0;
+           operation->address % emulator_unit(emulator) == 0 &&
+           operation->size % emulator_unit(emulator) == 0;
 }
 
 uint64_t serin_flash_fault_count(const struct serin_flash_emulator *emulator,

@@ -107,6 +107,7 @@ void serin_flash_fault_print(const struct serin_flash_fault *fault, char *text)
 {
     struct line line = {.text = text};
     SERIN_ASSERT(emulator_fault_valid(fault));
+    text[0] = '\0';
     put_number(&line, "operation", fault->operation);
     put(&line, "kind", kinds[fault->kind].name);
     if (fault->at > 0) {

@@ -252,7 +252,7 @@ static bool page_is_erased(const struct serin_flash_emulator *emulator, const st
 static uint64_t page_fingerprint(const struct serin_flash_emulator *emulator,
                                  const struct page *page)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     if (page_is_erased(emulator, page)) {
         return 1;
     }
@@ -262,8 +262,8 @@ static uint64_t page_fingerprint(const struct serin_flash_emulator *emulator,
     }
     for (uint32_t i = 0; i < emulator->page_units; i++) {
         if (page->units[i].torn != SERIN_FLASH_TORN_FAULTING) { /* nobody will ever read that */
-            hash = mix_bytes(hash, page->bytes + i * unit, unit);
-            hash = mix_bytes(hash, page->loose + i * unit, unit);
+            hash = mix_bytes(hash, page->bytes + emulator_unit_offset(emulator, i), unit);
+            hash = mix_bytes(hash, page->loose + emulator_unit_offset(emulator, i), unit);
         }
     }
     return hash | 2u;

@@ -20,7 +20,7 @@ struct program_tear {
 static struct program_tear plan_program(struct serin_flash_emulator *emulator, const uint8_t *data,
                                         size_t size, const struct serin_flash_fault *fault)
 {
-    uint32_t unit = emulator->config.write_unit;
+    uint32_t unit = emulator_unit(emulator);
     uint64_t *noise = &emulator->state.noise;
     struct program_tear tear = {
         .fault = fault, .fresh = fault->at, .noise = emulator_seed(fault->seed, fault->operation)};
@@ -68,7 +68,7 @@ static uint8_t held_by_program(const struct serin_flash_emulator *emulator,
 static bool tear_unit_of_program(struct serin_flash_emulator *emulator, uint32_t address,
                                  const uint8_t *data, struct program_tear *tear, size_t offset)
 {
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     struct stretch stretch = emulator_stretch(emulator, address + (uint32_t)offset, size);
     struct page *page = emulator_own(emulator, stretch.index);
     uint8_t held[SERIN_FLASH_UNIT_MAX], loose[SERIN_FLASH_UNIT_MAX];
@@ -96,7 +96,7 @@ bool emulator_tear_program(struct serin_flash_emulator *emulator, uint32_t addre
     if (!emulator_cells_program(emulator, address, data, tear.first)) {
         return false;
     }
-    for (size_t at = tear.first; at <= tear.last; at += emulator->config.write_unit) {
+    for (size_t at = tear.first; at <= tear.last; at += emulator_unit(emulator)) {
         if (!tear_unit_of_program(emulator, address, data, &tear, at)) {
             return false;
         }
@@ -143,7 +143,7 @@ static uint8_t held_by_erase(const struct erase_tear *tear, uint32_t address, ui
 static bool tear_unit_of_erase(struct serin_flash_emulator *emulator, const struct erase_tear *tear,
                                uint32_t address)
 {
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     uint8_t erased = emulator->config.erased_value;
     struct stretch stretch = emulator_stretch(emulator, address, size);
     struct page *page = emulator_own(emulator, stretch.index);
@@ -193,7 +193,7 @@ bool emulator_tear_erase(struct serin_flash_emulator *emulator, uint32_t address
         return true;
     }
     emulator->wear[number]++;
-    for (uint32_t at = 0; at < tear.sector.size; at += emulator->config.write_unit) {
+    for (uint32_t at = 0; at < tear.sector.size; at += emulator_unit(emulator)) {
         if (!tear_unit_of_erase(emulator, &tear, tear.sector.address + at)) {
             return false;
         }
@@ -205,7 +205,7 @@ bool emulator_tear_erase(struct serin_flash_emulator *emulator, uint32_t address
 
 bool emulator_rot_cell(struct serin_flash_emulator *emulator, const struct serin_flash_fault *fault)
 {
-    uint32_t size = emulator->config.write_unit;
+    uint32_t size = emulator_unit(emulator);
     uint32_t start = fault->at / size * size;
     struct stretch stretch = emulator_stretch(emulator, start, size);
     struct page *page = emulator_own(emulator, stretch.index);
