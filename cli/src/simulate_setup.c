@@ -156,13 +156,13 @@ static enum serin_cli_exit hardware_check(const struct serin_cli_simulation *sim
         found = found || is_offered(policy, scenario->hardware[i].revision);
     }
     if (!found) {
-        return serin_cli_fail(cli, SERIN_CLI_INPUT,
-                              "%s: releases: no hardware revision of the fleet is within %u-%u%s; "
-                              "the scenario's fleet.hardware says which there are, revision 1 "
-                              "without it",
-                              cli->args.operands[0], (unsigned)policy->offers[0].hw_min,
-                              (unsigned)policy->offers[0].hw_max,
-                              policy->offer_count > 1 ? " or the other release's" : "");
+        struct serin_yaml_error why;
+        enum serin_error error =
+            serin_yaml_fail(simulation->policy.document, &why, "releases[0].hardware",
+                            "is of no device: the scenario's fleet.hardware says which revisions "
+                            "there are, 1 alone "
+                            "without it");
+        return yaml_failed(cli, error, &why);
     }
     return SERIN_CLI_DONE;
 }

@@ -179,7 +179,8 @@ START_TEST(a_head_finds_what_was_cut_off)
     ck_assert_int_eq(serin("log", "--live", "--head", heads[4]), SERIN_CLI_USAGE);
     ck_assert_int_eq(serin("none", NULL, NULL, NULL), SERIN_CLI_NOT_FOUND);
     expect_complaint("none: No such file");
-    ck_assert_int_eq(serin(".", NULL, NULL, NULL), SERIN_CLI_FAILED);
+    ck_assert_int_eq(serin(".", NULL, NULL, NULL), SERIN_CLI_INPUT);
+    expect_complaint(".: not a plain file");
     folder_remove(folder);
 }
 END_TEST

@@ -480,6 +480,72 @@ START_TEST(cost_stands_on_the_side)
 }
 END_TEST
 
+/* The figures are the devices' own; serind's books stand beside them where they differ. */
+START_TEST(books_stand_beside_the_truth)
+{
+    write_text("once.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 7.1.0}]\n"
+                            "stages: [{percent: 100, soak: 1h}]\nramp: {first: 0}\n");
+    write_text("gone.yaml", "links: {rate: 200}\n"
+                            "events:\n  - {at: 4m, event: gateway_crash, percent: 100, for: 300d}\n"
+                            "  - {at: 12h, event: halt}\n");
+    SUCCEEDS("once.yaml " SMALL "--seed 1 --scenario gone.yaml");
+    SAYS("\n  serind's books say: exposed ");
+    SUCCEEDS("once.yaml " SMALL "--seed 1 --scenario gone.yaml --json");
+    unsigned long long truth = number("exposed"), book = 0;
+    const char *books = strstr(result->out, "\"books\":{\"exposed\":");
+    ck_assert_ptr_nonnull(books);
+    ck_assert_int_eq(sscanf(books, "\"books\":{\"exposed\":%llu", &book), 1);
+    ck_assert_uint_gt(truth, book);
+    ck_assert_uint_eq(truth, number("confirmed") + number("failed") + number("withdrawn") +
+                                 number("open"));
+    SUCCEEDS("policy.yaml " SMALL "--seed 1");
+    ck_assert_ptr_null(strstr(result->out, "books say"));
+}
+END_TEST
+
+START_TEST(what_is_left_out_is_told)
+{
+    char digest[SERIN_SHA256_HEX_SIZE], line[sizeof(digest) + 16];
+
+    /* Of the policy: keys without a meaning, and hardware that is not offered anything. */
+    write_text("keys.yaml", "product: lamp\nchannel: stable\nrevert: true\nsupersede: true\n"
+                            "start: 2027-01-01T00:00:00Z\n"
+                            "releases: [{version: 7.1.0, hardware: 1-3}]\n"
+                            "stages: [{count: 1, soak: 1h}, {percent: 100, soak: 1h}]\n");
+    write_text("half.yaml",
+               "fleet: {hardware: [{revision: 2, share: 1}, {revision: 7, share: 1}]}\n");
+    SUCCEEDS("keys.yaml " SMALL "--seed 1 --scenario half.yaml --expect completed");
+    SAYS("ignored of it: start, supersede, revert\n");
+    SAYS("  the release is for their hardware\n");
+    SAYS("more are exposed than a stage is for: it looked behind a second gateway");
+    ck_assert_ptr_null(strstr(result->out, "the way back"));
+    const char *at = strstr(result->out, "\n  digest ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, " digest %64[0-9a-f]", digest), 1);
+    SUCCEEDS("keys.yaml " SMALL "--seed 1 --scenario half.yaml --json");
+    ck_assert_uint_lt(number("members"), 50);
+    ck_assert_uint_eq(number("members"), number("still_on_it"));
+    SAYS("\"scenario\":\"half.yaml\",\"hardware\":[{\"from\":1,\"to\":3}]");
+    SAYS("\"broken\":null,\"breach\":null");
+    snprintf(line, sizeof(line), "\"digest\":\"%s\"", digest);
+    SAYS(line);
+    write_text("none.yaml", "fleet: {hardware: [{revision: 7, share: 1}]}\n");
+    FAILS(SERIN_CLI_INPUT, "keys.yaml:6: 'releases[0].hardware' is of no device",
+          "keys.yaml " SMALL "--seed 1 --scenario none.yaml");
+    /* Of the fleet: who was never reached, though the rollout is completed; of the time: all. */
+    write_text("away.yaml", "fleet: {offline: 20}\n");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --scenario away.yaml --expect completed");
+    SAYS("\n  but ");
+    SAYS(" of 60 devices are unreached: ");
+    ck_assert_ptr_nonnull(strstr(result->err, " of 60 devices are unreached: "));
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --limit 1s");
+    SAYS("created before stage 1 of 2, after 1.000s");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --limit 1s --json");
+    SAYS("\"state\":\"created\"");
+    SAYS("\"scenario\":null,\"hardware\":[]");
+}
+END_TEST
+
 /* Every member of the JSON's top level is in the specification's table. */
 START_TEST(each_member_is_documented)
 {
@@ -527,6 +593,8 @@ int main(void)
         the_replay_is_the_same_again,
         a_stage_stands_with_what_its_soak_showed,
         an_older_store_takes_rows_back,
+        books_stand_beside_the_truth,
+        what_is_left_out_is_told,
         each_member_is_documented,
     };
     Suite *suite = suite_create("cli_simulate");

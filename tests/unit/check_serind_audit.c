@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "check_main.h"
 #include "serind_bench.h"
+#include "shell/policy_text.h"
 #include "test_keys.h"
 
 #include <serin/adapters/wolfcrypt.h>
@@ -502,6 +503,20 @@ START_TEST(the_longest_line_is_whole)
 }
 END_TEST
 
+/* A gate that says the least success says it in the log as the policy does. Seen to catch: what is
+ * kept, the most failures, written in its place. */
+START_TEST(a_policy_is_said_as_it_was_written)
+{
+    char text[SERIND_POLICY_TEXT_SIZE];
+    struct serin_policy policy;
+    serin_policy_default(&policy);
+    policy.gates[SERIN_GATE_BOOTS].max_permyriad = 1250; /* min_percent: 87.5 */
+    serind_policy_text(&policy, text);
+    ck_assert_msg(strstr(text, ", boot_success 87.50 % of 30,") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, ", rollbacks 10.00 % of 30,") != NULL, "%s", text);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -518,6 +533,7 @@ int main(void)
         a_full_disk_tears_nothing,
         a_file_that_only_grows_is_vouched_for,
         the_longest_line_is_whole,
+        a_policy_is_said_as_it_was_written,
         NULL,
     };
     test_keys_open();

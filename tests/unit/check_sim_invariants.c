@@ -369,6 +369,37 @@ START_TEST(nobody_is_lost)
     world.now_ms = then_ms + 3600000;
     sim_check_known(&world, 0, 1, &list[0]);
     convicted(SERIN_SIM_LOST);
+    /* Over links that lose most of what they carry it may never have come, unless it did. */
+    struct serin_agent_record *record = &nodes[0].agent.record;
+    const struct serin_report told = {.incarnation = 5, .number = 6};
+    record->incarnation = 5;
+    record->number = 7;
+    sim_check_heard(&world, 0, &told);
+    config.scenario.drop = 200000;
+    config.scenario.corrupt = 100000;
+    result.broken = SERIN_SIM_SOUND;
+    sim_check_known(&world, 0, 1, &list[0]);
+    convicted(SERIN_SIM_LOST); /* no more than the soak's links lose every day */
+    config.scenario.corrupt++;
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    record->number = 6;
+    sim_check_known(&world, 0, 1, &list[0]);
+    convicted(SERIN_SIM_LOST);
+    record->incarnation = 4; /* of another stream nothing was heard */
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    /* Weather counts where it was after the change. */
+    config.scenario.drop = config.scenario.corrupt = 0;
+    config.scenario.weather_count = 1;
+    config.scenario.weather[0] =
+        (struct serin_sim_weather){.from_ms = 0, .for_ms = then_ms, .drop = SERIN_SIM_ALL};
+    sim_check_known(&world, 0, 1, &list[0]);
+    convicted(SERIN_SIM_LOST);
+    config.scenario.weather[0].for_ms++;
+    sim_check_known(&world, 0, 1, &list[0]);
+    sound();
+    config.scenario.weather_count = 0;
     nodes[0].deaf = true;
     sim_check_known(&world, 0, 1, &list[0]);
     sound();

@@ -18,6 +18,7 @@ serin_unit_test(sim_node SOURCES sim_bench.c LINK serin::sim serin::keys serin::
 # Server, gateways and judges, and whole runs; some are tried through the private headers.
 set(sim_bench_link serin::sim serin::keys serin::wolfcrypt serin::protobufc)
 serin_unit_test(sim_run SOURCES sim_bench.c LINK ${sim_bench_link})
+serin_unit_test(sim_truth SOURCES sim_bench.c LINK ${sim_bench_link})
 serin_unit_test(sim_gateway SOURCES sim_bench.c LINK ${sim_bench_link})
 foreach(private sim_server sim_invariants)
   serin_unit_test(${private} SOURCES sim_bench.c
