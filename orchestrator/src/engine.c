@@ -68,6 +68,7 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
                 [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
                 [SERIN_SIGNAL_HOLD] = {.to = AWAITING, .effect = serin_effect_hold},
+                [SERIN_SIGNAL_HEARD] = {.to = ROLLING, .effect = serin_effect_heard},
                 [SERIN_SIGNAL_ASK] = {.to = AWAITING, .effect = serin_effect_ask},
                 [SERIN_SIGNAL_NEXT] = {.to = ROLLING, .effect = serin_effect_open_stage},
                 [SERIN_SIGNAL_DONE] = {.to = COMPLETED, .effect = serin_effect_done},
@@ -91,6 +92,7 @@ static const struct transition table[SERIN_ROLLOUT_STATE_COUNT][SERIN_SIGNAL_COU
                 [SERIN_SIGNAL_GATE] = {.to = HALTED, .effect = serin_effect_gate},
                 [SERIN_SIGNAL_SITE] = {.to = PAUSED, .effect = serin_effect_site},
                 [SERIN_SIGNAL_RESOLVED] = {.to = SOAKING, .effect = serin_effect_resolved},
+                [SERIN_SIGNAL_HOLD] = {.to = AWAITING, .effect = serin_effect_hold},
             },
         [SOAKING] =
             {
@@ -195,6 +197,7 @@ static void enter(struct serin_step *step, enum serin_rollout_state to)
     if (serin_rollout_traits(to)->over) {
         rollout->ended_ms = rollout->ended_ms == 0 ? step->now_ms : rollout->ended_ms;
         rollout->approved = rollout->held = rollout->closed = rollout->retrying = false;
+        rollout->unproven = false;
     }
     rollout->state = to;
 }
@@ -204,23 +207,28 @@ static void fire(struct serin_step *step, size_t signal)
 {
     const struct transition *row = &table[step->rollout->state][signal];
     SERIN_ASSERT(row->to != SERIN_ROLLOUT_INVALID);
+    bool at_it = step->rollout->state == ROLLING || step->rollout->state == SOAKING;
+    if (at_it && row->to != step->rollout->state) {
+        memset(step->rollout->why, 0, sizeof step->rollout->why); /* what it waited for */
+    }
     if (row->effect != NULL) {
         row->effect(step);
     }
     enter(step, row->to);
 }
 
-/* What follows the present stage, once it is soaked; a stage that waits already, for approval or
- * for evidence, goes on waiting without a word. */
+/* What follows the present stage, once it is soaked, or an operator goes on without proof; a stage
+ * that waits already, for approval or for evidence, goes on waiting without a word. The end is a
+ * beginning too, for devices that were out of reach: it keeps to the windows. */
 static enum serin_signal after_soak(const struct serin_rollout *rollout,
                                     const struct serin_members *members)
 {
     bool awaiting = rollout->state == AWAITING;
-    if (rollout->stage > 0 && !rollout->approved && serin_stage_holds(rollout, members)) {
+    if (rollout->stage > 0 && !serin_stage_passes(rollout, members)) {
         return awaiting && rollout->held ? SERIN_SIGNAL_NONE : SERIN_SIGNAL_HOLD;
     }
     if (rollout->stage == rollout->policy.stage_count) {
-        return SERIN_SIGNAL_DONE;
+        return serin_time_allows(rollout) ? SERIN_SIGNAL_DONE : SERIN_SIGNAL_NONE;
     }
     if (rollout->policy.stages[rollout->stage].approval && !rollout->approved) {
         return awaiting && !rollout->held ? SERIN_SIGNAL_NONE : SERIN_SIGNAL_ASK;
@@ -244,13 +252,16 @@ static enum serin_signal judged(const struct serin_rollout *rollout,
     return serin_cluster_alone(rollout, &cluster) ? SERIN_SIGNAL_SITE : SERIN_SIGNAL_GATE;
 }
 
-/* Whether somebody resolved, and of those whom this stage added somebody too, if it added any. One
- * that looked long enough for somebody goes on, to be held. */
-static bool has_proof(const struct serin_rollout *rollout)
+/* What follows from who is left to wait for. */
+static enum serin_signal rolled(const struct serin_rollout *rollout,
+                                const struct serin_members *members)
 {
-    const struct serin_evidence *evidence = &rollout->evidence;
-    bool own = evidence->stage_offered == 0 || evidence->stage_resolved > 0;
-    return serin_stage_spent(rollout) || (own && serin_tally_resolved(&rollout->tally) > 0);
+    if (serin_stage_unproven(rollout)) {
+        return SERIN_SIGNAL_HOLD;
+    }
+    bool over = serin_tally_waiting(rollout) == 0 && serin_stage_proven(rollout) &&
+                !serin_stage_short(rollout) && !serin_stage_lone(rollout, members);
+    return over ? SERIN_SIGNAL_RESOLVED : SERIN_SIGNAL_NONE;
 }
 
 enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
@@ -262,9 +273,11 @@ enum serin_signal serin_rollout_conclude(const struct serin_rollout *rollout,
             return signal;
         }
     }
-    if (rollout->state == ROLLING && serin_tally_waiting(rollout) == 0 && has_proof(rollout) &&
-        !serin_stage_short(rollout) && !serin_stage_lone(rollout, members)) {
-        return SERIN_SIGNAL_RESOLVED;
+    if (rollout->state == ROLLING) {
+        return rolled(rollout, members);
+    }
+    if (rollout->state == AWAITING && rollout->unproven && !serin_stage_unproven(rollout)) {
+        return SERIN_SIGNAL_HEARD;
     }
     if (rollout->state == AWAITING ||
         (rollout->state == SOAKING && serin_soak_left_ms(rollout) == 0)) {
@@ -290,6 +303,7 @@ static void settle(struct serin_step *step)
     if (rollout->state == ROLLING && !rollout->sweeping) {
         serin_stage_widen(step);
     }
+    serin_stage_say(step);
 }
 
 struct serin_rollout_action *serin_step_act(struct serin_step *step,

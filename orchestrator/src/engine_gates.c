@@ -366,15 +366,25 @@ static bool symptom_holds(const struct serin_rollout *rollout, enum serin_gate g
     return true;
 }
 
+bool serin_gate_holds(const struct serin_rollout *rollout, enum serin_gate gate,
+                      struct serin_trip *trip)
+{
+    if (gate != SERIN_GATE_REGRESSIONS) {
+        return symptom_holds(rollout, gate, trip);
+    }
+    bool holds =
+        serin_tally_failures(&rollout->tally) > rollout->judged && regressions_high(rollout, trip);
+    if (holds) {
+        trip->doubt = SERIN_DOUBT_CHANCE;
+    }
+    return holds;
+}
+
 bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_members *members,
                       struct serin_trip *trip)
 {
     (void)members; /* the comparison stands in the rollout */
-    if (serin_tally_failures(&rollout->tally) > rollout->judged &&
-        regressions_high(rollout, trip)) {
-        trip->doubt = SERIN_DOUBT_CHANCE;
-        return true;
-    }
-    return symptom_holds(rollout, SERIN_GATE_SILENCE, trip) ||
-           symptom_holds(rollout, SERIN_GATE_ERRORS, trip);
+    return serin_gate_holds(rollout, SERIN_GATE_REGRESSIONS, trip) ||
+           serin_gate_holds(rollout, SERIN_GATE_SILENCE, trip) ||
+           serin_gate_holds(rollout, SERIN_GATE_ERRORS, trip);
 }

@@ -5,6 +5,7 @@
  *   engine.c           the transition table, the one function that changes a rollout's state
  *   engine_clock.c     the watch: what time counts, and when the next TICK is due
  *   engine_stage.c     effects of transitions: stages, thresholds, soak
+ *   engine_hold.c      what lets a stage pass, and what holds it
  *   engine_ramp.c      how exposure grows inside a stage: steps, flight, rate
  *   engine_window.c    when devices may start: start time and windows
  *   engine_test.c      the sequential test: halts, accepts a stage, or holds it
@@ -33,10 +34,11 @@ enum serin_signal {
     SERIN_SIGNAL_GATE = SERIN_ROLLOUT_EVENT_COUNT, /* too many failed */
     SERIN_SIGNAL_SITE,                             /* the same, but all behind one gateway */
     SERIN_SIGNAL_RESOLVED,                         /* nobody is left to wait for */
-    SERIN_SIGNAL_HOLD,                             /* soaked; the evidence lets it not pass */
+    SERIN_SIGNAL_HOLD,                             /* the evidence lets it not pass */
+    SERIN_SIGNAL_HEARD,                            /* nobody was left to wait for: somebody is */
     SERIN_SIGNAL_ASK,                              /* soaked; the next stage asks for approval */
     SERIN_SIGNAL_NEXT,                             /* soaked; the next stage may start */
-    SERIN_SIGNAL_DONE,                             /* the last stage is soaked */
+    SERIN_SIGNAL_DONE,                             /* the last stage is soaked, and may end */
     SERIN_SIGNAL_COUNT
 };
 
@@ -95,6 +97,7 @@ void serin_effect_gate(struct serin_step *step);
 void serin_effect_site(struct serin_step *step);
 void serin_effect_resolved(struct serin_step *step);
 void serin_effect_hold(struct serin_step *step);
+void serin_effect_heard(struct serin_step *step);
 void serin_effect_ask(struct serin_step *step);
 void serin_effect_retry(struct serin_step *step);
 void serin_effect_open_stage(struct serin_step *step);
@@ -106,8 +109,6 @@ void serin_effect_done(struct serin_step *step);
 bool serin_stage_open(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
-/* Whether the test or a gate does not let a soaked stage pass. */
-bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members);
 /* Notes whether the test accepts the stage as it stands. */
 void serin_stage_accept(struct serin_step *step);
 /* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too, and
@@ -123,6 +124,30 @@ uint32_t serin_tally_waiting(const struct serin_rollout *rollout);
 uint32_t serin_tally_resolved(const struct serin_tally *tally);
 uint32_t serin_tally_failures(const struct serin_tally *tally);
 
+/* ---- engine_hold.c ---- */
+
+/* What does not let a stage pass: a bit each, 0: nothing. */
+enum serin_stage_doubt {
+    SERIN_STAGE_UNPROVEN = 1,     /* nobody is left who could show anything */
+    SERIN_STAGE_SPENT = 2,        /* it looked long enough for devices in reach */
+    SERIN_STAGE_LONE = 4,         /* or elsewhere: all who resolved stand behind one gateway */
+    SERIN_STAGE_UNDECIDED = 8,    /* the test is */
+    SERIN_STAGE_REGRESSIONS = 16, /* gates */
+    SERIN_STAGE_SILENCE = 32,
+    SERIN_STAGE_ERRORS = 64
+};
+uint32_t serin_stage_doubts(const struct serin_rollout *rollout,
+                            const struct serin_members *members);
+/* Whether nothing holds the stage but what an operator waived, with no failure since. */
+bool serin_stage_passes(const struct serin_rollout *rollout, const struct serin_members *members);
+/* Whether somebody resolved, and of those whom this stage added somebody too, if it added any. One
+ * that looked long enough for somebody goes on, to be held. */
+bool serin_stage_proven(const struct serin_rollout *rollout);
+/* Whether a stage that is not over has nobody left to wait for, and may offer it to nobody else. */
+bool serin_stage_unproven(const struct serin_rollout *rollout);
+/* Has `why` say what a stage waits for, where it is neither devices at it nor the soak. */
+void serin_stage_say(struct serin_step *step);
+
 /* ---- engine_ramp.c ---- */
 
 /* Whether the stage does not cover all its devices yet, and others can be offered: because its ramp
@@ -134,6 +159,12 @@ bool serin_stage_searched(const struct serin_rollout *rollout);
 /* Whether it has, and still does not reach as many as it is for: then it is held when it is soaked,
  * for an operator to decide. */
 bool serin_stage_spent(const struct serin_rollout *rollout);
+/* Devices that were offered it and have not come to an end, silent and unreached ones included:
+ * they hold the directive, and may all start at once. */
+uint32_t serin_ramp_unresolved(const struct serin_rollout *rollout);
+/* Whether a stage that wants more devices may offer it to none, whatever lands or passes, before
+ * some of those have come to an end. */
+bool serin_ramp_stalled(const struct serin_rollout *rollout);
 /* Whether so many more may be in flight, and be offered it, at once: for RETRY. */
 bool serin_ramp_flight_allows(const struct serin_rollout *rollout, uint32_t count);
 bool serin_ramp_rate_allows(const struct serin_rollout *rollout, uint32_t count);
@@ -234,6 +265,9 @@ bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_me
 bool serin_gates_exceeds(const struct serin_rollout *rollout, enum serin_gate gate);
 /* Whether the stage may not pass though nothing trips. Ask after serin_gates_compare. */
 bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_members *members,
+                      struct serin_trip *trip);
+/* The same of one gate: REGRESSIONS, SILENCE or ERRORS. */
+bool serin_gate_holds(const struct serin_rollout *rollout, enum serin_gate gate,
                       struct serin_trip *trip);
 /* Whether it is failures that tripped it: then those of one gateway or one hardware revision alone
  * pause instead of halting. */
@@ -386,6 +420,9 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
 void serin_words_spent(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 void serin_words_lone(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_lone *lone);
+/* Why one holds of which nobody is left who could show anything; and what a ramp waits for. */
+void serin_words_unproven(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
+void serin_words_stalled(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip);
 /* Why it paused instead: the gateway or the revision, its failures, and what became of the others.

@@ -26,6 +26,12 @@
 #define FLEET_PART 16u
 #define FLEET_MIN  64u
 
+/* A silent device holds the directive, and starts whenever it comes back. All that were offered it
+ * and have not come to an end, however long ago, are together at most so many times as many as
+ * have, or as `first`; and those whose patience is not over, of whom more may come in any moment,
+ * so many times what may ever be in flight. */
+#define REACH_MOST 4u
+
 /* ---- the rate ---- */
 
 static uint32_t rate_burst(uint32_t rate)
@@ -124,23 +130,68 @@ static uint32_t growth_percent(const struct serin_rollout *rollout)
     return percent < 100u ? percent : 100u;
 }
 
+/* What may be in flight however good the evidence is. */
+static uint32_t flight_limit(const struct serin_rollout *rollout)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    uint32_t most = UINT32_MAX;
+    if (policy->ramp.first > 0) {
+        uint32_t part = rollout->evidence.population / FLEET_PART;
+        part = part > FLEET_MIN ? part : FLEET_MIN;
+        most = part > policy->ramp.first ? part : policy->ramp.first;
+    }
+    return policy->in_flight_max != 0 && policy->in_flight_max < most ? policy->in_flight_max
+                                                                      : most;
+}
+
 /* Devices that may be in flight at once. */
 static uint32_t flight_most(const struct serin_rollout *rollout)
 {
     const struct serin_policy *policy = &rollout->policy;
-    uint64_t most = UINT32_MAX;
+    uint32_t limit = flight_limit(rollout);
+    if (policy->ramp.first == 0) {
+        return limit;
+    }
+    uint64_t most =
+        (uint64_t)serin_tally_resolved(&rollout->tally) * growth_percent(rollout) / 100u;
+    most = serin_test_leans(rollout) ? most / LEANING_SLOWER : most;
+    most = most < policy->ramp.first ? policy->ramp.first : most;
+    return most < limit ? (uint32_t)most : limit;
+}
+
+/* ---- who holds the directive ---- */
+
+uint32_t serin_ramp_unresolved(const struct serin_rollout *rollout)
+{
+    const struct serin_tally *tally = &rollout->tally;
+    return tally->offered - serin_tally_resolved(tally) - tally->other;
+}
+
+static uint32_t room_below(uint64_t most, uint32_t count)
+{
+    uint64_t room = most > count ? most - count : 0;
+    return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
+}
+
+/* Devices to which it may be offered, whatever becomes of those that were. */
+static uint32_t reach_room(const struct serin_rollout *rollout)
+{
+    const struct serin_policy *policy = &rollout->policy;
+    uint32_t unresolved = serin_ramp_unresolved(rollout);
+    uint32_t limit = flight_limit(rollout);
+    uint32_t room = UINT32_MAX;
+    if (limit < UINT32_MAX) {
+        room = room_below((uint64_t)REACH_MOST * limit, unresolved - rollout->tally.unreached);
+    }
     if (policy->ramp.first > 0) {
-        most = (uint64_t)serin_tally_resolved(&rollout->tally) * growth_percent(rollout) / 100u;
-        most = serin_test_leans(rollout) ? most / LEANING_SLOWER : most;
-        uint32_t part = rollout->evidence.population / FLEET_PART;
-        part = part > FLEET_MIN ? part : FLEET_MIN;
-        most = most < part ? most : part;
-        most = most < policy->ramp.first ? policy->ramp.first : most;
+        uint32_t bears = serin_tally_resolved(&rollout->tally);
+        bears = serin_test_leans(rollout) ? bears / LEANING_SLOWER : bears;
+        bears = bears < policy->ramp.first ? policy->ramp.first : bears;
+        uint32_t held = room_below(unresolved, rollout->forgiven);
+        uint32_t left = room_below((uint64_t)REACH_MOST * bears, held);
+        room = left < room ? left : room;
     }
-    if (policy->in_flight_max != 0 && policy->in_flight_max < most) {
-        most = policy->in_flight_max;
-    }
-    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+    return room;
 }
 
 /* ---- steps ---- */
@@ -194,14 +245,34 @@ static uint32_t flight_room(const struct serin_rollout *rollout, uint32_t in_fli
     return !early && in_flight <= most / FLIGHT_PART ? most - in_flight : 0;
 }
 
+/* A step of `size`, as far as there is room for those who may stay silent; none where that is only
+ * a small part of it. */
+static uint32_t within_reach(const struct serin_rollout *rollout, uint32_t size)
+{
+    uint32_t left = rollout->evidence.population - rollout->tally.offered;
+    uint32_t most = size < left ? size : left;
+    uint32_t room = reach_room(rollout);
+    if (room >= most) {
+        return size;
+    }
+    return room < most / FLIGHT_PART ? 0 : room;
+}
+
 /* Devices of a step that is not bounded by the rate. */
 static uint32_t step_size(const struct serin_rollout *rollout, uint32_t in_flight, bool settled)
 {
     uint32_t room = flight_room(rollout, in_flight, settled);
     uint32_t want = wanted(rollout);
-    /* Who joined may have filled the last stage already: its last step is for the threshold. */
-    want = want == 0 ? 1 : want;
-    return room < want ? room : want;
+    if (want == 0) {
+        /* Who joined may have filled the last stage already: its last step is for the threshold. */
+        return room < 1 ? room : 1;
+    }
+    return within_reach(rollout, room < want ? room : want);
+}
+
+bool serin_ramp_stalled(const struct serin_rollout *rollout)
+{
+    return serin_stage_short(rollout) && step_size(rollout, 0, true) == 0;
 }
 
 /* Devices that are offered together, so that a slow rate does not publish for each of them. */

@@ -31,7 +31,7 @@ bool serin_stage_open(const struct serin_rollout *rollout)
 {
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
     enum serin_rollout_state state = paused ? rollout->resume_to : rollout->state;
-    return state == SERIN_ROLLOUT_ROLLING &&
+    return (state == SERIN_ROLLOUT_ROLLING || rollout->unproven) &&
            (serin_tally_waiting(rollout) > 0 || serin_stage_short(rollout));
 }
 
@@ -98,7 +98,7 @@ static void begin_stage(struct serin_rollout *rollout, uint64_t now_ms)
     rollout->soaked_ms = 0;
     rollout->late = 0; /* who joined during the last stage is one of this stage's */
     rollout->reached = 0;
-    rollout->accepted = rollout->approved = rollout->held = false;
+    rollout->accepted = rollout->approved = rollout->held = rollout->unproven = false;
     rollout->evidence.stage_well = 0;
     rollout->evidence.stage_failed = 0;
     rollout->evidence.stage_silent = 0;
@@ -147,14 +147,6 @@ bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_me
 {
     struct serin_lone lone;
     return stage_lone(rollout, members, &lone);
-}
-
-/* Those who resolved still stand behind one gateway, after as many were asked as may be. */
-static bool stays_lone(const struct serin_rollout *rollout, const struct serin_members *members,
-                       struct serin_lone *lone)
-{
-    return serin_stage_searched(rollout) && serin_tally_resolved(&rollout->tally) > 0 &&
-           serin_sites_lone(rollout, members, serin_member_resolved, lone);
 }
 
 /* Covers the next in rank for those who are out of reach. */
@@ -219,15 +211,7 @@ void serin_stage_widen(struct serin_step *step)
     step->publish = true;
 }
 
-/* ---- what lets a stage pass ---- */
-
-bool serin_stage_holds(const struct serin_rollout *rollout, const struct serin_members *members)
-{
-    struct serin_trip trip;
-    struct serin_lone lone;
-    return serin_stage_spent(rollout) || serin_test_holds(rollout) ||
-           serin_gates_hold(rollout, members, &trip) || stays_lone(rollout, members, &lone);
-}
+/* ---- whether the test accepts it ---- */
 
 void serin_stage_accept(struct serin_step *step)
 {
@@ -380,9 +364,22 @@ void serin_effect_skip_soak(struct serin_step *step)
     rollout->soaked_ms += serin_soak_left_ms(rollout);
 }
 
+/* What is waived is what holds the stage now, and nothing that comes later; those that are out of
+ * reach, where they hold it, are not waited for again. */
+static void waive(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    rollout->waived = rollout->held ? serin_stage_doubts(rollout, step->members) : 0;
+    rollout->waived_failures = serin_tally_failures(&rollout->tally);
+    if (rollout->held && rollout->unproven) {
+        rollout->forgiven = serin_ramp_unresolved(rollout);
+    }
+}
+
 void serin_effect_approve(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
+    waive(step);
     audit_noted(step, rollout->held ? "goes on without proof, approved by an operator"
                                     : "the next stage is approved by an operator");
     rollout->approved = true;
@@ -448,24 +445,6 @@ void serin_effect_resolved(struct serin_step *step)
                      rollout->stage, serin_tally_resolved(&rollout->tally),
                      serin_tally_failures(&rollout->tally), rollout->tally.unreached,
                      (unsigned)(serin_soak_left_ms(rollout) / 1000));
-}
-
-void serin_effect_hold(struct serin_step *step)
-{
-    struct serin_rollout *rollout = step->rollout;
-    struct serin_trip trip;
-    struct serin_lone lone;
-    if (serin_gates_hold(rollout, step->members, &trip)) {
-        serin_words_hold(rollout->why, rollout, step->members, &trip);
-    } else if (serin_stage_spent(rollout)) {
-        serin_words_spent(rollout->why, rollout);
-    } else if (stays_lone(rollout, step->members, &lone)) {
-        serin_words_lone(rollout->why, rollout, step->members, &lone);
-    } else {
-        serin_test_words_hold(rollout->why, rollout);
-    }
-    rollout->held = true;
-    serin_step_audit(step, "%s", rollout->why);
 }
 
 void serin_effect_ask(struct serin_step *step)

@@ -249,6 +249,40 @@ void serin_words_lone(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
            serin_tally_resolved(tally), site, tally->unreached, tally->offered);
 }
 
+/* Of those that were offered it and have not come to an end, the ones that say nothing. */
+static uint32_t silent_count(const struct serin_rollout *rollout)
+{
+    return rollout->tally.offered - rollout->tally.accepted;
+}
+
+void serin_words_stalled(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+{
+    out[0] = '\0';
+    append(out,
+           "waits for devices that were offered it: %u of %u are silent, and no more may have it "
+           "until some have come to an end",
+           silent_count(rollout), serin_ramp_unresolved(rollout));
+}
+
+void serin_words_unproven(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+{
+    uint32_t silent = silent_count(rollout);
+    out[0] = '\0';
+    if (rollout->tally.offered == 0) {
+        append(out, "held: there is no device to offer it to");
+    } else if (serin_ramp_stalled(rollout)) {
+        append(out,
+               "held: %u of %u devices that were offered it say nothing, and no more may have it "
+               "until some of them do",
+               silent, rollout->tally.offered);
+    } else {
+        append(out, "held: none of the %u device%s that stage %u added has come to an end",
+               rollout->evidence.stage_offered, serin_words_plural(rollout->evidence.stage_offered),
+               rollout->stage);
+    }
+    append(out, "; 'serin rollout advance' goes on without");
+}
+
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip)
 {

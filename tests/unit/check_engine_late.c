@@ -103,7 +103,8 @@ START_TEST(a_stage_whose_own_devices_are_all_silent_does_not_end)
     bench_pass(&bench, BENCH_SOAK_MS);
     ck_assert_uint_eq(bench.rollout.stage, 2);
     bench_pass(&bench, 20 * BENCH_SOAK_MS);
-    ck_state(&bench, "rolling");
+    ck_state(&bench, "awaiting");
+    ck_assert(bench.rollout.held);
     ck_assert_uint_eq(bench.rollout.tally.unreached, 3);
     bench_set(&bench, 21, SERIN_STATE_CONFIRMED);
     ck_state(&bench, "soaking");

@@ -205,6 +205,116 @@ START_TEST(an_approval_waits_for_the_window)
 }
 END_TEST
 
+/* A tested first stage of 250 and everyone, in a window from 08:00 until `until_min`. */
+static struct bench tested(unsigned until_min, uint32_t regress)
+{
+    struct serin_policy policy = bench_staged_policy(250);
+    policy.windows[0] = window(FRIDAY, 480, until_min);
+    policy.windows[0].days = 127;
+    policy.window_count = 1;
+    struct bench bench;
+    bench_make(&bench, &policy, 1000, 8);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    bench_confirm(&bench, 0, 250);
+    for (uint32_t i = 0; i < regress; i++) {
+        ck_assert_int_eq(bench_member(&bench, i, SERIN_STATE_REGRESSED, SERIN_REASON_CRASH),
+                         SERIN_OK);
+    }
+    return bench;
+}
+
+/* The stage is clean when it is approved, outside of the hours; then its devices regress. Caught:
+ * an approval that waives what arises later. */
+START_TEST(an_approval_waives_nothing_that_comes_later)
+{
+    struct serin_policy policy = bench_staged_policy(250);
+    policy.windows[0] = window(FRIDAY, 480, 500);
+    policy.windows[0].days = 127;
+    policy.window_count = 1;
+    policy.stages[1].approval = true;
+    struct bench bench;
+    bench_make(&bench, &policy, 1000, 8);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    bench_confirm(&bench, 0, 250);
+    bench_pass(&bench, 60 * MINUTE_MS);
+    ck_state(&bench, "awaiting");
+    ck_assert(!bench.rollout.held);
+    bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+    ck_assert(bench.rollout.approved);
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(bench_member(&bench, i, SERIN_STATE_REGRESSED, SERIN_REASON_CRASH),
+                         SERIN_OK);
+    }
+    ck_state(&bench, "awaiting");
+    ck_assert(bench.rollout.held);
+    ck_assert(!bench.rollout.approved);
+    bench_pass(&bench, DAY_MS);
+    ck_assert_uint_eq(bench.rollout.stage, 1);
+    bench_do(&bench, SERIN_ROLLOUT_ADVANCE); /* of what is known now */
+    bench_pass(&bench, DAY_MS);
+    ck_assert_uint_eq(bench.rollout.stage, 2);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Two of 250 are waived; with a third the operator is asked again. Caught: a waiver of whatever the
+ * test says; one that the doubt that it waived takes back. */
+START_TEST(a_waiver_is_of_what_the_operator_saw)
+{
+    for (unsigned more = 0; more < 2; more++) {
+        struct bench bench = tested(500, 2);
+        bench_pass(&bench, 60 * MINUTE_MS);
+        ck_state(&bench, "awaiting");
+        ck_assert(bench.rollout.held);
+        bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+        ck_assert(!bench.rollout.held);
+        ck_assert_uint_eq(bench.rollout.stage, 1);
+        if (more == 1) {
+            ck_assert_int_eq(bench_member(&bench, 2, SERIN_STATE_REGRESSED, SERIN_REASON_CRASH),
+                             SERIN_OK);
+        }
+        bench_pass(&bench, DAY_MS);
+        ck_assert_uint_eq(bench.rollout.stage, more == 1 ? 1 : 2);
+        ck_assert(more == 0 || bench.rollout.held);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* The last stage is soaked outside of the hours, and its release would be everyone's. Caught: an
+ * end that knows no window; one that says nothing; an emergency that waits. */
+START_TEST(a_rollout_completes_in_a_window)
+{
+    for (unsigned emergency = 0; emergency < 2; emergency++) {
+        struct serin_policy policy = windowed(window(FRIDAY, 480, 485));
+        policy.windows[0].days = 127;
+        policy.emergency = emergency == 1;
+        policy.stages[0].permyriad = 10000;
+        policy.stage_count = 1;
+        struct bench bench;
+        bench_make(&bench, &policy, 100, 9);
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        bench_confirm_offered(&bench);
+        bench_settle(&bench);
+        if (emergency == 0) {
+            ck_state(&bench, "soaking");
+            bench_pass(&bench, 23 * HOUR_MS);
+            ck_state(&bench, "soaking");
+            ck_assert_uint_eq(bench.promotes, 0);
+            ck_assert_str_eq(bench.rollout.why,
+                             "the stage is soaked: goes on when the window opens");
+            ck_assert_uint_le(serin_rollout_deadline_ms(&bench.rollout, &bench.members),
+                              BENCH_START_MS + DAY_MS);
+            bench_pass(&bench, HOUR_MS);
+        }
+        ck_state(&bench, "completed");
+        ck_assert_str_eq(bench.rollout.why, "");
+        ck_assert_uint_eq(bench.promotes, 1);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -215,6 +325,9 @@ int main(void)
         a_pause_and_a_window_do_not_undo_each_other,
         an_emergency_knows_no_hours,
         an_approval_waits_for_the_window,
+        an_approval_waives_nothing_that_comes_later,
+        a_waiver_is_of_what_the_operator_saw,
+        a_rollout_completes_in_a_window,
         NULL,
     };
     return check_run("engine_window", tests);

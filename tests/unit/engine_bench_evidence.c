@@ -196,7 +196,8 @@ static void check_pass(const struct bench *bench, const struct serin_rollout *be
     bool passed = before->stage > 0 &&
                   (after->stage != before->stage || (after->state == SERIN_ROLLOUT_COMPLETED &&
                                                      before->state != SERIN_ROLLOUT_COMPLETED));
-    if (!passed || event->kind == SERIN_ROLLOUT_ADVANCE || before->approved) {
+    bool waived = before->approved && before->waived != 0;
+    if (!passed || event->kind == SERIN_ROLLOUT_ADVANCE || waived) {
         return;
     }
     struct counts own = {0, 0, 0};
@@ -250,6 +251,32 @@ static uint64_t growth(const struct serin_rollout *before, const struct serin_ro
     return percent < 100 ? percent : 100;
 }
 
+/* Whoever holds the directive may start at any moment: all that have not come to an end are at most
+ * four times as many as have, or as `first`; and those that have not been silent for their patience
+ * four times as many as may ever be in flight. */
+static void check_reach(const struct bench *bench)
+{
+    const struct serin_rollout *after = &bench->rollout;
+    const struct serin_policy *policy = &after->policy;
+    uint64_t resolved = after->tally.confirmed + after->tally.failed + after->tally.rejected;
+    uint64_t most = 4 * (resolved > policy->ramp.first ? resolved : policy->ramp.first);
+    uint64_t limit = bench->members.count / 16 > 64 ? bench->members.count / 16 : 64;
+    limit = policy->ramp.first > limit ? policy->ramp.first : limit;
+    limit = policy->ramp.first == 0 ? UINT32_MAX : limit;
+    limit =
+        policy->in_flight_max != 0 && policy->in_flight_max < limit ? policy->in_flight_max : limit;
+    uint64_t open = 0, unreached = 0, twins = 0;
+    for (uint32_t i = 0; i < after->tally.offered; i++) {
+        const struct serin_member *m = &bench->members.list[i];
+        open += m->state == SERIN_STATE_IDLE ||
+                (m->state >= SERIN_STATE_PENDING && m->state <= SERIN_STATE_TRIAL);
+        unreached += m->state == SERIN_STATE_UNREACHED;
+        twins += i > 0 && bench->members.list[i - 1].rank == m->rank;
+    }
+    hold(policy->ramp.first == 0 || open + unreached <= most + after->forgiven + twins);
+    hold(open <= 4 * limit + twins);
+}
+
 /* Whatever is offered anew fits into what may be in flight, and is not many while the last step
  * settles; but for those whom a threshold covers to reach another site, and joiners with the last
  * of all thresholds. */
@@ -263,8 +290,12 @@ static void check_ramp(struct bench *bench, const struct serin_rollout *before)
         offered += *at_ms == UINT64_MAX;
         *at_ms = *at_ms == UINT64_MAX ? after->watch_ms : *at_ms;
     }
-    if (offered == 0 || ramp->first == 0 || after->threshold == before->threshold ||
+    if (offered == 0 || after->threshold == before->threshold ||
         after->threshold == SERIN_COHORT_EVERYONE || bench_said(bench, "stand behind gateway")) {
+        return;
+    }
+    check_reach(bench);
+    if (ramp->first == 0) {
         return;
     }
     uint64_t resolved = after->tally.confirmed + after->tally.failed + after->tally.rejected;
@@ -295,5 +326,7 @@ void bench_check_evidence(struct bench *bench, const struct serin_rollout *befor
     hold(!after->held || after->state == SERIN_ROLLOUT_AWAITING ||
          after->state == SERIN_ROLLOUT_PAUSED);
     hold(!after->held || after->why[0] != '\0');
+    hold(!after->unproven || after->state == SERIN_ROLLOUT_AWAITING ||
+         after->state == SERIN_ROLLOUT_PAUSED);
     hold(!after->closed || after->policy.window_count > 0);
 }

@@ -16,6 +16,7 @@ serin_unit_test(engine_few SOURCES engine_bench.c engine_bench_evidence.c LINK s
 serin_unit_test(engine_pace SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_window SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_ramp SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
+serin_unit_test(engine_reach SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_gates SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_gates_walk SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_compare SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)

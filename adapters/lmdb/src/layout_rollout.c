@@ -202,6 +202,15 @@ static void pace_state_fields(struct record_io *io, struct serin_rollout *rollou
     record_text(io, rollout->revert_why, sizeof rollout->revert_why);
 }
 
+/* What version 4 brought. */
+static void waiver_fields(struct record_io *io, struct serin_rollout *rollout)
+{
+    rollout->unproven = record_bool(io, rollout->unproven);
+    rollout->waived = record_u32(io, rollout->waived);
+    rollout->waived_failures = record_u32(io, rollout->waived_failures);
+    rollout->forgiven = record_u32(io, rollout->forgiven);
+}
+
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
 void layout_rollout(struct record_io *io, union record_value *value)
 {
@@ -235,6 +244,9 @@ void layout_rollout(struct record_io *io, union record_value *value)
         policy_older(&rollout->policy);
         rollout->attempt_first = rollout->attempt;
         rollout->reached = rollout->target;
+    }
+    if (io->version >= 4) { /* before it an approval waived all; it is asked for again */
+        waiver_fields(io, rollout);
     }
 }
 

@@ -60,8 +60,9 @@ enum serin_rollout_event_kind {
     SERIN_ROLLOUT_PAUSE = 6,
     SERIN_ROLLOUT_RESUME = 7,
     SERIN_ROLLOUT_HALT = 8,
-    /* Skips the rest of the soak, or approves the next stage. In ROLLING it is refused, but where a
-     * stage has nobody left who could resolve: then the operator may go on without proof. */
+    /* Skips the rest of the soak, or approves the next stage, or goes on where a stage is held,
+     * without proof; what it waives is what holds the stage then. In ROLLING it is refused, but
+     * where a stage has nobody left to wait for and to offer it to. */
     SERIN_ROLLOUT_ADVANCE = 9,
     SERIN_ROLLOUT_ABORT = 10,
     SERIN_ROLLOUT_SUPERSEDE = 11,
@@ -219,7 +220,8 @@ struct serin_rollout {
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
     /* Of a halt, an abort, and of a pause that no operator asked for, until it is resumed: with the
-     * figures it was taken on. */
+     * figures it was taken on. While it is held, rolls or soaks: what it waits for, where that is
+     * neither time nor the reports of devices that are at it; "": nothing else. */
     char why[SERIN_ROLLOUT_WHY_MAX];
     uint32_t publishes; /* PUBLISH actions so far: one a step, one for each other change */
     /* Failures that were found to stand behind one gateway: the gate is asked again when there are
@@ -233,9 +235,18 @@ struct serin_rollout {
     uint64_t rate_ms;      /* when the allowance of the rate was last empty, or would have been */
     bool accepted;         /* the test accepts this stage as it stands: the ramp may grow */
     bool approved;         /* an operator lets the rollout leave AWAITING as soon as time allows */
-    bool held;     /* AWAITING because a gate or the test does not let it pass; `why` says which */
+    bool held; /* AWAITING because a gate or the test does not let it pass; `why` says which */
+    /* AWAITING because nobody is left who could show anything of the stage: it has not soaked, and
+     * rolls again when somebody is heard. */
+    bool unproven;
     bool closed;   /* outside of the windows: the candidate is shown as paused */
     bool retrying; /* failed members are becoming idle */
+    /* What `approved` waives of what held the stage, a bit a doubt, and how many had failed then:
+     * another doubt, or more failures, ask the operator again. */
+    uint32_t waived, waived_failures;
+    /* Devices that were offered it and had not come to an end when an operator went on without
+     * them: the ramp waits for so many no longer. */
+    uint32_t forgiven;
     uint64_t retry_watch_ms; /* the watch at the last RETRY: who failed later keeps that */
     struct serin_comparison comparison;
     /* The share of a large enough control group that was silent, in hundredths of a percent, at

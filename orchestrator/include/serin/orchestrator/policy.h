@@ -101,7 +101,9 @@ struct serin_policy {
     uint32_t control_minimum;
     struct serin_test_policy test;
     struct serin_ramp_policy ramp;
-    uint32_t in_flight_max; /* accepted and not resolved, at most; 0: no limit */
+    /* Accepted and not resolved, at most, and with those that are silent, while their patience
+     * lasts, four times as many; 0: no limit. */
+    uint32_t in_flight_max;
     uint32_t rate_per_hour; /* devices newly offered in any hour, at most; 0: no limit */
     uint64_t start_s;       /* Unix seconds before which stage 1 does not open; 0: at once */
     size_t window_count;    /* 0: always; .. SERIN_WINDOWS_MAX */

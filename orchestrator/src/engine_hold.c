@@ -1,0 +1,125 @@
+/* What lets a stage pass and what holds it: doubts, what an operator waived of them, and stages of
+ * which nobody is left to show anything (docs/spec/rollout.md, sections 2 to 4). */
+#include "engine_internal.h"
+
+#include <string.h>
+
+/* ---- doubts ---- */
+
+/* Those who resolved still stand behind one gateway, after as many were asked as may be. */
+static bool stays_lone(const struct serin_rollout *rollout, const struct serin_members *members,
+                       struct serin_lone *lone)
+{
+    return serin_stage_searched(rollout) && serin_tally_resolved(&rollout->tally) > 0 &&
+           serin_sites_lone(rollout, members, serin_member_resolved, lone);
+}
+
+uint32_t serin_stage_doubts(const struct serin_rollout *rollout,
+                            const struct serin_members *members)
+{
+    struct serin_trip trip;
+    struct serin_lone lone;
+    const struct {
+        enum serin_stage_doubt doubt;
+        bool is;
+    } all[] = {
+        {SERIN_STAGE_UNPROVEN, rollout->unproven},
+        {SERIN_STAGE_SPENT, serin_stage_spent(rollout)},
+        {SERIN_STAGE_LONE, stays_lone(rollout, members, &lone)},
+        {SERIN_STAGE_UNDECIDED, serin_test_holds(rollout)},
+        {SERIN_STAGE_REGRESSIONS, serin_gate_holds(rollout, SERIN_GATE_REGRESSIONS, &trip)},
+        {SERIN_STAGE_SILENCE, serin_gate_holds(rollout, SERIN_GATE_SILENCE, &trip)},
+        {SERIN_STAGE_ERRORS, serin_gate_holds(rollout, SERIN_GATE_ERRORS, &trip)},
+    };
+    uint32_t doubts = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        doubts |= all[i].is ? (uint32_t)all[i].doubt : 0;
+    }
+    return doubts;
+}
+
+bool serin_stage_passes(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    uint32_t doubts = serin_stage_doubts(rollout, members);
+    if (doubts == 0) {
+        return true;
+    }
+    /* Figures of silence and errors come and go with every beat; a failure stays one. */
+    bool worse = (doubts & (SERIN_STAGE_UNDECIDED | SERIN_STAGE_REGRESSIONS)) != 0 &&
+                 serin_tally_failures(&rollout->tally) > rollout->waived_failures;
+    return rollout->approved && (doubts & ~rollout->waived) == 0 && !worse;
+}
+
+/* ---- whom it waits for ---- */
+
+bool serin_stage_proven(const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    bool own = evidence->stage_offered == 0 || evidence->stage_resolved > 0;
+    return serin_stage_spent(rollout) || (own && serin_tally_resolved(&rollout->tally) > 0);
+}
+
+bool serin_stage_unproven(const struct serin_rollout *rollout)
+{
+    if (rollout->stage == 0 || rollout->retrying || serin_tally_waiting(rollout) > 0) {
+        return false;
+    }
+    return serin_stage_short(rollout) ? serin_ramp_stalled(rollout) : !serin_stage_proven(rollout);
+}
+
+/* What a stage that rolls waits for besides those that are at it; soaked, besides nothing. */
+void serin_stage_say(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    bool said = rollout->why[0] != '\0';
+    if (rollout->state == SERIN_ROLLOUT_ROLLING && serin_ramp_stalled(rollout)) {
+        serin_words_stalled(rollout->why, rollout);
+        if (!said) {
+            serin_step_audit(step, "stage %u %s", rollout->stage, rollout->why);
+        }
+        return;
+    }
+    bool waits = rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0 &&
+                 !serin_time_allows(rollout);
+    if (waits && !said) {
+        serin_words_noted(rollout->why, "the stage is soaked: goes on when the window opens", NULL);
+        serin_step_audit(step, "stage %u is soaked: goes on when the window opens", rollout->stage);
+    } else if (said && !waits &&
+               (rollout->state == SERIN_ROLLOUT_ROLLING ||
+                rollout->state == SERIN_ROLLOUT_SOAKING)) {
+        memset(rollout->why, 0, sizeof rollout->why);
+    }
+}
+
+/* ---- effects ---- */
+
+void serin_effect_hold(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    struct serin_trip trip;
+    struct serin_lone lone;
+    rollout->unproven = rollout->unproven || rollout->state == SERIN_ROLLOUT_ROLLING;
+    if (rollout->unproven) {
+        serin_words_unproven(rollout->why, rollout);
+    } else if (serin_gates_hold(rollout, step->members, &trip)) {
+        serin_words_hold(rollout->why, rollout, step->members, &trip);
+    } else if (serin_stage_spent(rollout)) {
+        serin_words_spent(rollout->why, rollout);
+    } else if (stays_lone(rollout, step->members, &lone)) {
+        serin_words_lone(rollout->why, rollout, step->members, &lone);
+    } else {
+        serin_test_words_hold(rollout->why, rollout);
+    }
+    rollout->held = true;
+    rollout->approved = false; /* it was given while nothing, or something else, held the stage */
+    serin_step_audit(step, "%s", rollout->why);
+}
+
+void serin_effect_heard(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    rollout->held = rollout->approved = rollout->unproven = false;
+    memset(rollout->why, 0, sizeof rollout->why);
+    serin_step_audit(step, "stage %u goes on: there is somebody to wait for, or to offer it to",
+                     rollout->stage);
+}
