@@ -74,6 +74,17 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
     return error;
 }
 
+void serin_agent_keep_trust(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
+    agent->trust_single = !agent->have_trust || serin_trust_region_mend(boot) != SERIN_OK;
+    if (agent->have_trust && agent->trust_single) {
+        agent->errors++;
+        serin_agent_log(agent, "the trust record has no second copy", "the next boot tries");
+    }
+}
+
 static bool config_usable(const struct serin_agent_config *config)
 {
     const struct serin_flash *flash = config->boot->flash;
@@ -159,9 +170,11 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->now_ms = now_ms;
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
-    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
+    serin_agent_keep_trust(agent);
     if (serin_record_load(boot, &agent->record) != SERIN_OK) {
         error = be_born(agent);
+    } else {
+        serin_record_refresh(agent);
     }
     agent->time_base_s = agent->record.signed_time_s;
     agent->time_base_ms = now_ms;

@@ -302,7 +302,7 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
         return refuse(agent, "trust record refused", error);
     }
     serin_agent_fault_point(agent, "agent.trust.stored");
-    agent->have_trust = serin_trust_region_read(agent->config->boot, &agent->trust) == SERIN_OK;
+    serin_agent_keep_trust(agent);
     return SERIN_OK;
 }
 

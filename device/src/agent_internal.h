@@ -30,6 +30,8 @@ uint64_t serin_agent_clock_s(const struct serin_agent *agent);
 uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range);
 /* Waits a second after a write that failed, and counts it. Returns `error`. */
 enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error);
+/* Makes both banks of the trust region hold the record that counts, and learns whether they do. */
+void serin_agent_keep_trust(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
 {
@@ -52,6 +54,9 @@ void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_r
 /* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. */
 SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
                                                    const struct serin_agent_record *next);
+
+/* Stores the agent's record once more where the log is suspect: once, after it is loaded. */
+void serin_record_refresh(struct serin_agent *agent);
 
 /* ---- attempt ---- */
 

@@ -21,13 +21,10 @@
  *     1012       end
  */
 #include "agent_internal.h"
-#include "reclog.h"
+#include "boot_state.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#define FORMAT          1u
-#define AGENT_LOG_MAGIC 0x414E5253u /* "SRNA" */
 
 #define FLAG_TARGETED       1u
 #define FLAG_HALTED_CHANNEL 2u
@@ -60,8 +57,7 @@ _Static_assert(OFFSET_ATTEMPTS + SERIN_REPORT_ATTEMPTS_MAX * ATTEMPT_SIZE == OFF
                "docs/spec/agent-log.md");
 _Static_assert(OFFSET_SAID + SERIN_AGENT_SOURCES * SERIN_AGENT_SAID_SIZE == OFFSET_RESERVED,
                "docs/spec/agent-log.md");
-_Static_assert(SERIN_RECORD_PAYLOAD_SIZE + SERIN_RECLOG_OVERHEAD == SERIN_AGENT_RECORD_SIZE,
-               "docs/spec/agent-log.md");
+_Static_assert(SERIN_RECORD_PAYLOAD_SIZE == SERIN_AGENT_PAYLOAD_SIZE, "docs/spec/agent-log.md");
 _Static_assert(OFFSET_RESERVED <= SERIN_RECORD_PAYLOAD_SIZE, "docs/spec/agent-log.md");
 
 static void put_order(uint8_t *p, struct serin_order order)
@@ -134,12 +130,12 @@ static enum serin_error get_attempt(const uint8_t *p, struct serin_attempt_repor
 void serin_record_encode(const struct serin_agent_record *record, uint8_t *payload)
 {
     memset(payload, 0, SERIN_RECORD_PAYLOAD_SIZE);
-    serin_put_le16(payload, FORMAT);
+    serin_put_le16(payload, SERIN_AGENT_FORMAT);
     payload[2] = (uint8_t)((record->targeted ? FLAG_TARGETED : 0u) |
                            (record->halted[SERIN_AGENT_CHANNEL] ? FLAG_HALTED_CHANNEL : 0u) |
                            (record->halted[SERIN_AGENT_OWN] ? FLAG_HALTED_OWN : 0u));
     payload[3] = (uint8_t)record->attempt_count;
-    serin_put_le32(payload + 4, record->floor);
+    serin_put_le32(payload + SERIN_AGENT_FLOOR_OFFSET, record->floor);
     serin_put_le64(payload + 8, record->incarnation);
     serin_put_le64(payload + 16, record->number);
     serin_put_le64(payload + 24, record->acked);
@@ -162,7 +158,7 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
 enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_record *record)
 {
     memset(record, 0, sizeof *record);
-    if (serin_get_le16(payload) != FORMAT || (payload[2] & ~FLAGS_KNOWN) != 0 ||
+    if (serin_get_le16(payload) != SERIN_AGENT_FORMAT || (payload[2] & ~FLAGS_KNOWN) != 0 ||
         payload[3] > SERIN_REPORT_ATTEMPTS_MAX ||
         !serin_bytes_all(payload + OFFSET_RESERVED, SERIN_RECORD_PAYLOAD_SIZE - OFFSET_RESERVED,
                          0)) {
@@ -172,7 +168,7 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
     record->halted[SERIN_AGENT_CHANNEL] = (payload[2] & FLAG_HALTED_CHANNEL) != 0;
     record->halted[SERIN_AGENT_OWN] = (payload[2] & FLAG_HALTED_OWN) != 0;
     record->attempt_count = payload[3];
-    record->floor = serin_get_le32(payload + 4);
+    record->floor = serin_get_le32(payload + SERIN_AGENT_FLOOR_OFFSET);
     record->incarnation = serin_get_le64(payload + 8);
     record->number = serin_get_le64(payload + 16);
     record->acked = serin_get_le64(payload + 24);
@@ -207,7 +203,7 @@ static struct serin_reclog log_of(const struct serin_boot *boot)
 {
     return (struct serin_reclog){.flash = boot->flash,
                                  .region = boot->layout->agent_log,
-                                 .magic = AGENT_LOG_MAGIC,
+                                 .magic = SERIN_AGENT_LOG_MAGIC,
                                  .payload_size = SERIN_RECORD_PAYLOAD_SIZE};
 }
 
@@ -222,16 +218,32 @@ enum serin_error serin_record_load(const struct serin_boot *boot, struct serin_a
     return error == SERIN_OK ? SERIN_OK : SERIN_ERR_NOT_FOUND;
 }
 
-enum serin_error serin_record_store(struct serin_agent *agent,
-                                    const struct serin_agent_record *next)
+static enum serin_error append(struct serin_agent *agent, const struct serin_agent_record *record)
 {
     uint8_t payload[SERIN_RECORD_PAYLOAD_SIZE];
     struct serin_reclog log = log_of(agent->config->boot);
-    serin_record_encode(next, payload);
+    log.after_reset = !agent->stored && agent->info.cause != SERIN_RESET_REQUESTED;
+    serin_record_encode(record, payload);
     enum serin_error error = serin_reclog_append(&log, payload);
-    if (error != SERIN_OK) {
-        return serin_agent_failed(agent, error);
+    agent->stored = agent->stored || error == SERIN_OK;
+    return error == SERIN_OK ? SERIN_OK : serin_agent_failed(agent, error);
+}
+
+enum serin_error serin_record_store(struct serin_agent *agent,
+                                    const struct serin_agent_record *next)
+{
+    enum serin_error error = append(agent, next);
+    if (error == SERIN_OK) {
+        serin_record_copy(&agent->record, next);
     }
-    serin_record_copy(&agent->record, next);
-    return SERIN_OK;
+    return error;
+}
+
+void serin_record_refresh(struct serin_agent *agent)
+{
+    const struct serin_reclog log = log_of(agent->config->boot);
+    if (serin_reclog_suspect(&log) && append(agent, &agent->record) != SERIN_OK) {
+        serin_agent_log(agent, "a doubtful record could not be written afresh",
+                        "the next boot tries");
+    }
 }

@@ -115,7 +115,8 @@ static void send_beat(struct serin_agent *agent)
                               .acked_number = agent->record.acked,
                               .running = agent->running,
                               .uptime_s = agent->now_ms / 1000u,
-                              .redundancy = agent->redundancy,
+                              .redundancy =
+                                  agent->trust_single ? SERIN_REDUNDANCY_NONE : agent->redundancy,
                               .channel_order = agent->record.order[SERIN_AGENT_CHANNEL],
                               .own_order = agent->record.order[SERIN_AGENT_OWN],
                               .interval_s = config->beat_interval_s,

@@ -42,7 +42,7 @@ static enum serin_error change_log(const struct serin_boot *boot,
         return SERIN_ERR_STATE;
     }
     enum serin_error error = serin_boot_apply(&state, change);
-    return error == SERIN_OK ? serin_boot_log_append(boot, &state) : error;
+    return error == SERIN_OK ? serin_boot_log_append(boot, &state, false) : error;
 }
 
 enum serin_error serin_boot_stage(const struct serin_boot *boot, enum serin_slot slot)

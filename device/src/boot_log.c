@@ -1,4 +1,5 @@
-/* The boot log, and what the slots tell where it is lost (design decision 18). */
+/* The boot log, what the slots tell where it is lost (design decision 18), and the floor's other
+ * witnesses. */
 #include "boot_state.h"
 #include "slot.h"
 
@@ -11,7 +12,8 @@ static struct serin_reclog log_of(const struct serin_boot *boot)
     return (struct serin_reclog){.flash = boot->flash,
                                  .region = boot->layout->boot_log,
                                  .magic = BOOT_LOG_MAGIC,
-                                 .payload_size = SERIN_BOOT_PAYLOAD_SIZE};
+                                 .payload_size = SERIN_BOOT_PAYLOAD_SIZE,
+                                 .mirrored = true};
 }
 
 enum serin_error serin_boot_log_read(const struct serin_boot *boot, struct serin_boot_state *state)
@@ -28,10 +30,11 @@ enum serin_error serin_boot_log_read(const struct serin_boot *boot, struct serin
 }
 
 enum serin_error serin_boot_log_append(const struct serin_boot *boot,
-                                       const struct serin_boot_state *state)
+                                       const struct serin_boot_state *state, bool after_reset)
 {
     uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE];
     struct serin_reclog log = log_of(boot);
+    log.after_reset = after_reset;
     serin_boot_encode(state, payload);
     return serin_reclog_append(&log, payload);
 }
@@ -42,11 +45,35 @@ enum serin_error serin_boot_log_format(const struct serin_boot *boot)
     return serin_reclog_format(&log);
 }
 
+/* The floor that the agent's log remembers, 0 where it tells none. */
+static uint32_t agents_floor(const struct serin_boot *boot)
+{
+    const struct serin_reclog log = {.flash = boot->flash,
+                                     .region = boot->layout->agent_log,
+                                     .magic = SERIN_AGENT_LOG_MAGIC,
+                                     .payload_size = SERIN_AGENT_PAYLOAD_SIZE};
+    uint8_t head[SERIN_AGENT_FLOOR_OFFSET + 4u];
+    if (serin_reclog_read_part(&log, 0, head, sizeof head) != SERIN_OK ||
+        serin_get_le16(head) != SERIN_AGENT_FORMAT) {
+        return 0;
+    }
+    return serin_get_le32(head + SERIN_AGENT_FLOOR_OFFSET);
+}
+
+uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state)
+{
+    uint32_t floor = agents_floor(boot);
+    floor = state->floor > floor ? state->floor : floor;
+    return boot->floor_constant > floor ? boot->floor_constant : floor;
+}
+
 /* What a slot has to say for itself. */
 struct claim {
     enum serin_slot slot;
     bool marked;
     struct serin_version version;
+    uint32_t counter;
+    uint8_t id[SERIN_SHA256_SIZE];
 };
 
 static bool better(const struct claim *a, const struct claim *b)
@@ -57,29 +84,41 @@ static bool better(const struct claim *a, const struct claim *b)
     return serin_version_compare(a->version, b->version) > 0;
 }
 
+/* Hears what `slot` has to say; slot NONE: it does not verify. */
+static void hear(const struct serin_boot *boot, const struct serin_trust *trust,
+                 enum serin_slot slot, uint32_t floor, struct claim *claim)
+{
+    struct serin_manifest manifest;
+    memset(claim, 0, sizeof *claim);
+    if (serin_slot_verify(boot, trust, slot, floor, &manifest, claim->id) == SERIN_OK) {
+        claim->slot = slot;
+        claim->marked = serin_slot_marked(boot, slot, claim->id);
+        claim->version = manifest.version;
+        claim->counter = manifest.security_counter;
+    }
+}
+
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state)
 {
     struct serin_trust trust;
-    struct claim best = {.slot = SERIN_SLOT_NONE};
+    struct claim a, b;
     memset(state, 0, sizeof *state);
     state->phase = SERIN_BOOT_STEADY;
-    state->floor = boot->floor_constant;
+    state->floor = serin_boot_floor(boot, state);
     if (serin_trust_region_read(boot, &trust) != SERIN_OK) {
         return;
     }
-    for (enum serin_slot slot = SERIN_SLOT_A; slot <= SERIN_SLOT_B; slot++) {
-        struct serin_manifest manifest;
-        uint8_t id[SERIN_SHA256_SIZE];
-        if (serin_slot_verify(boot, &trust, slot, state->floor, &manifest, id) != SERIN_OK) {
-            continue;
-        }
-        struct claim claim = {
-            .slot = slot, .marked = serin_slot_marked(boot, slot, id), .version = manifest.version};
-        /* A comes first, so that it wins where nothing else decides. */
-        if (best.slot == SERIN_SLOT_NONE || better(&claim, &best)) {
-            best = claim;
-        }
+    hear(boot, &trust, SERIN_SLOT_A, state->floor, &a);
+    hear(boot, &trust, SERIN_SLOT_B, state->floor, &b);
+    /* A wins where nothing else decides. */
+    const struct claim *best =
+        a.slot == SERIN_SLOT_NONE || (b.slot != SERIN_SLOT_NONE && better(&b, &a)) ? &b : &a;
+    state->active = best->slot;
+    state->active_confirmed = best->marked;
+    /* Only the factory and a mirror put one confirmed image into both slots, and it is committed
+     * before either does. */
+    if (a.marked && b.marked && serin_bytes_equal(a.id, b.id, sizeof a.id) &&
+        a.counter > state->floor) {
+        state->floor = a.counter;
     }
-    state->active = best.slot;
-    state->active_confirmed = best.marked;
 }

@@ -38,6 +38,13 @@ static enum serin_reason trial_over(const struct serin_boot_state *state,
     return SERIN_REASON_INVALID;
 }
 
+/* Whether the reset may have come while something was written: only a reset that the agent asks
+ * for is known not to. */
+static bool may_have_cut(enum serin_reset_cause cause)
+{
+    return cause != SERIN_RESET_REQUESTED;
+}
+
 static void change_state(struct serin_boot_state *state, struct serin_boot_change change)
 {
     enum serin_error error = serin_boot_apply(state, &change);
@@ -73,8 +80,8 @@ static bool select_trial(const struct serin_boot *boot, const struct serin_trust
         return false;
     }
     if (over == SERIN_REASON_INVALID &&
-        (serin_slot_verify(boot, trust, state->trial, serin_boot_floor(boot, state),
-                           &choice->manifest, choice->manifest_id) != SERIN_OK ||
+        (serin_slot_verify(boot, trust, state->trial, state->floor, &choice->manifest,
+                           choice->manifest_id) != SERIN_OK ||
          !serin_bytes_equal(choice->manifest_id, state->last_manifest_id, SERIN_SHA256_SIZE))) {
         over = SERIN_REASON_BOOT_VERIFY;
     }
@@ -86,7 +93,7 @@ static bool select_trial(const struct serin_boot *boot, const struct serin_trust
     }
     struct serin_boot_state next = *state;
     change_state(&next, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
-    if (serin_boot_log_append(boot, &next) != SERIN_OK) {
+    if (serin_boot_log_append(boot, &next, may_have_cut(cause)) != SERIN_OK) {
         return false; /* a try that is not off durably could be had forever: the active slot boots
                        */
     }
@@ -100,11 +107,10 @@ static enum serin_error select_steady(const struct serin_boot *boot,
                                       struct serin_boot_state *state,
                                       struct serin_boot_choice *choice)
 {
-    uint32_t floor = serin_boot_floor(boot, state);
     enum serin_slot first = state->active == SERIN_SLOT_B ? SERIN_SLOT_B : SERIN_SLOT_A;
     const enum serin_slot order[] = {first, serin_slot_other(first)};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        if (serin_slot_verify(boot, trust, order[i], floor, &choice->manifest,
+        if (serin_slot_verify(boot, trust, order[i], state->floor, &choice->manifest,
                               choice->manifest_id) != SERIN_OK) {
             continue;
         }
@@ -133,6 +139,8 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
     if (serin_boot_log_read(boot, &state) != SERIN_OK) {
         serin_boot_derive(boot, &state);
     }
+    /* Witnessed once, the floor stands in every record from here on. */
+    state.floor = serin_boot_floor(boot, &state);
     state.boots += state.boots < UINT32_MAX ? 1u : 0u;
     if (state.phase != SERIN_BOOT_STEADY && select_trial(boot, &trust, &state, cause, choice)) {
         return SERIN_OK;
@@ -142,7 +150,7 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
      * decided at the next reset. In another phase the trial could not be recorded; its state stays
      * as it is. */
     bool record = error == SERIN_OK && state.phase == SERIN_BOOT_STEADY;
-    if (record && serin_boot_log_append(boot, &state) != SERIN_OK) {
+    if (record && serin_boot_log_append(boot, &state, may_have_cut(cause)) != SERIN_OK) {
         choice->log_failed = true;
     }
     return error;
@@ -164,5 +172,6 @@ enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_
         }
     }
     change_state(&state, change);
-    return serin_boot_log_append(boot, &state);
+    /* The bootloader appended nothing: this is the first since the reset. */
+    return serin_boot_log_append(boot, &state, true);
 }

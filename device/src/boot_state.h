@@ -67,19 +67,28 @@ SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BO
 /* Reads the newest record. SERIN_ERR_NOT_FOUND: none is valid; `state` is unspecified. */
 SERIN_MUST_USE enum serin_error serin_boot_log_read(const struct serin_boot *boot,
                                                     struct serin_boot_state *state);
-/* Makes `state` the newest record. SERIN_ERR_FLASH: the last one still stands. */
+/* Makes `state` the newest record, in both banks. `after_reset`: nothing was appended since a reset
+ * that may have cut an append (reclog.h). SERIN_ERR_FLASH: the last one still stands. */
 SERIN_MUST_USE enum serin_error serin_boot_log_append(const struct serin_boot *boot,
-                                                      const struct serin_boot_state *state);
+                                                      const struct serin_boot_state *state,
+                                                      bool after_reset);
 SERIN_MUST_USE enum serin_error serin_boot_log_format(const struct serin_boot *boot);
 
 /* The state that the slots tell where the log is lost. Verifies both images. */
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state);
 
-/* The highest of the log's and the bootloader's own floor. */
-static inline uint32_t serin_boot_floor(const struct serin_boot *boot,
-                                        const struct serin_boot_state *state)
-{
-    return state->floor > boot->floor_constant ? state->floor : boot->floor_constant;
-}
+/* The floor is the highest of what its witnesses prove: the boot log (`state`), the bootloader's
+ * constant, the agent's log. Where the boot log is lost serin_boot_derive adds one: an image that
+ * is confirmed in both slots is committed. */
+uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state);
+
+/* ---- what the bootloader knows of the agent's log (docs/spec/agent-log.md) ---- */
+
+#define SERIN_AGENT_LOG_MAGIC    0x414E5253u /* "SRNA" */
+#define SERIN_AGENT_PAYLOAD_SIZE 1012u
+#define SERIN_AGENT_FORMAT       1u /* at offset 0, 2 bytes */
+#define SERIN_AGENT_FLOOR_OFFSET 4u /* 4 bytes */
+_Static_assert(SERIN_AGENT_PAYLOAD_SIZE + SERIN_RECLOG_OVERHEAD == SERIN_AGENT_RECORD_SIZE,
+               "docs/spec/agent-log.md");
 
 #endif

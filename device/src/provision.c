@@ -1,5 +1,5 @@
-/* The factory: the fixed regions, the trust record, and the first image (docs/spec/boot.md, section
- * 6). */
+/* The factory: the first image, in both slots, the fixed regions, and at the end the trust record,
+ * without which nothing boots (docs/spec/boot.md, section 6). */
 #include "boot_state.h"
 #include "flash_io.h"
 #include "slot.h"
@@ -14,26 +14,30 @@ static enum serin_error erase_region(const struct serin_boot *boot,
     return serin_flash_erase(boot->flash, region->address, region->size);
 }
 
-static enum serin_error erase_all(const struct serin_boot *boot)
+/* `both`: the slots; else B is invalidated alone. */
+static enum serin_error erase_all(const struct serin_boot *boot, bool both)
 {
     const struct serin_layout *layout = boot->layout;
-    /* The boot log goes first: until it is written again, at the end, the device counts as not
-     * provisioned. */
+    /* The trust record goes first: until it is written again, at the end, nothing boots. */
     const struct serin_region *const regions[] = {
-        &layout->boot_log, &layout->trust, &layout->agent_log, &layout->scratch, &layout->slot[0]};
+        &layout->trust, &layout->boot_log, &layout->agent_log, &layout->scratch, &layout->slot[0]};
     enum serin_error error = SERIN_OK;
     for (size_t i = 0; i < sizeof regions / sizeof regions[0] && error == SERIN_OK; i++) {
         error = erase_region(boot, regions[i]);
     }
-    return error == SERIN_OK ? serin_slot_invalidate(boot, SERIN_SLOT_B) : error;
+    if (error != SERIN_OK) {
+        return error;
+    }
+    return both ? erase_region(boot, &layout->slot[1]) : serin_slot_invalidate(boot, SERIN_SLOT_B);
 }
 
 static enum serin_error copy_image(const struct serin_boot *boot,
-                                   const struct serin_factory_image *image, uint32_t size)
+                                   const struct serin_factory_image *image, enum serin_slot slot,
+                                   uint32_t size)
 {
     struct serin_slot_map map;
     serin_slot_map(boot->flash, boot->layout, &map);
-    uint32_t address = serin_slot_address(boot, SERIN_SLOT_A, map.image_offset);
+    uint32_t address = serin_slot_address(boot, slot, map.image_offset);
     uint8_t chunk[COPY_CHUNK];
     for (uint32_t done = 0; done < size;) {
         uint32_t part = size - done < COPY_CHUNK ? size - done : COPY_CHUNK;
@@ -49,15 +53,31 @@ static enum serin_error copy_image(const struct serin_boot *boot,
     return SERIN_OK;
 }
 
-static enum serin_error check_image(const struct serin_boot *boot,
+static enum serin_error check_image(const struct serin_boot *boot, enum serin_slot slot,
                                     const struct serin_manifest *manifest)
 {
     uint8_t chunk[SERIN_FLASH_CHUNK];
     struct serin_image_check check;
-    serin_image_check_start(&check, boot, SERIN_SLOT_A, manifest->image_size_bytes);
+    serin_image_check_start(&check, boot, slot, manifest->image_size_bytes);
     enum serin_error error =
         serin_image_check_step(&check, boot, chunk, sizeof chunk, manifest->image_size_bytes);
     return error == SERIN_OK ? serin_image_check_end(&check, boot, manifest) : error;
+}
+
+/* Makes `slot` one that boots the image. */
+static enum serin_error install(const struct serin_boot *boot,
+                                const struct serin_factory_image *image, enum serin_slot slot,
+                                const struct serin_manifest *manifest,
+                                const uint8_t id[SERIN_SHA256_SIZE])
+{
+    enum serin_error error = copy_image(boot, image, slot, manifest->image_size_bytes);
+    if (error == SERIN_OK) {
+        error = check_image(boot, slot, manifest);
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_manifest_program(boot, slot, image->manifest, image->manifest_size);
+    }
+    return error == SERIN_OK ? serin_slot_mark(boot, slot, id) : error;
 }
 
 /* A factory image is committed from the start: there is nothing older to go back to. */
@@ -69,7 +89,7 @@ static enum serin_error first_record(const struct serin_boot *boot, uint32_t cou
     state.active = SERIN_SLOT_A;
     state.active_confirmed = true;
     state.floor = counter > boot->floor_constant ? counter : boot->floor_constant;
-    return serin_boot_log_append(boot, &state);
+    return serin_boot_log_append(boot, &state, false);
 }
 
 /* Everything that can be checked without writing. */
@@ -84,6 +104,9 @@ static enum serin_error check_input(const struct serin_boot *boot, const uint8_t
     }
     if (error == SERIN_OK) {
         error = serin_trust_open(boot->crypto, boot->root_key, trust_record, trust_size, &trust);
+    }
+    if (error == SERIN_OK && strcmp(trust.product, boot->identity.product) != 0) {
+        error = SERIN_ERR_PRODUCT;
     }
     if (error == SERIN_OK) {
         error = serin_manifest_open(boot->crypto, &trust, image->manifest, image->manifest_size,
@@ -101,24 +124,24 @@ enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8
     struct serin_manifest manifest;
     uint8_t id[SERIN_SHA256_SIZE];
     enum serin_error error = check_input(boot, trust_record, trust_size, image, &manifest, id);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    bool both = !image->one_slot &&
+                serin_slot_suits(boot, SERIN_SLOT_B, boot->floor_constant, &manifest) == SERIN_OK;
+    error = erase_all(boot, both);
     if (error == SERIN_OK) {
-        error = erase_all(boot);
+        error = install(boot, image, SERIN_SLOT_A, &manifest, id);
+    }
+    if (error == SERIN_OK && both) {
+        error = install(boot, image, SERIN_SLOT_B, &manifest, id);
+    }
+    if (error == SERIN_OK) {
+        error = first_record(boot, manifest.security_counter);
     }
     if (error == SERIN_OK) {
         error = serin_trust_region_update(boot, trust_record, trust_size);
     }
-    if (error == SERIN_OK) {
-        error = copy_image(boot, image, manifest.image_size_bytes);
-    }
-    if (error == SERIN_OK) {
-        error = check_image(boot, &manifest);
-    }
-    if (error == SERIN_OK) {
-        error =
-            serin_slot_manifest_program(boot, SERIN_SLOT_A, image->manifest, image->manifest_size);
-    }
-    if (error == SERIN_OK) {
-        error = serin_slot_mark(boot, SERIN_SLOT_A, id);
-    }
-    return error == SERIN_OK ? first_record(boot, manifest.security_counter) : error;
+    /* A factory ships nothing whose trust record has one copy. */
+    return error == SERIN_OK ? serin_trust_region_mend(boot) : error;
 }

@@ -10,7 +10,12 @@
 #define BANKS        2u
 #define HEAD_SIZE    8u
 #define CRC_SIZE     4u
-#define APPEND_TRIES 3u /* places tried before a worn flash is given up */
+#define APPEND_TRIES 3u /* places tried before a bank is given up */
+
+/* How far ahead of the newest record a torn or rotten head may be to be taken for a sequence. */
+#define CLAIMS_AHEAD 16u
+/* From here on a log starts again at 1. */
+#define SEQUENCE_END (UINT32_MAX - 2u * CLAIMS_AHEAD)
 
 _Static_assert(HEAD_SIZE + CRC_SIZE == SERIN_RECLOG_OVERHEAD, "docs/spec/flash.md");
 
@@ -51,19 +56,44 @@ static uint32_t claimed_at(const struct serin_reclog *log, uint32_t address)
     return serin_get_le32(head + 4);
 }
 
-/* Whether the record at `address` is whole. */
-static bool whole_at(const struct serin_reclog *log, uint32_t address)
+/* Bytes of a payload that are handed over while the record's CRC is taken. */
+struct part {
+    uint32_t offset, size;
+    uint8_t *out;
+};
+
+/* Takes what `chunk`, the record's bytes from `position` on, holds of the part. */
+static void take_part(const struct part *part, uint32_t position, const uint8_t *chunk,
+                      uint32_t size)
+{
+    uint32_t from = HEAD_SIZE + part->offset;
+    uint32_t to = from + part->size;
+    uint32_t begin = position > from ? position : from;
+    uint32_t end = position + size < to ? position + size : to;
+    if (begin < end) {
+        memcpy(part->out + (begin - from), chunk + (begin - position), end - begin);
+    }
+}
+
+/* Whether the whole record of `sequence` stands at `address`. `part` may be NULL. */
+static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t sequence,
+                     const struct part *part)
 {
     uint8_t chunk[SERIN_FLASH_CHUNK];
     uint32_t covered = stride_of(log) - CRC_SIZE;
     uint32_t crc = 0;
     for (uint32_t done = 0; done < covered;) {
-        uint32_t part = covered - done < sizeof chunk ? covered - done : (uint32_t)sizeof chunk;
-        if (serin_flash_read(log->flash, address + done, chunk, part) != SERIN_OK) {
+        uint32_t size = covered - done < sizeof chunk ? covered - done : (uint32_t)sizeof chunk;
+        if (serin_flash_read(log->flash, address + done, chunk, size) != SERIN_OK ||
+            (done == 0 &&
+             (serin_get_le32(chunk) != log->magic || serin_get_le32(chunk + 4) != sequence))) {
             return false;
         }
-        crc = serin_crc32(crc, chunk, part);
-        done += part;
+        crc = serin_crc32(crc, chunk, size);
+        if (part != NULL) {
+            take_part(part, done, chunk, size);
+        }
+        done += size;
     }
     uint8_t stored[CRC_SIZE];
     return serin_flash_read(log->flash, address + covered, stored, sizeof stored) == SERIN_OK &&
@@ -100,84 +130,247 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
 
 /* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
  * records one is read, and not all. Each turn goes on behind the last, so this ends. */
-static struct place find_newest(const struct serin_reclog *log)
+static struct place find_newest(const struct serin_reclog *log, const struct part *part)
 {
     struct place newest = find_after(log, NULL);
-    while (newest.sequence != 0 && !whole_at(log, address_of(log, newest.bank, newest.index))) {
+    while (newest.sequence != 0 &&
+           !whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part)) {
         struct place last = newest;
         newest = find_after(log, &last);
     }
     return newest;
 }
 
+enum serin_error serin_reclog_read_part(const struct serin_reclog *log, uint32_t offset, void *out,
+                                        uint32_t size)
+{
+    SERIN_ASSERT(offset <= log->payload_size && size <= log->payload_size - offset);
+    const struct part part = {.offset = offset, .size = size, .out = out};
+    return find_newest(log, &part).sequence != 0 ? SERIN_OK : SERIN_ERR_NOT_FOUND;
+}
+
 enum serin_error serin_reclog_read(const struct serin_reclog *log, void *payload,
                                    uint32_t *sequence)
 {
-    struct place newest = find_newest(log);
+    const struct part part = {.size = log->payload_size, .out = payload};
+    struct place newest = find_newest(log, &part);
     if (newest.sequence == 0) {
         return SERIN_ERR_NOT_FOUND;
     }
     if (sequence != NULL) {
         *sequence = newest.sequence;
     }
-    return serin_flash_read(log->flash, address_of(log, newest.bank, newest.index) + HEAD_SIZE,
-                            payload, log->payload_size);
+    return SERIN_OK;
 }
 
-/* Moves `at` to the next place to program: the first erased one after it in its bank, else the
- * start of the other bank, which then holds only older records and is erased. The bank of the
- * newest record is never erased: SERIN_ERR_FLASH. */
-static enum serin_error next_place(const struct serin_reclog *log, const struct place *newest,
-                                   struct place *at)
+/* The highest sequence that a place claims with reason, whole or not. */
+static uint32_t highest_claim(const struct serin_reclog *log, uint32_t newest)
 {
-    for (uint32_t index = at->index + 1u; index < places(log); index++) {
-        if (serin_flash_erased(log->flash, address_of(log, at->bank, index), stride_of(log))) {
-            at->index = index;
-            return SERIN_OK;
+    uint32_t highest = newest;
+    for (uint32_t bank = 0; bank < BANKS; bank++) {
+        for (uint32_t index = 0; index < places(log); index++) {
+            uint32_t claim = claimed_at(log, address_of(log, bank, index));
+            if (claim > highest && claim - newest <= CLAIMS_AHEAD) {
+                highest = claim;
+            }
         }
     }
-    uint32_t bank = (at->bank + 1u) % BANKS;
-    if (newest->sequence != 0 && bank == newest->bank) {
-        return SERIN_ERR_FLASH;
-    }
-    *at = (struct place){.bank = bank, .index = 0};
-    return serin_flash_erase(log->flash, address_of(log, bank, 0), bank_size(log));
+    return highest;
 }
 
-/* The place before the first: an empty log starts in bank 0 by "leaving" bank 1. */
-static struct place before_first(const struct serin_reclog *log)
+bool serin_reclog_suspect(const struct serin_reclog *log)
 {
-    return (struct place){.sequence = 0, .bank = 1, .index = places(log) - 1u};
+    struct place newest = find_newest(log, NULL);
+    if (newest.sequence == 0) {
+        return false;
+    }
+    uint32_t address = address_of(log, newest.bank, newest.index);
+    if (highest_claim(log, newest.sequence) > newest.sequence ||
+        !whole_at(log, address, newest.sequence, NULL)) {
+        return true;
+    }
+    return newest.index + 1u < places(log) &&
+           !serin_flash_erased(log->flash, address + stride_of(log), stride_of(log));
 }
 
-enum serin_error serin_reclog_append(const struct serin_reclog *log, const void *payload)
+/* The first place of `bank` from `index` on that reads erased, or the number of places. */
+static uint32_t first_erased(const struct serin_reclog *log, uint32_t bank, uint32_t index)
 {
-    uint8_t record[SERIN_RECLOG_STRIDE_MAX] = {0};
-    uint32_t stride = stride_of(log);
-    SERIN_ASSERT(stride <= sizeof record && places(log) > 0);
-
-    struct place newest = find_newest(log);
-    if (newest.sequence == UINT32_MAX) {
-        return SERIN_ERR_FLASH;
+    while (index < places(log) &&
+           !serin_flash_erased(log->flash, address_of(log, bank, index), stride_of(log))) {
+        index++;
     }
-    struct place at = newest.sequence == 0 ? before_first(log) : newest;
-    serin_put_le32(record, log->magic);
-    serin_put_le32(record + 4, newest.sequence + 1u);
-    memcpy(record + HEAD_SIZE, payload, log->payload_size);
-    serin_put_le32(record + stride - CRC_SIZE, serin_crc32(0, record, stride - CRC_SIZE));
+    return index < places(log) ? index : places(log);
+}
 
+/* Programs `record` at an erased place of `bank` from `index` on. */
+static enum serin_error write_from(const struct serin_reclog *log, uint32_t bank, uint32_t index,
+                                   const uint8_t *record)
+{
     for (unsigned tries = 0; tries < APPEND_TRIES; tries++) {
-        enum serin_error error = next_place(log, &newest, &at);
-        if (error != SERIN_OK) {
-            return error;
+        index = first_erased(log, bank, index);
+        if (index == places(log)) {
+            break;
         }
-        uint32_t address = address_of(log, at.bank, at.index);
-        error = log->flash->ops->program(log->flash->ctx, address, record, stride);
-        if (error == SERIN_OK && serin_flash_holds(log->flash, address, record, stride)) {
+        uint32_t address = address_of(log, bank, index++);
+        if (log->flash->ops->program(log->flash->ctx, address, record, stride_of(log)) ==
+                SERIN_OK &&
+            serin_flash_holds(log->flash, address, record, stride_of(log))) {
             return SERIN_OK;
         }
     }
     return SERIN_ERR_FLASH;
+}
+
+/* Erases `bank`, even where it reads erased already (an erase may have been cut), and begins it
+ * with `record`. */
+static enum serin_error start_bank(const struct serin_reclog *log, uint32_t bank,
+                                   const uint8_t *record)
+{
+    enum serin_error error =
+        serin_flash_erase(log->flash, address_of(log, bank, 0), bank_size(log));
+    return error == SERIN_OK ? write_from(log, bank, 0, record) : error;
+}
+
+/* ---- one copy, the banks in turn ---- */
+
+static enum serin_error append_once(const struct serin_reclog *log, const struct place *newest,
+                                    const uint8_t *record)
+{
+    if (newest->sequence == 0) {
+        /* What cannot be read today may be tomorrow, and would be believed then. */
+        enum serin_error error = SERIN_OK;
+        if (!serin_flash_erased(log->flash, address_of(log, 1, 0), bank_size(log))) {
+            error = serin_flash_erase(log->flash, address_of(log, 1, 0), bank_size(log));
+        }
+        return error == SERIN_OK ? start_bank(log, 0, record) : error;
+    }
+    uint32_t index = newest->index + 1u;
+    if (log->after_reset) {
+        index = first_erased(log, newest->bank, index) + 1u;
+    }
+    if (write_from(log, newest->bank, index, record) == SERIN_OK) {
+        return SERIN_OK;
+    }
+    /* The other bank holds only older records. */
+    return start_bank(log, BANKS - 1u - newest->bank, record);
+}
+
+/* ---- a copy in either bank ---- */
+
+/* The last place of `bank` with the whole record of `sequence`, or the number of places. */
+static uint32_t find_in_bank(const struct serin_reclog *log, uint32_t bank, uint32_t sequence)
+{
+    for (uint32_t index = places(log); index-- > 0;) {
+        uint32_t address = address_of(log, bank, index);
+        if (claimed_at(log, address) == sequence && whole_at(log, address, sequence, NULL)) {
+            return index;
+        }
+    }
+    return places(log);
+}
+
+/* Whether `bank` holds the record of `sequence` as far as reading it twice can tell. */
+static bool proven(const struct serin_reclog *log, uint32_t bank, uint32_t sequence)
+{
+    uint32_t index = find_in_bank(log, bank, sequence);
+    return index < places(log) && whole_at(log, address_of(log, bank, index), sequence, NULL);
+}
+
+/* Where each bank goes on: the number of places for one that has to be erased first, because it is
+ * full or does not hold the newest record. */
+static void find_next(const struct serin_reclog *log, uint32_t newest, uint32_t next[BANKS])
+{
+    bool both = true;
+    for (uint32_t bank = 0; bank < BANKS; bank++) {
+        uint32_t at = newest != 0 ? find_in_bank(log, bank, newest) : places(log);
+        both = both && at < places(log);
+        next[bank] = first_erased(log, bank, at + 1u);
+    }
+    /* Where one bank is ahead the cut came in the other, which is erased. */
+    for (uint32_t bank = 0; both && log->after_reset && bank < BANKS; bank++) {
+        next[bank] = first_erased(log, bank, next[bank] + 1u);
+    }
+}
+
+/* Writes one copy. `kept`: the sequence that the other bank must hold before this one is erased; 0:
+ * there is nothing to lose. */
+static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank, uint32_t next,
+                                   uint32_t kept, const uint8_t *record)
+{
+    if (next < places(log) && write_from(log, bank, next, record) == SERIN_OK) {
+        return SERIN_OK;
+    }
+    if (kept != 0 && !proven(log, BANKS - 1u - bank, kept)) {
+        return SERIN_ERR_FLASH;
+    }
+    return start_bank(log, bank, record);
+}
+
+static enum serin_error append_twice(const struct serin_reclog *log, uint32_t newest,
+                                     const uint8_t *record)
+{
+    uint32_t next[BANKS];
+    find_next(log, newest, next);
+    /* First where nothing has to be erased for it; else where the newest record is not. */
+    uint32_t first = 0;
+    if (next[0] == places(log) &&
+        (next[1] < places(log) || (newest != 0 && find_in_bank(log, 1, newest) == places(log)))) {
+        first = 1;
+    }
+    uint32_t second = BANKS - 1u - first;
+    bool written = write_copy(log, first, next[first], newest, record) == SERIN_OK;
+    uint32_t kept = written ? serin_get_le32(record + 4) : newest;
+    bool again = write_copy(log, second, next[second], kept, record) == SERIN_OK;
+    return written || again ? SERIN_OK : SERIN_ERR_FLASH;
+}
+
+/* ---- both ---- */
+
+static void record_encode(const struct serin_reclog *log, uint32_t sequence, const void *payload,
+                          uint8_t record[SERIN_RECLOG_STRIDE_MAX])
+{
+    uint32_t stride = stride_of(log);
+    memset(record, 0, stride);
+    serin_put_le32(record, log->magic);
+    serin_put_le32(record + 4, sequence);
+    memcpy(record + HEAD_SIZE, payload, log->payload_size);
+    serin_put_le32(record + stride - CRC_SIZE, serin_crc32(0, record, stride - CRC_SIZE));
+}
+
+/* Begins anew with sequence 1, which counts as soon as the bank of the last record is erased. */
+static enum serin_error start_again(const struct serin_reclog *log, const struct place *newest,
+                                    const uint8_t *record)
+{
+    enum serin_error error = start_bank(log, BANKS - 1u - newest->bank, record);
+    if (error == SERIN_OK) {
+        error = serin_flash_erase(log->flash, address_of(log, newest->bank, 0), bank_size(log));
+    }
+    if (error == SERIN_OK && log->mirrored) {
+        /* It counts already: a copy that fails is the next append's to mend. */
+        enum serin_error copied = write_from(log, newest->bank, 0, record);
+        (void)copied;
+    }
+    return error;
+}
+
+enum serin_error serin_reclog_append(const struct serin_reclog *log, const void *payload)
+{
+    uint8_t record[SERIN_RECLOG_STRIDE_MAX];
+    SERIN_ASSERT(stride_of(log) <= sizeof record && places(log) > 0);
+    struct place newest = find_newest(log, NULL);
+    if (newest.sequence >= SEQUENCE_END) {
+        record_encode(log, 1, payload, record);
+        return start_again(log, &newest, record);
+    }
+    /* With nothing to go on from both banks are erased, and with them what they claim. */
+    uint32_t sequence = newest.sequence != 0 ? highest_claim(log, newest.sequence) + 1u : 1u;
+    if (log->after_reset && newest.sequence != 0 && sequence == newest.sequence + 1u) {
+        sequence++; /* a torn record that claims nothing at this reading may do so at the next */
+    }
+    record_encode(log, sequence, payload, record);
+    return log->mirrored ? append_twice(log, newest.sequence, record)
+                         : append_once(log, &newest, record);
 }
 
 enum serin_error serin_reclog_format(const struct serin_reclog *log)

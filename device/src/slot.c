@@ -101,27 +101,20 @@ enum serin_error serin_slot_verify(const struct serin_boot *boot, const struct s
     return error;
 }
 
-static enum serin_error make_erased(const struct serin_boot *boot, uint32_t address, uint32_t size)
-{
-    if (serin_flash_erased(boot->flash, address, size)) {
-        return SERIN_OK;
-    }
-    return serin_flash_erase(boot->flash, address, size);
-}
-
 enum serin_error serin_slot_invalidate(const struct serin_boot *boot, enum serin_slot slot)
 {
     struct serin_slot_map map;
     map_of(boot, &map);
-    return make_erased(boot, serin_slot_address(boot, slot, map.manifest_offset),
-                       map.manifest_size);
+    return serin_flash_erase(boot->flash, serin_slot_address(boot, slot, map.manifest_offset),
+                             map.manifest_size);
 }
 
 enum serin_error serin_slot_forget(const struct serin_boot *boot, enum serin_slot slot)
 {
     struct serin_slot_map map;
     map_of(boot, &map);
-    return make_erased(boot, serin_slot_address(boot, slot, map.journal_offset), map.journal_size);
+    return serin_flash_erase(boot->flash, serin_slot_address(boot, slot, map.journal_offset),
+                             map.journal_size);
 }
 
 static void marker_encode(const uint8_t id[SERIN_SHA256_SIZE], uint8_t marker[SERIN_MARKER_SIZE])

@@ -58,11 +58,12 @@ SERIN_MUST_USE enum serin_error serin_slot_verify(const struct serin_boot *boot,
                                                   struct serin_manifest *manifest,
                                                   uint8_t id[SERIN_SHA256_SIZE]);
 
-/* Erases the manifest sectors, where they are not erased: the slot does not boot from here on. */
+/* Erases the manifest sectors: the slot does not boot from here on. Also where they read erased: an
+ * erase that was cut may leave cells that read so and do not hold what is programmed into them. */
 SERIN_MUST_USE enum serin_error serin_slot_invalidate(const struct serin_boot *boot,
                                                       enum serin_slot slot);
 
-/* Erases the journal, where it is not erased: a download that was broken off must not find its
+/* Erases the journal, also where it reads erased: a download that was broken off must not find its
  * pieces in place when something else has taken their room. */
 SERIN_MUST_USE enum serin_error serin_slot_forget(const struct serin_boot *boot,
                                                   enum serin_slot slot);

@@ -1,4 +1,4 @@
-/* The trust region: two banks, the newest valid record counts. */
+/* The trust region: the record that counts, in two banks. */
 #include "trust_region.h"
 
 #include "flash_io.h"
@@ -122,26 +122,73 @@ static enum serin_error keeps_bootable(const struct serin_boot *boot,
     return error == SERIN_OK ? keeps_slot(boot, before, after, state.trial, state.floor) : error;
 }
 
-static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n, const uint8_t *record,
-                                   size_t size)
+static void bank_fill(struct bank *bank, const uint8_t *record, size_t size)
 {
-    struct bank bank;
+    serin_put_le32(bank->bytes, BANK_MAGIC);
+    serin_put_le32(bank->bytes + 4, (uint32_t)size);
+    serin_put_le32(bank->bytes + 8, serin_crc32(0, record, size));
+    serin_put_le32(bank->bytes + HEAD_CRC, serin_crc32(0, bank->bytes, HEAD_CRC));
+    memcpy(bank->bytes + HEAD_SIZE, record, size);
+    bank->record_size = size;
+}
+
+/* Whether bank `n` holds `bank`, read twice: what was torn may read right once. */
+static bool bank_holds(const struct serin_boot *boot, uint32_t n, const struct bank *bank)
+{
     uint32_t address = bank_address(boot, n);
-    serin_put_le32(bank.bytes, BANK_MAGIC);
-    serin_put_le32(bank.bytes + 4, (uint32_t)size);
-    serin_put_le32(bank.bytes + 8, serin_crc32(0, record, size));
-    serin_put_le32(bank.bytes + HEAD_CRC, serin_crc32(0, bank.bytes, HEAD_CRC));
-    memcpy(bank.bytes + HEAD_SIZE, record, size);
+    unsigned readings = 0;
+    while (readings < 2 &&
+           serin_flash_holds(boot->flash, address, bank->bytes, HEAD_SIZE + bank->record_size)) {
+        readings++;
+    }
+    return readings == 2;
+}
+
+static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n,
+                                   const struct bank *bank)
+{
+    uint32_t address = bank_address(boot, n);
     enum serin_error error =
         serin_flash_erase(boot->flash, address, boot->layout->trust.size / BANK_COUNT);
     if (error == SERIN_OK) {
-        error = serin_flash_program(boot->flash, address, bank.bytes, HEAD_SIZE + size);
+        error =
+            serin_flash_program(boot->flash, address, bank->bytes, HEAD_SIZE + bank->record_size);
     }
-    if (error == SERIN_OK &&
-        !serin_flash_holds(boot->flash, address, bank.bytes, HEAD_SIZE + size)) {
-        error = SERIN_ERR_FLASH;
+    return error == SERIN_OK && !bank_holds(boot, n, bank) ? SERIN_ERR_FLASH : error;
+}
+
+/* Writes `bank` to bank `n` and, once it is proved there, to the other, whose older record stands
+ * until then. */
+static enum serin_error write_both(const struct serin_boot *boot, uint32_t n,
+                                   const struct bank *bank)
+{
+    enum serin_error error = bank_write(boot, n, bank);
+    return error == SERIN_OK ? bank_write(boot, BANK_COUNT - 1u - n, bank) : error;
+}
+
+enum serin_error serin_trust_region_mend(const struct serin_boot *boot)
+{
+    struct serin_trust trust, other_trust;
+    struct bank bank;
+    uint32_t n = newest(boot, &trust);
+    if (n == BANK_COUNT) {
+        return SERIN_ERR_NOT_FOUND;
     }
-    return error;
+    uint32_t other = BANK_COUNT - 1u - n;
+    bank_read(boot, other, &bank);
+    bool older = bank_open(boot, &bank, &other_trust) == SERIN_OK;
+    bank_read(boot, n, &bank);
+    if (bank_open(boot, &bank, &trust) != SERIN_OK) {
+        return SERIN_ERR_FLASH; /* it read otherwise a moment ago: nothing is erased on its word */
+    }
+    if (bank_holds(boot, other, &bank)) {
+        return SERIN_OK;
+    }
+    /* With an older record in the other bank this is an update that was cut, and the newer record
+     * may stand on torn cells that happen to read right: it is written again while the older one,
+     * as long as it verifies what runs, too, is still there. */
+    older = older && keeps_bootable(boot, &trust, &other_trust) == SERIN_OK;
+    return older ? write_both(boot, n, &bank) : bank_write(boot, other, &bank);
 }
 
 enum serin_error serin_trust_region_update(const struct serin_boot *boot, const uint8_t *record,
@@ -159,15 +206,20 @@ enum serin_error serin_trust_region_update(const struct serin_boot *boot, const 
         return error;
     }
     struct serin_trust before;
-    uint32_t bank = newest(boot, &before);
-    if (bank < BANK_COUNT && after.version <= before.version) {
+    uint32_t n = newest(boot, &before);
+    if (n < BANK_COUNT && after.version <= before.version) {
         return SERIN_ERR_STALE;
     }
-    if (bank < BANK_COUNT) {
+    if (n < BANK_COUNT) {
         error = keeps_bootable(boot, &before, &after);
     }
     if (error != SERIN_OK) {
         return error;
     }
-    return bank_write(boot, bank == 0 ? 1 : 0, record, size);
+    struct bank bank;
+    bank_fill(&bank, record, size);
+    uint32_t first = n == 0 ? 1u : 0u;
+    error = write_both(boot, first, &bank);
+    /* Once the first bank holds it, it counts; that the second does not is for a mend to tell. */
+    return error != SERIN_OK && bank_holds(boot, first, &bank) ? SERIN_OK : error;
 }

@@ -14,9 +14,10 @@
 static struct bench bench;
 static struct bench_release *v1, *v2, *v3;
 
-static void set_up(void)
+static void set_up_slots(bool one_slot)
 {
     bench_open(&bench, &bench_small);
+    bench.one_slot = one_slot;
     v1 = bench_release(1, 9000, BENCH_GOOD);
     v2 = bench_release(2, 9500, BENCH_GOOD);
     v3 = bench_release(3, 9900, BENCH_GOOD);
@@ -25,6 +26,11 @@ static void set_up(void)
     bench_serve(&bench, v3);
     bench_provision(&bench, v1);
     bench_boot(&bench, SERIN_RESET_POWER);
+}
+
+static void set_up(void)
+{
+    set_up_slots(false);
 }
 
 static void tear_down(void)
@@ -76,8 +82,10 @@ START_TEST(a_slot_is_invalidated_before_anything_else_of_it)
             ck_assert_uint_eq(operation.address, slot);
             ck_assert_uint_eq(operation.size, map.manifest_size);
         } else if (manifest) {
-            ck_assert_int_eq(operation.kind, SERIN_FLASH_PROGRAM);
-            last = n;
+            /* Erased once more before it is programmed: an erase that is over may have been cut,
+             * and then reads as if it had not. */
+            last = operation.kind == SERIN_FLASH_PROGRAM ? n : last;
+            ck_assert(last == n || (operation.size == map.manifest_size && last == 0));
         } else {
             ck_assert_msg(last == 0, "the image was touched after its manifest was programmed");
         }
@@ -293,7 +301,7 @@ END_TEST
 
 START_TEST(a_mirror_goes_on_where_power_left_it)
 {
-    set_up();
+    set_up_slots(true);
     struct serin_slot_map map;
     serin_slot_map(bench.boot.flash, &bench.layout, &map);
     uint32_t image = bench.layout.slot[1].address + map.image_offset;
@@ -310,7 +318,7 @@ END_TEST
 
 START_TEST(a_slot_that_holds_no_copy_is_left_alone)
 {
-    set_up();
+    set_up_slots(true);
     struct serin_slot_map map;
     serin_slot_map(bench.boot.flash, &bench.layout, &map);
     serin_flash_emulator_break(bench.emulator, bench.layout.slot[1].address + map.image_offset, 4,

@@ -3,6 +3,7 @@
  */
 #include "check_main.h"
 
+#include "flash_io.h"
 #include "reclog.h"
 
 #include <serin/crc32.h>
@@ -49,6 +50,15 @@ static enum serin_error append(uint32_t value)
     return serin_reclog_append(&log_, payload);
 }
 
+/* An append in which the power goes, and comes back. */
+static enum serin_error append_cut(uint32_t value)
+{
+    enum serin_error error = append(value);
+    ck_assert(serin_flash_emulator_is_off(emulator));
+    serin_flash_emulator_power_on(emulator);
+    return error;
+}
+
 /* The value of the newest record, 0 where there is none. */
 static uint32_t newest(uint32_t *sequence)
 {
@@ -61,6 +71,12 @@ static uint32_t newest(uint32_t *sequence)
     uint32_t value = serin_get_le32(payload);
     ck_assert(serin_bytes_all(payload + 4, PAYLOAD - 4, (uint8_t)value));
     return value;
+}
+
+static void wipe(uint32_t bank)
+{
+    const struct serin_flash *flash = log_.flash;
+    ck_assert_int_eq(flash->ops->erase(flash->ctx, 1024 + bank * 512, 512), SERIN_OK);
 }
 
 START_TEST(appends_over_many_banks)
@@ -109,9 +125,12 @@ START_TEST(every_cut_keeps_the_last_or_the_new_record)
         uint8_t erased;
         bool ecc;
     } flashes[] = {{1, 0xFF, false}, {8, 0x00, false}, {64, 0xFF, true}, {256, 0xFF, true}};
-    for (uint64_t at = 1; at <= 40; at++) {
+    bool mirrored = _i >= 4;
+    _i %= 4;
+    for (uint64_t at = 1; at <= 80; at++) {
         for (int how = SERIN_CUT_BEFORE; how <= SERIN_CUT_AFTER; how++) {
             set_up_geometry(flashes[_i].unit, flashes[_i].erased, flashes[_i].ecc, at);
+            log_.mirrored = mirrored;
             serin_flash_emulator_cut(emulator, at, (enum serin_cut)how);
             uint32_t value = 1;
             while (append(value) == SERIN_OK) {
@@ -122,9 +141,15 @@ START_TEST(every_cut_keeps_the_last_or_the_new_record)
             serin_flash_emulator_power_on(emulator);
             uint32_t found = newest(NULL);
             ck_assert_msg(found == value - 1 || found == value, "%u after %u", found, value);
+            log_.after_reset = true;
             for (uint32_t next = 1000; next < 1040; next++) {
                 ck_assert_int_eq(append(next), SERIN_OK);
                 ck_assert_uint_eq(newest(NULL), next);
+                if (mirrored && next == 1000) {
+                    wipe((uint32_t)(at % 2)); /* the first append mends what the cut left */
+                    ck_assert_uint_eq(newest(NULL), next);
+                }
+                log_.after_reset = false;
             }
             tear_down();
         }
@@ -189,20 +214,179 @@ START_TEST(a_stuck_bank_never_costs_the_newest_record)
 }
 END_TEST
 
-START_TEST(the_last_sequence_is_the_last)
+/* Programs a record of value 7 at `address`. */
+static void put_record(uint32_t address, uint32_t sequence)
 {
-    set_up();
     uint8_t record[64] = {0};
     serin_put_le32(record, log_.magic);
-    serin_put_le32(record + 4, UINT32_MAX);
+    serin_put_le32(record + 4, sequence);
     serin_put_le32(record + 8, 7);
     memset(record + 12, 7, PAYLOAD - 4);
     serin_put_le32(record + 60, serin_crc32(0, record, 60));
     const struct serin_flash *flash = log_.flash;
-    ck_assert_int_eq(flash->ops->program(flash->ctx, 1024, record, sizeof(record)), SERIN_OK);
-    ck_assert_uint_eq(newest(NULL), 7);
-    ck_assert_int_eq(append(8), SERIN_ERR_FLASH); /* a wrapped sequence would be the oldest */
-    ck_assert_uint_eq(newest(NULL), 7);
+    ck_assert_int_eq(flash->ops->program(flash->ctx, address, record, sizeof(record)), SERIN_OK);
+}
+
+START_TEST(past_the_last_sequence_a_log_starts_again)
+{
+    /* The other bank is erased and written, then the bank of the last record erased, and written
+     * where the log is mirrored. The new record counts from the third operation on. */
+    const uint64_t operations = _i == 0 ? 3 : 4;
+    for (uint64_t at = 0; at <= operations; at++) {
+        for (int how = SERIN_CUT_BEFORE; how <= SERIN_CUT_AFTER; how++) {
+            set_up();
+            log_.mirrored = _i == 1;
+            put_record(1536, UINT32_MAX);
+            ck_assert_uint_eq(newest(NULL), 7);
+            uint32_t sequence = 1;
+            if (at == 0) {
+                ck_assert_int_eq(append(8), SERIN_OK);
+                ck_assert_uint_eq(newest(&sequence), 8);
+            } else {
+                serin_flash_emulator_cut(emulator, at, (enum serin_cut)how);
+                (void)append_cut(8);
+                uint32_t found = newest(NULL);
+                ck_assert_uint_eq(found, at < 3 || (at == 3 && found == 7) ? 7 : 8);
+            }
+            ck_assert_uint_eq(sequence, 1);
+            for (uint32_t value = 9; value < 60; value++) {
+                ck_assert_int_eq(append(value), SERIN_OK);
+                ck_assert_uint_eq(newest(NULL), value);
+            }
+            tear_down();
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_last_sequences_are_used)
+{
+    set_up();
+    log_.mirrored = _i == 1;
+    put_record(1024, UINT32_MAX - 40);
+    for (uint32_t value = 8; value < 100; value++) {
+        ck_assert_int_eq(append(value), SERIN_OK);
+        ck_assert_uint_eq(newest(NULL), value);
+    }
+    tear_down();
+}
+END_TEST
+
+/* ---- a copy in either bank ---- */
+
+START_TEST(either_bank_of_a_mirrored_log_is_enough)
+{
+    static const struct {
+        uint32_t unit;
+        uint8_t erased;
+    } flashes[] = {{1, 0xFF}, {8, 0xFF}, {32, 0x00}, {64, 0xFF}, {128, 0x00}, {512, 0xFF}};
+    set_up_geometry(flashes[_i].unit, flashes[_i].erased, false, 1);
+    log_.mirrored = true;
+    for (uint32_t value = 1; value <= 100; value++) {
+        ck_assert_int_eq(append(value), SERIN_OK);
+        wipe(value % 2);
+        ck_assert_uint_eq(newest(NULL), value);
+    }
+    tear_down();
+}
+END_TEST
+
+START_TEST(rot_of_any_byte_is_read_past_and_mended)
+{
+    for (uint32_t at = 1024; at < 2048; at++) {
+        set_up();
+        log_.mirrored = true;
+        for (uint32_t value = 1; value <= 5; value++) {
+            ck_assert_int_eq(append(value), SERIN_OK);
+        }
+        serin_flash_emulator_rot(emulator, at, 0x10);
+        uint32_t sequence;
+        ck_assert_uint_eq(newest(&sequence), 5);
+        ck_assert_uint_eq(sequence, 5);
+        /* The next append writes both banks afresh: then either is enough. */
+        ck_assert_int_eq(append(6), SERIN_OK);
+        wipe(_i == 0 ? 0 : 1);
+        ck_assert_uint_eq(newest(NULL), 6);
+        tear_down();
+    }
+}
+END_TEST
+
+START_TEST(a_broken_bank_of_a_mirrored_log_is_done_without)
+{
+    set_up();
+    log_.mirrored = true;
+    ck_assert_int_eq(append(1), SERIN_OK);
+    serin_flash_emulator_break(emulator, 1536, 512,
+                               _i == 0 ? SERIN_BREAKAGE_FAILS : SERIN_BREAKAGE_STUCK);
+    /* Bank 0 takes records until it is full; then nothing else holds what it would erase. */
+    uint32_t value = 2;
+    while (append(value) == SERIN_OK) {
+        ck_assert_uint_eq(newest(NULL), value);
+        value++;
+    }
+    ck_assert_uint_eq(value, 9);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(append(9), SERIN_ERR_FLASH);
+        ck_assert_uint_eq(newest(NULL), 8);
+    }
+    serin_flash_emulator_break(emulator, 0, 0, SERIN_BREAKAGE_FAILS);
+    ck_assert_int_eq(append(9), SERIN_OK);
+    wipe(0);
+    ck_assert_uint_eq(newest(NULL), 9);
+    tear_down();
+}
+END_TEST
+
+/* ---- doubt ---- */
+
+START_TEST(after_a_reset_a_place_and_a_sequence_are_left_out)
+{
+    set_up();
+    log_.mirrored = _i == 1;
+    ck_assert_int_eq(append(1), SERIN_OK);
+    log_.after_reset = true;
+    ck_assert_int_eq(append(2), SERIN_OK);
+    log_.after_reset = false;
+    ck_assert(serin_flash_erased(log_.flash, 1024 + 64, 64));
+    uint32_t sequence;
+    ck_assert_uint_eq(newest(&sequence), 2);
+    ck_assert_uint_eq(sequence, 3);
+    ck_assert_int_eq(append(3), SERIN_OK);
+    ck_assert_uint_eq(newest(&sequence), 3);
+    ck_assert_uint_eq(sequence, 4);
+    log_.after_reset = true;
+    for (uint32_t value = 4; value < 60; value++) {
+        ck_assert_int_eq(append(value), SERIN_OK);
+        ck_assert_uint_eq(newest(NULL), value);
+    }
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_record_of_doubt_is_suspect)
+{
+    set_up();
+    ck_assert(!serin_reclog_suspect(&log_)); /* nothing is there to doubt */
+    ck_assert_int_eq(append(1), SERIN_OK);
+    ck_assert_int_eq(append(2), SERIN_OK);
+    ck_assert(!serin_reclog_suspect(&log_));
+    /* Rot of the newest leaves the one before: a newer one was there. */
+    serin_flash_emulator_rot(emulator, 1024 + 64 + 20, 1);
+    ck_assert_uint_eq(newest(NULL), 1);
+    ck_assert(serin_reclog_suspect(&log_));
+    /* The fresh copy takes a sequence that the rotten one does not claim: it stays newer, should
+     * that read again. */
+    ck_assert_int_eq(append(3), SERIN_OK);
+    ck_assert(!serin_reclog_suspect(&log_));
+    serin_flash_emulator_rot(emulator, 1024 + 64 + 20, 1);
+    ck_assert_uint_eq(newest(NULL), 3);
+    /* A torn neighbour. */
+    serin_flash_emulator_cut(emulator, 1, SERIN_CUT_INSIDE);
+    ck_assert_int_ne(append(4), SERIN_OK);
+    serin_flash_emulator_power_on(emulator);
+    ck_assert_uint_eq(newest(NULL), 3);
+    ck_assert(serin_reclog_suspect(&log_));
     tear_down();
 }
 END_TEST
@@ -227,12 +411,18 @@ int main(void)
     TCase *tests = tcase_create("reclog");
     tcase_add_loop_test(tests, appends_over_many_banks, 0, 6);
     tcase_add_test(tests, any_flipped_bit_makes_a_record_invalid);
-    tcase_add_loop_test(tests, every_cut_keeps_the_last_or_the_new_record, 0, 4);
+    tcase_add_loop_test(tests, every_cut_keeps_the_last_or_the_new_record, 0, 8);
     tcase_add_test(tests, a_broken_bank_keeps_the_newest_record);
     tcase_add_test(tests, a_broken_place_is_passed_over);
     tcase_add_test(tests, a_place_that_does_not_hold_is_passed_over);
     tcase_add_test(tests, a_stuck_bank_never_costs_the_newest_record);
-    tcase_add_test(tests, the_last_sequence_is_the_last);
+    tcase_add_loop_test(tests, past_the_last_sequence_a_log_starts_again, 0, 2);
+    tcase_add_loop_test(tests, the_last_sequences_are_used, 0, 2);
+    tcase_add_loop_test(tests, either_bank_of_a_mirrored_log_is_enough, 0, 6);
+    tcase_add_loop_test(tests, rot_of_any_byte_is_read_past_and_mended, 0, 2);
+    tcase_add_loop_test(tests, a_broken_bank_of_a_mirrored_log_is_done_without, 0, 2);
+    tcase_add_loop_test(tests, after_a_reset_a_place_and_a_sequence_are_left_out, 0, 2);
+    tcase_add_test(tests, a_record_of_doubt_is_suspect);
     tcase_add_test(tests, records_of_another_log_do_not_count);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

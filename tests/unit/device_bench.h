@@ -67,6 +67,7 @@ struct bench {
     uint64_t now_ms;
     bool running, reset_asked, confirmed_sent;
     uint64_t clock_s; /* 0: the board has none */
+    bool one_slot;    /* set before bench_provision: slot B is left empty */
     unsigned boots, cuts, transitions;
     unsigned confirm_refused;
     const char *kill_point; /* the power goes at this fault point ... */
@@ -131,8 +132,10 @@ void bench_release_share(struct bench_release *release, const struct bench_relea
 void bench_release_free(struct bench_release *release);
 void bench_serve(struct bench *bench, struct bench_release *release);
 
-/* Provisions release 0 and stores the trust record. */
+/* Provisions the release, in both slots or as `one_slot` says, and stores the trust record. */
 void bench_provision(struct bench *bench, const struct bench_release *release);
+/* The same, where it may fail. */
+enum serin_error bench_try_provision(struct bench *bench, const struct bench_release *release);
 
 /* Publishes a trust record of `version`, with a second release key (TEST_STRANGER) or without. */
 void bench_publish_trust(struct bench *bench, uint32_t version, bool second_key);

@@ -114,10 +114,12 @@ static bool live(const struct life *life)
     const struct serin_factory_image image = {.manifest = life->bundle.manifest,
                                               .manifest_size = life->bundle.manifest_size,
                                               .read = read_image,
-                                              .ctx = (void *)(uintptr_t)&life->bundle};
+                                              .ctx = (void *)(uintptr_t)&life->bundle,
+                                              .one_slot = true};
     const struct serin_boot *boot = &life->boot;
     return serin_boot_provision(boot, life->trust, life->trust_size, &image) == SERIN_OK &&
-           selects(life, SERIN_RESET_POWER, SERIN_SLOT_A, false) && copy_slot(life) &&
+           /* A reset that was asked for: after any other the log leaves a place out. */
+           selects(life, SERIN_RESET_REQUESTED, SERIN_SLOT_A, false) && copy_slot(life) &&
            serin_boot_stage(boot, SERIN_SLOT_B) == SERIN_OK &&
            selects(life, SERIN_RESET_REQUESTED, SERIN_SLOT_B, true) &&
            serin_boot_elapse(boot, 10) == SERIN_OK &&

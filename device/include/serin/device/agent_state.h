@@ -129,6 +129,8 @@ struct serin_agent {
     uint32_t crashes, watchdogs, errors, reconnects, refusals;
 
     bool have_trust;
+    bool trust_single; /* the trust record has no second copy: rot of it would leave nothing */
+    bool stored;       /* a record, since boot */
     bool connected;
     bool linked;         /* was connected since boot */
     bool directive_seen; /* verified one since boot */

@@ -48,8 +48,8 @@ struct serin_boot_state {
     uint8_t tries_left;
     uint16_t elapsed_s; /* of the confirmation window, in all boots */
     uint16_t window_s;
-    uint32_t floor; /* committed security counter */
-    uint32_t boots; /* resets seen, saturating */
+    uint32_t floor; /* committed security counter, up to UINT32_MAX */
+    uint32_t boots; /* resets seen, saturating at UINT32_MAX */
     /* The trial that is staged or running, then its end, until the agent's account has it and the
      * next attempt begins. */
     uint8_t last_manifest_id[SERIN_SHA256_SIZE]; /* all zero: none */
@@ -84,9 +84,12 @@ struct serin_boot_choice {
 
 /* Decides what boots: takes off a try, rolls a trial back whose tries or window are used up,
  * verifies what is to run (trust record, signature, suitability, floor, CRC32, SHA-256), falls back
- * to the other slot, never below the floor. Where the log cannot be written no trial runs: the
- * confirmed image does, and `log_failed` says so. SERIN_ERR_NOT_FOUND: nothing bootable; run the
- * recovery port. */
+ * to the other slot, never below the floor: the highest that boot log, agent log and the
+ * bootloader's constant prove (docs/spec/boot.md, section 8). `cause` says also whether an append
+ * may have been cut: a board that cannot tell passes UNKNOWN, and REQUESTED only for a reset that
+ * the agent asked for. Each call appends one record, in both banks. Where the log cannot be written
+ * no trial runs: the confirmed image does, and `log_failed` says so. SERIN_ERR_NOT_FOUND: nothing
+ * bootable; run the recovery port. */
 SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
                                                   enum serin_reset_cause cause,
                                                   struct serin_boot_choice *choice);
@@ -142,16 +145,24 @@ SERIN_MUST_USE enum serin_error serin_boot_forget(const struct serin_boot *boot)
 
 /* ---- factory ---- */
 
-/* Erases the fixed regions, writes the trust record, installs `manifest` and image in slot A as
- * confirmed, and writes the first boot record last, so that an interrupted run is simply repeated.
- * `image` is read through the callback so that large images need no memory. Nothing is erased
- * before the trust record and the manifest verify: errors of serin_trust_open, serin_manifest_open,
- * serin_boot_verify_slot; those of `read`; SERIN_ERR_LAYOUT; SERIN_ERR_FLASH. */
+/* Erases every region, the trust record first, then installs `manifest` and image as confirmed in
+ * slot A and, unless `one_slot`, in slot B where the manifest is made for it, writes the first boot
+ * record, and the trust record last, into both banks. Until that is there nothing boots, so an
+ * interrupted run is simply repeated; one that was interrupted at the second bank boots, and its
+ * agent completes it. The image is committed: the floor is its security counter.
+ *
+ * `image` is read through the callback, once for each slot, so that large images need no memory.
+ * Nothing is erased before the trust record and the manifest verify: errors of serin_trust_open,
+ * serin_manifest_open, serin_boot_verify_slot; those of `read`; SERIN_ERR_LAYOUT. SERIN_ERR_FLASH:
+ * a part of the flash does not hold what it should; the device is not to be shipped. */
 struct serin_factory_image {
     const uint8_t *manifest; /* whole, with signature area */
     size_t manifest_size;
     enum serin_error (*read)(void *ctx, uint32_t offset, void *out, size_t size);
     void *ctx;
+    /* Leaves slot B empty, for a line that has no time for a second copy: until a directive allows
+     * to commit what runs (then the agent mirrors it), rot of slot A leaves nothing to boot. */
+    bool one_slot;
 };
 SERIN_MUST_USE enum serin_error serin_boot_provision(const struct serin_boot *boot,
                                                      const uint8_t *trust_record, size_t trust_size,
@@ -159,15 +170,27 @@ SERIN_MUST_USE enum serin_error serin_boot_provision(const struct serin_boot *bo
 
 /* ---- trust record region ---- */
 
-/* Reads the newest valid trust record. SERIN_ERR_NOT_FOUND: none verifies. */
+/* Reads the trust record that counts: the newest that verifies. SERIN_ERR_NOT_FOUND: none does. */
 SERIN_MUST_USE enum serin_error serin_trust_region_read(const struct serin_boot *boot,
                                                         struct serin_trust *trust);
 
 /* Stores a record of a higher version, verified first. SERIN_ERR_STALE: version not higher.
  * SERIN_ERR_PRODUCT. Errors of serin_trust_open. SERIN_ERR_KEY, too, where the record drops the
  * release key of the confirmed image, or of one that is staged or on trial, which would not boot
- * any more. The older record stays valid until the new one is complete. */
+ * any more.
+ *
+ * The record goes to one bank, is proved there, and then to the other: an update ends with two
+ * equal banks, and keys that it drops are gone from flash. The older record stays until the new one
+ * counts, so the power may go anywhere. SERIN_OK: it counts; serin_trust_region_mend tells whether
+ * in both banks. SERIN_ERR_FLASH: it does not, and the older one stands. */
 SERIN_MUST_USE enum serin_error serin_trust_region_update(const struct serin_boot *boot,
                                                           const uint8_t *record, size_t size);
+
+/* Makes both banks hold the record that counts, where one holds another or does not read: after a
+ * cut in an update, and after rot. Reads alone where they are equal. The agent calls it at each of
+ * its starts: the bootloader works with one bank as well as with two, and the fewer things it
+ * erases the better. SERIN_ERR_NOT_FOUND: no record verifies. SERIN_ERR_FLASH: one bank holds it,
+ * the other does not; may be called again. */
+SERIN_MUST_USE enum serin_error serin_trust_region_mend(const struct serin_boot *boot);
 
 #endif
