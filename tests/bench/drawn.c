@@ -14,6 +14,10 @@
 #define NEWS_MS         1000u /* how long a halt takes to reach a device */
 #define SITES           100u  /* gateways that the devices of the fleet stand behind */
 #define REVISIONS       3u
+#define SLOTS           60u /* of an hour: a device beats in one of them */
+#define SLOT_MS         (DRAWN_BEAT_MS / SLOTS)
+#define NOBODY          UINT32_MAX
+#define HELD_MS         (UINT64_C(24) * DRAWN_BEAT_MS)
 #define WEATHER_OFFLINE 0x80u   /* below it one bit a storm */
 #define TICKS_AT_ONCE   100000u /* more would be an engine that asks for ever */
 
@@ -66,12 +70,18 @@ struct drawn {
     uint32_t *place;  /* of a device among the members */
     uint8_t *exposed; /* by device */
     uint64_t *deaf_ms;
+    uint64_t *booted_ms;
+    uint32_t first[SLOTS]; /* of those that beat in the slot: a ring by `next` and `last` */
+    uint32_t *next, *last;
+    uint8_t *slot;
     uint8_t *weather; /* by device: WEATHER_OFFLINE, or the storms that cut it off */
     struct event *heap;
     uint32_t heap_count;
     uint32_t offered; /* to whom it was offered so far, in order of rank */
     uint64_t now_ms;
-    uint64_t beats_ms; /* when the fleet beats next */
+    uint64_t beats_ms; /* when the next slot beats */
+    uint64_t held_ms;  /* when it was last not held */
+    bool out;          /* reports are down */
     const char *wrong;
 };
 
@@ -112,6 +122,14 @@ static enum fate fate_of(const struct drawn *drawn, uint32_t device)
         return REGRESSES;
     }
     return number < (uint64_t)config->fails + config->regresses + config->deaf ? DEAF : GOOD;
+}
+
+/* What the engine's clock shows. */
+static uint64_t wall_ms(const struct drawn *drawn)
+{
+    const struct drawn_config *config = drawn->config;
+    bool jumped = config->jump_ms != 0 && drawn->now_ms >= START_MS + config->jump_ms;
+    return drawn->now_ms + (jumped ? config->jump_by_ms : 0);
 }
 
 static bool earlier(const struct event *a, const struct event *b)
@@ -186,19 +204,75 @@ static uint64_t heard_ms(const struct drawn *drawn, uint32_t device, uint64_t at
     return at_ms;
 }
 
-static void beat_all(struct drawn *drawn)
+/* ---- beats ---- */
+
+/* Each device beats once an hour, at the minute at which it booted last. Those that were updated
+ * together beat together from then on, and all others whenever they do: that is how silence comes
+ * at one moment over the former, and over an hour over the latter, whatever cut both of them off.
+ */
+static void leave_slot(struct drawn *drawn, uint32_t device)
 {
-    for (uint32_t device = 0; device < drawn->config->devices; device++) {
-        if (heard_ms(drawn, device, drawn->now_ms) != drawn->now_ms) {
-            continue;
-        }
-        const struct serin_health_beat beat = {
-            .interval_s = DRAWN_BEAT_MS / 1000u,
-            .uptime_s = (drawn->now_ms - START_MS) / 1000u + DRAWN_BEAT_MS,
-        };
-        serin_health_beat(&drawn->health[device], drawn->now_ms / 1000u, &beat, true);
+    uint32_t *first = &drawn->first[drawn->slot[device]];
+    uint32_t next = drawn->next[device];
+    drawn->next[drawn->last[device]] = next;
+    drawn->last[next] = drawn->last[device];
+    if (*first == device) {
+        *first = next != device ? next : NOBODY;
     }
-    drawn->beats_ms += DRAWN_BEAT_MS;
+}
+
+static void enter_slot(struct drawn *drawn, uint32_t device, uint8_t slot)
+{
+    uint32_t first = drawn->first[slot];
+    drawn->slot[device] = slot;
+    drawn->next[device] = drawn->last[device] = device;
+    if (first == NOBODY) {
+        drawn->first[slot] = device;
+        return;
+    }
+    drawn->last[device] = drawn->last[first];
+    drawn->next[device] = first;
+    drawn->next[drawn->last[first]] = device;
+    drawn->last[first] = device;
+}
+
+static uint8_t slot_at(uint64_t at_ms)
+{
+    return (uint8_t)(at_ms / SLOT_MS % SLOTS);
+}
+
+static void beat(struct drawn *drawn, uint32_t device)
+{
+    if (heard_ms(drawn, device, drawn->now_ms) != drawn->now_ms) {
+        return;
+    }
+    const struct serin_health_beat said = {
+        .interval_s = DRAWN_BEAT_MS / 1000u,
+        .uptime_s = (drawn->now_ms - drawn->booted_ms[device]) / 1000u,
+    };
+    serin_health_beat(&drawn->health[device], wall_ms(drawn) / 1000u, &said, true);
+}
+
+static void beat_slot(struct drawn *drawn)
+{
+    uint32_t first = drawn->first[slot_at(drawn->beats_ms)];
+    for (uint32_t device = first; device != NOBODY;) {
+        beat(drawn, device);
+        device = drawn->next[device] != first ? drawn->next[device] : NOBODY;
+    }
+    drawn->beats_ms += SLOT_MS;
+}
+
+/* It says how it is as soon as it is up, and every hour from then on. */
+static void boot(struct drawn *drawn, uint32_t device)
+{
+    if (!drawn->config->beats) {
+        return;
+    }
+    drawn->booted_ms[device] = drawn->now_ms;
+    leave_slot(drawn, device);
+    enter_slot(drawn, device, slot_at(drawn->now_ms));
+    beat(drawn, device);
 }
 
 /* ---- the engine ---- */
@@ -236,8 +310,8 @@ static double seconds(void)
 static void send(struct drawn *drawn, const struct serin_rollout_event *event)
 {
     double begin_s = drawn->config->timed ? seconds() : 0;
-    enum serin_error error =
-        serin_rollout_step(&drawn->rollout, &drawn->members, drawn->now_ms, event, &drawn->actions);
+    enum serin_error error = serin_rollout_step(&drawn->rollout, &drawn->members, wall_ms(drawn),
+                                                event, &drawn->actions);
     drawn->result->engine_s += drawn->config->timed ? seconds() - begin_s : 0;
     if (error != SERIN_OK) {
         drawn->wrong = "the engine refused an event";
@@ -255,7 +329,7 @@ static void tell(struct drawn *drawn, uint32_t device, enum serin_state state,
 {
     drawn->result->reports++;
     if (drawn->config->beats) {
-        serin_health_heard(&drawn->health[device], drawn->now_ms / 1000u);
+        serin_health_heard(&drawn->health[device], wall_ms(drawn) / 1000u);
     }
     send(drawn, &(struct serin_rollout_event){.kind = SERIN_ROLLOUT_MEMBER,
                                               .member = drawn->place[device],
@@ -276,7 +350,7 @@ static void then(struct drawn *drawn, uint32_t device, uint64_t wait_ms, enum st
 static bool stopped(const struct drawn *drawn)
 {
     return drawn->rollout.state == SERIN_ROLLOUT_HALTED &&
-           drawn->now_ms >= drawn->rollout.ended_ms + NEWS_MS;
+           wall_ms(drawn) >= drawn->rollout.ended_ms + NEWS_MS;
 }
 
 static void accept(struct drawn *drawn, uint32_t device)
@@ -300,6 +374,7 @@ static void start_trial(struct drawn *drawn, uint32_t device)
     uint32_t failing_ms =
         drawn->config->failing_max_ms != 0 ? drawn->config->failing_max_ms : FAILING_MS;
     bool fails = fate_of(drawn, device) == FAILS;
+    boot(drawn, device);
     then(drawn, device, fails ? between(number, 30000, failing_ms) : between(number, 10000, 70000),
          END);
     tell(drawn, device, SERIN_STATE_TRIAL, SERIN_REASON_NONE);
@@ -319,6 +394,7 @@ static void come_to_an_end(struct drawn *drawn, uint32_t device)
     enum fate fate = fate_of(drawn, device);
     uint64_t later_ms = later_ms_of(drawn->config, device);
     if (fate == FAILS) {
+        boot(drawn, device); /* the image that it ran before */
         drawn->result->failed++;
         tell(drawn, device, SERIN_STATE_ROLLED_BACK,
              reasons[dice(drawn->config, LATER, device) % 3u]);
@@ -364,12 +440,17 @@ static bool open_fleet(struct drawn *drawn)
     drawn->place = calloc(count, sizeof *drawn->place);
     drawn->exposed = calloc(count, sizeof *drawn->exposed);
     drawn->deaf_ms = calloc(count, sizeof *drawn->deaf_ms);
+    drawn->booted_ms = calloc(count, sizeof *drawn->booted_ms);
+    drawn->next = calloc(count, sizeof *drawn->next);
+    drawn->last = calloc(count, sizeof *drawn->last);
+    drawn->slot = calloc(count, sizeof *drawn->slot);
     drawn->weather = calloc(count, sizeof *drawn->weather);
     drawn->heap = calloc(count, sizeof *drawn->heap);
     const uint8_t salt[SERIN_SALT_SIZE] = {1};
     if (drawn->members.list == NULL || drawn->members.strata == NULL || drawn->health == NULL ||
         drawn->place == NULL || drawn->exposed == NULL || drawn->deaf_ms == NULL ||
-        drawn->weather == NULL || drawn->heap == NULL) {
+        drawn->booted_ms == NULL || drawn->next == NULL || drawn->last == NULL ||
+        drawn->slot == NULL || drawn->weather == NULL || drawn->heap == NULL) {
         drawn->wrong = "memory is exhausted";
         return false;
     }
@@ -377,11 +458,16 @@ static bool open_fleet(struct drawn *drawn)
         drawn->wrong = "the engine refused the policy";
         return false;
     }
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        drawn->first[slot] = NOBODY;
+    }
     for (uint32_t device = 0; device < count; device++) {
         drawn->members.list[device] =
             serin_rollout_member(&drawn->rollout, dice(config, RANK, device), device);
         drawn->deaf_ms[device] = NEVER_MS;
         drawn->weather[device] = weather_of(config, device);
+        drawn->booted_ms[device] = START_MS - DRAWN_BEAT_MS;
+        enter_slot(drawn, device, (uint8_t)(dice(config, BEAT, device) % SLOTS));
     }
     drawn->members.count = count;
     drawn->members.site = site_of;
@@ -408,6 +494,10 @@ static void close_fleet(struct drawn *drawn)
     free(drawn->place);
     free(drawn->exposed);
     free(drawn->deaf_ms);
+    free(drawn->booted_ms);
+    free(drawn->next);
+    free(drawn->last);
+    free(drawn->slot);
     free(drawn->weather);
     free(drawn->heap);
 }
@@ -422,8 +512,9 @@ static bool is_over(const struct drawn *drawn)
         return true;
     case SERIN_ROLLOUT_HALTED:
         return drawn->heap_count == 0;
-    case SERIN_ROLLOUT_AWAITING:
-        return drawn->rollout.held && drawn->heap_count == 0;
+    case SERIN_ROLLOUT_AWAITING: /* what silence holds may be heard again, and goes on by itself */
+        return drawn->rollout.held && drawn->heap_count == 0 &&
+               (!drawn->config->beats || drawn->now_ms >= drawn->held_ms + HELD_MS);
     case SERIN_ROLLOUT_INVALID:
     case SERIN_ROLLOUT_CREATED:
     case SERIN_ROLLOUT_ROLLING:
@@ -440,16 +531,51 @@ static void warm_up(struct drawn *drawn)
     for (drawn->beats_ms = START_MS; drawn->config->beats && drawn->beats_ms < drawn->now_ms;) {
         uint64_t now_ms = drawn->now_ms;
         drawn->now_ms = drawn->beats_ms;
-        beat_all(drawn);
+        beat_slot(drawn);
         drawn->now_ms = now_ms;
     }
+}
+
+/* Whether the engine is cut off itself, and knows it. */
+static bool is_out(const struct drawn *drawn)
+{
+    const struct drawn_config *config = drawn->config;
+    bool out = false;
+    for (size_t i = 0; i < config->storm_count; i++) {
+        uint64_t from_ms = START_MS + config->storms[i].from_ms;
+        out = out || (config->storms[i].noticed && drawn->now_ms >= from_ms &&
+                      drawn->now_ms < from_ms + config->storms[i].for_ms);
+    }
+    return out;
+}
+
+/* Time passes: as far as a beat, which there is every minute, where anything depends on it. */
+static void pass(struct drawn *drawn, uint64_t at_ms)
+{
+    uint64_t span_ms = at_ms > drawn->now_ms ? at_ms - drawn->now_ms : 0;
+    drawn->result->held_ms += drawn->rollout.held ? span_ms : 0;
+    drawn->now_ms += span_ms;
+    drawn->held_ms = drawn->rollout.held ? drawn->held_ms : drawn->now_ms;
+    if (is_out(drawn) != drawn->out) {
+        drawn->out = !drawn->out;
+        send(drawn, &(struct serin_rollout_event){.kind = drawn->out ? SERIN_ROLLOUT_REPORTS_DOWN
+                                                                     : SERIN_ROLLOUT_REPORTS_UP});
+    }
+}
+
+/* When the engine wants its next TICK, by the time of the run. */
+static uint64_t tick_ms(const struct drawn *drawn)
+{
+    uint64_t due_ms = serin_rollout_deadline_ms(&drawn->rollout, &drawn->members);
+    uint64_t ahead_ms = wall_ms(drawn) - drawn->now_ms;
+    return due_ms == NEVER_MS ? NEVER_MS : due_ms > ahead_ms ? due_ms - ahead_ms : 0;
 }
 
 static void go_on(struct drawn *drawn)
 {
     uint32_t ticks = 0;
     while (drawn->wrong == NULL && !is_over(drawn)) {
-        uint64_t due_ms = serin_rollout_deadline_ms(&drawn->rollout, &drawn->members);
+        uint64_t due_ms = tick_ms(drawn);
         uint64_t next_ms = drawn->heap_count > 0 ? drawn->heap[0].at_ms : NEVER_MS;
         uint64_t beats_ms = drawn->config->beats ? drawn->beats_ms : NEVER_MS;
         uint64_t at_ms = due_ms < next_ms ? due_ms : next_ms;
@@ -459,9 +585,9 @@ static void go_on(struct drawn *drawn)
             drawn->wrong = "the rollout does not come to an end";
             return;
         }
-        drawn->now_ms = at_ms > drawn->now_ms ? at_ms : drawn->now_ms;
+        pass(drawn, at_ms);
         if (at_ms == beats_ms) {
-            beat_all(drawn);
+            beat_slot(drawn);
         } else if (at_ms == next_ms) {
             struct event event = pop(drawn);
             happen(drawn, &event);

@@ -22,6 +22,7 @@
 struct drawn_storm {
     uint64_t from_ms, for_ms;
     uint32_t share;
+    bool noticed; /* it is the engine's own way to the devices: reports are down meanwhile */
 };
 
 struct drawn_config {
@@ -38,7 +39,9 @@ struct drawn_config {
     bool beats;              /* hourly, so that silence is judged and there is a control group */
     bool timed;              /* take the time that is spent in the engine */
     size_t storm_count;
-    struct drawn_storm storms[DRAWN_STORMS];
+    struct drawn_storm storms[DRAWN_STORMS]; /* in order of time, from the start of the run */
+    uint64_t jump_ms;                        /* when the engine's clock jumps; 0: never */
+    uint64_t jump_by_ms;
     uint64_t seed;
 };
 
@@ -46,6 +49,7 @@ struct drawn_result {
     enum serin_rollout_state state;
     uint32_t stage;
     bool held;
+    uint64_t held_ms; /* all the time in which it was held */
     uint32_t exposed; /* accepted the directive */
     uint32_t failed;  /* all that failed in the end, those in flight at a halt included */
     uint32_t publishes;

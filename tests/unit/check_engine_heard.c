@@ -1,0 +1,338 @@
+/*
+ * Whether devices could be heard at all: after REPORTS_UP and after a jump of the clock everybody
+ * has its time, what is found has to last, and what nobody knows passes nothing
+ * (docs/spec/rollout.md, section 5).
+ *
+ * Each test names the mutation of the engine that it was seen to catch.
+ */
+#include "check_main.h"
+#include "engine_bench.h"
+
+#include <string.h>
+
+#define HOUR_S    UINT64_C(3600)
+#define HOUR_MS   UINT64_C(3600000)
+#define MINUTE_MS UINT64_C(60000)
+#define UPDATED   100u
+#define OTHERS    900u
+
+static struct serin_health health[UPDATED + OTHERS]; /* by device */
+static bool quiet[UPDATED + OTHERS];
+
+/* Soaks of a day, and silence or errors of more than 10 %. */
+static struct serin_policy heard_policy(void)
+{
+    struct serin_policy policy = bench_policy();
+    policy.stage_count = 2;
+    policy.stages[0] = (struct serin_stage_policy){.count = UPDATED, .soak_s = 86400};
+    policy.stages[1] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = 86400};
+    for (size_t gate = SERIN_GATE_FAILURES; gate < SERIN_GATE_COUNT; gate++) {
+        policy.gates[gate] = (struct serin_gate_policy){.max_permyriad = 10000, .minimum = 1};
+    }
+    policy.gates[SERIN_GATE_SILENCE] = (struct serin_gate_policy){1000, 30};
+    policy.gates[SERIN_GATE_ERRORS] = (struct serin_gate_policy){1000, 30};
+    policy.patience_s = 86400;
+    policy.deadline_s = 86400;
+    return policy;
+}
+
+static void beat_all(struct bench *bench)
+{
+    for (uint32_t device = 0; device < UPDATED + OTHERS; device++) {
+        const struct serin_health_beat said = {
+            .interval_s = 3600, .uptime_s = (bench->now_ms - BENCH_START_MS) / 1000 + 86400};
+        if (!quiet[device]) {
+            serin_health_beat(&health[device], bench->now_ms / 1000, &said,
+                              bench->rollout.state != SERIN_ROLLOUT_CREATED);
+        }
+    }
+}
+
+static void hours(struct bench *bench, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        bench_pass(bench, HOUR_MS);
+        beat_all(bench);
+    }
+}
+
+/* A fleet that was heard for five hours, and whose first hundred have just confirmed. */
+static void make(struct bench *bench, const struct serin_policy *policy)
+{
+    memset(health, 0, sizeof health);
+    memset(quiet, 0, sizeof quiet);
+    bench_make(bench, policy, UPDATED + OTHERS, 1);
+    bench->check = false;
+    bench->members.health = health;
+    hours(bench, 5);
+    bench_do(bench, SERIN_ROLLOUT_START);
+    bench_confirm_offered(bench);
+    ck_state(bench, "soaking");
+}
+
+static void silence(const struct bench *bench, uint32_t from, uint32_t end)
+{
+    for (uint32_t i = from; i < end; i++) {
+        quiet[bench->members.list[i].device] = true;
+    }
+}
+
+/* Minutes until it halts. */
+static unsigned minutes_to_halt(struct bench *bench)
+{
+    unsigned minutes = 0;
+    for (; bench->rollout.state != SERIN_ROLLOUT_HALTED && minutes < 3000; minutes++) {
+        if (minutes % 60 == 0) {
+            beat_all(bench);
+        }
+        bench_pass(bench, MINUTE_MS);
+    }
+    return minutes;
+}
+
+/* ---- when it halts ---- */
+
+/* Three gaps until they are silent, and one gap and a comparison for which it lasts. Caught: halted
+ * at once, or after another gap than theirs; the time to be heard left out after REPORTS_UP, or
+ * after a jump in either direction; REPORTS_UP, or a jump, that lets it go on lasting. */
+START_TEST(silence_halts_when_it_had_time_to_be_heard_and_lasts)
+{
+    static const struct {
+        const char *what;
+        unsigned after_min; /* they fell silent so long before */
+        int64_t down_min, jump_min;
+        unsigned least_min, most_min;
+    } cases[] = {
+        {"nothing befalls it", 0, 0, 0, 255, 286},
+        {"they have been silent for two hours", 120, 0, 0, 135, 166},
+        {"reports were down for a moment", 120, 1, 0, 255, 286},
+        {"reports were down for five hours", 120, 300, 0, 255, 286},
+        {"the clock jumps two hours forward", 120, 0, 120, 255, 286},
+        {"the clock is set two hours back", 120, 0, -120, 255, 286},
+        {"reports were down while it lasted", 200, 1, 0, 255, 286},
+        {"the clock jumps while it lasts", 200, 0, 120, 255, 286},
+        {"a jump too small to be one", 120, 0, 9, 126, 166},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct serin_policy policy = heard_policy();
+        struct bench bench;
+        make(&bench, &policy);
+        hours(&bench, 1);
+        silence(&bench, 0, 50);
+        for (unsigned minute = 1; minute <= cases[c].after_min; minute++) {
+            bench_pass(&bench, MINUTE_MS);
+            if (minute % 60 == 0) {
+                beat_all(&bench);
+            }
+        }
+        if (cases[c].down_min != 0) {
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+            for (int64_t minute = 0; minute < cases[c].down_min; minute++) {
+                bench.now_ms += MINUTE_MS; /* somebody asks it how it is */
+                bench_do(&bench, SERIN_ROLLOUT_TICK);
+            }
+            ck_state(&bench, "soaking");
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+        }
+        bench.now_ms = (uint64_t)((int64_t)bench.now_ms + cases[c].jump_min * 60000);
+        bench_do(&bench, SERIN_ROLLOUT_TICK);
+        ck_state(&bench, "soaking");
+        unsigned minutes = minutes_to_halt(&bench);
+        ck_assert_msg(minutes >= cases[c].least_min && minutes <= cases[c].most_min,
+                      "%s: %s after %u min: %s", cases[c].what,
+                      serin_rollout_state_text(bench.rollout.state), minutes, bench.rollout.why);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Twelve of a hundred sleep for six hours at a time, and all of them fall silent: with forty others
+ * it halts by the gap of those; alone it takes theirs. Caught: the longest gap of all that are
+ * silent; the shortest. */
+START_TEST(sleepers_delay_only_what_hangs_on_them)
+{
+    for (unsigned others = 0; others <= 40; others += 40) {
+        struct serin_policy policy = heard_policy();
+        policy.stages[0].soak_s = 10 * 86400;
+        struct bench bench;
+        make(&bench, &policy);
+        for (uint32_t i = 0; i < 12; i++) {
+            health[bench.members.list[i].device].gap_s = 6 * 3600;
+        }
+        silence(&bench, 0, 12 + others);
+        unsigned minutes = minutes_to_halt(&bench);
+        unsigned gap_min = others > 0 ? 60 : 360;
+        ck_assert_msg(minutes > 4 * gap_min && minutes <= 4 * gap_min + 46, "%u: %u min", others,
+                      minutes);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* They are heard once, in between. Caught: what did not last without a break. */
+START_TEST(an_excess_begins_anew_when_it_ended)
+{
+    struct serin_policy policy = heard_policy();
+    struct bench bench;
+    make(&bench, &policy);
+    silence(&bench, 0, 50);
+    hours(&bench, 4);
+    ck_assert_uint_ne(bench.rollout.comparison.silent_lasting.from_ms, 0);
+    memset(quiet, 0, sizeof quiet);
+    beat_all(&bench);
+    silence(&bench, 0, 50);
+    bench_pass(&bench, 15 * MINUTE_MS);
+    ck_assert_uint_eq(bench.rollout.comparison.silent_lasting.from_ms, 0);
+    unsigned minutes = minutes_to_halt(&bench);
+    ck_assert_uint_gt(minutes, 225);
+    bench_free(&bench);
+}
+END_TEST
+
+/* ---- what does not pass ---- */
+
+/* The soak is over soon after the excess was found first: the stage waits for what becomes of it.
+ * Caught: passed on what did not last yet; held when it is over. */
+START_TEST(what_did_not_last_yet_holds)
+{
+    for (unsigned back = 0; back <= 1; back++) {
+        struct serin_policy policy = heard_policy();
+        policy.stages[0].soak_s = 3 * 3600 + 1800;
+        struct bench bench;
+        make(&bench, &policy);
+        silence(&bench, 0, 50);
+        hours(&bench, 3);
+        bench_pass(&bench, 40 * MINUTE_MS);
+        ck_assert(bench.rollout.held);
+        ck_assert(
+            bench_said(&bench, "held: 50 of 100 updated fell silent, 0.00 % expected (0 of "));
+        ck_assert(bench_said(&bench, ", too short a time to be certain"));
+        if (back == 1) {
+            memset(quiet, 0, sizeof quiet);
+        }
+        beat_all(&bench);
+        hours(&bench, 2);
+        ck_assert_str_eq(serin_rollout_state_text(bench.rollout.state),
+                         back == 1 ? "rolling" : "halted");
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Devices that fell silent five hours ago are not yet heard again, when reports come back right
+ * before the soak ends. Caught: passed because nobody is silent; the limit off by one; a device
+ * that has its time still, though it was heard as usual. */
+START_TEST(who_was_not_heard_since_reports_are_up_lets_nothing_pass)
+{
+    for (uint32_t silent = 10; silent <= 11; silent++) {
+        struct serin_policy policy = heard_policy();
+        policy.stages[0].soak_s = 6 * 3600;
+        policy.gates[SERIN_GATE_SILENCE].max_permyriad = 1000;
+        struct bench bench;
+        make(&bench, &policy);
+        silence(&bench, 0, silent);
+        for (unsigned hour = 0; hour < 5; hour++) { /* so that it never lasts */
+            hours(&bench, 1);
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+        }
+        bench_pass(&bench, 61 * MINUTE_MS);
+        ck_assert_uint_eq(bench.rollout.comparison.ever_unheard, silent);
+        ck_assert_int_eq(bench.rollout.held, silent == 11);
+        ck_assert(silent == 10 || bench_said(&bench, "held: 11 of 100 updated were not heard yet"));
+        ck_assert_uint_eq(bench.rollout.stage, silent == 11 ? 1 : 2);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* serind restarts before the first stage opens, and what it offers makes all of them deaf: nobody
+ * was ever known. Caught: passed because nobody is silent; held though as many of the others are
+ * not known, or none at all. */
+START_TEST(what_was_never_known_holds_beside_a_known_control_group)
+{
+    static const struct {
+        uint32_t updated, others; /* that never beat again */
+        bool held;
+    } cases[] = {{100, 0, true},   {11, 0, true},    {10, 0, false},
+                 {50, 450, false}, {100, 450, true}, {100, 900, false}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct serin_policy policy = heard_policy();
+        policy.stages[0].soak_s = 6 * 3600;
+        struct bench bench;
+        make(&bench, &policy);
+        memset(health, 0, sizeof health);
+        silence(&bench, 0, cases[c].updated);
+        silence(&bench, UPDATED, UPDATED + cases[c].others);
+        hours(&bench, 7);
+        ck_assert_msg(bench.rollout.held == cases[c].held, "case %zu: %s", c, bench.rollout.why);
+        if (c == 0) {
+            ck_assert_str_eq(bench.rollout.why, "held: too little is heard of 100 of 100 updated "
+                                                "to judge them, as of 0 of 900 others");
+        }
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* ---- who is compared ---- */
+
+/* How many gaps ago they were heard last when the stage opened: an updated device counts up to
+ * three, and another one gap longer. Caught: one rule for both. */
+START_TEST(others_count_one_gap_longer)
+{
+    struct serin_policy policy = heard_policy();
+    struct bench bench;
+    make(&bench, &policy);
+    uint64_t opened_s = bench.rollout.stage_started_ms / 1000;
+    for (uint32_t tenth = 25; tenth < 45; tenth++) {
+        uint64_t heard_s = opened_s - tenth * HOUR_S / 10;
+        serin_health_heard(&health[bench.members.list[tenth].device], heard_s);
+        serin_health_heard(&health[bench.members.list[UPDATED + tenth].device], heard_s);
+        quiet[bench.members.list[tenth].device] = true;
+        quiet[bench.members.list[UPDATED + tenth].device] = true;
+    }
+    hours(&bench, 12);
+    const struct serin_comparison *c = &bench.rollout.comparison;
+    ck_assert_uint_eq(c->updated, UPDATED - 14); /* 3.1 to 4.4 gaps */
+    ck_assert_uint_eq(c->updated_silent, 6);     /* 2.5 to 3.0 */
+    ck_assert_uint_eq(c->control, OTHERS - 4);   /* 4.1 to 4.4 */
+    ck_assert_uint_eq(c->control_silent, 16);    /* 2.5 to 4.0 */
+    ck_assert_uint_eq(c->control_lasting, 16);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: counted as silent at once, or a gap too late. */
+START_TEST(others_are_lasting_a_gap_after_they_are_silent)
+{
+    struct serin_policy policy = heard_policy();
+    struct bench bench;
+    make(&bench, &policy);
+    silence(&bench, UPDATED, UPDATED + 20);
+    for (unsigned hour = 1; hour <= 6; hour++) {
+        hours(&bench, 1);
+        bench_pass(&bench, 16 * MINUTE_MS);
+        const struct serin_comparison *c = &bench.rollout.comparison;
+        ck_assert_uint_eq(c->control_silent, hour * 76 > 180 ? 20 : 0);
+        ck_assert_uint_eq(c->control_lasting, hour * 76 > 255 ? 20 : 0);
+    }
+    bench_free(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        silence_halts_when_it_had_time_to_be_heard_and_lasts,
+        sleepers_delay_only_what_hangs_on_them,
+        an_excess_begins_anew_when_it_ended,
+        what_did_not_last_yet_holds,
+        who_was_not_heard_since_reports_are_up_lets_nothing_pass,
+        what_was_never_known_holds_beside_a_known_control_group,
+        others_count_one_gap_longer,
+        others_are_lasting_a_gap_after_they_are_silent,
+        NULL,
+    };
+    return check_run("engine_heard", tests);
+}
