@@ -485,6 +485,23 @@ START_TEST(a_fingerprint_sees_how_units_are_torn)
         }
     }
     ck_assert_uint_eq(prints[6], prints[4]);
+    /* Where no bit moves, nothing is torn; and that power went changes nothing by itself. */
+    memset(data, 0xFF, 64);
+    fault = (struct serin_flash_fault){.kind = SERIN_FLASH_FAULT_PROGRAM_PREFIX,
+                                       .torn = SERIN_FLASH_TORN_UNSTABLE,
+                                       .again = SERIN_FLASH_AGAIN_FINE};
+    uint64_t unmoved = print_after(emulator, start, fault);
+    fault = (struct serin_flash_fault){.kind = SERIN_FLASH_FAULT_BEFORE};
+    ck_assert_uint_eq(print_after(emulator, start, fault), unmoved);
+    serin_flash_emulator_restore(emulator, start);
+    ck_assert_uint_eq(serin_flash_emulator_fingerprint(emulator), unmoved);
+    memset(data, 0x11, 64);
+    /* Which bits are loose counts. */
+    fault = (struct serin_flash_fault){
+        .kind = SERIN_FLASH_FAULT_ROT, .torn = SERIN_FLASH_TORN_UNSTABLE, .mask = 1};
+    uint64_t one = print_after(emulator, start, fault);
+    fault.mask = 2;
+    ck_assert_uint_ne(print_after(emulator, start, fault), one);
     /* What nobody can read does not count. */
     fault = (struct serin_flash_fault){
         .kind = SERIN_FLASH_FAULT_PROGRAM_PREFIX, .at = 17, .torn = SERIN_FLASH_TORN_FAULTING};
@@ -494,6 +511,66 @@ START_TEST(a_fingerprint_sees_how_units_are_torn)
     fault.torn = SERIN_FLASH_TORN_STABLE;
     ck_assert_uint_ne(print_after(emulator, start, fault), unreadable);
     serin_flash_snapshot_free(start);
+    serin_flash_emulator_close(emulator);
+}
+END_TEST
+
+START_TEST(an_erase_takes_every_trace_of_a_tear)
+{
+    static const enum serin_flash_torn torn[] = {SERIN_FLASH_TORN_STABLE, SERIN_FLASH_TORN_FAULTING,
+                                                 SERIN_FLASH_TORN_UNSTABLE,
+                                                 SERIN_FLASH_TORN_WEAK_POWER};
+    struct serin_flash_emulator *emulator = open_part(16, false, 1);
+    ck_assert_int_eq(program(emulator, SECTOR, data, SECTOR), SERIN_OK); /* its neighbour stays */
+    uint64_t clean = serin_flash_emulator_fingerprint(emulator);
+    for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
+        struct serin_flash_fault fault = {.kind = SERIN_FLASH_FAULT_PROGRAM_SCATTER,
+                                          .torn = torn[i],
+                                          .again = SERIN_FLASH_AGAIN_UNSTABLE};
+        for (int twice = 0; twice < 2; twice++) { /* torn units are torn once more */
+            fault.operation = serin_flash_emulator_operations(emulator);
+            ck_assert_int_eq(serin_flash_emulator_arm(emulator, &fault), SERIN_OK);
+            ck_assert_int_eq(twice == 0 ? program(emulator, 0, data, 64)
+                                        : erase(emulator, 0, SECTOR),
+                             SERIN_ERR_FLASH);
+            serin_flash_emulator_power_on(emulator);
+            fault.kind = SERIN_FLASH_FAULT_ERASE_ERASED;
+        }
+        ck_assert_uint_ne(serin_flash_emulator_fingerprint(emulator), clean);
+        ck_assert_int_eq(erase(emulator, 0, SECTOR), SERIN_OK);
+        ck_assert_uint_eq(serin_flash_emulator_fingerprint(emulator), clean);
+        ck_assert_int_eq(program(emulator, 0, data, 16), SERIN_OK);
+        ck_assert_int_eq(erase(emulator, 0, SECTOR), SERIN_OK);
+        ck_assert_uint_eq(serin_flash_emulator_fingerprint(emulator), clean);
+    }
+    serin_flash_emulator_close(emulator);
+}
+END_TEST
+
+START_TEST(a_copy_has_power_and_the_same_wounds)
+{
+    struct serin_flash_emulator *emulator = open_part(16, false, 1), *copy;
+    struct serin_flash_fault fault = {.kind = SERIN_FLASH_FAULT_PROGRAM_NEW,
+                                      .torn = SERIN_FLASH_TORN_UNSTABLE};
+    unsigned wrong = 0;
+    uint8_t back[16];
+    ck_assert_int_eq(serin_flash_emulator_arm(emulator, &fault), SERIN_OK);
+    ck_assert_int_eq(program(emulator, 0, data, 16), SERIN_ERR_FLASH);
+    fault.operation = 5;
+    ck_assert_int_eq(serin_flash_emulator_arm(emulator, &fault), SERIN_OK);
+    serin_flash_emulator_cut(emulator, 3, SERIN_CUT_BEFORE);
+    ck_assert_int_eq(serin_flash_emulator_copy(&copy, emulator), SERIN_OK);
+    ck_assert(serin_flash_emulator_is_off(emulator));
+    ck_assert(!serin_flash_emulator_is_off(copy));
+    ck_assert_uint_eq(figures(emulator).armed, 2);
+    ck_assert_uint_eq(figures(copy).armed, 0);
+    ck_assert_uint_eq(figures(copy).fired, 1);
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(read_at(copy, 0, back, 16), SERIN_OK);
+        wrong += memcmp(back, data, 16) != 0;
+    }
+    ck_assert_uint_gt(wrong, 10);
+    serin_flash_emulator_close(copy);
     serin_flash_emulator_close(emulator);
 }
 END_TEST
@@ -512,6 +589,8 @@ int main(void)
     tcase_add_test(tests, a_history_begins_anew);
     tcase_add_test(tests, a_fingerprint_tells_states_apart_and_nothing_else);
     tcase_add_test(tests, a_fingerprint_sees_how_units_are_torn);
+    tcase_add_test(tests, an_erase_takes_every_trace_of_a_tear);
+    tcase_add_test(tests, a_copy_has_power_and_the_same_wounds);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
