@@ -51,7 +51,7 @@ static bool share(uint64_t number, uint32_t millionths)
 
 /* ---- the fleet ---- */
 
-enum fate { GOOD, FAILS, REGRESSES, DEAF };
+enum fate { GOOD, FAILS, HANGS, REGRESSES, DEAF };
 enum step { ACCEPT, TRIAL, END, AFTER };
 
 struct event {
@@ -115,13 +115,21 @@ static enum fate fate_of(const struct drawn *drawn, uint32_t device)
     if (drawn->place[device] < config->change_at) {
         return GOOD;
     }
-    if (number < config->fails) {
-        return FAILS;
+    const struct {
+        uint32_t share;
+        enum fate fate;
+    } fates[] = {{config->fails, FAILS},
+                 {config->hangs, HANGS},
+                 {config->regresses, REGRESSES},
+                 {config->deaf, DEAF}};
+    uint64_t below = 0;
+    for (size_t i = 0; i < sizeof fates / sizeof fates[0]; i++) {
+        below += fates[i].share;
+        if (number < below) {
+            return fates[i].fate;
+        }
     }
-    if (number < (uint64_t)config->fails + config->regresses) {
-        return REGRESSES;
-    }
-    return number < (uint64_t)config->fails + config->regresses + config->deaf ? DEAF : GOOD;
+    return GOOD;
 }
 
 /* What the engine's clock shows. */
@@ -373,10 +381,15 @@ static void start_trial(struct drawn *drawn, uint32_t device)
     uint64_t number = dice(drawn->config, ENDS, device);
     uint32_t failing_ms =
         drawn->config->failing_max_ms != 0 ? drawn->config->failing_max_ms : FAILING_MS;
-    bool fails = fate_of(drawn, device) == FAILS;
+    enum fate fate = fate_of(drawn, device);
     boot(drawn, device);
-    then(drawn, device, fails ? between(number, 30000, failing_ms) : between(number, 10000, 70000),
-         END);
+    if (fate == HANGS) {
+        drawn->result->failed++;
+    } else {
+        then(drawn, device,
+             fate == FAILS ? between(number, 30000, failing_ms) : between(number, 10000, 70000),
+             END);
+    }
     tell(drawn, device, SERIN_STATE_TRIAL, SERIN_REASON_NONE);
 }
 

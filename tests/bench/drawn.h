@@ -29,6 +29,7 @@ struct drawn_config {
     struct serin_policy policy;
     uint32_t devices;
     uint32_t fails;        /* share that fails under the candidate */
+    uint32_t hangs;        /* share whose trial never ends, though they beat on */
     uint32_t regresses;    /* share that confirms, and regresses later */
     uint32_t deaf;         /* share that confirms, and falls silent later */
     uint32_t later_min_ms; /* how much later, at least and at most; 0: 1 to 6 hours */

@@ -33,8 +33,8 @@ static const char help[] =
     "  --devices N      of the fleet (100000)\n"
     "  --jobs N         processes (the machine's cores)\n"
     "  --row NAME,NAME  some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, "
-    "slow,\n"
-    "                   change, speed\n"
+    "hang,\n"
+    "                   slow, change, speed\n"
     "  --json           the figures as JSON\n"
     "\n"
     "Exit status: 0 every figure is as it must be; 1 not every one; 2 usage.\n";

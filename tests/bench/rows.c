@@ -74,6 +74,17 @@ static void draw_regress_05(struct drawn_config *config)
     config->later_max_ms = 300000;
 }
 
+/* Ten minutes into the first stage nobody is heard for eight hours: who is under way then is
+ * excused, and nobody who is offered it later. */
+static void draw_hang(struct drawn_config *config)
+{
+    config->hangs = 30u * PERCENT;
+    config->beats = true;
+    config->storm_count = 1;
+    config->storms[0] = (struct drawn_storm){
+        .from_ms = 24u * HOUR_MS + 600000u, .for_ms = 8u * HOUR_MS, .share = DRAWN_ALL};
+}
+
 static void draw_deaf(struct drawn_config *config)
 {
     config->deaf = 10u * PERCENT;
@@ -158,6 +169,12 @@ const struct rows_row rows[] = {
      .figures = {AT_LEAST(ROWS_HALTED_EARLY, 0.95), AT_MOST(ROWS_EXPOSED_MEDIAN, 1000),
                  AT_MOST(ROWS_FAILED_MEDIAN, 120)},
      .figure_count = 3},
+    {.name = "hang",
+     .title = "30 % hang, after a night in which all are dark",
+     .draw = draw_hang,
+     .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_95, 100),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 5},
     {.name = "slow",
      .title = "2 % fail, and take up to 40 min to do so",
      .draw = draw_slow,
