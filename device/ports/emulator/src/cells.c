@@ -58,10 +58,12 @@ void emulator_unit_tear(struct serin_flash_emulator *emulator, struct page *page
                         const struct serin_flash_fault *fault, bool code_word)
 {
     uint32_t size = emulator_unit(emulator);
-    struct unit *unit = &page->units[offset / size];
+    uint32_t index = offset / size;
+    struct wound *wound = &page->wounds[index];
     enum serin_flash_torn torn = how_torn(emulator, loose, fault->torn, code_word);
-    page->torn -= unit->state == UNIT_TORN;
-    *unit = (struct unit){.state = UNIT_TORN};
+    page->torn -= page->states[index] == UNIT_TORN;
+    page->states[index] = UNIT_TORN;
+    *wound = (struct wound){0};
     memmove(page->bytes + offset, held, size);
     if (torn < SERIN_FLASH_TORN_UNSTABLE) {
         memset(page->loose + offset, 0, size);
@@ -69,13 +71,13 @@ void emulator_unit_tear(struct serin_flash_emulator *emulator, struct page *page
         memmove(page->loose + offset, loose, size);
     }
     if (torn == SERIN_FLASH_TORN_STABLE && !holds_erased(emulator, held)) {
-        unit->state = UNIT_PROGRAMMED;
+        page->states[index] = UNIT_PROGRAMMED;
     } else if (torn == SERIN_FLASH_TORN_STABLE && fault->again == SERIN_FLASH_AGAIN_FINE) {
-        unit->state = UNIT_ERASED;
+        page->states[index] = UNIT_ERASED;
     } else {
-        unit->torn = (uint8_t)torn;
-        unit->again = (uint8_t)fault->again;
-        unit->left = patience(fault, torn);
+        wound->torn = (uint8_t)torn;
+        wound->again = (uint8_t)fault->again;
+        wound->left = patience(fault, torn);
         page->torn++;
     }
     if (torn == SERIN_FLASH_TORN_WEAK_POWER) {
@@ -101,7 +103,7 @@ static void flip(struct serin_flash_emulator *emulator, struct page *page, uint3
         moved = loose[i] != 0;
     }
     struct serin_flash_fault settled = {.torn = SERIN_FLASH_TORN_STABLE,
-                                        .again = (enum serin_flash_again)page->units[index].again};
+                                        .again = (enum serin_flash_again)page->wounds[index].again};
     emulator_unit_tear(emulator, page, index * size, held, loose, &settled, false);
 }
 
@@ -114,15 +116,15 @@ void emulator_cells_power_on(struct serin_flash_emulator *emulator)
     for (uint32_t at = 0; at < emulator->page_count; at++) {
         bool owned = false;
         for (uint32_t i = 0; emulator->pages[at] != NULL && i < emulator->page_units; i++) {
-            if (emulator->pages[at]->units[i].torn != SERIN_FLASH_TORN_WEAK_POWER) {
+            if (emulator->pages[at]->wounds[i].torn != SERIN_FLASH_TORN_WEAK_POWER) {
                 continue;
             }
             owned = owned || emulator_own(emulator, at) != NULL;
             struct page *page = emulator->pages[at];
             if (!owned) {
                 emulator->state.weak_power = true;
-            } else if (page->units[i].left > 0) {
-                page->units[i].left--;
+            } else if (page->wounds[i].left > 0) {
+                page->wounds[i].left--;
                 emulator->state.weak_power = true;
             } else {
                 flip(emulator, page, i);
@@ -148,7 +150,7 @@ static struct touched touched_units(const struct serin_flash_emulator *emulator,
 static bool touches_restless(const struct page *page, const struct touched *touched)
 {
     for (uint32_t i = touched->first; i <= touched->last; i++) {
-        if (page->units[i].torn >= SERIN_FLASH_TORN_UNSTABLE) {
+        if (page->wounds[i].torn >= SERIN_FLASH_TORN_UNSTABLE) {
             return true;
         }
     }
@@ -161,18 +163,18 @@ static bool strain(struct serin_flash_emulator *emulator, struct page *page,
 {
     bool readable = true;
     for (uint32_t i = touched->first; i <= touched->last; i++) {
-        struct unit *unit = &page->units[i];
-        if (unit->torn == SERIN_FLASH_TORN_WEAK_READ) {
-            if (unit->left == 0) {
+        struct wound *wound = &page->wounds[i];
+        if (wound->torn == SERIN_FLASH_TORN_WEAK_READ) {
+            if (wound->left == 0) {
                 flip(emulator, page, i);
             } else {
-                unit->left--;
+                wound->left--;
             }
         }
-        if (unit->torn == SERIN_FLASH_TORN_UNSTABLE && emulator->config.ecc) {
+        if (wound->torn == SERIN_FLASH_TORN_UNSTABLE && emulator->config.ecc) {
             readable = readable && (emulator_noise(&emulator->state.jitter) >> 32 & 1u) == 0;
         }
-        readable = readable && unit->torn != SERIN_FLASH_TORN_FAULTING;
+        readable = readable && wound->torn != SERIN_FLASH_TORN_FAULTING;
     }
     return readable;
 }
@@ -195,7 +197,7 @@ static void shake(struct serin_flash_emulator *emulator, struct page *page, uint
         }
         blank = blank && *byte == emulator->config.erased_value;
     }
-    page->units[index].blank = blank;
+    page->wounds[index].blank = blank;
 }
 
 static bool read_torn(struct serin_flash_emulator *emulator, const struct stretch *stretch,
@@ -215,7 +217,7 @@ static bool read_torn(struct serin_flash_emulator *emulator, const struct stretc
     }
     memcpy(out, page->bytes + stretch->offset, stretch->size);
     for (uint32_t i = touched.first; restless && i <= touched.last; i++) {
-        if (page->units[i].torn == SERIN_FLASH_TORN_UNSTABLE) {
+        if (page->wounds[i].torn == SERIN_FLASH_TORN_UNSTABLE) {
             shake(emulator, page, i, stretch, out);
         }
     }
@@ -248,9 +250,9 @@ bool emulator_cells_read(struct serin_flash_emulator *emulator, uint32_t address
 static bool reads_erased(const struct serin_flash_emulator *emulator, const struct page *page,
                          uint32_t index)
 {
-    const struct unit *unit = &page->units[index];
-    return unit->torn != SERIN_FLASH_TORN_FAULTING &&
-           (unit->blank != 0 ||
+    const struct wound *wound = &page->wounds[index];
+    return wound->torn != SERIN_FLASH_TORN_FAULTING &&
+           (wound->blank != 0 ||
             holds_erased(emulator, page->bytes + emulator_unit_offset(emulator, index)));
 }
 
@@ -269,12 +271,13 @@ static bool moves_back(const struct serin_flash_emulator *emulator, const uint8_
 static enum obstacle judge_unit(const struct serin_flash_emulator *emulator,
                                 const struct page *page, uint32_t index, const uint8_t *data)
 {
-    const struct unit *unit = &page->units[index];
-    if (unit->state == UNIT_ERASED) {
+    uint8_t state = page->states[index];
+    if (state == UNIT_ERASED) {
         return OBSTACLE_NONE;
     }
-    if (unit->state == UNIT_TORN && reads_erased(emulator, page, index)) {
-        return unit->again == SERIN_FLASH_AGAIN_REFUSED ? OBSTACLE_REFUSED : OBSTACLE_NONE;
+    if (state == UNIT_TORN && reads_erased(emulator, page, index)) {
+        return page->wounds[index].again == SERIN_FLASH_AGAIN_REFUSED ? OBSTACLE_REFUSED
+                                                                      : OBSTACLE_NONE;
     }
     if (emulator->config.programming == SERIN_FLASH_WRITE_ONCE) {
         return OBSTACLE_PROGRAMMED;
@@ -282,6 +285,12 @@ static enum obstacle judge_unit(const struct serin_flash_emulator *emulator,
     return moves_back(emulator, page->bytes + emulator_unit_offset(emulator, index), data)
                ? OBSTACLE_BIT_BACK
                : OBSTACLE_NONE;
+}
+
+/* Most programs are of units that are; memcmp is as fast as it gets. */
+static bool all_erased(const uint8_t *states, size_t count)
+{
+    return states[0] == UNIT_ERASED && memcmp(states, states + 1, count - 1u) == 0;
 }
 
 enum obstacle emulator_cells_judge(const struct serin_flash_emulator *emulator, uint32_t address,
@@ -292,7 +301,9 @@ enum obstacle emulator_cells_judge(const struct serin_flash_emulator *emulator, 
     while (size > 0) {
         struct stretch stretch = emulator_stretch(emulator, address, size);
         const struct page *page = emulator->pages[stretch.index];
-        for (uint32_t at = 0; page != NULL && at < stretch.size; at += unit) {
+        bool virgin =
+            page == NULL || all_erased(page->states + stretch.offset / unit, stretch.size / unit);
+        for (uint32_t at = 0; !virgin && at < stretch.size; at += unit) {
             enum obstacle obstacle =
                 judge_unit(emulator, page, (stretch.offset + at) / unit, data + at);
             worst = obstacle > worst ? obstacle : worst;
@@ -324,10 +335,9 @@ static void program_unit(struct serin_flash_emulator *emulator, struct page *pag
                          uint32_t address, const uint8_t *data)
 {
     uint32_t size = emulator_unit(emulator);
-    struct unit *unit = &page->units[index];
-    bool torn = unit->state == UNIT_TORN;
-    bool virgin = torn ? reads_erased(emulator, page, index) : unit->state == UNIT_ERASED;
-    if (torn && virgin && unit->again == SERIN_FLASH_AGAIN_UNSTABLE) {
+    bool torn = page->states[index] == UNIT_TORN;
+    bool virgin = torn ? reads_erased(emulator, page, index) : page->states[index] == UNIT_ERASED;
+    if (torn && virgin && page->wounds[index].again == SERIN_FLASH_AGAIN_UNSTABLE) {
         program_shaky(emulator, page, index, address, data);
         return;
     }
@@ -337,9 +347,27 @@ static void program_unit(struct serin_flash_emulator *emulator, struct page *pag
     }
     emulator->state.figures.reprogrammed += !virgin;
     if (!torn || virgin) {
-        *unit = (struct unit){.state = UNIT_PROGRAMMED};
+        page->states[index] = UNIT_PROGRAMMED;
+        page->wounds[index] = (struct wound){0};
         memset(page->loose + emulator_unit_offset(emulator, index), 0, size);
         page->torn -= torn;
+    }
+}
+
+/* Programs `data` over `bytes`; `invert` has all bits where the erased value is 0x00, none else. */
+static void move_bits(uint8_t *bytes, const uint8_t *data, size_t size, uint64_t invert)
+{
+    for (; size >= sizeof invert; size -= sizeof invert) {
+        uint64_t held, wanted;
+        memcpy(&held, bytes, sizeof held);
+        memcpy(&wanted, data, sizeof wanted);
+        held = ((held ^ invert) & (wanted ^ invert)) ^ invert;
+        memcpy(bytes, &held, sizeof held);
+        bytes += sizeof held;
+        data += sizeof held;
+    }
+    for (; size > 0; size--, bytes++, data++) {
+        *bytes = (uint8_t)(((*bytes ^ invert) & (*data ^ invert)) ^ invert);
     }
 }
 
@@ -349,20 +377,13 @@ static void program_sound(struct serin_flash_emulator *emulator, struct page *pa
 {
     uint32_t unit = emulator_unit(emulator);
     uint32_t first = stretch->offset / unit, count = stretch->size / unit;
-    uint8_t *bytes = page->bytes + stretch->offset;
-    if (emulator->config.erased_value == 0xFF) {
-        for (uint32_t i = 0; i < stretch->size; i++) {
-            bytes[i] &= data[i];
-        }
-    } else {
-        for (uint32_t i = 0; i < stretch->size; i++) {
-            bytes[i] |= data[i];
-        }
+    move_bits(page->bytes + stretch->offset, data, stretch->size,
+              emulator->config.erased_value == 0xFF ? 0 : UINT64_MAX);
+    bool again = emulator->config.programming == SERIN_FLASH_AND;
+    for (uint32_t i = first; again && i < first + count; i++) {
+        emulator->state.figures.reprogrammed += page->states[i] == UNIT_PROGRAMMED;
     }
-    for (uint32_t i = first; i < first + count; i++) {
-        emulator->state.figures.reprogrammed += page->units[i].state == UNIT_PROGRAMMED;
-        page->units[i].state = UNIT_PROGRAMMED;
-    }
+    memset(page->states + first, UNIT_PROGRAMMED, count);
 }
 
 bool emulator_cells_program(struct serin_flash_emulator *emulator, uint32_t address,
@@ -397,9 +418,10 @@ static void erase_units(struct serin_flash_emulator *emulator, struct page *page
     uint32_t unit = emulator_unit(emulator);
     uint32_t first = stretch->offset / unit, count = stretch->size / unit;
     for (uint32_t i = first; page->torn > 0 && i < first + count; i++) {
-        page->torn -= page->units[i].state == UNIT_TORN;
+        page->torn -= page->states[i] == UNIT_TORN;
     }
-    memset(page->units + first, 0, count * sizeof *page->units);
+    memset(page->wounds + first, 0, count * sizeof *page->wounds);
+    memset(page->states + first, UNIT_ERASED, count);
     memset(page->bytes + stretch->offset, emulator->config.erased_value, stretch->size);
     memset(page->loose + stretch->offset, 0, stretch->size);
 }

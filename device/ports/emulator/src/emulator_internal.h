@@ -18,14 +18,14 @@
 #include <stdatomic.h>
 
 #define EMULATOR_HISTORY    4096u
+#define EMULATOR_SPARE      64u
 #define EMULATOR_PAGE_BYTES 1024u /* rounded down to whole write units */
 
 enum unit_state { UNIT_ERASED, UNIT_PROGRAMMED, UNIT_TORN };
 
-/* One write unit. All but `state` is 0 unless it is torn, so that equal units are equal bytes. A
- * torn unit that nothing can tell from an erased or a programmed one is not kept as torn. */
-struct unit {
-    uint8_t state; /* enum unit_state */
+/* How a write unit is torn; all 0 where it is not, so that equal units are equal bytes. A unit that
+ * nothing can tell from an erased or a programmed one is not kept as torn. */
+struct wound {
     uint8_t torn;  /* enum serin_flash_torn */
     uint8_t again; /* enum serin_flash_again */
     uint8_t left;  /* WEAK_READ: reads, WEAK_POWER: power cycles that change nothing yet */
@@ -37,7 +37,8 @@ struct page {
     _Atomic uint32_t users;
     _Atomic uint64_t fingerprint; /* 0: not computed */
     uint32_t torn;                /* units that are torn */
-    struct unit *units;
+    struct wound *wounds;         /* of each unit */
+    uint8_t *states;              /* enum unit_state of each */
     uint8_t *bytes;
     uint8_t *loose; /* bits that do not hold, of torn units; 0 elsewhere */
 };
@@ -74,8 +75,10 @@ struct serin_flash_emulator {
     struct sector_run runs[SERIN_FLASH_EMULATOR_RUNS];
     uint32_t run_count, sector_count;
     uint32_t page_bytes, page_units, page_count;
-    struct page **pages; /* NULL: all of its units are erased */
-    uint32_t *wear;      /* erases of each sector */
+    struct page **pages;                /* NULL: all of its units are erased */
+    uint32_t *wear;                     /* erases of each sector */
+    struct page *spare[EMULATOR_SPARE]; /* memory that erases gave back and programs will want */
+    uint32_t spare_count;
     struct emulator_state state;
     uint64_t history_begin; /* the first operation that the history knows of */
     struct serin_flash_operation history[EMULATOR_HISTORY];

@@ -16,20 +16,31 @@ struct serin_flash_snapshot {
 
 /* ---- pages ---- */
 
-static struct page *page_make(const struct serin_flash_emulator *emulator)
+static struct page *page_allocate(const struct serin_flash_emulator *emulator)
 {
-    size_t units = emulator->page_units * sizeof(struct unit);
-    struct page *page = malloc(sizeof *page + units + 2u * (size_t)emulator->page_bytes);
+    size_t wounds = emulator->page_units * sizeof(struct wound);
+    struct page *page =
+        malloc(sizeof *page + wounds + emulator->page_units + 2u * (size_t)emulator->page_bytes);
     if (page == NULL) {
         return NULL;
     }
     uint8_t *room = (uint8_t *)(page + 1);
-    atomic_init(&page->users, 1u);
-    atomic_init(&page->fingerprint, 0u);
-    page->torn = 0;
-    page->units = (struct unit *)(void *)room; /* of bytes alone: any address will do */
-    page->bytes = room + units;
+    page->wounds = (struct wound *)(void *)room; /* of bytes alone: any address will do */
+    page->states = room + wounds;
+    page->bytes = page->states + emulator->page_units;
     page->loose = page->bytes + emulator->page_bytes;
+    return page;
+}
+
+static struct page *page_make(struct serin_flash_emulator *emulator)
+{
+    struct page *page = emulator->spare_count > 0 ? emulator->spare[--emulator->spare_count]
+                                                  : page_allocate(emulator);
+    if (page != NULL) {
+        atomic_init(&page->users, 1u);
+        atomic_init(&page->fingerprint, 0u);
+        page->torn = 0;
+    }
     return page;
 }
 
@@ -41,30 +52,42 @@ static struct page *page_share(struct page *page)
     return page;
 }
 
-static void page_drop(struct page *page)
+static bool page_unused(struct page *page)
 {
-    if (page != NULL && atomic_fetch_sub_explicit(&page->users, 1u, memory_order_acq_rel) == 1u) {
+    return page != NULL && atomic_fetch_sub_explicit(&page->users, 1u, memory_order_acq_rel) == 1u;
+}
+
+static void page_drop(struct serin_flash_emulator *emulator, struct page *page)
+{
+    if (!page_unused(page)) {
+        return;
+    }
+    if (emulator->spare_count < EMULATOR_SPARE) {
+        emulator->spare[emulator->spare_count++] = page;
+    } else {
         free(page);
     }
 }
 
-static struct page *page_erased(const struct serin_flash_emulator *emulator)
+static struct page *page_erased(struct serin_flash_emulator *emulator)
 {
     struct page *page = page_make(emulator);
     if (page != NULL) {
-        memset(page->units, 0, emulator->page_units * sizeof *page->units);
+        memset(page->wounds, 0, emulator->page_units * sizeof *page->wounds);
+        memset(page->states, UNIT_ERASED, emulator->page_units);
         memset(page->bytes, emulator->config.erased_value, emulator->page_bytes);
         memset(page->loose, 0, emulator->page_bytes);
     }
     return page;
 }
 
-static struct page *page_copy(const struct serin_flash_emulator *emulator, const struct page *from)
+static struct page *page_copy(struct serin_flash_emulator *emulator, const struct page *from)
 {
     struct page *page = page_make(emulator);
     if (page != NULL) {
         page->torn = from->torn;
-        memcpy(page->units, from->units, emulator->page_units * sizeof *page->units);
+        memcpy(page->wounds, from->wounds, emulator->page_units * sizeof *page->wounds);
+        memcpy(page->states, from->states, emulator->page_units);
         memcpy(page->bytes, from->bytes, emulator->page_bytes);
         memcpy(page->loose, from->loose, emulator->page_bytes);
     }
@@ -90,7 +113,7 @@ struct page *emulator_own(struct serin_flash_emulator *emulator, uint32_t index)
         if (own == NULL) {
             return NULL;
         }
-        page_drop(*entry);
+        page_drop(emulator, *entry);
         *entry = own;
     }
     if (*entry != NULL) {
@@ -101,7 +124,7 @@ struct page *emulator_own(struct serin_flash_emulator *emulator, uint32_t index)
 
 void emulator_drop(struct serin_flash_emulator *emulator, uint32_t index)
 {
-    page_drop(emulator->pages[index]);
+    page_drop(emulator, emulator->pages[index]);
     emulator->pages[index] = NULL;
 }
 
@@ -115,7 +138,9 @@ bool emulator_pages_open(struct serin_flash_emulator *emulator)
 static void drop_all(struct page **pages, uint32_t count)
 {
     for (uint32_t i = 0; pages != NULL && i < count; i++) {
-        page_drop(pages[i]);
+        if (page_unused(pages[i])) {
+            free(pages[i]);
+        }
     }
     free(pages);
 }
@@ -124,6 +149,9 @@ void emulator_pages_close(struct serin_flash_emulator *emulator)
 {
     drop_all(emulator->pages, emulator->page_count);
     free(emulator->wear);
+    while (emulator->spare_count > 0) {
+        free(emulator->spare[--emulator->spare_count]);
+    }
 }
 
 /* ---- copies and snapshots ---- */
@@ -199,7 +227,7 @@ void serin_flash_emulator_restore(struct serin_flash_emulator *emulator,
     SERIN_ASSERT(same_part(&emulator->config, &snapshot->config));
     for (uint32_t i = 0; i < snapshot->page_count; i++) {
         if (emulator->pages[i] != snapshot->pages[i]) {
-            page_drop(emulator->pages[i]);
+            page_drop(emulator, emulator->pages[i]);
             emulator->pages[i] = page_share(snapshot->pages[i]);
         }
     }
@@ -243,36 +271,43 @@ static uint64_t mix_bytes(uint64_t hash, const void *bytes, size_t size)
 
 static bool page_is_erased(const struct serin_flash_emulator *emulator, const struct page *page)
 {
-    return serin_bytes_all((const uint8_t *)page->units, emulator->page_units * sizeof(struct unit),
-                           0) &&
+    return serin_bytes_all(page->states, emulator->page_units, UNIT_ERASED) &&
            serin_bytes_all(page->bytes, emulator->page_bytes, emulator->config.erased_value);
+}
+
+/* Of a page with torn units, without the bytes that nobody will ever read. */
+static uint64_t torn_fingerprint(const struct serin_flash_emulator *emulator,
+                                 const struct page *page, uint64_t hash)
+{
+    uint32_t unit = emulator_unit(emulator);
+    hash = mix_bytes(hash, page->wounds, emulator->page_units * sizeof *page->wounds);
+    hash = mix_bytes(hash, page->loose, emulator->page_bytes);
+    for (uint32_t i = 0; i < emulator->page_units; i++) {
+        if (page->wounds[i].torn != SERIN_FLASH_TORN_FAULTING) {
+            hash = mix_bytes(hash, page->bytes + emulator_unit_offset(emulator, i), unit);
+        }
+    }
+    return hash;
 }
 
 /* Never 0, so that 0 can say "not computed"; 1 is an erased page. */
 static uint64_t page_fingerprint(const struct serin_flash_emulator *emulator,
                                  const struct page *page)
 {
-    uint32_t unit = emulator_unit(emulator);
     if (page_is_erased(emulator, page)) {
         return 1;
     }
-    uint64_t hash = mix_bytes(0, page->units, emulator->page_units * sizeof *page->units);
-    if (page->torn == 0) {
-        return mix_bytes(hash, page->bytes, emulator->page_bytes) | 2u;
+    uint64_t hash = mix_bytes(0, page->states, emulator->page_units);
+    if (page->torn > 0) {
+        return torn_fingerprint(emulator, page, hash) | 2u;
     }
-    for (uint32_t i = 0; i < emulator->page_units; i++) {
-        if (page->units[i].torn != SERIN_FLASH_TORN_FAULTING) { /* nobody will ever read that */
-            hash = mix_bytes(hash, page->bytes + emulator_unit_offset(emulator, i), unit);
-            hash = mix_bytes(hash, page->loose + emulator_unit_offset(emulator, i), unit);
-        }
-    }
-    return hash | 2u;
+    return mix_bytes(hash, page->bytes, emulator->page_bytes) | 2u;
 }
 
 static bool is_restless(const struct serin_flash_emulator *emulator, const struct page *page)
 {
     for (uint32_t i = 0; page->torn > 0 && i < emulator->page_units; i++) {
-        if (page->units[i].torn >= SERIN_FLASH_TORN_UNSTABLE) {
+        if (page->wounds[i].torn >= SERIN_FLASH_TORN_UNSTABLE) {
             return true;
         }
     }
