@@ -78,6 +78,22 @@ void sim_check_armed(struct sim *sim, uint32_t node)
     }
 }
 
+/* What was armed may have been halted before the reset came, and must have been taken back. A halt
+ * that the power cut off before it was stored was not heard. */
+void sim_check_trial(struct sim *sim, uint32_t node)
+{
+    const struct sim_node *at = &sim->nodes[node];
+    const struct sim_heard *heard = &at->heard;
+    size_t source = at->targeted ? SERIN_AGENT_OWN : SERIN_AGENT_CHANNEL;
+    bool stored = serin_order_compare(at->agent.record.order[source], heard->order) >= 0;
+    bool named = memcmp(heard->candidate, sim->releases[SIM_CANDIDATE].manifest_id,
+                        sizeof heard->candidate) == 0;
+    if (heard->candidate_state == SERIN_CANDIDATE_HALTED && named && stored) {
+        sim_broken(sim, SERIN_SIM_TRIAL_TOO_LATE,
+                   "d%07u booted into its trial although it had heard of the halt", node);
+    }
+}
+
 static bool of_candidate(const struct sim *sim, const struct serin_attempt_report *attempt)
 {
     return memcmp(attempt->manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,
@@ -303,7 +319,11 @@ void sim_check_publish(struct sim *sim, struct serin_order order, bool repair)
     if (judge == NULL) {
         return;
     }
-    if (!repair && judge->sent && serin_order_compare(order, judge->sent_order) == 0) {
+    /* Nobody but devices remembers an order that serind's store and the broker's disk have both
+     * been set back from: they refuse it, and say so. */
+    bool forgotten = judge->went_back && sim->result->came[SERIN_SIM_EVENT_BROKER_OLD] > 0;
+    if (!repair && judge->sent && !forgotten &&
+        serin_order_compare(order, judge->sent_order) == 0) {
         sim_broken(sim, SERIN_SIM_PUBLISHES, "order %u.%u was published twice", order.epoch,
                    order.sequence);
     }

@@ -17,6 +17,8 @@
 #define COME_BACK_MS   120000u
 #define OFF_MIN_MS     1000u
 #define OFF_MAX_MS     120000u
+#define RESET_MAX_MS   60000u /* an application finishes what it is at before it lets go */
+#define RESET_WAITS    4u     /* one of so many does */
 #define CUT_WITHIN_MS  60000u /* a cut that no flash operation meets comes anyway */
 #define CUT_OPERATIONS 8u
 #define TRIAL_LOOK_MS  10000u /* whether a trial that kept it awake is over */
@@ -38,7 +40,10 @@ static uint64_t due_ms(const struct sim_node *node)
 {
     uint64_t due = earlier(node->power_ms, node->sleep_ms);
     if (node->power == SIM_POWER_ON) {
-        due = earlier(due, earlier(node->link_ms, earlier(node->app_ms, node->fault_ms)));
+        due = earlier(due, earlier(node->link_ms, node->reset_ms));
+    }
+    if (node->power == SIM_POWER_ON && !node->reset_asked) {
+        due = earlier(due, earlier(node->app_ms, node->fault_ms));
     }
     if (node->power == SIM_POWER_ON && !node->hung) {
         uint64_t agent_ms = serin_agent_next_ms(&node->agent);
@@ -69,7 +74,7 @@ static void stop(struct sim *sim, struct sim_node *node)
     sim_net_disconnect(sim, index);
     node->reset_asked = false;
     node->hung = false;
-    node->link_ms = node->app_ms = SIM_NEVER_MS;
+    node->link_ms = node->app_ms = node->reset_ms = SIM_NEVER_MS;
 }
 
 static void next_cut(struct sim *sim, struct sim_node *node)
@@ -220,12 +225,26 @@ void sim_node_reset(struct sim *sim, uint32_t index, enum serin_reset_cause caus
     start_boot(sim, node, cause);
 }
 
+/* A reset that the agent asks for may have to wait for the application. What is heard meanwhile is
+ * heard: it may take the trial back that the reset is for. One that ends a trial does not wait. */
+static void reset_due(struct sim *sim, struct sim_node *node)
+{
+    if (node->reset_ms == SIM_NEVER_MS) {
+        uint64_t wait_ms = sim_dice_between(sim, SIM_DICE_BOOT, index_of(sim, node), 0,
+                                            RESET_WAITS * RESET_MAX_MS);
+        node->reset_ms = sim->now_ms + (wait_ms < RESET_MAX_MS && !node->trial ? wait_ms : 0);
+    }
+    if (sim->now_ms >= node->reset_ms) {
+        sim_node_reset(sim, index_of(sim, node), SERIN_RESET_REQUESTED);
+    }
+}
+
 static void settle(struct sim *sim, struct sim_node *node)
 {
     if (node->flash.off && node->power != SIM_POWER_OFF && node->power != SIM_POWER_BRICKED) {
         lose_power(sim, node); /* an armed cut met a flash operation */
     } else if (node->reset_asked) {
-        sim_node_reset(sim, index_of(sim, node), SERIN_RESET_REQUESTED);
+        reset_due(sim, node);
     }
     sim_seat_scratch(sim, node);
     arm(sim, node);
@@ -253,6 +272,12 @@ static void agent_due(struct sim *sim, struct sim_node *node)
     }
 }
 
+/* Whether its agent hears: the power stands, also where a reset waits for the application. */
+static bool hears(const struct sim_node *node)
+{
+    return node->power == SIM_POWER_ON && !node->flash.off && !node->hung;
+}
+
 /* Whether what is due may go on: the power stands, and no reset waits. */
 static bool runs(const struct sim_node *node)
 {
@@ -261,7 +286,7 @@ static bool runs(const struct sim_node *node)
 
 static void on_due(struct sim *sim, struct sim_node *node)
 {
-    if (runs(node) && sim->now_ms >= node->link_ms) {
+    if (node->power == SIM_POWER_ON && !node->flash.off && sim->now_ms >= node->link_ms) {
         link_due(sim, node);
     }
     if (runs(node) && sim->now_ms >= node->app_ms) {
@@ -270,7 +295,7 @@ static void on_due(struct sim *sim, struct sim_node *node)
     if (runs(node) && !node->hung && sim->now_ms >= node->fault_ms) {
         sim_app_fault(sim, node);
     }
-    if (runs(node) && !node->hung) {
+    if (hears(node)) {
         agent_due(sim, node);
     }
 }
@@ -321,7 +346,7 @@ void sim_node_message(struct sim *sim, uint32_t index, struct sim_topic topic,
                                             .retained = retained,
                                             .payload = payload,
                                             .payload_size = size};
-    if (!runs(node) || node->hung) {
+    if (!hears(node)) {
         return;
     }
     (void)sim_seat(sim, index);
@@ -418,7 +443,7 @@ static enum serin_error node_open(struct sim *sim, uint32_t index)
     node->running_release = SIM_RELEASES;
     node->state = SERIN_STATE_IDLE;
     node->reason = SERIN_REASON_NONE;
-    node->alarm_ms = node->sleep_ms = node->link_ms = SIM_NEVER_MS;
+    node->alarm_ms = node->sleep_ms = node->link_ms = node->reset_ms = SIM_NEVER_MS;
     node->app_ms = node->fault_ms = node->hold_end_ms = SIM_NEVER_MS;
     node->power_ms = sim_dice_between(sim, SIM_DICE_BOOT, index, 0, FIRST_BOOT_MS);
     if (node->sleeps && scenario->asleep_ms + scenario->awake_ms > 0) {

@@ -235,6 +235,7 @@ static void learn(struct sim *sim, struct sim_node *node, const struct serin_boo
 {
     struct serin_boot_state state;
     uint8_t release = release_of(sim, choice->manifest_id);
+    bool begins = choice->trial && !node->trial;
     bool verified = release < SIM_RELEASES &&
                     sim_factory_verified(sim, &node->flash, choice->slot, &sim->releases[release]);
     sim->running -= node->running_release == SIM_CANDIDATE ? 1u : 0u;
@@ -253,6 +254,9 @@ static void learn(struct sim *sim, struct sim_node *node, const struct serin_boo
              (uint64_t)release << 16 | (uint64_t)choice->slot << 8 | (choice->trial ? 1u : 0u));
     if (sim->config->check) {
         sim_check_boot(sim, sim->seat->index, verified);
+        if (begins && release == SIM_CANDIDATE) {
+            sim_check_trial(sim, sim->seat->index);
+        }
     }
 }
 

@@ -135,6 +135,55 @@ static void event_random(struct serin_sim_event *event, uint64_t *state)
     }
 }
 
+static void add_event(struct serin_sim_scenario *scenario, const struct serin_sim_event *event)
+{
+    if (scenario->event_count < SERIN_SIM_EVENTS_MAX) {
+        scenario->events[scenario->event_count++] = *event;
+    }
+}
+
+/* An operator halts what is under way. In half of them the broker comes back from before that,
+ * while serind cannot repair it: devices hear once more what they know is over. */
+static void halt_random(struct serin_sim_scenario *scenario, uint64_t *state)
+{
+    if (!once_in(state, 8)) {
+        return;
+    }
+    uint64_t halt_ms = between(state, 10 * SECOND, once_in(state, 3) ? HOUR : 10 * MINUTE);
+    uint64_t later_ms = between(state, SECOND, 5 * MINUTE);
+    uint64_t down_ms = between(state, SECOND, MINUTE);
+    uint64_t before_ms = between(state, SECOND, halt_ms);
+    add_event(scenario, &(struct serin_sim_event){.kind = SERIN_SIM_EVENT_HALT, .at_ms = halt_ms});
+    if (once_in(state, 2)) {
+        /* Gateways keep orders of their own. */
+        scenario->direct = share_between(state, SERIN_SIM_ALL / 2, SERIN_SIM_ALL);
+        add_event(scenario, &(struct serin_sim_event){.kind = SERIN_SIM_EVENT_SERIND_CRASH,
+                                                      .at_ms = halt_ms + later_ms,
+                                                      .for_ms = between(state, HOUR, 3 * HOUR)});
+        add_event(scenario, &(struct serin_sim_event){.kind = SERIN_SIM_EVENT_BROKER_OLD,
+                                                      .at_ms = halt_ms + later_ms,
+                                                      .for_ms = down_ms,
+                                                      .back_ms = later_ms + before_ms});
+    }
+}
+
+/* Sites lose their uplink while an image fails there: nobody but their gateways can stop it. */
+static void site_random(struct serin_sim_scenario *scenario, uint64_t *state)
+{
+    if (!once_in(state, 8)) {
+        return;
+    }
+    scenario->behaviours[0] = (struct serin_sim_behaviour){
+        .fault = once_in(state, 2) ? SERIN_SIM_FAULT_CRASH : SERIN_SIM_FAULT_NO_CONFIRM,
+        .share = share_between(state, SERIN_SIM_ALL / 2, SERIN_SIM_ALL),
+    };
+    scenario->behaviour_count += scenario->behaviour_count == 0 ? 1u : 0u;
+    add_event(scenario, &(struct serin_sim_event){.kind = SERIN_SIM_EVENT_GATEWAY_AWAY,
+                                                  .at_ms = between(state, MINUTE, 15 * MINUTE),
+                                                  .for_ms = between(state, HOUR, 3 * HOUR),
+                                                  .share = SERIN_SIM_ALL});
+}
+
 /* A pause without a resume would be the end of the run, as far as anything happens in it. */
 static void resume_follows(struct serin_sim_scenario *scenario, uint64_t *state)
 {
@@ -197,4 +246,6 @@ void serin_sim_scenario_random(struct serin_sim_scenario *scenario, uint64_t see
     if (once_in(&state, 12)) {
         heavy_loss(scenario, &state);
     }
+    halt_random(scenario, &state);
+    site_random(scenario, &state);
 }

@@ -244,6 +244,7 @@ struct sim_node {
     /* What is due when; SIM_NEVER_MS: not. */
     uint64_t power_ms; /* the next cut, or the end of one */
     uint64_t sleep_ms, link_ms, app_ms, fault_ms;
+    uint64_t reset_ms; /* of the reset that its agent asked for */
 
     struct serin_agent agent; /* valid while power is ON */
     struct sim_flash flash;
@@ -433,6 +434,9 @@ void sim_invariants_close(struct sim *sim); /* also where it was never opened */
 void sim_check_boot(struct sim *sim, uint32_t node, bool verified);
 /* An agent has armed a trial: node->heard is what it knew. */
 void sim_check_armed(struct sim *sim, uint32_t node);
+/* It has booted into a trial of the candidate that it was not in before. What it heard before the
+ * boot still stands in `heard`, and what its agent had on record in `agent`. */
+void sim_check_trial(struct sim *sim, uint32_t node);
 /* An agent has made a transition, durable: the attempt as it stands, the last transition new. */
 void sim_check_transition(struct sim *sim, uint32_t node,
                           const struct serin_attempt_report *attempt);

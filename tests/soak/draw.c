@@ -94,7 +94,7 @@ static void pace_draw(struct serin_policy *policy, uint64_t *state)
     policy->patience_s = between(state, 10 * MINUTE, 6 * HOUR);
     policy->deadline_s = between(state, 30 * MINUTE, 8 * HOUR);
     policy->lease_s = between(state, 5 * MINUTE, 6 * HOUR);
-    policy->site_failures_max = once_in(state, 4) ? between(state, 1, 10) : 0;
+    policy->site_failures_max = once_in(state, 2) ? between(state, 1, 3) : 0;
     policy->on_halt = once_in(state, 2) ? SERIN_ON_HALT_HOLD : SERIN_ON_HALT_REVERT;
     policy->emergency = once_in(state, 10);
 }
