@@ -25,7 +25,8 @@ static void name_drawn(struct cuts_geometry *geometry)
     (void)snprintf(geometry->name, sizeof geometry->name, "%ux%ux%02x%s", geometry->sector,
                    geometry->unit, geometry->erased, geometry->ecc ? "-ecc" : "");
     uint32_t sectors = 24u * geometry->sector; /* logs, trust, scratch, and what slots round up */
-    geometry->size = (48u * 1024u + 2u * sectors) / geometry->sector * geometry->sector;
+    geometry->size =
+        (48u * 1024u + 2u * sectors + 64u * geometry->unit) / geometry->sector * geometry->sector;
 }
 
 bool cuts_geometry_named(const char *name, struct cuts_geometry *geometry)

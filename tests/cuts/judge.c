@@ -15,6 +15,16 @@ static const struct cuts_chapter *chapter_of(const struct cuts_life *life)
     return &cuts_story[life->chapter];
 }
 
+/* What may run without a trial: what ran before the chapter, and what it ends with. */
+static bool may_run(const struct cuts_life *life, unsigned minor)
+{
+    unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
+    if (life->harmed && minor == chapter_of(life)->offer.candidate) {
+        return true; /* the last resort */
+    }
+    return minor == before || minor == chapter_of(life)->running;
+}
+
 /* ---- slots ---- */
 
 static void look(const struct cuts_life *life, enum serin_slot slot, uint32_t offset, void *out,
@@ -55,11 +65,19 @@ static void judge_slots(struct cuts_life *life)
         bool whole = minor == 0 || image_whole(life, slot, minor);
         if (whole) {
             life->seen.rotten = life->seen.rotten == (unsigned)slot ? 0 : life->seen.rotten;
-        } else if (life->seen.rotten != (unsigned)slot) {
+        } else if (life->seen.rotten != (unsigned)slot && life->harmed_slot != slot) {
             cuts_fail(life, "a slot is valid for what it does not hold", "slot %c, release %u",
                       slot == SERIN_SLOT_A ? 'A' : 'B', minor);
         }
     }
+}
+
+bool cuts_judge_spare(const struct cuts_life *life, enum serin_slot slot)
+{
+    enum serin_slot other = slot == SERIN_SLOT_A ? SERIN_SLOT_B : SERIN_SLOT_A;
+    unsigned minor = release_in(life, other);
+    return minor != 0 && minor >= life->seen.floor && image_whole(life, other, minor) &&
+           life->seen.rotten != (unsigned)other && may_run(life, minor);
 }
 
 /* ---- the boot state ---- */
@@ -87,7 +105,7 @@ static void judge_trial(struct cuts_life *life, unsigned minor)
         cuts_fail(life, "what nobody offers runs on trial", "release %u", minor);
         return;
     }
-    if (life->lingering) {
+    if (life->lingering && !life->harmed) {
         cuts_fail(life, "a trial that ended is tried again", "release %u", minor);
     }
     life->seen.trial = true;
@@ -96,13 +114,6 @@ static void judge_trial(struct cuts_life *life, unsigned minor)
         cuts_fail(life, "an unconfirmed image boots more often than it may", "%u times",
                   life->seen.trial_boots);
     }
-}
-
-/* What may run without a trial: what ran before the chapter, and what it ends with. */
-static bool may_run(const struct cuts_life *life, unsigned minor)
-{
-    unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
-    return minor == before || minor == chapter_of(life)->running;
 }
 
 void cuts_judge_boot(struct cuts_life *life)
@@ -178,7 +189,7 @@ static void judge_journal(struct cuts_life *life, bool after_boot)
 {
     struct serin_journal journal;
     struct cuts_seen *seen = &life->seen;
-    if (!find_journal(life, &journal)) {
+    if (life->harmed || !find_journal(life, &journal)) {
         return;
     }
     uint32_t pieces = judge_pieces(life, &journal);
@@ -195,7 +206,7 @@ void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset
     uint32_t index = offset / SERIN_PIECE_SIZE;
     if (release != chapter_of(life)->offer.candidate) {
         cuts_fail(life, "what nobody offers is fetched", "release %u", release);
-    } else if (find_journal(life, &journal) &&
+    } else if (!life->harmed && find_journal(life, &journal) &&
                serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL)) {
         cuts_fail(life, "a piece that stands in the journal is fetched", "%u", index);
     }

@@ -5,22 +5,60 @@
 #include <string.h>
 
 struct known {
-    const char *failure; /* the beginning of its words; NULL ends the table */
+    const char *failure; /* its words; NULL ends the table */
+    const char *place;   /* that the fault struck */
     const char *reason;
+    bool rare; /* so few of the fixed sweep's points show it that a run may have none */
 };
 
+/* The download takes for whole, or for erased, what it finds in place after a reset. */
+#define TRUSTED "what the power went in is believed after the reset where it reads well or erased"
+/* A slot is given up for a download although what runs may have rotted. */
+#define UNPROVED "what runs is not proved before a download gives up the other slot"
+#define ACCOUNT  "the agent log keeps one copy of its newest record, and the attempt is taken again"
+#define RECORD   "a record that was torn and read well is lost later, and the trial with it"
+#define BANK     "a bank that an erase was cut in and that reads well is believed, and the other erased"
+#define UNSEEN   "a copy that goes bad while the device runs is looked at after the next reset only"
+
 static const struct known table[] = {
-    {NULL, NULL},
+    {"a chapter does not end", "journal", TRUSTED, false},
+    {"a chapter does not end", "piece table", TRUSTED, true},
+    {"a chapter does not end", "image", TRUSTED "; " UNPROVED, false},
+    {"a chapter does not end", "manifest", UNPROVED "; " UNSEEN, false},
+    {"a chapter does not end", "boot log", RECORD, true},
+    {"a journaled piece is lost", "journal", TRUSTED, true},
+    {"a piece stands in the journal and is not in place", "image", TRUSTED, true},
+    {"too much is fetched again", "piece table", TRUSTED, true},
+    {"a slot is valid for what it does not hold", "image", TRUSTED, true},
+    {"an attempt ended for another reason", "image", TRUSTED, true},
+    {"an attempt ended for another reason", "boot log", RECORD, true},
+    {"an unconfirmed image boots more often than it may", "agent log", ACCOUNT, true},
+    {"an unconfirmed image runs longer than it may", "agent log", ACCOUNT, true},
+    {"nothing boots", "image", UNPROVED "; " TRUSTED, false},
+    {"nothing boots", "manifest", UNPROVED, false},
+    {"nothing boots", "trust record", BANK, true},
+    {NULL, NULL, NULL, false},
 };
 
 static const struct known *look_up(const struct cuts_finding *finding)
 {
     for (const struct known *known = table; known->failure != NULL; known++) {
-        if (strncmp(finding->failure, known->failure, strlen(known->failure)) == 0) {
+        if (finding->doubt && strcmp(finding->failure, known->failure) == 0 &&
+            strcmp(finding->place, known->place) == 0) {
             return known;
         }
     }
     return NULL;
+}
+
+bool cuts_known_all(const struct cuts_totals *totals)
+{
+    for (unsigned i = 0; i < totals->finding_count; i++) {
+        if (look_up(&totals->findings[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void print_finding(const struct cuts_finding *finding)
@@ -35,11 +73,11 @@ static void print_finding(const struct cuts_finding *finding)
         [SERIN_FLASH_AGAIN_UNSTABLE] = "unstable",
         [SERIN_FLASH_AGAIN_FINE] = "fine",
     };
-    (void)printf("BROKEN: %s (%s)\n  %llu times after %s, torn %s, again %s\n"
+    (void)printf("BROKEN: %s (%s)\n  %llu times after %s in the %s, torn %s, again %s\n"
                  "  replay: serin-cut --replay '%s'\n",
                  finding->failure, finding->detail, (unsigned long long)finding->count,
-                 serin_flash_fault_name(finding->kind), torn[finding->torn], again[finding->again],
-                 finding->replay);
+                 serin_flash_fault_name(finding->kind), finding->place, torn[finding->torn],
+                 again[finding->again], finding->replay);
 }
 
 /* How often `known` was found. */
@@ -64,11 +102,12 @@ unsigned cuts_known_judge(const struct cuts_totals *totals, bool whole)
     for (const struct known *known = table; known->failure != NULL; known++) {
         uint64_t count = count_known(totals, known);
         if (count > 0) {
-            (void)printf("known: %s: %llu times: %s\n", known->failure, (unsigned long long)count,
-                         known->reason);
-        } else if (whole) {
-            (void)printf("BROKEN: known, and no longer so; take it off the list: %s\n",
-                         known->failure);
+            (void)printf("known: %s, after a fault in the %s: %llu times: %s\n", known->failure,
+                         known->place, (unsigned long long)count, known->reason);
+        } else if (whole && !known->rare) {
+            (void)printf("BROKEN: known, and no longer so; take it off the list: %s, after a fault "
+                         "in the %s\n",
+                         known->failure, known->place);
             unknown++;
         }
     }

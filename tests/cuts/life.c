@@ -143,6 +143,9 @@ static void provision(struct cuts_life *life)
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
+    if (error != SERIN_OK && life->harmed) {
+        return; /* it is repeated */
+    }
     if (error != SERIN_OK) {
         cuts_fail(life, "provisioning fails", "%s", serin_error_text(error));
     }
@@ -171,6 +174,10 @@ static void boot(struct cuts_life *life)
         .slot = life->choice.slot, .trial = life->choice.trial, .cause = life->cause};
     error = serin_agent_init(&life->agent, &life->config, &info, 0);
     if (serin_flash_emulator_is_off(life->emulator)) {
+        return;
+    }
+    if (error != SERIN_OK && life->harmed) {
+        life->cause = SERIN_RESET_UNKNOWN; /* the board has nothing else to do, and boots again */
         return;
     }
     if (error != SERIN_OK) {
@@ -226,6 +233,9 @@ static void pass_time(struct cuts_life *life)
         life->lingering && life->linger_ms > life->now_ms ? life->linger_ms : UINT64_MAX;
     uint64_t next = due < app ? due : app;
     next = next < linger ? next : linger;
+    if (life->harmed && life->now_ms < CUTS_SETTLE_MS && next > CUTS_SETTLE_MS) {
+        next = CUTS_SETTLE_MS;
+    }
     next = next > life->now_ms ? next : life->now_ms + 1u;
     uint64_t passed = next - life->now_ms;
     life->now_ms = next;
@@ -286,6 +296,7 @@ bool cuts_life_step(struct cuts_life *life)
         }
         cuts_story_step(life);
     }
+    cuts_story_disturb(life);
     cuts_judge_time(life);
     if (++life->chapter_steps > CHAPTER_STEPS_MAX) {
         cuts_fail(life, "a chapter does not end", "%s: %s, %u boots, release %u runs",

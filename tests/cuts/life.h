@@ -16,7 +16,8 @@
 #include <serin/emulator/flash_emulator.h>
 #include <serin/piece.h>
 
-#define CUTS_QUEUE 64u
+#define CUTS_QUEUE     64u
+#define CUTS_SETTLE_MS 61000u /* a boot that lasts longer than a trial's window: it has settled */
 
 struct cuts_geometry {
     char name[24];
@@ -92,8 +93,12 @@ struct cuts_life {
     unsigned chapter_steps, chapter_cuts; /* since it began; before it began */
     const struct cuts_uncut *uncut;       /* of each chapter; NULL: this is the uncut life */
     struct cuts_seen seen;
-    const char *failure; /* the rule that broke, in static storage; NULL: all have held */
-    char detail[96];     /* how */
+    /* Harm that is no cut (rot, an operation that fails): the story need not end as told, but the
+     * device settles, and every other rule holds. */
+    bool harmed;
+    enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */
+    const char *failure;         /* the rule that broke, in static storage; NULL: all have held */
+    char detail[96];             /* how */
 };
 
 /* Opens flash of this geometry, erased; the device waits in the factory. False: `failure` says why.
@@ -135,12 +140,15 @@ void cuts_judge_boot(struct cuts_life *life);  /* after the bootloader's choice 
 void cuts_judge_agent(struct cuts_life *life); /* after the agent's start */
 void cuts_judge_step(struct cuts_life *life);  /* after a step that wrote, and the power stayed */
 void cuts_judge_time(struct cuts_life *life);  /* after each step */
-void cuts_judge_end(struct cuts_life *life);   /* at a chapter's end */
+/* Whether the other slot may take over when rot strikes this one: else two slots do not help. */
+bool cuts_judge_spare(const struct cuts_life *life, enum serin_slot slot);
+void cuts_judge_end(struct cuts_life *life); /* at a chapter's end */
 void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset, uint32_t size);
 
 /* story.c */
 void cuts_story_begin(struct cuts_life *life);
-void cuts_story_step(struct cuts_life *life);
+void cuts_story_step(struct cuts_life *life);    /* after a step in which the power stayed */
+void cuts_story_disturb(struct cuts_life *life); /* after each step: what others do */
 /* How the application on this device behaves now. */
 enum cuts_app cuts_story_app(const struct cuts_life *life);
 

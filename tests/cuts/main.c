@@ -47,6 +47,9 @@ struct worker {
 static bool go_on(void *ctx)
 {
     const struct worker *worker = ctx;
+    if (worker->options->first && !cuts_known_all(worker->sweep.totals)) {
+        return false;
+    }
     return worker->until <= 0 || seconds_now() < worker->until;
 }
 
@@ -57,12 +60,13 @@ static bool sweep_short(struct worker *worker)
     const char *only = worker->options->part;
     for (unsigned i = 0; i + 1u < CUTS_GEOMETRIES; i++) {
         const struct cuts_geometry *part = &cuts_geometries[i];
-        if (only != NULL && strcmp(only, part->name) != 0) {
+        if ((only != NULL && strcmp(only, part->name) != 0) || !go_on(worker)) {
             continue;
         }
-        sweep->quota = (struct cuts_quota){.each = 1, .prefixes = 32, .salt = 1};
-        sweep->real_one_in = 80;
-        sweep->whole_one_in = 32;
+        sweep->quota = (struct cuts_quota){.each = 1, .one_in = 2, .prefixes = 16, .salt = 1};
+        sweep->real_one_in = 160;
+        sweep->whole_one_in = 64;
+        sweep->rots = 6;
         sweep->all_pairs = strcmp(part->name, PAIRS_PART) == 0;
         sweep->pairs_one_in = sweep->all_pairs ? 0 : 1500;
         if (!cuts_sweep_part(sweep, part)) {
@@ -83,10 +87,12 @@ static bool sweep_drawn(struct worker *worker)
             return false;
         }
         sweep->quota = (struct cuts_quota){.each = 1u + (unsigned)(cuts_dice(&sweep->dice) % 4u),
+                                           .one_in = 1,
                                            .prefixes = 16,
                                            .salt = cuts_dice(&sweep->dice)};
         sweep->real_one_in = 500;
         sweep->whole_one_in = 8;
+        sweep->rots = 16;
         sweep->pairs_one_in = 100;
         if (!cuts_sweep_part(sweep, &part)) {
             return false;
@@ -168,7 +174,7 @@ static int sweep_all(const struct cuts_options *options)
     }
     bool good = run_workers(options, shared, &sum);
     cuts_totals_print(&sum, seconds_now() - begun);
-    bool all = options->brief && options->part == NULL;
+    bool all = options->brief && options->part == NULL && !options->first;
     if (all) {
         good = demand(cuts_totals_points(&sum), SHORT_POINTS, "distinct points") && good;
         good = demand(sum.real, SHORT_REAL, "points with real cryptography") && good;

@@ -8,9 +8,10 @@
 
 static bool usage(void)
 {
-    (void)fprintf(stderr, "usage: serin-cut --short [--jobs N] [--part NAME]\n"
-                          "       serin-cut --minutes N [--seed S] [--jobs N] [--part NAME]\n"
-                          "       serin-cut --replay LINE\n");
+    (void)fprintf(stderr,
+                  "usage: serin-cut --short [--first] [--jobs N] [--part NAME]\n"
+                  "       serin-cut --minutes N [--seed S] [--first] [--jobs N] [--part NAME]\n"
+                  "       serin-cut --replay LINE\n");
     return false;
 }
 
@@ -48,6 +49,8 @@ bool cuts_options_read(struct cuts_options *options, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) {
             options->brief = true;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            options->first = true;
         } else if (i + 1 < argc && pair_read(options, argv[i], argv[i + 1])) {
             i++;
         } else {

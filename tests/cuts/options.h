@@ -12,6 +12,7 @@ struct cuts_options {
     double minutes;     /* else: drawn parts and faults for so long */
     uint64_t seed;      /* of what is drawn; 1 by default */
     unsigned jobs;      /* workers; 2 by default */
+    bool first;         /* the first failure that is not known ends it */
     const char *part;   /* this one alone; NULL: all */
     const char *replay; /* one line; NULL: none */
 };

@@ -111,23 +111,33 @@ struct classes {
     uint32_t seen[KINDS][TORNS][AGAIN];
 };
 
-static uint64_t quota_of(const struct cuts_quota *quota, const struct serin_flash_fault *fault)
+static bool is_prefix(const struct serin_flash_fault *fault)
 {
-    bool prefix = fault->kind == SERIN_FLASH_FAULT_PROGRAM_PREFIX &&
-                  fault->torn == SERIN_FLASH_TORN_STABLE &&
-                  fault->again == SERIN_FLASH_AGAIN_REFUSED;
-    return prefix && quota->prefixes > quota->each ? quota->prefixes : quota->each;
+    return fault->kind == SERIN_FLASH_FAULT_PROGRAM_PREFIX &&
+           fault->torn == SERIN_FLASH_TORN_STABLE && fault->again == SERIN_FLASH_AGAIN_REFUSED;
+}
+
+/* How many of the faults like this one are tried. */
+static uint64_t quota_of(const struct cuts_quota *quota, const struct serin_flash_fault *fault,
+                         uint64_t salt)
+{
+    if (fault->kind == SERIN_FLASH_FAULT_BEFORE || fault->kind == SERIN_FLASH_FAULT_AFTER) {
+        return 1;
+    }
+    if (is_prefix(fault)) {
+        return quota->prefixes;
+    }
+    return salt / 1024u % quota->one_in == 0 ? quota->each : 0;
 }
 
 /* Whether the next of `count` is one of `wanted` evenly spaced ones, moved by `salt`. */
 static bool is_chosen(uint64_t index, uint64_t count, uint64_t wanted, uint64_t salt)
 {
-    if (wanted >= count) {
-        return true;
+    if (wanted == 0 || wanted >= count) {
+        return wanted > 0;
     }
     uint64_t moved = (index + salt) % count;
-    return moved * wanted / count != (moved + count - 1u) % count * wanted / count ||
-           (moved == 0 && wanted > 0);
+    return moved * wanted / count != (moved + count - 1u) % count * wanted / count || moved == 0;
 }
 
 unsigned cuts_choose(const struct serin_flash_emulator *emulator,
@@ -147,10 +157,9 @@ unsigned cuts_choose(const struct serin_flash_emulator *emulator,
         serin_flash_fault_nth(emulator, operation, 1, i, &fault);
         uint32_t count = classes.count[fault.kind][fault.torn][fault.again];
         uint32_t index = classes.seen[fault.kind][fault.torn][fault.again]++;
-        uint64_t salt = fold(quota->salt, (uint64_t)fault.kind << 16 | (uint64_t)fault.torn << 8 |
-                                              (uint64_t)fault.again) ^
-                        operation->number;
-        if (is_chosen(index, count, quota_of(quota, &fault), salt % count)) {
+        uint64_t class = (uint64_t)fault.kind << 16 | (uint64_t)fault.torn << 8 | fault.again;
+        uint64_t salt = fold(fold(quota->salt, class), operation->number);
+        if (is_chosen(index, count, quota_of(quota, &fault, salt), salt % count)) {
             chosen[taken++] = fault;
         }
     }

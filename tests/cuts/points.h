@@ -35,7 +35,8 @@ bool cuts_keys_add(struct cuts_keys *set, const struct cuts_point *point);
 
 /* How many faults of an operation are tried. */
 struct cuts_quota {
-    unsigned each;     /* of each (kind, torn, again): so many places, evenly spaced */
+    unsigned each;     /* of each (kind, torn, again): so many places, evenly spaced; */
+    unsigned one_in;   /* at one in so many operations, drawn for each */
     unsigned prefixes; /* of stable prefixes; all of them where the operation is not larger */
     uint64_t salt;     /* moves the places */
 };

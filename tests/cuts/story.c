@@ -149,6 +149,10 @@ static bool ended(const struct cuts_life *life)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
     const struct serin_agent *agent = &life->agent;
+    if (life->harmed) {
+        return life->mode == CUTS_RUNNING && !life->reset_asked && life->queue_count == 0 &&
+               life->now_ms >= CUTS_SETTLE_MS && (!life->choice.trial || agent->confirmed);
+    }
     return life->mode == CUTS_RUNNING && !life->reset_asked && life->queue_count == 0 &&
            agent->running.version.minor == chapter->running &&
            agent->running.floor == chapter->floor && agent->confirmed && agent->have_trust &&
@@ -161,7 +165,9 @@ static bool ended(const struct cuts_life *life)
 static void linger(struct cuts_life *life)
 {
     if (!life->lingering) {
-        cuts_judge_end(life);
+        if (!life->harmed) {
+            cuts_judge_end(life);
+        }
         life->lingering = true;
         life->linger_ms = LINGER_MS;
         life->idle_gets = life->gets;
@@ -173,7 +179,8 @@ static void linger(struct cuts_life *life)
     if (life->now_ms < life->linger_ms) {
         return;
     }
-    if (life->gets != life->idle_gets && chapter_of(life)->end == SERIN_STATE_ROLLED_BACK) {
+    if (!life->harmed && life->gets != life->idle_gets &&
+        chapter_of(life)->end == SERIN_STATE_ROLLED_BACK) {
         cuts_fail(life, "what failed is fetched again", "%s", chapter_of(life)->name);
     }
     if (life->chapter == life->last) {
@@ -184,13 +191,24 @@ static void linger(struct cuts_life *life)
     cuts_story_begin(life);
 }
 
-static void disturb(struct cuts_life *life)
+/* The slot that is armed for its trial and has not booted yet; NONE: there is none. */
+static enum serin_slot armed_slot(const struct cuts_life *life)
+{
+    struct serin_boot_state state;
+    bool armed = life->mode == CUTS_OFF && serin_boot_read(&life->boot, &state) == SERIN_OK &&
+                 state.phase == SERIN_BOOT_STAGED;
+    return armed ? state.trial : SERIN_SLOT_NONE;
+}
+
+void cuts_story_disturb(struct cuts_life *life)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
     struct cuts_seen *seen = &life->seen;
-    if (chapter->rot == CUTS_ROT_TRIAL && !seen->rotted && life->agent.armed &&
-        life->mode != CUTS_RUNNING) {
-        let_rot(life, serin_agent_spare(&life->agent));
+    if (chapter->rot == CUTS_ROT_TRIAL && !seen->rotted) {
+        enum serin_slot slot = armed_slot(life);
+        if (slot != SERIN_SLOT_NONE) {
+            let_rot(life, slot);
+        }
     }
     if (chapter->bad_trust != 0 && !seen->bad_trust_sent && life->mode == CUTS_RUNNING &&
         serin_attempt_state(&life->agent) == SERIN_STATE_TRIAL) {
@@ -201,7 +219,6 @@ static void disturb(struct cuts_life *life)
 
 void cuts_story_step(struct cuts_life *life)
 {
-    disturb(life);
     if (ended(life)) {
         linger(life);
     }

@@ -1,6 +1,7 @@
 /* The sweep over one part (sweep.h). */
 #include "sweep.h"
 
+#include "harm.h"
 #include "memo.h"
 
 #include <stdio.h>
@@ -119,12 +120,24 @@ static void count_point(struct cuts_sweep *sweep, const struct cuts_point *point
     totals->again_bytes += life.seen.again_bytes;
 }
 
+/* A fault that left doubt is the one to blame: the last of two may only have shown it. */
 static void find_broken(struct cuts_sweep *sweep, const struct cuts_point *point)
 {
-    char line[CUTS_REPLAY_MAX];
+    struct cuts_finding finding = {.doubt = false};
+    const struct serin_flash_fault *blamed = &point->faults[point->count - 1u];
+    for (unsigned i = 0; i < point->count && !finding.doubt; i++) {
+        if (cuts_leaves_doubt(&point->faults[i])) {
+            blamed = &point->faults[i];
+            finding.doubt = true;
+        }
+    }
+    finding.place = cuts_place(&life, blamed);
+    finding.kind = blamed->kind;
+    finding.torn = blamed->torn;
+    finding.again = blamed->again;
     sweep->totals->silent += life.failure == not_fired ? 1u : 0u;
-    cuts_point_print(point, line);
-    cuts_totals_find(sweep->totals, &life, &point->faults[point->count - 1u], line);
+    cuts_point_print(point, finding.replay);
+    cuts_totals_find(sweep->totals, &life, &finding);
 }
 
 static bool one_in(const struct cuts_sweep *sweep, uint64_t n, uint64_t salt)
@@ -143,11 +156,13 @@ static bool try_point(struct cuts_sweep *sweep, const struct cuts_saved *saved,
         return false;
     }
     bool real = one_in(sweep, sweep->real_one_in, 1);
-    bool whole = point->count == 1 && one_in(sweep, sweep->whole_one_in, 2);
+    bool whole = point->count == 1 && serin_flash_fault_is_cut(fault) &&
+                 one_in(sweep, sweep->whole_one_in, 2);
     point->until = whole ? CUTS_CHAPTERS - 1u : point->until;
     sweep->tried++;
     cuts_life_restore(&life, saved);
     life.last = point->until;
+    cuts_harm(&life, fault);
     uint64_t before = fired();
     if (serin_flash_emulator_arm(life.emulator, fault) != SERIN_OK) {
         cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
@@ -213,31 +228,28 @@ static unsigned until_of(const struct cuts_saved *saved, unsigned more)
     return until < CUTS_CHAPTERS ? until : CUTS_CHAPTERS - 1u;
 }
 
-/* Before and after the operation, and one of the other faults, drawn. */
+/* After the operation, which is before the next one, and one of the other cuts, drawn. */
 static unsigned choose_few(struct cuts_sweep *sweep, const struct serin_flash_operation *operation,
-                           struct serin_flash_fault *few)
+                           struct serin_flash_fault few[2])
 {
     uint64_t count = serin_flash_fault_count(life.emulator, operation, 1);
-    few[0] = (struct serin_flash_fault){.operation = operation->number,
-                                        .kind = SERIN_FLASH_FAULT_BEFORE};
-    few[1] =
+    few[0] =
         (struct serin_flash_fault){.operation = operation->number, .kind = SERIN_FLASH_FAULT_AFTER};
     for (unsigned draw = 0; draw < 16; draw++) {
-        serin_flash_fault_nth(life.emulator, operation, 1, cuts_dice(&sweep->dice) % count,
-                              &few[2]);
-        if (serin_flash_fault_is_cut(&few[2]) && few[2].kind != SERIN_FLASH_FAULT_BEFORE &&
-            few[2].kind != SERIN_FLASH_FAULT_AFTER) {
-            return 3;
+        struct serin_flash_fault *other = &few[1];
+        serin_flash_fault_nth(life.emulator, operation, 1, cuts_dice(&sweep->dice) % count, other);
+        if (serin_flash_fault_is_cut(other) && other->kind != SERIN_FLASH_FAULT_AFTER) {
+            return 2;
         }
     }
-    return 2;
+    return 1;
 }
 
 static void try_second(struct cuts_sweep *sweep, const struct cuts_saved *before,
                        const struct cuts_point *first,
                        const struct serin_flash_operation *operation)
 {
-    struct serin_flash_fault few[3];
+    struct serin_flash_fault few[2];
     unsigned count = choose_few(sweep, operation, few);
     for (unsigned i = 0; i < count; i++) {
         struct cuts_point point = *first;
@@ -273,15 +285,33 @@ static void try_single(struct cuts_sweep *sweep, const struct cuts_saved *saved,
                        const struct serin_flash_fault *fault, struct states *states)
 {
     struct cuts_totals *totals = sweep->totals;
-    struct cuts_point point = {
-        .geometry = sweep->geometry, .until = until_of(saved, 1), .count = 1, .faults = {*fault}};
+    bool cut = serin_flash_fault_is_cut(fault);
+    struct cuts_point point = {.geometry = sweep->geometry,
+                               .until = until_of(saved, cut ? 1 : 0),
+                               .count = 1,
+                               .faults = {*fault}};
     uint64_t before = totals->singles;
     bool holds = try_point(sweep, saved, &point, states);
     bool factory = saved->life.mode == CUTS_FACTORY;
     *(factory ? &totals->factory : &totals->chapters[saved->life.chapter]) +=
         totals->singles - before;
-    if (holds && one_in(sweep, sweep->pairs_one_in, 3)) {
+    if (holds && cut && one_in(sweep, sweep->pairs_one_in, 3)) {
         walk_second(sweep, saved, &point);
+    }
+}
+
+/* Bits that flip before the step of an operation, wherever two slots help. */
+static void try_rots(struct cuts_sweep *sweep, const struct cuts_saved *saved)
+{
+    struct serin_flash_fault rot;
+    struct cuts_point point = {
+        .geometry = sweep->geometry, .until = until_of(saved, 0), .count = 1};
+    for (unsigned i = 0; i < sweep->rots; i++) {
+        cuts_life_restore(&life, saved);
+        if (cuts_rot_draw(&life, &sweep->dice, &rot)) {
+            point.faults[0] = rot;
+            (void)try_point(sweep, saved, &point, NULL);
+        }
     }
 }
 
@@ -294,11 +324,10 @@ static void try_operation(struct cuts_sweep *sweep, const struct cuts_saved *sav
     unsigned count = cuts_choose(life.emulator, operation, &sweep->quota, chosen);
     states.count = 0;
     for (unsigned i = 0; i < count; i++) {
-        if (serin_flash_fault_is_cut(&chosen[i])) {
-            try_single(sweep, saved, &chosen[i], &states);
-        }
+        try_single(sweep, saved, &chosen[i], &states);
     }
-    struct serin_flash_fault few[3];
+    try_rots(sweep, saved);
+    struct serin_flash_fault few[2];
     unsigned firsts = sweep->all_pairs ? choose_few(sweep, operation, few) : 0;
     for (unsigned i = 0; i < firsts; i++) {
         struct cuts_point point = {.geometry = sweep->geometry, .count = 1, .faults = {few[i]}};
@@ -339,6 +368,7 @@ bool cuts_sweep_replay(struct cuts_sweep *sweep, const struct cuts_point *point)
     life.last = point->until;
     life.telling = true;
     for (unsigned i = 0; i < point->count; i++) {
+        cuts_harm(&life, &point->faults[i]);
         if (serin_flash_emulator_arm(life.emulator, &point->faults[i]) != SERIN_OK) {
             cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
         }

@@ -15,6 +15,7 @@ struct cuts_sweep {
     struct cuts_quota quota;
     unsigned jobs, job;    /* of each `jobs` operations the one numbered `job` is this worker's */
     uint64_t pairs_one_in; /* of so many first faults one gets a second; 0: none does */
+    unsigned rots;         /* so many flipped bits at each operation, in parts that are drawn */
     bool all_pairs;        /* each operation with each later one of its chapter */
     uint64_t real_one_in;  /* of so many points one is lived with real cryptography; 0: none */
     uint64_t whole_one_in; /* one is lived to the story's end, the others to that of the next

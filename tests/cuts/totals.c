@@ -10,8 +10,9 @@ static struct cuts_finding *find(struct cuts_totals *totals, const struct cuts_f
 {
     for (unsigned i = 0; i < totals->finding_count; i++) {
         struct cuts_finding *known = &totals->findings[i];
-        if (strcmp(known->failure, like->failure) == 0 && known->kind == like->kind &&
-            known->torn == like->torn && known->again == like->again) {
+        if (known->failure == like->failure && known->place == like->place &&
+            known->doubt == like->doubt && known->kind == like->kind && known->torn == like->torn &&
+            known->again == like->again) {
             return known;
         }
     }
@@ -28,18 +29,23 @@ static void keep(struct cuts_totals *totals, const struct cuts_finding *finding)
     }
 }
 
-void cuts_totals_find(struct cuts_totals *totals, const struct cuts_life *life,
-                      const struct serin_flash_fault *fault, const char *replay)
+bool cuts_leaves_doubt(const struct serin_flash_fault *fault)
 {
-    struct cuts_finding finding = {.failure = life->failure,
-                                   .kind = fault->kind,
-                                   .torn = fault->torn,
-                                   .again = fault->again,
-                                   .count = 1};
-    (void)snprintf(finding.detail, sizeof finding.detail, "%s", life->detail);
-    (void)snprintf(finding.replay, sizeof finding.replay, "%s", replay);
+    return fault->torn != SERIN_FLASH_TORN_STABLE || fault->again == SERIN_FLASH_AGAIN_UNSTABLE ||
+           fault->kind == SERIN_FLASH_FAULT_PROGRAM_PREFIX ||
+           fault->kind == SERIN_FLASH_FAULT_ERASE_ERASED ||
+           fault->kind == SERIN_FLASH_FAULT_ERASE_HALF || fault->kind == SERIN_FLASH_FAULT_ROT;
+}
+
+void cuts_totals_find(struct cuts_totals *totals, const struct cuts_life *life,
+                      const struct cuts_finding *finding)
+{
+    struct cuts_finding found = *finding;
+    found.failure = life->failure;
+    found.count = 1;
+    (void)snprintf(found.detail, sizeof found.detail, "%s", life->detail);
     totals->broken++;
-    keep(totals, &finding);
+    keep(totals, &found);
 }
 
 void cuts_totals_join(struct cuts_totals *totals, const struct cuts_totals *other)

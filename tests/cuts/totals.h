@@ -12,9 +12,11 @@
 
 /* A rule that broke, and one point of those that break it alike. */
 struct cuts_finding {
-    const char *failure;              /* in static storage, the same in all workers */
-    char detail[96];                  /* of that point */
-    enum serin_flash_fault_kind kind; /* of the last fault */
+    const char *failure; /* in static storage, the same in all workers */
+    const char *place;   /* that it struck, likewise */
+    char detail[96];     /* of that point */
+    bool doubt;          /* a fault of it left cells that do not read as what they are */
+    enum serin_flash_fault_kind kind; /* of the fault to blame */
     enum serin_flash_torn torn;
     enum serin_flash_again again;
     uint64_t count;
@@ -38,9 +40,12 @@ struct cuts_totals {
     bool done; /* the worker came to its end */
 };
 
+/* Whether a fault leaves cells that do not read as what they are: loose ones, torn ones that look
+ * erased, rotten ones. */
+bool cuts_leaves_doubt(const struct serin_flash_fault *fault);
 /* Keeps one more that broke a rule; those that break it alike are one finding. */
 void cuts_totals_find(struct cuts_totals *totals, const struct cuts_life *life,
-                      const struct serin_flash_fault *fault, const char *replay);
+                      const struct cuts_finding *finding);
 void cuts_totals_join(struct cuts_totals *totals, const struct cuts_totals *other);
 uint64_t cuts_totals_points(const struct cuts_totals *totals);
 void cuts_totals_print(const struct cuts_totals *totals, double seconds);

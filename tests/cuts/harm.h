@@ -1,0 +1,20 @@
+/*
+ * Harm that is no cut: bits that flip, and operations that say that they failed. The story need not
+ * end as told then; every other rule holds.
+ */
+#ifndef SERIN_TESTS_CUTS_HARM_H
+#define SERIN_TESTS_CUTS_HARM_H
+
+#include "geometry.h"
+
+/* Tells the judge what is about to strike. */
+void cuts_harm(struct cuts_life *life, const struct serin_flash_fault *fault);
+
+/* The part of the flash that a fault strikes; in static storage. */
+const char *cuts_place(const struct cuts_life *life, const struct serin_flash_fault *fault);
+
+/* Draws a bit that flips now, in a byte that is not erased. False: none was found, or it is in the
+ * manifest or the image of the one slot that boots, where two slots do not help. */
+bool cuts_rot_draw(const struct cuts_life *life, uint64_t *dice, struct serin_flash_fault *fault);
+
+#endif
