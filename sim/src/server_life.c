@@ -161,12 +161,13 @@ bool sim_waits_for_approval(const struct serin_rollout *rollout)
 
 /* Nobody will come to whom a rollout that waits for an operator could matter: whatever else it
  * waits for, a window or the start, comes by itself. */
-static bool stands_still(const struct sim *sim, const struct serin_rollout *rollout)
+static bool stands_still(const struct sim *sim, const struct serin_rollout *rollout,
+                         uint64_t since_ms)
 {
     bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
                  (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held) ||
                  sim_waits_for_approval(rollout);
-    return waits && !verb_to_come(sim) && sim->now_ms - sim->server->state_ms >= SERVER_STILL_MS;
+    return waits && !verb_to_come(sim) && sim->now_ms - since_ms >= SERVER_STILL_MS;
 }
 
 /* When the last of what lasts, and has begun, is over: until then somebody is away who may have
@@ -221,11 +222,12 @@ bool sim_server_over(const struct sim *sim)
     if (!server->store.head.has_rollout || server->committing || sim->now_ms < back_ms) {
         return false;
     }
+    uint64_t begin_ms = back_ms > server->state_ms ? back_ms : server->state_ms;
     if (!server_ended(rollout->state)) {
-        return stands_still(sim, rollout);
+        return stands_still(sim, rollout, begin_ms);
     }
     /* Those under way come to their own end, or to the deadline. */
-    uint64_t since_ms = sim->now_ms - (back_ms > server->state_ms ? back_ms : server->state_ms);
+    uint64_t since_ms = sim->now_ms - begin_ms;
     if (since_ms < SERVER_AFTER_MS) {
         return false;
     }
