@@ -70,24 +70,25 @@ static void gather_kinds(struct sim_server *server)
 /* ---- their past ---- */
 
 /* Where a device that sleeps by turns is awake: seconds since the start, which are negative. */
-struct turn {
+struct waking {
     int64_t wakes_s, sleeps_s;
 };
 
 /* The beat before the one at `at_s`. What falls due while a device sleeps it says when it wakes. */
-static int64_t beat_before(int64_t at_s, int64_t interval_s, int64_t asleep_s, struct turn *turn)
+static int64_t beat_before(int64_t at_s, int64_t interval_s, int64_t asleep_s,
+                           struct waking *waking)
 {
-    if (at_s - interval_s >= turn->wakes_s) {
+    if (at_s - interval_s >= waking->wakes_s) {
         return at_s - interval_s;
     }
-    if (at_s > turn->wakes_s) {
-        return turn->wakes_s;
+    if (at_s > waking->wakes_s) {
+        return waking->wakes_s;
     }
-    int64_t awake_s = turn->sleeps_s - turn->wakes_s;
-    turn->sleeps_s = turn->wakes_s - asleep_s;
-    turn->wakes_s = turn->sleeps_s - awake_s;
-    int64_t last_s = turn->sleeps_s - interval_s / 2;
-    return last_s > turn->wakes_s ? last_s : turn->wakes_s;
+    int64_t awake_s = waking->sleeps_s - waking->wakes_s;
+    waking->sleeps_s = waking->wakes_s - asleep_s;
+    waking->wakes_s = waking->sleeps_s - awake_s;
+    int64_t last_s = waking->sleeps_s - interval_s / 2;
+    return last_s > waking->wakes_s ? last_s : waking->wakes_s;
 }
 
 /* When a device beat before the start, the last first. */
@@ -97,18 +98,18 @@ static void past_of(const struct sim *sim, const struct sim_node *node, uint32_t
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
     int64_t interval_s = sim->beat_interval_s;
     int64_t asleep_s = (int64_t)(scenario->asleep_ms / 1000u);
-    struct turn turn = {.wakes_s = INT64_MIN / 2, .sleeps_s = 0};
+    struct waking waking = {.wakes_s = INT64_MIN / 2, .sleeps_s = 0};
     int64_t at_s = (int64_t)offset_s - interval_s;
     if (node->sleeps) {
-        turn.sleeps_s = (int64_t)(node->sleep_ms / 1000u);
-        turn.wakes_s = turn.sleeps_s - (int64_t)(scenario->awake_ms / 1000u);
-        while (at_s < turn.wakes_s || turn.wakes_s >= 0) {
-            at_s = beat_before(turn.wakes_s, interval_s, asleep_s, &turn);
+        waking.sleeps_s = (int64_t)(node->sleep_ms / 1000u);
+        waking.wakes_s = waking.sleeps_s - (int64_t)(scenario->awake_ms / 1000u);
+        while (at_s < waking.wakes_s || waking.wakes_s >= 0) {
+            at_s = beat_before(waking.wakes_s, interval_s, asleep_s, &waking);
         }
     }
     for (size_t i = 0; i < PAST_BEATS; i++) {
         beats_s[i] = at_s;
-        at_s = beat_before(at_s, interval_s, asleep_s, &turn);
+        at_s = beat_before(at_s, interval_s, asleep_s, &waking);
     }
 }
 
