@@ -147,11 +147,13 @@ START_TEST(silence_halts_when_it_had_time_to_be_heard_and_lasts)
 END_TEST
 
 /* Twelve of a hundred sleep for six hours at a time, and all of them fall silent: with forty others
- * it halts by the gap of those; alone it takes theirs. Caught: the longest gap of all that are
- * silent; the shortest. */
+ * it halts by the gap of those; alone, or with as few as the limit allows, it takes theirs. Caught:
+ * the longest gap of all that are silent; the shortest. */
 START_TEST(sleepers_delay_only_what_hangs_on_them)
 {
-    for (unsigned others = 0; others <= 40; others += 40) {
+    static const unsigned with[] = {0, 10, 40};
+    for (size_t w = 0; w < sizeof with / sizeof with[0]; w++) {
+        unsigned others = with[w];
         struct serin_policy policy = heard_policy();
         policy.stages[0].soak_s = 10 * 86400;
         struct bench bench;
@@ -161,7 +163,7 @@ START_TEST(sleepers_delay_only_what_hangs_on_them)
         }
         silence(&bench, 0, 12 + others);
         unsigned minutes = minutes_to_halt(&bench);
-        unsigned gap_min = others > 0 ? 60 : 360;
+        unsigned gap_min = others > 10 ? 60 : 360;
         ck_assert_msg(minutes > 4 * gap_min && minutes <= 4 * gap_min + 46, "%u: %u min", others,
                       minutes);
         bench_free(&bench);
@@ -186,6 +188,32 @@ START_TEST(an_excess_begins_anew_when_it_ended)
     unsigned minutes = minutes_to_halt(&bench);
     ck_assert_uint_gt(minutes, 225);
     bench_free(&bench);
+}
+END_TEST
+
+/* Errors are counted in beats, and wait for nobody to be heard; but they have to last as silence
+ * does, and anew after REPORTS_UP. Caught: begun at once; gone on with after REPORTS_UP. */
+START_TEST(errors_have_to_last_too)
+{
+    for (unsigned down = 0; down <= 1; down++) {
+        struct serin_policy policy = heard_policy();
+        struct bench bench;
+        make(&bench, &policy);
+        for (uint32_t i = 0; i < 50; i++) {
+            health[bench.members.list[i].device].late_rate = 1000;
+        }
+        memset(quiet, 1, sizeof quiet); /* nothing changes any more */
+        bench_pass(&bench, 61 * MINUTE_MS);
+        ck_state(&bench, "soaking");
+        if (down == 1) {
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+        }
+        unsigned minutes = minutes_to_halt(&bench);
+        ck_assert_msg(minutes >= (down == 1 ? 74u : 5u) && minutes <= (down == 1 ? 106u : 46u),
+                      "%u min", minutes);
+        bench_free(&bench);
+    }
 }
 END_TEST
 
@@ -254,8 +282,8 @@ START_TEST(what_was_never_known_holds_beside_a_known_control_group)
     static const struct {
         uint32_t updated, others; /* that never beat again */
         bool held;
-    } cases[] = {{100, 0, true},   {11, 0, true},    {10, 0, false},
-                 {50, 450, false}, {100, 450, true}, {100, 900, false}};
+    } cases[] = {{100, 0, true}, {11, 0, true},    {10, 0, false},   {11, 18, false},
+                 {13, 18, true}, {50, 450, false}, {100, 450, true}, {100, 900, false}};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         struct serin_policy policy = heard_policy();
         policy.stages[0].soak_s = 6 * 3600;
@@ -327,6 +355,7 @@ int main(void)
         silence_halts_when_it_had_time_to_be_heard_and_lasts,
         sleepers_delay_only_what_hangs_on_them,
         an_excess_begins_anew_when_it_ended,
+        errors_have_to_last_too,
         what_did_not_last_yet_holds,
         who_was_not_heard_since_reports_are_up_lets_nothing_pass,
         what_was_never_known_holds_beside_a_known_control_group,
