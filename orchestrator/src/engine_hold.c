@@ -61,8 +61,10 @@ bool serin_stage_proven(const struct serin_rollout *rollout)
 
 bool serin_stage_unproven(const struct serin_rollout *rollout)
 {
-    if (rollout->stage == 0 || rollout->retrying || serin_tally_waiting(rollout) > 0) {
-        return false;
+    const struct serin_tally *tally = &rollout->tally;
+    bool open = serin_tally_reach(tally) > serin_tally_resolved(tally); /* late ones as well */
+    if (rollout->stage == 0 || rollout->retrying || tally->offered == 0 || open) {
+        return false; /* a fleet without a device is one that is yet to come */
     }
     return serin_stage_short(rollout) ? serin_ramp_stalled(rollout) : !serin_stage_proven(rollout);
 }
@@ -72,7 +74,8 @@ void serin_stage_say(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     bool said = rollout->why[0] != '\0';
-    if (rollout->state == SERIN_ROLLOUT_ROLLING && serin_ramp_stalled(rollout)) {
+    bool nobody = rollout->tally.offered == 0 && rollout->evidence.population == 0;
+    if (rollout->state == SERIN_ROLLOUT_ROLLING && (nobody || serin_ramp_stalled(rollout))) {
         serin_words_stalled(rollout->why, rollout);
         if (!said) {
             serin_step_audit(step, "stage %u %s", rollout->stage, rollout->why);

@@ -258,6 +258,10 @@ static uint32_t silent_count(const struct serin_rollout *rollout)
 void serin_words_stalled(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
 {
     out[0] = '\0';
+    if (rollout->tally.offered == 0) {
+        append(out, "waits for a first device to offer it to");
+        return;
+    }
     append(out,
            "waits for devices that were offered it: %u of %u are silent, and no more may have it "
            "until some have come to an end",
@@ -268,9 +272,7 @@ void serin_words_unproven(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_ro
 {
     uint32_t silent = silent_count(rollout);
     out[0] = '\0';
-    if (rollout->tally.offered == 0) {
-        append(out, "held: there is no device to offer it to");
-    } else if (serin_ramp_stalled(rollout)) {
+    if (serin_ramp_stalled(rollout)) {
         append(out,
                "held: %u of %u devices that were offered it say nothing, and no more may have it "
                "until some of them do",

@@ -250,12 +250,10 @@ START_TEST(an_operator_may_go_on_without_proof)
     bench_make(&bench, &policy, 0, 50);
     bench_do(&bench, SERIN_ROLLOUT_START);
     bench_pass(&bench, 3600000);
+    ck_state(&bench, "rolling");
+    ck_assert_str_eq(bench.rollout.why, "waits for a first device to offer it to");
     for (int stage = 0; stage < 4; stage++) {
-        ck_state(&bench, "awaiting");
-        ck_assert_str_eq(bench.rollout.why, "held: there is no device to offer it to; "
-                                            "'serin rollout advance' goes on without");
         ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_ADVANCE, "no devices yet"), SERIN_OK);
-        bench_settle(&bench);
     }
     ck_state(&bench, "completed");
     bench_free(&bench);

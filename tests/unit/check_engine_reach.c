@@ -239,6 +239,31 @@ START_TEST(an_operator_ends_a_stage_that_nobody_can_prove)
 }
 END_TEST
 
+/* A joiner of the stage is not waited for, and yet is somebody. Caught: a stage that is held while
+ * a device is at it; one that a joiner that falls silent keeps from being held. */
+START_TEST(who_joins_may_prove_a_stage)
+{
+    struct serin_policy policy = bench_staged_policy(3);
+    struct bench bench;
+    bench_start(&bench, &policy, 4);
+    bench_confirm(&bench, 0, 3);
+    bench_pass(&bench, BENCH_SOAK_MS + HOUR_MS);
+    ck_state(&bench, "awaiting");
+    uint32_t joiner = bench_join(&bench, bench.members.list[3].rank + 1);
+    bench_do(&bench, SERIN_ROLLOUT_TICK);
+    ck_state(&bench, "rolling");
+    ck_assert_str_eq(bench.rollout.why, "");
+    bench_pass(&bench, 300000);
+    ck_state(&bench, "rolling");
+    bench_pass(&bench, HOUR_MS);
+    ck_state(&bench, "awaiting");
+    ck_assert(bench.rollout.held);
+    bench_set(&bench, joiner, SERIN_STATE_CONFIRMED);
+    ck_state(&bench, "soaking");
+    bench_free(&bench);
+}
+END_TEST
+
 /* What a stage waits for is no reason of a pause. Caught: words of a ramp that RESUME takes for a
  * judgement, or an end for its own. */
 START_TEST(what_a_ramp_waits_for_ends_with_its_state)
@@ -270,6 +295,7 @@ int main(void)
         an_operator_may_go_on_without_the_silent,
         a_stage_that_nobody_can_prove_is_held,
         an_operator_ends_a_stage_that_nobody_can_prove,
+        who_joins_may_prove_a_stage,
         what_a_ramp_waits_for_ends_with_its_state,
         NULL,
     };
