@@ -260,7 +260,8 @@ static enum serin_error sim_open(struct sim *sim)
     return error;
 }
 
-/* What is still under way belongs to nobody any more. */
+/* What is still under way belongs to nobody any more. The queue looks ahead even now, so that all
+ * whom it looks at must still be there. */
 static void drain(struct sim *sim)
 {
     struct sim_event event;
@@ -272,6 +273,9 @@ static void drain(struct sim *sim)
 
 static void sim_close(struct sim *sim)
 {
+    if (sim->queue != NULL && sim->net != NULL) {
+        drain(sim);
+    }
     sim_events_close(sim);
     for (uint32_t i = 0; sim->gateways != NULL && i < sim->config->gateways; i++) {
         sim_gateway_close(sim, i);
@@ -279,9 +283,6 @@ static void sim_close(struct sim *sim)
     free(sim->gateways);
     sim_server_close(sim);
     sim_invariants_close(sim);
-    if (sim->queue != NULL && sim->net != NULL) {
-        drain(sim);
-    }
     sim_nodes_close(sim);
     sim_plugins_close(sim);
     sim_brokers_close(sim);
