@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEVICES   20000u
+#define DEVICES   12000u
 #define PERCENT   (DRAWN_ALL / 100u)
 #define MINUTE_MS UINT64_C(60000)
 #define HOUR_MS   (60 * MINUTE_MS)
