@@ -74,11 +74,36 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
     return error;
 }
 
-void serin_agent_keep_trust(struct serin_agent *agent)
+/* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
+static enum serin_error complete_trust(struct serin_agent *agent)
+{
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
+    next.trust_proved = agent->trust.version;
+    enum serin_error error = serin_record_store(agent, &next);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    serin_agent_fault_point(agent, "agent.trust.proved");
+    error = serin_trust_region_mend(agent->config->boot, agent->trust.version);
+    if (error == SERIN_OK) {
+        agent->record.trust_proved = 0; /* flash learns it with the next record */
+    }
+    return error;
+}
+
+void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
 {
     const struct serin_boot *boot = agent->config->boot;
+    enum serin_error error = updated ? SERIN_ERR_AGAIN : SERIN_OK;
     agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
-    agent->trust_single = !agent->have_trust || serin_trust_region_mend(boot) != SERIN_OK;
+    if (agent->have_trust && !updated) {
+        error = serin_trust_region_mend(boot, agent->record.trust_proved);
+    }
+    if (agent->have_trust && error == SERIN_ERR_AGAIN) {
+        error = complete_trust(agent);
+    }
+    agent->trust_single = !agent->have_trust || error != SERIN_OK;
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;
         serin_agent_log(agent, "the trust record has no second copy", "the next boot tries");
@@ -170,11 +195,13 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->now_ms = now_ms;
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
-    serin_agent_keep_trust(agent);
     if (serin_record_load(boot, &agent->record) != SERIN_OK) {
         error = be_born(agent);
     } else {
         serin_record_refresh(agent);
+    }
+    if (error == SERIN_OK) {
+        serin_agent_keep_trust(agent, false);
     }
     agent->time_base_s = agent->record.signed_time_s;
     agent->time_base_ms = now_ms;

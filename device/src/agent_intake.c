@@ -302,7 +302,7 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
         return refuse(agent, "trust record refused", error);
     }
     serin_agent_fault_point(agent, "agent.trust.stored");
-    serin_agent_keep_trust(agent);
+    serin_agent_keep_trust(agent, true);
     return SERIN_OK;
 }
 

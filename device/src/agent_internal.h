@@ -30,8 +30,9 @@ uint64_t serin_agent_clock_s(const struct serin_agent *agent);
 uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range);
 /* Waits a second after a write that failed, and counts it. Returns `error`. */
 enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error);
-/* Makes both banks of the trust region hold the record that counts, and learns whether they do. */
-void serin_agent_keep_trust(struct serin_agent *agent);
+/* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
+ * `updated`: a newer one was just stored in one bank, and is proved there. */
+void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
 {

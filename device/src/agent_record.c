@@ -17,7 +17,8 @@
  *      104  832  attempts, 2 × 416                    a transition: state 1, reason 1, time 8,
  *      936    8  when the last attempt starts         uptime 8, detail 4
  *      944   32  what the orders said, 2 × 16
- *      976   36  reserved, zero
+ *      976    4  trust version that is proved in one bank
+ *      980   32  reserved, zero
  *     1012       end
  */
 #include "agent_internal.h"
@@ -37,7 +38,8 @@
 #define OFFSET_ATTEMPTS 104u
 #define OFFSET_START    936u
 #define OFFSET_SAID     944u
-#define OFFSET_RESERVED 976u
+#define OFFSET_TRUST    976u
+#define OFFSET_RESERVED 980u
 
 #define TRIED_SIZE        (SERIN_AGENT_TRIED_ID + 4u)
 #define TRANSITION_SIZE   22u
@@ -55,7 +57,7 @@ _Static_assert(OFFSET_TRIED + SERIN_AGENT_TRIED_MAX * TRIED_SIZE == OFFSET_ATTEM
                "docs/spec/agent-log.md");
 _Static_assert(OFFSET_ATTEMPTS + SERIN_REPORT_ATTEMPTS_MAX * ATTEMPT_SIZE == OFFSET_START,
                "docs/spec/agent-log.md");
-_Static_assert(OFFSET_SAID + SERIN_AGENT_SOURCES * SERIN_AGENT_SAID_SIZE == OFFSET_RESERVED,
+_Static_assert(OFFSET_SAID + SERIN_AGENT_SOURCES * SERIN_AGENT_SAID_SIZE == OFFSET_TRUST,
                "docs/spec/agent-log.md");
 _Static_assert(SERIN_RECORD_PAYLOAD_SIZE == SERIN_AGENT_PAYLOAD_SIZE, "docs/spec/agent-log.md");
 _Static_assert(OFFSET_RESERVED <= SERIN_RECORD_PAYLOAD_SIZE, "docs/spec/agent-log.md");
@@ -153,6 +155,7 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
     }
     serin_put_le64(payload + OFFSET_START, record->start_s);
     memcpy(payload + OFFSET_SAID, record->said, sizeof record->said);
+    serin_put_le32(payload + OFFSET_TRUST, record->trust_proved);
 }
 
 enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_record *record)
@@ -190,6 +193,7 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
     }
     record->start_s = serin_get_le64(payload + OFFSET_START);
     memcpy(record->said, payload + OFFSET_SAID, sizeof record->said);
+    record->trust_proved = serin_get_le32(payload + OFFSET_TRUST);
     return record->incarnation != 0 ? SERIN_OK : SERIN_ERR_FORMAT;
 }
 

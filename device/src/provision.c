@@ -142,6 +142,6 @@ enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8
     if (error == SERIN_OK) {
         error = serin_trust_region_update(boot, trust_record, trust_size);
     }
-    /* A factory ships nothing whose trust record has one copy. */
-    return error == SERIN_OK ? serin_trust_region_mend(boot) : error;
+    /* Both banks were erased in this very run. */
+    return error == SERIN_OK ? serin_trust_region_mend(boot, 0) : error;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BANKS        2u
+#define BOTH         BANKS /* instead of the number of one */
 #define HEAD_SIZE    8u
 #define CRC_SIZE     4u
 #define APPEND_TRIES 3u /* places tried before a bank is given up */
@@ -110,12 +111,16 @@ static bool before(const struct place *a, const struct place *b)
     return a->bank != b->bank ? a->bank < b->bank : a->index < b->index;
 }
 
-/* The first place after `last` that claims a record, the first of all where that is NULL; sequence
- * 0: there is none. */
-static struct place find_after(const struct serin_reclog *log, const struct place *last)
+/* The first place after `last` that claims a record, the first of all where that is NULL; of `only`
+ * this bank, or of both. Sequence 0: there is none. */
+static struct place find_after(const struct serin_reclog *log, const struct place *last,
+                               uint32_t only)
 {
     struct place best = {0};
     for (uint32_t bank = 0; bank < BANKS; bank++) {
+        if (only != BOTH && only != bank) {
+            continue;
+        }
         for (uint32_t index = 0; index < places(log); index++) {
             const struct place place = {.sequence = claimed_at(log, address_of(log, bank, index)),
                                         .bank = bank,
@@ -130,13 +135,14 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
 
 /* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
  * records one is read, and not all. Each turn goes on behind the last, so this ends. */
-static struct place find_newest(const struct serin_reclog *log, const struct part *part)
+static struct place find_newest(const struct serin_reclog *log, uint32_t only,
+                                const struct part *part)
 {
-    struct place newest = find_after(log, NULL);
+    struct place newest = find_after(log, NULL, only);
     while (newest.sequence != 0 &&
            !whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part)) {
         struct place last = newest;
-        newest = find_after(log, &last);
+        newest = find_after(log, &last, only);
     }
     return newest;
 }
@@ -146,14 +152,14 @@ enum serin_error serin_reclog_read_part(const struct serin_reclog *log, uint32_t
 {
     SERIN_ASSERT(offset <= log->payload_size && size <= log->payload_size - offset);
     const struct part part = {.offset = offset, .size = size, .out = out};
-    return find_newest(log, &part).sequence != 0 ? SERIN_OK : SERIN_ERR_NOT_FOUND;
+    return find_newest(log, BOTH, &part).sequence != 0 ? SERIN_OK : SERIN_ERR_NOT_FOUND;
 }
 
 enum serin_error serin_reclog_read(const struct serin_reclog *log, void *payload,
                                    uint32_t *sequence)
 {
     const struct part part = {.size = log->payload_size, .out = payload};
-    struct place newest = find_newest(log, &part);
+    struct place newest = find_newest(log, BOTH, &part);
     if (newest.sequence == 0) {
         return SERIN_ERR_NOT_FOUND;
     }
@@ -180,7 +186,7 @@ static uint32_t highest_claim(const struct serin_reclog *log, uint32_t newest)
 
 bool serin_reclog_suspect(const struct serin_reclog *log)
 {
-    struct place newest = find_newest(log, NULL);
+    struct place newest = find_newest(log, BOTH, NULL);
     if (newest.sequence == 0) {
         return false;
     }
@@ -258,70 +264,68 @@ static enum serin_error append_once(const struct serin_reclog *log, const struct
 
 /* ---- a copy in either bank ---- */
 
-/* The last place of `bank` with the whole record of `sequence`, or the number of places. */
-static uint32_t find_in_bank(const struct serin_reclog *log, uint32_t bank, uint32_t sequence)
+/* What a bank is found to hold, in one reading of it, and where it goes on. */
+struct side {
+    uint32_t newest; /* sequence of its newest whole record, 0: it has none */
+    uint32_t next;   /* the place to program; the number of places: it has to be erased first */
+};
+
+/* A bank goes on behind the newest record; one that does not hold that is begun anew. */
+static void look(const struct serin_reclog *log, struct side sides[BANKS])
 {
-    for (uint32_t index = places(log); index-- > 0;) {
-        uint32_t address = address_of(log, bank, index);
-        if (claimed_at(log, address) == sequence && whole_at(log, address, sequence, NULL)) {
-            return index;
-        }
+    struct place newest[BANKS];
+    for (uint32_t bank = 0; bank < BANKS; bank++) {
+        newest[bank] = find_newest(log, bank, NULL);
     }
-    return places(log);
+    bool both = newest[0].sequence == newest[1].sequence;
+    for (uint32_t bank = 0; bank < BANKS; bank++) {
+        uint32_t sequence = newest[bank].sequence;
+        bool current = sequence != 0 && sequence >= newest[BANKS - 1u - bank].sequence;
+        uint32_t next = first_erased(log, bank, current ? newest[bank].index + 1u : places(log));
+        if (both && log->after_reset) {
+            /* Where one bank is ahead the cut came in the other, which is erased. */
+            next = first_erased(log, bank, next + 1u);
+        }
+        sides[bank] = (struct side){.newest = sequence, .next = next};
+    }
 }
 
-/* Whether `bank` holds the record of `sequence` as far as reading it twice can tell. */
+/* Whether `bank` holds a record of at least `sequence`, as far as reading it twice can tell. */
 static bool proven(const struct serin_reclog *log, uint32_t bank, uint32_t sequence)
 {
-    uint32_t index = find_in_bank(log, bank, sequence);
-    return index < places(log) && whole_at(log, address_of(log, bank, index), sequence, NULL);
+    unsigned readings = 0;
+    while (readings < 2 && find_newest(log, bank, NULL).sequence >= sequence) {
+        readings++;
+    }
+    return readings == 2;
 }
 
-/* Where each bank goes on: the number of places for one that has to be erased first, because it is
- * full or does not hold the newest record. */
-static void find_next(const struct serin_reclog *log, uint32_t newest, uint32_t next[BANKS])
+/* Writes one copy. A bank is erased for it where the other holds as new a record at least. */
+static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank,
+                                   const struct side *side, const uint8_t *record)
 {
-    bool both = true;
-    for (uint32_t bank = 0; bank < BANKS; bank++) {
-        uint32_t at = newest != 0 ? find_in_bank(log, bank, newest) : places(log);
-        both = both && at < places(log);
-        next[bank] = first_erased(log, bank, at + 1u);
-    }
-    /* Where one bank is ahead the cut came in the other, which is erased. */
-    for (uint32_t bank = 0; both && log->after_reset && bank < BANKS; bank++) {
-        next[bank] = first_erased(log, bank, next[bank] + 1u);
-    }
-}
-
-/* Writes one copy. `kept`: the sequence that the other bank must hold before this one is erased; 0:
- * there is nothing to lose. */
-static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank, uint32_t next,
-                                   uint32_t kept, const uint8_t *record)
-{
-    if (next < places(log) && write_from(log, bank, next, record) == SERIN_OK) {
+    if (side->next < places(log) && write_from(log, bank, side->next, record) == SERIN_OK) {
         return SERIN_OK;
     }
-    if (kept != 0 && !proven(log, BANKS - 1u - bank, kept)) {
+    if (!proven(log, BANKS - 1u - bank, side->newest)) {
         return SERIN_ERR_FLASH;
     }
     return start_bank(log, bank, record);
 }
 
-static enum serin_error append_twice(const struct serin_reclog *log, uint32_t newest,
-                                     const uint8_t *record)
+static enum serin_error append_twice(const struct serin_reclog *log, const uint8_t *record)
 {
-    uint32_t next[BANKS];
-    find_next(log, newest, next);
-    /* First where nothing has to be erased for it; else where the newest record is not. */
+    struct side sides[BANKS];
+    look(log, sides);
+    /* First where nothing has to be erased for it; else where the older record is. */
     uint32_t first = 0;
-    if (next[0] == places(log) &&
-        (next[1] < places(log) || (newest != 0 && find_in_bank(log, 1, newest) == places(log)))) {
+    if (sides[0].next == places(log) &&
+        (sides[1].next < places(log) || sides[1].newest < sides[0].newest)) {
         first = 1;
     }
     uint32_t second = BANKS - 1u - first;
-    bool written = write_copy(log, first, next[first], newest, record) == SERIN_OK;
-    uint32_t kept = written ? serin_get_le32(record + 4) : newest;
-    bool again = write_copy(log, second, next[second], kept, record) == SERIN_OK;
+    bool written = write_copy(log, first, &sides[first], record) == SERIN_OK;
+    bool again = write_copy(log, second, &sides[second], record) == SERIN_OK;
     return written || again ? SERIN_OK : SERIN_ERR_FLASH;
 }
 
@@ -358,7 +362,7 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
 {
     uint8_t record[SERIN_RECLOG_STRIDE_MAX];
     SERIN_ASSERT(stride_of(log) <= sizeof record && places(log) > 0);
-    struct place newest = find_newest(log, NULL);
+    struct place newest = find_newest(log, BOTH, NULL);
     if (newest.sequence >= SEQUENCE_END) {
         record_encode(log, 1, payload, record);
         return start_again(log, &newest, record);
@@ -369,8 +373,7 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
         sequence++; /* a torn record that claims nothing at this reading may do so at the next */
     }
     record_encode(log, sequence, payload, record);
-    return log->mirrored ? append_twice(log, newest.sequence, record)
-                         : append_once(log, &newest, record);
+    return log->mirrored ? append_twice(log, record) : append_once(log, &newest, record);
 }
 
 enum serin_error serin_reclog_format(const struct serin_reclog *log)

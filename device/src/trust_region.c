@@ -157,16 +157,7 @@ static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n,
     return error == SERIN_OK && !bank_holds(boot, n, bank) ? SERIN_ERR_FLASH : error;
 }
 
-/* Writes `bank` to bank `n` and, once it is proved there, to the other, whose older record stands
- * until then. */
-static enum serin_error write_both(const struct serin_boot *boot, uint32_t n,
-                                   const struct bank *bank)
-{
-    enum serin_error error = bank_write(boot, n, bank);
-    return error == SERIN_OK ? bank_write(boot, BANK_COUNT - 1u - n, bank) : error;
-}
-
-enum serin_error serin_trust_region_mend(const struct serin_boot *boot)
+enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t proved)
 {
     struct serin_trust trust, other_trust;
     struct bank bank;
@@ -184,11 +175,15 @@ enum serin_error serin_trust_region_mend(const struct serin_boot *boot)
     if (bank_holds(boot, other, &bank)) {
         return SERIN_OK;
     }
-    /* With an older record in the other bank this is an update that was cut, and the newer record
-     * may stand on torn cells that happen to read right: it is written again while the older one,
-     * as long as it verifies what runs, too, is still there. */
-    older = older && keeps_bootable(boot, &trust, &other_trust) == SERIN_OK;
-    return older ? write_both(boot, n, &bank) : bank_write(boot, other, &bank);
+    /* With an older record in the other bank this is an update that was cut. Either may stand on
+     * torn cells that happen to read right: the newer one until it was proved, the older one from
+     * then on. The one that does is written, and only while the other verifies what runs. */
+    if (older && trust.version != proved &&
+        keeps_bootable(boot, &trust, &other_trust) == SERIN_OK) {
+        enum serin_error error = bank_write(boot, n, &bank);
+        return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
+    }
+    return bank_write(boot, other, &bank);
 }
 
 enum serin_error serin_trust_region_update(const struct serin_boot *boot, const uint8_t *record,
@@ -218,8 +213,5 @@ enum serin_error serin_trust_region_update(const struct serin_boot *boot, const 
     }
     struct bank bank;
     bank_fill(&bank, record, size);
-    uint32_t first = n == 0 ? 1u : 0u;
-    error = write_both(boot, first, &bank);
-    /* Once the first bank holds it, it counts; that the second does not is for a mend to tell. */
-    return error != SERIN_OK && bank_holds(boot, first, &bank) ? SERIN_OK : error;
+    return bank_write(boot, n == 0 ? 1 : 0, &bank);
 }

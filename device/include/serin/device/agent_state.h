@@ -33,6 +33,7 @@ struct serin_agent_record {
     uint32_t floor;                   /* committed: kept here, too, should the boot log be lost */
     struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
     uint64_t start_s; /* signed time from which the current one may start: its spread is over */
+    uint32_t trust_proved; /* version that was proved in one bank, while the other waits; or 0 */
     size_t attempt_count;
     struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
 };

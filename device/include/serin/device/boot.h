@@ -179,18 +179,26 @@ SERIN_MUST_USE enum serin_error serin_trust_region_read(const struct serin_boot 
  * release key of the confirmed image, or of one that is staged or on trial, which would not boot
  * any more.
  *
- * The record goes to one bank, is proved there, and then to the other: an update ends with two
- * equal banks, and keys that it drops are gone from flash. The older record stays until the new one
- * counts, so the power may go anywhere. SERIN_OK: it counts; serin_trust_region_mend tells whether
- * in both banks. SERIN_ERR_FLASH: it does not, and the older one stands. */
+ * The record goes to one bank and is proved there; the older one stays in the other until
+ * serin_trust_region_mend replaces it, which an update is not complete without. SERIN_OK: the
+ * record counts. SERIN_ERR_FLASH: it does not, and the older one stands. */
 SERIN_MUST_USE enum serin_error serin_trust_region_update(const struct serin_boot *boot,
                                                           const uint8_t *record, size_t size);
 
-/* Makes both banks hold the record that counts, where one holds another or does not read: after a
- * cut in an update, and after rot. Reads alone where they are equal. The agent calls it at each of
- * its starts: the bootloader works with one bank as well as with two, and the fewer things it
- * erases the better. SERIN_ERR_NOT_FOUND: no record verifies. SERIN_ERR_FLASH: one bank holds it,
- * the other does not; may be called again. */
-SERIN_MUST_USE enum serin_error serin_trust_region_mend(const struct serin_boot *boot);
+/* Makes both banks hold the record that counts, where one holds another or does not read: at the
+ * end of an update, after a cut in one, and after rot. Reads alone where they are equal. Keys that
+ * an update drops are gone from flash after it.
+ *
+ * `proved` is the version of the last record that the caller saw proved (serin_trust_region_update
+ * returned SERIN_OK, or this function SERIN_ERR_AGAIN) and has made durable since, in a place of
+ * its own; 0: none. It tells which bank a cut may have torn: cells that were at work may read right
+ * for a while, and the other bank must not be given up for those.
+ *
+ * The agent calls it at each of its starts: the bootloader works with one bank as well as with two,
+ * and the fewer things it erases the better. SERIN_ERR_AGAIN: the newer record was written afresh
+ * and is proved; make that durable and call again with its version. SERIN_ERR_NOT_FOUND: no record
+ * verifies. SERIN_ERR_FLASH: one bank holds it, the other does not; may be called again. */
+SERIN_MUST_USE enum serin_error serin_trust_region_mend(const struct serin_boot *boot,
+                                                        uint32_t proved);
 
 #endif
