@@ -30,22 +30,17 @@ void cuts_harm(struct cuts_life *life, const struct serin_flash_fault *fault)
     }
 }
 
-const char *cuts_place(const struct cuts_life *life, const struct serin_flash_fault *fault)
+const char *cuts_place(const struct cuts_life *life, uint32_t address)
 {
-    struct serin_flash_operation operation = {.address = fault->at};
-    if (fault->kind != SERIN_FLASH_FAULT_ROT &&
-        !serin_flash_emulator_operation(life->emulator, fault->operation, &operation)) {
-        return "nowhere";
-    }
     const struct serin_layout *layout = &life->layout;
-    enum serin_slot slot = slot_at(life, operation.address);
+    enum serin_slot slot = slot_at(life, address);
     if (slot == SERIN_SLOT_NONE) {
-        return lies_in(&layout->boot_log, operation.address)    ? "boot log"
-               : lies_in(&layout->trust, operation.address)     ? "trust record"
-               : lies_in(&layout->agent_log, operation.address) ? "agent log"
-                                                                : "scratch";
+        return lies_in(&layout->boot_log, address)    ? "boot log"
+               : lies_in(&layout->trust, address)     ? "trust record"
+               : lies_in(&layout->agent_log, address) ? "agent log"
+                                                      : "scratch";
     }
-    uint32_t offset = operation.address - layout->slot[slot - 1].address;
+    uint32_t offset = address - layout->slot[slot - 1].address;
     return offset < life->map.pieces_offset    ? "manifest"
            : offset < life->map.journal_offset ? "piece table"
            : offset < life->map.image_offset   ? "journal"

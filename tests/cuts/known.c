@@ -17,7 +17,7 @@ struct known {
 #define UNPROVED "what runs is not proved before a download gives up the other slot"
 #define ACCOUNT  "the agent log keeps one copy of its newest record, and the attempt is taken again"
 #define RECORD   "a record that was torn and read well is lost later, and the trial with it"
-#define BANK     "a bank that an erase was cut in and that reads well is believed, and the other erased"
+#define BANK     "a bank that an erase was cut in and that reads well is believed, the other erased"
 #define UNSEEN   "a copy that goes bad while the device runs is looked at after the next reset only"
 
 static const struct known table[] = {
@@ -40,11 +40,16 @@ static const struct known table[] = {
     {NULL, NULL, NULL, false},
 };
 
+static bool is_place(const char *place, const struct known *known)
+{
+    return place != NULL && strcmp(place, known->place) == 0;
+}
+
 static const struct known *look_up(const struct cuts_finding *finding)
 {
     for (const struct known *known = table; known->failure != NULL; known++) {
-        if (finding->doubt && strcmp(finding->failure, known->failure) == 0 &&
-            strcmp(finding->place, known->place) == 0) {
+        if (strcmp(finding->failure, known->failure) == 0 &&
+            (is_place(finding->places[0], known) || is_place(finding->places[1], known))) {
             return known;
         }
     }
@@ -73,11 +78,12 @@ static void print_finding(const struct cuts_finding *finding)
         [SERIN_FLASH_AGAIN_UNSTABLE] = "unstable",
         [SERIN_FLASH_AGAIN_FINE] = "fine",
     };
-    (void)printf("BROKEN: %s (%s)\n  %llu times after %s in the %s, torn %s, again %s\n"
+    (void)printf("BROKEN: %s (%s)\n  %llu times after %s, torn %s, again %s; doubt: %s %s\n"
                  "  replay: serin-cut --replay '%s'\n",
                  finding->failure, finding->detail, (unsigned long long)finding->count,
-                 serin_flash_fault_name(finding->kind), finding->place, torn[finding->torn],
-                 again[finding->again], finding->replay);
+                 serin_flash_fault_name(finding->kind), torn[finding->torn], again[finding->again],
+                 finding->places[0] != NULL ? finding->places[0] : "-",
+                 finding->places[1] != NULL ? finding->places[1] : "-", finding->replay);
 }
 
 /* How often `known` was found. */

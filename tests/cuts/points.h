@@ -16,6 +16,7 @@ struct cuts_point {
     unsigned until;
     unsigned count;
     struct serin_flash_fault faults[2];
+    const char *places[2]; /* that they strike, in static storage; no part of the line */
 };
 
 void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX]);

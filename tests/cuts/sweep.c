@@ -120,21 +120,14 @@ static void count_point(struct cuts_sweep *sweep, const struct cuts_point *point
     totals->again_bytes += life.seen.again_bytes;
 }
 
-/* A fault that left doubt is the one to blame: the last of two may only have shown it. */
 static void find_broken(struct cuts_sweep *sweep, const struct cuts_point *point)
 {
-    struct cuts_finding finding = {.doubt = false};
-    const struct serin_flash_fault *blamed = &point->faults[point->count - 1u];
-    for (unsigned i = 0; i < point->count && !finding.doubt; i++) {
-        if (cuts_leaves_doubt(&point->faults[i])) {
-            blamed = &point->faults[i];
-            finding.doubt = true;
-        }
+    const struct serin_flash_fault *last = &point->faults[point->count - 1u];
+    struct cuts_finding finding = {.kind = last->kind, .torn = last->torn, .again = last->again};
+    for (unsigned i = 0; i < point->count; i++) {
+        bool doubt = cuts_leaves_doubt(&point->faults[i]);
+        finding.places[i] = doubt ? point->places[i] : NULL;
     }
-    finding.place = cuts_place(&life, blamed);
-    finding.kind = blamed->kind;
-    finding.torn = blamed->torn;
-    finding.again = blamed->again;
     sweep->totals->silent += life.failure == not_fired ? 1u : 0u;
     cuts_point_print(point, finding.replay);
     cuts_totals_find(sweep->totals, &life, &finding);
@@ -255,6 +248,7 @@ static void try_second(struct cuts_sweep *sweep, const struct cuts_saved *before
         struct cuts_point point = *first;
         point.count = 2;
         point.faults[1] = few[i];
+        point.places[1] = cuts_place(&life, operation->address);
         (void)try_point(sweep, before, &point, NULL);
     }
 }
@@ -282,14 +276,16 @@ static void walk_second(struct cuts_sweep *sweep, const struct cuts_saved *saved
 }
 
 static void try_single(struct cuts_sweep *sweep, const struct cuts_saved *saved,
-                       const struct serin_flash_fault *fault, struct states *states)
+                       const struct serin_flash_fault *fault, const char *place,
+                       struct states *states)
 {
     struct cuts_totals *totals = sweep->totals;
     bool cut = serin_flash_fault_is_cut(fault);
     struct cuts_point point = {.geometry = sweep->geometry,
                                .until = until_of(saved, cut ? 1 : 0),
                                .count = 1,
-                               .faults = {*fault}};
+                               .faults = {*fault},
+                               .places = {place}};
     uint64_t before = totals->singles;
     bool holds = try_point(sweep, saved, &point, states);
     bool factory = saved->life.mode == CUTS_FACTORY;
@@ -310,6 +306,7 @@ static void try_rots(struct cuts_sweep *sweep, const struct cuts_saved *saved)
         cuts_life_restore(&life, saved);
         if (cuts_rot_draw(&life, &sweep->dice, &rot)) {
             point.faults[0] = rot;
+            point.places[0] = cuts_place(&life, rot.at);
             (void)try_point(sweep, saved, &point, NULL);
         }
     }
@@ -322,15 +319,17 @@ static void try_operation(struct cuts_sweep *sweep, const struct cuts_saved *sav
     static struct serin_flash_fault chosen[CUTS_CHOSEN_MAX];
     static struct states states;
     unsigned count = cuts_choose(life.emulator, operation, &sweep->quota, chosen);
+    const char *place = cuts_place(&life, operation->address);
     states.count = 0;
     for (unsigned i = 0; i < count; i++) {
-        try_single(sweep, saved, &chosen[i], &states);
+        try_single(sweep, saved, &chosen[i], place, &states);
     }
     try_rots(sweep, saved);
     struct serin_flash_fault few[2];
     unsigned firsts = sweep->all_pairs ? choose_few(sweep, operation, few) : 0;
     for (unsigned i = 0; i < firsts; i++) {
-        struct cuts_point point = {.geometry = sweep->geometry, .count = 1, .faults = {few[i]}};
+        struct cuts_point point = {
+            .geometry = sweep->geometry, .count = 1, .faults = {few[i]}, .places = {place}};
         walk_second(sweep, saved, &point);
     }
 }

@@ -10,9 +10,9 @@ static struct cuts_finding *find(struct cuts_totals *totals, const struct cuts_f
 {
     for (unsigned i = 0; i < totals->finding_count; i++) {
         struct cuts_finding *known = &totals->findings[i];
-        if (known->failure == like->failure && known->place == like->place &&
-            known->doubt == like->doubt && known->kind == like->kind && known->torn == like->torn &&
-            known->again == like->again) {
+        if (known->failure == like->failure && known->places[0] == like->places[0] &&
+            known->places[1] == like->places[1] && known->kind == like->kind &&
+            known->torn == like->torn && known->again == like->again) {
             return known;
         }
     }

@@ -12,11 +12,10 @@
 
 /* A rule that broke, and one point of those that break it alike. */
 struct cuts_finding {
-    const char *failure; /* in static storage, the same in all workers */
-    const char *place;   /* that it struck, likewise */
-    char detail[96];     /* of that point */
-    bool doubt;          /* a fault of it left cells that do not read as what they are */
-    enum serin_flash_fault_kind kind; /* of the fault to blame */
+    const char *failure;   /* in static storage, the same in all workers */
+    const char *places[2]; /* that its faults which left doubt struck, in static storage; NULL */
+    char detail[96];       /* of that point */
+    enum serin_flash_fault_kind kind; /* of the last fault */
     enum serin_flash_torn torn;
     enum serin_flash_again again;
     uint64_t count;
