@@ -15,4 +15,11 @@ foreach(module flash_layout flash_emulator flash_faults flash_snapshots flash_to
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 
+# The example of docs/emulator.md: storage code of somebody else's survives every fault that there is.
+foreach(part "1" "8" "8;ecc" "512")
+  string(REPLACE ";" "_" name "${part}")
+  add_test(NAME unit.flash_emulator_example_${name} COMMAND flash-emulator-example ${part})
+  set_tests_properties(unit.flash_emulator_example_${name} PROPERTIES LABELS unit TIMEOUT 120)
+endforeach()
+
 serin_unit_test(flash_vectors LINK serin::flash_vectors serin::wolfcrypt)
