@@ -104,6 +104,7 @@ struct sim_gateway {
     uint64_t batch_number;
 
     struct serin_hold_book book;
+    uint32_t failures; /* of the candidate, as the book was told last */
 
     struct serin_sent sent;
     struct serin_sent_batch *sent_batches;

@@ -9,6 +9,15 @@
 static void step(struct sim_gateway *gateway, const struct serin_hold_event *event)
 {
     serin_hold_step(&gateway->book, gateway_now_ms(gateway), event);
+    if (event->kind == SERIN_HOLD_DIRECTIVE || event->kind == SERIN_HOLD_FAILURES) {
+        gateway->failures = event->failures;
+    }
+    if (gateway->directive.held && gateway->sim->config->check) {
+        struct serin_hold hold;
+        serin_hold_value(&gateway->book, gateway_now_ms(gateway), 0, &hold);
+        sim_check_site(gateway->sim, gateway->index, &gateway->directive.value, gateway->failures,
+                       hold.held);
+    }
 }
 
 static void tell_book(struct sim_gateway *gateway)
@@ -43,6 +52,7 @@ void gateway_orders_load(struct sim_gateway *gateway, bool same_boot)
     gateway->directive = gateway->saved.directive;
     gateway->taking.held = false;
     gateway->told = gateway->owed = false;
+    gateway->failures = 0;
 }
 
 void gateway_orders_begin(struct sim_gateway *gateway)

@@ -94,6 +94,19 @@ void sim_check_trial(struct sim *sim, uint32_t node)
     }
 }
 
+void sim_check_site(struct sim *sim, uint32_t gateway, const struct serin_directive *directive,
+                    uint32_t failures, bool held)
+{
+    bool offers = directive->candidate.offer_count > 0 &&
+                  directive->candidate_state != SERIN_CANDIDATE_HALTED;
+    uint32_t most = directive->site_failures_max;
+    if (offers && most > 0 && failures > most && !held) {
+        sim_broken(sim, SERIN_SIM_TRIAL_TOO_LATE,
+                   "g%07u lets its nodes start although %u of them failed, and %u may",
+                   gateway + 1u, failures, most);
+    }
+}
+
 static bool of_candidate(const struct sim *sim, const struct serin_attempt_report *attempt)
 {
     return memcmp(attempt->manifest_id, sim->releases[SIM_CANDIDATE].manifest_id,

@@ -437,6 +437,10 @@ void sim_check_armed(struct sim *sim, uint32_t node);
 /* It has booted into a trial of the candidate that it was not in before. What it heard before the
  * boot still stands in `heard`, and what its agent had on record in `agent`. */
 void sim_check_trial(struct sim *sim, uint32_t node);
+/* What a gateway tells its nodes may have changed: its directive, how many of its nodes failed the
+ * candidate by their reports, and whether it holds them. */
+void sim_check_site(struct sim *sim, uint32_t gateway, const struct serin_directive *directive,
+                    uint32_t failures, bool held);
 /* An agent has made a transition, durable: the attempt as it stands, the last transition new. */
 void sim_check_transition(struct sim *sim, uint32_t node,
                           const struct serin_attempt_report *attempt);
