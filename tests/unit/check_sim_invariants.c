@@ -162,6 +162,56 @@ START_TEST(a_trial_begins_in_a_lease_that_nothing_forbids)
 }
 END_TEST
 
+/* What was armed may have been halted since. */
+START_TEST(a_trial_that_boots_was_not_halted)
+{
+    set_up();
+    struct sim_node *node = &nodes[0];
+    node->heard = (struct sim_heard){
+        .order = {1, 5}, .candidate_state = SERIN_CANDIDATE_ROLLING, .candidate = {2}};
+    node->agent.record.order[SERIN_AGENT_CHANNEL] = (struct serin_order){1, 5};
+    sim_check_trial(&world, 0);
+    sound();
+    node->heard.candidate_state = SERIN_CANDIDATE_HALTED;
+    sim_check_trial(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    /* The power went before the halt was stored. */
+    node->agent.record.order[SERIN_AGENT_CHANNEL].sequence = 4;
+    sim_check_trial(&world, 0);
+    sound();
+    /* It was the channel's, and the device has a directive of its own. */
+    node->targeted = true;
+    node->agent.record.order[SERIN_AGENT_OWN] = (struct serin_order){1, 5};
+    sim_check_trial(&world, 0);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    node->heard.candidate[0] = 3; /* another release's halt */
+    sim_check_trial(&world, 0);
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_gateway_holds_where_too_many_failed)
+{
+    set_up();
+    struct serin_directive directive = {.candidate_state = SERIN_CANDIDATE_ROLLING,
+                                        .candidate = {.offer_count = 1},
+                                        .site_failures_max = 2};
+    sim_check_site(&world, 0, &directive, 2, false);
+    sim_check_site(&world, 0, &directive, 3, true);
+    sound();
+    sim_check_site(&world, 0, &directive, 3, false);
+    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    directive.candidate_state = SERIN_CANDIDATE_HALTED; /* the fleet is */
+    sim_check_site(&world, 0, &directive, 3, false);
+    directive.candidate_state = SERIN_CANDIDATE_ROLLING;
+    directive.site_failures_max = 0; /* no limit */
+    sim_check_site(&world, 0, &directive, 3, false);
+    sound();
+    tear_down();
+}
+END_TEST
+
 /* The directive of the first stage is published. */
 static void publish(uint32_t sequence, uint64_t threshold)
 {
@@ -297,6 +347,13 @@ START_TEST(a_step_publishes_once_and_an_order_goes_out_once)
     sound();
     sim_check_publish(&world, (struct serin_order){1, 2}, false);
     convicted(SERIN_SIM_PUBLISHES);
+    /* A store that went back is told by the broker, but by one whose disk went back too. */
+    sim_check_restored(&world, &rollout, &members);
+    sim_check_publish(&world, (struct serin_order){1, 2}, false);
+    convicted(SERIN_SIM_PUBLISHES);
+    result.came[SERIN_SIM_EVENT_BROKER_OLD] = 1;
+    sim_check_publish(&world, (struct serin_order){1, 2}, false);
+    sound();
     tear_down();
 }
 END_TEST
@@ -466,6 +523,27 @@ START_TEST(replacements_are_within_the_stage)
 }
 END_TEST
 
+/* However many are silent: each of them has the directive, and wakes up one day. */
+START_TEST(a_search_ends_with_as_many_again)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    roll();
+    for (uint32_t offered = STAGE; offered < STAGE + 17; offered++) {
+        sim_check_step_before(&world, &rollout);
+        list[offered - 1].state = SERIN_STATE_UNREACHED;
+        rollout.threshold = list[offered].rank;
+        rollout.tally.offered = offered + 1;
+        sim_check_step(&world, &rollout, &members, &none);
+        if (offered < STAGE + 16) {
+            sound();
+        }
+    }
+    convicted(SERIN_SIM_COHORT);
+    tear_down();
+}
+END_TEST
+
 START_TEST(silence_past_the_deadline_is_a_failure)
 {
     set_up();
@@ -525,6 +603,8 @@ int main(void)
     const TTest *const tests[] = {
         what_boots_is_signed_and_not_below_the_floor,
         a_trial_begins_in_a_lease_that_nothing_forbids,
+        a_trial_that_boots_was_not_halted,
+        a_gateway_holds_where_too_many_failed,
         who_takes_the_candidate_was_offered_it_and_takes_it_once,
         no_device_leaves_an_end,
         the_engine_and_the_ledger_leave_no_end,
@@ -534,6 +614,7 @@ int main(void)
         nobody_is_lost,
         cohorts_are_exact,
         replacements_are_within_the_stage,
+        a_search_ends_with_as_many_again,
         silence_past_the_deadline_is_a_failure,
         no_rollout_goes_on_above_its_limit,
         every_invariant_has_its_words,
