@@ -24,7 +24,7 @@ void cuts_harm(struct cuts_life *life, const struct serin_flash_fault *fault)
     if (serin_flash_fault_is_cut(fault)) {
         return;
     }
-    life->harmed = true;
+    life->harm_armed = true;
     if (fault->kind == SERIN_FLASH_FAULT_ROT) {
         life->harmed_slot = slot_at(life, fault->at);
     }
@@ -74,28 +74,37 @@ static struct serin_region draw_region(const struct cuts_life *life, uint64_t *d
     return region;
 }
 
-bool cuts_rot_draw(const struct cuts_life *life, uint64_t *dice, struct serin_flash_fault *fault)
+/* A byte that is not erased; false where none was found. */
+static bool draw_byte(const struct cuts_life *life, uint64_t *dice, uint32_t *address)
+{
+    struct serin_region region = draw_region(life, dice);
+    uint8_t byte = life->geometry->erased;
+    for (unsigned tries = 0; tries < 16u && byte == life->geometry->erased; tries++) {
+        *address = region.address + (uint32_t)(cuts_dice(dice) % region.size);
+        serin_flash_emulator_peek(life->emulator, *address, &byte, 1);
+    }
+    return byte != life->geometry->erased;
+}
+
+bool cuts_rot_draw(const struct cuts_life *life, const struct serin_flash_operation *operation,
+                   bool fresh, uint64_t *dice, struct serin_flash_fault *fault)
 {
     static const enum serin_flash_torn torn[] = {SERIN_FLASH_TORN_STABLE, SERIN_FLASH_TORN_STABLE,
                                                  SERIN_FLASH_TORN_UNSTABLE,
                                                  SERIN_FLASH_TORN_FAULTING};
-    struct serin_region region = draw_region(life, dice);
-    uint8_t byte = life->geometry->erased;
-    uint32_t address = 0;
-    for (unsigned tries = 0; tries < 16u && byte == life->geometry->erased; tries++) {
-        address = region.address + (uint32_t)(cuts_dice(dice) % region.size);
-        serin_flash_emulator_peek(life->emulator, address, &byte, 1);
+    uint32_t address = operation->address + (uint32_t)(cuts_dice(dice) % operation->size);
+    if (fresh ? operation->kind != SERIN_FLASH_PROGRAM : !draw_byte(life, dice, &address)) {
+        return false;
     }
-    enum serin_slot slot = slot_at(life, address);
     *fault = (struct serin_flash_fault){
-        .operation = serin_flash_emulator_operations(life->emulator),
+        .operation =
+            fresh ? operation->number + 1u : serin_flash_emulator_operations(life->emulator),
         .kind = SERIN_FLASH_FAULT_ROT,
         .at = address,
         .torn = torn[cuts_dice(dice) % 4u],
         .mask = (uint8_t)(1u << cuts_dice(dice) % 8u),
     };
     fault->seed = fault->torn == SERIN_FLASH_TORN_UNSTABLE ? 1 : 0;
-    return byte != life->geometry->erased &&
-           (slot == SERIN_SLOT_NONE || needless(life, slot, address) ||
-            cuts_judge_spare(life, slot));
+    enum serin_slot slot = slot_at(life, address);
+    return slot == SERIN_SLOT_NONE || needless(life, slot, address) || cuts_judge_spare(life, slot);
 }

@@ -9,8 +9,9 @@
 #define BOOTS_A_CUT 2u
 #define AGAIN_A_CUT (2u * SERIN_PIECE_SIZE) /* the piece at work, and the window in flight */
 #define UNLOGGED_MS 10000u /* of the window, that a reset may lose: docs/spec/boot.md, 4 */
-#define MESSAGE_MS  1u /* that each message takes: a full queue may stand before the window's end \
-                        */
+#define MESSAGE_MS                                                                \
+    1u /* that each message takes: a full queue may stand before the window's end \
+        */
 
 static const struct cuts_chapter *chapter_of(const struct cuts_life *life)
 {

@@ -18,6 +18,7 @@ struct known {
 #define ACCOUNT  "the agent log keeps one copy of its newest record, and the attempt is taken again"
 #define RECORD   "a record that was torn and read well is lost later, and the trial with it"
 #define BANK     "a bank that an erase was cut in and that reads well is believed, the other erased"
+#define SECOND   "a record rots before its second copy is written, and counts as written"
 #define UNSEEN   "a copy that goes bad while the device runs is looked at after the next reset only"
 
 static const struct known table[] = {
@@ -34,6 +35,7 @@ static const struct known table[] = {
     {"an attempt ended for another reason", "boot log", RECORD, true},
     {"an unconfirmed image boots more often than it may", "agent log", ACCOUNT, true},
     {"an unconfirmed image runs longer than it may", "agent log", ACCOUNT, true},
+    {"an unconfirmed image boots more often than it may", "boot log", SECOND, true},
     {"nothing boots", "image", UNPROVED "; " TRUSTED, false},
     {"nothing boots", "manifest", UNPROVED, false},
     {"nothing boots", "trust record", BANK, true},

@@ -121,6 +121,17 @@ void cuts_life_close(struct cuts_life *life)
     life->emulator = NULL;
 }
 
+/* Whether harm has struck by now. */
+static bool is_harmed(struct cuts_life *life)
+{
+    struct serin_flash_figures figures;
+    if (life->harm_armed && !life->harmed) {
+        serin_flash_emulator_figures(life->emulator, &figures);
+        life->harmed = figures.fired > 0;
+    }
+    return life->harmed;
+}
+
 /* ---- factory and boot ---- */
 
 static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t size)
@@ -143,7 +154,7 @@ static void provision(struct cuts_life *life)
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
-    if (error != SERIN_OK && life->harmed) {
+    if (error != SERIN_OK && is_harmed(life)) {
         return; /* it is repeated */
     }
     if (error != SERIN_OK) {
@@ -152,6 +163,22 @@ static void provision(struct cuts_life *life)
     life->mode = CUTS_OFF;
     life->cause = SERIN_RESET_POWER;
     cuts_story_begin(life);
+}
+
+static void tell_boot(const struct cuts_life *life)
+{
+    struct serin_boot_state state;
+    if (!life->telling) {
+        return;
+    }
+    enum serin_error error = serin_boot_read(&life->boot, &state);
+    (void)printf(
+        "  [boot %u] operation %llu: slot %u%s; log: %s, record %u, phase %u, %u tries, %u s "
+        "of %u, floor %u\n",
+        life->boots, (unsigned long long)serin_flash_emulator_operations(life->emulator),
+        (unsigned)life->choice.slot, life->choice.trial ? " on trial" : "", serin_error_text(error),
+        state.sequence, (unsigned)state.phase, state.tries_left, state.elapsed_s, state.window_s,
+        state.floor);
 }
 
 /* One boot: the bootloader's choice, then the agent's start. */
@@ -169,6 +196,7 @@ static void boot(struct cuts_life *life)
         cuts_fail(life, "nothing boots", "%s", serin_error_text(error));
         return;
     }
+    tell_boot(life);
     cuts_judge_boot(life);
     struct serin_agent_boot_info info = {
         .slot = life->choice.slot, .trial = life->choice.trial, .cause = life->cause};
@@ -176,7 +204,7 @@ static void boot(struct cuts_life *life)
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
-    if (error != SERIN_OK && life->harmed) {
+    if (error != SERIN_OK && is_harmed(life)) {
         life->cause = SERIN_RESET_UNKNOWN; /* the board has nothing else to do, and boots again */
         return;
     }
@@ -285,6 +313,7 @@ bool cuts_life_step(struct cuts_life *life)
     uint64_t operations = serin_flash_emulator_operations(life->emulator);
     life->steps++;
     act(life);
+    (void)is_harmed(life);
     if (serin_flash_emulator_is_off(life->emulator)) {
         power_returns(life);
     } else {

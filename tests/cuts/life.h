@@ -95,7 +95,7 @@ struct cuts_life {
     struct cuts_seen seen;
     /* Harm that is no cut (rot, an operation that fails): the story need not end as told, but the
      * device settles, and every other rule holds. */
-    bool harmed;
+    bool harm_armed, harmed;     /* it is to strike; it has */
     enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */
     const char *failure;         /* the rule that broke, in static storage; NULL: all have held */
     char detail[96];             /* how */

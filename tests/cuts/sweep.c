@@ -296,15 +296,17 @@ static void try_single(struct cuts_sweep *sweep, const struct cuts_saved *saved,
     }
 }
 
-/* Bits that flip before the step of an operation, wherever two slots help. */
-static void try_rots(struct cuts_sweep *sweep, const struct cuts_saved *saved)
+/* Bits that flip before the step of an operation, and in what it programs, wherever two slots help.
+ */
+static void try_rots(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+                     const struct serin_flash_operation *operation)
 {
     struct serin_flash_fault rot;
     struct cuts_point point = {
         .geometry = sweep->geometry, .until = until_of(saved, 0), .count = 1};
     for (unsigned i = 0; i < sweep->rots; i++) {
         cuts_life_restore(&life, saved);
-        if (cuts_rot_draw(&life, &sweep->dice, &rot)) {
+        if (cuts_rot_draw(&life, operation, i % 2u != 0, &sweep->dice, &rot)) {
             point.faults[0] = rot;
             point.places[0] = cuts_place(&life, rot.at);
             (void)try_point(sweep, saved, &point, NULL);
@@ -324,7 +326,7 @@ static void try_operation(struct cuts_sweep *sweep, const struct cuts_saved *sav
     for (unsigned i = 0; i < count; i++) {
         try_single(sweep, saved, &chosen[i], place, &states);
     }
-    try_rots(sweep, saved);
+    try_rots(sweep, saved, operation);
     struct serin_flash_fault few[2];
     unsigned firsts = sweep->all_pairs ? choose_few(sweep, operation, few) : 0;
     for (unsigned i = 0; i < firsts; i++) {
