@@ -297,8 +297,10 @@ void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
     }
     if (rollout->threshold != judge->before.threshold) {
         sim_judge_threshold(sim, rollout, members, judge->before.threshold, elsewhere);
+    } else {
+        sim_judge_gates(sim,
+                        rollout); /* whom a threshold covers anew is judged with the next step */
     }
-    sim_judge_gates(sim, rollout);
 }
 
 static bool names_candidate(const struct sim *sim, const struct serin_release *release)
