@@ -108,7 +108,7 @@ static void judge_trial(struct cuts_life *life, unsigned minor)
         cuts_fail(life, "what nobody offers runs on trial", "release %u", minor);
         return;
     }
-    if (life->lingering && !life->harmed) {
+    if (life->lingering && !cuts_is_harmed(life)) {
         cuts_fail(life, "a trial that ended is tried again", "release %u", minor);
     }
     life->seen.trial = true;
@@ -192,7 +192,7 @@ static void judge_journal(struct cuts_life *life, bool after_boot)
 {
     struct serin_journal journal;
     struct cuts_seen *seen = &life->seen;
-    if (life->harmed || !find_journal(life, &journal)) {
+    if (cuts_is_harmed(life) || !find_journal(life, &journal)) {
         return;
     }
     uint32_t pieces = judge_pieces(life, &journal);
@@ -209,7 +209,7 @@ void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset
     uint32_t index = offset / SERIN_PIECE_SIZE;
     if (release != chapter_of(life)->offer.candidate) {
         cuts_fail(life, "what nobody offers is fetched", "release %u", release);
-    } else if (!life->harmed && find_journal(life, &journal) &&
+    } else if (!cuts_is_harmed(life) && find_journal(life, &journal) &&
                serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL)) {
         cuts_fail(life, "a piece that stands in the journal is fetched", "%u", index);
     }

@@ -121,8 +121,7 @@ void cuts_life_close(struct cuts_life *life)
     life->emulator = NULL;
 }
 
-/* Whether harm has struck by now. */
-static bool is_harmed(struct cuts_life *life)
+bool cuts_is_harmed(struct cuts_life *life)
 {
     struct serin_flash_figures figures;
     if (life->harm_armed && !life->harmed) {
@@ -154,7 +153,7 @@ static void provision(struct cuts_life *life)
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
-    if (error != SERIN_OK && is_harmed(life)) {
+    if (error != SERIN_OK && cuts_is_harmed(life)) {
         return; /* it is repeated */
     }
     if (error != SERIN_OK) {
@@ -204,7 +203,7 @@ static void boot(struct cuts_life *life)
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
-    if (error != SERIN_OK && is_harmed(life)) {
+    if (error != SERIN_OK && cuts_is_harmed(life)) {
         life->cause = SERIN_RESET_UNKNOWN; /* the board has nothing else to do, and boots again */
         return;
     }
@@ -313,7 +312,7 @@ bool cuts_life_step(struct cuts_life *life)
     uint64_t operations = serin_flash_emulator_operations(life->emulator);
     life->steps++;
     act(life);
-    (void)is_harmed(life);
+    (void)cuts_is_harmed(life);
     if (serin_flash_emulator_is_off(life->emulator)) {
         power_returns(life);
     } else {

@@ -126,6 +126,9 @@ void cuts_saved_close(struct cuts_saved *saved);
 void cuts_fail(struct cuts_life *life, const char *failure, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Whether harm has struck by now. */
+bool cuts_is_harmed(struct cuts_life *life);
+
 /* server.c */
 enum serin_error cuts_server_hear(struct cuts_life *life, enum serin_topic_kind kind,
                                   const uint8_t *payload, size_t size);
