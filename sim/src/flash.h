@@ -5,8 +5,9 @@
  * all of the fleet, whoever wrote it and however often (copy-on-write). Before them stands a flat
  * part, each flash's own: the logs, which no other device has, and which are read and written most.
  *
- * The rules are those of serin/emulator/flash_emulator.h to the byte, noise of torn units included:
- * check_sim_flash runs both side by side. A sector has 32 write units, so that one word says which
+ * The rules are those of serin/emulator/flash_emulator.h to the byte, noise of units that
+ * SERIN_CUT_INSIDE tears included: check_sim_flash runs both side by side. Other faults have their
+ * place there, not in a fleet. A sector has 32 write units, so that one word says which
  * of them are programmed, and another which of those are torn.
  */
 #ifndef SERIN_SIM_FLASH_H
