@@ -12,7 +12,8 @@
  *   torn    units that were at work when the power went; flash_fault.h says how they read. They
  *           must be erased before they are programmed, whatever they read.
  *   ECC     where asked for, a unit that was torn half-way cannot be read until it is erased, and
- *           no read gives wrong bits.
+ *           no read of a torn unit gives wrong bits. Rot gets past the words, as many bits at once
+ *           do, unless it is FAULTING.
  *
  * An erased part of the flash takes no memory, and copies and snapshots share what is equal, so
  * that one before each operation costs a table of pointers.
