@@ -231,7 +231,7 @@ static void reset_due(struct sim *sim, struct sim_node *node)
 {
     if (node->reset_ms == SIM_NEVER_MS) {
         uint64_t wait_ms = sim_dice_between(sim, SIM_DICE_BOOT, index_of(sim, node), 0,
-                                            RESET_WAITS * RESET_MAX_MS);
+                                            (uint64_t)RESET_WAITS * RESET_MAX_MS);
         node->reset_ms = sim->now_ms + (wait_ms < RESET_MAX_MS && !node->trial ? wait_ms : 0);
     }
     if (sim->now_ms >= node->reset_ms) {
