@@ -481,7 +481,7 @@ uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
     const struct serin_comparison *last = &rollout->comparison;
     /* After a clock that went back the last one lies in the future: compare anew. */
     bool never = last->at_ms == 0 || last->at_ms > rollout->last_ms;
-    return never ? rollout->last_ms : last->at_ms + SERIN_COMPARE_MS;
+    return never ? rollout->last_ms : last->at_ms + serin_gates_pause_ms(rollout);
 }
 
 void serin_gates_compare(struct serin_step *step)

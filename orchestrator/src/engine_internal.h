@@ -279,7 +279,8 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 
 /* The comparison is made at most so often, by the wall clock: it walks over the fleet, and what it
  * finds (three gaps between beats, rates of hours) changes slowly. */
-#define SERIN_COMPARE_MS 900000u
+#define SERIN_COMPARE_MS       900000u
+#define SERIN_COMPARE_LEAST_MS 1000u /* and never more often */
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */
 void serin_gates_compare(struct serin_step *step);
@@ -291,6 +292,10 @@ uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members);
 
 /* ---- engine_lasting.c ---- */
+
+/* How long to wait for the next comparison: less than SERIN_COMPARE_MS while there is something
+ * that would halt if it lasts, of devices that are heard more often. */
+uint64_t serin_gates_pause_ms(const struct serin_rollout *rollout);
 
 /* Usual gaps of devices, by rows of four to an octave. */
 #define SERIN_GAP_ROWS 80u

@@ -58,13 +58,31 @@ void serin_gates_unsettle(struct serin_rollout *rollout, uint64_t now_ms)
     rollout->comparison.unwell_lasting.from_ms = 0;
 }
 
+/* Between two comparisons while an excess stands: as long as its usual gap, so that a fleet that
+ * beats each minute waits for minutes. */
+static uint64_t pause_ms(const struct serin_lasting *lasting)
+{
+    uint64_t gap_ms = (uint64_t)lasting->gap_s * 1000u;
+    if (lasting->from_ms == 0 || gap_ms > SERIN_COMPARE_MS) {
+        return SERIN_COMPARE_MS;
+    }
+    return gap_ms > SERIN_COMPARE_LEAST_MS ? gap_ms : SERIN_COMPARE_LEAST_MS;
+}
+
+uint64_t serin_gates_pause_ms(const struct serin_rollout *rollout)
+{
+    uint64_t silent_ms = pause_ms(&rollout->comparison.silent_lasting);
+    uint64_t unwell_ms = pause_ms(&rollout->comparison.unwell_lasting);
+    return silent_ms < unwell_ms ? silent_ms : unwell_ms;
+}
+
 bool serin_gates_lasts(const struct serin_rollout *rollout, enum serin_gate gate)
 {
     const struct serin_comparison *c = &rollout->comparison;
     const struct serin_lasting *lasting =
         gate == SERIN_GATE_SILENCE ? &c->silent_lasting : &c->unwell_lasting;
     /* One comparison more, since what was due at its end may be a little late. */
-    uint64_t whole_ms = (uint64_t)lasting->gap_s * 1000u + SERIN_COMPARE_MS;
+    uint64_t whole_ms = (uint64_t)lasting->gap_s * 1000u + pause_ms(lasting);
     return lasting->from_ms != 0 && c->at_ms >= lasting->from_ms &&
            c->at_ms - lasting->from_ms >= whole_ms;
 }
