@@ -293,7 +293,11 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
         error = serin_trust_region_update(agent->config->boot, trust.record, trust.record_size);
     }
     if (error == SERIN_ERR_STALE) {
-        return SERIN_OK; /* the retained record, once more */
+        /* The retained record, once more. */
+        if (agent->trust_single) {
+            serin_agent_keep_trust(agent, false);
+        }
+        return SERIN_OK;
     }
     if (error == SERIN_ERR_FLASH) {
         return serin_agent_failed(agent, error);

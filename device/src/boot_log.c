@@ -12,8 +12,7 @@ static struct serin_reclog log_of(const struct serin_boot *boot)
     return (struct serin_reclog){.flash = boot->flash,
                                  .region = boot->layout->boot_log,
                                  .magic = BOOT_LOG_MAGIC,
-                                 .payload_size = SERIN_BOOT_PAYLOAD_SIZE,
-                                 .mirrored = true};
+                                 .payload_size = SERIN_BOOT_PAYLOAD_SIZE};
 }
 
 enum serin_error serin_boot_log_read(const struct serin_boot *boot, struct serin_boot_state *state)

@@ -184,21 +184,6 @@ static uint32_t highest_claim(const struct serin_reclog *log, uint32_t newest)
     return highest;
 }
 
-bool serin_reclog_suspect(const struct serin_reclog *log)
-{
-    struct place newest = find_newest(log, BOTH, NULL);
-    if (newest.sequence == 0) {
-        return false;
-    }
-    uint32_t address = address_of(log, newest.bank, newest.index);
-    if (highest_claim(log, newest.sequence) > newest.sequence ||
-        !whole_at(log, address, newest.sequence, NULL)) {
-        return true;
-    }
-    return newest.index + 1u < places(log) &&
-           !serin_flash_erased(log->flash, address + stride_of(log), stride_of(log));
-}
-
 /* The first place of `bank` from `index` on that reads erased, or the number of places. */
 static uint32_t first_erased(const struct serin_reclog *log, uint32_t bank, uint32_t index)
 {
@@ -237,32 +222,6 @@ static enum serin_error start_bank(const struct serin_reclog *log, uint32_t bank
         serin_flash_erase(log->flash, address_of(log, bank, 0), bank_size(log));
     return error == SERIN_OK ? write_from(log, bank, 0, record) : error;
 }
-
-/* ---- one copy, the banks in turn ---- */
-
-static enum serin_error append_once(const struct serin_reclog *log, const struct place *newest,
-                                    const uint8_t *record)
-{
-    if (newest->sequence == 0) {
-        /* What cannot be read today may be tomorrow, and would be believed then. */
-        enum serin_error error = SERIN_OK;
-        if (!serin_flash_erased(log->flash, address_of(log, 1, 0), bank_size(log))) {
-            error = serin_flash_erase(log->flash, address_of(log, 1, 0), bank_size(log));
-        }
-        return error == SERIN_OK ? start_bank(log, 0, record) : error;
-    }
-    uint32_t index = newest->index + 1u;
-    if (log->after_reset) {
-        index = first_erased(log, newest->bank, index) + 1u;
-    }
-    if (write_from(log, newest->bank, index, record) == SERIN_OK) {
-        return SERIN_OK;
-    }
-    /* The other bank holds only older records. */
-    return start_bank(log, BANKS - 1u - newest->bank, record);
-}
-
-/* ---- a copy in either bank ---- */
 
 /* What a bank is found to hold, in one reading of it, and where it goes on. */
 struct side {
@@ -329,7 +288,12 @@ static enum serin_error append_twice(const struct serin_reclog *log, const uint8
     return written || again ? SERIN_OK : SERIN_ERR_FLASH;
 }
 
-/* ---- both ---- */
+bool serin_reclog_suspect(const struct serin_reclog *log)
+{
+    struct side sides[BANKS];
+    look(log, sides);
+    return sides[0].newest != sides[1].newest;
+}
 
 static void record_encode(const struct serin_reclog *log, uint32_t sequence, const void *payload,
                           uint8_t record[SERIN_RECLOG_STRIDE_MAX])
@@ -350,7 +314,7 @@ static enum serin_error start_again(const struct serin_reclog *log, const struct
     if (error == SERIN_OK) {
         error = serin_flash_erase(log->flash, address_of(log, newest->bank, 0), bank_size(log));
     }
-    if (error == SERIN_OK && log->mirrored) {
+    if (error == SERIN_OK) {
         /* It counts already: a copy that fails is the next append's to mend. */
         enum serin_error copied = write_from(log, newest->bank, 0, record);
         (void)copied;
@@ -373,7 +337,7 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
         sequence++; /* a torn record that claims nothing at this reading may do so at the next */
     }
     record_encode(log, sequence, payload, record);
-    return log->mirrored ? append_twice(log, record) : append_once(log, &newest, record);
+    return append_twice(log, record);
 }
 
 enum serin_error serin_reclog_format(const struct serin_reclog *log)

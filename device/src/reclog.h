@@ -14,13 +14,10 @@
  * holds the newest record, proved by reading it twice, or when neither holds any. A torn append
  * leaves the last record standing and its place unused until the next erase.
  *
- * A mirrored log has each record in both banks. A bank that does not hold the newest one whole, for
- * whatever reason (rot, a cut between the two copies, words that do not read), is suspect: the next
- * append writes to the other bank first, then erases the suspect one and puts a fresh copy into it.
- * So rot of any record, and the loss of a whole bank, change nothing that is read.
- *
- * The log of one copy uses its banks in turn. What it cannot read is lost back to the record before
- * it; serin_reclog_suspect tells when a fresh copy should be appended.
+ * Each record stands in both banks. A bank that does not hold the newest one whole, for whatever
+ * reason (rot, a cut between the two copies, words that do not read), is suspect: the next append
+ * writes to the other bank first, then erases the suspect one and puts a fresh copy into it. So rot
+ * of any record, and the loss of a whole bank, change nothing that is read.
  */
 #ifndef SERIN_DEVICE_SRC_RECLOG_H
 #define SERIN_DEVICE_SRC_RECLOG_H
@@ -35,7 +32,6 @@ struct serin_reclog {
     struct serin_region region;
     uint32_t magic;
     uint32_t payload_size; /* ≤ SERIN_RECLOG_STRIDE_MAX - SERIN_RECLOG_OVERHEAD */
-    bool mirrored;         /* a copy of each record in either bank; the same for all of its life */
     /* Nothing was appended since a reset that may have cut an append: a program that was cut at its
      * very beginning reads erased, and must not be programmed again. The next place is left out,
      * and the sequence, too, that a torn record may bear. */
@@ -53,14 +49,13 @@ SERIN_MUST_USE enum serin_error serin_reclog_read(const struct serin_reclog *log
 SERIN_MUST_USE enum serin_error serin_reclog_read_part(const struct serin_reclog *log,
                                                        uint32_t offset, void *out, uint32_t size);
 
-/* Whether the newest record of a log of one copy stands in doubtful company: a newer one that is
- * not whole, a place right behind it that is neither erased nor a record, or a second reading that
- * differs from the first. A fresh copy is then to be appended. False where there is no record. */
+/* Whether one of the banks does not hold the newest record whole: the next append mends that. False
+ * where neither holds any. */
 bool serin_reclog_suspect(const struct serin_reclog *log);
 
 /* Appends a record and reads it back. A place that fails, or does not hold what was programmed, is
- * passed over. SERIN_OK: it is durable; of a mirrored log at least in one bank, where the other has
- * worn out. SERIN_ERR_FLASH: it is not; the last record still stands.
+ * passed over. SERIN_OK: it is durable, in one bank at least, where the other has worn out.
+ * SERIN_ERR_FLASH: it is not; the last record still stands.
  *
  * Sequences grow by one, or by a few past torn records. Near the largest one, which 32 appends
  * before it counts as reached, the log starts again at 1: the new record is written to one bank,

@@ -12,6 +12,7 @@
 #define HEAD_CRC       12u
 #define BANK_MAGIC     0x4B4E5253u /* "SRNK" */
 #define BANK_COUNT     2u
+#define LOOKS_MAX      4u  /* at banks that read now so, now so */
 #define VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
 
 /* One bank's content, unverified. */
@@ -157,7 +158,9 @@ static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n,
     return error == SERIN_OK && !bank_holds(boot, n, bank) ? SERIN_ERR_FLASH : error;
 }
 
-enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t proved)
+/* One look at both banks, and what follows from it. SERIN_ERR_BUSY: nothing, as the bank that
+ * counts did not read the same twice. */
+static enum serin_error mend_once(const struct serin_boot *boot, uint32_t proved)
 {
     struct serin_trust trust, other_trust;
     struct bank bank;
@@ -170,7 +173,7 @@ enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t
     bool older = bank_open(boot, &bank, &other_trust) == SERIN_OK;
     bank_read(boot, n, &bank);
     if (bank_open(boot, &bank, &trust) != SERIN_OK) {
-        return SERIN_ERR_FLASH; /* it read otherwise a moment ago: nothing is erased on its word */
+        return SERIN_ERR_BUSY; /* it read otherwise a moment ago: nothing is erased on its word */
     }
     if (bank_holds(boot, other, &bank)) {
         return SERIN_OK;
@@ -184,6 +187,15 @@ enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t
         return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
     }
     return bank_write(boot, other, &bank);
+}
+
+enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t proved)
+{
+    enum serin_error error = SERIN_ERR_BUSY;
+    for (unsigned looks = 0; looks < LOOKS_MAX && error == SERIN_ERR_BUSY; looks++) {
+        error = mend_once(boot, proved);
+    }
+    return error == SERIN_ERR_BUSY ? SERIN_ERR_FLASH : error;
 }
 
 enum serin_error serin_trust_region_update(const struct serin_boot *boot, const uint8_t *record,
