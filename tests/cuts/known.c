@@ -15,7 +15,6 @@ struct known {
 #define TRUSTED "what the power went in is believed after the reset where it reads well or erased"
 /* A slot is given up for a download although what runs may have rotted. */
 #define UNPROVED "what runs is not proved before a download gives up the other slot"
-#define ACCOUNT  "the agent log keeps one copy of its newest record, and the attempt is taken again"
 #define RECORD   "a record that was torn and read well is lost later, and the trial with it"
 #define BANK     "a bank that an erase was cut in and that reads well is believed, the other erased"
 #define SECOND   "a record rots before its second copy is written, and counts as written"
@@ -28,17 +27,21 @@ static const struct known table[] = {
     {"a chapter does not end", "manifest", UNPROVED "; " UNSEEN, false},
     {"a chapter does not end", "boot log", RECORD, true},
     {"a journaled piece is lost", "journal", TRUSTED, true},
+    {"a journaled piece is lost", "agent log", SECOND, true},
+    {"a rule of the flash is broken", "journal", TRUSTED, true},
     {"a piece stands in the journal and is not in place", "image", TRUSTED, true},
     {"too much is fetched again", "piece table", TRUSTED, true},
     {"a slot is valid for what it does not hold", "image", TRUSTED, true},
     {"an attempt ended for another reason", "image", TRUSTED, true},
     {"an attempt ended for another reason", "boot log", RECORD, true},
-    {"an unconfirmed image boots more often than it may", "agent log", ACCOUNT, true},
-    {"an unconfirmed image runs longer than it may", "agent log", ACCOUNT, true},
+    {"an unconfirmed image boots more often than it may", "agent log", SECOND, true},
+    {"an unconfirmed image runs longer than it may", "agent log", SECOND, true},
     {"an unconfirmed image boots more often than it may", "boot log", SECOND, true},
     {"nothing boots", "image", UNPROVED "; " TRUSTED, false},
     {"nothing boots", "manifest", UNPROVED, false},
     {"nothing boots", "trust record", BANK, true},
+    {"a chapter does not end", "trust record", BANK, true},
+    {"the trust record fell", "trust record", SECOND, true},
     {NULL, NULL, NULL, false},
 };
 

@@ -25,6 +25,7 @@
 #define SHORT_POINTS 100000u
 #define SHORT_REAL   1000u
 #define KEYS         (1u << 20)
+#define DRAWN_SHARE  32u
 #define PAIRS_PART   "nor8" /* all pairs of first faults and later operations are tried on it */
 
 static struct cuts_goods goods;
@@ -90,6 +91,8 @@ static bool sweep_drawn(struct worker *worker)
                                            .one_in = 1,
                                            .prefixes = 16,
                                            .salt = cuts_dice(&sweep->dice)};
+        sweep->jobs = DRAWN_SHARE; /* a part of each life's operations: soon over, and drawn anew */
+        sweep->job = (unsigned)(cuts_dice(&sweep->dice) % DRAWN_SHARE);
         sweep->real_one_in = 500;
         sweep->whole_one_in = 8;
         sweep->rots = 16;
@@ -108,8 +111,8 @@ static bool work(const struct cuts_options *options, unsigned job, double until,
     worker = (struct worker){.options = options, .until = until};
     worker.sweep = (struct cuts_sweep){.goods = &goods,
                                        .totals = totals,
-                                       .jobs = options->brief ? options->jobs : 1,
-                                       .job = options->brief ? job : 0,
+                                       .jobs = options->jobs,
+                                       .job = job,
                                        .dice = options->seed * 1000003u + job + 1u,
                                        .go_on = go_on,
                                        .ctx = &worker};

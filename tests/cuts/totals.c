@@ -108,9 +108,12 @@ static void print_tables(const struct cuts_totals *totals)
     for (size_t g = 0; g < CUTS_GEOMETRIES; g++) {
         const struct cuts_geometry *part = &cuts_geometries[g];
         if (of_geometry(totals, g) > 0) {
-            (void)printf("  %-7s sectors %4u, units %3u, erased %02X%s %9llu, and %llu merged\n",
-                         part->name, part->sector, part->unit, part->erased,
-                         part->ecc ? ", ECC:" : ":    ", (wide)of_geometry(totals, g),
+            (void)printf("  %-7s ", part->name);
+            if (part->sector > 0) {
+                (void)printf("sectors %4u, units %3u, erased %02X%s", part->sector, part->unit,
+                             part->erased, part->ecc ? ", ECC:" : ":    ");
+            }
+            (void)printf(" %9llu, and %llu merged\n", (wide)of_geometry(totals, g),
                          (wide)totals->merged[g]);
         }
     }
