@@ -11,20 +11,27 @@
 
 /* ---- to the engine ---- */
 
-void serind_attempts_step(struct serind *serind, struct serind_slot *slot, uint32_t device,
-                          enum serin_state state, enum serin_reason reason)
+static void step(struct serind *serind, struct serind_slot *slot, uint32_t device,
+                 enum serin_state state, enum serin_reason reason, bool before_retry)
 {
     const struct serin_rollout_event event = {
         .kind = SERIN_ROLLOUT_MEMBER,
         .member = serind_slot_position(serind, slot, device),
         .state = state,
         .reason = reason,
+        .before_retry = before_retry,
     };
     if (event.member == UINT32_MAX) {
         return; /* its hardware is not offered anything, or the rollout was over when it came */
     }
     enum serin_error error = serind_rollouts_step(serind, slot, &event);
     (void)serind_pass_check(serind, error == SERIN_ERR_STATE ? SERIN_OK : error);
+}
+
+void serind_attempts_step(struct serind *serind, struct serind_slot *slot, uint32_t device,
+                          enum serin_state state, enum serin_reason reason)
+{
+    step(serind, slot, device, state, reason, false);
 }
 
 /* Tells the engine what an attempt has come to. One from before a retry is told only where it is
@@ -41,9 +48,9 @@ static void tell(struct serind *serind, const struct serin_device_record *record
         attempt->state == SERIN_STATE_UNREACHED) {
         return;
     }
-    serind_attempts_step(serind, slot, device, attempt->state,
-                         attempt->reason != SERIN_REASON_INVALID ? attempt->reason
-                                                                 : SERIN_REASON_NONE);
+    step(serind, slot, device, attempt->state,
+         attempt->reason != SERIN_REASON_INVALID ? attempt->reason : SERIN_REASON_NONE,
+         attempt->attempt != slot->rollout.attempt);
 }
 
 /* A member of which nothing was heard runs what the rollout offers: it came to it by another way,

@@ -197,6 +197,8 @@ uint32_t serin_retry_count(const struct serin_rollout *rollout);
 /* Why RETRY is refused, or NULL: it is allowed; serin_retry_possible is that. */
 const char *serin_retry_refusal(const struct serin_rollout *rollout);
 bool serin_retry_possible(const struct serin_rollout *rollout);
+/* Whether a device whose attempt ended so takes the next one. */
+bool serin_retry_again(enum serin_state state, enum serin_reason reason);
 /* Lets the next failed members try again, as far as the step has room for. */
 void serin_retry_sweep(struct serin_step *step);
 
@@ -376,6 +378,8 @@ bool serin_member_in_reach(const struct serin_member *member);
 /* Moves one member, keeps the books, adds SAVE_MEMBER. False: its state does not allow it. */
 bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
                         enum serin_reason reason);
+/* The same for an attempt before the last RETRY that ended so: it may try again, and is idle. */
+bool serin_member_failed_earlier(struct serin_step *step, uint32_t index, enum serin_state state);
 /* Has silent members up to the threshold no longer count as in flight. */
 void serin_members_settle(struct serin_rollout *rollout);
 /* Takes the present threshold for that at which the stage began, after a step of the ramp: so that

@@ -305,14 +305,17 @@ static bool tests_anew(uint8_t stage, enum evidence had, enum evidence has)
            (has == EVIDENCE_FAILED || has == EVIDENCE_SILENT || has == EVIDENCE_NONE);
 }
 
-bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
-                        enum serin_reason reason)
+static bool may_enter(const struct serin_member *member, enum serin_state state)
+{
+    return (next[member->state] >> (unsigned)state & 1u) != 0;
+}
+
+/* `failed`: in the attempt that it leaves for another one. */
+static void move(struct serin_step *step, uint32_t index, enum serin_state state,
+                 enum serin_reason reason, bool failed)
 {
     struct serin_rollout *rollout = step->rollout;
     struct serin_member *member = &step->members->list[index];
-    if ((next[member->state] >> (unsigned)state & 1u) == 0) {
-        return false;
-    }
     struct serin_rollout_action *action = serin_step_act(step, SERIN_ROLLOUT_ACT_SAVE_MEMBER);
     action->member = index;
     action->before = *member;
@@ -320,8 +323,8 @@ bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_stat
     enum evidence had = evidence_of(rollout, member);
     book(rollout, member, index, false);
     if (state == SERIN_STATE_IDLE) {
-        member->failed_before = had == EVIDENCE_FAILED;
-        member->silent_before = had == EVIDENCE_SILENT;
+        member->failed_before = failed || had == EVIDENCE_FAILED;
+        member->silent_before = !failed && had == EVIDENCE_SILENT;
     }
     if (member->stage == 0 && state == SERIN_STATE_CONFIRMED) {
         member->ran_before = 1;
@@ -344,6 +347,24 @@ bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_stat
         serin_members_due(rollout, (uint64_t)member->watch_s * 1000u +
                                        (uint64_t)rollout->policy.deadline_s * 1000u);
     }
+}
+
+bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
+                        enum serin_reason reason)
+{
+    if (!may_enter(&step->members->list[index], state)) {
+        return false;
+    }
+    move(step, index, state, reason, false);
+    return true;
+}
+
+bool serin_member_failed_earlier(struct serin_step *step, uint32_t index, enum serin_state state)
+{
+    if (!may_enter(&step->members->list[index], state)) {
+        return false;
+    }
+    move(step, index, SERIN_STATE_IDLE, SERIN_REASON_NONE, true);
     return true;
 }
 

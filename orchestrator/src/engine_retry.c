@@ -37,13 +37,18 @@ bool serin_retry_possible(const struct serin_rollout *rollout)
     return serin_retry_refusal(rollout) == NULL;
 }
 
+bool serin_retry_again(enum serin_state state, enum serin_reason reason)
+{
+    const struct serin_member member = {.state = (uint8_t)state, .reason = (uint8_t)reason};
+    return serin_member_failed(&member) && state != SERIN_STATE_REGRESSED &&
+           state != SERIN_STATE_REVERTED; /* it runs something else by its own decision */
+}
+
 /* Whether the member had failed when RETRY came. What fails under the new attempt stays failed. */
 static bool may_retry(const struct serin_rollout *rollout, const struct serin_member *member)
 {
-    bool failed =
-        serin_member_failed(member) && member->state != SERIN_STATE_REGRESSED &&
-        member->state != SERIN_STATE_REVERTED; /* it runs something else by its own decision */
-    return failed && (uint64_t)member->watch_s * 1000u < rollout->retry_watch_ms + 1000u;
+    return serin_retry_again((enum serin_state)member->state, (enum serin_reason)member->reason) &&
+           (uint64_t)member->watch_s * 1000u < rollout->retry_watch_ms + 1000u;
 }
 
 void serin_retry_sweep(struct serin_step *step)

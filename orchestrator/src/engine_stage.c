@@ -263,8 +263,14 @@ void serin_step_windows(struct serin_step *step)
 
 void serin_effect_member(struct serin_step *step)
 {
+    const struct serin_rollout_event *event = step->event;
     /* What the state does not allow is old news, not an error: reports repeat themselves. */
-    (void)serin_member_enter(step, step->event->member, step->event->state, step->event->reason);
+    bool under_way = serin_rollout_traits(step->rollout->state)->gate;
+    if (event->before_retry && under_way && serin_retry_again(event->state, event->reason)) {
+        (void)serin_member_failed_earlier(step, event->member, event->state);
+    } else {
+        (void)serin_member_enter(step, event->member, event->state, event->reason);
+    }
 }
 
 void serin_effect_tick(struct serin_step *step)

@@ -266,7 +266,7 @@ static bool is_attempt(const struct sim_server *server, const struct server_atte
 }
 
 static void step_member(struct sim_server *server, uint32_t device, enum serin_state state,
-                        enum serin_reason reason)
+                        enum serin_reason reason, bool before_retry)
 {
     if (server->places[device] == SIM_NOBODY) {
         return; /* there is no offer to its hardware */
@@ -276,6 +276,7 @@ static void step_member(struct sim_server *server, uint32_t device, enum serin_s
         .member = server->places[device],
         .state = state,
         .reason = reason != SERIN_REASON_INVALID ? reason : SERIN_REASON_NONE,
+        .before_retry = before_retry,
     };
     enum serin_error error = server_step(server, &event);
     if (error != SERIN_OK && error != SERIN_ERR_STATE) {
@@ -293,7 +294,8 @@ static void tell(struct sim_server *server, uint32_t device, bool news)
         (news || attempt->attempt == server->store.head.rollout.attempt) &&
         state > SERIN_STATE_IDLE && state != SERIN_STATE_TIMED_OUT &&
         state != SERIN_STATE_UNREACHED) {
-        step_member(server, device, state, (enum serin_reason)attempt->reason);
+        step_member(server, device, state, (enum serin_reason)attempt->reason,
+                    attempt->attempt != server->store.head.rollout.attempt);
     }
 }
 
@@ -316,7 +318,7 @@ static void runs_it(struct sim_server *server, uint32_t device)
     if (is_candidate(server, record->running.manifest_id) &&
         !server_ended(server->store.head.rollout.state) && is_silent(server, device) &&
         (attempt->attempt == 0 || attempt->final)) {
-        step_member(server, device, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+        step_member(server, device, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE, false);
     }
 }
 

@@ -122,6 +122,40 @@ START_TEST(only_what_failed_before_is_retried)
 }
 END_TEST
 
+/* Caught: what fails in the attempt before the RETRY is booked under the new one, so that the
+ * device's own account of that is old news; its failure forgotten; a regressed one that is idle;
+ * one that is idle in a halted rollout, where nobody tries again. */
+START_TEST(who_fails_the_earlier_attempt_late_may_try_the_new_one)
+{
+    struct serin_policy policy = retry_policy();
+    policy.test.rejected_permyriad = 9000;
+    policy.test.accepted_permyriad = 8000;
+    struct bench bench;
+    bench_start(&bench, &policy, 100);
+    bench_fail(&bench, 0);
+    bench_set(&bench, 1, SERIN_STATE_TRIAL);
+    bench_set(&bench, 2, SERIN_STATE_CONFIRMED);
+    bench_set(&bench, 4, SERIN_STATE_TRIAL);
+    bench_do(&bench, SERIN_ROLLOUT_RETRY);
+    ck_assert_int_eq(bench_late(&bench, 1, SERIN_STATE_ROLLED_BACK), SERIN_OK);
+    ck_assert_int_eq(bench_late(&bench, 2, SERIN_STATE_REGRESSED), SERIN_OK);
+    ck_assert_int_eq(bench_late(&bench, 3, SERIN_STATE_CONFIRMED), SERIN_OK);
+    ck_assert_int_eq(bench.members.list[1].state, SERIN_STATE_IDLE);
+    ck_assert(bench.members.list[1].failed_before && !bench.members.list[1].silent_before);
+    ck_assert_int_eq(bench.members.list[2].state, SERIN_STATE_REGRESSED);
+    ck_assert_int_eq(bench.members.list[3].state, SERIN_STATE_CONFIRMED);
+    bench_settle(&bench);
+    bench_set(&bench, 1, SERIN_STATE_PENDING); /* it takes the new attempt */
+    bench_fail(&bench, 1);
+    bench_settle(&bench);
+    ck_assert_int_eq(bench.members.list[1].state, SERIN_STATE_ROLLED_BACK);
+    bench_do(&bench, SERIN_ROLLOUT_HALT);
+    ck_assert_int_eq(bench_late(&bench, 4, SERIN_STATE_ROLLED_BACK), SERIN_OK);
+    ck_assert_int_eq(bench.members.list[4].state, SERIN_STATE_ROLLED_BACK);
+    bench_free(&bench);
+}
+END_TEST
+
 /* Caught: a step that changes more members than it has room for. */
 START_TEST(many_are_retried_in_bounded_steps)
 {
@@ -289,6 +323,7 @@ int main(void)
         failed_devices_become_idle_under_a_new_attempt,
         a_failure_stays_evidence_whatever_its_retry_gives,
         only_what_failed_before_is_retried,
+        who_fails_the_earlier_attempt_late_may_try_the_new_one,
         many_are_retried_in_bounded_steps,
         a_retried_device_that_stays_silent_is_unreached,
         a_retry_after_a_pause_accepts_what_it_was_for,

@@ -478,6 +478,15 @@ enum serin_error bench_member(struct bench *bench, uint32_t member, enum serin_s
                                                      .reason = reason});
 }
 
+enum serin_error bench_late(struct bench *bench, uint32_t member, enum serin_state state)
+{
+    return step(bench, &(struct serin_rollout_event){.kind = SERIN_ROLLOUT_MEMBER,
+                                                     .member = member,
+                                                     .state = state,
+                                                     .reason = SERIN_REASON_CRASH,
+                                                     .before_retry = true});
+}
+
 void bench_do(struct bench *bench, enum serin_rollout_event_kind kind)
 {
     enum serin_error error = bench_send(bench, kind);

@@ -49,7 +49,9 @@ enum serin_error bench_note(struct bench *bench, enum serin_rollout_event_kind k
                             const char *note);
 enum serin_error bench_member(struct bench *bench, uint32_t member, enum serin_state state,
                               enum serin_reason reason);
-/* The same, which must succeed. */
+/* The same of an attempt before the last RETRY. */
+enum serin_error bench_late(struct bench *bench, uint32_t member, enum serin_state state);
+/* One event, which must succeed. */
 void bench_do(struct bench *bench, enum serin_rollout_event_kind kind);
 void bench_set(struct bench *bench, uint32_t member, enum serin_state state);
 void bench_fail(struct bench *bench, uint32_t member);

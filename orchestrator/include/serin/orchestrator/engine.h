@@ -78,6 +78,9 @@ struct serin_rollout_event {
     uint32_t member; /* MEMBER: index into the members */
     enum serin_state state;
     enum serin_reason reason;
+    /* MEMBER: of an attempt before the last RETRY. What ended badly may then be tried again at
+     * once, as by all that had failed when RETRY came: its failure stays evidence. */
+    bool before_retry;
     /* PAUSE, RESUME, HALT, ADVANCE, ABORT, RETRY: the operator's words, or NULL. They go into `why`
      * and the audit text, cut to fit, bytes outside printable ASCII as '?'. */
     const char *note;
