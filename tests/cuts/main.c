@@ -26,7 +26,9 @@
 #define SHORT_REAL   1000u
 #define KEYS         (1u << 20)
 #define DRAWN_SHARE  32u
-#define PAIRS_PART   "nor8" /* all pairs of first faults and later operations are tried on it */
+#define RECORD_PREFIXES \
+    (SERIN_BOOT_RECORD_SIZE + 1u) /* on that part: all of a record's, and entries' */
+#define PAIRS_PART "nor8" /* all pairs of first faults and later operations are tried on it */
 
 static struct cuts_goods goods;
 
@@ -64,12 +66,13 @@ static bool sweep_short(struct worker *worker)
         if ((only != NULL && strcmp(only, part->name) != 0) || !go_on(worker)) {
             continue;
         }
-        sweep->quota = (struct cuts_quota){.each = 1, .one_in = 2, .prefixes = 16, .salt = 1};
-        sweep->real_one_in = 160;
+        sweep->real_one_in = 145;
         sweep->whole_one_in = 64;
         sweep->rots = 6;
         sweep->all_pairs = strcmp(part->name, PAIRS_PART) == 0;
         sweep->pairs_one_in = sweep->all_pairs ? 0 : 1500;
+        sweep->quota = (struct cuts_quota){
+            .each = 1, .one_in = 3, .prefixes = sweep->all_pairs ? RECORD_PREFIXES : 8, .salt = 1};
         if (!cuts_sweep_part(sweep, part)) {
             return false;
         }
