@@ -78,6 +78,9 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 static enum serin_error complete_trust(struct serin_agent *agent)
 {
     struct serin_agent_record next;
+    if (serin_trust_region_read(agent->config->boot, &agent->trust) != SERIN_OK) {
+        return SERIN_ERR_FLASH;
+    }
     serin_record_copy(&next, &agent->record);
     next.trust_proved = agent->trust.version;
     enum serin_error error = serin_record_store(agent, &next);
@@ -95,14 +98,12 @@ static enum serin_error complete_trust(struct serin_agent *agent)
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
 {
     const struct serin_boot *boot = agent->config->boot;
-    enum serin_error error = updated ? SERIN_ERR_AGAIN : SERIN_OK;
-    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
-    if (agent->have_trust && !updated) {
-        error = serin_trust_region_mend(boot, agent->record.trust_proved);
-    }
-    if (agent->have_trust && error == SERIN_ERR_AGAIN) {
+    enum serin_error error =
+        updated ? SERIN_ERR_AGAIN : serin_trust_region_mend(boot, agent->record.trust_proved);
+    if (error == SERIN_ERR_AGAIN) {
         error = complete_trust(agent);
     }
+    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
     agent->trust_single = !agent->have_trust || error != SERIN_OK;
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;

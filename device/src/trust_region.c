@@ -158,42 +158,64 @@ static enum serin_error bank_write(const struct serin_boot *boot, uint32_t n,
     return error == SERIN_OK && !bank_holds(boot, n, bank) ? SERIN_ERR_FLASH : error;
 }
 
-/* One look at both banks, and what follows from it. SERIN_ERR_BUSY: nothing, as the bank that
- * counts did not read the same twice. */
-static enum serin_error mend_once(const struct serin_boot *boot, uint32_t proved)
+/* What one reading of both banks tells. */
+struct look {
+    struct bank banks[BANK_COUNT];
+    struct serin_trust trust[BANK_COUNT];
+    bool valid[BANK_COUNT];
+};
+
+/* The banks are equal, or one does not verify: the sound one is copied. */
+static enum serin_error make_equal(const struct serin_boot *boot, const struct look *look,
+                                   uint32_t n)
 {
-    struct serin_trust trust, other_trust;
-    struct bank bank;
-    uint32_t n = newest(boot, &trust);
-    if (n == BANK_COUNT) {
-        return SERIN_ERR_NOT_FOUND;
-    }
     uint32_t other = BANK_COUNT - 1u - n;
-    bank_read(boot, other, &bank);
-    bool older = bank_open(boot, &bank, &other_trust) == SERIN_OK;
-    bank_read(boot, n, &bank);
-    if (bank_open(boot, &bank, &trust) != SERIN_OK) {
-        return SERIN_ERR_BUSY; /* it read otherwise a moment ago: nothing is erased on its word */
+    if (bank_holds(boot, n, &look->banks[n])) {
+        return bank_holds(boot, other, &look->banks[n]) ? SERIN_OK
+                                                        : bank_write(boot, other, &look->banks[n]);
     }
-    if (bank_holds(boot, other, &bank)) {
-        return SERIN_OK;
+    if (look->valid[other] && bank_holds(boot, other, &look->banks[other])) {
+        return bank_write(boot, n, &look->banks[other]);
     }
-    /* With an older record in the other bank this is an update that was cut. Either may stand on
-     * torn cells that happen to read right: the newer one until it was proved, the older one from
-     * then on. The one that does is written, and only while the other verifies what runs. */
-    if (older && trust.version != proved &&
-        keeps_bootable(boot, &trust, &other_trust) == SERIN_OK) {
-        enum serin_error error = bank_write(boot, n, &bank);
+    return SERIN_ERR_BUSY;
+}
+
+/* Looks at both banks once, and does what follows from it. SERIN_ERR_BUSY: nothing yet, as a bank
+ * may read otherwise the next time; with `last` none is waited for. */
+static enum serin_error mend_once(const struct serin_boot *boot, uint32_t proved, bool last)
+{
+    struct look look;
+    for (uint32_t n = 0; n < BANK_COUNT; n++) {
+        bank_read(boot, n, &look.banks[n]);
+        look.valid[n] = bank_open(boot, &look.banks[n], &look.trust[n]) == SERIN_OK;
+    }
+    if (!look.valid[0] && !look.valid[1]) {
+        return last ? SERIN_ERR_NOT_FOUND : SERIN_ERR_BUSY;
+    }
+    if (!look.valid[0] || !look.valid[1]) {
+        return last ? make_equal(boot, &look, look.valid[0] ? 0 : 1) : SERIN_ERR_BUSY;
+    }
+    if (look.trust[0].version == look.trust[1].version) {
+        return make_equal(boot, &look, 0);
+    }
+    uint32_t n = look.trust[1].version > look.trust[0].version ? 1 : 0;
+    uint32_t other = BANK_COUNT - 1u - n;
+    /* An update was cut. Either record may stand on torn cells that happen to read right: the newer
+     * one until it was proved, the older one from then on. The one that does is written, and only
+     * while the other verifies what runs. */
+    if (look.trust[n].version != proved &&
+        keeps_bootable(boot, &look.trust[n], &look.trust[other]) == SERIN_OK) {
+        enum serin_error error = bank_write(boot, n, &look.banks[n]);
         return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
     }
-    return bank_write(boot, other, &bank);
+    return bank_write(boot, other, &look.banks[n]);
 }
 
 enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t proved)
 {
     enum serin_error error = SERIN_ERR_BUSY;
-    for (unsigned looks = 0; looks < LOOKS_MAX && error == SERIN_ERR_BUSY; looks++) {
-        error = mend_once(boot, proved);
+    for (unsigned looks = 1; looks <= LOOKS_MAX && error == SERIN_ERR_BUSY; looks++) {
+        error = mend_once(boot, proved, looks == LOOKS_MAX);
     }
     return error == SERIN_ERR_BUSY ? SERIN_ERR_FLASH : error;
 }
