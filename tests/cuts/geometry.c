@@ -2,6 +2,7 @@
 #include "geometry.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DRAWN (CUTS_GEOMETRIES - 1u)
@@ -37,12 +38,14 @@ bool cuts_geometry_named(const char *name, struct cuts_geometry *geometry)
             return true;
         }
     }
-    unsigned erased;
     memset(geometry, 0, sizeof *geometry);
-    if (sscanf(name, "%ux%ux%x", &geometry->sector, &geometry->unit, &erased) != 3) {
+    char *end = NULL;
+    geometry->sector = (uint32_t)strtoul(name, &end, 10);
+    geometry->unit = *end == 'x' ? (uint32_t)strtoul(end + 1, &end, 10) : 0;
+    geometry->erased = *end == 'x' ? (uint8_t)strtoul(end + 1, &end, 16) : 0;
+    if (geometry->sector == 0 || geometry->unit == 0) {
         return false;
     }
-    geometry->erased = (uint8_t)erased;
     geometry->ecc = strstr(name, "-ecc") != NULL;
     name_drawn(geometry);
     return strcmp(geometry->name, name) == 0;

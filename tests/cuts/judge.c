@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define BOOTS_A_CUT 2u
-#define AGAIN_A_CUT (2u * SERIN_PIECE_SIZE) /* the piece at work, and the window in flight */
+#define AGAIN_A_CUT \
+    (UINT64_C(2) * SERIN_PIECE_SIZE) /* the piece at work, and the window in flight */
 #define UNLOGGED_MS 10000u /* of the window, that a reset may lose: docs/spec/boot.md, 4 */
 #define MESSAGE_MS                                                                \
     1u /* that each message takes: a full queue may stand before the window's end \
@@ -246,7 +247,7 @@ void cuts_judge_time(struct cuts_life *life)
     const struct serin_manifest *manifest = &life->goods->releases[candidate - 1u].manifest;
     uint64_t bound_ms = (uint64_t)manifest->confirm_window_s * 1000u +
                         (uint64_t)(life->seen.trial_boots - 1u) * UNLOGGED_MS;
-    if (life->seen.trial_ms > bound_ms + MESSAGE_MS * CUTS_QUEUE) {
+    if (life->seen.trial_ms > bound_ms + (uint64_t)MESSAGE_MS * CUTS_QUEUE) {
         cuts_fail(life, "an unconfirmed image runs longer than it may", "%llu ms in %u boots",
                   (unsigned long long)life->seen.trial_ms, life->seen.trial_boots);
     }
@@ -286,7 +287,7 @@ void cuts_judge_end(struct cuts_life *life)
                          ? life->seen.image_bytes - uncut->image_bytes
                          : 0;
     life->seen.again_bytes += again;
-    if (again > (uint64_t)(life->cuts - life->chapter_cuts) * AGAIN_A_CUT) {
+    if (again > (life->cuts - life->chapter_cuts) * AGAIN_A_CUT) {
         cuts_fail(life, "too much is fetched again", "%llu bytes", (unsigned long long)again);
     }
 }

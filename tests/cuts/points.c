@@ -23,16 +23,39 @@ void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX]
     }
 }
 
-bool cuts_point_parse(const char *line, struct cuts_point *point)
+/* Takes what stands between `word` and the next space; moves `*line` behind that. */
+static bool take_word(const char **line, const char *word, char *value, size_t size)
 {
-    char name[24], text[CUTS_REPLAY_MAX];
-    int used = 0;
-    memset(point, 0, sizeof *point);
-    if (sscanf(line, "part=%23s until=%u %n", name, &point->until, &used) != 2 || used == 0 ||
-        point->until >= CUTS_CHAPTERS || strlen(line) >= sizeof text) {
+    size_t begins = strlen(word);
+    if (strncmp(*line, word, begins) != 0) {
         return false;
     }
-    (void)snprintf(text, sizeof text, "%s", line + used);
+    const char *from = *line + begins;
+    size_t count = strcspn(from, " ");
+    if (count == 0 || count >= size || from[count] != ' ') {
+        return false;
+    }
+    memcpy(value, from, count);
+    value[count] = '\0';
+    *line = from + count + 1u;
+    return true;
+}
+
+bool cuts_point_parse(const char *line, struct cuts_point *point)
+{
+    char name[24], until[8], text[CUTS_REPLAY_MAX];
+    memset(point, 0, sizeof *point);
+    if (!take_word(&line, "part=", name, sizeof name) ||
+        !take_word(&line, "until=", until, sizeof until) || strlen(line) >= sizeof text) {
+        return false;
+    }
+    char *end = NULL;
+    unsigned long chapter = strtoul(until, &end, 10);
+    if (*end != '\0' || chapter >= CUTS_CHAPTERS) {
+        return false;
+    }
+    point->until = (unsigned)chapter;
+    (void)snprintf(text, sizeof text, "%s", line);
     for (char *at = text; at != NULL && point->count < 2;) {
         char *bar = strstr(at, " | ");
         if (bar != NULL) {
