@@ -11,8 +11,8 @@
  *   s - 4       4  CRC-32/ISO-HDLC of bytes 0 .. s-5
  *
  * A record is programmed once and never touched again, and a bank is erased only when the other
- * holds the newest record, proved by reading it twice, or when neither holds any. A torn append
- * leaves the last record standing and its place unused until the next erase.
+ * holds as new a record as it does, proved by reading it twice. A torn append leaves the last
+ * record standing and its place unused until the next erase.
  *
  * Each record stands in both banks. A bank that does not hold the newest one whole, for whatever
  * reason (rot, a cut between the two copies, words that do not read), is suspect: the next append
