@@ -30,19 +30,22 @@ title "By serind"
 pack() { # NAME VERSION [options…]
     local name=$1 version=$2
     shift 2
-    "$SERIN" pack --version "$version" --image "$SERIN_BIN/apps/app_v2" --confirm-window 6s \
+    "$SERIN" pack --version "$version" --image "${image:-$SERIN_BIN/apps/app_v2}" --confirm-window 6s \
         -o "$BENCH/bundles/$name.serin" "$@" >>"$BENCH/log/pack.log" || fail "serin pack $name"
 }
 release=$BENCH/pki/keys/release.key
 pack foreign 9.0.0 --product "$PRODUCT" --channels "$CHANNEL" --hw 1-3 --counter 3 --key "$BENCH/foreign.key"
 pack director 9.0.0 --product "$PRODUCT" --channels "$CHANNEL" --hw 1-3 --counter 3 --key "$BENCH/pki/keys/director.key"
 pack good 9.0.1 --product "$PRODUCT" --channels "$CHANNEL" --hw 1-3 --counter 3 --key "$release"
+# What a device has in a slot it does not fetch: the image whose bytes are damaged on their way is one that it does not know.
+head -c 60000 /dev/urandom >"$BENCH/unknown"
+image=$BENCH/unknown pack unknown 9.0.1 --product "$PRODUCT" --channels "$CHANNEL" --hw 1-3 --counter 3 --key "$release"
 pack product 9.0.2 --product toaster --channels "$CHANNEL" --hw 1-3 --counter 3 --key "$release"
 pack channel 9.0.3 --product "$PRODUCT" --channels elsewhere --hw 1-3 --counter 3 --key "$release"
 pack hardware 9.0.4 --product "$PRODUCT" --channels "$CHANNEL" --hw 7-9 --counter 3 --key "$release"
 pack counter 9.0.5 --product "$PRODUCT" --channels "$CHANNEL" --hw 1-3 --counter 1 --key "$release"
 "$FORGE" break "$BENCH/bundles/good.serin" "$BENCH/bundles/signature.serin" $((32 + 528 + 10))
-"$FORGE" break "$BENCH/bundles/good.serin" "$BENCH/bundles/image.serin" 9000
+"$FORGE" break "$BENCH/bundles/unknown.serin" "$BENCH/bundles/image.serin" 9000
 "$FORGE" manifest "$BENCH/bundles/good.serin" "$release" "$BENCH/bundles/feature.serin" 9 128
 put() { "$SERIN" publish "$BENCH/bundles/$1.serin"; }
 refused_by_serind "a foreign key" "key" put foreign
