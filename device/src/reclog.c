@@ -229,8 +229,9 @@ struct side {
     uint32_t next;   /* the place to program; the number of places: it has to be erased first */
 };
 
-/* A bank goes on behind the newest record; one that does not hold that is begun anew. */
-static void look(const struct serin_reclog *log, struct side sides[BANKS])
+/* A bank goes on behind the newest record; one that does not hold that is begun anew. Gives back
+ * the newest record of both. */
+static struct place look(const struct serin_reclog *log, struct side sides[BANKS])
 {
     struct place newest[BANKS];
     for (uint32_t bank = 0; bank < BANKS; bank++) {
@@ -247,6 +248,7 @@ static void look(const struct serin_reclog *log, struct side sides[BANKS])
         }
         sides[bank] = (struct side){.newest = sequence, .next = next};
     }
+    return before(&newest[0], &newest[1]) ? newest[0] : newest[1];
 }
 
 /* Whether `bank` holds a record of at least `sequence`, as far as reading it twice can tell. */
@@ -272,10 +274,9 @@ static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank
     return start_bank(log, bank, record);
 }
 
-static enum serin_error append_twice(const struct serin_reclog *log, const uint8_t *record)
+static enum serin_error append_twice(const struct serin_reclog *log, const struct side sides[BANKS],
+                                     const uint8_t *record)
 {
-    struct side sides[BANKS];
-    look(log, sides);
     /* First where nothing has to be erased for it; else where the older record is. */
     uint32_t first = 0;
     if (sides[0].next == places(log) &&
@@ -291,7 +292,7 @@ static enum serin_error append_twice(const struct serin_reclog *log, const uint8
 bool serin_reclog_suspect(const struct serin_reclog *log)
 {
     struct side sides[BANKS];
-    look(log, sides);
+    (void)look(log, sides);
     return sides[0].newest != sides[1].newest;
 }
 
@@ -326,7 +327,8 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
 {
     uint8_t record[SERIN_RECLOG_STRIDE_MAX];
     SERIN_ASSERT(stride_of(log) <= sizeof record && places(log) > 0);
-    struct place newest = find_newest(log, BOTH, NULL);
+    struct side sides[BANKS];
+    struct place newest = look(log, sides);
     if (newest.sequence >= SEQUENCE_END) {
         record_encode(log, 1, payload, record);
         return start_again(log, &newest, record);
@@ -337,7 +339,7 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
         sequence++; /* a torn record that claims nothing at this reading may do so at the next */
     }
     record_encode(log, sequence, payload, record);
-    return append_twice(log, record);
+    return append_twice(log, sides, record);
 }
 
 enum serin_error serin_reclog_format(const struct serin_reclog *log)
