@@ -206,8 +206,8 @@ static enum serin_error (*const opens[])(struct sim *sim) = {
     server_open,  gateways_open,    sim_events_open,
 };
 
-/* Fetches what an event will need. A message that comes from afar is not looked into: it would
- * have to be fetched itself. */
+/* Fetches what an event will need: its message, and whom it is for. Whose beat a gateway will hear
+ * stands in the message's head, which most often was written just now. */
 static void look_ahead(void *ctx, const struct sim_event *event)
 {
     const struct sim *sim = ctx;

@@ -1,7 +1,7 @@
 /*
  * What the parts of the simulation share (sim.h says what it is; docs/spec/simulation.md how).
  *
- *   world      run.c queue.c dice.c names.c events.c memo.c flash.c flash_pool.c release.c depot.c
+ *   world      run.c queue.c dice.c names.c events.c memo*.c flash.c flash_pool.c release.c depot.c
  *              net.c net_links.c broker.c plugin.c node*.c
  *   server     server*.c: serind's shell in simulated time, around the real engine and ledger
  *   gateways   gateway*.c: serin-gateway's shell, around the real relay, fill, hold, uplink, sent
@@ -34,17 +34,8 @@
 #define SIM_BLOCK_SIZE 1024u                /* of a device's requests */
 
 struct sim;
-struct sim_server;  /* server.c */
-struct sim_gateway; /* Asks for memory before it is needed. */
-static inline void sim_prefetch(const void *from, size_t size)
-{
-    const uint8_t *bytes = from;
-    for (size_t at = 0; at < size; at += 64u) {
-        __builtin_prefetch(bytes + at, 0, 2);
-    }
-}
-
-/* gateway.c */
+struct sim_server;     /* server.c */
+struct sim_gateway;    /* gateway.c */
 struct sim_invariants; /* invariants_internal.h */
 struct sim_pool;       /* flash_pool.c */
 struct sim_memo;       /* memo.c */
@@ -383,6 +374,17 @@ void sim_broken(struct sim *sim, enum serin_sim_invariant invariant, const char 
     __attribute__((format(printf, 3, 4)));
 /* Memory is exhausted, or a port failed: the run ends. */
 void sim_failed(struct sim *sim, enum serin_error error);
+
+/* ---- to look ahead ---- */
+
+/* Asks for memory before it is needed. */
+static inline void sim_prefetch(const void *from, size_t size)
+{
+    const uint8_t *bytes = from;
+    for (size_t at = 0; at < size; at += 64u) {
+        __builtin_prefetch(bytes + at, 0, 2);
+    }
+}
 
 /* ---- what the world calls: due and told ---- */
 
