@@ -146,6 +146,49 @@ START_TEST(silence_halts_when_it_had_time_to_be_heard_and_lasts)
 }
 END_TEST
 
+static void beat_each_minute(struct bench *bench, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        for (uint32_t device = 0; device < UPDATED + OTHERS; device++) {
+            const struct serin_health_beat said = {
+                .interval_s = 60, .uptime_s = (bench->now_ms - BENCH_START_MS) / 1000 + 86400};
+            if (!quiet[device]) {
+                serin_health_beat(&health[device], bench->now_ms / 1000, &said,
+                                  bench->rollout.state != SERIN_ROLLOUT_CREATED);
+            }
+        }
+        bench_pass(bench, MINUTE_MS);
+    }
+}
+
+/* Who beats each minute is looked at again after a minute, once found silent: 15 minutes at most
+ * until then, and two more. Caught: a quarter of an hour between any two comparisons, or to last.
+ */
+START_TEST(a_fleet_that_beats_often_halts_soon)
+{
+    struct serin_policy policy = heard_policy();
+    struct bench bench;
+    unsigned minutes = 0;
+    memset(health, 0, sizeof health);
+    memset(quiet, 0, sizeof quiet);
+    bench_make(&bench, &policy, UPDATED + OTHERS, 1);
+    bench.check = false;
+    bench.members.health = health;
+    beat_each_minute(&bench, 60);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    bench_confirm_offered(&bench);
+    ck_state(&bench, "soaking");
+    beat_each_minute(&bench, 20);
+    silence(&bench, 0, 50);
+    for (; bench.rollout.state != SERIN_ROLLOUT_HALTED && minutes < 100; minutes++) {
+        beat_each_minute(&bench, 1);
+    }
+    ck_assert_msg(minutes >= 5 && minutes <= 21, "%s after %u min: %s",
+                  serin_rollout_state_text(bench.rollout.state), minutes, bench.rollout.why);
+    bench_free(&bench);
+}
+END_TEST
+
 /* Twelve of a hundred sleep for six hours at a time, and all of them fall silent: with forty others
  * it halts by the gap of those; alone, or with as few as the limit allows, it takes theirs. Caught:
  * the longest gap of all that are silent; the shortest. */
@@ -353,6 +396,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         silence_halts_when_it_had_time_to_be_heard_and_lasts,
+        a_fleet_that_beats_often_halts_soon,
         sleepers_delay_only_what_hangs_on_them,
         an_excess_begins_anew_when_it_ended,
         errors_have_to_last_too,
