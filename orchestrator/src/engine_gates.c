@@ -9,6 +9,9 @@
  * alone exceeds once in 30,000 comparisons; and may not pass above three. In hundredths. */
 #define HALT_DEVIATION 400u
 #define HOLD_DEVIATION 300u
+/* The same, in standard errors; and what makes a few suspicious. */
+#define HALT_ERRORS 4.0
+#define FEW_ERRORS  2.0
 
 bool serin_gate_boot_reason(enum serin_reason reason)
 {
@@ -27,6 +30,18 @@ static bool is_on(const struct serin_gate_policy *limit)
 static bool above(const struct serin_gate_policy *limit, uint64_t bad, uint64_t of)
 {
     return bad * PERMYRIAD > limit->max_permyriad * of;
+}
+
+/* Whether `bad` are more than so many standard errors above what was expected, both counted as for
+ * a deviation: √a − √b > √c, without the roots. `ratio` is the updated to the control group; 0: it
+ * is a limit, and known. */
+static bool is_unlikely(uint32_t bad, double expected, double ratio, double errors)
+{
+    double a = (double)bad + 0.375;
+    double b = expected + 0.375 * ratio;
+    double c = errors * errors / 4.0 * (1.0 + ratio);
+    double rest = a - b - c;
+    return rest > 0 && rest * rest > 4.0 * b * c;
 }
 
 /* ---- failures ---- */
@@ -88,16 +103,24 @@ static bool regressions_high(const struct serin_rollout *rollout, struct serin_t
                  tally->regressed, tally->confirmed + tally->regressed, true);
 }
 
+/* Whether so many would not have gone wrong by chance if the limit were the true rate. */
+static bool regressions_surely(const struct serin_trip *trip)
+{
+    double expected = (double)trip->limit.max_permyriad * trip->of / PERMYRIAD;
+    return is_unlikely(trip->bad, expected + 0.375, 0, HALT_ERRORS);
+}
+
 /* At the accepted rate chance alone takes a share of a hundred above a limit of twice that and
- * more, sooner or later: the joint test, which spends the error bound once, has to say that it is
- * more than chance. A limit below the accepted rate asks for less than the test can tell, and is
- * taken at its word. */
+ * more, sooner or later: so the share has to be beyond chance above the limit, or the joint test,
+ * which spends the error bound once, has to say so. A limit below the accepted rate asks for less
+ * than either can tell, and is taken at its word. */
 static bool regressions_trip(const struct serin_rollout *rollout, struct serin_trip *trip)
 {
     const struct serin_policy *policy = &rollout->policy;
     bool own =
         policy->gates[SERIN_GATE_REGRESSIONS].max_permyriad < policy->test.accepted_permyriad;
-    return (own || serin_test_trips(rollout)) && regressions_high(rollout, trip);
+    return regressions_high(rollout, trip) &&
+           (own || regressions_surely(trip) || serin_test_trips(rollout));
 }
 
 /* Every gate that judges failures. */
@@ -254,17 +277,6 @@ static enum serin_doubt doubt_of(const struct serin_rollout *rollout, enum serin
     return s->deviation > HALT_DEVIATION ? SERIN_DOUBT_SITE : SERIN_DOUBT_UNSURE;
 }
 
-/* Whether `bad` of a few are more than two standard errors above what was expected, both counted as
- * for a deviation: √a − √b > √c, without the roots. */
-static bool is_unlikely(uint32_t bad, double expected, double ratio)
-{
-    double a = (double)bad + 0.375;
-    double b = expected + 0.375 * ratio;
-    double c = 1.0 + ratio;
-    double rest = a - b - c;
-    return rest > 0 && rest * rest > 4.0 * b * c;
-}
-
 /* Fewer were updated than the gate's minimum: nothing halts on so few, but none of them is passed
  * over. All count that the rollout updated, whatever stage they fell silent in; and a share above
  * the limit is taken for chance only where a control group makes it so, and half of them are well.
@@ -281,7 +293,7 @@ static enum serin_doubt doubt_of_few(const struct serin_rollout *rollout,
     }
     double expected = (double)s->expected_permyriad * s->of / PERMYRIAD;
     bool most = s->bad > s->of / 2u;
-    bool unlikely = is_unlikely(s->bad, expected, (double)s->of / c->control);
+    bool unlikely = is_unlikely(s->bad, expected, (double)s->of / c->control, FEW_ERRORS);
     return most || unlikely ? SERIN_DOUBT_FEW : SERIN_DOUBT_NONE;
 }
 
@@ -306,7 +318,7 @@ static bool unjudged(const struct serin_rollout *rollout, const struct serin_gat
     uint64_t expected = (uint64_t)c->others_unknown * PERMYRIAD / c->others;
     double weight = (double)c->accepted / c->others;
     return exceeds(limit, c->accepted_unknown, c->accepted, (uint32_t)expected) &&
-           is_unlikely(c->accepted_unknown, weight * c->others_unknown, weight);
+           is_unlikely(c->accepted_unknown, weight * c->others_unknown, weight, FEW_ERRORS);
 }
 
 /* Why nothing can be said of the updated as a whole. */

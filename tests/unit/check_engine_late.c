@@ -284,6 +284,32 @@ START_TEST(regressions_halt_with_the_test_and_hold_without_it)
 }
 END_TEST
 
+/* Where the rates of the test are far apart it never tells a share between them from chance: a
+ * share that is surely above its limit halts all the same. Four standard errors above 1 % of 300
+ * are 15, by roots: √14.375 − √3.375 is below 2 and √15.375 − √3.375 above. Caught: only the test
+ * asked; three standard errors, which halt at 11; five. */
+START_TEST(regressions_surely_above_their_limit_halt_without_the_test)
+{
+    struct serin_policy policy = bench_staged_policy(300);
+    policy.test.rejected_permyriad = 4000;
+    policy.gates[SERIN_GATE_REGRESSIONS] =
+        (struct serin_gate_policy){.max_permyriad = 100, .minimum = 100};
+    struct bench bench;
+    bench_start(&bench, &policy, 1000);
+    bench.check = false; /* its recount knows one gate */
+    bench_confirm(&bench, 0, 300);
+    for (uint32_t i = 0; i < 14; i++) {
+        bench_set(&bench, i * 20u, SERIN_STATE_REGRESSED);
+    }
+    ck_assert_int_ne(bench.rollout.state, SERIN_ROLLOUT_HALTED);
+    bench_set(&bench, 290, SERIN_STATE_REGRESSED);
+    ck_state(&bench, "halted");
+    ck_assert_msg(bench_said(&bench, "halted: 15 of 300 confirmed went wrong later"), "%s",
+                  bench.rollout.why);
+    bench_free(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -296,6 +322,7 @@ int main(void)
         a_few_dark_devices_excuse_nobody,
         a_bad_night_excuses_none_whose_deadline_passed_before_it,
         regressions_halt_with_the_test_and_hold_without_it,
+        regressions_surely_above_their_limit_halt_without_the_test,
         NULL,
     };
     return check_run("engine_late", tests);
