@@ -4,7 +4,7 @@
  * and Berry, "Novel table lookup-based algorithms for high-performance CRC generation", 2008).
  * Boards define SERIN_CRC32_SMALL and take four bits at a time: a bootloader has 64 bytes to spare
  * for a table, not 8 KiB, and the SHA-256 that always runs beside it costs more there. Hosts that
- * can multiply without carries fold 64 bytes at a time into 16 first (Gopal et al., "Fast CRC
+ * can multiply without carries fold all lanes of 16 bytes into one (Gopal et al., "Fast CRC
  * computation for generic polynomials using PCLMULQDQ instruction", Intel, 2009).
  */
 #include <serin/crc32.h>
@@ -93,15 +93,15 @@ static uint32_t by_table(uint32_t crc, const uint8_t *bytes, size_t size)
 
 #include <string.h>
 
-#define LANES     ((size_t)4)
 #define LANE_SIZE ((size_t)16)
-#define FOLD_SIZE (LANES * LANE_SIZE)
+#define FOLD_SIZE (4 * LANE_SIZE)
+#define FOLDING   __attribute__((target("pclmul")))
 
 typedef long long lane __attribute__((vector_size(LANE_SIZE)));
 
 /* What a lane becomes when it moves on by some bytes: each half times a power of x modulo the
  * polynomial. */
-__attribute__((target("pclmul"))) static inline lane moved(lane from, lane powers)
+FOLDING static inline lane moved(lane from, lane powers)
 {
     return __builtin_ia32_pclmulqdq128(from, powers, 0x00) ^
            __builtin_ia32_pclmulqdq128(from, powers, 0x11);
@@ -114,35 +114,60 @@ static inline lane lane_at(const uint8_t *bytes)
     return read;
 }
 
-/* Folds whole blocks of FOLD_SIZE bytes, at least one, into the 16 bytes that leave the same
- * remainder, and takes that by the table. */
-__attribute__((target("pclmul"))) static uint32_t by_folding(uint32_t crc, const uint8_t *bytes,
-                                                             size_t size)
+static inline lane word(uint64_t value)
+{
+    return (lane){(long long)value, 0};
+}
+
+/* The remainder of a lane: its first half moves on to the second and the first half of that on
+ * again, until 64 bits are left, which are reduced as Barrett did it: by way of the quotient of
+ * x^64 and the polynomial. */
+FOLDING static inline uint32_t remainder_of(lane from)
+{
+    const lane powers = {0x0163cd6124, 0x00ccaa009e}; /* x^64, x^96 */
+    const lane divide = {0x01db710641, 0x01f7011641}; /* the polynomial, the quotient */
+    lane at = __builtin_ia32_pclmulqdq128(from, powers, 0x10) ^ word((uint64_t)from[1]);
+    uint64_t low = (uint64_t)at[0];
+    at = __builtin_ia32_pclmulqdq128(word(low & UINT32_MAX), powers, 0x00) ^
+         word(low >> 32 | (uint64_t)at[1] << 32);
+    uint64_t left = (uint64_t)at[0];
+    at = __builtin_ia32_pclmulqdq128(word(left & UINT32_MAX), divide, 0x10);
+    at = __builtin_ia32_pclmulqdq128(word((uint64_t)at[0] & UINT32_MAX), divide, 0x00);
+    return (uint32_t)((left ^ (uint64_t)at[0]) >> 32);
+}
+
+/* Folds whole lanes, at least one, into one that leaves the same remainder: four at a time while
+ * there are so many, for a multiplication need not wait for the last one. */
+FOLDING static uint32_t by_folding(uint32_t crc, const uint8_t *bytes, size_t size)
 {
     const lane by_64 = {0x0154442bd4, 0x01c6e41596}; /* x^(512 + 32), x^(512 - 32) */
     const lane by_16 = {0x01751997d0, 0x00ccaa009e}; /* x^(128 + 32), x^(128 - 32) */
-    lane lanes[LANES];
-    uint8_t rest[LANE_SIZE];
-    for (size_t i = 0; i < LANES; i++) {
-        lanes[i] = lane_at(bytes + LANE_SIZE * i);
-    }
-    lanes[0] ^= (lane){(long long)crc, 0};
-    for (size_t at = FOLD_SIZE; at < size; at += FOLD_SIZE) {
-        for (size_t i = 0; i < LANES; i++) {
-            lanes[i] = moved(lanes[i], by_64) ^ lane_at(bytes + at + LANE_SIZE * i);
+    lane first = lane_at(bytes) ^ word(crc);
+    size_t at = LANE_SIZE;
+    if (size >= FOLD_SIZE) {
+        lane second = lane_at(bytes + LANE_SIZE);
+        lane third = lane_at(bytes + 2 * LANE_SIZE);
+        lane fourth = lane_at(bytes + 3 * LANE_SIZE);
+        for (at = FOLD_SIZE; size - at >= FOLD_SIZE; at += FOLD_SIZE) {
+            first = moved(first, by_64) ^ lane_at(bytes + at);
+            second = moved(second, by_64) ^ lane_at(bytes + at + LANE_SIZE);
+            third = moved(third, by_64) ^ lane_at(bytes + at + 2 * LANE_SIZE);
+            fourth = moved(fourth, by_64) ^ lane_at(bytes + at + 3 * LANE_SIZE);
         }
+        second ^= moved(first, by_16);
+        third ^= moved(second, by_16);
+        first = fourth ^ moved(third, by_16);
     }
-    for (size_t i = 1; i < LANES; i++) {
-        lanes[0] = moved(lanes[0], by_16) ^ lanes[i];
+    for (; at < size; at += LANE_SIZE) {
+        first = moved(first, by_16) ^ lane_at(bytes + at);
     }
-    memcpy(rest, &lanes[0], sizeof rest);
-    return by_table(0, rest, sizeof rest);
+    return remainder_of(first);
 }
 
 uint32_t serin_crc32(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *bytes = data;
-    size_t folded = size / FOLD_SIZE * FOLD_SIZE;
+    size_t folded = size / LANE_SIZE * LANE_SIZE;
     crc = ~crc;
     if (folded > 0 && __builtin_cpu_supports("pclmul")) {
         crc = by_folding(crc, bytes, folded);
