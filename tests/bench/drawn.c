@@ -2,51 +2,24 @@
 #define _POSIX_C_SOURCE 200809L
 #include "drawn.h"
 
+#include "drawn_network.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define START_MS        UINT64_C(1800000000000) /* an arbitrary Unix time */
-#define LIMIT_MS        (UINT64_C(100) * 86400u * 1000u)
-#define NEVER_MS        UINT64_MAX
-#define FAILING_MS      900000u
-#define NEWS_MS         1000u /* how long a halt takes to reach a device */
-#define SITES           100u  /* gateways that the devices of the fleet stand behind */
-#define REVISIONS       3u
-#define SLOTS           60u /* of an hour: a device beats in one of them */
-#define SLOT_MS         (DRAWN_BEAT_MS / SLOTS)
-#define NOBODY          UINT32_MAX
-#define HELD_MS         (UINT64_C(24) * DRAWN_BEAT_MS)
-#define WEATHER_OFFLINE 0x80u   /* below it one bit a storm */
-#define TICKS_AT_ONCE   100000u /* more would be an engine that asks for ever */
-
-/* ---- numbers ---- */
-
-static uint64_t mix(uint64_t value)
-{
-    value += UINT64_C(0x9E3779B97F4A7C15);
-    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return value ^ (value >> 31);
-}
-
-/* One number for each purpose and device, so that the order of events draws nothing. */
-enum purpose { RANK, OFFLINE, FATE, ACCEPTS, DOWNLOADS, ENDS, LATER, STORM, BEAT };
-
-static uint64_t dice(const struct drawn_config *config, enum purpose purpose, uint32_t device)
-{
-    return mix(config->seed ^ mix(((uint64_t)purpose << 40) ^ device));
-}
+#define LIMIT_MS      (UINT64_C(100) * 86400u * 1000u)
+#define FAILING_MS    900000u
+#define NEWS_MS       1000u /* how long a halt takes to reach a device */
+#define SITES         100u  /* gateways that the devices of the fleet stand behind */
+#define REVISIONS     3u
+#define HELD_MS       (UINT64_C(24) * DRAWN_BEAT_MS)
+#define TICKS_AT_ONCE 100000u /* more would be an engine that asks for ever */
 
 static uint64_t between(uint64_t number, uint64_t least, uint64_t most)
 {
     return least + number % (most - least + 1u);
-}
-
-static bool share(uint64_t number, uint32_t millionths)
-{
-    return number % DRAWN_ALL < millionths;
 }
 
 /* ---- the fleet ---- */
@@ -66,15 +39,9 @@ struct drawn {
     struct serin_rollout rollout;
     struct serin_members members;
     struct serin_rollout_actions actions;
-    struct serin_health *health;
+    struct drawn_network network;
     uint32_t *place;  /* of a device among the members */
     uint8_t *exposed; /* by device */
-    uint64_t *deaf_ms;
-    uint64_t *booted_ms;
-    uint32_t first[SLOTS]; /* of those that beat in the slot: a ring by `next` and `last` */
-    uint32_t *next, *last;
-    uint8_t *slot;
-    uint8_t *weather; /* by device: WEATHER_OFFLINE, or the storms that cut it off */
     struct event *heap;
     uint32_t heap_count;
     uint32_t offered; /* to whom it was offered so far, in order of rank */
@@ -111,7 +78,7 @@ static uint32_t stratum_of(const void *ctx, uint32_t device)
 static enum fate fate_of(const struct drawn *drawn, uint32_t device)
 {
     const struct drawn_config *config = drawn->config;
-    uint64_t number = dice(config, FATE, device) % DRAWN_ALL;
+    uint64_t number = drawn_dice(config, DRAWN_FATE, device) % DRAWN_ALL;
     if (drawn->place[device] < config->change_at) {
         return GOOD;
     }
@@ -132,12 +99,9 @@ static enum fate fate_of(const struct drawn *drawn, uint32_t device)
     return GOOD;
 }
 
-/* What the engine's clock shows. */
 static uint64_t wall_ms(const struct drawn *drawn)
 {
-    const struct drawn_config *config = drawn->config;
-    bool jumped = config->jump_ms != 0 && drawn->now_ms >= START_MS + config->jump_ms;
-    return drawn->now_ms + (jumped ? config->jump_by_ms : 0);
+    return drawn_wall_ms(drawn->config, drawn->now_ms);
 }
 
 static bool earlier(const struct event *a, const struct event *b)
@@ -180,107 +144,16 @@ static struct event pop(struct drawn *drawn)
     return first;
 }
 
-/* ---- the network ---- */
-
-/* What cuts the device off. */
-static uint8_t weather_of(const struct drawn_config *config, uint32_t device)
-{
-    unsigned weather = share(dice(config, OFFLINE, device), config->offline) ? WEATHER_OFFLINE : 0;
-    for (size_t i = 0; i < config->storm_count; i++) {
-        weather |= share(mix(dice(config, STORM, device) + i), config->storms[i].share)
-                       ? 1u << (unsigned)i
-                       : 0;
-    }
-    return (uint8_t)weather;
-}
-
-/* When the device can be heard, from `at_ms` on. */
 static uint64_t heard_ms(const struct drawn *drawn, uint32_t device, uint64_t at_ms)
 {
-    const struct drawn_config *config = drawn->config;
-    unsigned weather = drawn->weather[device];
-    if ((weather & WEATHER_OFFLINE) != 0 || at_ms >= drawn->deaf_ms[device]) {
-        return NEVER_MS;
-    }
-    for (size_t i = 0; weather >> i != 0; i++) {
-        uint64_t from_ms = START_MS + config->storms[i].from_ms;
-        if ((weather >> i & 1u) != 0 && at_ms >= from_ms &&
-            at_ms < from_ms + config->storms[i].for_ms) {
-            at_ms = from_ms + config->storms[i].for_ms; /* storms stand in order of time */
-        }
-    }
-    return at_ms;
+    return drawn_heard_ms(&drawn->network, device, at_ms);
 }
 
-/* ---- beats ---- */
-
-/* Each device beats once an hour, at the minute at which it booted last. Those that were updated
- * together beat together from then on, and all others whenever they do: that is how silence comes
- * at one moment over the former, and over an hour over the latter, whatever cut both of them off.
- */
-static void leave_slot(struct drawn *drawn, uint32_t device)
-{
-    uint32_t *first = &drawn->first[drawn->slot[device]];
-    uint32_t next = drawn->next[device];
-    drawn->next[drawn->last[device]] = next;
-    drawn->last[next] = drawn->last[device];
-    if (*first == device) {
-        *first = next != device ? next : NOBODY;
-    }
-}
-
-static void enter_slot(struct drawn *drawn, uint32_t device, uint8_t slot)
-{
-    uint32_t first = drawn->first[slot];
-    drawn->slot[device] = slot;
-    drawn->next[device] = drawn->last[device] = device;
-    if (first == NOBODY) {
-        drawn->first[slot] = device;
-        return;
-    }
-    drawn->last[device] = drawn->last[first];
-    drawn->next[device] = first;
-    drawn->next[drawn->last[first]] = device;
-    drawn->last[first] = device;
-}
-
-static uint8_t slot_at(uint64_t at_ms)
-{
-    return (uint8_t)(at_ms / SLOT_MS % SLOTS);
-}
-
-static void beat(struct drawn *drawn, uint32_t device)
-{
-    if (heard_ms(drawn, device, drawn->now_ms) != drawn->now_ms) {
-        return;
-    }
-    const struct serin_health_beat said = {
-        .interval_s = DRAWN_BEAT_MS / 1000u,
-        .uptime_s = (drawn->now_ms - drawn->booted_ms[device]) / 1000u,
-    };
-    serin_health_beat(&drawn->health[device], wall_ms(drawn) / 1000u, &said, true);
-}
-
-static void beat_slot(struct drawn *drawn)
-{
-    uint32_t first = drawn->first[slot_at(drawn->beats_ms)];
-    for (uint32_t device = first; device != NOBODY;) {
-        beat(drawn, device);
-        device = drawn->next[device] != first ? drawn->next[device] : NOBODY;
-    }
-    drawn->beats_ms += SLOT_MS;
-}
-
-/* It says how it is as soon as it is up, and every hour from then on. */
 static void boot(struct drawn *drawn, uint32_t device)
 {
-    if (!drawn->config->beats) {
-        return;
+    if (drawn->config->beats) {
+        drawn_boot(&drawn->network, device, drawn->now_ms);
     }
-    drawn->booted_ms[device] = drawn->now_ms;
-    leave_slot(drawn, device);
-    enter_slot(drawn, device, slot_at(drawn->now_ms));
-    beat(drawn, device);
 }
 
 /* ---- the engine ---- */
@@ -295,14 +168,14 @@ static void published(struct drawn *drawn)
 {
     const struct serin_rollout *rollout = &drawn->rollout;
     if (rollout->state == SERIN_ROLLOUT_HALTED && drawn->result->ended_ms == 0) {
-        drawn->result->ended_ms = drawn->now_ms - START_MS;
+        drawn->result->ended_ms = drawn->now_ms - DRAWN_START_MS;
     }
     while (is_live(rollout) && drawn->offered < rollout->tally.offered) {
         uint32_t device = drawn->members.list[drawn->offered++].device;
-        uint64_t at_ms =
-            heard_ms(drawn, device,
-                     drawn->now_ms + between(dice(drawn->config, ACCEPTS, device), 50, 30000));
-        if (at_ms != NEVER_MS) {
+        uint64_t at_ms = heard_ms(
+            drawn, device,
+            drawn->now_ms + between(drawn_dice(drawn->config, DRAWN_ACCEPTS, device), 50, 30000));
+        if (at_ms != DRAWN_NEVER_MS) {
             push(drawn, at_ms, device, ACCEPT);
         }
     }
@@ -337,7 +210,7 @@ static void tell(struct drawn *drawn, uint32_t device, enum serin_state state,
 {
     drawn->result->reports++;
     if (drawn->config->beats) {
-        serin_health_heard(&drawn->health[device], wall_ms(drawn) / 1000u);
+        serin_health_heard(&drawn->network.health[device], wall_ms(drawn) / 1000u);
     }
     send(drawn, &(struct serin_rollout_event){.kind = SERIN_ROLLOUT_MEMBER,
                                               .member = drawn->place[device],
@@ -350,7 +223,7 @@ static void tell(struct drawn *drawn, uint32_t device, enum serin_state state,
 static void then(struct drawn *drawn, uint32_t device, uint64_t wait_ms, enum step step)
 {
     uint64_t at_ms = heard_ms(drawn, device, drawn->now_ms + wait_ms);
-    if (at_ms != NEVER_MS) {
+    if (at_ms != DRAWN_NEVER_MS) {
         push(drawn, at_ms, device, step);
     }
 }
@@ -368,7 +241,8 @@ static void accept(struct drawn *drawn, uint32_t device)
     }
     drawn->exposed[device] = 1;
     drawn->result->exposed++;
-    then(drawn, device, between(dice(drawn->config, DOWNLOADS, device), 60000, 300000), TRIAL);
+    then(drawn, device, between(drawn_dice(drawn->config, DRAWN_DOWNLOADS, device), 60000, 300000),
+         TRIAL);
     tell(drawn, device, SERIN_STATE_PENDING, SERIN_REASON_NONE);
 }
 
@@ -378,7 +252,7 @@ static void start_trial(struct drawn *drawn, uint32_t device)
         tell(drawn, device, SERIN_STATE_CANCELLED, SERIN_REASON_HALTED);
         return;
     }
-    uint64_t number = dice(drawn->config, ENDS, device);
+    uint64_t number = drawn_dice(drawn->config, DRAWN_ENDS, device);
     uint32_t failing_ms =
         drawn->config->failing_max_ms != 0 ? drawn->config->failing_max_ms : FAILING_MS;
     enum fate fate = fate_of(drawn, device);
@@ -397,7 +271,7 @@ static uint64_t later_ms_of(const struct drawn_config *config, uint32_t device)
 {
     uint64_t least_ms = config->later_max_ms != 0 ? config->later_min_ms : 3600000u;
     uint64_t most_ms = config->later_max_ms != 0 ? config->later_max_ms : 6u * 3600000u;
-    return between(dice(config, LATER, device), least_ms, most_ms);
+    return between(drawn_dice(config, DRAWN_LATER, device), least_ms, most_ms);
 }
 
 static void come_to_an_end(struct drawn *drawn, uint32_t device)
@@ -410,13 +284,13 @@ static void come_to_an_end(struct drawn *drawn, uint32_t device)
         boot(drawn, device); /* the image that it ran before */
         drawn->result->failed++;
         tell(drawn, device, SERIN_STATE_ROLLED_BACK,
-             reasons[dice(drawn->config, LATER, device) % 3u]);
+             reasons[drawn_dice(drawn->config, DRAWN_LATER, device) % 3u]);
         return;
     }
     if (fate == REGRESSES) {
         then(drawn, device, later_ms, AFTER);
     } else if (fate == DEAF) {
-        drawn->deaf_ms[device] = drawn->now_ms + later_ms;
+        drawn->network.deaf_ms[device] = drawn->now_ms + later_ms;
         drawn->result->failed++;
     }
     tell(drawn, device, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
@@ -449,38 +323,24 @@ static bool open_fleet(struct drawn *drawn)
     uint32_t count = config->devices;
     drawn->members.list = calloc(count, sizeof *drawn->members.list);
     drawn->members.strata = calloc((size_t)SITES * REVISIONS, sizeof *drawn->members.strata);
-    drawn->health = calloc(count, sizeof *drawn->health);
     drawn->place = calloc(count, sizeof *drawn->place);
     drawn->exposed = calloc(count, sizeof *drawn->exposed);
-    drawn->deaf_ms = calloc(count, sizeof *drawn->deaf_ms);
-    drawn->booted_ms = calloc(count, sizeof *drawn->booted_ms);
-    drawn->next = calloc(count, sizeof *drawn->next);
-    drawn->last = calloc(count, sizeof *drawn->last);
-    drawn->slot = calloc(count, sizeof *drawn->slot);
-    drawn->weather = calloc(count, sizeof *drawn->weather);
     drawn->heap = calloc(count, sizeof *drawn->heap);
     const uint8_t salt[SERIN_SALT_SIZE] = {1};
-    if (drawn->members.list == NULL || drawn->members.strata == NULL || drawn->health == NULL ||
-        drawn->place == NULL || drawn->exposed == NULL || drawn->deaf_ms == NULL ||
-        drawn->booted_ms == NULL || drawn->next == NULL || drawn->last == NULL ||
-        drawn->slot == NULL || drawn->weather == NULL || drawn->heap == NULL) {
+    if (!drawn_network_open(&drawn->network, config) || drawn->members.list == NULL ||
+        drawn->members.strata == NULL || drawn->place == NULL || drawn->exposed == NULL ||
+        drawn->heap == NULL) {
         drawn->wrong = "memory is exhausted";
         return false;
     }
-    if (serin_rollout_init(&drawn->rollout, 1, &config->policy, salt, 1, START_MS) != SERIN_OK) {
+    if (serin_rollout_init(&drawn->rollout, 1, &config->policy, salt, 1, DRAWN_START_MS) !=
+        SERIN_OK) {
         drawn->wrong = "the engine refused the policy";
         return false;
     }
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        drawn->first[slot] = NOBODY;
-    }
     for (uint32_t device = 0; device < count; device++) {
         drawn->members.list[device] =
-            serin_rollout_member(&drawn->rollout, dice(config, RANK, device), device);
-        drawn->deaf_ms[device] = NEVER_MS;
-        drawn->weather[device] = weather_of(config, device);
-        drawn->booted_ms[device] = START_MS - DRAWN_BEAT_MS;
-        enter_slot(drawn, device, (uint8_t)(dice(config, BEAT, device) % SLOTS));
+            serin_rollout_member(&drawn->rollout, drawn_dice(config, DRAWN_RANK, device), device);
     }
     drawn->members.count = count;
     drawn->members.site = site_of;
@@ -488,7 +348,7 @@ static bool open_fleet(struct drawn *drawn)
     drawn->members.hardware = hardware_of;
     drawn->members.sites = drawn;
     if (config->beats) {
-        drawn->members.health = drawn->health;
+        drawn->members.health = drawn->network.health;
         drawn->members.stratum = stratum_of;
         drawn->members.stratum_count = SITES * REVISIONS;
     }
@@ -503,16 +363,10 @@ static void close_fleet(struct drawn *drawn)
 {
     free(drawn->members.list);
     free(drawn->members.strata);
-    free(drawn->health);
     free(drawn->place);
     free(drawn->exposed);
-    free(drawn->deaf_ms);
-    free(drawn->booted_ms);
-    free(drawn->next);
-    free(drawn->last);
-    free(drawn->slot);
-    free(drawn->weather);
     free(drawn->heap);
+    drawn_network_close(&drawn->network);
 }
 
 static bool is_over(const struct drawn *drawn)
@@ -538,28 +392,20 @@ static bool is_over(const struct drawn *drawn)
     return false;
 }
 
+/* Those beat whose slot it is, and the next one is awaited. */
+static void beat(struct drawn *drawn)
+{
+    drawn_beat_slot(&drawn->network, drawn->beats_ms);
+    drawn->beats_ms += DRAWN_SLOT_MS;
+}
+
 /* Before the first stage the devices have beaten for a day: their own past is known. */
 static void warm_up(struct drawn *drawn)
 {
-    for (drawn->beats_ms = START_MS; drawn->config->beats && drawn->beats_ms < drawn->now_ms;) {
-        uint64_t now_ms = drawn->now_ms;
-        drawn->now_ms = drawn->beats_ms;
-        beat_slot(drawn);
-        drawn->now_ms = now_ms;
+    for (drawn->beats_ms = DRAWN_START_MS;
+         drawn->config->beats && drawn->beats_ms < drawn->now_ms;) {
+        beat(drawn);
     }
-}
-
-/* Whether the engine is cut off itself, and knows it. */
-static bool is_out(const struct drawn *drawn)
-{
-    const struct drawn_config *config = drawn->config;
-    bool out = false;
-    for (size_t i = 0; i < config->storm_count; i++) {
-        uint64_t from_ms = START_MS + config->storms[i].from_ms;
-        out = out || (config->storms[i].noticed && drawn->now_ms >= from_ms &&
-                      drawn->now_ms < from_ms + config->storms[i].for_ms);
-    }
-    return out;
 }
 
 /* Time passes: as far as a beat, which there is every minute, where anything depends on it. */
@@ -569,7 +415,7 @@ static void pass(struct drawn *drawn, uint64_t at_ms)
     drawn->result->held_ms += drawn->rollout.held ? span_ms : 0;
     drawn->now_ms += span_ms;
     drawn->held_ms = drawn->rollout.held ? drawn->held_ms : drawn->now_ms;
-    if (is_out(drawn) != drawn->out) {
+    if (drawn_is_out(drawn->config, drawn->now_ms) != drawn->out) {
         drawn->out = !drawn->out;
         send(drawn, &(struct serin_rollout_event){.kind = drawn->out ? SERIN_ROLLOUT_REPORTS_DOWN
                                                                      : SERIN_ROLLOUT_REPORTS_UP});
@@ -581,7 +427,7 @@ static uint64_t tick_ms(const struct drawn *drawn)
 {
     uint64_t due_ms = serin_rollout_deadline_ms(&drawn->rollout, &drawn->members);
     uint64_t ahead_ms = wall_ms(drawn) - drawn->now_ms;
-    return due_ms == NEVER_MS ? NEVER_MS : due_ms > ahead_ms ? due_ms - ahead_ms : 0;
+    return due_ms == DRAWN_NEVER_MS ? DRAWN_NEVER_MS : due_ms > ahead_ms ? due_ms - ahead_ms : 0;
 }
 
 static void go_on(struct drawn *drawn)
@@ -589,18 +435,18 @@ static void go_on(struct drawn *drawn)
     uint32_t ticks = 0;
     while (drawn->wrong == NULL && !is_over(drawn)) {
         uint64_t due_ms = tick_ms(drawn);
-        uint64_t next_ms = drawn->heap_count > 0 ? drawn->heap[0].at_ms : NEVER_MS;
-        uint64_t beats_ms = drawn->config->beats ? drawn->beats_ms : NEVER_MS;
+        uint64_t next_ms = drawn->heap_count > 0 ? drawn->heap[0].at_ms : DRAWN_NEVER_MS;
+        uint64_t beats_ms = drawn->config->beats ? drawn->beats_ms : DRAWN_NEVER_MS;
         uint64_t at_ms = due_ms < next_ms ? due_ms : next_ms;
         at_ms = beats_ms < at_ms ? beats_ms : at_ms;
         ticks = at_ms > drawn->now_ms ? 0 : ticks + 1u;
-        if (at_ms == NEVER_MS || at_ms > START_MS + LIMIT_MS || ticks > TICKS_AT_ONCE) {
+        if (at_ms == DRAWN_NEVER_MS || at_ms > DRAWN_START_MS + LIMIT_MS || ticks > TICKS_AT_ONCE) {
             drawn->wrong = "the rollout does not come to an end";
             return;
         }
         pass(drawn, at_ms);
         if (at_ms == beats_ms) {
-            beat_slot(drawn);
+            beat(drawn);
         } else if (at_ms == next_ms) {
             struct event event = pop(drawn);
             happen(drawn, &event);
@@ -620,7 +466,7 @@ bool drawn_run(const struct drawn_config *config, struct drawn_result *result)
     drawn->config = config;
     drawn->result = result;
     if (open_fleet(drawn)) {
-        drawn->now_ms = START_MS + (config->beats ? UINT64_C(24) * DRAWN_BEAT_MS : 0);
+        drawn->now_ms = DRAWN_START_MS + (config->beats ? UINT64_C(24) * DRAWN_BEAT_MS : 0);
         drawn->rollout.last_ms = drawn->now_ms;
         warm_up(drawn);
         send(drawn, &(struct serin_rollout_event){.kind = SERIN_ROLLOUT_REPORTS_UP});
@@ -632,7 +478,7 @@ bool drawn_run(const struct drawn_config *config, struct drawn_result *result)
     result->held = drawn->rollout.held;
     result->publishes = drawn->rollout.publishes;
     if (result->ended_ms == 0) {
-        result->ended_ms = drawn->now_ms - START_MS;
+        result->ended_ms = drawn->now_ms - DRAWN_START_MS;
     }
     (void)snprintf(result->why, sizeof result->why, "%s",
                    drawn->wrong != NULL ? drawn->wrong : drawn->rollout.why);
@@ -687,7 +533,7 @@ double drawn_speed(uint32_t devices, uint64_t reports)
         }
         drawn->config = &config;
         drawn->result = &result;
-        drawn->now_ms = START_MS;
+        drawn->now_ms = DRAWN_START_MS;
         if (!open_fleet(drawn)) {
             close_fleet(drawn);
             free(drawn);

@@ -21,6 +21,7 @@
 /* A bad network day: a share of the devices, updated or not, is cut off. */
 struct drawn_storm {
     uint64_t from_ms, for_ms;
+    uint64_t every_ms; /* from one to the next of the same kind, over the same devices; 0: one */
     uint32_t share;
     bool noticed; /* it is the engine's own way to the devices: reports are down meanwhile */
 };
