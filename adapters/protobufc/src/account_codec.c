@@ -298,6 +298,21 @@ enum serin_error serin_pbc_decode_ack(const uint8_t *data, size_t size, struct s
 
 /* ---- beat ---- */
 
+/* What its fields take at most: a tag of two bytes, and a varint of ten. */
+#define TAG_MOST      2u
+#define NUMBER_MOST   (TAG_MOST + 10u)
+#define TEXT_MOST(n)  (TAG_MOST + 2u + (n))
+#define ORDER_MOST    TEXT_MOST(2u * NUMBER_MOST)
+#define FIRMWARE_MOST TEXT_MOST(3u * NUMBER_MOST)
+#define RUNNING_MOST  TEXT_MOST(TEXT_MOST(SERIN_SHA256_SIZE) + FIRMWARE_MOST + 3u * NUMBER_MOST)
+#define COUNTER_MOST  TEXT_MOST(2u * NUMBER_MOST)
+#define BEAT_MOST                                                                \
+    (9u * NUMBER_MOST + TEXT_MOST(SERIN_ID_MAX) + TEXT_MOST(SERIN_PRODUCT_MAX) + \
+     TEXT_MOST(SERIN_CHANNEL_MAX) + RUNNING_MOST + 2u * ORDER_MOST +             \
+     SERIN_BEAT_COUNTERS_MAX * COUNTER_MOST)
+
+_Static_assert(BEAT_MOST <= SERIN_BEAT_MAX, "every beat within bounds can be said");
+
 enum serin_error serin_pbc_encode_beat(const struct serin_beat *value, uint8_t *out,
                                        size_t capacity, size_t *size)
 {
@@ -334,7 +349,7 @@ enum serin_error serin_pbc_encode_beat(const struct serin_beat *value, uint8_t *
         counters[i].value = value->counters[i].value;
         pointers[i] = &counters[i];
     }
-    return serin_pbc_pack(&message.base, SERIN_BEAT_MAX, out, capacity, size);
+    return serin_pbc_pack_bounded(&message.base, BEAT_MOST, out, capacity, size);
 }
 
 static bool get_beat(const struct serin_pbc_arena *arena, const Serin__V1__Beat *message,

@@ -80,6 +80,17 @@ enum serin_error serin_pbc_pack(const ProtobufCMessage *message, size_t limit, u
     return SERIN_OK;
 }
 
+enum serin_error serin_pbc_pack_bounded(const ProtobufCMessage *message, size_t most, uint8_t *out,
+                                        size_t capacity, size_t *size)
+{
+    if (capacity < most) {
+        return serin_pbc_pack(message, most, out, capacity, size);
+    }
+    *size = protobuf_c_message_pack(message, out);
+    SERIN_ASSERT(*size <= most);
+    return SERIN_OK;
+}
+
 /* ---- values ---- */
 
 /* protobuf-c's message structs serve packing and unpacking, so their pointers lack const; packing

@@ -37,6 +37,11 @@ SERIN_MUST_USE enum serin_error serin_pbc_unpack(struct serin_pbc_arena *arena,
 SERIN_MUST_USE enum serin_error serin_pbc_pack(const ProtobufCMessage *message, size_t limit,
                                                uint8_t *out, size_t capacity, size_t *size);
 
+/* As serin_pbc_pack, of a message that its bounds keep within `most` bytes: where there is room for
+ * as many, they are not counted first. */
+SERIN_MUST_USE enum serin_error serin_pbc_pack_bounded(const ProtobufCMessage *message, size_t most,
+                                                       uint8_t *out, size_t capacity, size_t *size);
+
 /* ---- the top level of a payload, field by field ---- */
 
 /* A walk over the occurrences of one length-delimited field; all other fields are copied to `rest`,
