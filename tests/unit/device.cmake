@@ -15,6 +15,11 @@ foreach(module flash_layout flash_emulator flash_faults flash_shared flash_snaps
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 
+# Ports, servers and flash that do what they may and what they should not.
+foreach(module agent_ports agent_fetch agent_large agent_flash)
+  serin_unit_test(${module} LINK serin_device_bench)
+endforeach()
+
 # The example of docs/emulator.md: storage code of somebody else's survives every fault that there is.
 foreach(part "1" "8" "8;ecc" "512")
   string(REPLACE ";" "_" name "${part}")
