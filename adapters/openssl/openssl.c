@@ -85,15 +85,15 @@ static void sha256_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SER
     (void)done;
 }
 
-static enum serin_error no_verify(void *ctx, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
-                                  const uint8_t digest[SERIN_SHA256_SIZE],
-                                  const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+static uint32_t no_verify(void *ctx, uint32_t run, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                          const uint8_t digest[SERIN_SHA256_SIZE],
+                          const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     (void)ctx;
     (void)public_key;
     (void)digest;
     (void)signature;
-    return SERIN_ERR_UNSUPPORTED;
+    return SERIN_VERDICT_UNDECIDED ^ run;
 }
 
 static enum serin_error no_random(void *ctx, void *out, size_t size)

@@ -3,10 +3,25 @@
 
 #include <string.h>
 
-enum serin_error serin_directive_open(const struct serin_crypto *crypto,
-                                      const struct serin_codec *codec,
-                                      const struct serin_trust *trust, const uint8_t *payload,
-                                      size_t size, struct serin_directive *directive)
+static enum serin_error decode_body(const struct serin_codec *codec,
+                                    const struct serin_trust *trust,
+                                    const struct serin_envelope *envelope,
+                                    struct serin_directive *directive)
+{
+    enum serin_error error =
+        codec->decode_directive(envelope->body, envelope->body_size, directive);
+    if (error == SERIN_OK) {
+        error = serin_directive_check(directive, NULL);
+    }
+    if (error == SERIN_OK && strcmp(directive->product, trust->product) != 0) {
+        error = SERIN_ERR_PRODUCT;
+    }
+    return error;
+}
+
+static enum serin_error prove(const struct serin_crypto *crypto, const struct serin_codec *codec,
+                              const struct serin_trust *trust, const uint8_t *payload, size_t size,
+                              struct serin_directive *directive, struct serin_run *run)
 {
     struct serin_envelope envelope;
     enum serin_error error = codec->decode_envelope(payload, size, &envelope);
@@ -18,16 +33,44 @@ enum serin_error serin_directive_open(const struct serin_crypto *crypto,
     if (key == NULL) {
         return SERIN_ERR_KEY;
     }
-    error = serin_signed_verify(crypto, SERIN_SIGNED_DIRECTIVE, key->public_key, envelope.body,
-                                envelope.body_size, envelope.signature);
+    serin_run_note(run, SERIN_STEP_DIRECTIVE_KEY,
+                   ((uint32_t)key->role ^ SERIN_KEY_ROLE_DIRECTOR) |
+                       serin_difference(key->key_id, envelope.key_id, sizeof envelope.key_id));
+    error = serin_signed_prove(crypto, SERIN_SIGNED_DIRECTIVE, key->public_key, envelope.body,
+                               envelope.body_size, envelope.signature,
+                               SERIN_STEP_DIRECTIVE_SIGNATURE, run);
     if (error == SERIN_OK) {
-        error = codec->decode_directive(envelope.body, envelope.body_size, directive);
+        error = decode_body(codec, trust, &envelope, directive);
+        serin_run_note(run, SERIN_STEP_DIRECTIVE_CONTENT, (uint32_t)error);
     }
+    return error;
+}
+
+enum serin_error serin_directive_open(const struct serin_crypto *crypto,
+                                      const struct serin_codec *codec,
+                                      const struct serin_trust *trust, const uint8_t *payload,
+                                      size_t size, struct serin_directive *directive)
+{
+    struct serin_run run;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return prove(crypto, codec, trust, payload, size, directive, &run);
+}
+
+enum serin_error serin_directive_open_twice(const struct serin_crypto *crypto,
+                                            const struct serin_codec *codec,
+                                            const struct serin_trust *trust, const uint8_t *payload,
+                                            size_t size, struct serin_directive *directive,
+                                            struct serin_proof *proof)
+{
+    struct serin_run first, second;
+    serin_run_start(&first, SERIN_RUN_FIRST);
+    serin_run_start(&second, SERIN_RUN_SECOND);
+    *proof = (struct serin_proof){.first = 0};
+    enum serin_error error = prove(crypto, codec, trust, payload, size, directive, &first);
+    proof->first = first.evidence;
     if (error == SERIN_OK) {
-        error = serin_directive_check(directive, NULL);
-    }
-    if (error == SERIN_OK && strcmp(directive->product, trust->product) != 0) {
-        error = SERIN_ERR_PRODUCT;
+        error = prove(crypto, codec, trust, payload, size, directive, &second);
+        proof->second = second.evidence;
     }
     return error;
 }

@@ -60,6 +60,20 @@ void serin_key_id(const struct serin_crypto *crypto,
     memcpy(key_id, digest, SERIN_KEY_ID_SIZE);
 }
 
+enum serin_error serin_signed_prove(const struct serin_crypto *crypto, enum serin_signed_kind kind,
+                                    const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                                    const uint8_t *body, size_t body_size,
+                                    const uint8_t signature[SERIN_P256_SIGNATURE_SIZE],
+                                    uint32_t step, struct serin_run *run)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    serin_signed_digest(crypto, kind, body, body_size, digest);
+    uint32_t verdict =
+        crypto->ops->p256_verify(crypto->ctx, run->mask, public_key, digest, signature) ^ run->mask;
+    serin_run_note(run, step, verdict ^ SERIN_VERDICT_VALID);
+    return serin_verdict_error(verdict);
+}
+
 enum serin_error serin_signed_verify(const struct serin_crypto *crypto, enum serin_signed_kind kind,
                                      const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                                      const uint8_t *body, size_t body_size,
@@ -67,5 +81,5 @@ enum serin_error serin_signed_verify(const struct serin_crypto *crypto, enum ser
 {
     uint8_t digest[SERIN_SHA256_SIZE];
     serin_signed_digest(crypto, kind, body, body_size, digest);
-    return crypto->ops->p256_verify(crypto->ctx, public_key, digest, signature);
+    return serin_p256_verify(crypto, public_key, digest, signature);
 }

@@ -175,9 +175,22 @@ enum serin_error serin_trust_decode(const struct serin_crypto *crypto, const uin
     return error == SERIN_OK ? check_values(trust) : error;
 }
 
-enum serin_error serin_trust_open(const struct serin_crypto *crypto,
-                                  const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
-                                  const uint8_t *record, size_t size, struct serin_trust *trust)
+/* Whether root stands among the keys of the record: it has a role already. */
+static enum serin_error root_inside(const struct serin_trust *trust,
+                                    const uint8_t root_key[SERIN_P256_PUBLIC_SIZE])
+{
+    for (size_t i = 0; i < trust->key_count; i++) {
+        if (memcmp(trust->keys[i].public_key, root_key, SERIN_P256_PUBLIC_SIZE) == 0) {
+            return SERIN_ERR_KEY;
+        }
+    }
+    return SERIN_OK;
+}
+
+enum serin_error serin_trust_prove(const struct serin_crypto *crypto,
+                                   const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
+                                   const uint8_t *record, size_t size, struct serin_trust *trust,
+                                   struct serin_run *run)
 {
     struct serin_signature_area area;
     uint8_t root_id[SERIN_KEY_ID_SIZE];
@@ -187,18 +200,44 @@ enum serin_error serin_trust_open(const struct serin_crypto *crypto,
         return error;
     }
     serin_key_id(crypto, root_key, root_id);
-    if (memcmp(root_id, area.key_id, sizeof root_id) != 0) {
+    uint32_t difference = serin_difference(root_id, area.key_id, sizeof root_id);
+    serin_run_note(run, SERIN_STEP_TRUST_KEY, difference);
+    if (difference != 0) {
         return SERIN_ERR_KEY;
     }
-    error = serin_signed_verify(crypto, SERIN_SIGNED_TRUST, root_key, record, SERIN_TRUST_BODY_SIZE,
-                                area.signature);
+    error = serin_signed_prove(crypto, SERIN_SIGNED_TRUST, root_key, record, SERIN_TRUST_BODY_SIZE,
+                               area.signature, SERIN_STEP_TRUST_SIGNATURE, run);
     if (error == SERIN_OK) {
         error = serin_trust_decode(crypto, record, SERIN_TRUST_BODY_SIZE, trust);
+        error = error == SERIN_OK ? root_inside(trust, root_key) : error;
+        serin_run_note(run, SERIN_STEP_TRUST_CONTENT, (uint32_t)error);
     }
-    for (size_t i = 0; error == SERIN_OK && i < trust->key_count; i++) {
-        if (memcmp(trust->keys[i].public_key, root_key, SERIN_P256_PUBLIC_SIZE) == 0) {
-            error = SERIN_ERR_KEY; /* root has a role already */
-        }
+    return error;
+}
+
+enum serin_error serin_trust_open(const struct serin_crypto *crypto,
+                                  const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
+                                  const uint8_t *record, size_t size, struct serin_trust *trust)
+{
+    struct serin_run run;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return serin_trust_prove(crypto, root_key, record, size, trust, &run);
+}
+
+enum serin_error serin_trust_open_twice(const struct serin_crypto *crypto,
+                                        const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
+                                        const uint8_t *record, size_t size,
+                                        struct serin_trust *trust, struct serin_proof *proof)
+{
+    struct serin_run first, second;
+    serin_run_start(&first, SERIN_RUN_FIRST);
+    serin_run_start(&second, SERIN_RUN_SECOND);
+    *proof = (struct serin_proof){.first = 0};
+    enum serin_error error = serin_trust_prove(crypto, root_key, record, size, trust, &first);
+    proof->first = first.evidence;
+    if (error == SERIN_OK) {
+        error = serin_trust_prove(crypto, root_key, record, size, trust, &second);
+        proof->second = second.evidence;
     }
     return error;
 }
@@ -216,10 +255,10 @@ const struct serin_trust_key *serin_trust_find(const struct serin_trust *trust,
     return NULL;
 }
 
-enum serin_error serin_manifest_open(const struct serin_crypto *crypto,
-                                     const struct serin_trust *trust, const uint8_t *bytes,
-                                     size_t size, struct serin_manifest *manifest,
-                                     uint8_t id[SERIN_SHA256_SIZE])
+enum serin_error serin_manifest_prove(const struct serin_crypto *crypto,
+                                      const struct serin_trust *trust, const uint8_t *bytes,
+                                      size_t size, struct serin_manifest *manifest,
+                                      uint8_t id[SERIN_SHA256_SIZE], struct serin_run *run)
 {
     struct serin_signature_area area;
     enum serin_error error =
@@ -232,16 +271,51 @@ enum serin_error serin_manifest_open(const struct serin_crypto *crypto,
     if (key == NULL) {
         return SERIN_ERR_KEY;
     }
-    error = serin_signed_verify(crypto, SERIN_SIGNED_MANIFEST, key->public_key, bytes,
-                                SERIN_MANIFEST_BODY_SIZE, area.signature);
+    serin_run_note(run, SERIN_STEP_MANIFEST_KEY,
+                   ((uint32_t)key->role ^ SERIN_KEY_ROLE_RELEASE) |
+                       serin_difference(key->key_id, area.key_id, sizeof area.key_id));
+    error = serin_signed_prove(crypto, SERIN_SIGNED_MANIFEST, key->public_key, bytes,
+                               SERIN_MANIFEST_BODY_SIZE, area.signature,
+                               SERIN_STEP_MANIFEST_SIGNATURE, run);
     if (error == SERIN_OK) {
         error = serin_manifest_decode(bytes, SERIN_MANIFEST_BODY_SIZE, manifest);
+        serin_run_note(run, SERIN_STEP_MANIFEST_CONTENT, (uint32_t)error);
     }
-    if (error == SERIN_OK && strcmp(manifest->product, trust->product) != 0) {
-        error = SERIN_ERR_PRODUCT;
+    if (error == SERIN_OK) {
+        error = strcmp(manifest->product, trust->product) == 0 ? SERIN_OK : SERIN_ERR_PRODUCT;
+        serin_run_note(run, SERIN_STEP_MANIFEST_PRODUCT, (uint32_t)error);
     }
     if (error == SERIN_OK && id != NULL) {
         serin_manifest_id(crypto, bytes, id);
+    }
+    return error;
+}
+
+enum serin_error serin_manifest_open(const struct serin_crypto *crypto,
+                                     const struct serin_trust *trust, const uint8_t *bytes,
+                                     size_t size, struct serin_manifest *manifest,
+                                     uint8_t id[SERIN_SHA256_SIZE])
+{
+    struct serin_run run;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return serin_manifest_prove(crypto, trust, bytes, size, manifest, id, &run);
+}
+
+enum serin_error serin_manifest_open_twice(const struct serin_crypto *crypto,
+                                           const struct serin_trust *trust, const uint8_t *bytes,
+                                           size_t size, struct serin_manifest *manifest,
+                                           struct serin_proof *proof)
+{
+    struct serin_run first, second;
+    serin_run_start(&first, SERIN_RUN_FIRST);
+    serin_run_start(&second, SERIN_RUN_SECOND);
+    *proof = (struct serin_proof){.first = 0};
+    enum serin_error error =
+        serin_manifest_prove(crypto, trust, bytes, size, manifest, NULL, &first);
+    proof->first = first.evidence;
+    if (error == SERIN_OK) {
+        error = serin_manifest_prove(crypto, trust, bytes, size, manifest, NULL, &second);
+        proof->second = second.evidence;
     }
     return error;
 }

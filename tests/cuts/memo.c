@@ -18,7 +18,7 @@ struct signature {
     bool used;
     uint8_t key[SERIN_P256_PUBLIC_SIZE], digest[SERIN_SHA256_SIZE];
     uint8_t bytes[SERIN_P256_SIGNATURE_SIZE];
-    enum serin_error verdict;
+    uint32_t verdict;
 };
 
 /* The real context after an update, by the fingerprint of the context before it and the bytes. */
@@ -127,24 +127,24 @@ static struct signature *find_signature(const uint8_t *key, const uint8_t *diges
     return &set[memo.turn++ % WAYS];
 }
 
-static enum serin_error verify(void *ctx, const uint8_t key[SERIN_P256_PUBLIC_SIZE],
-                               const uint8_t digest[SERIN_SHA256_SIZE],
-                               const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+static uint32_t verify(void *ctx, uint32_t run, const uint8_t key[SERIN_P256_PUBLIC_SIZE],
+                       const uint8_t digest[SERIN_SHA256_SIZE],
+                       const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     (void)ctx;
     struct signature *known = find_signature(key, digest, signature);
     memo.figures.verifications++;
     if (!memo.real && is_signature(known, key, digest, signature)) {
-        return known->verdict;
+        return known->verdict ^ run;
     }
     memo.figures.verified++;
     known->used = true;
     memcpy(known->key, key, sizeof known->key);
     memcpy(known->digest, digest, sizeof known->digest);
     memcpy(known->bytes, signature, sizeof known->bytes);
-    known->verdict =
-        serin_wolfcrypt()->ops->p256_verify(serin_wolfcrypt()->ctx, key, digest, signature);
-    return known->verdict;
+    known->verdict = serin_wolfcrypt()->ops->p256_verify(serin_wolfcrypt()->ctx, SERIN_RUN_FIRST,
+                                                         key, digest, signature);
+    return known->verdict ^ run;
 }
 
 /* xorshift64: a life is the same each time. */

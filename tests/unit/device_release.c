@@ -24,7 +24,7 @@
 
 struct remembered {
     uint8_t key[SERIN_P256_PUBLIC_SIZE], digest[32], signature[SERIN_P256_SIGNATURE_SIZE];
-    enum serin_error verdict;
+    uint32_t verdict;
 };
 
 static struct remembered memory[MEMORY];
@@ -57,9 +57,9 @@ static void remember_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[S
     real->ops->sha256_final(real->ctx, sha, digest);
 }
 
-static enum serin_error remember_verify(void *ctx, const uint8_t key[SERIN_P256_PUBLIC_SIZE],
-                                        const uint8_t digest[SERIN_SHA256_SIZE],
-                                        const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+static uint32_t remember_verify(void *ctx, uint32_t run, const uint8_t key[SERIN_P256_PUBLIC_SIZE],
+                                const uint8_t digest[SERIN_SHA256_SIZE],
+                                const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     (void)ctx;
     const struct serin_crypto *real = serin_wolfcrypt();
@@ -67,15 +67,15 @@ static enum serin_error remember_verify(void *ctx, const uint8_t key[SERIN_P256_
         if (memcmp(memory[i].key, key, sizeof(memory[i].key)) == 0 &&
             memcmp(memory[i].digest, digest, 32) == 0 &&
             memcmp(memory[i].signature, signature, sizeof(memory[i].signature)) == 0) {
-            return memory[i].verdict;
+            return memory[i].verdict ^ run;
         }
     }
     struct remembered *place = &memory[memory_count++ % MEMORY];
     memcpy(place->key, key, sizeof(place->key));
     memcpy(place->digest, digest, 32);
     memcpy(place->signature, signature, sizeof(place->signature));
-    place->verdict = real->ops->p256_verify(real->ctx, key, digest, signature);
-    return place->verdict;
+    place->verdict = real->ops->p256_verify(real->ctx, SERIN_RUN_FIRST, key, digest, signature);
+    return place->verdict ^ run;
 }
 
 /* xorshift64: a run is the same each time. */

@@ -97,12 +97,12 @@ static bool in_range(const uint8_t scalar[SCALAR_SIZE], const uint8_t limit[SCAL
 
 /* Imports a point and proves that it is on the curve. P-256 has cofactor 1: a point on the curve
  * has the right order. */
-static enum serin_error key_import(ecc_key *key, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE])
+static uint32_t key_import(ecc_key *key, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE])
 {
     const uint8_t *x = public_key;
     const uint8_t *y = public_key + SCALAR_SIZE;
     if (memcmp(x, prime_p, SCALAR_SIZE) >= 0 || memcmp(y, prime_p, SCALAR_SIZE) >= 0) {
-        return SERIN_ERR_SIGNATURE;
+        return SERIN_VERDICT_INVALID;
     }
     uint8_t x963[1 + SERIN_P256_PUBLIC_SIZE];
     x963[0] = 0x04; /* uncompressed */
@@ -112,46 +112,47 @@ static enum serin_error key_import(ecc_key *key, const uint8_t public_key[SERIN_
         result = wc_ecc_check_key(key);
     }
     if (result == MEMORY_E) {
-        return SERIN_ERR_CRYPTO;
+        return SERIN_VERDICT_UNDECIDED;
     }
-    return result == 0 ? SERIN_OK : SERIN_ERR_SIGNATURE;
+    return result == 0 ? SERIN_VERDICT_VALID : SERIN_VERDICT_INVALID;
 }
 
-static enum serin_error key_verify(ecc_key *key, const uint8_t digest[SERIN_SHA256_SIZE],
-                                   const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+static uint32_t key_verify(ecc_key *key, const uint8_t digest[SERIN_SHA256_SIZE],
+                           const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     uint8_t der[ECC_MAX_SIG_SIZE];
     word32 der_size = sizeof(der);
     if (wc_ecc_rs_raw_to_sig(signature, SCALAR_SIZE, signature + SCALAR_SIZE, SCALAR_SIZE, der,
                              &der_size) != 0) {
-        return SERIN_ERR_CRYPTO;
+        return SERIN_VERDICT_UNDECIDED;
     }
     int verified = 0;
     if (wc_ecc_verify_hash(der, der_size, digest, SERIN_SHA256_SIZE, &verified, key) != 0) {
-        return SERIN_ERR_CRYPTO;
+        return SERIN_VERDICT_UNDECIDED;
     }
-    return verified == 1 ? SERIN_OK : SERIN_ERR_SIGNATURE;
+    return verified == 1 ? SERIN_VERDICT_VALID : SERIN_VERDICT_INVALID;
 }
 
-static enum serin_error p256_verify(void *ctx, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
-                                    const uint8_t digest[SERIN_SHA256_SIZE],
-                                    const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+static uint32_t p256_verify(void *ctx, uint32_t run,
+                            const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                            const uint8_t digest[SERIN_SHA256_SIZE],
+                            const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     (void)ctx;
     if (!in_range(signature, order_n) || !in_range(signature + SCALAR_SIZE, order_n)) {
-        return SERIN_ERR_SIGNATURE;
+        return SERIN_VERDICT_INVALID ^ run;
     }
     serin_point_cache_adopt();
     ecc_key key;
     if (wc_ecc_init(&key) != 0) {
-        return SERIN_ERR_CRYPTO;
+        return SERIN_VERDICT_UNDECIDED ^ run;
     }
-    enum serin_error error = key_import(&key, public_key);
-    if (error == SERIN_OK) {
-        error = key_verify(&key, digest, signature);
+    uint32_t verdict = key_import(&key, public_key);
+    if (verdict == SERIN_VERDICT_VALID) {
+        verdict = key_verify(&key, digest, signature);
     }
     wc_ecc_free(&key);
-    return error;
+    return verdict ^ run;
 }
 
 /* ---- random ---- */

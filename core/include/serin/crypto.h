@@ -6,6 +6,8 @@
 #define SERIN_CRYPTO_H
 
 #include <serin/bytes.h>
+#include <serin/error.h>
+#include <serin/proof.h>
 
 #define SERIN_P256_PUBLIC_SIZE    64u /* X ‖ Y, big-endian, uncompressed without the 0x04 prefix */
 #define SERIN_P256_SIGNATURE_SIZE 64u /* r ‖ s, big-endian, fixed width */
@@ -24,12 +26,15 @@ struct serin_crypto_ops {
     void (*sha256_final)(void *ctx, struct serin_sha256 *sha, uint8_t digest[SERIN_SHA256_SIZE]);
 
     /* Verifies an ECDSA P-256 signature (FIPS 186-4, section 6.4) over `digest`. Refuses r or s
-     * outside [1, n-1] and a public key that is not on the curve. SERIN_OK: valid.
-     * SERIN_ERR_SIGNATURE: not valid. SERIN_ERR_CRYPTO: could not be decided; the caller treats it
-     * as not valid. */
-    enum serin_error (*p256_verify)(void *ctx, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
-                                    const uint8_t digest[SERIN_SHA256_SIZE],
-                                    const uint8_t signature[SERIN_P256_SIGNATURE_SIZE]);
+     * outside [1, n-1] and a public key that is not on the curve. Returns one of the three verdicts
+     * of serin/proof.h, XORed with `run` (SERIN_RUN_FIRST, SERIN_RUN_SECOND): VALID, INVALID, or
+     * UNDECIDED (it could not be computed). Whatever else comes back counts as not valid. An
+     * adapter for a device computes it in full at each call: the second run is there for what
+     * happened to the first. */
+    uint32_t (*p256_verify)(void *ctx, uint32_t run,
+                            const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                            const uint8_t digest[SERIN_SHA256_SIZE],
+                            const uint8_t signature[SERIN_P256_SIGNATURE_SIZE]);
 
     /* Fills `out` with unpredictable bytes. SERIN_ERR_CRYPTO: none can be had. */
     enum serin_error (*random)(void *ctx, void *out, size_t size);
@@ -43,5 +48,14 @@ struct serin_crypto {
 /* SHA-256 of one run of bytes. */
 void serin_sha256_of(const struct serin_crypto *crypto, const void *data, size_t size,
                      uint8_t digest[SERIN_SHA256_SIZE]);
+
+/* One verification in one run, for hosts, where no glitch is to be feared: SERIN_ERR_SIGNATURE: not
+ * valid; SERIN_ERR_CRYPTO: could not be decided, to be treated as not valid. */
+SERIN_MUST_USE enum serin_error serin_p256_verify(
+    const struct serin_crypto *crypto, const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+    const uint8_t digest[SERIN_SHA256_SIZE], const uint8_t signature[SERIN_P256_SIGNATURE_SIZE]);
+
+/* The error that a verdict of SERIN_RUN_FIRST tells. */
+SERIN_MUST_USE enum serin_error serin_verdict_error(uint32_t verdict);
 
 #endif

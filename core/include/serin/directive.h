@@ -29,6 +29,13 @@ SERIN_MUST_USE enum serin_error serin_directive_open(const struct serin_crypto *
                                                      const uint8_t *payload, size_t size,
                                                      struct serin_directive *directive);
 
+/* The same in two runs, for devices: `proof` is SERIN_PROOF_DIRECTIVE, which who obeys the
+ * directive compares, both halves, besides the error. */
+SERIN_MUST_USE enum serin_error
+serin_directive_open_twice(const struct serin_crypto *crypto, const struct serin_codec *codec,
+                           const struct serin_trust *trust, const uint8_t *payload, size_t size,
+                           struct serin_directive *directive, struct serin_proof *proof);
+
 /* Whether an opened directive is addressed to the device: SERIN_ERR_PRODUCT, SERIN_ERR_CHANNEL,
  * SERIN_ERR_DEVICE. `targeted`: it came on the device's own topic; a channel's directive there, or
  * the reverse, is SERIN_ERR_DEVICE. */

@@ -40,11 +40,18 @@ void serin_key_id(const struct serin_crypto *crypto,
                   const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                   uint8_t key_id[SERIN_KEY_ID_SIZE]);
 
-/* Verifies `signature` of `kind` over `body` with `public_key`. Errors as p256_verify; state is not
- * touched. */
+/* Verifies `signature` of `kind` over `body` with `public_key`, in one run: for hosts. Errors as
+ * serin_p256_verify; state is not touched. */
 SERIN_MUST_USE enum serin_error
 serin_signed_verify(const struct serin_crypto *crypto, enum serin_signed_kind kind,
                     const uint8_t public_key[SERIN_P256_PUBLIC_SIZE], const uint8_t *body,
                     size_t body_size, const uint8_t signature[SERIN_P256_SIGNATURE_SIZE]);
+
+/* The same within `run`, which notes it as `step`. */
+SERIN_MUST_USE enum serin_error
+serin_signed_prove(const struct serin_crypto *crypto, enum serin_signed_kind kind,
+                   const uint8_t public_key[SERIN_P256_PUBLIC_SIZE], const uint8_t *body,
+                   size_t body_size, const uint8_t signature[SERIN_P256_SIGNATURE_SIZE],
+                   uint32_t step, struct serin_run *run);
 
 #endif

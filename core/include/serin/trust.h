@@ -73,6 +73,19 @@ SERIN_MUST_USE enum serin_error serin_trust_open(const struct serin_crypto *cryp
                                                  const uint8_t *record, size_t size,
                                                  struct serin_trust *trust);
 
+/* The same within `run`, whose evidence then is SERIN_PROOF_TRUST_AFTER(what it was). */
+SERIN_MUST_USE enum serin_error serin_trust_prove(const struct serin_crypto *crypto,
+                                                  const uint8_t root_key[SERIN_P256_PUBLIC_SIZE],
+                                                  const uint8_t *record, size_t size,
+                                                  struct serin_trust *trust, struct serin_run *run);
+
+/* serin_trust_open in two runs, for devices: `proof` is SERIN_PROOF_TRUST, which who uses the
+ * record compares, both halves, besides the error. */
+SERIN_MUST_USE enum serin_error
+serin_trust_open_twice(const struct serin_crypto *crypto,
+                       const uint8_t root_key[SERIN_P256_PUBLIC_SIZE], const uint8_t *record,
+                       size_t size, struct serin_trust *trust, struct serin_proof *proof);
+
 /* The key with `key_id` and `role`, or NULL. */
 const struct serin_trust_key *serin_trust_find(const struct serin_trust *trust,
                                                enum serin_key_role role,
@@ -87,5 +100,19 @@ SERIN_MUST_USE enum serin_error serin_manifest_open(const struct serin_crypto *c
                                                     const uint8_t *bytes, size_t size,
                                                     struct serin_manifest *manifest,
                                                     uint8_t id[SERIN_SHA256_SIZE]);
+
+/* The same within `run`, whose evidence then is SERIN_PROOF_MANIFEST_AFTER(what it was). */
+SERIN_MUST_USE enum serin_error
+serin_manifest_prove(const struct serin_crypto *crypto, const struct serin_trust *trust,
+                     const uint8_t *bytes, size_t size, struct serin_manifest *manifest,
+                     uint8_t id[SERIN_SHA256_SIZE], struct serin_run *run);
+
+/* serin_manifest_open in two runs, for devices; see serin_trust_open_twice. SERIN_PROOF_MANIFEST.
+ */
+SERIN_MUST_USE enum serin_error serin_manifest_open_twice(const struct serin_crypto *crypto,
+                                                          const struct serin_trust *trust,
+                                                          const uint8_t *bytes, size_t size,
+                                                          struct serin_manifest *manifest,
+                                                          struct serin_proof *proof);
 
 #endif
