@@ -50,15 +50,22 @@ static enum serin_reason judge_manifest(struct serin_agent *agent, size_t size, 
     const struct serin_boot *boot = agent->config->boot;
     struct serin_manifest *manifest = &agent->download.manifest;
     uint32_t floor = agent->running.floor;
-    enum serin_error error = agent->have_trust
-                                 ? serin_manifest_open(boot->crypto, &agent->trust,
-                                                       manifest_bytes(agent), size, manifest, NULL)
-                                 : SERIN_ERR_KEY;
+    struct serin_proof proof = {.first = 0};
+    enum serin_error error =
+        agent->have_trust ? serin_manifest_open_twice(boot->crypto, &agent->trust,
+                                                      manifest_bytes(agent), size, manifest, &proof)
+                          : SERIN_ERR_KEY;
     if (error == SERIN_OK) {
         error = serin_slot_suits(boot, serin_agent_spare(agent), floor, manifest);
     }
     if (error != SERIN_OK) {
         return serin_intake_reason(error);
+    }
+    if (!serin_proof_first(&proof, SERIN_PROOF_MANIFEST)) {
+        return SERIN_REASON_SIGNATURE;
+    }
+    if (!serin_proof_second(&proof, SERIN_PROOF_MANIFEST)) {
+        return SERIN_REASON_SIGNATURE;
     }
     if (!revert && serin_version_compare(manifest->version, agent->running.version) <= 0) {
         return SERIN_REASON_NOT_NEWER;

@@ -152,14 +152,15 @@ static void digest_body(const struct serin_agent *agent, const uint8_t *payload,
 
 static enum serin_error open_directive(const struct serin_agent *agent,
                                        enum serin_agent_source source, const uint8_t *payload,
-                                       size_t size, struct serin_directive *directive)
+                                       size_t size, struct serin_directive *directive,
+                                       struct serin_proof *proof)
 {
     const struct serin_boot *boot = agent->config->boot;
     if (!agent->have_trust) {
         return SERIN_ERR_KEY;
     }
-    enum serin_error error = serin_directive_open(boot->crypto, agent->config->codec, &agent->trust,
-                                                  payload, size, directive);
+    enum serin_error error = serin_directive_open_twice(
+        boot->crypto, agent->config->codec, &agent->trust, payload, size, directive, proof);
     if (error == SERIN_OK) {
         error = serin_directive_addressed(directive, source == SERIN_AGENT_OWN, &boot->identity);
     }
@@ -202,12 +203,19 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
                                         const uint8_t *payload, size_t size)
 {
     struct serin_directive directive;
+    struct serin_proof proof = {.first = 0};
     if (size == 0) {
         return SERIN_OK; /* somebody cleared the topic: what holds still holds */
     }
-    enum serin_error error = open_directive(agent, source, payload, size, &directive);
+    enum serin_error error = open_directive(agent, source, payload, size, &directive, &proof);
     if (error != SERIN_OK) {
         return refuse(agent, "directive refused", error);
+    }
+    if (!serin_proof_first(&proof, SERIN_PROOF_DIRECTIVE)) {
+        return refuse(agent, "directive refused", SERIN_ERR_SIGNATURE);
+    }
+    if (!serin_proof_second(&proof, SERIN_PROOF_DIRECTIVE)) {
+        return refuse(agent, "directive refused", SERIN_ERR_SIGNATURE);
     }
     uint8_t said[SERIN_SHA256_SIZE];
     digest_body(agent, payload, size, said);

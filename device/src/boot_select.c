@@ -1,5 +1,6 @@
 /* The bootloader's decision, once per reset (docs/spec/boot.md, section 4; design decisions 18 to
  * 21). */
+#include "boot_prove.h"
 #include "boot_state.h"
 #include "slot.h"
 
@@ -51,23 +52,10 @@ static void change_state(struct serin_boot_state *state, struct serin_boot_chang
     SERIN_ASSERT(error == SERIN_OK);
 }
 
-static void fill_choice(const struct serin_boot *boot, enum serin_slot slot, bool trial,
-                        const struct serin_boot_state *state, struct serin_boot_choice *choice)
-{
-    struct serin_slot_map map;
-    serin_slot_map(boot->flash, boot->layout, &map);
-    choice->slot = slot;
-    choice->trial = trial;
-    choice->image_address = serin_slot_address(boot, slot, map.image_offset);
-    choice->image_size = choice->manifest.image_size_bytes;
-    choice->window_left_s = trial ? (uint16_t)(state->window_s - state->elapsed_s) : 0;
-}
-
 /* A staged or running trial: runs it once more, or ends it. True: `choice` is the trial, and the
  * try is off durably. */
-static bool select_trial(const struct serin_boot *boot, const struct serin_trust *trust,
-                         struct serin_boot_state *state, enum serin_reset_cause cause,
-                         struct serin_boot_choice *choice)
+static bool select_trial(const struct serin_boot *boot, struct serin_boot_state *state,
+                         enum serin_reset_cause cause, struct serin_boot_choice *choice)
 {
     enum serin_reason over =
         state->phase == SERIN_BOOT_TRIAL ? trial_over(state, cause) : SERIN_REASON_INVALID;
@@ -80,8 +68,7 @@ static bool select_trial(const struct serin_boot *boot, const struct serin_trust
         return false;
     }
     if (over == SERIN_REASON_INVALID &&
-        (serin_slot_verify(boot, trust, state->trial, state->floor, &choice->manifest,
-                           choice->manifest_id) != SERIN_OK ||
+        (serin_boot_prove(boot, state->trial, state->floor, choice) != SERIN_OK ||
          !serin_bytes_equal(choice->manifest_id, state->last_manifest_id, SERIN_SHA256_SIZE))) {
         over = SERIN_REASON_BOOT_VERIFY;
     }
@@ -97,21 +84,22 @@ static bool select_trial(const struct serin_boot *boot, const struct serin_trust
         return false; /* a try that is not off durably could be had forever: the active slot boots
                        */
     }
-    fill_choice(boot, state->trial, true, &next, choice);
+    choice->trial = true;
+    choice->window_left_s = (uint16_t)(next.window_s - next.elapsed_s);
     return true;
 }
 
 /* The active slot, or the other where it does not verify. */
-static enum serin_error select_steady(const struct serin_boot *boot,
-                                      const struct serin_trust *trust,
-                                      struct serin_boot_state *state,
-                                      struct serin_boot_choice *choice)
+static enum serin_error select_steady(const struct serin_boot *boot, struct serin_boot_state *state,
+                                      struct serin_boot_choice *choice,
+                                      struct serin_recovery_account *account)
 {
     enum serin_slot first = state->active == SERIN_SLOT_B ? SERIN_SLOT_B : SERIN_SLOT_A;
     const enum serin_slot order[] = {first, serin_slot_other(first)};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        if (serin_slot_verify(boot, trust, order[i], state->floor, &choice->manifest,
-                              choice->manifest_id) != SERIN_OK) {
+        enum serin_error error = serin_boot_prove(boot, order[i], state->floor, choice);
+        if (error != SERIN_OK) {
+            account->slots[order[i] == SERIN_SLOT_A ? 0 : 1] = error;
             continue;
         }
         if (order[i] != state->active && state->phase == SERIN_BOOT_STEADY) {
@@ -120,32 +108,32 @@ static enum serin_error select_steady(const struct serin_boot *boot,
                                                            .slot = order[i],
                                                            .confirmed = marked});
         }
-        fill_choice(boot, order[i], false, state, choice);
         return SERIN_OK;
     }
     return SERIN_ERR_NOT_FOUND;
 }
 
-enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_reset_cause cause,
-                                   struct serin_boot_choice *choice)
+/* Decides once; where nothing boots the account says why. */
+static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_cause cause,
+                               struct serin_boot_choice *choice,
+                               struct serin_recovery_account *account)
 {
-    SERIN_ASSERT((unsigned)cause <= SERIN_RESET_CRASH);
     struct serin_boot_state state;
-    struct serin_trust trust;
     memset(choice, 0, sizeof *choice);
-    if (serin_trust_region_read(boot, &trust) != SERIN_OK) {
-        return SERIN_ERR_NOT_FOUND;
-    }
-    if (serin_boot_log_read(boot, &state) != SERIN_OK) {
+    memset(account, 0, sizeof *account);
+    account->cause = cause;
+    account->log_lost = serin_boot_log_read(boot, &state) != SERIN_OK;
+    if (account->log_lost) {
         serin_boot_derive(boot, &state);
     }
     /* Witnessed once, the floor stands in every record from here on. */
     state.floor = serin_boot_floor(boot, &state);
+    account->floor = state.floor;
     state.boots += state.boots < UINT32_MAX ? 1u : 0u;
-    if (state.phase != SERIN_BOOT_STEADY && select_trial(boot, &trust, &state, cause, choice)) {
+    if (state.phase != SERIN_BOOT_STEADY && select_trial(boot, &state, cause, choice)) {
         return SERIN_OK;
     }
-    enum serin_error error = select_steady(boot, &trust, &state, choice);
+    enum serin_error error = select_steady(boot, &state, choice, account);
     /* A confirmed image needs no record to run: a worn log must not stop it, and the same is
      * decided at the next reset. In another phase the trial could not be recorded; its state stays
      * as it is. */
@@ -154,6 +142,24 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
         choice->log_failed = true;
     }
     return error;
+}
+
+enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_reset_cause cause,
+                                   struct serin_boot_choice *choice)
+{
+    SERIN_ASSERT((unsigned)cause <= SERIN_RESET_CRASH);
+    struct serin_recovery_account account;
+    const struct serin_recovery *recovery = boot->recovery;
+    enum serin_error error = decide(boot, cause, choice, &account);
+    if (error == SERIN_OK || recovery == NULL) {
+        return error;
+    }
+    struct serin_trust trust;
+    account.trust = serin_trust_region_read(boot, &trust);
+    memset(choice, 0, sizeof *choice);
+    return recovery->ops->nothing_boots(recovery->ctx, &account) == SERIN_OK
+               ? decide(boot, cause, choice, &account)
+               : error;
 }
 
 enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_reset_cause cause)

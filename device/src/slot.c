@@ -66,21 +66,33 @@ enum serin_error serin_slot_suits(const struct serin_boot *boot, enum serin_slot
     return error;
 }
 
-enum serin_error serin_slot_manifest_open(const struct serin_boot *boot,
-                                          const struct serin_trust *trust, enum serin_slot slot,
-                                          uint32_t floor, struct serin_manifest *manifest,
-                                          uint8_t id[SERIN_SHA256_SIZE])
+enum serin_error serin_slot_manifest_prove(const struct serin_boot *boot,
+                                           const struct serin_trust *trust, enum serin_slot slot,
+                                           uint32_t floor, struct serin_manifest *manifest,
+                                           uint8_t id[SERIN_SHA256_SIZE], struct serin_run *run)
 {
     uint8_t bytes[SERIN_MANIFEST_SIZE_P256];
     size_t size;
     enum serin_error error = serin_slot_manifest_read(boot, slot, bytes, &size);
     if (error == SERIN_OK) {
-        error = serin_manifest_open(boot->crypto, trust, bytes, size, manifest, id);
+        error = serin_manifest_prove(boot->crypto, trust, bytes, size, manifest, id, run);
     }
     if (error == SERIN_OK) {
         error = serin_slot_suits(boot, slot, floor, manifest);
+        serin_run_note(run, SERIN_STEP_SUITS, (uint32_t)error);
+        serin_run_note(run, SERIN_STEP_FLOOR, manifest->security_counter < floor ? 1u : 0u);
     }
     return error;
+}
+
+enum serin_error serin_slot_manifest_open(const struct serin_boot *boot,
+                                          const struct serin_trust *trust, enum serin_slot slot,
+                                          uint32_t floor, struct serin_manifest *manifest,
+                                          uint8_t id[SERIN_SHA256_SIZE])
+{
+    struct serin_run run;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return serin_slot_manifest_prove(boot, trust, slot, floor, manifest, id, &run);
 }
 
 enum serin_error serin_slot_verify(const struct serin_boot *boot, const struct serin_trust *trust,
@@ -180,7 +192,17 @@ void serin_image_check_start(struct serin_image_check *check, const struct serin
     check->address = serin_slot_address(boot, slot, map.image_offset);
     check->size = image_size;
     check->position = 0;
+    check->loader = NULL;
     boot->crypto->ops->sha256_init(boot->crypto->ctx, &check->sha);
+}
+
+static enum serin_error check_read(const struct serin_image_check *check,
+                                   const struct serin_boot *boot, uint8_t *out, uint32_t size)
+{
+    const struct serin_image_loader *loader = check->loader;
+    return loader != NULL
+               ? loader->ops->read(loader->ctx, check->position, out, size)
+               : serin_flash_read(boot->flash, check->address + check->position, out, size);
 }
 
 enum serin_error serin_image_check_step(struct serin_image_check *check,
@@ -194,8 +216,7 @@ enum serin_error serin_image_check_step(struct serin_image_check *check,
         uint32_t part = check->size - check->position;
         part = part < buffer_size ? part : (uint32_t)buffer_size;
         part = part < budget ? part : budget;
-        enum serin_error error =
-            serin_flash_read(boot->flash, check->address + check->position, buffer, part);
+        enum serin_error error = check_read(check, boot, buffer, part);
         if (error != SERIN_OK) {
             return error;
         }
@@ -207,15 +228,31 @@ enum serin_error serin_image_check_step(struct serin_image_check *check,
     return SERIN_OK;
 }
 
+enum serin_error serin_image_check_prove(struct serin_image_check *check,
+                                         const struct serin_boot *boot,
+                                         const struct serin_manifest *manifest,
+                                         struct serin_run *run)
+{
+    uint8_t digest[SERIN_SHA256_SIZE];
+    /* Not what an earlier check left on the stack, in case that nothing is written to it. */
+    memset(digest, 0, sizeof digest);
+    boot->crypto->ops->sha256_final(boot->crypto->ctx, &check->sha, digest);
+    uint32_t wrong_crc = check->crc ^ manifest->image_crc32;
+    uint32_t wrong_digest = serin_difference(digest, manifest->image_sha256, sizeof digest);
+    serin_run_note(run, SERIN_STEP_IMAGE_SIZE, check->position ^ manifest->image_size_bytes);
+    serin_run_note(run, SERIN_STEP_IMAGE_CRC, wrong_crc);
+    serin_run_note(run, SERIN_STEP_IMAGE_DIGEST, wrong_digest);
+    if (wrong_crc != 0) {
+        return SERIN_ERR_CRC;
+    }
+    return wrong_digest == 0 ? SERIN_OK : SERIN_ERR_DIGEST;
+}
+
 enum serin_error serin_image_check_end(struct serin_image_check *check,
                                        const struct serin_boot *boot,
                                        const struct serin_manifest *manifest)
 {
-    uint8_t digest[SERIN_SHA256_SIZE];
-    boot->crypto->ops->sha256_final(boot->crypto->ctx, &check->sha, digest);
-    if (check->crc != manifest->image_crc32) {
-        return SERIN_ERR_CRC;
-    }
-    return serin_bytes_equal(digest, manifest->image_sha256, sizeof digest) ? SERIN_OK
-                                                                            : SERIN_ERR_DIGEST;
+    struct serin_run run;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return serin_image_check_prove(check, boot, manifest, &run);
 }

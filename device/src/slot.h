@@ -46,6 +46,13 @@ SERIN_MUST_USE enum serin_error serin_slot_manifest_open(const struct serin_boot
                                                          struct serin_manifest *manifest,
                                                          uint8_t id[SERIN_SHA256_SIZE]);
 
+/* The same within `run`, which has proved `trust`; its evidence, from the start, then is
+ * SERIN_PROOF_SLOT. */
+SERIN_MUST_USE enum serin_error
+serin_slot_manifest_prove(const struct serin_boot *boot, const struct serin_trust *trust,
+                          enum serin_slot slot, uint32_t floor, struct serin_manifest *manifest,
+                          uint8_t id[SERIN_SHA256_SIZE], struct serin_run *run);
+
 /* The same rules for a manifest that is not in a slot yet. */
 SERIN_MUST_USE enum serin_error serin_slot_suits(const struct serin_boot *boot,
                                                  enum serin_slot slot, uint32_t floor,
@@ -89,5 +96,10 @@ SERIN_MUST_USE enum serin_error serin_image_check_step(struct serin_image_check 
 SERIN_MUST_USE enum serin_error serin_image_check_end(struct serin_image_check *check,
                                                       const struct serin_boot *boot,
                                                       const struct serin_manifest *manifest);
+/* The same within `run`, which notes size, CRC and digest. */
+SERIN_MUST_USE enum serin_error serin_image_check_prove(struct serin_image_check *check,
+                                                        const struct serin_boot *boot,
+                                                        const struct serin_manifest *manifest,
+                                                        struct serin_run *run);
 
 #endif

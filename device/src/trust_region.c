@@ -52,18 +52,27 @@ static void bank_read(const struct serin_boot *boot, uint32_t n, struct bank *ba
     bank->version = serin_get_le32(head + HEAD_SIZE + VERSION_OFFSET);
 }
 
-static enum serin_error bank_open(const struct serin_boot *boot, const struct bank *bank,
-                                  struct serin_trust *trust)
+static enum serin_error bank_prove(const struct serin_boot *boot, const struct bank *bank,
+                                   struct serin_trust *trust, struct serin_run *run)
 {
     if (bank->record_size == 0) {
         return SERIN_ERR_NOT_FOUND;
     }
-    enum serin_error error = serin_trust_open(boot->crypto, boot->root_key, bank->bytes + HEAD_SIZE,
-                                              bank->record_size, trust);
-    if (error == SERIN_OK && strcmp(trust->product, boot->identity.product) != 0) {
-        error = SERIN_ERR_PRODUCT;
+    enum serin_error error = serin_trust_prove(
+        boot->crypto, boot->root_key, bank->bytes + HEAD_SIZE, bank->record_size, trust, run);
+    if (error == SERIN_OK) {
+        error = strcmp(trust->product, boot->identity.product) == 0 ? SERIN_OK : SERIN_ERR_PRODUCT;
+        serin_run_note(run, SERIN_STEP_TRUST_PRODUCT, (uint32_t)error);
     }
     return error;
+}
+
+static enum serin_error bank_open(const struct serin_boot *boot, const struct bank *bank,
+                                  struct serin_trust *trust)
+{
+    struct serin_run run;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return bank_prove(boot, bank, trust, &run);
 }
 
 /* Which bank claims the higher version. */
@@ -76,23 +85,48 @@ static uint32_t claimed_newer(const struct serin_boot *boot)
     return bank.version > first ? 1 : 0;
 }
 
-/* The bank of the newest record that verifies, or BANK_COUNT. */
-static uint32_t newest(const struct serin_boot *boot, struct serin_trust *trust)
+/* The bank of the newest record that verifies, or BANK_COUNT. What a record that does not verify
+ * left in the evidence goes with it. */
+static uint32_t newest(const struct serin_boot *boot, struct serin_trust *trust,
+                       struct serin_run *run)
 {
     struct bank bank;
     uint32_t n = claimed_newer(boot);
     for (uint32_t tried = 0; tried < BANK_COUNT; tried++, n = BANK_COUNT - 1u - n) {
+        struct serin_run own = *run;
         bank_read(boot, n, &bank);
-        if (bank_open(boot, &bank, trust) == SERIN_OK) {
+        if (bank_prove(boot, &bank, trust, &own) == SERIN_OK) {
+            *run = own;
             return n;
         }
     }
     return BANK_COUNT;
 }
 
+enum serin_error serin_trust_region_prove(const struct serin_boot *boot, struct serin_trust *trust,
+                                          struct serin_run *run)
+{
+    return newest(boot, trust, run) < BANK_COUNT ? SERIN_OK : SERIN_ERR_NOT_FOUND;
+}
+
+/* Both runs, for an agent, which judges manifests and directives by the record from now on. */
 enum serin_error serin_trust_region_read(const struct serin_boot *boot, struct serin_trust *trust)
 {
-    return newest(boot, trust) < BANK_COUNT ? SERIN_OK : SERIN_ERR_NOT_FOUND;
+    struct serin_run first, second;
+    serin_run_start(&first, SERIN_RUN_FIRST);
+    serin_run_start(&second, SERIN_RUN_SECOND);
+    enum serin_error error = serin_trust_region_prove(boot, trust, &first);
+    if (error == SERIN_OK) {
+        error = serin_trust_region_prove(boot, trust, &second);
+    }
+    const struct serin_proof proof = {.first = first.evidence, .second = second.evidence};
+    if (!serin_proof_first(&proof, SERIN_PROOF_TRUST_REGION)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    if (!serin_proof_second(&proof, SERIN_PROOF_TRUST_REGION)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    return error;
 }
 
 /* Refuses `after` where `slot` verifies now and would not any more. */
@@ -223,19 +257,22 @@ enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t
 enum serin_error serin_trust_region_update(const struct serin_boot *boot, const uint8_t *record,
                                            size_t size)
 {
-    struct serin_trust after;
+    struct serin_trust after, before;
+    struct serin_proof proof;
+    struct serin_run run;
     if (size > SERIN_TRUST_SIZE_P256) {
         return SERIN_ERR_TOO_LARGE;
     }
-    enum serin_error error = serin_trust_open(boot->crypto, boot->root_key, record, size, &after);
+    enum serin_error error =
+        serin_trust_open_twice(boot->crypto, boot->root_key, record, size, &after, &proof);
     if (error == SERIN_OK && strcmp(after.product, boot->identity.product) != 0) {
         error = SERIN_ERR_PRODUCT;
     }
     if (error != SERIN_OK) {
         return error;
     }
-    struct serin_trust before;
-    uint32_t n = newest(boot, &before);
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    uint32_t n = newest(boot, &before, &run);
     if (n < BANK_COUNT && after.version <= before.version) {
         return SERIN_ERR_STALE;
     }
@@ -244,6 +281,12 @@ enum serin_error serin_trust_region_update(const struct serin_boot *boot, const 
     }
     if (error != SERIN_OK) {
         return error;
+    }
+    if (!serin_proof_first(&proof, SERIN_PROOF_TRUST)) {
+        return SERIN_ERR_SIGNATURE;
+    }
+    if (!serin_proof_second(&proof, SERIN_PROOF_TRUST)) {
+        return SERIN_ERR_SIGNATURE;
     }
     struct bank bank;
     bank_fill(&bank, record, size);

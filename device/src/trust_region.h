@@ -14,6 +14,12 @@
 
 #include <serin/device/boot.h>
 
+/* Reads the trust record that counts within `run`, whose evidence, from the start, then is
+ * SERIN_PROOF_TRUST_REGION. Errors as serin_trust_region_read. */
+SERIN_MUST_USE enum serin_error serin_trust_region_prove(const struct serin_boot *boot,
+                                                         struct serin_trust *trust,
+                                                         struct serin_run *run);
+
 /* Bytes that a bank needs at least. */
 uint32_t serin_trust_bank_size(const struct serin_flash *flash);
 

@@ -21,6 +21,70 @@ enum serin_reset_cause {
     SERIN_RESET_CRASH = 4
 };
 
+/* ---- ports of the bootloader ---- */
+
+/* The loader port: where images run, if not where they are stored. It puts them there; what is
+ * hashed then is what `read` gives back of that place, so that what runs is what was verified, even
+ * if the cells of the flash read otherwise the second time.
+ *
+ * For each image that is tried: `begin`, `write` from offset 0 on without gaps, `end`, then `read`
+ * any number of times, up to the jump. A later `begin` (the other slot, as this one did not verify)
+ * voids what was written. Any error: this image does not boot. */
+struct serin_image_loader_ops {
+    /* Makes room for `manifest->image_size_bytes`, to be run at `manifest->entry_address` where the
+     * board has a use for it. SERIN_ERR_NO_SPACE: it does not fit there. SERIN_ERR_UNSUPPORTED: its
+     * load address is not this place. The manifest is verified. */
+    enum serin_error (*begin)(void *ctx, const struct serin_manifest *manifest);
+    /* `size` is at most 256 bytes. */
+    enum serin_error (*write)(void *ctx, uint32_t offset, const void *data, size_t size);
+    /* All is written. From here on nothing may change it but who runs it: caches are written back,
+     * DMA is off it, memory that can be write-protected is. */
+    enum serin_error (*end)(void *ctx);
+    /* Reads from the place itself what will run, at each call again, never what a loader kept. */
+    enum serin_error (*read)(void *ctx, uint32_t offset, void *out, size_t size);
+};
+
+struct serin_image_loader {
+    const struct serin_image_loader_ops *ops;
+    void *ctx;
+};
+
+/* A loader into memory that the processor addresses; ctx: a struct serin_ram_loader. */
+struct serin_ram_loader {
+    uint8_t *memory;
+    uint32_t size;
+    uint32_t load_address; /* that a manifest must bear, or have 0 instead */
+};
+extern const struct serin_image_loader_ops serin_ram_loader_ops;
+
+/* Why nothing boots. */
+struct serin_recovery_account {
+    enum serin_reset_cause cause; /* as given to serin_boot_select */
+    bool log_lost;                /* no record of the boot log was whole */
+    enum serin_error trust;       /* SERIN_OK, or SERIN_ERR_NOT_FOUND: no trust record verifies */
+    /* Why A and B do not boot: the errors of serin_boot_verify_slot and of the loader, SERIN_OK
+     * where a slot verified in the first run alone: cells that read now so, now so. */
+    enum serin_error slots[2];
+    uint32_t floor; /* below which nothing may boot */
+};
+
+/* The recovery port: what is left when nothing boots. The bootloader must not end in a loop of
+ * resets that nobody sees: it tells of it (a lamp, a serial line), and where the board has a way,
+ * waits there for a provisioning (serin_boot_provision needs no boot state). It is called with
+ * nothing locked, may take as long as it likes, feeds the watchdog itself, and need not return.
+ *
+ * SERIN_OK: the device was provisioned anew, and serin_boot_select decides once more, once. Any
+ * other value: serin_boot_select returns SERIN_ERR_NOT_FOUND; the board resets, or stays off. It
+ * cannot make anything boot that does not verify. */
+struct serin_recovery_ops {
+    enum serin_error (*nothing_boots)(void *ctx, const struct serin_recovery_account *account);
+};
+
+struct serin_recovery {
+    const struct serin_recovery_ops *ops;
+    void *ctx;
+};
+
 /* Everything boot code works with; the caller's memory, valid as long as it is used. */
 struct serin_boot {
     const struct serin_crypto *crypto;
@@ -29,6 +93,9 @@ struct serin_boot {
     const uint8_t *root_key; /* SERIN_P256_PUBLIC_SIZE bytes; provisioned */
     struct serin_identity identity;
     uint32_t floor_constant; /* the bootloader's own; the floor is the highest of all sources */
+    /* For serin_boot_select alone. */
+    const struct serin_image_loader *loader; /* NULL: images run in place */
+    const struct serin_recovery *recovery;   /* NULL: none */
 };
 
 enum serin_boot_phase {
@@ -70,17 +137,33 @@ struct serin_image_check {
     struct serin_sha256 sha;
     uint32_t crc;
     uint32_t address, size, position;
+    const struct serin_image_loader *loader; /* NULL: the image is read from flash */
 };
 
 struct serin_boot_choice {
     enum serin_slot slot;
     bool trial;
-    uint32_t image_address, image_size; /* in flash */
+    uint32_t image_address, image_size; /* in flash; a loader has a copy of it */
     struct serin_manifest manifest;
     uint8_t manifest_id[SERIN_SHA256_SIZE];
     uint16_t window_left_s; /* of a trial */
     bool log_failed; /* the boot log could not be written; the confirmed image runs nevertheless */
+    struct serin_proof proof; /* SERIN_PROOF_BOOT, of this choice; serin_boot_jump compares it */
 };
+
+/* The evidence of a choice that both runs have proved (serin/proof.h). */
+#define SERIN_PROOF_TRUST_REGION SERIN_PROOF_AFTER(SERIN_PROOF_TRUST, SERIN_STEP_TRUST_PRODUCT)
+#define SERIN_PROOF_SLOT                                                                           \
+    SERIN_PROOF_AFTER(                                                                             \
+        SERIN_PROOF_AFTER(SERIN_PROOF_MANIFEST_AFTER(SERIN_PROOF_TRUST_REGION), SERIN_STEP_SUITS), \
+        SERIN_STEP_FLOOR)
+#define SERIN_PROOF_BOOT                                                                  \
+    SERIN_PROOF_AFTER(                                                                    \
+        SERIN_PROOF_AFTER(                                                                \
+            SERIN_PROOF_AFTER(SERIN_PROOF_AFTER(SERIN_PROOF_SLOT, SERIN_STEP_IMAGE_SIZE), \
+                              SERIN_STEP_IMAGE_CRC),                                      \
+            SERIN_STEP_IMAGE_DIGEST),                                                     \
+        SERIN_STEP_CHOICE)
 
 /* Decides what boots: takes off a try, rolls a trial back whose tries or window are used up,
  * verifies what is to run (trust record, signature, suitability, floor, CRC32, SHA-256), falls back
@@ -89,10 +172,20 @@ struct serin_boot_choice {
  * may have been cut: a board that cannot tell passes UNKNOWN, and REQUESTED only for a reset that
  * the agent asked for. Each call appends one record, in both banks. Where the log cannot be written
  * no trial runs: the confirmed image does, and `log_failed` says so. SERIN_ERR_NOT_FOUND: nothing
- * bootable; run the recovery port. */
+ * bootable, also after the recovery port, which was run.
+ *
+ * All of that is verified twice, from flash, or the loader's copy, to the choice as it is returned:
+ * `choice->proof` has what both runs found, and SERIN_OK without it means nothing. Each run hashes
+ * the image. */
 SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
                                                   enum serin_reset_cause cause,
                                                   struct serin_boot_choice *choice);
+
+/* Calls `jump`, which starts the image, if both runs have proved `choice`, each asked here by
+ * itself; returns otherwise, and the board must reset then. A bootloader that jumps another way
+ * compares both halves of the proof itself, right before. */
+void serin_boot_jump(const struct serin_boot_choice *choice,
+                     void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx);
 
 /* Verifies the image in a slot completely. Errors as serin_manifest_open, serin_manifest_suits,
  * then SERIN_ERR_UNSUPPORTED (not made for this slot), SERIN_ERR_CRC, SERIN_ERR_DIGEST and

@@ -1,0 +1,153 @@
+/* What is about to boot, proved in two runs: the first one decides, the second one looks at what
+ * was decided. They share no value but the choice and what is in flash. */
+#include "boot_prove.h"
+
+#include "boot_state.h"
+#include "flash_io.h"
+#include "slot.h"
+#include "trust_region.h"
+
+#include <string.h>
+
+/* Copies the image of `slot` to where it runs. */
+static enum serin_error load(const struct serin_boot *boot, const struct serin_boot_choice *choice)
+{
+    const struct serin_image_loader *loader = boot->loader;
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    enum serin_error error = loader->ops->begin(loader->ctx, &choice->manifest);
+    for (uint32_t done = 0; error == SERIN_OK && done < choice->image_size;) {
+        uint32_t part = choice->image_size - done;
+        part = part < sizeof chunk ? part : (uint32_t)sizeof chunk;
+        error = serin_flash_read(boot->flash, choice->image_address + done, chunk, part);
+        if (error == SERIN_OK) {
+            error = loader->ops->write(loader->ctx, done, chunk, part);
+        }
+        done += part;
+    }
+    return error == SERIN_OK ? loader->ops->end(loader->ctx) : error;
+}
+
+/* Hashes what will run. */
+static enum serin_error prove_image(const struct serin_boot *boot, uint32_t address, uint32_t size,
+                                    enum serin_slot slot, const struct serin_manifest *manifest,
+                                    struct serin_run *run)
+{
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    struct serin_image_check check;
+    serin_image_check_start(&check, boot, slot, size);
+    check.address = address;
+    check.loader = boot->loader;
+    enum serin_error error = serin_image_check_step(&check, boot, chunk, sizeof chunk, size);
+    return error == SERIN_OK ? serin_image_check_prove(&check, boot, manifest, run) : error;
+}
+
+/* 0 where the choice is that of the slot and manifest that were verified. */
+static uint32_t choice_difference(const struct serin_boot *boot,
+                                  const struct serin_boot_choice *choice, enum serin_slot slot,
+                                  const struct serin_manifest *manifest,
+                                  const uint8_t id[SERIN_SHA256_SIZE])
+{
+    struct serin_slot_map map;
+    serin_slot_map(boot->flash, boot->layout, &map);
+    uint32_t address = serin_slot_address(boot, slot, map.image_offset);
+    return ((uint32_t)choice->slot ^ (uint32_t)slot) | (choice->image_address ^ address) |
+           (choice->image_size ^ manifest->image_size_bytes) |
+           (choice->manifest.load_address ^ manifest->load_address) |
+           (choice->manifest.entry_address ^ manifest->entry_address) |
+           serin_difference(choice->manifest_id, id, SERIN_SHA256_SIZE);
+}
+
+/* Decides: fills the choice. */
+static enum serin_error first_run(const struct serin_boot *boot, enum serin_slot slot,
+                                  uint32_t floor, struct serin_boot_choice *choice)
+{
+    struct serin_run run;
+    struct serin_trust trust;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    enum serin_error error = serin_trust_region_prove(boot, &trust, &run);
+    if (error == SERIN_OK) {
+        error = serin_slot_manifest_prove(boot, &trust, slot, floor, &choice->manifest,
+                                          choice->manifest_id, &run);
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    struct serin_slot_map map;
+    serin_slot_map(boot->flash, boot->layout, &map);
+    choice->slot = slot;
+    choice->image_address = serin_slot_address(boot, slot, map.image_offset);
+    choice->image_size = choice->manifest.image_size_bytes;
+    error = boot->loader != NULL ? load(boot, choice) : SERIN_OK;
+    if (error == SERIN_OK) {
+        error = prove_image(boot, choice->image_address, choice->image_size, slot,
+                            &choice->manifest, &run);
+    }
+    serin_run_note(&run, SERIN_STEP_CHOICE,
+                   choice_difference(boot, choice, slot, &choice->manifest, choice->manifest_id));
+    choice->proof.first = run.evidence;
+    return error;
+}
+
+/* The floor, from all of its witnesses once more: one that came out too low must not serve both
+ * runs. */
+static uint32_t floor_again(const struct serin_boot *boot)
+{
+    struct serin_boot_state state;
+    if (serin_boot_log_read(boot, &state) != SERIN_OK) {
+        serin_boot_derive(boot, &state);
+    }
+    return serin_boot_floor(boot, &state);
+}
+
+/* Looks at the choice as it stands. */
+static enum serin_error second_run(const struct serin_boot *boot, struct serin_boot_choice *choice)
+{
+    struct serin_run run;
+    struct serin_trust trust;
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    uint32_t floor = floor_again(boot);
+    serin_run_start(&run, SERIN_RUN_SECOND);
+    enum serin_error error = serin_trust_region_prove(boot, &trust, &run);
+    if (error == SERIN_OK) {
+        error = serin_slot_manifest_prove(boot, &trust, choice->slot, floor, &manifest, id, &run);
+    }
+    if (error != SERIN_OK) {
+        return error;
+    }
+    error =
+        prove_image(boot, choice->image_address, choice->image_size, choice->slot, &manifest, &run);
+    serin_run_note(&run, SERIN_STEP_CHOICE,
+                   choice_difference(boot, choice, choice->slot, &manifest, id));
+    choice->proof.second = run.evidence;
+    return error;
+}
+
+enum serin_error serin_boot_prove(const struct serin_boot *boot, enum serin_slot slot,
+                                  uint32_t floor, struct serin_boot_choice *choice)
+{
+    choice->proof = (struct serin_proof){.first = 0};
+    enum serin_error error = first_run(boot, slot, floor, choice);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (second_run(boot, choice) != SERIN_OK) {
+        return SERIN_ERR_AGAIN;
+    }
+    if (!serin_proof_first(&choice->proof, SERIN_PROOF_BOOT)) {
+        return SERIN_ERR_AGAIN;
+    }
+    return serin_proof_second(&choice->proof, SERIN_PROOF_BOOT) ? SERIN_OK : SERIN_ERR_AGAIN;
+}
+
+void serin_boot_jump(const struct serin_boot_choice *choice,
+                     void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx)
+{
+    if (!serin_proof_first(&choice->proof, SERIN_PROOF_BOOT)) {
+        return;
+    }
+    if (!serin_proof_second(&choice->proof, SERIN_PROOF_BOOT)) {
+        return;
+    }
+    jump(ctx, choice);
+}
