@@ -45,6 +45,21 @@ void serin_agent_fault_point(const struct serin_agent *agent, const char *name)
     }
 }
 
+/* Another period of the watchdog: it has come so far. */
+static void feed(const struct serin_agent *agent)
+{
+    if (agent->config->platform->feed != NULL) {
+        agent->config->platform->feed(agent->config->platform_ctx);
+    }
+}
+
+static void feed_where_allowed(const struct serin_agent *agent)
+{
+    if (serin_agent_may_feed(agent, agent->now_ms)) {
+        feed(agent);
+    }
+}
+
 uint64_t serin_agent_clock_s(const struct serin_agent *agent)
 {
     return agent->config->platform->unix_time_s(agent->config->platform_ctx);
@@ -196,6 +211,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->now_ms = now_ms;
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
+    feed(agent);
     if (serin_record_load(boot, &agent->record) != SERIN_OK) {
         error = be_born(agent);
     } else {
@@ -215,6 +231,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
         serin_mirror_learn(agent);
         serin_trial_resume(agent);
         serin_download_resume(agent);
+        feed_where_allowed(agent);
     }
     return error;
 }
@@ -285,6 +302,7 @@ enum serin_error serin_agent_step(struct serin_agent *agent, uint64_t now_ms,
         break;
     }
     serin_agent_pursue(agent);
+    feed_where_allowed(agent);
     return error;
 }
 

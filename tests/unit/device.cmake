@@ -20,6 +20,9 @@ foreach(module boot_odd agent_odd agent_ports agent_fetch agent_large agent_flas
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 
+# The watchdog: the work between two feeds.
+serin_unit_test(agent_work LINK serin_device_bench)
+
 # The example of docs/emulator.md: storage code of somebody else's survives every fault that there is.
 foreach(part "1" "8" "8;ecc" "512")
   string(REPLACE ";" "_" name "${part}")

@@ -27,8 +27,13 @@ struct serin_link_ops {
 
 /* The platform port: what only the board can do. */
 struct serin_platform_ops {
-    /* Asks for a reset after this step returns (a new image is staged, or a trial is over). */
+    /* Asks for a reset after this step returns (a new image is staged, or a trial is over). The
+     * board resets soon, and tells the next boot SERIN_RESET_REQUESTED; until then the agent may be
+     * stepped, and starts nothing new. */
     void (*reset)(void *ctx);
+    /* Feeds the watchdog, for one more period of it (see below). May be NULL: there is none, or the
+     * board feeds it itself, by serin_agent_may_feed. */
+    void (*feed)(void *ctx);
     /* Unix seconds, or 0 where the board has no clock. */
     uint64_t (*unix_time_s)(void *ctx);
     /* Told of each transition when it is durable. May be NULL. */
@@ -123,9 +128,41 @@ uint64_t serin_agent_deadline_ms(const struct serin_agent *agent);
  * but an event changes anything. */
 uint64_t serin_agent_next_ms(const struct serin_agent *agent);
 
-/* Whether the watchdog may be fed: false once the confirmation window of an unconfirmed trial is
- * over. */
+/*
+ * The watchdog (design decision 19). An image that hangs, or whose agent is not stepped any more,
+ * ends by it; so the bootloader starts it before it jumps, nobody can stop it, and only the agent
+ * feeds it, through the platform port:
+ *
+ *   as serin_agent_init begins, as it ends, and at the end of each serin_agent_step, the last two
+ *   only where serin_agent_may_feed.
+ *
+ * Never from an interrupt, a timer or another thread: those go on where the image hangs. A period
+ * holds the longest work between two feeds, which serin_agent_work_max bounds, together with the
+ * longest time in which the board calls neither TICK nor another event; so a board calls TICK at
+ * least twice a period, whatever serin_agent_deadline_ms says. The reset that the watchdog brings
+ * is told to serin_boot_select as SERIN_RESET_WATCHDOG.
+ */
+
+/* Whether the watchdog may be fed. False from the end of the confirmation window of a trial that
+ * is not confirmed, and once a trial was abandoned: the next step abandons it and asks for a reset;
+ * should neither happen, the watchdog resets. A board that feeds by itself asks after each step,
+ * feeds only then, and goes on stepping where it may not. */
 bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms);
+
+/* The most that happens between two feeds, in any order, as bytes and counts that a board
+ * multiplies with the figures of its parts: (docs/porting.md has the sum). */
+struct serin_agent_work {
+    uint32_t read_bytes;    /* from flash */
+    uint32_t hashed_bytes;  /* SHA-256; as many at most go through CRC32 */
+    uint32_t program_bytes; /* in whole write units */
+    uint32_t erase_bytes;   /* in whole sectors */
+    uint32_t verifications; /* of P-256 signatures, each run counted */
+};
+
+/* The bounds for this flash, layout and block size: of serin_agent_step, and of serin_agent_init
+ * where `init`. The config is one that serin_agent_init takes. */
+void serin_agent_work_max(const struct serin_agent_config *config, bool init,
+                          struct serin_agent_work *work);
 
 /* The n-th topic filter to subscribe to (QoS 1 but for blocks: 0) into `text` of SERIN_TOPIC_MAX
  * bytes; false past the last. */

@@ -1,0 +1,315 @@
+/*
+ * The work between two feeds of the watchdog: counted at the ports over whole lives, it stays
+ * within serin_agent_work_max, and comes near enough to it that the bound means something.
+ */
+#include "device_bench.h"
+
+#include <serin/piece.h>
+
+#include <check.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what a board's parts do, counted ---- */
+
+static struct serin_agent_work since_feed;
+
+static const struct serin_flash *below; /* the emulator's */
+static const struct serin_crypto *real;
+
+static enum serin_error counted_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    (void)ctx;
+    since_feed.read_bytes += (uint32_t)size;
+    return below->ops->read(below->ctx, address, out, size);
+}
+
+static enum serin_error counted_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    (void)ctx;
+    since_feed.program_bytes += (uint32_t)size;
+    return below->ops->program(below->ctx, address, data, size);
+}
+
+static enum serin_error counted_erase(void *ctx, uint32_t address, size_t size)
+{
+    (void)ctx;
+    since_feed.erase_bytes += (uint32_t)size;
+    return below->ops->erase(below->ctx, address, size);
+}
+
+static void counted_init(void *ctx, struct serin_sha256 *sha)
+{
+    (void)ctx;
+    real->ops->sha256_init(real->ctx, sha);
+}
+
+static void counted_update(void *ctx, struct serin_sha256 *sha, const void *data, size_t size)
+{
+    (void)ctx;
+    since_feed.hashed_bytes += (uint32_t)size;
+    real->ops->sha256_update(real->ctx, sha, data, size);
+}
+
+static void counted_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SERIN_SHA256_SIZE])
+{
+    (void)ctx;
+    real->ops->sha256_final(real->ctx, sha, digest);
+}
+
+static uint32_t counted_verify(void *ctx, uint32_t run, const uint8_t key[SERIN_P256_PUBLIC_SIZE],
+                               const uint8_t digest[SERIN_SHA256_SIZE],
+                               const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+{
+    (void)ctx;
+    since_feed.verifications++;
+    return real->ops->p256_verify(real->ctx, run, key, digest, signature);
+}
+
+static enum serin_error counted_random(void *ctx, void *out, size_t size)
+{
+    (void)ctx;
+    return real->ops->random(real->ctx, out, size);
+}
+
+static const struct serin_flash_ops flash_ops = {
+    .read = counted_read, .program = counted_program, .erase = counted_erase};
+static const struct serin_crypto_ops crypto_ops = {.sha256_init = counted_init,
+                                                   .sha256_update = counted_update,
+                                                   .sha256_final = counted_final,
+                                                   .p256_verify = counted_verify,
+                                                   .random = counted_random};
+static const struct serin_crypto crypto = {.ops = &crypto_ops};
+
+/* ---- the watchdog ---- */
+
+enum phase { BETWEEN, INIT, STEP, PHASES };
+
+static struct {
+    unsigned boots; /* of the bench, at the last feed */
+    enum phase phase;
+    unsigned feeds[PHASES];
+    struct serin_agent_work most[PHASES];
+} dog;
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static void feed(void *ctx)
+{
+    const struct bench *bench = ctx;
+    bool booted = bench->boots != dog.boots;
+    dog.boots = bench->boots;
+    enum phase ended = booted ? BETWEEN : dog.phase;
+    dog.phase = booted ? INIT : STEP;
+    struct serin_agent_work *most = &dog.most[ended];
+    dog.feeds[ended]++;
+    most->read_bytes = larger(most->read_bytes, since_feed.read_bytes);
+    most->hashed_bytes = larger(most->hashed_bytes, since_feed.hashed_bytes);
+    most->program_bytes = larger(most->program_bytes, since_feed.program_bytes);
+    most->erase_bytes = larger(most->erase_bytes, since_feed.erase_bytes);
+    most->verifications = larger(most->verifications, since_feed.verifications);
+    memset(&since_feed, 0, sizeof since_feed);
+}
+
+/* ---- lives ---- */
+
+struct board {
+    struct bench bench;
+    struct serin_flash flash;
+    struct serin_boot boot;
+    struct serin_platform_ops platform;
+};
+
+static const struct kind {
+    const char *name;
+    struct bench_geometry geometry;
+    uint32_t block, window;
+    size_t image;
+} kinds[] = {
+    {"small", {64 * 1024, 1024, 8, 0xFF, false, 1}, 1024, 4, 9000},
+    {"large", {2048 * 1024, 4096, 32, 0xFF, true, 2}, 1024, 4, 900 * 1024},
+    {"windows", {2048 * 1024, 4096, 1, 0x00, false, 3}, 65536, 16, 900 * 1024},
+};
+
+static void open_board(struct board *board, const struct kind *kind)
+{
+    memset(&dog, 0, sizeof dog);
+    memset(&since_feed, 0, sizeof since_feed);
+    bench_open(&board->bench, &kind->geometry);
+    below = board->bench.boot.flash;
+    real = bench_crypto();
+    board->flash = *below;
+    board->flash.ops = &flash_ops;
+    board->platform = *board->bench.config.platform;
+    board->platform.feed = feed;
+    /* The agent's own, so that what the bench looks up is not counted. */
+    board->boot = board->bench.boot;
+    board->boot.flash = &board->flash;
+    board->boot.crypto = &crypto;
+    board->bench.config.boot = &board->boot;
+    board->bench.config.platform = &board->platform;
+    board->bench.config.block_size = kind->block;
+    board->bench.config.window_blocks = kind->window;
+    board->bench.limits.window_blocks_max = kind->window;
+    board->bench.limits.window_bytes_max = SERIN_BLOCK_DATA_MAX * kind->window;
+}
+
+static void publish(struct bench *bench, const struct bench_release *release, uint32_t attempt,
+                    uint32_t flags)
+{
+    struct serin_directive directive = bench_directive(bench, release, NULL);
+    directive.stable.attempt = attempt;
+    directive.stable.flags = flags;
+    bench_publish(bench, &directive);
+}
+
+/* A release with a damaged piece and cuts on its way, committed and mirrored; a new trust record;
+ * a release that crashes, in two attempts. */
+static void live(struct bench *bench, const struct kind *kind)
+{
+    struct bench_release *first = bench_release(1, kind->image / 2, BENCH_GOOD);
+    struct bench_release *second = bench_release(2, kind->image, BENCH_GOOD);
+    struct bench_release *third = bench_release(3, kind->image, BENCH_CRASH);
+    bench_provision(bench, first);
+    bench_serve(bench, first);
+    bench_serve(bench, second);
+    bench_serve(bench, third);
+    bench_boot(bench, SERIN_RESET_POWER);
+    bench->faults.corrupt_block = 2;
+    bench_publish_trust(bench, 2, true);
+    publish(bench, second, 1, SERIN_RELEASE_COMMIT);
+    for (unsigned steps = 0; bench_state(bench) != SERIN_STATE_STAGED && steps < 2000; steps++) {
+        bench_step(bench, UINT64_MAX);
+        if (steps % 16 == 15) {
+            bench_power_cycle(bench);
+        }
+    }
+    ck_assert(bench_run_to(bench, SERIN_STATE_CONFIRMED, 20000));
+    bench_run_for(bench, 120000);
+    ck_assert_uint_eq(bench_running(bench), 2);
+    ck_assert(bench_logged(bench, "mirrored"));
+    publish(bench, third, 1, 0);
+    ck_assert(bench_run_to(bench, SERIN_STATE_ROLLED_BACK, 20000));
+    publish(bench, third, 2, 0); /* all its pieces are in place */
+    bench_run_for(bench, 120000);
+    ck_assert_uint_eq(bench_running(bench), 2);
+    bench_release_free(first);
+    bench_release_free(second);
+    bench_release_free(third);
+}
+
+static void show(const char *kind, const char *phase, const struct serin_agent_work *work)
+{
+    if (getenv("WORK_TRACE") != NULL) {
+        printf("%-8s %-6s read %8u hashed %8u program %7u erase %7u verifications %u\n", kind,
+               phase, work->read_bytes, work->hashed_bytes, work->program_bytes, work->erase_bytes,
+               work->verifications);
+    }
+}
+
+/* Within the bound, and not so far below it that it says nothing. */
+static void compare(const char *what, uint32_t most, uint32_t bound, uint32_t slack)
+{
+    ck_assert_msg(most <= bound, "%s: %u, more than the bound of %u", what, most, bound);
+    ck_assert_msg(most >= bound / slack, "%s: the bound of %u is far from %u", what, bound, most);
+}
+
+static void compare_all(const char *phase, const struct serin_agent_work *most,
+                        const struct serin_agent_work *bound, uint32_t slack)
+{
+    char what[32];
+    snprintf(what, sizeof what, "%s, read", phase);
+    compare(what, most->read_bytes, bound->read_bytes, slack);
+    snprintf(what, sizeof what, "%s, hashed", phase);
+    compare(what, most->hashed_bytes, bound->hashed_bytes, slack);
+    snprintf(what, sizeof what, "%s, programmed", phase);
+    compare(what, most->program_bytes, bound->program_bytes, slack);
+    snprintf(what, sizeof what, "%s, erased", phase);
+    compare(what, most->erase_bytes, bound->erase_bytes, slack);
+    snprintf(what, sizeof what, "%s, verified", phase);
+    compare(what, most->verifications, bound->verifications, slack);
+}
+
+START_TEST(the_work_between_two_feeds_is_bounded)
+{
+    const struct kind *kind = &kinds[_i];
+    static struct board board;
+    struct serin_agent_work init, step;
+    open_board(&board, kind);
+    live(&board.bench, kind);
+    serin_agent_work_max(&board.bench.config, true, &init);
+    serin_agent_work_max(&board.bench.config, false, &step);
+    show(kind->name, "init", &dog.most[INIT]);
+    show(kind->name, "<=", &init);
+    show(kind->name, "step", &dog.most[STEP]);
+    show(kind->name, "<=", &step);
+    ck_assert_uint_gt(dog.feeds[INIT], 3);
+    ck_assert_uint_gt(dog.feeds[STEP], 100);
+    compare_all("init", &dog.most[INIT], &init, 6);
+    compare_all("step", &dog.most[STEP], &step, 6);
+    bench_close(&board.bench);
+}
+END_TEST
+
+static unsigned feeds(void)
+{
+    return dog.feeds[BETWEEN] + dog.feeds[INIT] + dog.feeds[STEP];
+}
+
+/* A trial that nobody confirms: fed at each step of its window, and not once after it. */
+START_TEST(the_watchdog_is_fed_while_it_may_be)
+{
+    static struct board board;
+    struct bench *bench = &board.bench;
+    const struct serin_agent_event tick = {.kind = SERIN_AGENT_TICK};
+    open_board(&board, &kinds[0]);
+    struct bench_release *first = bench_release(1, 5000, BENCH_GOOD);
+    struct bench_release *second = bench_release(2, 5000, BENCH_SILENT);
+    bench_provision(bench, first);
+    bench_serve(bench, second);
+    bench->online = false;
+    bench_boot(bench, SERIN_RESET_POWER);
+    ck_assert_uint_eq(feeds(), 2); /* as the agent starts, and when it has started */
+    bench_online(bench, true);
+    ck_assert_uint_eq(feeds(), 3);
+    publish(bench, second, 1, 0);
+    ck_assert(bench_run_to(bench, SERIN_STATE_TRIAL, 2000));
+    unsigned before = feeds();
+    for (uint64_t at = bench->now_ms + 1000; at < bench->agent.window_end_ms; at += 1000) {
+        ck_assert_int_eq(serin_agent_step(&bench->agent, at, &tick), SERIN_OK);
+        ck_assert_uint_eq(feeds(), ++before);
+    }
+    uint64_t end = bench->agent.window_end_ms;
+    for (uint64_t late = 0; late < 10000; late += 1000) {
+        (void)serin_agent_step(&bench->agent, end + late, &tick);
+        ck_assert_uint_eq(feeds(), before);
+        ck_assert(bench->reset_asked);
+    }
+    bench_release_free(first);
+    bench_release_free(second);
+    bench_close(bench);
+}
+END_TEST
+
+int main(void)
+{
+    bench_open_keys();
+    Suite *suite = suite_create("agent work");
+    TCase *lives = tcase_create("lives");
+    tcase_set_timeout(lives, 120);
+    tcase_add_loop_test(lives, the_work_between_two_feeds_is_bounded, 0,
+                        (int)(sizeof kinds / sizeof kinds[0]));
+    tcase_add_test(lives, the_watchdog_is_fed_while_it_may_be);
+    suite_add_tcase(suite, lives);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    test_keys_close();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
