@@ -65,7 +65,8 @@ function(serin_program name)
 endfunction()
 
 # serin_unit_test(<module> LINK lib... [SOURCES extra.c...]) builds tests/unit/check_<module>.c into a Check
-# program and registers it with ctest under the label "unit".
+# program and registers it with ctest under the label "unit". Those of one area (SERIN_UNIT_AREA, set by tests/unit) are
+# built by the target unit_<area>, and selected by the label unit-<area>.
 function(serin_unit_test module)
   cmake_parse_arguments(ARG "" "" "LINK;SOURCES" ${ARGN})
   find_package(PkgConfig REQUIRED)
@@ -76,5 +77,6 @@ function(serin_unit_test module)
     SERIN_VECTORS="${PROJECT_SOURCE_DIR}/tests/vectors/v1")
   target_compile_options(check_${module} PRIVATE -Wall -Wextra -Werror)
   add_test(NAME unit.${module} COMMAND check_${module})
-  set_tests_properties(unit.${module} PROPERTIES LABELS unit TIMEOUT 120)
+  set_tests_properties(unit.${module} PROPERTIES LABELS "unit;unit-${SERIN_UNIT_AREA}" TIMEOUT 120)
+  add_dependencies(unit_${SERIN_UNIT_AREA} check_${module})
 endfunction()

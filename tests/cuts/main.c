@@ -143,7 +143,8 @@ static bool run_workers(const struct cuts_options *options, struct cuts_totals *
     for (unsigned job = 0; job < options->jobs; job++) {
         pids[job] = fork();
         if (pids[job] == 0) {
-            _exit(work(options, job, until, &shared[job]) ? 0 : 1);
+            /* Not _exit: what leaks, or was covered, is told at the end of a process. */
+            exit(work(options, job, until, &shared[job]) ? 0 : 1);
         }
     }
     for (unsigned job = 0; job < options->jobs; job++) {
