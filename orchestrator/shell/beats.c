@@ -87,15 +87,17 @@ static bool load(void *arg, const struct serin_device_record *record)
         return true; /* it never beat: of its silence nothing is known */
     }
     struct serin_health *health = &serind->index.health[device];
+    if (record->health.beats > 0) {
+        *health = record->health;
+        serin_health_resume(health, loading->newest_s, serind_now_s(serind));
+        return true;
+    }
     const struct serin_health_beat told = {
         .interval_s = record->beat_interval_s,
         .errors = errors_of(record->counters, record->counter_count),
     };
-    serin_health_beat(health, record->last_beat_s, &told, false);
-    uint64_t gaps_s = (uint64_t)SERIN_HEALTH_SILENT_GAPS * record->beat_interval_s;
-    if (heard_s(record) + gaps_s >= loading->newest_s) {
-        serin_health_heard(health, serind_now_s(serind));
-    }
+    serin_health_begin_anew(health, heard_s(record), &told, loading->newest_s,
+                            serind_now_s(serind));
     return true;
 }
 

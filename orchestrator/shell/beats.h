@@ -1,8 +1,8 @@
 /*
  * What beats say of the fleet: health by device, kept in the index beside each of them, and the
  * hardware and stratum by which a rollout compares those that it updated with those it did not
- * (docs/spec/rollout.md, health). Nothing of it is stored: the device records and the next beats
- * bring it back.
+ * (docs/spec/rollout.md, health). Each device's record has it as it was when the record was
+ * written, which is with each of its words, and brings it back at the start.
  */
 #ifndef SERIND_BEATS_H
 #define SERIND_BEATS_H

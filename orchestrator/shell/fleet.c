@@ -23,8 +23,11 @@ void serind_fleet_describe(struct serin_device_record *record, const struct seri
     record->online = true;
 }
 
-static void put_device(struct serind *serind, const struct serin_device_record *record)
+/* With what its beats come to by now: a start goes on from there. */
+static void put_device(struct serind *serind, const struct serind_item *item,
+                       struct serin_device_record *record)
 {
+    record->health = serind->index.health[item->device];
     (void)serind_pass_check(serind, serind->store.ops->put_device(serind->store.ctx, record));
 }
 
@@ -144,7 +147,7 @@ static void take_report(struct serind *serind, const struct serind_item *item,
     record->cursor.incarnation = report->incarnation;
     record->cursor.number = report->number;
     record->last_report_s = serind_now_s(serind);
-    put_device(serind, record);
+    put_device(serind, item, record);
     serind_enrol_answer(serind, item, report->number, SERIN_ACK_STORED, 0);
 }
 
@@ -173,7 +176,7 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
     if (same_stream && beat->last_number == record->cursor.number) {
         serind_attempts_running(serind, record);
     }
-    put_device(serind, record);
+    put_device(serind, item, record);
     bool own_higher = serin_order_compare(beat->own_order, beat->channel_order) > 0;
     serind_publisher_claim(serind, record, own_higher ? beat->own_order : beat->channel_order);
     if (beat->last_number > (same_stream ? record->cursor.number : 0)) {
@@ -197,7 +200,7 @@ static void keep_waiting(struct serind *serind, const struct serind_item *item,
         serind_enrol_answer(serind, item, 0, pending ? SERIN_ACK_PENDING : SERIN_ACK_REFUSED,
                             pending ? SERIND_PENDING_RETRY_S : SERIND_REFUSED_RETRY_S);
     }
-    put_device(serind, record);
+    put_device(serind, item, record);
 }
 
 /* Third walk. Whoever was moved by a later item of the same batch is not spoken for by the earlier

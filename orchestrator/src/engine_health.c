@@ -123,6 +123,17 @@ static bool is_silent(const struct walk *walk, const struct serin_health *health
     return serin_health_quiet(health, walk->heard_from_s, walk->now_s, SERIN_HEALTH_SILENT_GAPS);
 }
 
+/* Whether what is known of a device is a past to measure it by. Where the caller lost that of an
+ * updated one, what it learned since may be of the hours in which it was kept awake by its update.
+ * Who came to its end within the deadline may have accepted before. */
+static bool has_past(const struct serin_rollout *rollout, const struct serin_member *member,
+                     const struct serin_health *health, enum role role)
+{
+    bool lost = role != ROLE_CONTROL && health->lost_s != 0 && member->since_s != 0 &&
+                member->since_s < (uint64_t)health->lost_s + rollout->policy.deadline_s;
+    return serin_health_known(health) && !lost;
+}
+
 /* Whether a device counts: enough is known of it, and it was not silent at `since_s`. Who was heard
  * of late was not silent then either, as far as anybody knows. */
 static bool counts(const struct walk *walk, const struct serin_health *health, uint64_t since_s)
@@ -203,7 +214,11 @@ static void count_shown(struct walk *walk, uint32_t device, bool silent, bool un
 static void count_member(struct walk *walk, const struct serin_member *member, enum role role)
 {
     const struct serin_health *health = &walk->members->health[member->device];
-    count_known(&walk->found, role, serin_health_known(health));
+    bool known = has_past(walk->rollout, member, health, role);
+    count_known(&walk->found, role, known);
+    if (!known) {
+        return;
+    }
     bool silent = is_silent(walk, health);
     if (role == ROLE_UPDATED) {
         count_ever(walk, health, silent);
@@ -346,6 +361,7 @@ static void count_site(const struct walk *walk, uint32_t site, bool silence, uin
         uint32_t device = members->list[i].device;
         const struct serin_health *health = &members->health[device];
         if (role_of(walk->rollout, &members->list[i], i) != ROLE_UPDATED ||
+            !has_past(walk->rollout, &members->list[i], health, ROLE_UPDATED) ||
             !counts_here(walk, health, ROLE_UPDATED) || site_of(members, device) != site) {
             continue;
         }

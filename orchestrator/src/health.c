@@ -11,8 +11,10 @@
  * not make a device's silence usual; and none is longer than the longest interval between beats. */
 #define GAP_FACTOR 8u
 #define GAP_MAX_S  (7 * DAY_S)
-/* One gap in so many becomes usual: a device that sleeps is known after some. */
-#define GAP_SHARE 4u
+/* One gap in so many becomes usual where it is longer: a device that sleeps is known after some.
+ * Shorter ones take so many more, so that it stays known over the dozen beats while it is awake. */
+#define GAP_RISE 4u
+#define GAP_FALL 32u
 
 /* A device's clock may run so much slower than the caller's, and a beat be so late. */
 #define BOOT_SLACK   8u
@@ -67,7 +69,8 @@ static struct since since_last(const struct serin_health *health, uint64_t now_s
 static void learn_gap(struct serin_health *health, uint64_t gap_s)
 {
     uint64_t capped_s = least(least(gap_s, (uint64_t)health->gap_s * GAP_FACTOR), GAP_MAX_S);
-    health->gap_s = (uint32_t)(((uint64_t)health->gap_s * (GAP_SHARE - 1u) + capped_s) / GAP_SHARE);
+    uint64_t share = capped_s > health->gap_s ? GAP_RISE : GAP_FALL;
+    health->gap_s = (uint32_t)((health->gap_s * (share - 1u) + capped_s) / share);
 }
 
 static void learn_rates(struct serin_health *health, const struct since *since, bool learns)
@@ -110,4 +113,21 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s)
     /* Backwards too: a word that seems to come from the future would cover any silence until then.
      */
     health->beat_s = (uint32_t)least(now_s, UINT32_MAX);
+}
+
+void serin_health_resume(struct serin_health *health, uint64_t newest_s, uint64_t now_s)
+{
+    uint64_t silence_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+    if (health->beats > 0 && health->beat_s + silence_s >= newest_s) {
+        serin_health_heard(health, now_s);
+    }
+}
+
+void serin_health_begin_anew(struct serin_health *health, uint64_t beat_s,
+                             const struct serin_health_beat *beat, uint64_t newest_s,
+                             uint64_t now_s)
+{
+    *health = (struct serin_health){.lost_s = (uint32_t)least(now_s, UINT32_MAX)};
+    serin_health_beat(health, beat_s, beat, false);
+    serin_health_resume(health, newest_s, now_s);
 }

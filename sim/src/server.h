@@ -183,7 +183,7 @@ struct sim_server {
     struct server_kind *kinds; /* by device */
     uint32_t site_most;
     struct server_scratch *scratch;
-    struct serin_health *health; /* by device; not stored */
+    struct serin_health *health; /* by device; stored with each beat */
 
     uint64_t connected_ms, heard_ms;
     uint64_t wake_ms;   /* the wake that counts; UINT64_MAX: none */

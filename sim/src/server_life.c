@@ -54,19 +54,16 @@ void sim_server_message(struct sim *sim, struct sim_topic topic, const uint8_t *
     server_wake(server);
 }
 
-/* Of each device's beats the store has the last. */
-static void forget_health(struct sim_server *server)
+/* Each beat is stored with its device, and with it what beats came to: it goes on from there. */
+static void resume_health(struct sim_server *server)
 {
+    uint64_t newest_s = 0;
     for (uint32_t i = 0; i < server->store.count; i++) {
-        struct serin_health *health = &server->health[i];
-        const struct serin_health last = *health;
-        const struct serin_health_beat told = {.interval_s = server->sim->beat_interval_s,
-                                               .uptime_s = last.uptime_s,
-                                               .errors = last.errors};
-        memset(health, 0, sizeof *health);
-        if (last.beat_s != 0) {
-            serin_health_beat(health, last.beat_s, &told, false);
-        }
+        uint64_t heard_s = server->health[i].beat_s;
+        newest_s = heard_s > newest_s ? heard_s : newest_s;
+    }
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        serin_health_resume(&server->health[i], newest_s, server_now_s(server));
     }
 }
 
@@ -80,7 +77,6 @@ void sim_server_crash(struct sim *sim)
     server->intake_count = server->letter_count = 0;
     server->ticket_count = 0;
     server->wake_ms = SIM_NEVER_MS;
-    forget_health(server);
     server_forget(server);
     sim_check_restored(sim, &server->store.head.rollout, &server->members);
 }
@@ -92,6 +88,7 @@ void sim_server_revive(struct sim *sim)
     server->agreed = false;
     server->claimant = 0;
     server->claim_rest_ms = server->guard_rest_ms = 0;
+    resume_health(server);
     server_wake(server);
 }
 

@@ -112,9 +112,63 @@ START_TEST(a_device_that_sleeps_is_known_for_it)
     beats(&device, 14, HOUR_S, 0);
     beat(&device, 720 * HOUR_S, 0);
     ck_assert(silent_after(&device, 9 * HOUR_S));
-    beats(&device, 10, HOUR_S, 0);
+    beats(&device, 12, HOUR_S, 0);
+    ck_assert(silent_after(&device, 7 * HOUR_S));
+    beats(&device, 60, HOUR_S, 0);
     ck_assert(silent_after(&device, 4 * HOUR_S));
     ck_assert(!silent_after(&device, 3 * HOUR_S));
+}
+END_TEST
+
+/* It beats by the hour while it is awake, and then sleeps for as long or for longer. Caught: a
+ * plain mean, which the beats while it is awake bring down. */
+START_TEST(hours_awake_do_not_hide_the_sleep)
+{
+    static const struct {
+        unsigned awake, asleep; /* hours */
+    } cases[] = {{2, 12}, {4, 20}, {8, 16}, {12, 12}, {4, 44}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct device device = make(3600);
+        for (unsigned day = 0; day < 14; day++) {
+            beats(&device, cases[c].awake, HOUR_S, 0);
+            ck_assert_msg(day < 7 || !silent_after(&device, cases[c].asleep * HOUR_S),
+                          "case %zu, day %u", c, day);
+            beat(&device, cases[c].asleep * HOUR_S, 0);
+        }
+        ck_assert(silent_after(&device, 5 * cases[c].asleep * HOUR_S));
+    }
+}
+END_TEST
+
+/* A restart of the caller: what was stored goes on, and where it was lost it begins anew, marked.
+ * Who was silent when anything was last heard stays it. Caught: the past thrown away; the silent
+ * heard again; the mark forgotten. */
+START_TEST(a_past_goes_on_after_a_restart)
+{
+    struct device device = make(3600);
+    beats(&device, 14, 12 * HOUR_S, 0);
+    struct serin_health stored = device.health;
+    uint64_t now_s = device.now_s + 1000 * HOUR_S;
+    serin_health_resume(&stored, device.now_s + 30 * HOUR_S, now_s);
+    ck_assert_uint_eq(stored.beat_s, now_s);
+    ck_assert_uint_eq(stored.gap_s, device.health.gap_s);
+    ck_assert_uint_eq(stored.lost_s, 0);
+    ck_assert(serin_health_known(&stored));
+    stored = device.health;
+    serin_health_resume(&stored, device.now_s + 37 * HOUR_S, now_s);
+    ck_assert_uint_eq(stored.beat_s, device.now_s);
+    ck_assert(serin_health_silent(&stored, now_s));
+    struct serin_health nothing = {.beats = 0};
+    serin_health_resume(&nothing, 0, now_s);
+    ck_assert_uint_eq(nothing.beat_s, 0);
+    const struct serin_health_beat said = {.interval_s = 3600};
+    serin_health_begin_anew(&stored, device.now_s, &said, device.now_s + 3 * HOUR_S, now_s);
+    ck_assert_uint_eq(stored.beat_s, now_s);
+    ck_assert_uint_eq(stored.lost_s, now_s);
+    ck_assert_uint_eq(stored.gap_s, 3600);
+    ck_assert(!serin_health_known(&stored));
+    serin_health_begin_anew(&stored, device.now_s, &said, device.now_s + 3 * HOUR_S + 1, now_s);
+    ck_assert_uint_eq(stored.beat_s, device.now_s);
 }
 END_TEST
 
@@ -273,6 +327,8 @@ int main(void)
         nothing_is_said_of_a_device_that_was_hardly_heard,
         silence_is_three_of_its_own_gaps,
         a_device_that_sleeps_is_known_for_it,
+        hours_awake_do_not_hide_the_sleep,
+        a_past_goes_on_after_a_restart,
         a_watched_device_is_held_to_its_past,
         errors_are_measured_against_its_own_rate,
         a_device_recovers,

@@ -83,6 +83,19 @@ static void attempt_part(struct record_io *io, struct serin_attempt_record *atte
     }
 }
 
+static void health_fields(struct record_io *io, struct serin_health *health)
+{
+    health->beat_s = record_u32(io, health->beat_s);
+    health->gap_s = record_u32(io, health->gap_s);
+    health->errors = record_u32(io, health->errors);
+    health->uptime_s = record_u32(io, health->uptime_s);
+    health->usual_rate = record_u16(io, health->usual_rate);
+    health->late_rate = record_u16(io, health->late_rate);
+    health->beats = record_u16(io, health->beats);
+    health->rated = record_u16(io, health->rated);
+    health->lost_s = record_u32(io, health->lost_s);
+}
+
 /* ---- kinds ---- */
 
 static void meta_fields(struct record_io *io, union record_value *value)
@@ -133,6 +146,9 @@ static void device_fields(struct record_io *io, union record_value *value)
     if (io->version >= 3) { /* before it what a device had said itself was forgotten at a move */
         device->own.incarnation = record_u64(io, device->own.incarnation);
         device->own.number = record_u64(io, device->own.number);
+    }
+    if (io->version >= 4) { /* before it what beats came to was forgotten at each start */
+        health_fields(io, &device->health);
     }
 }
 
@@ -277,11 +293,11 @@ static void gateway_fields(struct record_io *io, union record_value *value)
 
 const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_META] = {.version = 2, .fields = meta_fields},
-    [RECORD_DEVICE] = {.version = 3, .fields = device_fields},
+    [RECORD_DEVICE] = {.version = 4, .fields = device_fields},
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},
-    [RECORD_ROLLOUT] = {.version = 4, .fields = layout_rollout},
+    [RECORD_ROLLOUT] = {.version = 5, .fields = layout_rollout},
     [RECORD_MEMBER] = {.version = 2, .fields = layout_member},
     [RECORD_DIRECTIVE] = {.version = 1, .fields = directive_fields},
     [RECORD_TRUST] = {.version = 1, .fields = trust_fields},

@@ -4,7 +4,9 @@
  *
  * One struct serin_health a device, in an array that the caller keeps and that is indexed by the
  * caller's number of the device (serin_member.device), so that it outlives sorting and serves every
- * rollout. It holds nothing that must survive a restart: beats rebuild it.
+ * rollout. The caller stores it with the device, whenever it stores that, and gives it back after a
+ * restart: a device that sleeps is known for it after days only, and one that begins its past anew
+ * while it is awake on its trial would be missed as soon as it sleeps.
  *
  * Two questions are asked of a device, and both have the answer yes or no, so that one device that
  * counts a million errors weighs as much as any other:
@@ -27,7 +29,7 @@
 #define SERIN_HEALTH_KNOWN_SPANS 2u
 #define SERIN_HEALTH_RATE_ONE    16u /* one error an hour, as rates are kept */
 
-/* 24 bytes; zero: nothing heard. Its fields are the functions' business. */
+/* 28 bytes; zero: nothing heard. Its fields are the functions' business. */
 struct serin_health {
     uint32_t beat_s;   /* Unix seconds of the last word; 0: none */
     uint32_t gap_s;    /* usual gap between words: a running mean, at least what it announced */
@@ -37,8 +39,9 @@ struct serin_health {
     uint16_t late_rate;  /* the same, of the last hours */
     uint16_t beats;      /* heard; saturates */
     uint16_t rated;      /* spans between beats that usual_rate was learned from; saturates */
+    uint32_t lost_s;     /* Unix seconds when an earlier past was lost; 0: none was */
 };
-_Static_assert(sizeof(struct serin_health) == 24, "kept by the hundred thousand");
+_Static_assert(sizeof(struct serin_health) == 28, "kept by the hundred thousand");
 
 /* What a beat says of health. */
 struct serin_health_beat {
@@ -56,6 +59,16 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
                        const struct serin_health_beat *beat, bool watched);
 /* Any other word of the device: it is not silent. */
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
+
+/* After a restart of the caller at `now_s`, with the health that was stored: whoever was not silent
+ * when the caller last heard anything of anybody, at `newest_s`, is heard now. The outage is
+ * nobody's silence, and mends nobody's. */
+void serin_health_resume(struct serin_health *health, uint64_t newest_s, uint64_t now_s);
+/* The same where the store has no more of it than its last beat, at `beat_s`: its past begins
+ * anew, and says nothing of whoever was updated by then. */
+void serin_health_begin_anew(struct serin_health *health, uint64_t beat_s,
+                             const struct serin_health_beat *beat, uint64_t newest_s,
+                             uint64_t now_s);
 
 /* Whether so much was heard of it (three beats) that its silence, or its errors, would mean
  * anything. One that is not known is neither silent nor unwell.

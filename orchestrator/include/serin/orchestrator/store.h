@@ -42,6 +42,9 @@ struct serin_device_record {
     /* What it had said itself when an operator gave it to a gateway: none of that, coming late,
      * makes it direct again. Incarnation 0: nothing. */
     struct serin_report_cursor own;
+    /* What its beats came to when the record was written; `beats` 0: it never beat, or the record
+     * is of a version that kept nothing of it. */
+    struct serin_health health;
 };
 
 /* What an operator has to say about a gateway. */
