@@ -353,6 +353,7 @@ enum serin_error serin_rollout_step(struct serin_rollout *rollout,
                               .event = event,
                               .actions = actions};
     serin_step_clock(&step);
+    serin_spells_settle(&step);
     fire(&step, event->kind);
     serin_step_windows(&step);
     settle(&step);

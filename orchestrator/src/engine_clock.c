@@ -23,11 +23,16 @@ void serin_step_clock(struct serin_step *step)
         uint64_t back_ms = last_ms - step->now_ms;
         rollout->rate_ms -= rollout->rate_ms > back_ms ? back_ms : rollout->rate_ms;
         rollout->last_ms = step->now_ms;
+        rollout->stood_watch_ms = rollout->watch_ms;
         serin_gates_unsettle(rollout, step->now_ms);
         return;
     }
     uint64_t span_ms = step->now_ms - last_ms;
     rollout->last_ms = step->now_ms;
+    bool runs = traits->watch && rollout->reports_up && !rollout->closed;
+    if (span_ms > SERIN_ENGINE_JUMP_MS || (span_ms > 0 && !runs)) {
+        rollout->stood_watch_ms = rollout->watch_ms;
+    }
     if (!traits->watch || !rollout->reports_up) {
         return;
     }
@@ -92,6 +97,9 @@ uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
     uint64_t left_ms = HEARTBEAT_MS;
     if (!rollout->closed) {
         left_ms = earlier(left_ms, rollout->sweep_due_ms - rollout->watch_ms);
+        uint64_t settles_ms = serin_spells_due_ms(rollout);
+        bool ahead = settles_ms > rollout->watch_ms;
+        left_ms = earlier(left_ms, ahead ? settles_ms - rollout->watch_ms : 0);
     }
     if (traits->soak && serin_soak_left_ms(rollout) > 0) {
         left_ms = earlier(left_ms, serin_soak_left_ms(rollout));

@@ -14,6 +14,8 @@
 /* Revisions with figures of their own; the last row is of all others. */
 #define REVISIONS 16u
 #define PERMYRIAD 10000u
+/* One that was off for longer says no more of when the others fell silent. */
+#define SILENCE_MOST_S 43200u
 /* Members stand by rank, their health by number: what is known of one is asked for in memory so
  * many members before it is looked at. */
 #define AHEAD 16u
@@ -24,12 +26,19 @@ struct majority {
     uint32_t leader, lead;
 };
 
+/* Of how many it is asked whether the network is dark, and what they show. */
+struct dark {
+    uint32_t of, lasting, longs;
+    uint64_t silence_s, gap_s; /* sums of those that are lasting */
+};
+
 struct walk {
     const struct serin_rollout *rollout;
     const struct serin_members *members;
     uint64_t now_s, opened_s, created_s, heard_from_s;
     struct serin_comparison found;
     struct majority silent, unwell;
+    struct dark others, confirmed;
     struct serin_gaps silent_gaps, unwell_gaps; /* of the updated that show it */
     uint32_t revisions;                         /* rows in use */
     uint16_t revision[REVISIONS];
@@ -211,6 +220,32 @@ static void count_shown(struct walk *walk, uint32_t device, bool silent, bool un
     }
 }
 
+/* One of those that are asked whether the network is dark. */
+static void count_dark(const struct walk *walk, struct dark *dark,
+                       const struct serin_health *health)
+{
+    bool before = health->beat_s < walk->heard_from_s || health->beat_s > walk->now_s;
+    uint64_t heard_s = before ? walk->heard_from_s : health->beat_s;
+    uint64_t silence_s = walk->now_s > heard_s ? walk->now_s - heard_s : 0;
+    dark->of++;
+    if (!serin_health_quiet(health, walk->heard_from_s, walk->now_s,
+                            SERIN_HEALTH_SILENT_GAPS + 1u)) {
+        return;
+    }
+    dark->lasting++;
+    dark->longs += silence_s >= walk->rollout->policy.deadline_s / 4u * UINT64_C(3) ? 1 : 0;
+    dark->silence_s += silence_s < SILENCE_MOST_S ? silence_s : SILENCE_MOST_S;
+    dark->gap_s += health->gap_s;
+}
+
+/* Whether an earlier stage confirmed a device, before this one began: it runs the release, but was
+ * well with it for a while. */
+static bool confirmed_before(const struct walk *walk, const struct serin_member *member)
+{
+    return member->state == SERIN_STATE_CONFIRMED && member->stage < walk->rollout->stage &&
+           member->since_s < walk->opened_s;
+}
+
 static void count_member(struct walk *walk, const struct serin_member *member, enum role role)
 {
     const struct serin_health *health = &walk->members->health[member->device];
@@ -222,6 +257,9 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     bool silent = is_silent(walk, health);
     if (role == ROLE_UPDATED) {
         count_ever(walk, health, silent);
+        if (confirmed_before(walk, member) && counts_here(walk, health, ROLE_CONTROL)) {
+            count_dark(walk, &walk->confirmed, health);
+        }
     }
     if (role == ROLE_GONE || !counts_here(walk, health, role)) {
         return;
@@ -229,10 +267,8 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     bool unwell = serin_health_unwell(health);
     if (role == ROLE_UPDATED) {
         count_shown(walk, member->device, silent, unwell);
-    } else if (silent) {
-        bool lasts = serin_health_quiet(health, walk->heard_from_s, walk->now_s,
-                                        SERIN_HEALTH_SILENT_GAPS + 1u);
-        walk->found.control_lasting += lasts ? 1 : 0;
+    } else {
+        count_dark(walk, &walk->others, health);
     }
     add(place_of(walk, member->device), role, silent, unwell);
 }
@@ -334,7 +370,7 @@ static double root(double square)
 /* By how many hundredths of a standard error more show it than were expected, as of two Poisson
  * counts whose roots vary alike whatever they are (Huffman 1984): right for the few that it is
  * about, and cautious where many show it. `ratio` is the updated to the control group. */
-static uint32_t deviation_of(uint32_t bad, double expected, double ratio)
+uint32_t serin_gates_deviation(uint32_t bad, double expected, double ratio)
 {
     double above = root((double)bad + 0.375) - root(expected + 0.375 * ratio);
     return above > 0 ? (uint32_t)(200.0 * above / root(1.0 + ratio)) : 0;
@@ -406,7 +442,21 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->expected_unwell_permyriad = last->expected_unwell_permyriad;
     found->silent_deviation = last->silent_deviation;
     found->unwell_deviation = last->unwell_deviation;
-    found->control_lasting = last->control_lasting;
+}
+
+/* Who says whether the network is dark: those that do not run the release, as long as they are
+ * enough. */
+static void note_dark(const struct walk *walk, struct serin_comparison *found)
+{
+    bool enough = walk->others.of >= walk->rollout->policy.control_minimum;
+    const struct dark *dark = enough ? &walk->others : &walk->confirmed;
+    uint32_t lasting = dark->lasting > 0 ? dark->lasting : 1u;
+    found->dark_of = dark->of;
+    found->dark_lasting = dark->lasting;
+    found->dark_long = dark->longs;
+    found->dark_silence_s = (uint32_t)(dark->silence_s / lasting);
+    found->dark_gap_s = (uint32_t)(dark->gap_s / lasting);
+    found->control_lasting = walk->others.lasting;
 }
 
 /* When the stage opened, by the clock of now. Where the clock was set back since, that is not
@@ -445,6 +495,7 @@ static void compare(struct serin_step *step)
     walk_members(&walk);
     find_sites(&walk);
     struct serin_comparison *found = &walk.found;
+    note_dark(&walk, found);
     found->known_most = found->known > last->known_most ? found->known : last->known_most;
     if (rollout->retrying) {
         found->known_most = 0; /* it falls from one TICK to the next, and nobody is forgotten */
@@ -457,8 +508,8 @@ static void compare(struct serin_step *step)
         found->expected_silent_permyriad = share_permyriad(sum.silent, found->updated);
         found->expected_unwell_permyriad = share_permyriad(sum.unwell, found->updated);
         double ratio = sum.spread / (double)found->updated;
-        found->silent_deviation = deviation_of(found->updated_silent, sum.silent, ratio);
-        found->unwell_deviation = deviation_of(found->updated_unwell, sum.unwell, ratio);
+        found->silent_deviation = serin_gates_deviation(found->updated_silent, sum.silent, ratio);
+        found->unwell_deviation = serin_gates_deviation(found->updated_unwell, sum.unwell, ratio);
     }
     rollout->comparison = *found;
     serin_gates_go_on(rollout, SERIN_GATE_SILENCE, &last->silent_lasting, &walk.silent_gaps);

@@ -30,6 +30,7 @@ uint32_t serin_stage_doubts(const struct serin_rollout *rollout,
         {SERIN_STAGE_REGRESSIONS, serin_gate_holds(rollout, SERIN_GATE_REGRESSIONS, &trip)},
         {SERIN_STAGE_SILENCE, serin_gate_holds(rollout, SERIN_GATE_SILENCE, &trip)},
         {SERIN_STAGE_ERRORS, serin_gate_holds(rollout, SERIN_GATE_ERRORS, &trip)},
+        {SERIN_STAGE_EXCUSED, serin_spells_hold(rollout)},
     };
     uint32_t doubts = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -45,7 +46,8 @@ bool serin_stage_passes(const struct serin_rollout *rollout, const struct serin_
         return true;
     }
     /* Figures of silence and errors come and go with every beat; a failure stays one. */
-    bool worse = (doubts & (SERIN_STAGE_UNDECIDED | SERIN_STAGE_REGRESSIONS)) != 0 &&
+    uint32_t failures = SERIN_STAGE_UNDECIDED | SERIN_STAGE_REGRESSIONS | SERIN_STAGE_EXCUSED;
+    bool worse = (doubts & failures) != 0 &&
                  serin_tally_failures(&rollout->tally) > rollout->waived_failures;
     return rollout->approved && (doubts & ~rollout->waived) == 0 && !worse;
 }
@@ -110,6 +112,8 @@ void serin_effect_hold(struct serin_step *step)
         serin_words_spent(rollout->why, rollout);
     } else if (stays_lone(rollout, step->members, &lone)) {
         serin_words_lone(rollout->why, rollout, step->members, &lone);
+    } else if (serin_spells_hold(rollout)) {
+        serin_spells_words(rollout->why, rollout);
     } else {
         serin_test_words_hold(rollout->why, rollout);
     }

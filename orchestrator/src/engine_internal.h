@@ -9,6 +9,7 @@
  *   engine_ramp.c      how exposure grows inside a stage: steps, flight, rate
  *   engine_window.c    when devices may start: start time and windows
  *   engine_test.c      the sequential test: halts, accepts a stage, or holds it
+ *   engine_spells.c    when the network was dark, and whose time-out that excuses
  *   engine_retry.c     failed devices that may try again
  *   engine_gates.c     the gates: what halts, and what may not pass
  *   engine_health.c    how a device is, and how updated ones compare with others
@@ -134,7 +135,8 @@ enum serin_stage_doubt {
     SERIN_STAGE_UNDECIDED = 8,    /* the test is */
     SERIN_STAGE_REGRESSIONS = 16, /* gates */
     SERIN_STAGE_SILENCE = 32,
-    SERIN_STAGE_ERRORS = 64
+    SERIN_STAGE_ERRORS = 64,
+    SERIN_STAGE_EXCUSED = 128 /* more time-outs are excused than the network explains */
 };
 uint32_t serin_stage_doubts(const struct serin_rollout *rollout,
                             const struct serin_members *members);
@@ -204,17 +206,13 @@ void serin_retry_sweep(struct serin_step *step);
 
 /* ---- engine_test.c ---- */
 
+/* The root of x ≥ 0, below 10^18. */
+double serin_test_root(double x);
 /* The block of evidence of the member at `index`; below SERIN_ENGINE_BLOCKS_MAX. */
 uint32_t serin_test_block(uint32_t population, uint32_t index);
 /* Computes the halt statistic and what the stage needs, after failures, withdrawals, or another
  * comparison. */
 void serin_test_update(struct serin_rollout *rollout);
-/* Notes what the last comparison says of devices that were not updated. True: they are silent, so
- * that other time-outs are excused than before, and the evidence is to be counted anew. */
-bool serin_test_compared(struct serin_rollout *rollout);
-/* Whether the network may be the reason that a device timed out when the watch showed that: those
- * that were not updated were silent while its deadline ran. */
-bool serin_test_excuses(const struct serin_rollout *rollout, uint32_t timed_out_s);
 /* Whether the release is rejected; `judged` failures alone reject nothing. */
 bool serin_test_trips(const struct serin_rollout *rollout);
 /* Whether the stage is accepted now; whether it is too small to be, even without a failure; and
@@ -228,6 +226,29 @@ void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_r
                            const struct serin_members *members);
 void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
+
+/* ---- engine_spells.c ---- */
+
+/* What a time-out is to the test. */
+enum serin_excuse {
+    SERIN_EXCUSE_NONE,
+    SERIN_EXCUSE_OPEN, /* the spell that it came in may go on: it is not known yet */
+    SERIN_EXCUSE_NETWORK
+};
+/* Of a device that timed out when the watch showed that: a function of that and the spells. */
+enum serin_excuse serin_spells_excuse(const struct serin_rollout *rollout, uint32_t timed_out_s);
+/* Notes what the last comparison says of the network. True: it is dark, so that others may be
+ * excused than before, and the evidence is to be counted anew. */
+bool serin_spells_compared(struct serin_rollout *rollout);
+/* Counts the evidence anew where a spell settled since it was counted last. In each step, after the
+ * clock. */
+void serin_spells_settle(struct serin_step *step);
+/* When the watch shows that one settles (ms); NEVER: none will, or nobody timed out. */
+uint64_t serin_spells_due_ms(const struct serin_rollout *rollout);
+/* Whether more of the stage's devices are excused than what was seen of others, and the accepted
+ * rate, let expect; and what people read of it. */
+bool serin_spells_hold(const struct serin_rollout *rollout);
+void serin_spells_words(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 
 /* ---- engine_gates.c ---- */
 
@@ -286,6 +307,9 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */
 void serin_gates_compare(struct serin_step *step);
+/* By how many hundredths of a standard error `bad` is above what was expected of a control group;
+ * `ratio`: those that it is counted of, to the group's size. */
+uint32_t serin_gates_deviation(uint32_t bad, double expected, double ratio);
 /* The gateway behind which most of the silent, or of the unwell, stand; walks over the members. */
 uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
                           enum serin_gate gate);

@@ -103,8 +103,23 @@ enum evidence {
     EVIDENCE_OPEN, /* offered, and not at its end: for the halt statistic it is well so far */
     EVIDENCE_WELL,
     EVIDENCE_FAILED,
-    EVIDENCE_SILENT
+    EVIDENCE_SILENT, /* timed out, and excused */
+    EVIDENCE_PENDING /* timed out, and perhaps excused: for the halt statistic it is open */
 };
+
+/* What the network makes of one that timed out. */
+static enum evidence timed_out_as(const struct serin_rollout *rollout, uint32_t timed_out_s)
+{
+    switch (serin_spells_excuse(rollout, timed_out_s)) {
+    case SERIN_EXCUSE_NETWORK:
+        return EVIDENCE_SILENT;
+    case SERIN_EXCUSE_OPEN:
+        return EVIDENCE_PENDING;
+    case SERIN_EXCUSE_NONE:
+        break;
+    }
+    return EVIDENCE_FAILED;
+}
 
 static enum evidence evidence_of(const struct serin_rollout *rollout,
                                  const struct serin_member *member)
@@ -113,17 +128,21 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
     if (member->ran_before) {
         return EVIDENCE_NONE; /* its end was known before it was exposed */
     }
-    bool silent =
-        member->state == SERIN_STATE_TIMED_OUT && serin_test_excuses(rollout, member->watch_s);
-    bool failed = (where == BOOK_FAILED || where == BOOK_REJECTED) && !silent;
+    enum evidence bad = EVIDENCE_NONE;
+    if (member->state == SERIN_STATE_TIMED_OUT) {
+        bad = timed_out_as(rollout, member->watch_s);
+    } else if (where == BOOK_FAILED || where == BOOK_REJECTED) {
+        bad = EVIDENCE_FAILED;
+    }
     /* What an operator accepted as the fault of a gateway is nobody's failure. */
-    bool judged = (failed || silent) && rollout->judged_watch_s != 0 &&
-                  member->watch_s <= rollout->judged_watch_s;
-    if (member->failed_before || (failed && !judged)) {
+    if (rollout->judged_watch_s != 0 && member->watch_s <= rollout->judged_watch_s) {
+        bad = EVIDENCE_NONE;
+    }
+    if (member->failed_before || bad == EVIDENCE_FAILED) {
         return EVIDENCE_FAILED;
     }
-    if (member->silent_before || (silent && !judged)) {
-        return EVIDENCE_SILENT;
+    if (member->silent_before || bad != EVIDENCE_NONE) {
+        return member->silent_before ? EVIDENCE_SILENT : bad;
     }
     if (where == BOOK_UNREACHED || where == BOOK_OTHER) {
         return EVIDENCE_NONE;
@@ -158,13 +177,18 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
     uint32_t block = serin_test_block(evidence->population, index);
     count(&evidence->exposed[block], add);
     if (kind == EVIDENCE_FAILED || kind == EVIDENCE_SILENT) {
-        bool failed = kind == EVIDENCE_FAILED;
-        count(failed ? &evidence->failed[block] : &evidence->silent[block], add);
-        if (own) {
-            count(failed ? &evidence->stage_failed : &evidence->stage_silent, add);
-        }
-    } else if (kind == EVIDENCE_WELL && own) {
-        count(&evidence->stage_well, add);
+        count(kind == EVIDENCE_FAILED ? &evidence->failed[block] : &evidence->silent[block], add);
+    }
+    uint32_t *const figures[] = {
+        [EVIDENCE_NONE] = NULL,
+        [EVIDENCE_OPEN] = NULL,
+        [EVIDENCE_WELL] = &evidence->stage_well,
+        [EVIDENCE_FAILED] = &evidence->stage_failed,
+        [EVIDENCE_SILENT] = &evidence->stage_silent,
+        [EVIDENCE_PENDING] = &evidence->stage_silent,
+    };
+    if (own && figures[kind] != NULL) {
+        count(figures[kind], add);
     }
 }
 
@@ -301,8 +325,7 @@ void serin_members_sweep(struct serin_step *step)
  * who is withdrawn. What goes well only makes it fall, and that changes no decision. */
 static bool tests_anew(uint8_t stage, enum evidence had, enum evidence has)
 {
-    return stage != 0 && had != has &&
-           (has == EVIDENCE_FAILED || has == EVIDENCE_SILENT || has == EVIDENCE_NONE);
+    return stage != 0 && had != has && has != EVIDENCE_OPEN && has != EVIDENCE_WELL;
 }
 
 static bool may_enter(const struct serin_member *member, enum serin_state state)
@@ -324,7 +347,7 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
     book(rollout, member, index, false);
     if (state == SERIN_STATE_IDLE) {
         member->failed_before = failed || had == EVIDENCE_FAILED;
-        member->silent_before = !failed && had == EVIDENCE_SILENT;
+        member->silent_before = !failed && (had == EVIDENCE_SILENT || had == EVIDENCE_PENDING);
     }
     if (member->stage == 0 && state == SERIN_STATE_CONFIRMED) {
         member->ran_before = 1;
@@ -440,6 +463,7 @@ void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *
     rollout->rolled_back = 0;
     rollout->boots = 0;
     rollout->evidence = (struct serin_evidence){.population = members->count};
+    rollout->counted_s = (uint32_t)(rollout->watch_ms / 1000u);
     for (uint32_t i = 0; i < members->count; i++) {
         struct serin_member *member = &members->list[i];
         SERIN_ASSERT(member->state > SERIN_STATE_INVALID && member->state < SERIN_STATE_COUNT &&
@@ -460,6 +484,7 @@ void serin_members_recount(struct serin_rollout *rollout, const struct serin_mem
     uint32_t settled = rollout->evidence.settled;
     rollout->evidence =
         (struct serin_evidence){.population = rollout->evidence.population, .settled = settled};
+    rollout->counted_s = (uint32_t)(rollout->watch_ms / 1000u);
     for (uint32_t i = 0; i < rollout->tally.offered; i++) {
         book_evidence(rollout, &members->list[i], i, true);
     }

@@ -105,6 +105,7 @@ static void begin_stage(struct serin_rollout *rollout, uint64_t now_ms)
     rollout->evidence.stage_offered = 0;
     rollout->evidence.stage_resolved = 0;
     rollout->silenced_stage_permyriad = 0;
+    rollout->long_silent = rollout->long_silent_of = 0;
     memset(rollout->why, 0, sizeof rollout->why);
 }
 
@@ -288,7 +289,7 @@ void serin_effect_tick(struct serin_step *step)
     }
     uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
-    if (rollout->comparison.at_ms != compared_ms && serin_test_compared(rollout)) {
+    if (rollout->comparison.at_ms != compared_ms && serin_spells_compared(rollout)) {
         serin_members_recount(rollout, step->members);
     }
 }

@@ -74,7 +74,7 @@ static double power_of_e(double x)
     return sum;
 }
 
-static double square_root(double x)
+double serin_test_root(double x)
 {
     double root = 1;
     for (int i = 0; i < 40; i++) {
@@ -199,7 +199,7 @@ static double against(const struct serin_rollout *rollout, const struct further 
     struct weights w = weigh(accepted, rejected, q > 0);
     struct weights silence = weigh_silence(accepted, rejected, q);
     struct weights middle = weigh(accepted, (accepted + rejected) / 2, q > 0);
-    struct weights gross = weigh(accepted, square_root(rejected), q > 0);
+    struct weights gross = weigh(accepted, serin_test_root(rejected), q > 0);
     uint32_t offered = rollout->tally.offered;
     uint32_t last = serin_test_block(evidence->population, offered > 0 ? offered - 1 : 0);
     last = further != NULL && further->last > last ? further->last : last;
@@ -246,71 +246,6 @@ void serin_test_update(struct serin_rollout *rollout)
     evidence->stage_need = well_for(rollout, ln_accept(&rollout->policy.test));
     bool failed = evidence->stage_failed + evidence->stage_silent > 0;
     evidence->stage_even = failed ? well_for(rollout, 0) : 0;
-}
-
-/* ---- spells of silence ---- */
-
-/* Control devices are silent beyond chance where the number of those that have been for a usual gap
- * more is above this part of the accepted rate by two standard errors: roots of counts vary by a
- * half, whatever the counts are. Those of a shorter silence are heard again before any deadline. */
-#define DARK_PART 4u
-/* And no more of them would be silent than these standard errors above what was counted. */
-#define SURE 3.0
-/* A count's root is taken of so much more, so that few are judged as well as many (Anscombe 1948).
- */
-#define ROOT_OFFSET 0.375
-/* Silence is seen some gaps between beats after it began: so far back it is taken to have been. */
-#define SEEN_LATE_S 43200u
-/* Between two comparisons, and until a deadline that has passed is found, so much may pass. */
-#define BETWEEN_S (2u * SERIN_COMPARE_MS / 1000u)
-
-static bool is_dark(const struct serin_rollout *rollout)
-{
-    const struct serin_comparison *c = &rollout->comparison;
-    if (c->at_ms == 0 || c->control_at_ms != c->at_ms ||
-        c->control < rollout->policy.control_minimum) {
-        return false; /* nothing is known of those that were not updated */
-    }
-    double usual = share(rollout->policy.test.accepted_permyriad) / DARK_PART * c->control;
-    return square_root(c->control_lasting + ROOT_OFFSET) - square_root(usual + ROOT_OFFSET) > 1;
-}
-
-/* The largest share that what was counted lets believe in. */
-static uint32_t upper_permyriad(uint32_t silent, uint32_t of)
-{
-    double root = square_root(silent + ROOT_OFFSET) + SURE / 2;
-    double upper = root * root * 10000.0 / of + 1;
-    return upper < 10000.0 ? (uint32_t)upper : 10000u;
-}
-
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
-bool serin_test_compared(struct serin_rollout *rollout)
-{
-    const struct serin_comparison *c = &rollout->comparison;
-    if (!is_dark(rollout)) {
-        return false;
-    }
-    uint32_t now_s = (uint32_t)(rollout->watch_ms / 1000u);
-    uint64_t back_s = (uint64_t)rollout->policy.deadline_s + SEEN_LATE_S;
-    if (rollout->dark_until_s == 0) {
-        rollout->dark_from_s = now_s > back_s ? (uint32_t)(now_s - back_s) : 0;
-    }
-    rollout->dark_until_s = now_s + BETWEEN_S;
-    uint32_t seen = (uint32_t)((uint64_t)c->control_lasting * 10000u / c->control);
-    rollout->silenced_stage_permyriad = larger(seen, rollout->silenced_stage_permyriad);
-    rollout->silenced_permyriad =
-        larger(upper_permyriad(c->control_lasting, c->control), rollout->silenced_permyriad);
-    return true;
-}
-
-bool serin_test_excuses(const struct serin_rollout *rollout, uint32_t timed_out_s)
-{
-    return rollout->dark_until_s != 0 && timed_out_s >= rollout->dark_from_s &&
-           timed_out_s <= (uint64_t)rollout->dark_until_s + rollout->policy.deadline_s;
 }
 
 /* ---- what it decides ---- */

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 
 #define PERCENT     (DRAWN_ALL / 100u)
-#define HOUR_MS     UINT64_C(3600000)
+#define MINUTE_MS   UINT64_C(60000)
+#define HOUR_MS     (60u * MINUTE_MS)
 #define CHANGE_RANK 20000u
+/* When a good release is offered to everyone, in steps of ten minutes: after a day of beats, three
+ * soaks and what the stages take. */
+#define LAST_STAGE_MS (99u * HOUR_MS + 5u * MINUTE_MS)
 
 void rows_policy(struct serin_policy *policy)
 {
@@ -83,6 +87,50 @@ static void draw_hang(struct drawn_config *config)
     config->storm_count = 1;
     config->storms[0] = (struct drawn_storm){
         .from_ms = 24u * HOUR_MS + 600000u, .for_ms = 8u * HOUR_MS, .share = DRAWN_ALL};
+}
+
+/* A fifth of the fleet is dark for eight hours of each day, from whatever hour of the rollout. */
+static void each_night(struct drawn_config *config)
+{
+    config->beats = true;
+    config->storm_count = 1;
+    config->storms[0] = (struct drawn_storm){.from_ms = config->seed % 24u * HOUR_MS,
+                                             .for_ms = 8u * HOUR_MS,
+                                             .every_ms = 24u * HOUR_MS,
+                                             .share = 20u * PERCENT};
+}
+
+static void draw_hang_nightly(struct drawn_config *config)
+{
+    config->hangs = 10u * PERCENT;
+    each_night(config);
+}
+
+/* One such night, which begins at any hour of the first stage. */
+static void draw_hang_night(struct drawn_config *config)
+{
+    draw_hang_nightly(config);
+    config->storms[0].from_ms = (24u + config->seed % 48u) * HOUR_MS;
+    config->storms[0].every_ms = 0;
+}
+
+static void draw_nightly(struct drawn_config *config)
+{
+    config->fails = PERCENT / 10u;
+    each_night(config);
+}
+
+/* The network is bad while the last stage goes on, also once there is nobody left to whom the
+ * release was not offered: a tenth is cut off for longer than the deadline of what they began. */
+static void draw_last_day(struct drawn_config *config)
+{
+    uint64_t from_ms = LAST_STAGE_MS + config->seed % 60u * MINUTE_MS;
+    config->beats = true;
+    config->storm_count = 2;
+    config->storms[0] =
+        (struct drawn_storm){.from_ms = from_ms, .for_ms = 12u * HOUR_MS, .share = 20u * PERCENT};
+    config->storms[1] =
+        (struct drawn_storm){.from_ms = from_ms, .for_ms = 30u * HOUR_MS, .share = 10u * PERCENT};
 }
 
 static void draw_deaf(struct drawn_config *config)
@@ -175,6 +223,30 @@ const struct rows_row rows[] = {
      .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_95, 100),
                  SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN), SHOWN(ROWS_HOURS)},
      .figure_count = 5},
+    {.name = "hang-night",
+     .title = "10 % hang, one night in which 20 % are dark",
+     .draw = draw_hang_night,
+     .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_MOST, 1000),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 5},
+    {.name = "hang-nightly",
+     .title = "10 % hang, 20 % are dark each night",
+     .draw = draw_hang_nightly,
+     .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_MOST, 1000),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_FAILED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 5},
+    {.name = "nightly",
+     .title = "0.1 % fail, 20 % are dark each night",
+     .draw = draw_nightly,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "last-day",
+     .title = "good image, a bad network day in the last stage",
+     .draw = draw_last_day,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
     {.name = "slow",
      .title = "2 % fail, and take up to 40 min to do so",
      .draw = draw_slow,

@@ -440,7 +440,8 @@ START_TEST(silence_weighs_less_where_the_control_group_is_silent_too)
         bench_start(&bench, &policy, 400);
         if (i == 1) {
             bench.rollout.silenced_permyriad = bench.rollout.silenced_stage_permyriad = 1000;
-            bench.rollout.dark_until_s = 1;
+            bench.rollout.spell_count = 1;
+            bench.rollout.spells[0] = (struct serin_spell){.until_s = 700, .settled_s = 700};
         }
         for (uint32_t j = 0; j < 400; j++) {
             bench_set(&bench, j, j < 2 ? SERIN_STATE_PENDING : SERIN_STATE_CONFIRMED);

@@ -15,7 +15,7 @@
 
 /* Bytes of struct serin_rollout before `late` that no sample sets: padding, terminators, the upper
  * bytes of enums and counts, and what is not stored. */
-#define ROLLOUT_ZERO 250u
+#define ROLLOUT_ZERO 281u
 
 static const struct record_key key = {.size = 6, .bytes = "lamp-7"};
 
@@ -402,13 +402,47 @@ START_TEST(a_rollout_of_version_3_waives_nothing)
     ck_assert_int_eq(record_encode(RECORD_ROLLOUT, &key, &value, bytes, &size), SERIN_OK);
     size_t whole = size;
     size = cut_to_version(RECORD_ROLLOUT, 3, bytes, size, &old);
-    ck_assert_uint_eq(whole - size, 1 + 3 * sizeof(uint32_t));
+    size_t spells =
+        1 + value.rollout.spell_count * sizeof(struct serin_spell) + 2 * sizeof(uint32_t);
+    ck_assert_uint_eq(whole - size, 1 + 3 * sizeof(uint32_t) + spells);
     ck_assert_uint_eq(old.rollout.reached, value.rollout.reached);
     ck_assert_str_eq(old.rollout.revert_why, value.rollout.revert_why);
     ck_assert(!old.rollout.unproven);
     ck_assert_uint_eq(old.rollout.waived, 0);
     ck_assert_uint_eq(old.rollout.waived_failures, 0);
     ck_assert_uint_eq(old.rollout.forgiven, 0);
+}
+END_TEST
+
+/* Before version 5 one spell of silence was stored, widened: it is the first of the list. Caught: a
+ * field read whatever the version; the spell lost, or as wide as it was. */
+START_TEST(a_rollout_of_version_4_has_one_spell)
+{
+    static union record_value value, old;
+    uint8_t bytes[RECORD_MAX];
+    size_t size = 0;
+    sample(RECORD_ROLLOUT, 3, &value);
+    value.rollout.policy.deadline_s = 86400;
+    value.rollout.long_silent_of = 7;
+    ck_assert_int_eq(record_encode(RECORD_ROLLOUT, &key, &value, bytes, &size), SERIN_OK);
+    size = cut_to_version(RECORD_ROLLOUT, 4, bytes, size, &old);
+    ck_assert_uint_eq(old.rollout.spell_count, 0);
+    ck_assert_uint_eq(old.rollout.long_silent_of, 0);
+    /* Before the first attempt, the revert, its words, what version 4 brought and the sum. */
+    size_t at = size - (8 + 4 + 8 + 1 + strlen(value.rollout.revert_why) + 13 + 4);
+    serin_put_le32(bytes + at, 10000);
+    serin_put_le32(bytes + at + 4, 150000);
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &old), SERIN_OK);
+    ck_assert_uint_eq(old.rollout.spell_count, 1);
+    ck_assert_uint_eq(old.rollout.spells[0].from_s, 10000 + 86400 + 43200);
+    ck_assert_uint_eq(old.rollout.spells[0].until_s, 150000);
+    ck_assert_uint_eq(old.rollout.spells[0].settled_s, 150000);
+    ck_assert_uint_eq(old.rollout.attempt_first, value.rollout.attempt_first);
+    serin_put_le32(bytes + at + 4, 20000); /* it ended before it can have begun */
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_ROLLOUT, bytes, size, &old), SERIN_OK);
+    ck_assert_uint_eq(old.rollout.spells[0].from_s, 20000);
 }
 END_TEST
 
@@ -487,6 +521,7 @@ int main(void)
         meta_of_version_1_knows_of_no_audit_log,
         a_rollout_of_an_older_version_goes_on_as_it_was,
         a_rollout_of_version_3_waives_nothing,
+        a_rollout_of_version_4_has_one_spell,
         an_older_policy_is_still_a_sound_one,
         no_field_of_a_rollout_is_forgotten,
         a_full_device_stays_small,

@@ -16,14 +16,38 @@
 
 /* ---- what a member is ---- */
 
-enum outcome { OUTCOME_NONE, OUTCOME_OPEN, OUTCOME_WELL, OUTCOME_FAILED, OUTCOME_SILENT };
+enum outcome {
+    OUTCOME_NONE,
+    OUTCOME_OPEN,
+    OUTCOME_WELL,
+    OUTCOME_FAILED,
+    OUTCOME_SILENT,
+    OUTCOME_PENDING /* timed out in a spell that may go on */
+};
 
-/* Whether others were silent while the deadline of one that timed out ran. */
-static bool was_dark(const struct serin_rollout *rollout, const struct serin_member *m)
+/* What one that timed out is: counted second by second over its deadline. */
+static enum outcome timed_out(const struct serin_rollout *rollout, const struct serin_member *m)
 {
-    double began = (double)m->watch_s - rollout->policy.deadline_s;
-    return rollout->dark_until_s > 0 && began <= rollout->dark_until_s &&
-           m->watch_s >= rollout->dark_from_s;
+    uint32_t deadline_s = rollout->policy.deadline_s;
+    uint32_t dark_s = 0;
+    for (uint32_t ago_s = 0; ago_s < deadline_s && ago_s < m->watch_s; ago_s++) {
+        double middle = (double)m->watch_s - ago_s - 0.5;
+        for (uint32_t i = 0; i < rollout->spell_count; i++) {
+            const struct serin_spell *spell = &rollout->spells[i];
+            dark_s += spell->from_s < middle && middle < spell->until_s;
+        }
+    }
+    enum outcome outcome = dark_s * 2 >= deadline_s ? OUTCOME_SILENT : OUTCOME_FAILED;
+    for (uint32_t i = 0; i < rollout->spell_count && outcome != OUTCOME_SILENT; i++) {
+        const struct serin_spell *spell = &rollout->spells[i];
+        bool in = spell->from_s <= m->watch_s && m->watch_s <= spell->settled_s;
+        if (in && spell->until_s >= m->watch_s + deadline_s / 2) {
+            outcome = OUTCOME_SILENT;
+        } else if (in && spell->settled_s > rollout->watch_ms / 1000) {
+            outcome = OUTCOME_PENDING;
+        }
+    }
+    return outcome;
 }
 
 static enum outcome outcome_of(const struct serin_rollout *rollout, const struct serin_member *m)
@@ -45,7 +69,7 @@ static enum outcome outcome_of(const struct serin_rollout *rollout, const struct
         now = accepted ? OUTCOME_OPEN : OUTCOME_FAILED;
         break;
     case SERIN_STATE_TIMED_OUT:
-        now = accepted ? OUTCOME_OPEN : was_dark(rollout, m) ? OUTCOME_SILENT : OUTCOME_FAILED;
+        now = accepted ? OUTCOME_OPEN : timed_out(rollout, m);
         break;
     case SERIN_STATE_CONFIRMED:
         now = OUTCOME_WELL;
@@ -111,7 +135,8 @@ static struct counts count_from(const struct bench *bench, uint32_t from)
         enum outcome outcome = outcome_of(&bench->rollout, &bench->members.list[i]);
         counts.failed += outcome == OUTCOME_FAILED;
         counts.silent += outcome == OUTCOME_SILENT;
-        counts.well += outcome == OUTCOME_OPEN || outcome == OUTCOME_WELL;
+        counts.well +=
+            outcome == OUTCOME_OPEN || outcome == OUTCOME_WELL || outcome == OUTCOME_PENDING;
     }
     return counts;
 }
@@ -153,7 +178,7 @@ static void check_counts(const struct bench *bench)
             in_block[2] += outcome == OUTCOME_SILENT;
             well += own && outcome == OUTCOME_WELL;
             failed += own && outcome == OUTCOME_FAILED;
-            silent += own && outcome == OUTCOME_SILENT;
+            silent += own && (outcome == OUTCOME_SILENT || outcome == OUTCOME_PENDING);
             settled += m->state == SERIN_STATE_IDLE && m->rank <= bench->rollout.settled_rank;
         }
         hold(in_block[0] == evidence->exposed[b]);
@@ -205,7 +230,7 @@ static void check_pass(const struct bench *bench, const struct serin_rollout *be
         enum outcome outcome = outcome_of(after, &bench->members.list[i]);
         if (bench->members.list[i].stage == before->stage) {
             own.failed += outcome == OUTCOME_FAILED;
-            own.silent += outcome == OUTCOME_SILENT;
+            own.silent += outcome == OUTCOME_SILENT || outcome == OUTCOME_PENDING;
             own.well += outcome == OUTCOME_WELL;
         }
     }

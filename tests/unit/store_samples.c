@@ -296,8 +296,13 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.judging_watch_s = dice32(&seed);
     rollout.silenced_permyriad = dice32(&seed);
     rollout.silenced_stage_permyriad = dice32(&seed);
-    rollout.dark_from_s = dice32(&seed);
-    rollout.dark_until_s = dice32(&seed);
+    rollout.spell_count = dice32(&seed) % (SERIN_ENGINE_SPELLS_MAX + 1);
+    for (uint32_t i = 0; i < rollout.spell_count; i++) {
+        rollout.spells[i] = (struct serin_spell){
+            .from_s = dice32(&seed), .until_s = dice32(&seed), .settled_s = dice32(&seed)};
+    }
+    rollout.long_silent = dice32(&seed);
+    rollout.long_silent_of = dice32(&seed);
     rollout.settled_rank = dice(&seed);
     rollout.approved = dice(&seed) & 1;
     rollout.accepted = dice(&seed) & 1;

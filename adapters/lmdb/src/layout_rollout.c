@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define PERMYRIAD_ALL 10000u
+#define PERMYRIAD_ALL   10000u
+#define SPELL_WIDENED_S 43200u
 
 /* ---- the policy ---- */
 
@@ -176,6 +177,23 @@ static void comparison_fields(struct record_io *io, struct serin_comparison *com
     comparison->ever_unwell = record_u32(io, comparison->ever_unwell);
 }
 
+/* Before version 5 there was one spell of silence, widened by the deadline and half a day; what is
+ * written there since is not read. */
+static void spell_field(struct record_io *io, struct serin_rollout *rollout)
+{
+    uint32_t from_s = record_u32(io, 0);
+    uint32_t until_s = record_u32(io, 0);
+    if (io->writing || io->version >= 5 || until_s == 0) {
+        return;
+    }
+    uint64_t began_s = (uint64_t)from_s + rollout->policy.deadline_s + SPELL_WIDENED_S;
+    rollout->spell_count = 1;
+    rollout->spells[0] =
+        (struct serin_spell){.from_s = began_s < until_s ? (uint32_t)began_s : until_s,
+                             .until_s = until_s,
+                             .settled_s = until_s};
+}
+
 /* What version 3 brought. */
 static void pace_state_fields(struct record_io *io, struct serin_rollout *rollout)
 {
@@ -195,8 +213,7 @@ static void pace_state_fields(struct record_io *io, struct serin_rollout *rollou
     comparison_fields(io, &rollout->comparison);
     rollout->silenced_permyriad = record_u32(io, rollout->silenced_permyriad);
     rollout->silenced_stage_permyriad = record_u32(io, rollout->silenced_stage_permyriad);
-    rollout->dark_from_s = record_u32(io, rollout->dark_from_s);
-    rollout->dark_until_s = record_u32(io, rollout->dark_until_s);
+    spell_field(io, rollout);
     rollout->attempt_first = record_u32(io, rollout->attempt_first);
     rollout->reverted_by = record_u64(io, rollout->reverted_by);
     record_text(io, rollout->revert_why, sizeof rollout->revert_why);
@@ -209,6 +226,19 @@ static void waiver_fields(struct record_io *io, struct serin_rollout *rollout)
     rollout->waived = record_u32(io, rollout->waived);
     rollout->waived_failures = record_u32(io, rollout->waived_failures);
     rollout->forgiven = record_u32(io, rollout->forgiven);
+}
+
+/* What version 5 brought. */
+static void spells_fields(struct record_io *io, struct serin_rollout *rollout)
+{
+    rollout->spell_count = record_range(io, rollout->spell_count, 0, SERIN_ENGINE_SPELLS_MAX);
+    for (uint32_t i = 0; i < rollout->spell_count; i++) {
+        rollout->spells[i].from_s = record_u32(io, rollout->spells[i].from_s);
+        rollout->spells[i].until_s = record_u32(io, rollout->spells[i].until_s);
+        rollout->spells[i].settled_s = record_u32(io, rollout->spells[i].settled_s);
+    }
+    rollout->long_silent = record_u32(io, rollout->long_silent);
+    rollout->long_silent_of = record_u32(io, rollout->long_silent_of);
 }
 
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
@@ -247,6 +277,9 @@ void layout_rollout(struct record_io *io, union record_value *value)
     }
     if (io->version >= 4) { /* before it an approval waived all; it is asked for again */
         waiver_fields(io, rollout);
+    }
+    if (io->version >= 5) {
+        spells_fields(io, rollout);
     }
 }
 

@@ -129,10 +129,12 @@ struct serin_evidence {
     /* Of them: failed, in this attempt or in one before it; without those below, and without those
      * that an operator accepted with RESUME. */
     uint32_t failed[SERIN_ENGINE_BLOCKS_MAX];
-    /* Timed out while the control group was silent: the network may be the reason. */
+    /* Timed out, and excused: the network may be the reason. Those of which it is not known yet
+     * are in neither. */
     uint32_t silent[SERIN_ENGINE_BLOCKS_MAX];
-    uint32_t population;                             /* members when the blocks were laid out */
-    uint32_t stage_well, stage_failed, stage_silent; /* resolved, of who was offered this stage */
+    uint32_t population; /* members when the blocks were laid out */
+    /* Resolved, of who was offered this stage; silent also where the excuse is not known yet. */
+    uint32_t stage_well, stage_failed, stage_silent;
     uint32_t stage_need; /* the stage is accepted when stage_well is at least so many */
     uint32_t stage_even; /* below so many the evidence leans towards the rejected rate */
     uint32_t stage_offered, stage_resolved; /* of who was offered this stage, for whatever reason */
@@ -145,6 +147,14 @@ struct serin_lasting {
     uint64_t from_ms; /* the first comparison that found it (Unix); 0: the last one did not */
     uint32_t gap_s;   /* it halts when it was found for so long, and one comparison more */
 };
+
+/* A time, on the watch in seconds, in which devices that do not run the release were silent beyond
+ * chance (docs/spec/rollout.md, section 11). */
+struct serin_spell {
+    uint32_t from_s, until_s; /* when they were last heard, and when they were last seen silent */
+    uint32_t settled_s;       /* from then on it is known that the spell did not go on */
+};
+#define SERIN_ENGINE_SPELLS_MAX 16u
 
 /* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
  * groups only devices count of which enough was heard before, and that were not silent when the
@@ -178,6 +188,12 @@ struct serin_comparison {
     /* Of control_silent, those that are silent for one more of their usual gaps: whoever was cut
      * off together with them has been silent since. */
     uint32_t control_lasting;
+    /* Whether the network is dark is asked of so many: of the control group, or, where that is too
+     * small, of those that an earlier stage confirmed. Of them: silent as those above; and for
+     * three quarters of a deadline. Of the first, the mean silence (at most 12 hours of each) and
+     * the mean usual gap. */
+    uint32_t dark_of, dark_lasting, dark_long;
+    uint32_t dark_silence_s, dark_gap_s;
     /* Of ever_updated, those that would be silent, but that not everybody had time to be heard yet
      * since reports are up. */
     uint32_t ever_unheard;
@@ -256,9 +272,13 @@ struct serin_rollout {
      * most: since the rollout began, with what chance may have hidden; and as it was counted, since
      * this stage did. 0: never beyond chance. */
     uint32_t silenced_permyriad, silenced_stage_permyriad;
-    /* The watch, in seconds: from when until when that was so. A device whose deadline ran then may
-     * have timed out because of the network; `until` 0: none. */
-    uint32_t dark_from_s, dark_until_s;
+    /* When that was so, in order, apart from each other: a device whose deadline ran then may have
+     * timed out because of the network. */
+    uint32_t spell_count;
+    struct serin_spell spells[SERIN_ENGINE_SPELLS_MAX];
+    /* Of so many devices that do not run the release (`of`) so many were silent for three quarters
+     * of a deadline, in that comparison of this stage in which it was the largest share. */
+    uint32_t long_silent, long_silent_of;
     /* What became of `on_halt: revert`: the caller's books, which the engine only keeps. The
      * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
     uint64_t reverted_by;
@@ -270,6 +290,8 @@ struct serin_rollout {
     uint32_t boots;       /* part of rolled_back: they booted it and did not stay */
     uint32_t retry_next;  /* member at which the next TICK looks for who may try again */
     struct serin_evidence evidence;
+    uint32_t counted_s;      /* the watch that the evidence was counted for: spells settle */
+    uint64_t stood_watch_ms; /* the watch when it last stood still; not stored */
     struct serin_sites_seen seen;
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
     bool sweeping;         /* a pass over the members is under way */
