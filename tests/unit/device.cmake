@@ -23,6 +23,9 @@ endforeach()
 # The watchdog: the work between two feeds.
 serin_unit_test(agent_work LINK serin_device_bench)
 
+# The example of docs/porting.md: a whole port.
+serin_unit_test(example_board LINK serin::example_board serin_device_bench)
+
 # The example of docs/emulator.md: storage code of somebody else's survives every fault that there is.
 foreach(part "1" "8" "8;ecc" "512")
   string(REPLACE ";" "_" name "${part}")

@@ -1,0 +1,48 @@
+/* The line that makes the example board a device. */
+#include "board.h"
+
+#include <string.h>
+
+static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t size)
+{
+    const struct factory_input *input = ctx;
+    if (size > input->image_size || offset > input->image_size - size) {
+        return SERIN_ERR_TRUNCATED;
+    }
+    memcpy(out, input->image + offset, size);
+    return SERIN_OK;
+}
+
+/* Reads back what the device will work with, through its own eyes. */
+static enum serin_error check_device(struct board *board)
+{
+    struct serin_boot boot;
+    enum serin_error error = board_open(board, &boot);
+    for (enum serin_slot slot = SERIN_SLOT_A; error == SERIN_OK && slot <= SERIN_SLOT_B; slot++) {
+        error = serin_boot_verify_slot(&boot, slot, 0, NULL, NULL);
+    }
+    return error;
+}
+
+enum serin_error factory_provision(struct board *board, const struct factory_input *input)
+{
+    struct serin_boot boot;
+    const struct serin_factory_image image = {.manifest = input->manifest,
+                                              .manifest_size = input->manifest_size,
+                                              .read = read_image,
+                                              .ctx = (void *)(uintptr_t)input};
+    /* The layout is checked once, here: a device never meets another. */
+    enum serin_error error = board_identity_write(board, &input->burnt);
+    if (error == SERIN_OK) {
+        error = board_open(board, &boot);
+    }
+    if (error == SERIN_OK) {
+        error = serin_layout_check(boot.flash, boot.layout, NULL);
+    }
+    /* The trust record goes in last of all, and nothing boots without it: a line that is
+     * interrupted begins anew. */
+    if (error == SERIN_OK) {
+        error = serin_boot_provision(&boot, input->trust, input->trust_size, &image);
+    }
+    return error == SERIN_OK ? check_device(board) : error;
+}
