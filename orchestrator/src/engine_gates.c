@@ -46,6 +46,21 @@ static bool is_unlikely(uint32_t bad, double expected, double ratio, double erro
 
 /* ---- failures ---- */
 
+bool serin_gates_leave_out(const struct serin_rollout *rollout, const struct serin_member *member)
+{
+    return member->state == SERIN_STATE_TIMED_OUT && serin_test_excuses(rollout, member->watch_s);
+}
+
+uint32_t serin_gates_failures(const struct serin_rollout *rollout)
+{
+    return serin_tally_failures(&rollout->tally) - rollout->evidence.excused;
+}
+
+uint32_t serin_gates_resolved(const struct serin_rollout *rollout)
+{
+    return serin_tally_resolved(&rollout->tally) - rollout->evidence.excused;
+}
+
 /* Fills in a trip if the gate's quotient is above its limit and its minimum is reached, or does not
  * count because the stage waits for nobody. */
 static bool judge(struct serin_trip *trip, enum serin_gate gate,
@@ -64,8 +79,8 @@ static bool failures_trip(const struct serin_rollout *rollout, const struct seri
                           bool waits, struct serin_trip *trip)
 {
     const struct serin_gate_policy *limit = &rollout->policy.gates[SERIN_GATE_FAILURES];
-    if (judge(trip, SERIN_GATE_FAILURES, limit, serin_tally_failures(&rollout->tally),
-              serin_tally_resolved(&rollout->tally), waits)) {
+    if (judge(trip, SERIN_GATE_FAILURES, limit, serin_gates_failures(rollout),
+              serin_gates_resolved(rollout), waits)) {
         return true;
     }
     if (!is_on(limit)) {
@@ -80,14 +95,20 @@ static bool failures_trip(const struct serin_rollout *rollout, const struct seri
     return true;
 }
 
+uint32_t serin_gates_reason(const struct serin_rollout *rollout, enum serin_reason reason)
+{
+    return rollout->reasons[reason] -
+           (reason == SERIN_REASON_DEADLINE ? rollout->evidence.excused : 0);
+}
+
 /* One reason's own gate: failed for it ÷ resolved. */
 static bool reasons_trip(const struct serin_rollout *rollout, struct serin_trip *trip)
 {
-    uint32_t resolved = serin_tally_resolved(&rollout->tally);
+    uint32_t resolved = serin_gates_resolved(rollout);
     for (size_t i = 0; i < rollout->policy.reason_count; i++) {
         const struct serin_reason_policy *own = &rollout->policy.reasons[i];
-        if (judge(trip, SERIN_GATE_INVALID, &own->gate, rollout->reasons[own->reason], resolved,
-                  true)) {
+        if (judge(trip, SERIN_GATE_INVALID, &own->gate, serin_gates_reason(rollout, own->reason),
+                  resolved, true)) {
             trip->reason = own->reason;
             return true;
         }
@@ -129,7 +150,7 @@ static bool reported_trip(const struct serin_rollout *rollout, const struct seri
 {
     const struct serin_tally *tally = &rollout->tally;
     const struct serin_gate_policy *gates = rollout->policy.gates;
-    if (serin_tally_failures(tally) <= rollout->judged) {
+    if (serin_gates_failures(rollout) <= rollout->judged) {
         return false; /* nobody failed, or an operator accepted those who did */
     }
     bool waits = serin_stage_open(rollout);
@@ -138,7 +159,7 @@ static bool reported_trip(const struct serin_rollout *rollout, const struct seri
            judge(trip, SERIN_GATE_BOOTS, &gates[SERIN_GATE_BOOTS], rollout->boots,
                  stayed + rollout->boots, waits) ||
            judge(trip, SERIN_GATE_ROLLBACKS, &gates[SERIN_GATE_ROLLBACKS], rollout->rolled_back,
-                 serin_tally_resolved(tally), waits) ||
+                 serin_gates_resolved(rollout), waits) ||
            regressions_trip(rollout, trip) || reasons_trip(rollout, trip);
 }
 
@@ -384,8 +405,7 @@ bool serin_gate_holds(const struct serin_rollout *rollout, enum serin_gate gate,
     if (gate != SERIN_GATE_REGRESSIONS) {
         return symptom_holds(rollout, gate, trip);
     }
-    bool holds =
-        serin_tally_failures(&rollout->tally) > rollout->judged && regressions_high(rollout, trip);
+    bool holds = serin_gates_failures(rollout) > rollout->judged && regressions_high(rollout, trip);
     if (holds) {
         trip->doubt = SERIN_DOUBT_CHANCE;
     }

@@ -279,6 +279,12 @@ struct serin_trip {
     uint32_t control_bad, control_of, expected_permyriad, age_s;
 };
 
+/* A member that timed out, perhaps because of the network: no gate counts it, either way. */
+bool serin_gates_leave_out(const struct serin_rollout *rollout, const struct serin_member *member);
+/* Failures and resolved members without those. */
+uint32_t serin_gates_failures(const struct serin_rollout *rollout);
+uint32_t serin_gates_resolved(const struct serin_rollout *rollout);
+uint32_t serin_gates_reason(const struct serin_rollout *rollout, enum serin_reason reason);
 /* Whether any gate with a limit trips now: all but the sequential test. Failures that an operator
  * accepted (`judged`) trip none again; SILENCE and ERRORS are judged on the last comparison. Cheap
  * while few fail: it is asked after every report. */
@@ -435,7 +441,8 @@ const char *serin_words_plural(uint32_t count);
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
 /* Room for a gateway's id, or for its number. */
 #define SERIN_SITE_TEXT_MAX (SERIN_ID_MAX + 1u)
-/* The reason that most devices failed for; the lowest number among equals. */
+/* The reason that most devices failed for, but for excused time-outs; the lowest number among
+ * equals. */
 enum serin_reason serin_words_commonest(const struct serin_rollout *rollout);
 /* What a site is called. */
 void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_members *members,

@@ -168,6 +168,9 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
     struct serin_evidence *evidence = &rollout->evidence;
     enum evidence kind = evidence_of(rollout, member);
     bool own = member->stage == rollout->stage;
+    if (serin_gates_leave_out(rollout, member)) {
+        count(&evidence->excused, add);
+    }
     if (own && !member->ran_before) {
         book_own(rollout, member, add);
     }

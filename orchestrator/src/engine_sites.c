@@ -25,6 +25,17 @@ static uint32_t hardware_of(const struct serin_members *members, uint32_t index)
     return members->hardware(members->sites, members->list[index].device);
 }
 
+/* As the gates count them: without those that the network excuses. */
+static bool is_failed(const struct serin_rollout *rollout, const struct serin_member *member)
+{
+    return serin_member_failed(member) && !serin_gates_leave_out(rollout, member);
+}
+
+static bool is_resolved(const struct serin_rollout *rollout, const struct serin_member *member)
+{
+    return serin_member_resolved(member) && !serin_gates_leave_out(rollout, member);
+}
+
 /* What members are told apart by: the gateway that they stand behind, or their revision; 0: neither
  * is known of them. */
 typedef uint32_t (*kind_fn)(const struct serin_members *members, uint32_t index);
@@ -38,7 +49,7 @@ static uint32_t most_failing(const struct serin_rollout *rollout,
     uint32_t leader = 0;
     uint32_t lead = 0;
     for (uint32_t i = 0; i < rollout->tally.offered; i++) {
-        if (!serin_member_failed(&members->list[i])) {
+        if (!is_failed(rollout, &members->list[i])) {
             continue;
         }
         uint32_t kind = kind_of(members, i);
@@ -63,12 +74,12 @@ static struct split split_failures(const struct serin_rollout *rollout,
     struct split split = {.kind = most_failing(rollout, members, kind_of)};
     for (uint32_t i = 0; split.kind != 0 && i < rollout->tally.offered; i++) {
         const struct serin_member *member = &members->list[i];
-        if (!serin_member_resolved(member)) {
+        if (!is_resolved(rollout, member)) {
             continue;
         }
         if (kind_of(members, i) != split.kind) {
             split.elsewhere++;
-        } else if (serin_member_failed(member)) {
+        } else if (is_failed(rollout, member)) {
             split.failures++;
         }
     }
@@ -96,7 +107,7 @@ struct serin_cluster serin_sites_cluster(const struct serin_rollout *rollout,
 
 static bool is_alone(const struct serin_rollout *rollout, uint32_t failures, uint32_t elsewhere)
 {
-    return failures >= CLUSTER_FAILURES_MIN && failures == serin_tally_failures(&rollout->tally) &&
+    return failures >= CLUSTER_FAILURES_MIN && failures == serin_gates_failures(rollout) &&
            elsewhere >= failures;
 }
 
@@ -122,7 +133,7 @@ bool serin_cluster_hardware_alone(const struct serin_rollout *rollout,
                                   const struct serin_cluster *cluster)
 {
     return is_alone(rollout, cluster->hardware_failures, cluster->hardware_elsewhere) &&
-           is_no_chance(cluster->hardware_failures, serin_tally_resolved(&rollout->tally),
+           is_no_chance(cluster->hardware_failures, serin_gates_resolved(rollout),
                         cluster->hardware_elsewhere);
 }
 
@@ -134,7 +145,7 @@ bool serin_cluster_alone(const struct serin_rollout *rollout, const struct serin
 
 static bool is_named(const struct serin_rollout *rollout, uint64_t failures)
 {
-    uint64_t all = serin_tally_failures(&rollout->tally);
+    uint64_t all = serin_gates_failures(rollout);
     return all >= NAMED_FAILURES_MIN && failures * 100u >= all * NAMED_PERCENT;
 }
 
@@ -156,8 +167,8 @@ bool serin_cluster_hardware_named(const struct serin_rollout *rollout,
  * behind one gateway. Cheap: it is asked with every report of a fleet that is well. */
 static bool could_trip(const struct serin_rollout *rollout, const struct serin_members *members)
 {
-    uint64_t failures = serin_tally_failures(&rollout->tally);
-    uint64_t resolved = serin_tally_resolved(&rollout->tally);
+    uint64_t failures = serin_gates_failures(rollout);
+    uint64_t resolved = serin_gates_resolved(rollout);
     uint64_t most = members->site_most != NULL ? members->site_most(members->sites) : resolved;
     uint64_t least = most < resolved ? resolved - most : 0;
     return members->site != NULL && most > 0 && failures > rollout->judged &&
@@ -234,14 +245,14 @@ static struct tops find_tops(const struct serin_rollout *rollout,
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < rollout->tally.offered; i++) {
             const struct serin_member *member = &members->list[i];
-            uint32_t site = serin_member_resolved(member) ? site_of(members, i) : SERIN_SITE_DIRECT;
+            uint32_t site = is_resolved(rollout, member) ? site_of(members, i) : SERIN_SITE_DIRECT;
             if (site == SERIN_SITE_DIRECT) {
                 continue;
             }
             if (pass == 0) {
                 vote(&tops, site);
             } else {
-                count_top(&tops, site, serin_member_failed(member));
+                count_top(&tops, site, is_failed(rollout, member));
             }
         }
     }
@@ -262,8 +273,9 @@ static struct serin_sites_seen look(const struct serin_rollout *rollout,
     struct tops tops = find_tops(rollout, members);
     struct serin_sites_seen seen = {
         .looked_ms = rollout->last_ms,
-        .resolved = serin_tally_resolved(&rollout->tally),
-        .failures = serin_tally_failures(&rollout->tally),
+        .resolved = serin_gates_resolved(rollout),
+        .failures = serin_gates_failures(rollout),
+        .excused = rollout->evidence.excused,
     };
     uint32_t rest = seen.resolved - tops.dropped;
     seen.margin = margin_of(rollout, seen.failures, rest);
@@ -293,9 +305,10 @@ static bool is_stale(const struct serin_step *step)
 {
     const struct serin_rollout *rollout = step->rollout;
     const struct serin_sites_seen *seen = &rollout->seen;
-    uint64_t resolved = serin_tally_resolved(&rollout->tally);
-    uint64_t failures = serin_tally_failures(&rollout->tally);
-    if (seen->resolved == 0 || resolved < seen->resolved || failures < seen->failures ||
+    uint64_t resolved = serin_gates_resolved(rollout);
+    uint64_t failures = serin_gates_failures(rollout);
+    if (seen->resolved == 0 || seen->excused != rollout->evidence.excused ||
+        resolved < seen->resolved || failures < seen->failures ||
         rollout->last_ms < seen->looked_ms || rollout->last_ms - seen->looked_ms >= WALK_MS) {
         return true;
     }

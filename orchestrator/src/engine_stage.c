@@ -430,7 +430,7 @@ void serin_effect_site(struct serin_step *step)
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
     bool said = paused && !rollout->held && rollout->why[0] != '\0';
     struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
-    rollout->judged = serin_tally_failures(&rollout->tally); /* all are its */
+    rollout->judged = serin_gates_failures(rollout); /* all are its */
     /* The watch goes on to the next whole second, so that whoever fails later, and elsewhere, is
      * told apart from those. */
     rollout->judging_watch_s = (uint32_t)(rollout->watch_ms / 1000u) + 1u;

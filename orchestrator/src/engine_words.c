@@ -106,7 +106,8 @@ enum serin_reason serin_words_commonest(const struct serin_rollout *rollout)
 {
     size_t best = SERIN_REASON_NONE;
     for (size_t i = SERIN_REASON_NONE; i < SERIN_REASON_COUNT; i++) {
-        if (rollout->reasons[i] > rollout->reasons[best]) {
+        if (serin_gates_reason(rollout, (enum serin_reason)i) >
+            serin_gates_reason(rollout, (enum serin_reason)best)) {
             best = i;
         }
     }
@@ -144,7 +145,7 @@ static void append_percent(char *out, uint32_t permyriad)
 void serin_words_site(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_cluster *cluster)
 {
-    uint32_t failures = serin_tally_failures(&rollout->tally);
+    uint32_t failures = serin_gates_failures(rollout);
     bool hardware = serin_cluster_hardware_alone(rollout, cluster);
     out[0] = '\0';
     if (!serin_cluster_site_alone(rollout, cluster)) {
@@ -216,6 +217,9 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         append(out, ", not counting gateway %s", site);
     } else {
         serin_words_cluster(out, rollout, members);
+    }
+    if (serin_trip_of_failures(trip) && rollout->evidence.excused > 0) {
+        append(out, ", and %u silent with the network", rollout->evidence.excused);
     }
     append(out, " (limit ");
     append_percent(out, trip->limit.max_permyriad);

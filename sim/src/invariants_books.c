@@ -295,13 +295,13 @@ void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
 /* ---- gates ---- */
 
 /* A plain reading of the limit on failures: what goes on above it, with enough resolved, has looked
- * the other way. Failures that an operator has accepted, or that stand behind one gateway, are the
- * engine's to judge. */
+ * the other way. Time-outs that the network excuses are none of it; failures that an operator has
+ * accepted, or that stand behind one gateway, are the engine's to judge. */
 void sim_judge_gates(struct sim *sim, const struct serin_rollout *rollout)
 {
     const struct serin_gate_policy *gate = &rollout->policy.gates[SERIN_GATE_FAILURES];
     const struct serin_tally *tally = &rollout->tally;
-    uint64_t failures = (uint64_t)tally->failed + tally->rejected;
+    uint64_t failures = (uint64_t)tally->failed + tally->rejected - rollout->evidence.excused;
     uint64_t resolved = failures + tally->confirmed;
     bool goes_on = rollout->state == SERIN_ROLLOUT_ROLLING ||
                    rollout->state == SERIN_ROLLOUT_SOAKING ||

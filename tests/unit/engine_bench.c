@@ -381,7 +381,8 @@ static void check_sites(struct bench *bench, const struct serin_rollout *before,
         bench->site_pauses++;
         hold(blamed(bench) != 0);
         hold(strstr(after->why, words) != NULL);
-        hold(after->judged == after->tally.failed + after->tally.rejected);
+        hold(after->judged ==
+             after->tally.failed + after->tally.rejected - after->evidence.excused);
     }
     if (became && after->state == SERIN_ROLLOUT_SOAKING && before->state == SERIN_ROLLOUT_ROLLING &&
         event->kind != SERIN_ROLLOUT_ADVANCE) {

@@ -139,7 +139,8 @@ struct serin_evidence {
     uint32_t stage_even; /* below so many the evidence leans towards the rejected rate */
     uint32_t stage_offered, stage_resolved; /* of who was offered this stage, for whatever reason */
     uint32_t settled;                       /* silent members at or below `settled_rank` */
-    double against;                         /* the halt statistic as it stood at the last failure */
+    uint32_t excused; /* timed out, and no gate's: the network may have been */
+    double against;   /* the halt statistic as it stood at the last failure */
 };
 
 /* How long what would halt was found, without a break. */
@@ -208,7 +209,8 @@ struct serin_comparison {
 struct serin_sites_seen {
     uint64_t looked_ms;
     int64_t margin; /* a failure takes 10,000 of it; 0 or more: no gateway can matter before */
-    uint32_t resolved, failures;
+    uint32_t resolved, failures; /* for the gates: without those that the network excuses */
+    uint32_t excused;
     uint32_t site, site_resolved, site_failures; /* the gateway that most of them were behind */
 };
 

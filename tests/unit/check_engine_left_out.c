@@ -1,0 +1,153 @@
+/*
+ * Time-outs that the network excuses are no gate's: they are left out of what has failed and of
+ * what has resolved, and said apart (docs/spec/rollout.md, section 5).
+ *
+ * Each test names the mutation of the engine that it was seen to catch.
+ */
+#include "check_main.h"
+#include "engine_bench.h"
+
+#include <string.h>
+
+#define FLEET   1000u
+#define OFFERED 300u
+#define HANGING 20u
+#define DARK    450u /* those of rank OFFERED to before it are dark, too */
+#define HOUR_MS UINT64_C(3600000)
+
+static struct serin_health health[FLEET]; /* by device */
+
+/* Hours in which all beat but those of rank `from` to before `end`. */
+static void hours(struct bench *bench, unsigned count, uint32_t from, uint32_t end)
+{
+    for (unsigned hour = 0; hour < count; hour++) {
+        bench_pass(bench, HOUR_MS);
+        for (uint32_t i = 0; i < FLEET; i++) {
+            uint64_t now_s = bench->now_ms / 1000;
+            struct serin_health_beat said = {.interval_s = 3600,
+                                             .uptime_s = now_s - BENCH_START_MS / 1000 + 86400};
+            if (i < from || i >= end) {
+                serin_health_beat(&health[bench->members.list[i].device], now_s, &said,
+                                  bench->rollout.state != SERIN_ROLLOUT_CREATED);
+            }
+        }
+    }
+}
+
+static struct serin_policy night_policy(void)
+{
+    struct serin_policy policy = bench_staged_policy(OFFERED);
+    policy.stages[0].soak_s = 96 * 3600;
+    policy.deadline_s = 12 * 3600;
+    policy.patience_s = 48 * 3600;
+    policy.gates[SERIN_GATE_SILENCE] =
+        (struct serin_gate_policy){.max_permyriad = 5000, .minimum = 30};
+    return policy;
+}
+
+/* All that are offered it confirm, but for some that are under way when a night begins in which
+ * others are dark as well: they time out, and the night is over. */
+static void make_night(struct bench *bench, const struct serin_policy *policy)
+{
+    memset(health, 0, sizeof health);
+    bench_make(bench, policy, FLEET, 1);
+    bench->check = false; /* fleets of hundreds, recounted for every device, take long */
+    bench->members.health = health;
+    hours(bench, 5, 0, 0);
+    bench_do(bench, SERIN_ROLLOUT_START);
+    for (uint32_t i = 0; i < OFFERED; i++) {
+        bool hangs = i >= OFFERED - HANGING;
+        bench_set(bench, i, hangs ? SERIN_STATE_PENDING : SERIN_STATE_CONFIRMED);
+    }
+    hours(bench, 20, OFFERED - HANGING, DARK);
+    hours(bench, 8, OFFERED - HANGING, OFFERED);
+    ck_assert_uint_eq(bench->rollout.tally.failed, HANGING);
+}
+
+static void regress(struct bench *bench, uint32_t from, uint32_t end)
+{
+    for (uint32_t i = from; i < end && bench->rollout.state == SERIN_ROLLOUT_SOAKING; i++) {
+        bench_set(bench, i, SERIN_STATE_REGRESSED);
+    }
+}
+
+/* 20 of 300 are above 2 %, and 6 of the other 280, too. Caught: time-outs counted whatever excuses
+ * them; left out of what failed only, so that 6 of 300 were at the limit. */
+START_TEST(the_gate_on_failures_leaves_them_out)
+{
+    struct serin_policy policy = night_policy();
+    policy.gates[SERIN_GATE_FAILURES] =
+        (struct serin_gate_policy){.max_permyriad = 200, .minimum = 30};
+    struct bench bench;
+    make_night(&bench, &policy);
+    ck_assert_msg(bench.rollout.state == SERIN_ROLLOUT_SOAKING, "%s", bench.rollout.why);
+    regress(&bench, 0, 5);
+    ck_assert_msg(bench.rollout.state == SERIN_ROLLOUT_SOAKING, "%s", bench.rollout.why);
+    regress(&bench, 100, 101);
+    ck_state(&bench, "halted");
+    ck_assert_str_eq(bench.rollout.why,
+                     "halted: 6 of 280 resolved failed, and 20 silent with the network (limit "
+                     "2.00 %, minimum 30): none");
+    bench_free(&bench);
+}
+END_TEST
+
+/* What holds of a restart, too: the figures follow from the members. Caught: a figure that a
+ * rebuild adds to what was. */
+START_TEST(a_rebuild_leaves_out_the_same)
+{
+    struct serin_policy policy = night_policy();
+    struct bench bench;
+    make_night(&bench, &policy);
+    ck_assert_uint_eq(bench.rollout.evidence.excused, HANGING);
+    serin_rollout_rebuild(&bench.rollout, &bench.members);
+    ck_assert_uint_eq(bench.rollout.evidence.excused, HANGING);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: the gate of the one reason that time-outs have asked of all of them. */
+START_TEST(the_gate_on_their_reason_leaves_them_out)
+{
+    struct serin_policy policy = night_policy();
+    policy.reason_count = 1;
+    policy.reasons[0].reason = SERIN_REASON_DEADLINE;
+    policy.reasons[0].gate = (struct serin_gate_policy){.max_permyriad = 200, .minimum = 30};
+    struct bench bench;
+    make_night(&bench, &policy);
+    ck_assert_msg(bench.rollout.state == SERIN_ROLLOUT_SOAKING, "%s", bench.rollout.why);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Those that failed are all behind one gateway, and those that the network excuses are anywhere.
+ * Caught: these taken for failures elsewhere, which halt it. */
+START_TEST(they_are_no_failures_elsewhere)
+{
+    struct serin_policy policy = night_policy();
+    policy.gates[SERIN_GATE_FAILURES] =
+        (struct serin_gate_policy){.max_permyriad = 200, .minimum = 30};
+    struct bench bench;
+    make_night(&bench, &policy);
+    for (uint32_t i = 0; i < 40; i++) {
+        bench_behind(&bench, i, 1);
+    }
+    regress(&bench, 0, 6);
+    ck_state(&bench, "paused");
+    ck_assert_str_eq(bench.rollout.why, "6 of 6 failures are behind gateway gw-1, 0 of 240 "
+                                        "elsewhere: paused, the image is not blamed");
+    bench_free(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        the_gate_on_failures_leaves_them_out,
+        a_rebuild_leaves_out_the_same,
+        the_gate_on_their_reason_leaves_them_out,
+        they_are_no_failures_elsewhere,
+        NULL,
+    };
+    return check_run("engine_left_out", tests);
+}
