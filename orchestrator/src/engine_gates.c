@@ -48,7 +48,8 @@ static bool is_unlikely(uint32_t bad, double expected, double ratio, double erro
 
 bool serin_gates_leave_out(const struct serin_rollout *rollout, const struct serin_member *member)
 {
-    return member->state == SERIN_STATE_TIMED_OUT && serin_test_excuses(rollout, member->watch_s);
+    return member->state == SERIN_STATE_TIMED_OUT &&
+           serin_spells_excuse(rollout, member->watch_s) != SERIN_EXCUSE_NONE;
 }
 
 uint32_t serin_gates_failures(const struct serin_rollout *rollout)
