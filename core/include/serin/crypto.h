@@ -13,7 +13,8 @@
 #define SERIN_P256_SIGNATURE_SIZE 64u /* r ‖ s, big-endian, fixed width */
 
 /* Room for a SHA-256 in progress; the adapter keeps its own context in it and asserts that it fits.
- */
+ * Several are in progress at a time, one of them over many steps of the agent, and others begin and
+ * end in between: an engine that holds its state in registers saves it here. Never copied. */
 struct serin_sha256 {
     _Alignas(8) uint8_t opaque[256];
 };

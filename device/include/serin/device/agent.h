@@ -19,13 +19,16 @@
 /* The link port: what the agent asks of the MQTT client. Calls are made from within
  * serin_agent_step only and must not call back into the agent. */
 struct serin_link_ops {
-    /* Queues a publish (QoS 1 for report, 0 for beat and get; never retained). SERIN_ERR_AGAIN: no
-     * room now; the agent tries again later. */
+    /* Queues a publish on serin_topic_device(kind, the device's id) (QoS 1 for report, 0 for beat
+     * and get; never retained). `payload` is the caller's and is copied: at most SERIN_REPORT_MAX
+     * bytes, SERIN_BEAT_MAX, SERIN_GET_MAX. SERIN_ERR_AGAIN: no room now; the agent tries again
+     * later. Nothing is called while it is told to be disconnected. */
     enum serin_error (*publish)(void *ctx, enum serin_topic_kind kind, const uint8_t *payload,
                                 size_t size);
 };
 
-/* The platform port: what only the board can do. */
+/* The platform port: what only the board can do. Calls are made from within serin_agent_init and
+ * serin_agent_step only, and must not call back into the agent. */
 struct serin_platform_ops {
     /* Asks for a reset after this step returns (a new image is staged, or a trial is over). The
      * board resets soon, and tells the next boot SERIN_RESET_REQUESTED; until then the agent may be
@@ -42,11 +45,15 @@ struct serin_platform_ops {
     void (*log)(void *ctx, const char *line);
     /* Fault points of the tests: called by name at chosen places. May be NULL. */
     void (*fault_point)(void *ctx, const char *name);
-    /* The application's own health counters for the beat: writes up to `max`, returns how many. May
-     * be NULL. */
+    /* The application's own health counters for the beat (SERIN_COUNTER_APPLICATION and above; each
+     * only grows within a boot): writes up to `max`, returns how many. One of Serin's ids stands in
+     * the agent's place, for a board that counts it better. The agent's own six get what is left of
+     * SERIN_BEAT_COUNTERS_MAX: who takes all of them leaves the gates of the server blind to
+     * crashes. May be NULL. */
     size_t (*counters)(void *ctx, struct serin_counter *out, size_t max);
 };
 
+/* What it points to must outlive the agent, and stay as it is. */
 struct serin_agent_config {
     const struct serin_boot *boot; /* with crypto, flash, layout, root key, identity */
     const struct serin_codec *codec;
@@ -69,10 +76,12 @@ struct serin_agent_config {
 };
 
 enum serin_agent_event_kind {
-    SERIN_AGENT_CONNECTED = 1, /* subscribed to all topics of serin_agent_subscription */
+    /* A connection stands, each time, and all topics of serin_agent_subscription are subscribed to,
+     * or asked for: what is retained there may come before or after. */
+    SERIN_AGENT_CONNECTED = 1,
     SERIN_AGENT_DISCONNECTED,
-    SERIN_AGENT_MESSAGE, /* topic kind and payload */
-    SERIN_AGENT_TICK,
+    SERIN_AGENT_MESSAGE, /* what serin_topic_parse made of its topic, and payload */
+    SERIN_AGENT_TICK,    /* time has passed */
     /* The application says that it is healthy. The step returns SERIN_OK: confirmed, or nothing to
      * confirm; SERIN_ERR_STATE: not allowed yet, say it again later, nothing is remembered;
      * SERIN_ERR_FLASH: not durable, say it again. */
@@ -87,8 +96,8 @@ struct serin_agent_event {
     enum serin_agent_event_kind kind;
     enum serin_topic_kind topic; /* MESSAGE */
     bool retained;               /* MESSAGE */
-    const uint8_t *payload;      /* MESSAGE */
-    size_t payload_size;
+    const uint8_t *payload;      /* MESSAGE; needed during the step alone */
+    size_t payload_size;      /* at most block_size + 128, or SERIN_TRUST_PAYLOAD_MAX, is of use */
     enum serin_reason reason; /* UNHEALTHY */
     uint32_t detail;
 };
@@ -98,18 +107,23 @@ struct serin_agent_event {
 struct serin_agent;
 size_t serin_agent_size(void);
 
-/* What the bootloader handed over. */
+/* What the bootloader handed over, of its struct serin_boot_choice and to serin_boot_select. A
+ * board passes it through memory that is not initialised at the start, or registers; an image that
+ * finds none was not started by the bootloader, and must reset. */
 struct serin_agent_boot_info {
-    enum serin_slot slot;
+    enum serin_slot slot; /* A or B */
     bool trial;
+    /* Of this boot. A steady one's is told, not recorded: a crash or a watchdog counts in this
+     * boot's beats. The boot log keeps the cause that ended a trial. */
     enum serin_reset_cause cause;
 };
 
-/* Prepares `agent` (serin_agent_size() bytes, aligned as max_align_t) and reads its stores. An
- * empty agent log is started (new incarnation). SERIN_ERR_LAYOUT; SERIN_ERR_CONFIG: a value is out
- * of its range, or the identity is not one; SERIN_ERR_CRYPTO: no random incarnation to be had;
- * SERIN_ERR_FLASH: the first record cannot be written. After an error the agent must not be
- * stepped. A log that can be read but not written is no error: the agent tries again. */
+/* Prepares `agent` (serin_agent_size() bytes, aligned as max_align_t) and reads its stores.
+ * `now_ms` is the uptime: a trial's window runs from here on. An empty agent log is started (new
+ * incarnation). SERIN_ERR_LAYOUT; SERIN_ERR_CONFIG: a value is out of its range, or the identity is
+ * not one; SERIN_ERR_CRYPTO: no random incarnation to be had; SERIN_ERR_FLASH: the first record
+ * cannot be written. After an error the agent must not be stepped. A log that can be read but not
+ * written is no error: the agent tries again. */
 SERIN_MUST_USE enum serin_error serin_agent_init(struct serin_agent *agent,
                                                  const struct serin_agent_config *config,
                                                  const struct serin_agent_boot_info *info,
