@@ -14,8 +14,6 @@
 /* Revisions with figures of their own; the last row is of all others. */
 #define REVISIONS 16u
 #define PERMYRIAD 10000u
-/* One that was off for longer says no more of when the others fell silent. */
-#define SILENCE_MOST_S 43200u
 /* Members stand by rank, their health by number: what is known of one is asked for in memory so
  * many members before it is looked at. */
 #define AHEAD 16u
@@ -26,19 +24,13 @@ struct majority {
     uint32_t leader, lead;
 };
 
-/* Of how many it is asked whether the network is dark, and what they show. */
-struct dark {
-    uint32_t of, lasting, longs;
-    uint64_t silence_s, gap_s; /* sums of those that are lasting */
-};
-
 struct walk {
     const struct serin_rollout *rollout;
     const struct serin_members *members;
     uint64_t now_s, opened_s, created_s, heard_from_s;
     struct serin_comparison found;
     struct majority silent, unwell;
-    struct dark others, confirmed;
+    struct serin_dark others, confirmed;        /* who may say whether the network is dark */
     struct serin_gaps silent_gaps, unwell_gaps; /* of the updated that show it */
     uint32_t revisions;                         /* rows in use */
     uint16_t revision[REVISIONS];
@@ -220,24 +212,6 @@ static void count_shown(struct walk *walk, uint32_t device, bool silent, bool un
     }
 }
 
-/* One of those that are asked whether the network is dark. */
-static void count_dark(const struct walk *walk, struct dark *dark,
-                       const struct serin_health *health)
-{
-    bool before = health->beat_s < walk->heard_from_s || health->beat_s > walk->now_s;
-    uint64_t heard_s = before ? walk->heard_from_s : health->beat_s;
-    uint64_t silence_s = walk->now_s > heard_s ? walk->now_s - heard_s : 0;
-    dark->of++;
-    if (!serin_health_quiet(health, walk->heard_from_s, walk->now_s,
-                            SERIN_HEALTH_SILENT_GAPS + 1u)) {
-        return;
-    }
-    dark->lasting++;
-    dark->longs += silence_s >= walk->rollout->policy.deadline_s / 4u * UINT64_C(3) ? 1 : 0;
-    dark->silence_s += silence_s < SILENCE_MOST_S ? silence_s : SILENCE_MOST_S;
-    dark->gap_s += health->gap_s;
-}
-
 /* Whether an earlier stage confirmed a device, before this one began: it runs the release, but was
  * well with it for a while. */
 static bool confirmed_before(const struct walk *walk, const struct serin_member *member)
@@ -258,7 +232,7 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     if (role == ROLE_UPDATED) {
         count_ever(walk, health, silent);
         if (confirmed_before(walk, member) && counts_here(walk, health, ROLE_CONTROL)) {
-            count_dark(walk, &walk->confirmed, health);
+            serin_spells_count(&walk->confirmed, walk->rollout, health, walk->now_s);
         }
     }
     if (role == ROLE_GONE || !counts_here(walk, health, role)) {
@@ -268,7 +242,7 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     if (role == ROLE_UPDATED) {
         count_shown(walk, member->device, silent, unwell);
     } else {
-        count_dark(walk, &walk->others, health);
+        serin_spells_count(&walk->others, walk->rollout, health, walk->now_s);
     }
     add(place_of(walk, member->device), role, silent, unwell);
 }
@@ -444,21 +418,6 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->unwell_deviation = last->unwell_deviation;
 }
 
-/* Who says whether the network is dark: those that do not run the release, as long as they are
- * enough. */
-static void note_dark(const struct walk *walk, struct serin_comparison *found)
-{
-    bool enough = walk->others.of >= walk->rollout->policy.control_minimum;
-    const struct dark *dark = enough ? &walk->others : &walk->confirmed;
-    uint32_t lasting = dark->lasting > 0 ? dark->lasting : 1u;
-    found->dark_of = dark->of;
-    found->dark_lasting = dark->lasting;
-    found->dark_long = dark->longs;
-    found->dark_silence_s = (uint32_t)(dark->silence_s / lasting);
-    found->dark_gap_s = (uint32_t)(dark->gap_s / lasting);
-    found->control_lasting = walk->others.lasting;
-}
-
 /* When the stage opened, by the clock of now. Where the clock was set back since, that is not
  * known: the last step of the ramp, on the watch, is as near as it gets. */
 static uint64_t opened_ms_of(const struct serin_rollout *rollout, uint64_t now_ms)
@@ -495,7 +454,7 @@ static void compare(struct serin_step *step)
     walk_members(&walk);
     find_sites(&walk);
     struct serin_comparison *found = &walk.found;
-    note_dark(&walk, found);
+    serin_spells_note(found, &walk.others, &walk.confirmed, rollout->policy.control_minimum);
     found->known_most = found->known > last->known_most ? found->known : last->known_most;
     if (rollout->retrying) {
         found->known_most = 0; /* it falls from one TICK to the next, and nobody is forgotten */

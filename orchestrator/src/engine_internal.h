@@ -229,6 +229,19 @@ void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin
 
 /* ---- engine_spells.c ---- */
 
+/* Of how many it is asked whether the network is dark, and what they show. */
+struct serin_dark {
+    uint32_t of, lasting, longs;
+    uint64_t silence_s, gap_s; /* sums over those that are lasting */
+};
+/* Counts one more device, of which enough is known. */
+void serin_spells_count(struct serin_dark *dark, const struct serin_rollout *rollout,
+                        const struct serin_health *health, uint64_t now_s);
+/* Puts into the comparison what those show that do not run the release, or, where these are fewer
+ * than `minimum`, what those do that an earlier stage confirmed. */
+void serin_spells_note(struct serin_comparison *found, const struct serin_dark *others,
+                       const struct serin_dark *confirmed, uint32_t minimum);
+
 /* What a time-out is to the test. */
 enum serin_excuse {
     SERIN_EXCUSE_NONE,

@@ -27,7 +27,40 @@
 #define HOLD_DEVIATION 300u
 #define PERMYRIAD      10000u
 
+/* One that was off for longer says no more of when the others fell silent. */
+#define SILENCE_MOST_S 43200u
+
 /* ---- what a comparison says ---- */
+
+void serin_spells_count(struct serin_dark *dark, const struct serin_rollout *rollout,
+                        const struct serin_health *health, uint64_t now_s)
+{
+    uint64_t from_s = rollout->heard_from_ms / 1000u;
+    bool before = health->beat_s < from_s || health->beat_s > now_s;
+    uint64_t heard_s = before ? from_s : health->beat_s;
+    uint64_t silence_s = now_s > heard_s ? now_s - heard_s : 0;
+    dark->of++;
+    if (!serin_health_quiet(health, from_s, now_s, SEEN_GAPS)) {
+        return;
+    }
+    dark->lasting++;
+    dark->longs += silence_s >= rollout->policy.deadline_s / 4u * UINT64_C(3) ? 1 : 0;
+    dark->silence_s += silence_s < SILENCE_MOST_S ? silence_s : SILENCE_MOST_S;
+    dark->gap_s += health->gap_s;
+}
+
+void serin_spells_note(struct serin_comparison *found, const struct serin_dark *others,
+                       const struct serin_dark *confirmed, uint32_t minimum)
+{
+    const struct serin_dark *dark = others->of >= minimum ? others : confirmed;
+    uint32_t lasting = dark->lasting > 0 ? dark->lasting : 1u;
+    found->dark_of = dark->of;
+    found->dark_lasting = dark->lasting;
+    found->dark_long = dark->longs;
+    found->dark_silence_s = (uint32_t)(dark->silence_s / lasting);
+    found->dark_gap_s = (uint32_t)(dark->gap_s / lasting);
+    found->control_lasting = others->lasting;
+}
 
 static double share(uint32_t permyriad)
 {
