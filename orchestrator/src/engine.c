@@ -294,6 +294,7 @@ static void settle(struct serin_step *step)
     serin_stage_accept(step);
     serin_sites_look(step);
     for (int i = 0; i < 3 && !step->opened; i++) {
+        serin_stage_compare(step);
         enum serin_signal signal = serin_rollout_conclude(rollout, step->members);
         if (signal == SERIN_SIGNAL_NONE) {
             break;

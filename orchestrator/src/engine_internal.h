@@ -110,6 +110,8 @@ void serin_effect_done(struct serin_step *step);
 bool serin_stage_open(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
+/* Compares once more where the stage may pass now, whatever event found its soak over. */
+void serin_stage_compare(struct serin_step *step);
 /* Notes whether the test accepts the stage as it stands. */
 void serin_stage_accept(struct serin_step *step);
 /* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too, and

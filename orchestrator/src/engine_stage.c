@@ -274,6 +274,25 @@ void serin_effect_member(struct serin_step *step)
     }
 }
 
+static void compare(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    uint64_t compared_ms = rollout->comparison.at_ms;
+    serin_gates_compare(step);
+    if (rollout->comparison.at_ms != compared_ms && serin_spells_compared(rollout)) {
+        serin_members_recount(rollout, step->members);
+    }
+}
+
+void serin_stage_compare(struct serin_step *step)
+{
+    const struct serin_rollout *rollout = step->rollout;
+    if (rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0 &&
+        serin_time_allows(rollout)) {
+        compare(step);
+    }
+}
+
 void serin_effect_tick(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
@@ -287,11 +306,7 @@ void serin_effect_tick(struct serin_step *step)
         serin_step_audit(step, "%u device%s unreached, %u timed out", unreached,
                          serin_words_plural(unreached), failed);
     }
-    uint64_t compared_ms = rollout->comparison.at_ms;
-    serin_gates_compare(step);
-    if (rollout->comparison.at_ms != compared_ms && serin_spells_compared(rollout)) {
-        serin_members_recount(rollout, step->members);
-    }
+    compare(step);
 }
 
 void serin_effect_reports_up(struct serin_step *step)

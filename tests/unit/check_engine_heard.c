@@ -189,6 +189,42 @@ START_TEST(a_fleet_that_beats_often_halts_soon)
 }
 END_TEST
 
+/* The soak is over before the TICK that it is due with, and half of the stage fell silent since the
+ * last comparison: a report that comes first, or an operator who skips the rest of the soak, finds
+ * that out all the same. Caught: a comparison made with TICKs only. */
+START_TEST(no_event_passes_a_stage_without_a_last_comparison)
+{
+    for (unsigned skipped = 0; skipped <= 1; skipped++) {
+        struct serin_policy policy = heard_policy();
+        struct bench bench;
+        policy.stages[0].soak_s = 3600 + 840;
+        memset(health, 0, sizeof health);
+        memset(quiet, 0, sizeof quiet);
+        bench_make(&bench, &policy, UPDATED + OTHERS, 1);
+        bench.check = false;
+        bench.members.health = health;
+        beat_each_minute(&bench, 60);
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        bench_confirm_offered(&bench);
+        beat_each_minute(&bench, 62);
+        silence(&bench, 0, 50);
+        beat_each_minute(&bench, 11);
+        ck_state(&bench, "soaking");
+        ck_assert_uint_eq(bench.rollout.comparison.updated_silent, 0);
+        bench.now_ms += (skipped == 1 ? 1 : 120) * 1000u;
+        if (skipped == 1) {
+            bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+        } else {
+            bench_set(&bench, UPDATED, SERIN_STATE_DOWNLOADING); /* it is above the threshold */
+        }
+        ck_state(&bench, "awaiting");
+        ck_assert_msg(bench_said(&bench, "held: 50 of 100 updated fell silent"), "%s",
+                      bench.rollout.why);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 /* Twelve of a hundred sleep for six hours at a time, and all of them fall silent: with forty others
  * it halts by the gap of those; alone, or with as few as the limit allows, it takes theirs. Caught:
  * the longest gap of all that are silent; the shortest. */
@@ -397,6 +433,7 @@ int main(void)
     const TTest *const tests[] = {
         silence_halts_when_it_had_time_to_be_heard_and_lasts,
         a_fleet_that_beats_often_halts_soon,
+        no_event_passes_a_stage_without_a_last_comparison,
         sleepers_delay_only_what_hangs_on_them,
         an_excess_begins_anew_when_it_ended,
         errors_have_to_last_too,
