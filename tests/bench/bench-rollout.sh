@@ -6,7 +6,7 @@
 #   scripts/bench rollout --short    the same code with few seeds and small fleets (about a minute)
 #       --seeds N, --first-seed S    other seeds
 #       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, hang, hang-night,
-#                                  hang-nightly, nightly, last-day, slow, change, speed, good
+#                                    hang-nightly, nightly, last-day, slow, change, speed, good
 #       --json                       the figures as JSON on standard output
 #       --no-build                   use SERIN_BIN as it is; otherwise preset release is built
 #
