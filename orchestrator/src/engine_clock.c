@@ -68,7 +68,8 @@ static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
 }
 
 /* When time alone changes something, besides deadlines of devices: the start, a window, a step. */
-static uint64_t time_due_ms(const struct serin_rollout *rollout)
+static uint64_t time_due_ms(const struct serin_rollout *rollout,
+                            const struct serin_members *members)
 {
     bool over = serin_rollout_traits(rollout->state)->over;
     if (over || rollout->state == SERIN_ROLLOUT_CREATED || rollout->state == SERIN_ROLLOUT_PAUSED) {
@@ -78,6 +79,8 @@ static uint64_t time_due_ms(const struct serin_rollout *rollout)
     if (rollout->state == SERIN_ROLLOUT_ROLLING && !rollout->closed && !rollout->sweeping &&
         serin_stage_short(rollout)) {
         due_ms = earlier(due_ms, serin_ramp_due_ms(rollout));
+    } else if (rollout->state == SERIN_ROLLOUT_ROLLING && !rollout->closed) {
+        due_ms = earlier(due_ms, serin_stage_aside_due_ms(rollout, members));
     }
     return due_ms;
 }
@@ -89,7 +92,7 @@ uint64_t serin_rollout_deadline_ms(const struct serin_rollout *rollout,
     if (at_once(rollout, members)) {
         return rollout->last_ms;
     }
-    uint64_t due_ms = time_due_ms(rollout);
+    uint64_t due_ms = time_due_ms(rollout, members);
     if (!traits->watch || !rollout->reports_up ||
         (traits->over && rollout->sweep_due_ms == NEVER)) {
         return due_ms;

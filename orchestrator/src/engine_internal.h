@@ -117,6 +117,10 @@ void serin_stage_accept(struct serin_step *step);
 /* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too, and
  * may still be asked. */
 bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_members *members);
+/* When the rate lets it go on to one elsewhere (Unix ms); NEVER: it need not, or waits for more
+ * than the rate. */
+uint64_t serin_stage_aside_due_ms(const struct serin_rollout *rollout,
+                                  const struct serin_members *members);
 /* Raises the threshold by a step of the ramp, to cover replacements, or one who is elsewhere, if
  * the stage needs any of them and may have it now. */
 void serin_stage_widen(struct serin_step *step);
@@ -179,6 +183,10 @@ void serin_ramp_take(struct serin_rollout *rollout, uint32_t count);
 uint32_t serin_ramp_step(const struct serin_rollout *rollout);
 /* When that changes by itself (Unix ms); NEVER: reports have to come. */
 uint64_t serin_ramp_due_ms(const struct serin_rollout *rollout);
+/* How many of `want` more, besides the steps of the ramp, may be offered it now; and when the rate
+ * allows them (Unix ms), NEVER: reports have to come. */
+uint32_t serin_ramp_aside(const struct serin_rollout *rollout, uint32_t want);
+uint64_t serin_ramp_aside_due_ms(const struct serin_rollout *rollout, uint32_t want);
 /* Offers to so many more devices that can give evidence, as far as the stage wants them; returns
  * how many the threshold covered in all. */
 uint32_t serin_ramp_cover(struct serin_rollout *rollout, const struct serin_members *members,
@@ -404,10 +412,10 @@ void serin_sites_look(struct serin_step *step);
 struct serin_without serin_sites_without(const struct serin_rollout *rollout,
                                          const struct serin_members *members);
 
-/* A stage behind one gateway, and the threshold at which it no longer is. */
+/* A stage behind one gateway, and how many more in rank it takes until it no longer is. */
 struct serin_lone {
     uint32_t site;
-    uint64_t threshold;
+    uint32_t count;
 };
 /* Whether all offered members that `counts` takes stand behind one gateway, and the population has
  * another elsewhere; `*lone` is set only then. */

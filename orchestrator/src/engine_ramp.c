@@ -301,6 +301,28 @@ bool serin_ramp_rate_allows(const struct serin_rollout *rollout, uint32_t count)
     return count <= rate && rollout->last_ms >= rollout->rate_ms + full_ms + HOUR_MS;
 }
 
+/* Of `want` more, as many as may be in flight, and may come at once. */
+static uint32_t aside_size(const struct serin_rollout *rollout, uint32_t want)
+{
+    uint32_t most = rollout->policy.in_flight_max;
+    uint32_t flight = open_count(&rollout->tally) + unsettled(rollout);
+    uint32_t room = most == 0 ? want : room_below(most, flight);
+    return batch(rollout, want < room ? want : room);
+}
+
+uint32_t serin_ramp_aside(const struct serin_rollout *rollout, uint32_t want)
+{
+    uint32_t size = aside_size(rollout, want);
+    return rate_allows(rollout) >= size ? size : 0;
+}
+
+uint64_t serin_ramp_aside_due_ms(const struct serin_rollout *rollout, uint32_t want)
+{
+    uint32_t size = aside_size(rollout, want);
+    uint32_t rate = rollout->policy.rate_per_hour;
+    return size > 0 && rate > 0 ? rate_since_ms(rollout) + rate_span_ms(rate, size) : NEVER;
+}
+
 uint32_t serin_ramp_step(const struct serin_rollout *rollout)
 {
     uint32_t flight = open_count(&rollout->tally) + unsettled(rollout);

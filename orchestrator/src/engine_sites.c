@@ -381,7 +381,7 @@ bool serin_sites_lone(const struct serin_rollout *rollout, const struct serin_me
     }
     for (uint32_t i = rollout->tally.offered; i < end; i++) {
         if (serin_member_in_reach(&members->list[i]) && site_of(members, i) != only) {
-            *lone = (struct serin_lone){.site = only, .threshold = members->list[i].rank};
+            *lone = (struct serin_lone){.site = only, .count = i + 1u - rollout->tally.offered};
             return true;
         }
     }

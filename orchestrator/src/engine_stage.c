@@ -68,18 +68,26 @@ static void start_patience(struct serin_rollout *rollout)
     serin_members_due(rollout, rollout->watch_ms + (uint64_t)rollout->policy.patience_s * 1000u);
 }
 
-/* Goes on to the next in rank that is not behind the same gateway as all before it. */
-static void cover_elsewhere(struct serin_step *step, const struct serin_lone *lone)
+/* Goes on to the next in rank that is not behind the same gateway as all before it, or as far on
+ * the way there as may be in flight, and as the rate allows. False: nobody may be offered it now.
+ */
+static bool cover_elsewhere(struct serin_step *step, const struct serin_lone *lone)
 {
     struct serin_rollout *rollout = step->rollout;
     uint32_t offered = rollout->tally.offered;
+    uint32_t size = serin_ramp_aside(rollout, lone->count);
+    if (size == 0) {
+        return false;
+    }
     char site[SERIN_SITE_TEXT_MAX];
     serin_words_site_name(site, step->members, lone->site);
-    serin_members_cover(rollout, step->members, lone->threshold);
+    serin_members_cover(rollout, step->members, step->members->list[offered + size - 1u].rank);
+    rollout->widened_watch_ms = rollout->watch_ms;
     serin_ramp_take(rollout, rollout->tally.offered - offered);
     offered = rollout->tally.offered - offered;
     serin_step_audit(step, "stage %u: %u more device%s, so that not all stand behind gateway %s",
                      rollout->stage, offered, serin_words_plural(offered), site);
+    return true;
 }
 
 /* How far the stage has come, for the ramp: never back, and never beyond what it is for. */
@@ -119,8 +127,7 @@ void serin_effect_open_stage(struct serin_step *step)
     struct serin_lone lone;
     if (!serin_stage_searched(rollout) &&
         serin_sites_lone(rollout, step->members, serin_member_in_reach, &lone)) {
-        cover_elsewhere(step, &lone);
-        rollout->widened_watch_ms = rollout->watch_ms;
+        (void)cover_elsewhere(step, &lone);
     }
     serin_members_restage(rollout, step->members);
     rollout->stage_watch_ms = rollout->watch_ms;
@@ -148,6 +155,14 @@ bool serin_stage_lone(const struct serin_rollout *rollout, const struct serin_me
 {
     struct serin_lone lone;
     return stage_lone(rollout, members, &lone);
+}
+
+uint64_t serin_stage_aside_due_ms(const struct serin_rollout *rollout,
+                                  const struct serin_members *members)
+{
+    struct serin_lone lone;
+    bool waits = rollout->policy.rate_per_hour != 0 && stage_lone(rollout, members, &lone);
+    return waits ? serin_ramp_aside_due_ms(rollout, lone.count) : NEVER;
 }
 
 /* Covers the next in rank for those who are out of reach. */
@@ -201,10 +216,7 @@ void serin_stage_widen(struct serin_step *step)
         if (!cover_more(step)) {
             return;
         }
-    } else if (stage_lone(rollout, step->members, &lone)) {
-        cover_elsewhere(step, &lone);
-        rollout->widened_watch_ms = rollout->watch_ms;
-    } else {
+    } else if (!stage_lone(rollout, step->members, &lone) || !cover_elsewhere(step, &lone)) {
         return;
     }
     note_reached(rollout);

@@ -111,33 +111,61 @@ START_TEST(a_retry_keeps_to_the_rate)
 }
 END_TEST
 
-/* The first devices stand behind one gateway. Caught: those on the way to one elsewhere that cost
- * the rate nothing. */
-START_TEST(who_is_covered_to_reach_another_site_is_taken_from_the_rate)
+/* The first devices of a fleet stand behind one gateway. */
+static void make_lone(struct bench *bench, const struct serin_policy *policy)
 {
-    struct serin_policy policy = pace_policy();
-    policy.rate_per_hour = 12;
     static uint32_t sites[200];
     for (uint32_t i = 0; i < 200; i++) {
         sites[i] = i < 11 ? 1 : 2 + i % 7;
     }
+    bench_make(bench, policy, 200, 3);
+    bench->check = false;
+    bench_sites(bench, sites, 200);
+    bench_do(bench, SERIN_ROLLOUT_START);
+}
+
+/* In no hour, whenever it begins, are more offered it, those on the way to one elsewhere among
+ * them; and the stage of one device ends as soon as the rate has come to that one. Caught: those
+ * that cost the rate nothing, or are offered all at once; a TICK that nobody asks for. */
+START_TEST(the_way_to_another_site_keeps_to_the_rate)
+{
+    struct serin_policy policy = pace_policy();
+    policy.rate_per_hour = 12;
+    policy.stage_count = 2;
+    policy.stages[1] = policy.stages[0];
+    policy.stages[0] = (struct serin_stage_policy){.count = 1, .soak_s = 60};
     struct bench bench;
-    bench_make(&bench, &policy, 200, 3);
-    bench.check = false;
-    bench_sites(&bench, sites, 200);
-    bench_do(&bench, SERIN_ROLLOUT_START);
-    ck_assert_uint_eq(bench.rollout.tally.offered, 12);
-    for (unsigned minute = 0; minute < 54; minute++) {
+    make_lone(&bench, &policy);
+    uint32_t offered[180] = {0};
+    for (unsigned minute = 0; minute < 180; minute++) {
+        offered[minute] = bench.rollout.tally.offered;
+        ck_assert_uint_le(offered[minute] - (minute >= 60 ? offered[minute - 60] : 0), 12);
+        ck_assert(offered[minute] >= 12 || bench.rollout.state == SERIN_ROLLOUT_ROLLING);
         bench_confirm_offered(&bench);
         bench_pass(&bench, 60000);
     }
-    ck_assert_uint_eq(bench.rollout.tally.offered, 12);
-    for (unsigned minute = 0; minute < 60; minute++) {
+    ck_assert_uint_ge(offered[62], 12);
+    bench_free(&bench);
+}
+END_TEST
+
+/* Nor are more in flight than may be. Caught: all on the way there at once. */
+START_TEST(the_way_to_another_site_keeps_to_what_may_be_in_flight)
+{
+    struct serin_policy policy = pace_policy();
+    policy.in_flight_max = 4;
+    policy.stage_count = 2;
+    policy.stages[1] = policy.stages[0];
+    policy.stages[0] = (struct serin_stage_policy){.count = 1, .soak_s = 600};
+    struct bench bench;
+    make_lone(&bench, &policy);
+    static const uint32_t offered[] = {4, 8, 12, 12};
+    for (size_t i = 0; i < sizeof offered / sizeof offered[0]; i++) {
+        ck_assert_uint_eq(bench.rollout.tally.offered, offered[i]);
         bench_confirm_offered(&bench);
-        bench_pass(&bench, 60000);
+        bench_settle(&bench);
     }
-    ck_assert_uint_ge(bench.rollout.tally.offered, 23);
-    ck_assert_uint_le(bench.rollout.tally.offered, 24);
+    ck_state(&bench, "soaking");
     bench_free(&bench);
 }
 END_TEST
@@ -178,7 +206,8 @@ int main(void)
     const TTest *const tests[] = {
         a_retry_keeps_to_what_may_be_in_flight,
         a_retry_keeps_to_the_rate,
-        who_is_covered_to_reach_another_site_is_taken_from_the_rate,
+        the_way_to_another_site_keeps_to_the_rate,
+        the_way_to_another_site_keeps_to_what_may_be_in_flight,
         a_stage_does_not_search_the_fleet,
         NULL,
     };

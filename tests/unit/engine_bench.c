@@ -388,7 +388,8 @@ static void check_sites(struct bench *bench, const struct serin_rollout *before,
         event->kind != SERIN_ROLLOUT_ADVANCE) {
         hold(has_searched(after) || !is_lone(bench, ASKED_RESOLVED));
     }
-    if (after->stage != before->stage) {
+    bool paced = after->policy.in_flight_max != 0 || after->policy.rate_per_hour != 0;
+    if (after->stage != before->stage && !paced) {
         hold(has_searched(after) || !is_lone(bench, ASKED_IN_REACH));
     }
     bool goes_on = after->state == SERIN_ROLLOUT_ROLLING || after->state == SERIN_ROLLOUT_SOAKING ||
