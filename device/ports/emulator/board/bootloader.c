@@ -48,6 +48,8 @@ void bootloader_main(struct board *board)
         board_hand_over(board, &(struct serin_agent_boot_info){
                                    .slot = choice.slot, .trial = choice.trial, .cause = cause});
         serin_boot_jump(&choice, jump, board);
+        if (board->hw.program == NULL) { /* on silicon no question: a jump does not return */
+            hw_reset(&board->hw, HW_RESET_SOFTWARE); /* the proof did not hold */
+        }
     }
-    /* Only here if nothing boots, or the proof of the choice does not hold. */
 }

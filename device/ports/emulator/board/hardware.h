@@ -11,8 +11,8 @@
 #include <serin/emulator/flash_emulator.h>
 
 #define HW_FLASH_SIZE (512u * 1024u)
-#define HW_FLASH_PAGE 2048u /* what is erased at once */
-#define HW_FLASH_WORD 8u    /* an ECC word: programmed whole, once between two erases */
+#define HW_FLASH_PAGE 2048u          /* what is erased at once */
+#define HW_FLASH_WORD 8u             /* an ECC word: programmed whole, once between two erases */
 #define HW_IMAGE_RAM  (216u * 1024u) /* room for the largest image that a slot takes */
 #define HW_RETAINED   16u
 
