@@ -10,10 +10,11 @@
 
 #include <string.h>
 
-#define SLICE         (64u * 1024u) /* of an image, that a step verifies or copies */
+#define SLICE         UINT64_C(65536) /* of an image, that a step verifies or copies */
 #define PIECES_LOOKED 32u /* pieces that a step hashes to find what is missing: 16, and a run */
 #define RUN_GROWTH    16u /* pieces that a run grows by at the end of each piece */
 #define APPENDS       4u  /* to each log, in one step */
+#define BANKS         2u  /* that each record goes to */
 #define LOG_READS     5u  /* of each log, in one step */
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
 #define SMALL_READS   (16u * 1024u) /* manifests, markers, entries of the journal */
@@ -57,11 +58,10 @@ static void add_logs(const struct serin_boot *boot, struct serin_agent_work *wor
         add(work->erase_bytes, log_erased(flash, &layout->boot_log, SERIN_BOOT_RECORD_SIZE) +
                                    log_erased(flash, &layout->agent_log, SERIN_AGENT_RECORD_SIZE) +
                                    layout->trust.size);
-    uint32_t records = serin_round_up(SERIN_BOOT_RECORD_SIZE, flash->write_unit) +
+    uint64_t records = serin_round_up(SERIN_BOOT_RECORD_SIZE, flash->write_unit) +
                        serin_round_up(SERIN_AGENT_RECORD_SIZE, flash->write_unit);
-    work->program_bytes =
-        add(work->program_bytes, 2u * APPENDS * (uint64_t)records +
-                                     2u * serin_round_up(SERIN_TRUST_SIZE_P256, flash->write_unit));
+    uint64_t trust = serin_round_up(SERIN_TRUST_SIZE_P256, flash->write_unit);
+    work->program_bytes = add(work->program_bytes, BANKS * (APPENDS * records + trust));
 }
 
 /* Pieces that one block completes, and those that are looked at to make its window whole. */
