@@ -87,7 +87,7 @@ void serind_topic_doubt_tend(struct serind *serind, const struct serind_topic *t
 static void step(struct serind *serind, struct serind_slot *slot,
                  enum serin_rollout_event_kind kind, const char *note)
 {
-    const struct serin_rollout_event event = {.kind = kind, .note = note};
+    const struct serin_rollout_event event = {.kind = kind, .note = note, .restored = true};
     (void)serind_pass_check(serind, serind_rollouts_step(serind, slot, &event));
 }
 
@@ -134,7 +134,7 @@ static void learn_view(struct serind *serind, struct serind_topic *topic, size_t
     serind_rollouts_raise(serind, slot, lesson.threshold);
     if (lesson.event != SERIN_ROLLOUT_EVENT_INVALID) {
         note_text note;
-        (void)snprintf(note, sizeof note, "order %u.%u, published before the store was restored",
+        (void)snprintf(note, sizeof note, "order %u.%u was published before the store was restored",
                        view->order.epoch, view->order.sequence);
         step(serind, slot, lesson.event, note);
     }

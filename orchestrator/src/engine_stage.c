@@ -2,6 +2,7 @@
  * sections 3 to 5). */
 #include "engine_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- figures ---- */
@@ -338,10 +339,35 @@ static void audit_noted(struct serin_step *step, const char *what)
     serin_words_noted(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, what, step->event->note);
 }
 
+/* Has `why` say what the caller found, and what is left to do. */
+static void explain(struct serin_step *step, const char *what, const char *then)
+{
+    struct serin_rollout *rollout = step->rollout;
+    serin_words_noted(rollout->why, what, step->event->note);
+    size_t size = strlen(rollout->why);
+    (void)snprintf(rollout->why + size, sizeof rollout->why - size, "%s", then);
+    rollout->held = false; /* what held it is asked again */
+    serin_step_audit(step, "%s", rollout->why);
+}
+
 void serin_effect_pause(struct serin_step *step)
 {
-    audit_noted(step, "paused by an operator");
+    if (step->event->restored) {
+        explain(step, "paused", "; resume, halt or abort it");
+    } else {
+        audit_noted(step, "paused by an operator");
+    }
     republish(step);
+}
+
+/* Whether it is paused for failures that were judged, and are not accepted yet; 0: by a version
+ * that did not say when. */
+static bool is_judged(const struct serin_rollout *rollout)
+{
+    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED && !rollout->held;
+    bool judged =
+        rollout->judging_watch_s == 0 || rollout->judging_watch_s > rollout->judged_watch_s;
+    return paused && rollout->why[0] != '\0' && rollout->judged > 0 && judged;
 }
 
 /* An operator who goes on after a pause of the engine's own accepts the failures that it was for:
@@ -350,7 +376,7 @@ void serin_effect_pause(struct serin_step *step)
 static void accept_failures(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
-    if (rollout->state != SERIN_ROLLOUT_PAUSED || rollout->held || rollout->why[0] == '\0') {
+    if (!is_judged(rollout)) {
         return;
     }
     rollout->judged_watch_s = rollout->judging_watch_s;
@@ -365,6 +391,9 @@ void serin_effect_resume(struct serin_step *step)
 {
     audit_noted(step, "resumed by an operator");
     accept_failures(step);
+    if (!step->rollout->held) {
+        memset(step->rollout->why, 0, sizeof step->rollout->why); /* of a pause: it is over */
+    }
     republish(step);
 }
 
@@ -386,8 +415,12 @@ void serin_effect_retry(struct serin_step *step)
 
 void serin_effect_halt(struct serin_step *step)
 {
-    serin_words_noted(step->rollout->why, "halted by an operator", step->event->note);
-    audit_noted(step, "halted by an operator");
+    if (step->event->restored) {
+        explain(step, "halted", "");
+    } else {
+        serin_words_noted(step->rollout->why, "halted by an operator", step->event->note);
+        audit_noted(step, "halted by an operator");
+    }
     republish(step);
 }
 
@@ -455,7 +488,7 @@ void serin_effect_site(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
-    bool said = paused && !rollout->held && rollout->why[0] != '\0';
+    bool said = is_judged(rollout);
     struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
     rollout->judged = serin_gates_failures(rollout); /* all are its */
     /* The watch goes on to the next whole second, so that whoever fails later, and elsewhere, is

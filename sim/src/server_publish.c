@@ -88,8 +88,11 @@ static struct serin_lesson lesson_of(const struct sim_server *server,
 
 static void step(struct sim_server *server, enum serin_rollout_event_kind kind)
 {
-    const struct serin_rollout_event event = {.kind = kind,
-                                              .note = "published before the store was restored"};
+    const struct serin_rollout_event event = {
+        .kind = kind,
+        .note = "a directive that the store knows nothing of was published before it was restored",
+        .restored = true,
+    };
     enum serin_error error = server_step(server, &event);
     if (error != SERIN_OK && error != SERIN_ERR_STATE) {
         sim_failed(server->sim, error);

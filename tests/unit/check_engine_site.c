@@ -419,6 +419,36 @@ START_TEST(an_operators_pause_learns_of_the_site)
 }
 END_TEST
 
+START_TEST(what_a_restored_store_learns_is_no_operators_word)
+{
+    static const struct serin_rollout_event pause = {
+        .kind = SERIN_ROLLOUT_PAUSE, .note = "order 1.7 was published before", .restored = true};
+    struct bench bench;
+    make_paused(&bench, 3);
+    bench_do(&bench, SERIN_ROLLOUT_RESUME);
+    ck_state(&bench, "soaking");
+    ck_assert_int_eq(
+        serin_rollout_step(&bench.rollout, &bench.members, bench.now_ms, &pause, &bench.actions),
+        SERIN_OK);
+    ck_state(&bench, "paused");
+    ck_assert_str_eq(bench.rollout.why,
+                     "paused: order 1.7 was published before; resume, halt or abort it");
+    ck_assert(bench_said(&bench, bench.rollout.why));
+    ck_assert(!bench_said(&bench, "operator"));
+    bench_do(&bench, SERIN_ROLLOUT_RESUME);
+    ck_state(&bench, "soaking");
+    ck_assert_str_eq(bench.rollout.why, "");
+    ck_assert(!bench_said(&bench, "accepted"));
+    struct serin_rollout_event halt = pause;
+    halt.kind = SERIN_ROLLOUT_HALT;
+    ck_assert_int_eq(
+        serin_rollout_step(&bench.rollout, &bench.members, bench.now_ms, &halt, &bench.actions),
+        SERIN_OK);
+    ck_assert_str_eq(bench.rollout.why, "halted: order 1.7 was published before");
+    bench_free(&bench);
+}
+END_TEST
+
 START_TEST(an_operator_may_halt_or_withdraw_instead)
 {
     struct bench bench;
@@ -556,6 +586,7 @@ int main(void)
         one_more_failure_behind_it_pauses_again,
         while_paused_the_figures_follow_and_one_elsewhere_halts,
         an_operators_pause_learns_of_the_site,
+        what_a_restored_store_learns_is_no_operators_word,
         an_operator_may_halt_or_withdraw_instead,
         a_halt_says_where_most_failures_stand,
         a_site_without_a_name_has_a_number_and_a_long_name_fits,

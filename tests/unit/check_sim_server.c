@@ -130,6 +130,21 @@ START_TEST(a_halt_outlives_a_backup)
     event(SERIN_SIM_EVENT_SERIND_RESTORE, 50 * MINUTE)->back_ms = 20 * MINUTE;
     ends(SERIN_ROLLOUT_HALTED);
     ck_assert_uint_lt(bench.result.exposed, 60);
+    ck_assert_msg(strncmp(bench.result.why, "halted: a directive that the store", 34) == 0, "%s",
+                  bench.result.why);
+}
+END_TEST
+
+/* Nobody resumes it, and nobody of whom that could be said has paused it. Caught: "paused by an
+ * operator". */
+START_TEST(a_backup_that_knows_too_little_says_why_it_is_paused)
+{
+    sim_bench_open(&bench, 60, 0, 12);
+    event(SERIN_SIM_EVENT_SERIND_RESTORE, 100 * MINUTE)->back_ms = 60 * MINUTE;
+    event(SERIN_SIM_EVENT_PAUSE, 90 * MINUTE);
+    ends(SERIN_ROLLOUT_PAUSED);
+    ck_assert_msg(strncmp(bench.result.why, "paused: a directive that the store", 34) == 0, "%s",
+                  bench.result.why);
 }
 END_TEST
 
@@ -172,6 +187,7 @@ int main(void)
         a_crash_loses_no_report,
         a_backup_is_outbid_and_learns_what_it_forgot,
         a_halt_outlives_a_backup,
+        a_backup_that_knows_too_little_says_why_it_is_paused,
         brokers_that_forget_are_told_again,
         an_operator_is_obeyed,
         a_clock_that_jumps_hurts_nobody,

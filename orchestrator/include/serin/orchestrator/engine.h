@@ -81,6 +81,9 @@ struct serin_rollout_event {
     /* MEMBER: of an attempt before the last RETRY. What ended badly may then be tried again at
      * once, as by all that had failed when RETRY came: its failure stays evidence. */
     bool before_retry;
+    /* PAUSE, HALT: no operator's order, but what the caller found to have been published before its
+     * store was restored; `note` says what, and is the reason. */
+    bool restored;
     /* PAUSE, RESUME, HALT, ADVANCE, ABORT, RETRY: the operator's words, or NULL. They go into `why`
      * and the audit text, cut to fit, bytes outside printable ASCII as '?'. */
     const char *note;
