@@ -25,6 +25,10 @@ serin_unit_test(agent_work LINK serin_device_bench)
 
 # The example of docs/porting.md: a whole port.
 serin_unit_test(example_board LINK serin::example_board serin_device_bench)
+add_test(NAME unit.flash_layout_program_small COMMAND flash-layout 16384 2048 8)
+add_test(NAME unit.flash_layout_program_use COMMAND flash-layout)
+set_tests_properties(unit.flash_layout_program_small PROPERTIES LABELS unit PASS_REGULAR_EXPRESSION "too small for two slots")
+set_tests_properties(unit.flash_layout_program_use PROPERTIES LABELS unit PASS_REGULAR_EXPRESSION "usage: flash-layout SIZE")
 
 # The example of docs/emulator.md: storage code of somebody else's survives every fault that there is.
 foreach(part "1" "8" "8;ecc" "512")
