@@ -82,6 +82,10 @@ static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_
     if (flash->off) {
         return SERIN_ERR_FLASH;
     }
+    if (flash->tears == 0 && address < pool->flat_bytes && size <= pool->flat_bytes - address) {
+        memcpy(out, flash->flat + address, size); /* most reads: a log, in which nothing is torn */
+        return SERIN_OK;
+    }
     if (!inside(pool, address, size)) {
         return breach(flash);
     }

@@ -25,14 +25,7 @@ struct sim_queue {
 static unsigned bucket_of(const struct sim_queue *queue, uint64_t at_ms)
 {
     uint64_t differs = at_ms ^ queue->now_ms;
-    unsigned bits = 0;
-    for (unsigned step = 32; step > 0; step /= 2) {
-        if (differs >> step != 0) {
-            differs >>= step;
-            bits += step;
-        }
-    }
-    return bits + (unsigned)differs;
+    return differs != 0 ? 64u - (unsigned)__builtin_clzll(differs) : 0;
 }
 
 static enum serin_error append(struct bucket *bucket, const struct sim_event *event)

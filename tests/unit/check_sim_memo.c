@@ -94,6 +94,24 @@ START_TEST(digests_are_the_real_ones)
 }
 END_TEST
 
+/* Caught: what was asked last is taken for what is asked, where the sizes agree. */
+START_TEST(short_digests_are_of_their_bytes)
+{
+    uint8_t data[216], mine[SERIN_SHA256_SIZE], real[SERIN_SHA256_SIZE];
+    setup();
+    memset(data, 7, sizeof data);
+    for (unsigned i = 0; i < 4000u; i++) { /* again what was asked, or one bit off, or neither */
+        size_t size = sizeof data - dice(3);
+        size_t at = dice(2) == 0 ? size - 1u : 0;
+        data[at] ^= (uint8_t)(dice(2) << dice(3));
+        digest_in_runs(data, size, mine);
+        serin_sha256_of(serin_wolfcrypt(), data, size, real);
+        ck_assert_mem_eq(mine, real, sizeof mine);
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(equal_bytes_are_hashed_once)
 {
     static uint8_t image[BYTES];
@@ -320,11 +338,16 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const list[] = {
-        digests_are_the_real_ones,         equal_bytes_are_hashed_once,
-        signatures_are_verified_once_each, decodings_point_into_the_payload_at_hand,
-        what_does_not_decode_never_does,   beats_say_what_the_real_codec_says,
-        a_damaged_beat_is_the_real_codecs, a_codec_that_disagrees_is_found,
-        random_bytes_are_the_simulations,  NULL};
+    const TTest *const list[] = {digests_are_the_real_ones,
+                                 short_digests_are_of_their_bytes,
+                                 equal_bytes_are_hashed_once,
+                                 signatures_are_verified_once_each,
+                                 decodings_point_into_the_payload_at_hand,
+                                 what_does_not_decode_never_does,
+                                 beats_say_what_the_real_codec_says,
+                                 a_damaged_beat_is_the_real_codecs,
+                                 a_codec_that_disagrees_is_found,
+                                 random_bytes_are_the_simulations,
+                                 NULL};
     return check_run("sim memo", list);
 }
