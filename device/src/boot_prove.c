@@ -7,6 +7,8 @@
 #include "slot.h"
 #include "trust_region.h"
 
+#include <serin/crc32.h>
+
 #include <string.h>
 
 /* Copies the image of `slot` to where it runs. */
@@ -57,6 +59,17 @@ static uint32_t choice_difference(const struct serin_boot *boot,
            serin_difference(choice->manifest_id, id, SERIN_SHA256_SIZE);
 }
 
+/* What binds a proof to the choice that it is of, so that neither changes without the other. */
+static uint32_t seal_of(const struct serin_boot_choice *choice)
+{
+    uint32_t seal = serin_crc32(0, choice->manifest_id, SERIN_SHA256_SIZE);
+    seal = SERIN_PROOF_AFTER(seal, (uint32_t)choice->slot);
+    seal = SERIN_PROOF_AFTER(seal, choice->image_address);
+    seal = SERIN_PROOF_AFTER(seal, choice->image_size);
+    seal = SERIN_PROOF_AFTER(seal, choice->manifest.load_address);
+    return SERIN_PROOF_AFTER(seal, choice->manifest.entry_address);
+}
+
 /* Decides: fills the choice. */
 static enum serin_error first_run(const struct serin_boot *boot, enum serin_slot slot,
                                   uint32_t floor, struct serin_boot_choice *choice)
@@ -84,7 +97,7 @@ static enum serin_error first_run(const struct serin_boot *boot, enum serin_slot
     }
     serin_run_note(&run, SERIN_STEP_CHOICE,
                    choice_difference(boot, choice, slot, &choice->manifest, choice->manifest_id));
-    choice->proof.first = run.evidence;
+    choice->proof.first = run.evidence ^ seal_of(choice);
     return error;
 }
 
@@ -119,7 +132,7 @@ static enum serin_error second_run(const struct serin_boot *boot, struct serin_b
         prove_image(boot, choice->image_address, choice->image_size, choice->slot, &manifest, &run);
     serin_run_note(&run, SERIN_STEP_CHOICE,
                    choice_difference(boot, choice, choice->slot, &manifest, id));
-    choice->proof.second = run.evidence;
+    choice->proof.second = run.evidence ^ seal_of(choice);
     return error;
 }
 
@@ -134,20 +147,37 @@ enum serin_error serin_boot_prove(const struct serin_boot *boot, enum serin_slot
     if (second_run(boot, choice) != SERIN_OK) {
         return SERIN_ERR_AGAIN;
     }
-    if (!serin_proof_first(&choice->proof, SERIN_PROOF_BOOT)) {
+    if (!serin_boot_proved_first(choice)) {
         return SERIN_ERR_AGAIN;
     }
-    return serin_proof_second(&choice->proof, SERIN_PROOF_BOOT) ? SERIN_OK : SERIN_ERR_AGAIN;
+    return serin_boot_proved_second(choice) ? SERIN_OK : SERIN_ERR_AGAIN;
+}
+
+bool serin_boot_proved_first(const struct serin_boot_choice *choice)
+{
+    return serin_proof_first(&choice->proof, SERIN_PROOF_BOOT ^ seal_of(choice));
+}
+
+bool serin_boot_proved_second(const struct serin_boot_choice *choice)
+{
+    return serin_proof_second(&choice->proof, SERIN_PROOF_BOOT ^ seal_of(choice));
+}
+
+/* A function of its own, never part of its caller: what a glitch makes of one comparison, and of
+ * the return behind it, still meets the other one. */
+__attribute__((noinline)) static void
+jump_if_second(const struct serin_boot_choice *choice,
+               void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx)
+{
+    if (serin_boot_proved_second(choice)) {
+        jump(ctx, choice);
+    }
 }
 
 void serin_boot_jump(const struct serin_boot_choice *choice,
                      void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx)
 {
-    if (!serin_proof_first(&choice->proof, SERIN_PROOF_BOOT)) {
-        return;
+    if (serin_boot_proved_first(choice)) {
+        jump_if_second(choice, jump, ctx);
     }
-    if (!serin_proof_second(&choice->proof, SERIN_PROOF_BOOT)) {
-        return;
-    }
-    jump(ctx, choice);
 }

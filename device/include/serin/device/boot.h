@@ -62,8 +62,9 @@ struct serin_recovery_account {
     enum serin_reset_cause cause; /* as given to serin_boot_select */
     bool log_lost;                /* no record of the boot log was whole */
     enum serin_error trust;       /* SERIN_OK, or SERIN_ERR_NOT_FOUND: no trust record verifies */
-    /* Why A and B do not boot: the errors of serin_boot_verify_slot and of the loader, SERIN_OK
-     * where a slot verified in the first run alone: cells that read now so, now so. */
+    /* Why A and B do not boot: the errors of serin_boot_verify_slot, those of the loader, or
+     * SERIN_ERR_AGAIN: it verified in the first run and not in the second, as from cells that read
+     * now so, now so. */
     enum serin_error slots[2];
     uint32_t floor; /* below which nothing may boot */
 };
@@ -148,7 +149,7 @@ struct serin_boot_choice {
     uint8_t manifest_id[SERIN_SHA256_SIZE];
     uint16_t window_left_s; /* of a trial */
     bool log_failed; /* the boot log could not be written; the confirmed image runs nevertheless */
-    struct serin_proof proof; /* SERIN_PROOF_BOOT, of this choice; serin_boot_jump compares it */
+    struct serin_proof proof; /* of slot, image, manifest id, load and entry address together */
 };
 
 /* The evidence of a choice that both runs have proved (serin/proof.h). */
@@ -181,9 +182,13 @@ SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
                                                   enum serin_reset_cause cause,
                                                   struct serin_boot_choice *choice);
 
+/* Whether the first, the second run proved `choice` as it stands now. */
+bool serin_boot_proved_first(const struct serin_boot_choice *choice);
+bool serin_boot_proved_second(const struct serin_boot_choice *choice);
+
 /* Calls `jump`, which starts the image, if both runs have proved `choice`, each asked here by
  * itself; returns otherwise, and the board must reset then. A bootloader that jumps another way
- * compares both halves of the proof itself, right before. */
+ * asks for both itself, right before, in two functions, of which the first one calls the second. */
 void serin_boot_jump(const struct serin_boot_choice *choice,
                      void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx);
 
