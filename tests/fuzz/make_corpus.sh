@@ -26,6 +26,24 @@ for file in "$vectors"/wire/*.bin; do
     esac
 done
 
+# What the wire's vectors say is refused, each with one thing wrong; and what Protocol Buffers let a sender do with the good ones:
+# a field that nobody knows, every field twice, the end left out.
+unhex() { python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$1"; }
+declare -A refused
+while read -r kind _ bytes _; do
+    [ "$bytes" != - ] || bytes=
+    [ "$kind" != envelope ] || kind=directive
+    refused[$kind]=$((${refused[$kind]-0} + 1))
+    unhex "$bytes" | seed "$kind" "refused-wire-$(printf %02d "${refused[$kind]}")"
+done < <(grep -v '^#' "$vectors/wire/refused.txt")
+for file in "$vectors"/wire/{report,ack,block,get,beat,hold}-*.bin; do
+    name=$(basename "$file" .bin)
+    [[ $name != *-body ]] || continue
+    { cat "$file" && printf '\xf8\x07\x01\xc2\x3e\x02hi'; } | seed "${name%%-*}" "wire-$name-unknown"
+    cat "$file" "$file" | seed "${name%%-*}" "wire-$name-twice"
+    head -c -1 "$file" | seed "${name%%-*}" "refused-wire-$name-cut"
+done
+
 # A byte chooses the kind, in the order of tests/unit/site_values.c.
 kinds=(batch batch_items ack_batch gw_status want have have_part)
 site_kind() {
@@ -166,3 +184,6 @@ audit_log() { # three lines, and between the first two of them a tear
 { printf r && printf '{"what":"start"}\n'; } | seed audit refused-unchained
 bytes 00 05 0d 03 1e 04 05 2b 05 04 0b 05 | seed audit story
 bytes 00 05 05 00 05 01 02 05 0a 05 | seed audit harm
+
+# Patches of a device's flash (fuzz_flash.c).
+python3 flash_seeds.py corpus
