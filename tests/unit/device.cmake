@@ -23,6 +23,9 @@ endforeach()
 # The watchdog: the work between two feeds.
 serin_unit_test(agent_work LINK serin_device_bench)
 
+# A flash port, tried: for who writes a driver, and for the factory.
+serin_unit_test(flash_probe LINK serin::flash_emulator)
+
 # The example of docs/porting.md: a whole port.
 serin_unit_test(example_board LINK serin::example_board serin_device_bench)
 add_test(NAME unit.flash_layout_program_small COMMAND flash-layout 16384 2048 8)

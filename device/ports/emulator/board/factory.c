@@ -1,6 +1,8 @@
 /* The line that makes the example board a device. */
 #include "board.h"
 
+#include <serin/device/flash_probe.h>
+
 #include <string.h>
 
 static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t size)
@@ -11,6 +13,15 @@ static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t
     }
     memcpy(out, input->image + offset, size);
     return SERIN_OK;
+}
+
+/* A worn part, or a driver that is not this part's, shows before the device gets anything. */
+static enum serin_error check_flash(struct board *board, const struct serin_boot *boot)
+{
+    const struct serin_region all = {.size = BOARD_SERIN_SIZE};
+    enum serin_error error = serin_layout_check(boot->flash, boot->layout, NULL);
+    return error == SERIN_OK ? serin_flash_probe(boot->flash, &all, board->app.scratch, NULL, NULL)
+                             : error;
 }
 
 /* Reads back what the device will work with, through its own eyes. */
@@ -31,13 +42,12 @@ enum serin_error factory_provision(struct board *board, const struct factory_inp
                                               .manifest_size = input->manifest_size,
                                               .read = read_image,
                                               .ctx = (void *)(uintptr_t)input};
-    /* The layout is checked once, here: a device never meets another. */
     enum serin_error error = board_identity_write(board, &input->burnt);
     if (error == SERIN_OK) {
         error = board_open(board, &boot);
     }
     if (error == SERIN_OK) {
-        error = serin_layout_check(boot.flash, boot.layout, NULL);
+        error = check_flash(board, &boot);
     }
     /* The trust record goes in last of all, and nothing boots without it: a line that is
      * interrupted begins anew. */
