@@ -25,13 +25,16 @@ static void write_vector(void *arg, const char *name, const void *data, size_t s
 
 int main(int argc, char **argv)
 {
-    char refused[1024];
+    static const char *const folders[] = {"refused", "twin", "other-curve"};
     if (argc != 2) {
         fprintf(stderr, "make_core_vectors: give the folder that holds the test keys\n");
         return 2;
     }
-    snprintf(refused, sizeof refused, "%s/refused", argv[1]);
-    mkdir(refused, 0755);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/%s", argv[1], folders[i]);
+        mkdir(path, 0755);
+    }
     if (!vectors_make(serin_wolfcrypt(), serin_protobufc(), argv[1], write_vector, argv[1])) {
         fprintf(stderr, "make_core_vectors: a key in %s is missing or no P-256 key\n", argv[1]);
         return 1;

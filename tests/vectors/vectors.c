@@ -138,6 +138,25 @@ static const uint8_t order_n[32] = {
     0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
 
+/* n - s: what verifies wherever s does. */
+static void negate(uint8_t s[32])
+{
+    unsigned borrow = 0;
+    for (size_t i = 32; i-- > 0;) {
+        unsigned taken = s[i] + borrow;
+        borrow = order_n[i] < taken;
+        s[i] = (uint8_t)(order_n[i] - taken);
+    }
+}
+
+/* The base point of secp256k1 (SEC 2, section 2.4.1), X ‖ Y: a key of another curve, of the same
+ * size. */
+static const uint8_t other_curve[SERIN_P256_PUBLIC_SIZE] = {
+    0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0, 0x62, 0x95, 0xce, 0x87, 0x0b, 0x07,
+    0x02, 0x9b, 0xfc, 0xdb, 0x2d, 0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98,
+    0x48, 0x3a, 0xda, 0x77, 0x26, 0xa3, 0xc4, 0x65, 0x5d, 0xa4, 0xfb, 0xfc, 0x0e, 0x11, 0x08, 0xa8,
+    0xfd, 0x17, 0xb4, 0x48, 0xa6, 0x85, 0x54, 0x19, 0x9c, 0x47, 0xd0, 0x8f, 0xfb, 0x10, 0xd4, 0xb8};
+
 static void refuse_signature(struct maker *maker, const struct format *format, const char *fault,
                              const uint8_t *good, const uint8_t *r, const uint8_t *s)
 {
@@ -188,6 +207,7 @@ static void refuse_areas(struct maker *maker, const struct format *format, const
     refuse_signature(maker, format, "s0", good, NULL, zero);
     refuse_signature(maker, format, "rn", good, order_n, NULL);
     refuse_signature(maker, format, "sn", good, NULL, order_n);
+    refuse_signature(maker, format, "rn-sn", good, order_n, order_n);
     memcpy(record, good, size);
     record[format->body_size - 1] ^= 1; /* a bit of the body, flipped after signing */
     refuse(maker, format->name, "body-bit", "SIGNATURE", record, size);
@@ -275,6 +295,15 @@ static void refuse_keys(struct maker *maker, const uint8_t *manifest, const uint
     refuse(maker, "trust", "root-inside", "KEY", record, size);
 }
 
+/* The good record with the twin of its signature: accepted, and the same record. */
+static void make_twin(struct maker *maker, const char *name, const uint8_t *good, size_t size)
+{
+    uint8_t record[RECORD_MAX];
+    memcpy(record, good, size);
+    negate(record + size - 32);
+    maker->sink(maker->arg, name, record, size);
+}
+
 /* A directive's payload: the body signed as `kind` by `key`. */
 static size_t seal_directive(struct maker *maker, const struct serin_directive *directive,
                              enum serin_signed_kind kind, const struct vector_key *key,
@@ -294,6 +323,51 @@ static size_t seal_directive(struct maker *maker, const struct serin_directive *
     return size;
 }
 
+/* Keys of another curve. The trust record that has one opens, as its points are looked at when they
+ * are used; what it would have to verify does not. Its own root key being one, nothing does. */
+static void make_other_curve(struct maker *maker, const uint8_t *manifest, const uint8_t *trust)
+{
+    struct serin_trust holder;
+    struct serin_directive directive;
+    uint8_t record[RECORD_MAX];
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    struct vector_key other = {.private_key = {0}};
+    memcpy(other.public_key, other_curve, sizeof other_curve);
+    serin_key_id(maker->crypto, other.public_key, other.key_id);
+    for (size_t role = 0; role < 2; role++) {
+        sample_trust(role == 0 ? &other : &maker->release, role == 1 ? &other : &maker->director,
+                     &holder);
+        maker->failed |= serin_trust_encode(&holder, record) != SERIN_OK;
+        size_t size = seal(maker, SERIN_SIGNED_TRUST, &maker->root, record, SERIN_TRUST_BODY_SIZE);
+        maker->sink(maker->arg,
+                    role == 0 ? "other-curve/trust-release.bin" : "other-curve/trust-director.bin",
+                    record, size);
+    }
+    /* Signed by the right keys, each names the one of the other curve. */
+    memcpy(record, trust, SERIN_TRUST_SIZE_P256);
+    memcpy(record + SERIN_TRUST_BODY_SIZE + 4, other.key_id, SERIN_KEY_ID_SIZE);
+    maker->sink(maker->arg, "other-curve/trust.bin", record, SERIN_TRUST_SIZE_P256);
+    maker->sink(maker->arg, "other-curve/root-public.bin", other_curve, sizeof other_curve);
+    memcpy(record, manifest, SERIN_MANIFEST_SIZE_P256);
+    memcpy(record + SERIN_MANIFEST_BODY_SIZE + 4, other.key_id, SERIN_KEY_ID_SIZE);
+    maker->sink(maker->arg, "other-curve/manifest.bin", record, SERIN_MANIFEST_SIZE_P256);
+    sample_directive(maker->crypto, &directive);
+    memcpy(other.private_key, maker->director.private_key, sizeof other.private_key);
+    size_t size = seal_directive(maker, &directive, SERIN_SIGNED_DIRECTIVE, &other, payload);
+    maker->sink(maker->arg, "other-curve/directive.bin", payload, size);
+}
+
+/* A directive whose signature has 63 bytes: the envelope says so, and ends there. */
+static void refuse_short_directive(struct maker *maker, const uint8_t *good, size_t size)
+{
+    uint8_t payload[SERIN_DIRECTIVE_MAX];
+    size_t length = size - SERIN_P256_SIGNATURE_SIZE - 1u; /* where its length stands */
+    memcpy(payload, good, size);
+    maker->failed |= payload[length] != SERIN_P256_SIGNATURE_SIZE;
+    payload[length] = SERIN_P256_SIGNATURE_SIZE - 1u;
+    refuse(maker, "directive", "signature-short", "INVALID", payload, size - 1u);
+}
+
 static void refuse_directives(struct maker *maker)
 {
     struct serin_directive directive;
@@ -309,8 +383,30 @@ static void refuse_directives(struct maker *maker)
     size = seal_directive(maker, &directive, SERIN_SIGNED_DIRECTIVE, &maker->director, payload);
     payload[size - 1] ^= 1;
     refuse(maker, "directive", "signature-bit", "SIGNATURE", payload, size);
-    memset(payload + size - SERIN_P256_SIGNATURE_SIZE, 0, SERIN_P256_SIGNATURE_SIZE);
-    refuse(maker, "directive", "r0-s0", "SIGNATURE", payload, size);
+    payload[size - 1] ^= 1;
+    uint8_t *r = payload + size - SERIN_P256_SIGNATURE_SIZE;
+    uint8_t signature[SERIN_P256_SIGNATURE_SIZE];
+    memcpy(signature, r, sizeof signature);
+    /* The signature is the last field of the envelope. */
+    static const struct {
+        const char *fault;
+        bool r, s; /* which of them is replaced, by n or else by 0 */
+        bool by_n;
+    } scalars[] = {{"r0-s0", true, true, false}, {"r0", true, false, false},
+                   {"s0", false, true, false},   {"rn-sn", true, true, true},
+                   {"rn", true, false, true},    {"sn", false, true, true}};
+    for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++) {
+        static const uint8_t zero[32];
+        const uint8_t *number = scalars[i].by_n ? order_n : zero;
+        memcpy(r, scalars[i].r ? number : signature, 32);
+        memcpy(r + 32, scalars[i].s ? number : signature + 32, 32);
+        refuse(maker, "directive", scalars[i].fault, "SIGNATURE", payload, size);
+    }
+    memcpy(r, signature, sizeof signature);
+    make_twin(maker, "twin/directive.bin", payload, size);
+    maker->sink(maker->arg, "twin/directive-good.bin", payload, size);
+    refuse(maker, "directive", "truncated", "FORMAT", payload, size - 1);
+    refuse_short_directive(maker, payload, size);
     memcpy(directive.product, "fan", sizeof "fan");
     size = seal_directive(maker, &directive, SERIN_SIGNED_DIRECTIVE, &maker->director, payload);
     refuse(maker, "directive", "product-other", "PRODUCT", payload, size);
@@ -347,6 +443,9 @@ bool vectors_make(const struct serin_crypto *crypto, const struct serin_codec *c
     refuse_patched(&maker, &trust_format, &maker.root, trust, trust_patches, COUNT(trust_patches));
     refuse_areas(&maker, &trust_format, trust);
     refuse_keys(&maker, manifest, trust);
+    make_twin(&maker, "twin/manifest.bin", manifest, SERIN_MANIFEST_SIZE_P256);
+    make_twin(&maker, "twin/trust.bin", trust, SERIN_TRUST_SIZE_P256);
+    make_other_curve(&maker, manifest, trust);
     refuse_directives(&maker);
     sink(arg, "refused.txt", maker.list, maker.list_size);
     return !maker.failed;
