@@ -16,6 +16,7 @@
 
 static struct serin_agent_work since_feed;
 
+static size_t longest;                  /* read, or program */
 static const struct serin_flash *below; /* the emulator's */
 static const struct serin_crypto *real;
 
@@ -23,6 +24,7 @@ static enum serin_error counted_read(void *ctx, uint32_t address, void *out, siz
 {
     (void)ctx;
     since_feed.read_bytes += (uint32_t)size;
+    longest = size > longest ? size : longest;
     return below->ops->read(below->ctx, address, out, size);
 }
 
@@ -30,6 +32,7 @@ static enum serin_error counted_program(void *ctx, uint32_t address, const void 
 {
     (void)ctx;
     since_feed.program_bytes += (uint32_t)size;
+    longest = size > longest ? size : longest;
     return below->ops->program(below->ctx, address, data, size);
 }
 
@@ -140,6 +143,7 @@ static void open_board(struct board *board, const struct kind *kind)
 {
     memset(&dog, 0, sizeof dog);
     memset(&since_feed, 0, sizeof since_feed);
+    longest = 0;
     bench_open(&board->bench, &kind->geometry);
     below = board->bench.boot.flash;
     real = bench_crypto();
@@ -248,6 +252,8 @@ START_TEST(the_work_between_two_feeds_is_bounded)
     show(kind->name, "<=", &init);
     show(kind->name, "step", &dog.most[STEP]);
     show(kind->name, "<=", &step);
+    /* As flash.h promises to drivers. */
+    ck_assert_uint_le(longest, kind->block > SERIN_PIECE_SIZE ? kind->block : SERIN_PIECE_SIZE);
     ck_assert_uint_gt(dog.feeds[INIT], 3);
     ck_assert_uint_gt(dog.feeds[STEP], 100);
     compare_all("init", &dog.most[INIT], &init, 6);

@@ -186,9 +186,10 @@ SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
 bool serin_boot_proved_first(const struct serin_boot_choice *choice);
 bool serin_boot_proved_second(const struct serin_boot_choice *choice);
 
-/* Calls `jump`, which starts the image, if both runs have proved `choice`, each asked here by
- * itself; returns otherwise, and the board must reset then. A bootloader that jumps another way
- * asks for both itself, right before, in two functions, of which the first one calls the second. */
+/* Calls `jump`, which starts the watchdog (serin/device/agent.h) and the image, if both runs have
+ * proved `choice`, each asked here by itself; returns otherwise, and the board must reset then. A
+ * bootloader that jumps another way asks for both itself, right before, in two functions, of which
+ * the first one calls the second. */
 void serin_boot_jump(const struct serin_boot_choice *choice,
                      void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx);
 

@@ -17,6 +17,10 @@
 #define SERIN_BOOT_RECORD_SIZE  64u
 #define SERIN_AGENT_RECORD_SIZE 1024u
 
+/* Calls come one at a time, from one thread. Each returns when it is done, however long an erase
+ * takes, and operations reach the cells in the order of the calls. Reads and programs are of up to
+ * SERIN_PIECE_SIZE bytes, or the agent's block size where that is larger; erases of up to a whole
+ * region. serin_flash_probe (flash_probe.h) tries a port. */
 struct serin_flash_ops {
     /* Reads `size` bytes at `address`; any alignment. SERIN_ERR_FLASH: unreadable (an ECC fault);
      * `out` is unspecified. */
