@@ -30,7 +30,7 @@
 #define SERVER_LETTERS_MAX  2048u
 #define SERVER_TICKS        16        /* of the engine in one pass */
 #define SERVER_AFTER_MS     3600000u  /* late words are waited for so long after a rollout's end */
-#define SERVER_STILL_MS     86400000u /* a rollout that waits for nobody who comes */
+#define SERVER_STILL_MS     86400000u /* a rollout that waits for nobody who comes; see still_ms */
 
 /* ---- the store ---- */
 

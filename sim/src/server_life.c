@@ -156,6 +156,14 @@ bool sim_waits_for_approval(const struct serin_rollout *rollout)
            rollout->policy.stages[rollout->stage].approval;
 }
 
+/* For so long nothing came of a rollout that stands still before nothing will: whoever sleeps has
+ * been awake twice by then. */
+static uint64_t still_ms(const struct serin_sim_scenario *scenario)
+{
+    uint64_t turn_ms = scenario->asleep_ms + scenario->awake_ms;
+    return SERVER_STILL_MS + (scenario->sleeping > 0 ? 2u * turn_ms : 0);
+}
+
 /* Nobody will come to whom a rollout that waits for an operator could matter: whatever else it
  * waits for, a window or the start, comes by itself. */
 static bool stands_still(const struct sim *sim, const struct serin_rollout *rollout,
@@ -164,7 +172,8 @@ static bool stands_still(const struct sim *sim, const struct serin_rollout *roll
     bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
                  (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held) ||
                  sim_waits_for_approval(rollout);
-    return waits && !verb_to_come(sim) && sim->now_ms - since_ms >= SERVER_STILL_MS;
+    return waits && !verb_to_come(sim) &&
+           sim->now_ms - since_ms >= still_ms(&sim->config->scenario);
 }
 
 /* When the last of what lasts, and has begun, is over: until then somebody is away who may have

@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-#define MINUTE UINT64_C(60000)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
+#define MINUTE  UINT64_C(60000)
+#define HOUR    (60 * MINUTE)
+#define DAY     (24 * HOUR)
+#define START_S UINT64_C(1767225600) /* of the simulation */
 
 static struct sim_bench bench;
 
@@ -308,6 +309,26 @@ START_TEST(a_restart_of_serind_does_not_forget_who_sleeps)
 }
 END_TEST
 
+/* Few devices, which are awake for two hours a week, one by one: a stage that nobody of is awake is
+ * held until somebody wakes, and that is waited for. Caught: a run that is given up after a day, in
+ * five of eight seeds. */
+START_TEST(who_sleeps_for_days_is_waited_for)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        sim_bench_open(&bench, 5, 0, seed);
+        sleeping(150 * HOUR, 2 * HOUR);
+        bench.config.scenario.sleeping = SERIN_SIM_ALL;
+        bench.config.policy.start_s = START_S + 20 * DAY / 1000; /* each is at its own hour then */
+        soak_for(3600);
+        sim_bench_run(&bench);
+        ck_assert_msg(bench.result.state == SERIN_ROLLOUT_COMPLETED, "%s after %u h: %s",
+                      serin_rollout_state_text(bench.result.state),
+                      (unsigned)(bench.result.run_ms / HOUR), bench.result.why);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
 /* A device does not fall asleep in the middle of its trial, and wakes for one: over slow links each
  * takes longer than the other. */
 START_TEST(nobody_sleeps_through_a_trial)
@@ -372,6 +393,7 @@ int main(void)
         a_release_for_no_hardware_reaches_nobody,
         who_has_always_slept_is_not_silent,
         a_restart_of_serind_does_not_forget_who_sleeps,
+        who_sleeps_for_days_is_waited_for,
         nobody_sleeps_through_a_trial,
         a_run_that_never_began_is_created,
         what_is_completed_says_who_is_missing,
