@@ -302,6 +302,45 @@ START_TEST(the_watchdog_is_fed_while_it_may_be)
 }
 END_TEST
 
+static struct serin_agent_work work_of_boot(struct board *board)
+{
+    struct serin_boot_choice choice;
+    memset(&since_feed, 0, sizeof since_feed);
+    ck_assert_int_eq(serin_boot_select(&board->boot, SERIN_RESET_UNKNOWN, &choice), SERIN_OK);
+    return since_feed;
+}
+
+/* docs/porting.md, section 6: four signatures and the image twice, some four times that at worst.
+ */
+START_TEST(a_boot_verifies_the_image_twice)
+{
+    static struct board board;
+    const uint32_t image = 300000;
+    open_board(&board, &kinds[1]);
+    struct bench_release *release = bench_release(1, image, BENCH_GOOD);
+    bench_provision(&board.bench, release);
+    struct serin_agent_work steady = work_of_boot(&board);
+    ck_assert_uint_eq(steady.verifications, 4);
+    ck_assert_uint_ge(steady.hashed_bytes, 2 * image);
+    ck_assert_uint_le(steady.hashed_bytes, 2 * image + 16384);
+    ck_assert_uint_le(steady.read_bytes, 2 * image + 65536);
+    struct serin_slot_map map;
+    serin_slot_map(below, &board.bench.layout, &map);
+    serin_flash_emulator_rot(board.bench.emulator,
+                             board.bench.layout.slot[0].address + map.image_offset + image - 1, 1);
+    serin_flash_emulator_break(board.bench.emulator, board.bench.layout.boot_log.address,
+                               board.bench.layout.boot_log.size, SERIN_BREAKAGE_UNREADABLE);
+    struct serin_agent_work worst = work_of_boot(&board);
+    show("large", "boot", &steady);
+    show("large", "worst", &worst);
+    ck_assert_uint_gt(worst.hashed_bytes, steady.hashed_bytes);
+    ck_assert_uint_le(worst.hashed_bytes, 4 * steady.hashed_bytes);
+    ck_assert_uint_le(worst.verifications, 4 * steady.verifications);
+    bench_release_free(release);
+    bench_close(&board.bench);
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -310,6 +349,7 @@ int main(void)
     tcase_set_timeout(lives, 120);
     tcase_add_loop_test(lives, the_work_between_two_feeds_is_bounded, 0,
                         (int)(sizeof kinds / sizeof kinds[0]));
+    tcase_add_test(lives, a_boot_verifies_the_image_twice);
     tcase_add_test(lives, the_watchdog_is_fed_while_it_may_be);
     suite_add_tcase(suite, lives);
     SRunner *runner = srunner_create(suite);
