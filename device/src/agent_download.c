@@ -10,6 +10,7 @@
 #define BAD_IN_A_ROW_MAX 5u
 #define RUN_GROWTH_MAX   16u /* pieces that join a run in one step: each may cost a hash */
 #define CHECK_SLICE      (64u * 1024u) /* bytes of an image that are read back in one step */
+#define RECHECKS_MAX     3u /* since boot: verifications that fail before the attempt does */
 
 static struct serin_attempt_report *account_of(struct serin_agent *agent)
 {
@@ -154,6 +155,17 @@ static uint32_t usable(const struct serin_agent *agent, uint32_t size)
     return size - size % agent->config->boot->flash->write_unit;
 }
 
+/* From here on nothing counts as in place but by its digest, the piece table included. */
+static void start_recheck(struct serin_agent *agent)
+{
+    struct serin_agent_download *download = &agent->download;
+    serin_fetch_stop(agent);
+    download->target = SERIN_AGENT_TARGET_NONE;
+    download->recheck = true;
+    download->prepared = false; /* a manifest may stand in the slot by now */
+    download->pieces_found = 0;
+}
+
 /* A part that does not have its digest is fetched again, a few times. */
 static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, uint32_t detail,
                                  enum serin_error error)
@@ -166,6 +178,11 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
     }
     if (++agent->download.bad_rows >= BAD_IN_A_ROW_MAX) {
         return fail(agent, reason, detail);
+    }
+    if (!table && error == SERIN_ERR_DIGEST && !serin_fill_table_right(agent)) {
+        /* Not the piece is wrong, but what it is measured by. */
+        start_recheck(agent);
+        return error;
     }
     serin_fetch_rewind(agent, position);
     return error;
@@ -302,20 +319,62 @@ static void fetch(struct serin_agent *agent, enum serin_agent_target target, con
     serin_fetch_start(agent, object, size, position);
 }
 
-/* Finds out what is missing and starts to fetch it; with all in place the attempt moves on to
- * verifying. */
-static enum serin_error find_next(struct serin_agent *agent)
+/* Goes on to verify what runs, before the only other slot that may boot is given up: flash rots
+ * while an image runs. SERIN_ERR_AGAIN: call again. */
+static enum serin_error prove_running(struct serin_agent *agent)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    struct serin_manifest manifest;
+    enum serin_error error = serin_slot_manifest_open(boot, &agent->trust, agent->info.slot,
+                                                      agent->running.floor, &manifest, NULL);
+    if (error == SERIN_OK && !agent->checking) {
+        serin_image_check_start(&agent->check, boot, agent->info.slot, manifest.image_size_bytes);
+        agent->checking = true;
+    }
+    if (error == SERIN_OK) {
+        error = serin_image_check_step(&agent->check, boot, agent->config->scratch,
+                                       SERIN_PIECE_SIZE, CHECK_SLICE);
+    }
+    if (error == SERIN_ERR_AGAIN) {
+        return error;
+    }
+    agent->checking = false;
+    return error == SERIN_OK ? serin_image_check_end(&agent->check, boot, &manifest) : error;
+}
+
+/* Takes the slot that does not run for this download. SERIN_ERR_AGAIN: call again, or the attempt
+ * is over. */
+static enum serin_error take_slot(struct serin_agent *agent)
+{
+    struct serin_agent_download *download = &agent->download;
+    if (!download->proved && agent->redundancy != SERIN_REDUNDANCY_NONE) {
+        enum serin_error error = prove_running(agent);
+        download->proved = error == SERIN_OK;
+        if (error == SERIN_OK || error == SERIN_ERR_AGAIN) {
+            return SERIN_ERR_AGAIN; /* the slot is for the next step */
+        }
+        agent->errors++;
+        serin_agent_log(agent, "what runs does not verify any more", serin_error_text(error));
+        error = fail(agent, SERIN_REASON_FLASH, 0);
+        return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
+    }
+    download->proved = true;
+    enum serin_error error = serin_fill_prepare(agent);
+    download->prepared = error == SERIN_OK;
+    return error;
+}
+
+/* Finds out what is missing and starts to fetch it. `all`: nothing is. SERIN_ERR_AGAIN: call again,
+ * or the attempt is over. */
+static enum serin_error find_missing(struct serin_agent *agent, bool *all)
 {
     const struct serin_manifest *manifest = &agent->download.manifest;
-    if (!agent->download.prepared) {
-        enum serin_error error = serin_fill_prepare(agent);
-        if (error != SERIN_OK) {
-            return error;
-        }
-        agent->download.prepared = true;
+    enum serin_error error = agent->download.prepared ? SERIN_OK : take_slot(agent);
+    if (error != SERIN_OK) {
+        return error;
     }
     bool found;
-    enum serin_error error = serin_fill_find_table(agent, &found);
+    error = serin_fill_find_table(agent, &found);
     if (error != SERIN_OK) {
         return error;
     }
@@ -327,17 +386,50 @@ static enum serin_error find_next(struct serin_agent *agent)
     uint32_t index;
     error = serin_fill_find_piece(agent, &index);
     if (error != SERIN_OK) {
-        return error == SERIN_ERR_AGAIN ? SERIN_OK : error;
+        return error;
     }
-    if (index < serin_piece_count(manifest->image_size_bytes)) {
+    *all = index == serin_piece_count(manifest->image_size_bytes);
+    if (!*all) {
         fetch(agent, SERIN_AGENT_TARGET_IMAGE, manifest->image_sha256, manifest->image_size_bytes,
               index * SERIN_PIECE_SIZE);
         agent->fetch.end =
             agent->fetch.position + serin_piece_size(manifest->image_size_bytes, index);
         grow_run(agent, index);
+    }
+    return SERIN_OK;
+}
+
+/* With all in place the attempt moves on to verifying, or back to it. */
+static enum serin_error find_next(struct serin_agent *agent)
+{
+    bool all = false;
+    enum serin_error error = find_missing(agent, &all);
+    if (error == SERIN_ERR_AGAIN) {
         return SERIN_OK;
     }
-    return serin_attempt_move(agent, SERIN_ATTEMPT_FETCHED, SERIN_REASON_NONE, 0);
+    if (error == SERIN_OK && all) {
+        agent->download.recheck = false;
+        if (serin_attempt_state(agent) == SERIN_STATE_DOWNLOADING) {
+            error = serin_attempt_move(agent, SERIN_ATTEMPT_FETCHED, SERIN_REASON_NONE, 0);
+        }
+    }
+    return error;
+}
+
+/* The image is whole: its manifest makes it one that boots. */
+static enum serin_error seal(struct serin_agent *agent)
+{
+    serin_agent_fault_point(agent, "agent.verified");
+    enum serin_error error = serin_fill_seal(agent);
+    if (error == SERIN_ERR_NOT_FOUND) {
+        agent->download.have_manifest =
+            false; /* the download record has rotted: fetch the manifest again */
+        return SERIN_OK;
+    }
+    if (error == SERIN_OK) {
+        error = serin_attempt_move(agent, SERIN_ATTEMPT_VERIFIED, SERIN_REASON_NONE, 0);
+    }
+    return error;
 }
 
 static enum serin_error verify(struct serin_agent *agent)
@@ -358,20 +450,15 @@ static enum serin_error verify(struct serin_agent *agent)
     if (error == SERIN_OK) {
         error = serin_image_check_end(&agent->check, boot, manifest);
     }
-    if (error != SERIN_OK) {
+    if (error == SERIN_OK) {
+        return seal(agent);
+    }
+    if (++agent->download.rechecks > RECHECKS_MAX) {
         return fail(agent, serin_intake_reason(error), 0);
     }
-    serin_agent_fault_point(agent, "agent.verified");
-    error = serin_fill_seal(agent);
-    if (error == SERIN_ERR_NOT_FOUND) {
-        agent->download.have_manifest =
-            false; /* the download record has rotted: fetch the manifest again */
-        return SERIN_OK;
-    }
-    if (error == SERIN_OK) {
-        error = serin_attempt_move(agent, SERIN_ATTEMPT_VERIFIED, SERIN_REASON_NONE, 0);
-    }
-    return error;
+    serin_agent_log(agent, "the image does not verify: its pieces are looked at again", NULL);
+    start_recheck(agent);
+    return SERIN_OK;
 }
 
 /* Starts to fetch the manifest, once its time has come. */
@@ -393,7 +480,7 @@ enum serin_error serin_download_pursue(struct serin_agent *agent,
         if (download->target == SERIN_AGENT_TARGET_NONE) {
             want_manifest(agent, standing);
         }
-    } else if (serin_attempt_state(agent) == SERIN_STATE_VERIFYING) {
+    } else if (serin_attempt_state(agent) == SERIN_STATE_VERIFYING && !download->recheck) {
         error = verify(agent);
     } else if (download->target == SERIN_AGENT_TARGET_NONE) {
         error = find_next(agent);

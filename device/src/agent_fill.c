@@ -10,12 +10,10 @@
  *       12    4  CRC-32/ISO-HDLC of bytes 0..11 and the manifest
  *       16    n  the manifest with its signature area
  */
-#include "agent_internal.h"
+#include "agent_fill.h"
 #include "flash_io.h"
-#include "journal.h"
 
 #include <serin/crc32.h>
-#include <serin/piece.h>
 
 #include <string.h>
 
@@ -50,7 +48,8 @@ enum serin_error serin_fill_store_manifest(struct serin_agent *agent, size_t siz
     serin_put_le32(record + RECORD_CRC, record_crc(record, size));
     uint32_t address = boot->layout->scratch.address;
     enum serin_error error = serin_flash_erase(
-        boot->flash, address, serin_round_up((uint32_t)whole, boot->flash->sector_size));
+        boot->flash, address,
+        serin_flash_border_from(boot->flash, address + (uint32_t)whole) - address);
     if (error == SERIN_OK) {
         error = serin_flash_program(boot->flash, address, record, whole);
     }
@@ -81,18 +80,10 @@ enum serin_error serin_fill_load_manifest(struct serin_agent *agent, size_t *siz
     return SERIN_OK;
 }
 
-/* Where the parts of the slot being filled are, and what is expected in them. */
-struct filling {
-    struct serin_slot_map map;
-    uint32_t base;
-    uint32_t image_size, piece_count, table_size;
-    struct serin_journal journal;
-};
-
-static struct filling filling_of(const struct serin_agent *agent)
+struct serin_filling serin_filling_of(const struct serin_agent *agent)
 {
     const struct serin_boot *boot = boot_of(agent);
-    struct filling fill;
+    struct serin_filling fill;
     serin_slot_map(boot->flash, boot->layout, &fill.map);
     fill.base = serin_slot_address(boot, serin_agent_spare(agent), 0);
     fill.image_size = agent->download.manifest.image_size_bytes;
@@ -107,43 +98,120 @@ static struct filling filling_of(const struct serin_agent *agent)
     return fill;
 }
 
-/* Journals `position` with the account so far. A torn position cannot be used: what it stands for
- * is then found by its hash at the next boot. */
-static enum serin_error journal_account(struct serin_agent *agent, const struct filling *fill,
+/* ---- the journal ---- */
+
+/* Whether the journal says that `position` is in place. */
+static bool entered(const struct serin_agent *agent, const struct serin_filling *fill,
+                    uint32_t position)
+{
+    return !agent->download.recheck && serin_journal_has(&fill->journal, position, NULL);
+}
+
+/* Whether the power may have gone in `position`: what was at work then is not believed, however
+ * right it reads. */
+static bool suspect(const struct serin_agent *agent, uint32_t position)
+{
+    const struct serin_agent_download *download = &agent->download;
+    return position == download->suspect[0] || position == download->suspect[1] ||
+           (download->all_suspect && position > download->journal.reached);
+}
+
+static void clear(struct serin_agent_download *download, uint32_t position)
+{
+    for (size_t i = 0; i < 2; i++) {
+        download->suspect[i] = download->suspect[i] == position ? 0 : download->suspect[i];
+    }
+}
+
+/* Journals `position`, which is in place, with the account so far. */
+static enum serin_error journal_account(struct serin_agent *agent, const struct serin_filling *fill,
                                         uint32_t position)
 {
     const struct serin_attempt_report *current = serin_attempt_current(agent);
+    struct serin_agent_download *download = &agent->download;
     struct serin_journal_account account = {.bytes_fetched = current->bytes_fetched < UINT32_MAX
                                                                  ? (uint32_t)current->bytes_fetched
                                                                  : UINT32_MAX,
                                             .pieces_refetched = current->pieces_refetched};
-    if (!serin_journal_free(&fill->journal, position)) {
+    clear(download, position);
+    if (serin_journal_has(&fill->journal, position, NULL)) {
         return SERIN_OK;
     }
-    return serin_journal_write(&fill->journal, position, &account);
+    enum serin_error error =
+        serin_journal_write(&fill->journal, &download->journal, position, &account);
+    if (error == SERIN_ERR_NO_SPACE) {
+        /* Until the next reset, which makes all that has no entry suspect. */
+        uint32_t reached = download->journal.reached;
+        download->journal.reached = reached > position ? reached : position;
+        error = SERIN_OK;
+    }
+    return error;
+}
+
+/* The record in the agent log is as old as the last transition; the journal knows better. */
+static void learn_account(struct serin_agent *agent, const struct serin_journal_account *account)
+{
+    struct serin_attempt_report *current =
+        &agent->record.attempts[agent->record.attempt_count - 1u];
+    if (account->bytes_fetched > current->bytes_fetched) {
+        current->bytes_fetched = account->bytes_fetched;
+    }
+    if (account->pieces_refetched > current->pieces_refetched) {
+        current->pieces_refetched = account->pieces_refetched;
+    }
+}
+
+/* Begins a journal in a slot that held something else. What an earlier download, or mirror, was
+ * writing last is suspect for this boot: it may be the same piece. */
+static enum serin_error start_journal(struct serin_agent *agent, const struct serin_filling *fill)
+{
+    struct serin_journal_end *journal = &agent->download.journal;
+    agent->download.suspect[0] = journal->claimed > 0 ? journal->claimed + 1u : 0;
+    enum serin_error error = serin_journal_erase(&fill->journal);
+    if (error == SERIN_OK) {
+        memset(journal, 0, sizeof *journal);
+        error = journal_account(agent, fill, SERIN_JOURNAL_PREPARED);
+    }
+    return error;
+}
+
+/* What the power may have gone in: journal.h says why these two. */
+static void find_suspects(struct serin_agent_download *download, const struct serin_filling *fill)
+{
+    uint32_t position = SERIN_JOURNAL_TABLE;
+    while (position <= download->journal.reached &&
+           serin_journal_has(&fill->journal, position, NULL)) {
+        position++;
+    }
+    download->suspect[0] = position;
+    download->suspect[1] = download->journal.reached + 1u;
 }
 
 enum serin_error serin_fill_prepare(struct serin_agent *agent)
 {
     const struct serin_boot *boot = boot_of(agent);
-    struct filling fill = filling_of(agent);
+    struct serin_agent_download *download = &agent->download;
+    struct serin_filling fill = serin_filling_of(agent);
+    serin_journal_look(&fill.journal, true, &download->journal);
     /* First of all: from here on the slot does not boot, whatever happens to it. */
     enum serin_error error = serin_slot_invalidate(boot, serin_agent_spare(agent));
-    if (error == SERIN_OK) {
-        serin_agent_fault_point(agent, "agent.slot.invalidated");
-        serin_mirror_learn(agent);
-    }
-    if (error != SERIN_OK || serin_journal_has(&fill.journal, SERIN_JOURNAL_PREPARED, NULL)) {
+    if (error != SERIN_OK) {
         return error;
     }
-    error = serin_journal_erase(&fill.journal);
-    if (error == SERIN_OK) {
-        error = journal_account(agent, &fill, SERIN_JOURNAL_PREPARED);
+    serin_agent_fault_point(agent, "agent.slot.invalidated");
+    serin_mirror_learn(agent);
+    if (!download->journal.started) {
+        return start_journal(agent, &fill);
     }
-    return error;
+    learn_account(agent, &download->journal.account);
+    find_suspects(download, &fill);
+    download->all_suspect = download->journal.next >= fill.map.journal_size / fill.journal.stride;
+    return serin_room_resume(agent, &fill);
 }
 
-static bool table_right(struct serin_agent *agent, const struct filling *fill)
+/* ---- the piece table ---- */
+
+static bool table_right(struct serin_agent *agent, const struct serin_filling *fill)
 {
     const struct serin_crypto *crypto = boot_of(agent)->crypto;
     struct serin_sha256 sha;
@@ -164,21 +232,29 @@ static bool table_right(struct serin_agent *agent, const struct filling *fill)
     return serin_bytes_equal(digest, agent->download.manifest.pieces_sha256, sizeof digest);
 }
 
-static enum serin_error erase_table(struct serin_agent *agent, const struct filling *fill)
+static enum serin_error erase_table(struct serin_agent *agent, const struct serin_filling *fill)
 {
-    uint32_t size = serin_round_up(fill->table_size, boot_of(agent)->flash->sector_size);
-    return serin_flash_erase(boot_of(agent)->flash, fill->base + fill->map.pieces_offset, size);
+    const struct serin_flash *flash = boot_of(agent)->flash;
+    uint32_t address = fill->base + fill->map.pieces_offset;
+    uint32_t end = serin_flash_border_from(flash, address + fill->table_size);
+    return serin_flash_erase(flash, address, end - address);
+}
+
+bool serin_fill_table_right(struct serin_agent *agent)
+{
+    struct serin_filling fill = serin_filling_of(agent);
+    return table_right(agent, &fill);
 }
 
 enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found)
 {
-    struct filling fill = filling_of(agent);
-    *found = serin_journal_has(&fill.journal, SERIN_JOURNAL_TABLE, NULL);
+    struct serin_filling fill = serin_filling_of(agent);
+    *found = entered(agent, &fill, SERIN_JOURNAL_TABLE);
     if (*found) {
         return SERIN_OK;
     }
-    if (table_right(agent, &fill)) {
-        *found = true; /* the power went between the last byte and its entry */
+    if (!suspect(agent, SERIN_JOURNAL_TABLE) && table_right(agent, &fill)) {
+        *found = true; /* an earlier attempt at the same image left it */
         return journal_account(agent, &fill, SERIN_JOURNAL_TABLE);
     }
     return erase_table(agent, &fill);
@@ -186,19 +262,20 @@ enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found)
 
 enum serin_error serin_fill_accept_table(struct serin_agent *agent)
 {
-    struct filling fill = filling_of(agent);
+    struct serin_filling fill = serin_filling_of(agent);
     if (!table_right(agent, &fill)) {
         return SERIN_ERR_DIGEST;
     }
     return journal_account(agent, &fill, SERIN_JOURNAL_TABLE);
 }
 
-/* Whether piece `index`, read back from the slot, has the digest of the table. */
-static bool piece_right(struct serin_agent *agent, const struct filling *fill, uint32_t index)
+/* ---- pieces ---- */
+
+bool serin_filling_read(struct serin_agent *agent, const struct serin_filling *fill, uint32_t index,
+                        uint32_t address)
 {
     const struct serin_boot *boot = boot_of(agent);
     uint32_t size = serin_piece_size(fill->image_size, index);
-    uint32_t address = fill->base + fill->map.image_offset + index * SERIN_PIECE_SIZE;
     uint8_t expected[SERIN_SHA256_SIZE], digest[SERIN_SHA256_SIZE];
     if (serin_flash_read(boot->flash,
                          fill->base + fill->map.pieces_offset + index * SERIN_SHA256_SIZE, expected,
@@ -210,34 +287,26 @@ static bool piece_right(struct serin_agent *agent, const struct filling *fill, u
     return serin_bytes_equal(digest, expected, sizeof digest);
 }
 
-/* The record in the agent log is as old as the last transition; the journal knows better. */
-static void learn_account(struct serin_agent *agent, const struct serin_journal_account *account)
+bool serin_filling_holds(struct serin_agent *agent, const struct serin_filling *fill,
+                         uint32_t index)
 {
-    struct serin_attempt_report *current =
-        &agent->record.attempts[agent->record.attempt_count - 1u];
-    if (account->bytes_fetched > current->bytes_fetched) {
-        current->bytes_fetched = account->bytes_fetched;
-    }
-    if (account->pieces_refetched > current->pieces_refetched) {
-        current->pieces_refetched = account->pieces_refetched;
-    }
+    return !suspect(agent, SERIN_JOURNAL_FIRST_PIECE + index) &&
+           serin_filling_read(agent, fill, index, serin_filling_piece(fill, index));
 }
 
 enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *missing)
 {
-    struct filling fill = filling_of(agent);
+    struct serin_filling fill = serin_filling_of(agent);
     uint32_t *index = &agent->download.pieces_found;
     for (uint32_t hashed = 0; *index < fill.piece_count; (*index)++) {
         uint32_t position = SERIN_JOURNAL_FIRST_PIECE + *index;
-        struct serin_journal_account account;
-        if (serin_journal_has(&fill.journal, position, &account)) {
-            learn_account(agent, &account);
+        if (entered(agent, &fill, position)) {
             continue;
         }
         if (hashed++ == PIECES_HASHED_MAX) {
             return SERIN_ERR_AGAIN;
         }
-        if (!piece_right(agent, &fill, *index)) {
+        if (!serin_filling_holds(agent, &fill, *index)) {
             break;
         }
         enum serin_error error = journal_account(agent, &fill, position);
@@ -251,31 +320,31 @@ enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *miss
 
 bool serin_fill_has_piece(struct serin_agent *agent, uint32_t index)
 {
-    struct filling fill = filling_of(agent);
-    return serin_journal_has(&fill.journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL) ||
-           piece_right(agent, &fill, index);
+    struct serin_filling fill = serin_filling_of(agent);
+    return entered(agent, &fill, SERIN_JOURNAL_FIRST_PIECE + index) ||
+           serin_filling_holds(agent, &fill, index);
 }
 
 enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,
                                     const uint8_t *data, uint32_t size)
 {
-    const struct serin_flash *flash = boot_of(agent)->flash;
-    struct filling fill = filling_of(agent);
+    struct serin_filling fill = serin_filling_of(agent);
     bool table = agent->download.target == SERIN_AGENT_TARGET_TABLE;
     uint32_t address =
         fill.base + (table ? fill.map.pieces_offset : fill.map.image_offset) + position;
     enum serin_error error = SERIN_OK;
     if (!table && position % SERIN_PIECE_SIZE == 0) {
-        error = serin_flash_erase(flash, address, SERIN_PIECE_SIZE);
+        error = serin_room_make(agent, &fill, position / SERIN_PIECE_SIZE);
     }
-    return error == SERIN_OK ? serin_flash_program(flash, address, data, size) : error;
+    return error == SERIN_OK ? serin_flash_program(boot_of(agent)->flash, address, data, size)
+                             : error;
 }
 
 enum serin_error serin_fill_accept_piece(struct serin_agent *agent, uint32_t index)
 {
-    struct filling fill = filling_of(agent);
+    struct serin_filling fill = serin_filling_of(agent);
     serin_agent_fault_point(agent, "agent.piece.written");
-    if (!piece_right(agent, &fill, index)) {
+    if (!serin_filling_read(agent, &fill, index, serin_filling_piece(&fill, index))) {
         return SERIN_ERR_DIGEST;
     }
     enum serin_error error = journal_account(agent, &fill, SERIN_JOURNAL_FIRST_PIECE + index);

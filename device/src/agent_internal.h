@@ -164,18 +164,22 @@ uint32_t serin_download_done(const struct serin_agent *agent);
 SERIN_MUST_USE enum serin_error serin_fill_store_manifest(struct serin_agent *agent, size_t size);
 /* Loads it into scratch, at the same place. SERIN_ERR_NOT_FOUND. */
 SERIN_MUST_USE enum serin_error serin_fill_load_manifest(struct serin_agent *agent, size_t *size);
-/* Invalidates the slot and starts its journal, or finds both done for this attempt. */
+/* Invalidates the slot and starts its journal, or finds out how far this attempt came, and brings
+ * back what a cut may have left in the spare sector. Overwrites scratch. */
 SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
 /* Whether the piece table is in place; erases its sectors where it is not. */
 SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found);
+/* Whether the piece table has its digest, whatever the journal says. */
+bool serin_fill_table_right(struct serin_agent *agent);
 /* Finds the first piece that is not in place; the number of pieces if all are. A piece is in place
- * where the journal says so, or where it has its digest: left by a cut, or by an earlier attempt at
- * the same image. SERIN_ERR_AGAIN: call again, a step hashes so many only. */
+ * where the journal says so, or where it has its digest (left by an earlier attempt at the same
+ * image), unless the power may have gone in it; in a recheck by its digest alone. SERIN_ERR_AGAIN:
+ * call again, a step hashes so many only. */
 SERIN_MUST_USE enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *missing);
 /* Whether piece `index` is in place, in that sense. Reads only; overwrites scratch. */
 bool serin_fill_has_piece(struct serin_agent *agent, uint32_t index);
 /* Programs bytes of the piece table or the image at `position`, in whole units; the first byte of a
- * piece erases its sectors. */
+ * piece makes room for it. */
 SERIN_MUST_USE enum serin_error serin_fill_program(struct serin_agent *agent, uint32_t position,
                                                    const uint8_t *data, uint32_t size);
 /* Checks the table, or piece `index`, by reading back, and journals it. SERIN_ERR_DIGEST,

@@ -7,6 +7,7 @@
  */
 #include "agent_internal.h"
 #include "flash_io.h"
+#include "journal.h"
 
 #include <serin/piece.h>
 
@@ -30,6 +31,42 @@ static enum serin_error running_manifest(const struct serin_agent *agent,
                : SERIN_ERR_KEY;
 }
 
+#define COPY_ATTEMPT 0u /* in a copy's journal, beside its id: no download has that number */
+
+/* The journal of a copy of manifest `id` in the other slot. */
+static struct serin_journal journal_of(const struct serin_agent *agent,
+                                       const struct serin_slot_map *map, const uint8_t *id)
+{
+    return (struct serin_journal){
+        .flash = boot_of(agent)->flash,
+        .address =
+            serin_slot_address(boot_of(agent), serin_agent_spare(agent), map->journal_offset),
+        .stride = map->journal_stride,
+        .size = map->journal_size,
+        .manifest_id = id,
+        .attempt = COPY_ATTEMPT};
+}
+
+/* The position that a copy's journal ends with, after its marker. */
+static uint32_t sealed_position(uint32_t image_size)
+{
+    return SERIN_JOURNAL_FIRST_PIECE + serin_piece_count(image_size) - 1u;
+}
+
+/* Whether the other slot is a copy whose making was cut: what was programmed last, its marker, may
+ * read right now and not at the next boot. */
+static bool was_cut(const struct serin_agent *agent, const struct serin_manifest *manifest,
+                    const uint8_t *id)
+{
+    struct serin_slot_map map;
+    struct serin_journal_end end;
+    serin_slot_map(boot_of(agent)->flash, boot_of(agent)->layout, &map);
+    const struct serin_journal journal = journal_of(agent, &map, id);
+    serin_journal_look(&journal, true, &end);
+    bool full = end.next >= map.journal_size / map.journal_stride;
+    return end.started && end.reached < sealed_position(manifest->image_size_bytes) && !full;
+}
+
 void serin_mirror_learn(struct serin_agent *agent)
 {
     struct serin_manifest manifest;
@@ -39,7 +76,7 @@ void serin_mirror_learn(struct serin_agent *agent)
     if (agent->have_trust &&
         serin_slot_manifest_open(boot_of(agent), &agent->trust, spare, agent->running.floor,
                                  &manifest, id) == SERIN_OK &&
-        serin_slot_marked(boot_of(agent), spare, id)) {
+        serin_slot_marked(boot_of(agent), spare, id) && !was_cut(agent, &manifest, id)) {
         agent->redundancy = serin_bytes_equal(id, agent->running.manifest_id, sizeof id)
                                 ? SERIN_REDUNDANCY_MIRRORED
                                 : SERIN_REDUNDANCY_OLDER;
@@ -76,20 +113,134 @@ static enum serin_error look(struct serin_agent *agent)
     return SERIN_OK;
 }
 
-static enum serin_error copy_piece(struct serin_agent *agent, uint32_t from, uint32_t to,
-                                   uint32_t size)
+/* ---- the copy ---- */
+
+#define COPY_ATTEMPT \
+    0u /* in the journal, beside the id of what runs: no download has that number */
+
+/* One copy under way: from the slot that runs into the other one. */
+struct copying {
+    struct serin_slot_map map;
+    uint32_t from, to; /* addresses of the images */
+    uint32_t image_size, count;
+    struct serin_journal journal;
+};
+
+static struct copying copying_of(const struct serin_agent *agent,
+                                 const struct serin_manifest *manifest)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    struct copying copying;
+    serin_slot_map(boot->flash, boot->layout, &copying.map);
+    copying.from = serin_slot_address(boot, agent->info.slot, copying.map.image_offset);
+    copying.to = serin_slot_address(boot, serin_agent_spare(agent), copying.map.image_offset);
+    copying.image_size = manifest->image_size_bytes;
+    copying.count = serin_piece_count(manifest->image_size_bytes);
+    copying.journal = journal_of(agent, &copying.map, agent->running.manifest_id);
+    return copying;
+}
+
+/* The first piece of the sector that piece `index` lies in. */
+static uint32_t sector_start(const struct serin_agent *agent, const struct copying *copying,
+                             uint32_t index)
+{
+    uint32_t address = copying->to + index * SERIN_PIECE_SIZE;
+    struct serin_region sector = serin_flash_sector(boot_of(agent)->flash, address);
+    return index - (address - sector.address) / SERIN_PIECE_SIZE;
+}
+
+/* Notes that everything up to `position` is in place. Without room for it the next boot copies
+ * again. */
+static enum serin_error note(struct serin_agent *agent, const struct copying *copying,
+                             uint32_t position)
+{
+    const struct serin_journal_account none = {0};
+    struct serin_journal_end *end = &agent->job_journal;
+    if (end->started && position <= end->reached) {
+        return SERIN_OK;
+    }
+    enum serin_error error = serin_journal_write(&copying->journal, end, position, &none);
+    return error == SERIN_ERR_NO_SPACE ? SERIN_OK : error;
+}
+
+/* Finds out how far an earlier boot came, or begins anew. The sector that the power may have gone
+ * in is written again, however right it reads. */
+static enum serin_error start_copy(struct serin_agent *agent, const struct copying *copying)
+{
+    struct serin_journal_end *end = &agent->job_journal;
+    enum serin_error error = serin_slot_invalidate(boot_of(agent), serin_agent_spare(agent));
+    if (error != SERIN_OK) {
+        return error;
+    }
+    serin_agent_fault_point(agent, "agent.mirror.invalidated");
+    serin_journal_look(&copying->journal, true, end);
+    /* One that was sealed, and is needed again, has rotted. */
+    bool goes_on = end->started && agent->job_failures == 0 &&
+                   end->reached < sealed_position(copying->image_size);
+    uint32_t at_work = goes_on ? end->reached + 1u : end->claimed + 1u;
+    agent->job_suspect =
+        at_work > SERIN_JOURNAL_FIRST_PIECE ? at_work - SERIN_JOURNAL_FIRST_PIECE : 0;
+    agent->job_forced = agent->job_failures > 0 ||
+                        (goes_on && end->next >= copying->journal.size / copying->journal.stride);
+    if (goes_on) {
+        uint32_t next = agent->job_suspect < copying->count ? agent->job_suspect : copying->count;
+        agent->job_position = next < copying->count ? sector_start(agent, copying, next) : next;
+        return SERIN_OK;
+    }
+    error = serin_slot_forget(boot_of(agent), serin_agent_spare(agent));
+    memset(end, 0, sizeof *end);
+    return error == SERIN_OK ? note(agent, copying, SERIN_JOURNAL_TABLE) : error;
+}
+
+/* Whether the sector that begins with piece `index` has to be written. */
+static enum serin_error weigh_sector(struct serin_agent *agent, const struct copying *copying,
+                                     uint32_t index, uint32_t size)
 {
     const struct serin_flash *flash = boot_of(agent)->flash;
     uint8_t *piece = agent->config->scratch;
-    enum serin_error error = serin_flash_read(flash, from, piece, size);
-    if (error != SERIN_OK || serin_flash_holds(flash, to, piece, size)) {
-        return error; /* an earlier boot copied it */
+    uint32_t pieces = size / SERIN_PIECE_SIZE;
+    uint32_t end = copying->count - index < pieces ? copying->count : index + pieces;
+    agent->job_writes =
+        agent->job_forced || (agent->job_suspect >= index && agent->job_suspect < end);
+    for (; index < end && !agent->job_writes; index++) {
+        uint32_t offset = index * SERIN_PIECE_SIZE;
+        uint32_t part = serin_piece_size(copying->image_size, index);
+        enum serin_error error = serin_flash_read(flash, copying->from + offset, piece, part);
+        if (error != SERIN_OK) {
+            return error;
+        }
+        agent->job_writes = !serin_flash_holds(flash, copying->to + offset, piece, part);
     }
-    error = serin_flash_erase(flash, to, SERIN_PIECE_SIZE);
-    if (error == SERIN_OK) {
-        error = serin_flash_program(flash, to, piece, size);
+    return SERIN_OK;
+}
+
+/* Copies a piece. With the first one of a sector the whole sector is erased, if any of it has to be
+ * written: what runs has all of it. */
+static enum serin_error copy_piece(struct serin_agent *agent, const struct copying *copying,
+                                   uint32_t index)
+{
+    const struct serin_flash *flash = boot_of(agent)->flash;
+    uint8_t *piece = agent->config->scratch;
+    uint32_t offset = index * SERIN_PIECE_SIZE;
+    struct serin_region sector = serin_flash_sector(flash, copying->to + offset);
+    uint32_t unit = sector.size > SERIN_PIECE_SIZE ? sector.size : SERIN_PIECE_SIZE;
+    enum serin_error error = SERIN_OK;
+    if (sector.address == copying->to + offset) {
+        error = weigh_sector(agent, copying, index, unit);
+        if (error == SERIN_OK && agent->job_writes) {
+            error = serin_flash_erase(flash, copying->to + offset, unit);
+        }
     }
-    return error;
+    uint32_t size = serin_piece_size(copying->image_size, index);
+    if (error == SERIN_OK && agent->job_writes) {
+        error = serin_flash_read(flash, copying->from + offset, piece, size);
+        if (error == SERIN_OK) {
+            error = serin_flash_program(flash, copying->to + offset, piece, size);
+        }
+    }
+    bool last = index + 1u == copying->count; /* noted when the copy is sealed */
+    return error == SERIN_OK && !last ? note(agent, copying, SERIN_JOURNAL_FIRST_PIECE + index)
+                                      : error;
 }
 
 /* A copy that did not hold: it is tried again from the start, a few times. */
@@ -103,29 +254,23 @@ static enum serin_error give_up(struct serin_agent *agent, enum serin_error erro
 
 static enum serin_error copy(struct serin_agent *agent)
 {
-    const struct serin_boot *boot = boot_of(agent);
     struct serin_manifest manifest;
     enum serin_error error = running_manifest(agent, &manifest);
-    if (error == SERIN_OK && agent->job_position == 0) {
-        error = serin_slot_invalidate(boot, serin_agent_spare(agent));
-        if (error == SERIN_OK) {
-            error = serin_slot_forget(boot, serin_agent_spare(agent));
-        }
-        serin_agent_fault_point(agent, "agent.mirror.invalidated");
+    if (error != SERIN_OK) {
+        return give_up(agent, error);
     }
-    struct serin_slot_map map;
-    serin_slot_map(boot->flash, boot->layout, &map);
-    uint32_t count = error == SERIN_OK ? serin_piece_count(manifest.image_size_bytes) : 0;
+    const struct copying copying = copying_of(agent, &manifest);
+    if (!agent->job_begun) {
+        error = start_copy(agent, &copying);
+        agent->job_begun = error == SERIN_OK;
+    }
     uint32_t end = agent->job_position + SLICE / SERIN_PIECE_SIZE;
-    while (error == SERIN_OK && agent->job_position < count && agent->job_position < end) {
-        uint32_t offset = map.image_offset + agent->job_position * SERIN_PIECE_SIZE;
-        error = copy_piece(agent, serin_slot_address(boot, agent->info.slot, offset),
-                           serin_slot_address(boot, serin_agent_spare(agent), offset),
-                           serin_piece_size(manifest.image_size_bytes, agent->job_position));
+    while (error == SERIN_OK && agent->job_position < copying.count && agent->job_position < end) {
+        error = copy_piece(agent, &copying, agent->job_position);
         agent->job_position += error == SERIN_OK ? 1u : 0u;
     }
-    if (error == SERIN_OK && agent->job_position == count) {
-        serin_image_check_start(&agent->check, boot, serin_agent_spare(agent),
+    if (error == SERIN_OK && agent->job_position == copying.count) {
+        serin_image_check_start(&agent->check, boot_of(agent), serin_agent_spare(agent),
                                 manifest.image_size_bytes);
         agent->job = SERIN_AGENT_JOB_CHECK;
     }
@@ -133,7 +278,7 @@ static enum serin_error copy(struct serin_agent *agent)
 }
 
 /* The copy has its digest: manifest and marker make it a slot that boots. */
-static enum serin_error seal(struct serin_agent *agent)
+static enum serin_error seal(struct serin_agent *agent, const struct serin_manifest *manifest)
 {
     uint8_t bytes[SERIN_MANIFEST_SIZE_P256];
     size_t size;
@@ -146,6 +291,10 @@ static enum serin_error seal(struct serin_agent *agent)
     if (error == SERIN_OK) {
         serin_agent_fault_point(agent, "agent.mirror.sealed");
         error = serin_slot_mark(boot_of(agent), spare, agent->running.manifest_id);
+    }
+    if (error == SERIN_OK) {
+        const struct copying copying = copying_of(agent, manifest);
+        error = note(agent, &copying, sealed_position(manifest->image_size_bytes));
     }
     return error;
 }
@@ -165,11 +314,13 @@ static enum serin_error check(struct serin_agent *agent)
         error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
     }
     if (error == SERIN_OK) {
-        error = seal(agent);
+        error = seal(agent, &manifest);
     }
     serin_mirror_learn(agent);
     if (error != SERIN_OK) {
-        return give_up(agent, error);
+        /* What its journal tells is not so: at the next boot, too, all of it is looked at. */
+        enum serin_error forgotten = serin_slot_forget(boot_of(agent), serin_agent_spare(agent));
+        return give_up(agent, forgotten != SERIN_OK ? forgotten : error);
     }
     agent->job = SERIN_AGENT_JOB_NONE;
     serin_agent_log(agent, "mirrored into the other slot", NULL);
@@ -238,6 +389,7 @@ static enum serin_error prove(struct serin_agent *agent, bool may_commit)
     if (error == SERIN_OK && copyable(agent)) {
         agent->job = SERIN_AGENT_JOB_COPY;
         agent->job_position = 0;
+        agent->job_begun = false;
     }
     return error;
 }

@@ -19,6 +19,8 @@
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
 #define SMALL_READS   (16u * 1024u) /* manifests, markers, entries of the journal */
 #define VERIFICATIONS 24u
+#define ROOMS         2u /* times that a sector is rewritten for the pieces of one block, beside */
+#define ROOM_READS    6u /* of the sector, for its neighbours' digests, and of what was written */
 #define LOOKS         2u /* at what is written: before, to leave it where it is right, and after */
 
 /* Sums saturate: an absurd configuration gives an absurd bound, not a small one. */
@@ -74,6 +76,19 @@ static uint64_t block_pieces(const struct serin_agent_config *config)
     return done + smaller(grown, window);
 }
 
+/* The largest sector of a slot: the scratch region holds one beside the download record. */
+static uint32_t largest_sector(const struct serin_boot *boot)
+{
+    const struct serin_region *slot = &boot->layout->slot[0];
+    uint32_t largest = 0;
+    for (uint32_t address = slot->address; address < slot->address + slot->size;) {
+        struct serin_region sector = serin_flash_sector(boot->flash, address);
+        largest = sector.size > largest ? sector.size : largest;
+        address += sector.size;
+    }
+    return largest;
+}
+
 /* What a step does to the slot that does not run. */
 static void add_slot(const struct serin_agent_config *config, struct serin_agent_work *work)
 {
@@ -86,7 +101,7 @@ static void add_slot(const struct serin_agent_config *config, struct serin_agent
     uint64_t image = smaller(larger(SLICE, pieces * SERIN_PIECE_SIZE), capacity);
     uint64_t written =
         smaller(larger(SLICE, (uint64_t)config->block_size + SERIN_PIECE_SIZE), capacity);
-    uint64_t sector = boot->flash->sector_size;
+    uint64_t sector = largest_sector(boot);
     work->hashed_bytes = add(work->hashed_bytes, image + 2u * (uint64_t)map.pieces_size);
     work->read_bytes = add(work->read_bytes, image + 2u * (uint64_t)map.pieces_size +
                                                  2u * (uint64_t)map.journal_size + LOOKS * written);
@@ -95,6 +110,15 @@ static void add_slot(const struct serin_agent_config *config, struct serin_agent
     work->erase_bytes =
         add(work->erase_bytes, written + 2u * (uint64_t)map.manifest_size + map.pieces_size +
                                    map.journal_size + SERIN_SCRATCH_RECORD_SIZE + 2u * sector);
+    if (sector > SERIN_PIECE_SIZE) {
+        /* A sector goes through the spare one: a rewriting that was cut, and then another one. */
+        uint64_t rooms = config->block_size / SERIN_PIECE_SIZE + ROOMS;
+        work->hashed_bytes = add(work->hashed_bytes, rooms * ROOM_READS * sector);
+        work->read_bytes = add(work->read_bytes,
+                               rooms * ROOM_READS * (sector + sector / SERIN_PIECE_SIZE * 1024u));
+        work->program_bytes = add(work->program_bytes, rooms * 2u * sector);
+        work->erase_bytes = add(work->erase_bytes, rooms * 3u * sector);
+    }
 }
 
 void serin_agent_work_max(const struct serin_agent_config *config, bool init,

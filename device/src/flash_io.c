@@ -8,6 +8,36 @@ static bool inside(const struct serin_flash *flash, uint32_t address, size_t siz
     return address <= flash->size_bytes && size <= flash->size_bytes - address;
 }
 
+struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t address)
+{
+    SERIN_ASSERT(address < flash->size_bytes);
+    uint32_t start = 0, size = flash->sector_size;
+    for (uint32_t i = 0; i < flash->run_count; i++) {
+        size = flash->runs[i].size;
+        uint32_t length = flash->runs[i].count * size;
+        if (address - start < length) {
+            break;
+        }
+        start += length;
+    }
+    return (struct serin_region){.address = start + (address - start) / size * size, .size = size};
+}
+
+bool serin_flash_border(const struct serin_flash *flash, uint32_t address)
+{
+    return address == flash->size_bytes ||
+           (address < flash->size_bytes && serin_flash_sector(flash, address).address == address);
+}
+
+uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t address)
+{
+    if (serin_flash_border(flash, address)) {
+        return address;
+    }
+    struct serin_region sector = serin_flash_sector(flash, address);
+    return sector.address + sector.size;
+}
+
 enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t address, void *out,
                                   size_t size)
 {
@@ -38,8 +68,8 @@ enum serin_error serin_flash_program(const struct serin_flash *flash, uint32_t a
 
 enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t address, uint32_t size)
 {
-    SERIN_ASSERT(address % flash->sector_size == 0 && size % flash->sector_size == 0 &&
-                 inside(flash, address, size));
+    SERIN_ASSERT(inside(flash, address, size) && serin_flash_border(flash, address) &&
+                 serin_flash_border(flash, address + size));
     return flash->ops->erase(flash->ctx, address, size);
 }
 

@@ -16,6 +16,15 @@ static inline uint32_t serin_round_up(uint32_t value, uint32_t unit)
     return (value + unit - 1u) / unit * unit;
 }
 
+/* The sector that `address`, inside the flash, lies in. */
+struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t address);
+
+/* Whether a sector begins at `address`, or the flash ends there. */
+bool serin_flash_border(const struct serin_flash *flash, uint32_t address);
+
+/* The first border at `address` or behind it; `address` is at most the size of the flash. */
+uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t address);
+
 SERIN_MUST_USE enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t address,
                                                  void *out, size_t size);
 
@@ -25,7 +34,7 @@ SERIN_MUST_USE enum serin_error serin_flash_program(const struct serin_flash *fl
                                                     uint32_t address, const void *data,
                                                     size_t size);
 
-/* Erases whole sectors. SERIN_ERR_FLASH. */
+/* Erases whole sectors; both ends are borders. SERIN_ERR_FLASH. */
 SERIN_MUST_USE enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t address,
                                                   uint32_t size);
 

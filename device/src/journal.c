@@ -10,10 +10,25 @@
 #define ENTRY_MAGIC 0x454Au /* "JE" */
 #define CRC_OFFSET  12u
 
-static uint32_t address_of(const struct serin_journal *journal, uint32_t position)
+#define WRITE_TRIES 3u /* places tried for one entry */
+/* Erased places in a row behind which nothing is looked for: each stands for a reset that left no
+ * trace of a program. */
+#define GAP_MAX 4u
+
+struct entry {
+    uint32_t position;
+    struct serin_journal_account account;
+};
+
+static uint32_t places(const struct serin_journal *journal)
 {
-    SERIN_ASSERT(position < journal->size / journal->stride);
-    return journal->address + position * journal->stride;
+    return journal->size / journal->stride;
+}
+
+static uint32_t address_of(const struct serin_journal *journal, uint32_t place)
+{
+    SERIN_ASSERT(place < places(journal));
+    return journal->address + place * journal->stride;
 }
 
 static uint32_t entry_crc(const struct serin_journal *journal, const uint8_t *entry)
@@ -25,24 +40,73 @@ static uint32_t entry_crc(const struct serin_journal *journal, const uint8_t *en
     return serin_crc32(crc, entry, CRC_OFFSET);
 }
 
+/* Reads the entry at `place`; `claimed` is the position that it names, valid or not, 0 for none. */
+static bool entry_at(const struct serin_journal *journal, uint32_t place, struct entry *found,
+                     uint32_t *claimed)
+{
+    uint8_t entry[SERIN_JOURNAL_ENTRY_SIZE];
+    *claimed = 0;
+    if (serin_flash_read(journal->flash, address_of(journal, place), entry, sizeof entry) !=
+            SERIN_OK ||
+        serin_get_le16(entry) != ENTRY_MAGIC) {
+        return false;
+    }
+    found->position = serin_get_le32(entry + 4);
+    *claimed = found->position <= place ? found->position : 0;
+    found->account = (struct serin_journal_account){.bytes_fetched = serin_get_le32(entry + 8),
+                                                    .pieces_refetched = serin_get_le16(entry + 2)};
+    return found->position <= place &&
+           serin_get_le32(entry + CRC_OFFSET) == entry_crc(journal, entry);
+}
+
+static bool erased_at(const struct serin_journal *journal, uint32_t place)
+{
+    return serin_flash_erased(journal->flash, address_of(journal, place), journal->stride);
+}
+
+void serin_journal_look(const struct serin_journal *journal, bool after_reset,
+                        struct serin_journal_end *end)
+{
+    uint32_t gap = 0, used = 0;
+    memset(end, 0, sizeof *end);
+    for (uint32_t place = 0; place < places(journal) && gap < GAP_MAX; place++) {
+        struct entry entry;
+        uint32_t claimed;
+        bool valid = entry_at(journal, place, &entry, &claimed);
+        if (valid) {
+            bool further = !end->started || entry.position > end->reached;
+            end->reached = further ? entry.position : end->reached;
+            end->started = true;
+            end->account = entry.account; /* the last entry knows most */
+        }
+        end->claimed = claimed > end->claimed ? claimed : end->claimed;
+        gap = !valid && erased_at(journal, place) ? gap + 1u : 0;
+        used = gap == 0 ? place + 1u : used;
+    }
+    uint32_t left_out = after_reset ? 1u : 0u;
+    end->next = used < places(journal) - left_out ? used + left_out : places(journal);
+}
+
 bool serin_journal_has(const struct serin_journal *journal, uint32_t position,
                        struct serin_journal_account *account)
 {
-    uint8_t entry[SERIN_JOURNAL_ENTRY_SIZE];
-    if (serin_flash_read(journal->flash, address_of(journal, position), entry, sizeof entry) !=
-            SERIN_OK ||
-        serin_get_le16(entry) != ENTRY_MAGIC || serin_get_le32(entry + 4) != position ||
-        serin_get_le32(entry + CRC_OFFSET) != entry_crc(journal, entry)) {
-        return false;
+    uint32_t gap = 0;
+    for (uint32_t place = position; place < places(journal) && gap < GAP_MAX; place++) {
+        struct entry entry;
+        uint32_t claimed;
+        if (entry_at(journal, place, &entry, &claimed) && entry.position == position) {
+            if (account != NULL) {
+                *account = entry.account;
+            }
+            return true;
+        }
+        gap = claimed == 0 && erased_at(journal, place) ? gap + 1u : 0;
     }
-    if (account != NULL) {
-        account->pieces_refetched = serin_get_le16(entry + 2);
-        account->bytes_fetched = serin_get_le32(entry + 8);
-    }
-    return true;
+    return false;
 }
 
-enum serin_error serin_journal_write(const struct serin_journal *journal, uint32_t position,
+enum serin_error serin_journal_write(const struct serin_journal *journal,
+                                     struct serin_journal_end *end, uint32_t position,
                                      const struct serin_journal_account *account)
 {
     uint8_t entry[SERIN_JOURNAL_ENTRY_SIZE];
@@ -52,12 +116,23 @@ enum serin_error serin_journal_write(const struct serin_journal *journal, uint32
     serin_put_le32(entry + 4, position);
     serin_put_le32(entry + 8, account->bytes_fetched);
     serin_put_le32(entry + CRC_OFFSET, entry_crc(journal, entry));
-    return serin_flash_program(journal->flash, address_of(journal, position), entry, sizeof entry);
-}
-
-bool serin_journal_free(const struct serin_journal *journal, uint32_t position)
-{
-    return serin_flash_erased(journal->flash, address_of(journal, position), journal->stride);
+    end->next = position > end->next ? position : end->next;
+    for (unsigned tries = 0; tries < WRITE_TRIES && end->next < places(journal);) {
+        uint32_t place = end->next++;
+        if (!erased_at(journal, place)) {
+            continue;
+        }
+        uint32_t address = address_of(journal, place);
+        if (serin_flash_program(journal->flash, address, entry, sizeof entry) == SERIN_OK &&
+            serin_flash_holds(journal->flash, address, entry, sizeof entry)) {
+            end->reached = end->started && end->reached > position ? end->reached : position;
+            end->started = true;
+            end->account = *account;
+            return SERIN_OK;
+        }
+        tries++;
+    }
+    return end->next < places(journal) ? SERIN_ERR_FLASH : SERIN_ERR_NO_SPACE;
 }
 
 enum serin_error serin_journal_erase(const struct serin_journal *journal)

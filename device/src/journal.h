@@ -1,9 +1,9 @@
 /*
- * The journal of a download: one entry per accepted piece, at a fixed position, so that a power cut
- * costs no more than the piece in flight (docs/spec/flash.md, section 5).
+ * The journal of a download: one entry per accepted piece, so that a power cut costs no more than
+ * the piece in flight (docs/spec/flash.md, section 5). The mirror keeps one of its copy likewise.
  *
  *   position   meaning
- *          0   the slot is prepared: piece table and journal were erased for this download
+ *          0   the slot is prepared: the journal was erased for this download
  *          1   the piece table is in place and checked against the manifest
  *      2 + i   piece i of the image is in place and checked against the piece table
  *
@@ -12,13 +12,18 @@
  *        2    2  pieces refetched so far, saturating
  *        4    4  position
  *        8    4  bytes fetched so far, saturating
- *       12    4  CRC-32 of manifest id ‖ attempt ‖ bytes 0..11: an entry of another download is not
- * valid
+ *       12    4  CRC-32 of manifest id, attempt and bytes 0..11: an entry of another download is
+ * not valid
+ *
+ * Always the first position without an entry is worked at. So after a reset the power may have gone
+ * in that one, or in the one behind the highest that has an entry: an entry may have been torn,
+ * too, and be lost later. Entries stand in places, one behind the other: in the place of its
+ * position, or later where a reset or a failure has cost one.
  */
 #ifndef SERIN_DEVICE_SRC_JOURNAL_H
 #define SERIN_DEVICE_SRC_JOURNAL_H
 
-#include <serin/device/flash.h>
+#include <serin/device/agent_state.h>
 
 #define SERIN_JOURNAL_ENTRY_SIZE  16u
 #define SERIN_JOURNAL_PREPARED    0u
@@ -33,25 +38,23 @@ struct serin_journal {
     uint32_t attempt;
 };
 
-/* What an entry remembers besides its position. */
-struct serin_journal_account {
-    uint32_t bytes_fetched;
-    uint32_t pieces_refetched;
-};
+/* Looks at all places. `after_reset`: the one behind the last that does not read erased is left
+ * out, as a program may have been cut there without a trace. */
+void serin_journal_look(const struct serin_journal *journal, bool after_reset,
+                        struct serin_journal_end *end);
 
 /* Whether `position` bears a valid entry of this download; `account` (may be NULL) is then filled.
  */
 bool serin_journal_has(const struct serin_journal *journal, uint32_t position,
                        struct serin_journal_account *account);
 
-/* Programs the entry of `position`, once. SERIN_ERR_FLASH: it is not durable; the position may be
- * torn, and then the journal must be started again to use it. */
+/* Programs the entry of `position`, which has none, at `end`'s next place, and reads it back; a
+ * place that fails is passed over. `end` then says so. SERIN_ERR_NO_SPACE: no place is left.
+ * SERIN_ERR_FLASH: several places failed; it may be tried again. */
 SERIN_MUST_USE enum serin_error serin_journal_write(const struct serin_journal *journal,
+                                                    struct serin_journal_end *end,
                                                     uint32_t position,
                                                     const struct serin_journal_account *account);
-
-/* Whether `position` can be programmed. */
-bool serin_journal_free(const struct serin_journal *journal, uint32_t position);
 
 /* Erases all entries. */
 SERIN_MUST_USE enum serin_error serin_journal_erase(const struct serin_journal *journal);

@@ -18,6 +18,9 @@
 /* From here on a log starts again at 1. */
 #define SEQUENCE_END (UINT32_MAX - 2u * CLAIMS_AHEAD)
 
+#define READINGS       2u /* of a record, before the other bank is erased */
+#define READINGS_ALONE 4u /* of the only copy of a new one, before it counts */
+
 _Static_assert(HEAD_SIZE + CRC_SIZE == SERIN_RECLOG_OVERHEAD, "docs/spec/flash.md");
 
 /* Where the newest record stands. */
@@ -251,30 +254,31 @@ static struct place look(const struct serin_reclog *log, struct side sides[BANKS
     return before(&newest[0], &newest[1]) ? newest[0] : newest[1];
 }
 
-/* Whether `bank` holds a record of at least `sequence`, as far as reading it twice can tell. */
-static bool proven(const struct serin_reclog *log, uint32_t bank, uint32_t sequence)
+/* Whether `bank` holds a record of at least `sequence`, as far as so many readings can tell. */
+static bool proven(const struct serin_reclog *log, uint32_t bank, uint32_t sequence,
+                   unsigned readings)
 {
-    unsigned readings = 0;
-    while (readings < 2 && find_newest(log, bank, NULL).sequence >= sequence) {
-        readings++;
+    while (readings > 0 && find_newest(log, bank, NULL).sequence >= sequence) {
+        readings--;
     }
-    return readings == 2;
+    return readings == 0;
 }
 
-/* Writes one copy. A bank is erased for it where the other holds as new a record at least. */
+/* Writes one copy. A bank is erased for it where the other holds as new a record at least.
+ * SERIN_ERR_AGAIN: it seems not to. */
 static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank,
                                    const struct side *side, const uint8_t *record)
 {
     if (side->next < places(log) && write_from(log, bank, side->next, record) == SERIN_OK) {
         return SERIN_OK;
     }
-    if (!proven(log, BANKS - 1u - bank, side->newest)) {
-        return SERIN_ERR_FLASH;
+    if (!proven(log, BANKS - 1u - bank, side->newest, READINGS)) {
+        return SERIN_ERR_AGAIN;
     }
     return start_bank(log, bank, record);
 }
 
-static enum serin_error append_twice(const struct serin_reclog *log, const struct side sides[BANKS],
+static enum serin_error append_twice(const struct serin_reclog *log, struct side sides[BANKS],
                                      const uint8_t *record)
 {
     /* First where nothing has to be erased for it; else where the older record is. */
@@ -284,9 +288,22 @@ static enum serin_error append_twice(const struct serin_reclog *log, const struc
         first = 1;
     }
     uint32_t second = BANKS - 1u - first;
-    bool written = write_copy(log, first, &sides[first], record) == SERIN_OK;
-    bool again = write_copy(log, second, &sides[second], record) == SERIN_OK;
-    return written || again ? SERIN_OK : SERIN_ERR_FLASH;
+    enum serin_error written = write_copy(log, first, &sides[first], record);
+    enum serin_error again = write_copy(log, second, &sides[second], record);
+    if (written == SERIN_OK && again == SERIN_ERR_AGAIN) {
+        /* The first copy went bad since it was read back: another one, in a bank begun anew. */
+        sides[first].next = places(log);
+        written = write_copy(log, first, &sides[first], record);
+        again = write_copy(log, second, &sides[second], record);
+    }
+    if (written == SERIN_OK && again == SERIN_OK) {
+        return SERIN_OK;
+    }
+    /* One copy is all there is. */
+    uint32_t sequence = serin_get_le32(record + 4);
+    bool durable = (written == SERIN_OK && proven(log, first, sequence, READINGS_ALONE)) ||
+                   (again == SERIN_OK && proven(log, second, sequence, READINGS_ALONE));
+    return durable ? SERIN_OK : SERIN_ERR_FLASH;
 }
 
 bool serin_reclog_suspect(const struct serin_reclog *log)

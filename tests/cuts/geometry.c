@@ -18,6 +18,19 @@ const struct cuts_geometry cuts_geometries[CUTS_GEOMETRIES] = {
     {.name = "ecc32", .size = 96 * 1024, .sector = 4096, .unit = 32, .erased = 0xFF, .ecc = true},
     {.name = "ecc256", .size = 96 * 1024, .sector = 4096, .unit = 256, .erased = 0xFF, .ecc = true},
     {.name = "ecc512", .size = 128 * 1024, .sector = 512, .unit = 512, .erased = 0xFF, .ecc = true},
+    {.name = "big64", .size = 1024 * 1024, .sector = 65536, .unit = 8, .erased = 0xFF},
+    {.name = "big128",
+     .size = 2048 * 1024,
+     .sector = 131072,
+     .unit = 32,
+     .erased = 0xFF,
+     .ecc = true},
+    {.name = "mixed",
+     .size = 24 * 4096 + 16 * 16384,
+     .sector = 16384,
+     .unit = 16,
+     .erased = 0x00,
+     .runs = {{24, 4096}, {16, 16384}}},
     {.name = "drawn"},
 };
 
@@ -54,7 +67,7 @@ bool cuts_geometry_named(const char *name, struct cuts_geometry *geometry)
 void cuts_geometry_draw(uint64_t *dice, struct cuts_geometry *geometry)
 {
     memset(geometry, 0, sizeof *geometry);
-    geometry->sector = 512u << cuts_dice(dice) % 4u;
+    geometry->sector = 512u << cuts_dice(dice) % 9u;
     geometry->unit = 1u << cuts_dice(dice) % 10u;
     geometry->erased = cuts_dice(dice) % 2u == 0 ? 0xFF : 0x00;
     geometry->ecc = cuts_dice(dice) % 2u == 0;

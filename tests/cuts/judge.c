@@ -164,8 +164,9 @@ static bool find_journal(const struct cuts_life *life, struct serin_journal *jou
     return true;
 }
 
-/* A bit for each piece that stands in the journal; each must hold what the server has. */
-static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal *journal)
+/* A bit for each piece that stands in the journal; each of `sure` must hold what the server has. */
+static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal *journal,
+                             uint32_t sure)
 {
     const struct cuts_release *release =
         &life->goods->releases[chapter_of(life)->offer.candidate - 1u];
@@ -180,7 +181,8 @@ static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal 
         look(life, serin_agent_spare(&life->agent),
              life->map.image_offset + index * SERIN_PIECE_SIZE, piece,
              serin_piece_size(size, index));
-        if (memcmp(piece, release->image + (size_t)index * SERIN_PIECE_SIZE,
+        if ((sure >> index & 1u) != 0 &&
+            memcmp(piece, release->image + (size_t)index * SERIN_PIECE_SIZE,
                    serin_piece_size(size, index)) != 0) {
             cuts_fail(life, "a piece stands in the journal and is not in place", "%u", index);
         }
@@ -188,7 +190,18 @@ static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal 
     return pieces;
 }
 
-/* An entry that the power went in is doubtful: it may be lost later, and that costs its piece. */
+/* Those that are not known to be durable, up to the one behind the last that shows. */
+static uint32_t find_doubtful(uint32_t durable, uint32_t shown)
+{
+    uint32_t all = 1;
+    for (uint32_t rest = durable | shown; rest != 0; rest >>= 1u) {
+        all = all << 1u | 1u;
+    }
+    return all & ~durable;
+}
+
+/* An entry that the power may have gone in is doubtful: it may read now so, now so, and its piece
+ * be written again. */
 static void judge_journal(struct cuts_life *life, bool after_boot)
 {
     struct serin_journal journal;
@@ -196,11 +209,13 @@ static void judge_journal(struct cuts_life *life, bool after_boot)
     if (cuts_is_harmed(life) || !find_journal(life, &journal)) {
         return;
     }
-    uint32_t pieces = judge_pieces(life, &journal);
+    uint32_t pieces = judge_pieces(life, &journal, after_boot ? ~0u : ~seen->doubtful);
     if ((seen->journaled & ~pieces) != 0) {
         cuts_fail(life, "a journaled piece is lost", "pieces %#x", seen->journaled & ~pieces);
     }
-    seen->doubtful |= after_boot ? pieces & ~seen->journaled : 0;
+    if (after_boot) {
+        seen->doubtful |= find_doubtful(seen->journaled, pieces);
+    }
     seen->journaled |= pieces & ~seen->doubtful;
 }
 
@@ -211,6 +226,7 @@ void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset
     if (release != chapter_of(life)->offer.candidate) {
         cuts_fail(life, "what nobody offers is fetched", "release %u", release);
     } else if (!cuts_is_harmed(life) && find_journal(life, &journal) &&
+               (life->seen.doubtful >> index & 1u) == 0 &&
                serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL)) {
         cuts_fail(life, "a piece that stands in the journal is fetched", "%u", index);
     }

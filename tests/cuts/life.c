@@ -101,6 +101,9 @@ bool cuts_life_open(struct cuts_life *life, const struct cuts_goods *goods,
                                                  .erased_value = geometry->erased,
                                                  .ecc = geometry->ecc,
                                                  .seed = seed};
+    for (unsigned i = 0; i < CUTS_RUNS; i++) {
+        config.runs[i] = geometry->runs[i];
+    }
     if (serin_flash_emulator_open(&life->emulator, &config) != SERIN_OK) {
         cuts_fail(life, "no flash can be had", "%s", geometry->name);
         return false;

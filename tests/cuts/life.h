@@ -19,11 +19,14 @@
 #define CUTS_QUEUE     64u
 #define CUTS_SETTLE_MS 61000u /* a boot that lasts longer than a trial's window: it has settled */
 
+#define CUTS_RUNS 3u
+
 struct cuts_geometry {
     char name[24];
     uint32_t size, sector, unit;
     uint8_t erased;
     bool ecc;
+    struct serin_flash_run runs[CUTS_RUNS]; /* with unequal sectors, beside size and the largest */
 };
 
 enum cuts_topic { CUTS_TOPIC_TRUST, CUTS_TOPIC_DIRECTIVE, CUTS_TOPICS };

@@ -28,7 +28,8 @@
 #define DRAWN_SHARE  32u
 #define RECORD_PREFIXES \
     (SERIN_BOOT_RECORD_SIZE + 1u) /* on that part: all of a record's, and entries' */
-#define PAIRS_PART "nor8" /* all pairs of first faults and later operations are tried on it */
+#define LARGE_SECTOR 16384u
+#define PAIRS_PART   "nor8" /* all pairs of first faults and later operations are tried on it */
 
 static struct cuts_goods goods;
 
@@ -66,6 +67,8 @@ static bool sweep_short(struct worker *worker)
         if ((only != NULL && strcmp(only, part->name) != 0) || !go_on(worker)) {
             continue;
         }
+        /* Large sectors take long to tear: every third operation. */
+        sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 3u : 1u);
         sweep->real_one_in = 145;
         sweep->whole_one_in = 64;
         sweep->rots = 6;

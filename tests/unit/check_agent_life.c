@@ -416,7 +416,8 @@ START_TEST(a_journaled_piece_is_not_written_again)
     bench.kill_nth = 1 + (unsigned)_i / 3u;
     ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
     ck_assert_uint_eq(bench.journal_lies, 0);
-    ck_assert_uint_eq(bench.fetched_again, 0);
+    /* A piece that was whole, and without an entry, when the power went is not believed. */
+    ck_assert_uint_eq(bench.fetched_again, _i % 3 == 1 ? 1 : 0);
     if (_i == 0) {
         ck_assert_uint_eq(bench.image_bytes - served, 9500 - SERIN_PIECE_SIZE);
     }

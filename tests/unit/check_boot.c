@@ -369,7 +369,7 @@ START_TEST(a_cut_in_a_confirmation_is_decided_by_the_marker)
             ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_B), SERIN_OK);
             ck_assert(choose(SERIN_RESET_REQUESTED).trial);
             serin_flash_emulator_cut(bench.emulator, at, (enum serin_cut)how);
-            ck_assert_int_eq(serin_boot_confirm(&bench.boot) == SERIN_OK, at == 3);
+            ck_assert_int_ne(serin_boot_confirm(&bench.boot), SERIN_OK);
             ck_assert(serin_flash_emulator_is_off(bench.emulator));
             serin_flash_emulator_power_on(bench.emulator);
             bool marked = serin_slot_marked(&bench.boot, SERIN_SLOT_B, v2->id);

@@ -154,9 +154,10 @@ static bool write_journal(const struct life *life, uint32_t address)
                                           .manifest_id = id,
                                           .attempt = 2};
     const struct serin_journal_account account = {.bytes_fetched = 4416, .pieces_refetched = 1};
+    struct serin_journal_end end = {0};
     bool done = serin_journal_erase(&journal) == SERIN_OK;
     for (uint32_t position = 0; done && position <= SERIN_JOURNAL_FIRST_PIECE; position++) {
-        done = serin_journal_write(&journal, position, &account) == SERIN_OK;
+        done = serin_journal_write(&journal, &end, position, &account) == SERIN_OK;
     }
     return done;
 }

@@ -76,12 +76,41 @@ enum serin_agent_target {
     SERIN_AGENT_TARGET_IMAGE     /* into the slot's image */
 };
 
+/* What an entry of a journal remembers besides its position. */
+struct serin_journal_account {
+    uint32_t bytes_fetched;
+    uint32_t pieces_refetched;
+};
+
+/* What a journal was found to hold, and where it goes on (device/src/journal.h). */
+struct serin_journal_end {
+    bool started;                         /* it bears an entry of this download; if so: */
+    uint32_t reached;                     /* the highest position that does, */
+    struct serin_journal_account account; /* and what the last one remembers */
+    uint32_t
+        claimed;   /* the highest position that any entry claims, of whatever download; 0: none */
+    uint32_t next; /* place of the next entry; the number of places: there is none */
+};
+
+/* Pieces of one large sector that are known to be erased, since boot. */
+struct serin_agent_room {
+    uint32_t sector; /* its address */
+    uint32_t clean;  /* a bit for each of its pieces; 0: none is known to be */
+};
+
 struct serin_agent_download {
     enum serin_agent_target target;
     bool have_manifest;    /* `manifest` is opened and suits */
+    bool proved;           /* what runs was verified, or no other slot is given up */
     bool prepared;         /* the slot is invalidated, its journal belongs to this attempt */
+    bool recheck;          /* verification failed: nothing counts as in place but by its digest */
+    bool all_suspect;      /* the power may have gone in any position that is not reached; */
+    uint32_t suspect[2];   /* it may have gone in these; 0: in none */
+    uint32_t rechecks;     /* since boot */
     uint32_t bad_rows;     /* failures in a row of the part being fetched */
     uint32_t pieces_found; /* from the first on, since boot or since the attempt began */
+    struct serin_journal_end journal; /* valid with `prepared` */
+    struct serin_agent_room room;
     struct serin_manifest manifest;
 };
 
@@ -120,6 +149,11 @@ struct serin_agent {
     enum serin_agent_job job;
     uint32_t job_position; /* pieces copied */
     uint32_t job_failures; /* proofs and copies since boot that did not hold */
+    uint32_t job_suspect;  /* the piece that the power may have gone in */
+    bool job_begun;  /* the slot is invalidated, and job_position is where an earlier boot was */
+    bool job_forced; /* every piece is written, whatever the slot seems to hold, */
+    bool job_writes; /* or those of the sector at work are */
+    struct serin_journal_end job_journal; /* valid with job_begun */
     enum serin_redundancy redundancy;
 
     /* what is told */

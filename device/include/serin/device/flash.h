@@ -31,27 +31,41 @@ struct serin_flash_ops {
      * hold anything. */
     enum serin_error (*program)(void *ctx, uint32_t address, const void *data, size_t size);
 
-    /* Erases whole sectors; `address` and `size` are multiples of sector_size. Durable when it
-     * returns SERIN_OK. SERIN_ERR_FLASH: the sectors then hold anything. */
+    /* Erases whole sectors: `address` and its sum with `size` are borders of sectors. Durable when
+     * it returns SERIN_OK. SERIN_ERR_FLASH: the sectors then hold anything. */
     enum serin_error (*erase)(void *ctx, uint32_t address, size_t size);
+};
+
+#define SERIN_FLASH_SECTOR_MIN 256u
+#define SERIN_FLASH_SECTOR_MAX (128u * 1024u)
+#define SERIN_FLASH_RUNS_MAX   8u
+
+/* `count` neighbouring sectors of `size` bytes. */
+struct serin_flash_run {
+    uint32_t count; /* > 0 */
+    uint32_t size;  /* a power of two; SERIN_FLASH_SECTOR_MIN .. SERIN_FLASH_SECTOR_MAX */
 };
 
 struct serin_flash {
     const struct serin_flash_ops *ops;
     void *ctx;
-    uint32_t size_bytes;  /* a multiple of sector_size */
-    uint32_t sector_size; /* a power of two; 256 .. 128 KiB */
-    uint32_t write_unit;  /* a power of two; 1 .. SERIN_FLASH_UNIT_MAX */
+    uint32_t size_bytes;  /* of whole sectors */
+    uint32_t sector_size; /* of each sector, as in a run; with `runs`: not used */
+    uint32_t write_unit;  /* a power of two; 1 .. SERIN_FLASH_UNIT_MAX, at most a sector */
     uint8_t erased_value; /* 0xFF or 0x00 */
+    uint8_t run_count;    /* of `runs`, up to SERIN_FLASH_RUNS_MAX; 0: all sectors are equal */
+    /* Sectors that are not all equal, from address 0 on; together size_bytes. They belong to the
+     * caller, and stay as long as the flash. */
+    const struct serin_flash_run *runs;
 };
 
 /* The download record with the largest manifest, at the start of the scratch region. */
 #define SERIN_SCRATCH_RECORD_SIZE 4096u
 
-/* A run of whole sectors. */
+/* Whole sectors, one behind the other. */
 struct serin_region {
-    uint32_t address; /* a multiple of sector_size */
-    uint32_t size;    /* a multiple of sector_size, > 0 */
+    uint32_t address; /* of a sector */
+    uint32_t size;    /* > 0 */
 };
 
 enum serin_slot { SERIN_SLOT_NONE = 0, SERIN_SLOT_A = 1, SERIN_SLOT_B = 2 };

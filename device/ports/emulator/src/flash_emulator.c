@@ -216,7 +216,7 @@ static bool take_runs(struct serin_flash_emulator *emulator)
     const struct serin_flash_emulator_config *config = &emulator->config;
     uint64_t size = 0;
     for (uint32_t i = 0; i < SERIN_FLASH_EMULATOR_RUNS && config->runs[i].count > 0; i++) {
-        const struct serin_flash_emulator_run *run = &config->runs[i];
+        const struct serin_flash_run *run = &config->runs[i];
         if (run->size == 0 || run->size % config->write_unit != 0 ||
             run->size > (SERIN_FLASH_SIZE_MAX - size) / run->count) {
             return false;
@@ -293,6 +293,10 @@ enum serin_error serin_flash_emulator_open(struct serin_flash_emulator **emulato
                                        .sector_size = largest_sector(made),
                                        .write_unit = config->write_unit,
                                        .erased_value = config->erased_value};
+    if (config->runs[0].count > 0) {
+        made->flash.runs = made->config.runs;
+        made->flash.run_count = (uint8_t)made->run_count;
+    }
     if (!emulator_pages_open(made)) {
         serin_flash_emulator_close(made);
         return SERIN_ERR_MEMORY;

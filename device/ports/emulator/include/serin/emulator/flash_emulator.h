@@ -38,12 +38,7 @@ enum serin_flash_programming {
     SERIN_FLASH_AND         /* plain NOR: bits may be cleared one by one */
 };
 
-/* `count` neighbouring sectors of `size` bytes. */
-struct serin_flash_emulator_run {
-    uint32_t count, size;
-};
-
-#define SERIN_FLASH_EMULATOR_RUNS 8u
+#define SERIN_FLASH_EMULATOR_RUNS SERIN_FLASH_RUNS_MAX
 
 struct serin_flash_emulator_config {
     uint32_t size_bytes;  /* 1 .. SERIN_FLASH_SIZE_MAX; with `runs`: their sum, or 0 */
@@ -53,9 +48,10 @@ struct serin_flash_emulator_config {
     bool ecc;             /* torn units are unreadable; not with AND */
     uint64_t seed;        /* of what INSIDE leaves behind; the same seed gives the same bytes */
     enum serin_flash_programming programming;
-    /* Sectors that are not all equal, from address 0 up to the first run with a count of 0. None:
-     * all are of `sector_size`. With runs the port's sector_size is that of the largest sector. */
-    struct serin_flash_emulator_run runs[SERIN_FLASH_EMULATOR_RUNS];
+    /* Sectors that are not all equal, from address 0 up to the first run with a count of 0; their
+     * size need be no power of two, but Serin's own code asks for one. None: all are of
+     * `sector_size`. With runs the port has them, and its sector_size is that of the largest. */
+    struct serin_flash_run runs[SERIN_FLASH_EMULATOR_RUNS];
 };
 
 /* A fresh, fully erased flash. SERIN_ERR_MEMORY; SERIN_ERR_INVALID: the size is no multiple of the
