@@ -4,6 +4,7 @@
 
 #include <serin/adapters/json.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 /* The gates as the file names them. */
@@ -187,6 +188,39 @@ static void print_rehearsal(const struct serin_cli *cli, const char *what,
     }
 }
 
+static uint32_t window_s(const struct serin_window *window)
+{
+    uint32_t until = window->until_min;
+    until += until < window->from_min ? 24u * 60u : 0;
+    return (until - window->from_min) * 60u;
+}
+
+/* Patience runs while a window is open only: one that is longer than any of them comes to days, and
+ * a stage waits as long for whoever is out of reach before others take the place. */
+static void print_patience(const struct serin_cli *cli, const struct serin_policy *policy)
+{
+    uint32_t longest_s = 0;
+    uint32_t week_s = 0; /* overlaps are counted twice, which makes it look shorter */
+    for (size_t i = 0; i < policy->window_count; i++) {
+        uint32_t open_s = window_s(&policy->windows[i]);
+        longest_s = open_s > longest_s ? open_s : longest_s;
+        for (unsigned day = 0; day < 7; day++) {
+            week_s += ((unsigned)policy->windows[i].days >> day & 1u) != 0 ? open_s : 0;
+        }
+    }
+    if (longest_s == 0 || policy->emergency || policy->patience_s <= longest_s) {
+        return;
+    }
+    print_seconds(cli, "\n# Patience counts while a window is open: ", policy->patience_s, "");
+    uint64_t days = (policy->patience_s * UINT64_C(7) + week_s - 1u) / week_s;
+    serin_cli_print(cli,
+                    " of it take about %" PRIu64
+                    " day%s here, and so long each\n# step may wait for "
+                    "devices that are out of reach. At most ",
+                    days, days == 1 ? "" : "s");
+    print_seconds(cli, "", longest_s, ", a window's length, is better.\n");
+}
+
 void serin_cli_policy_print(const struct serin_cli *cli, const struct serin_cli_policy *policy)
 {
     const struct serin_policy *asked = &policy->file->policy;
@@ -200,6 +234,7 @@ void serin_cli_policy_print(const struct serin_cli *cli, const struct serin_cli_
     print_test(cli, asked);
     print_pace(cli, asked);
     print_rest(cli, policy->file);
+    print_patience(cli, asked);
     serin_cli_print(cli, "\n# The test accepts a stage after %u successes without a failure.\n",
                     policy->successes);
     if (policy->devices > 0) {

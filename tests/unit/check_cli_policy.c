@@ -118,6 +118,32 @@ START_TEST(what_is_printed_is_the_policy)
 }
 END_TEST
 
+/* Caught: hours taken for days; a window over midnight; an emergency that knows no windows; a
+ * patience of just a window's length. */
+START_TEST(a_patience_of_many_windows_is_warned_of)
+{
+    static const char warns[] = "# Patience counts while a window is open: ";
+    write_text("policy.yaml", HEAD "windows: [{from: 01:00, to: 02:00}]\n");
+    ck_assert_int_eq(serin("policy check policy.yaml"), SERIN_CLI_DONE);
+    ck_says("# Patience counts while a window is open: 6h of it take about 6 days here, and so");
+    ck_says("At most 1h, a window's length, is better.\n");
+    write_text("policy.yaml", HEAD "windows: [{days: sat, from: 22:30, to: 04:00}]\n");
+    ck_assert_int_eq(serin("policy check policy.yaml"), SERIN_CLI_DONE);
+    ck_says("6h of it take about 8 days here");
+    static const char *const quiet[] = {
+        HEAD "windows: [{from: 01:00, to: 02:00}]\npatience: 1h\n",
+        HEAD "windows: [{from: 22:30, to: 04:30}]\n",
+        HEAD "windows: [{from: 01:00, to: 02:00}]\nemergency: true\n",
+        HEAD,
+    };
+    for (size_t i = 0; i < sizeof quiet / sizeof quiet[0]; i++) {
+        write_text("policy.yaml", quiet[i]);
+        ck_assert_msg(serin("policy check policy.yaml") == SERIN_CLI_DONE, "%s", result->err);
+        ck_assert_ptr_null(strstr(result->out, warns));
+    }
+}
+END_TEST
+
 /* Caught: a share rounded down; a later stage of a smaller count than the one before; the weight of
  * a failure taken for that of a success. */
 START_TEST(stages_and_the_test_have_their_figures)
@@ -224,6 +250,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, what_is_printed_is_the_policy);
+    tcase_add_test(tests, a_patience_of_many_windows_is_warned_of);
     tcase_add_test(tests, stages_and_the_test_have_their_figures);
     tcase_add_test(tests, an_image_that_always_fails_is_tried);
     tcase_add_test(tests, json_has_the_same);
