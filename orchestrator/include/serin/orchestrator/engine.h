@@ -294,8 +294,8 @@ struct serin_rollout {
     uint32_t rolled_back; /* part of tally.failed */
     uint32_t boots;       /* part of rolled_back: they booted it and did not stay */
     uint32_t retry_next;  /* member at which the next TICK looks for who may try again */
+    uint32_t counted_s;   /* the watch that the evidence was counted for: spells settle */
     struct serin_evidence evidence;
-    uint32_t counted_s;      /* the watch that the evidence was counted for: spells settle */
     uint64_t stood_watch_ms; /* the watch when it last stood still; not stored */
     struct serin_sites_seen seen;
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
