@@ -19,7 +19,7 @@
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
 #define SMALL_READS   (16u * 1024u) /* manifests, markers, entries of the journal */
 #define VERIFICATIONS 24u
-#define ROOMS         2u /* times that a sector is rewritten for the pieces of one block, beside */
+#define ROOMS         3u /* sectors rewritten in a step, beside those that a block fills */
 #define ROOM_READS    6u /* of the sector, for its neighbours' digests, and of what was written */
 #define LOOKS         2u /* at what is written: before, to leave it where it is right, and after */
 
@@ -111,8 +111,9 @@ static void add_slot(const struct serin_agent_config *config, struct serin_agent
         add(work->erase_bytes, written + 2u * (uint64_t)map.manifest_size + map.pieces_size +
                                    map.journal_size + SERIN_SCRATCH_RECORD_SIZE + 2u * sector);
     if (sector > SERIN_PIECE_SIZE) {
-        /* A sector goes through the spare one: a rewriting that was cut, and then another one. */
-        uint64_t rooms = config->block_size / SERIN_PIECE_SIZE + ROOMS;
+        /* A sector goes through the spare one: a rewriting that was cut, and one for each sector
+         * that the block touches, whose other pieces then find it clean. */
+        uint64_t rooms = config->block_size / sector + ROOMS;
         work->hashed_bytes = add(work->hashed_bytes, rooms * ROOM_READS * sector);
         work->read_bytes = add(work->read_bytes,
                                rooms * ROOM_READS * (sector + sector / SERIN_PIECE_SIZE * 1024u));

@@ -96,21 +96,24 @@ static bool erase(struct probe *probe, uint32_t from, uint32_t size)
 /* One sector goes, and its neighbours stay. */
 static bool middle(struct probe *probe, uint32_t from, uint32_t end)
 {
-    uint32_t sector = probe->flash->sector_size;
-    uint32_t at = from + (end - from) / sector / 2u * sector;
-    return erase(probe, at, sector) &&
-           look(probe, at, at + sector, true, "a sector is not erased whole") &&
+    struct serin_region sector = serin_flash_sector(probe->flash, from + (end - from) / 2u);
+    uint32_t at = sector.address;
+    uint32_t behind = at + sector.size;
+    return erase(probe, at, sector.size) &&
+           look(probe, at, behind, true, "a sector is not erased whole") &&
            look(probe, from, at, false, "an erase takes what lies before it") &&
-           look(probe, at + sector, end, false, "an erase takes what lies behind it") &&
-           fill(probe, at, at + sector);
+           look(probe, behind, end, false, "an erase takes what lies behind it") &&
+           fill(probe, at, behind);
 }
 
 static bool clear(struct probe *probe, uint32_t from, uint32_t end)
 {
-    for (uint32_t at = from; at < end; at += probe->flash->sector_size) {
-        if (!erase(probe, at, probe->flash->sector_size)) {
+    for (uint32_t at = from; at < end;) {
+        struct serin_region sector = serin_flash_sector(probe->flash, at);
+        if (!erase(probe, at, sector.size)) {
             return false;
         }
+        at += sector.size;
     }
     return look(probe, from, end, true, "a sector is not erased whole");
 }

@@ -133,10 +133,13 @@ static const struct kind {
     struct bench_geometry geometry;
     uint32_t block, window;
     size_t image;
+    uint32_t slack; /* how far a bound may be: a short life does not fill banks of 128 KiB */
 } kinds[] = {
-    {"small", {64 * 1024, 1024, 8, 0xFF, false, 1}, 1024, 4, 9000},
-    {"large", {2048 * 1024, 4096, 32, 0xFF, true, 2}, 1024, 4, 900 * 1024},
-    {"windows", {2048 * 1024, 4096, 1, 0x00, false, 3}, 65536, 16, 900 * 1024},
+    {"small", {64 * 1024, 1024, 8, 0xFF, false, 1}, 1024, 4, 9000, 6},
+    {"large", {2048 * 1024, 4096, 32, 0xFF, true, 2}, 1024, 4, 900 * 1024, 6},
+    {"sectors", {4096 * 1024, 131072, 32, 0xFF, true, 4}, 1024, 4, 700 * 1024, 30},
+    {"both", {4096 * 1024, 131072, 8, 0xFF, false, 5}, 65536, 16, 700 * 1024, 30},
+    {"windows", {2048 * 1024, 4096, 1, 0x00, false, 3}, 65536, 16, 900 * 1024, 6},
 };
 
 static void open_board(struct board *board, const struct kind *kind)
@@ -256,8 +259,8 @@ START_TEST(the_work_between_two_feeds_is_bounded)
     ck_assert_uint_le(longest, kind->block > SERIN_PIECE_SIZE ? kind->block : SERIN_PIECE_SIZE);
     ck_assert_uint_gt(dog.feeds[INIT], 3);
     ck_assert_uint_gt(dog.feeds[STEP], 100);
-    compare_all("init", &dog.most[INIT], &init, 6);
-    compare_all("step", &dog.most[STEP], &step, 6);
+    compare_all("init", &dog.most[INIT], &init, kind->slack);
+    compare_all("step", &dog.most[STEP], &step, kind->slack);
     bench_close(&board.bench);
 }
 END_TEST

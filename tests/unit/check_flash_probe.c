@@ -243,6 +243,25 @@ START_TEST(a_part_that_is_right_passes_and_is_erased)
 }
 END_TEST
 
+/* Sectors as in many microcontrollers: four small, one middling, large ones. */
+START_TEST(sectors_of_all_sizes_are_tried)
+{
+    const struct serin_flash_emulator_config config = {
+        .write_unit = 4, .erased_value = 0xFF, .runs = {{4, 16384}, {1, 65536}, {3, 131072}}};
+    struct serin_flash_emulator *emulator;
+    ck_assert_int_eq(serin_flash_emulator_open(&emulator, &config), SERIN_OK);
+    const struct serin_flash *flash = serin_flash_emulator_flash(emulator);
+    const struct serin_region all = {.size = flash->size_bytes};
+    const struct serin_region large = {.address = 131072, .size = 3u * 131072u};
+    ck_assert_int_eq(serin_flash_probe(flash, &all, scratch, NULL, NULL), SERIN_OK);
+    ck_assert_uint_eq(serin_flash_emulator_wear(emulator, 0), 2);
+    ck_assert_uint_eq(serin_flash_emulator_wear(emulator, 262144), 3); /* the one in the middle */
+    ck_assert_int_eq(serin_flash_probe(flash, &large, scratch, NULL, NULL), SERIN_OK);
+    ck_assert_uint_eq(serin_flash_emulator_breaches(emulator), 0);
+    serin_flash_emulator_close(emulator);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("flash probe");
@@ -250,6 +269,7 @@ int main(void)
     tcase_add_loop_test(tests, what_drivers_get_wrong_is_found, 0, WRONGS);
     tcase_add_loop_test(tests, a_part_that_is_right_passes_and_is_erased, 0,
                         (int)(sizeof geometries / sizeof geometries[0]));
+    tcase_add_test(tests, sectors_of_all_sizes_are_tried);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
