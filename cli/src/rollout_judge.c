@@ -75,6 +75,7 @@ static void print_test(const struct serin_cli *cli, const struct serin_json *rol
 {
     const struct serin_json *test = serin_json_get(rollout, "test");
     number failed = serin_cli_count(test, "failed");
+    number excused = serin_cli_count(test, "excused");
     double reject_at = real_of(test, "reject_at");
 
     if (!serin_json_is_object(test)) {
@@ -84,6 +85,10 @@ static void print_test(const struct serin_cli *cli, const struct serin_json *rol
                     (number)serin_cli_count(test, "resolved"));
     print_more(cli, rollout, test);
     print_acceptance(cli, test);
+    if (excused > 0) {
+        serin_cli_print(cli, "         of the failures %llu timed out in a dark network: excused\n",
+                        excused);
+    }
     serin_cli_print(cli, "         %g %% against %g %%: evidence %.2f of the %.2f that halt\n",
                     real_of(test, "accepted_percent"), real_of(test, "rejected_percent"),
                     real_of(test, "against") > 0 ? real_of(test, "against") : 0.0, reject_at);

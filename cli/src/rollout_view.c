@@ -75,7 +75,8 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
         serin_cli_format_seconds(left, text);
         serin_cli_print(cli, ", soaking for another %s", text);
     } else if (strcmp(state, "awaiting") == 0 && serin_cli_truth(rollout, "held")) {
-        serin_cli_print(cli, ", held: more evidence or 'serin rollout advance' lets it go on");
+        serin_cli_print(cli, ", held: waits for more evidence; 'serin rollout advance' goes on "
+                             "without it, 'serin rollout halt' or 'abort' ends it");
     } else if (serin_cli_truth(rollout, "closed")) {
         serin_cli_print(cli, ", outside of its windows");
     } else if (strcmp(state, "awaiting") == 0) {

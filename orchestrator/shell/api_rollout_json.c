@@ -89,6 +89,7 @@ static struct serin_json *test_json(struct serind *serind, struct serind_slot *s
     serin_json_put_real(object, "rejected_percent", policy->rejected_permyriad / 100.0);
     serin_json_put_number(object, "resolved", view.resolved);
     serin_json_put_number(object, "failed", view.failed);
+    serin_json_put_number(object, "excused", evidence->excused);
     serin_json_put_real(object, "against", view.against / 1000.0);
     serin_json_put_real(object, "reject_at", view.reject_at / 1000.0);
     if (!serind_rollout_over(rollout->state)) {
@@ -116,13 +117,15 @@ static void add_gate(struct serin_json *array, const char *name,
     serin_json_add(array, object);
 }
 
-/* `whole`: what is derived from the members is there. */
+/* Without those that the network excuses. `whole`: what is derived from the members is there, and
+ * so is their number. */
 static struct serin_json *gates_json(const struct serin_rollout *rollout, bool whole)
 {
     const struct serin_gate_policy *gates = rollout->policy.gates;
     const struct serin_tally *tally = &rollout->tally;
     const struct serin_comparison *comparison = &rollout->comparison;
-    uint32_t failed = tally->failed + tally->rejected;
+    uint32_t excused = rollout->evidence.excused;
+    uint32_t failed = tally->failed + tally->rejected - excused;
     uint32_t resolved = tally->confirmed + failed;
     uint32_t stayed = tally->confirmed + tally->regressed;
     struct serin_json *array = serin_json_array();
@@ -139,8 +142,9 @@ static struct serin_json *gates_json(const struct serin_rollout *rollout, bool w
              comparison->updated);
     for (size_t i = 0; i < rollout->policy.reason_count; i++) {
         const struct serin_reason_policy *own = &rollout->policy.reasons[i];
-        add_gate(array, serin_reason_word(own->reason), &own->gate, rollout->reasons[own->reason],
-                 resolved);
+        uint32_t bad = rollout->reasons[own->reason];
+        bad -= own->reason == SERIN_REASON_DEADLINE ? excused : 0;
+        add_gate(array, serin_reason_word(own->reason), &own->gate, bad, resolved);
     }
     return array;
 }

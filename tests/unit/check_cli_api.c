@@ -400,7 +400,8 @@ START_TEST(what_judges_a_rollout_is_shown)
     expect_shown("  halt   reverted: rollout 5 takes its devices back\n");
     expect_shown("  test   3 failures of 3 resolved; accepted: no\n");
     SUCCEEDS("rollout show 5");
-    expect_shown("held: more evidence or 'serin rollout advance' lets it go on");
+    expect_shown("held: waits for more evidence; 'serin rollout advance' goes on without it, "
+                 "'serin rollout halt' or 'abort' ends it");
     expect_shown("  halt   not reverted: there is no stable release\n");
     SUCCEEDS("rollout show 6");
     ck_assert_ptr_null(strstr(result->out, "  test "));
