@@ -2,7 +2,10 @@
  * flash-layout: what Serin makes of a flash. Prints the default layout as a constant to paste into
  * a port, how large an image may be, and what the watchdog's period must hold.
  *
- *   flash-layout SIZE SECTOR UNIT [BLOCK [WINDOW]]     bytes; BLOCK 1024 and WINDOW 4 if not given
+ *   flash-layout SIZE SECTORS UNIT [BLOCK [WINDOW]]
+ *
+ * All in bytes. SECTORS is the size of each, or runs of them: 4x16384,1x65536,7x131072, from the
+ * first address on. BLOCK is 1024 and WINDOW 4 blocks if not given.
  */
 #include <serin/device/agent_state.h>
 #include <serin/piece.h>
@@ -54,18 +57,37 @@ static uint32_t number(int count, char **words, int at, uint32_t otherwise)
     return at < count ? (uint32_t)strtoul(words[at], NULL, 0) : otherwise;
 }
 
+/* Reads "4x16384,1x65536", or "2048"; false: it is neither. */
+static bool read_sectors(const char *text, struct serin_flash *flash, struct serin_flash_run *runs)
+{
+    char *end = NULL;
+    flash->sector_size = (uint32_t)strtoul(text, &end, 0);
+    for (uint32_t n = 0; *end == 'x' && n < SERIN_FLASH_RUNS_MAX; n++) {
+        runs[n].count = (uint32_t)strtoul(text, &end, 0);
+        runs[n].size = *end == 'x' ? (uint32_t)strtoul(end + 1, &end, 0) : 0;
+        flash->runs = runs;
+        flash->run_count++;
+        if (*end != ',') {
+            break;
+        }
+        text = end + 1;
+        (void)strtoul(text, &end, 0);
+    }
+    return *end == '\0';
+}
+
 int main(int count, char **words)
 {
     struct serin_layout layout;
+    struct serin_flash_run runs[SERIN_FLASH_RUNS_MAX] = {{0}};
+    struct serin_flash flash = {.size_bytes = number(count, words, 1, 0),
+                                .write_unit = number(count, words, 3, 0),
+                                .erased_value = 0xFF};
     const char *what = "the flash is too small for two slots";
-    if (count < 4 || count > 6) {
-        fprintf(stderr, "usage: flash-layout SIZE SECTOR UNIT [BLOCK [WINDOW]]\n");
+    if (count < 4 || count > 6 || !read_sectors(words[2], &flash, runs)) {
+        fprintf(stderr, "usage: flash-layout SIZE SECTORS UNIT [BLOCK [WINDOW]]\n");
         return 2;
     }
-    const struct serin_flash flash = {.size_bytes = number(count, words, 1, 0),
-                                      .sector_size = number(count, words, 2, 0),
-                                      .write_unit = number(count, words, 3, 0),
-                                      .erased_value = 0xFF};
     if (serin_layout_default(&flash, &layout) != SERIN_OK ||
         serin_layout_check(&flash, &layout, &what) != SERIN_OK) {
         fprintf(stderr, "flash-layout: %s\n", what);
