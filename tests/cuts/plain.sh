@@ -6,6 +6,9 @@ plain_parts=(core device proto host adapters orchestrator gateway sim cli tests)
 # plain_build SOURCE BUILD: the program is then BUILD/bin/serin-cut. What went wrong is printed.
 plain_build() {
     local source=$1 build=$2 launcher=()
+    # Copies of the sources that lie alike beside their builds share what a cache has of them.
+    export CCACHE_BASEDIR CCACHE_NOHASHDIR=1
+    CCACHE_BASEDIR=$(dirname "$(cd "$source" && pwd)")
     command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
     mkdir -p "$build"
     {

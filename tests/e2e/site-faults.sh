@@ -2,6 +2,8 @@
 # kill -9 of a gateway, of its broker and of the cloud's broker, at five named points each, one release a point. Each must
 # fire; after a restart every node ends on the release with sound books. What a killed gateway had kept does not cross the
 # uplink again: counted by a relay on the uplink, not by the gateway.
+#
+#   site-faults.sh [gateway|site-broker|cloud-broker]      the points of one of them, or all
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_site.sh"
 bench_begin site-faults
@@ -82,17 +84,19 @@ kill_at() { # WHO POINT
     wait_for 15 "gw-1 is connected" gw_is gw-1 '.uplink_connected and .site_connected'
 }
 
-for point in ${GATEWAY_POINTS-gateway.order.persisted:1 gateway.piece.stored:9 gateway.object.finished:1 \
-    gateway.report.after_commit:2 gateway.batch.sent:2}; do
-    kill_at gateway "$point"
-done
-for point in ${SITE_POINTS-plugin.directive.persisted:1 plugin.want.said:1 plugin.have.heard:3 plugin.park.served:2 \
-    plugin.block.sent:17}; do
-    kill_at site-broker "$point"
-done
-for point in ${CLOUD_POINTS-plugin.directive.before_persist:1 plugin.directive.persisted:1 plugin.get.granted:3 \
-    plugin.block.sent:5 plugin.presence.before:2}; do
-    kill_at cloud-broker "$point"
+declare -A points=(
+    [gateway]="gateway.order.persisted:1 gateway.piece.stored:9 gateway.object.finished:1 gateway.report.after_commit:2
+        gateway.batch.sent:2"
+    [site-broker]="plugin.directive.persisted:1 plugin.want.said:1 plugin.have.heard:3 plugin.park.served:2
+        plugin.block.sent:17"
+    [cloud-broker]="plugin.directive.before_persist:1 plugin.directive.persisted:1 plugin.get.granted:3 plugin.block.sent:5
+        plugin.presence.before:2"
+)
+for who in ${1:-gateway site-broker cloud-broker}; do
+    [ -n "${points[$who]-}" ] || fail "there are no points of $who"
+    for point in ${POINTS-${points[$who]}}; do
+        kill_at "$who" "$point"
+    done
 done
 [ "$release" -gt 0 ] || fail "nothing was killed"
 note "$release points, each fired, each rollout completed"

@@ -59,6 +59,9 @@ cp "$root/tests/CMakeLists.txt" "$work/source/tests/"
 cp -r "$root/tests/soak" "$root/tests/bench" "$work/source/tests/"
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
+# Copies of the sources that lie alike beside their builds share what a cache has of them (tests/cuts/plain.sh).
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR
+CCACHE_BASEDIR=$(cd "$work" && pwd)
 cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" \
     -DSERIN_PARTS="core;device;proto;host;adapters;orchestrator;gateway;sim;cli;tests" >"$work/configure.log" 2>&1 ||
     { tail -20 "$work/configure.log"; fail "the copy cannot be configured"; }
