@@ -15,9 +15,6 @@ foreach(module flash_layout flash_emulator flash_faults flash_shared flash_snaps
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 
-# Instrumented for coverage it takes half a minute of a processor.
-set_tests_properties(unit.agent_cut PROPERTIES TIMEOUT 400 COST 150)
-
 # Ports, servers and flash that do what they may and what they should not.
 foreach(module boot_odd agent_odd agent_ports agent_fetch agent_large agent_flash)
   serin_unit_test(${module} LINK serin_device_bench)
