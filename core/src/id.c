@@ -1,13 +1,22 @@
 /* Names on the wire: one alphabet, two lengths; and roles of certificates. */
 #include <serin/id.h>
 
+#include <stdint.h>
 #include <string.h>
 
-/* Not isalnum(): the alphabet must not depend on a locale. */
+/* Not isalnum(): the alphabet must not depend on a locale. A bit for each character, from `first`
+ * to `last` of the same 64. */
+#define RANGE(first, last) (UINT64_MAX >> (63 - (last) % 64) & UINT64_MAX << (first) % 64)
+
+static const uint64_t alphabet[4] = {
+    RANGE('0', '9') | RANGE('-', '-'),
+    RANGE('A', 'Z') | RANGE('a', 'z') | RANGE('_', '_'),
+};
+
 static bool in_alphabet(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
+    unsigned char code = (unsigned char)c;
+    return (alphabet[code / 64u] >> code % 64u & 1u) != 0;
 }
 
 static bool name_valid(const char *text, size_t size, size_t max)

@@ -11,7 +11,8 @@
 #define BOTH         BANKS /* instead of the number of one */
 #define HEAD_SIZE    8u
 #define CRC_SIZE     4u
-#define APPEND_TRIES 3u /* places tried before a bank is given up */
+#define CRC_RESIDUE  0x2144df1cu /* the CRC of whatever has its own CRC behind it */
+#define APPEND_TRIES 3u          /* places tried before a bank is given up */
 
 /* How far ahead of the newest record a torn or rotten head may be to be taken for a sequence. */
 #define CLAIMS_AHEAD 16u
@@ -84,10 +85,10 @@ static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t 
                      const struct part *part)
 {
     uint8_t chunk[SERIN_FLASH_CHUNK];
-    uint32_t covered = stride_of(log) - CRC_SIZE;
+    uint32_t stride = stride_of(log);
     uint32_t crc = 0;
-    for (uint32_t done = 0; done < covered;) {
-        uint32_t size = covered - done < sizeof chunk ? covered - done : (uint32_t)sizeof chunk;
+    for (uint32_t done = 0; done < stride;) {
+        uint32_t size = stride - done < sizeof chunk ? stride - done : (uint32_t)sizeof chunk;
         if (serin_flash_read(log->flash, address + done, chunk, size) != SERIN_OK ||
             (done == 0 &&
              (serin_get_le32(chunk) != log->magic || serin_get_le32(chunk + 4) != sequence))) {
@@ -99,9 +100,7 @@ static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t 
         }
         done += size;
     }
-    uint8_t stored[CRC_SIZE];
-    return serin_flash_read(log->flash, address + covered, stored, sizeof stored) == SERIN_OK &&
-           serin_get_le32(stored) == crc;
+    return crc == CRC_RESIDUE;
 }
 
 /* Places in the order in which they are believed: the higher sequence first; of one sequence, which

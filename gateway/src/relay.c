@@ -37,21 +37,23 @@ static uint64_t lax_ms(const struct serin_relay *relay)
 static uint32_t core_digest(const struct serin_beat *beat)
 {
     const struct serin_running *running = &beat->running;
-    uint8_t bytes[15];
+    uint8_t bytes[15 + sizeof running->manifest_id];
     serin_put_le16(bytes, running->version.major);
     serin_put_le16(bytes + 2, running->version.minor);
     serin_put_le16(bytes + 4, running->version.patch);
     serin_put_le32(bytes + 6, running->security_counter);
     serin_put_le32(bytes + 10, running->floor);
     bytes[14] = running->slot;
-    uint32_t crc = serin_crc32(0, running->manifest_id, sizeof running->manifest_id);
-    return serin_crc32(crc, bytes, sizeof bytes);
+    memcpy(bytes + 15, running->manifest_id, sizeof running->manifest_id);
+    return serin_crc32(0, bytes, sizeof bytes);
 }
 
 /* What else serind acts on or shows: not what counts up by itself. */
 static uint32_t rest_digest(const struct serin_beat *beat)
 {
-    uint8_t bytes[28];
+    uint8_t bytes[28 + sizeof beat->product + sizeof beat->channel];
+    size_t product_size = strlen(beat->product) + 1u;
+    size_t channel_size = strlen(beat->channel);
     serin_put_le32(bytes, beat->channel_order.epoch);
     serin_put_le32(bytes + 4, beat->channel_order.sequence);
     serin_put_le32(bytes + 8, beat->own_order.epoch);
@@ -60,9 +62,9 @@ static uint32_t rest_digest(const struct serin_beat *beat)
     bytes[18] = (uint8_t)beat->redundancy;
     bytes[19] = (uint8_t)beat->refused;
     serin_put_le64(bytes + 20, beat->incarnation);
-    uint32_t crc = serin_crc32(0, bytes, sizeof bytes);
-    crc = serin_crc32(crc, beat->product, strlen(beat->product) + 1);
-    return serin_crc32(crc, beat->channel, strlen(beat->channel));
+    memcpy(bytes + 28, beat->product, product_size);
+    memcpy(bytes + 28 + product_size, beat->channel, channel_size);
+    return serin_crc32(0, bytes, 28 + product_size + channel_size);
 }
 
 bool serin_relay_beat(struct serin_relay *relay, uint32_t node, const struct serin_beat *beat,
