@@ -3,7 +3,8 @@
  * small, on the flash emulator. To be copied.
  *
  *   hardware     the silicon; a real board has it, with its vendor's drivers
- *   board        what bootloader, application and factory share: map, flash port, why it was reset
+ *   board        what bootloader, application and factory share: map, flash port, identity
+ *   reset        why it was reset, and what the bootloader hands over
  *   bootloader   decides, loads, starts the watchdog, jumps
  *   application  the agent, its link, confirmation
  *   factory      identity, then provisioning
