@@ -139,12 +139,14 @@ static bool marks_read(const struct serin_agent *agent, const struct serin_filli
         if (erased || serin_flash_read(flash_of(agent), address, mark, sizeof mark) != SERIN_OK) {
             continue;
         }
-        rewrite->kept = serin_get_le32(mark + 16);
-        mark_encode(fill, rewrite, serin_get_le32(mark + 4) == MARK_BACK ? MARK_BACK : MARK_COPIED,
-                    expected);
+        struct rewrite claimed = *rewrite;
+        bool back = serin_get_le32(mark + 4) == MARK_BACK;
+        claimed.kept = serin_get_le32(mark + 16);
+        mark_encode(fill, &claimed, back ? MARK_BACK : MARK_COPIED, expected);
         if (memcmp(mark, expected, sizeof mark) == 0) {
             found = true;
-            rewrite->back = rewrite->back || serin_get_le32(mark + 4) == MARK_BACK;
+            rewrite->kept = claimed.kept;
+            rewrite->back = rewrite->back || back;
         }
     }
     return found;

@@ -73,7 +73,9 @@ static bool sweep_short(struct worker *worker)
         sweep->whole_one_in = 64;
         sweep->rots = 6;
         sweep->all_pairs = strcmp(part->name, PAIRS_PART) == 0;
-        sweep->pairs_one_in = sweep->all_pairs ? 0 : 1500;
+        bool rewrites =
+            part->sector > SERIN_PIECE_SIZE; /* after a cut: a second one falls into it */
+        sweep->pairs_one_in = sweep->all_pairs ? 0 : rewrites ? 300 : 1500;
         sweep->quota = (struct cuts_quota){
             .each = 1, .one_in = 3, .prefixes = sweep->all_pairs ? RECORD_PREFIXES : 8, .salt = 1};
         if (!cuts_sweep_part(sweep, part)) {

@@ -359,6 +359,20 @@ bool cuts_sweep_part(struct cuts_sweep *sweep, const struct cuts_geometry *geome
     return !step.failed;
 }
 
+/* Tells the operations of one step. */
+static void tell_step(uint64_t from)
+{
+    struct serin_flash_operation operation;
+    uint64_t to = serin_flash_emulator_operations(life.emulator);
+    for (uint64_t n = from; n < to; n++) {
+        if (serin_flash_emulator_operation(life.emulator, n, &operation)) {
+            (void)printf("    operation %llu: %s %u bytes at %u, %s\n", (unsigned long long)n,
+                         operation.kind == SERIN_FLASH_PROGRAM ? "program" : "erase",
+                         operation.size, operation.address, cuts_place(&life, operation.address));
+        }
+    }
+}
+
 bool cuts_sweep_replay(struct cuts_sweep *sweep, const struct cuts_point *point)
 {
     sweep->geometry = point->geometry;
@@ -374,7 +388,11 @@ bool cuts_sweep_replay(struct cuts_sweep *sweep, const struct cuts_point *point)
             cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
         }
     }
-    while (cuts_life_step(&life)) {
+    uint64_t told = 0;
+    for (bool on = true; on;) {
+        on = cuts_life_step(&life);
+        tell_step(told);
+        told = serin_flash_emulator_operations(life.emulator);
     }
     judge_flash((uint64_t)point->count - 1u);
     bool held = life.failure == NULL;

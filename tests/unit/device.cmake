@@ -16,7 +16,7 @@ foreach(module flash_layout flash_emulator flash_faults flash_shared flash_snaps
 endforeach()
 
 # Ports, servers and flash that do what they may and what they should not.
-foreach(module boot_odd agent_odd agent_ports agent_fetch agent_large agent_flash)
+foreach(module boot_odd agent_odd agent_ports agent_fetch agent_large agent_rooms agent_flash)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 

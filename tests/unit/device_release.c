@@ -354,6 +354,28 @@ bool bench_in_place(const struct bench *bench, const uint8_t *image, uint32_t si
            memcmp(piece, image + at, part) == 0;
 }
 
+/* Whether it stands in the spare sector, from which a rewriting of its own that was cut brings it
+ * back. */
+static bool is_spared(const struct bench *bench, const uint8_t *image, uint32_t size,
+                      uint32_t index)
+{
+    struct serin_slot_map map;
+    uint8_t piece[SERIN_PIECE_SIZE];
+    const struct serin_flash *flash = bench->boot.flash;
+    serin_slot_map(flash, &bench->layout, &map);
+    uint32_t at = index * SERIN_PIECE_SIZE;
+    uint32_t part = serin_piece_size(size, index);
+    uint32_t address = serin_slot_address(&bench->boot, serin_slot_other(bench->choice.slot),
+                                          map.image_offset + at);
+    struct serin_region sector = serin_flash_sector(flash, address);
+    uint32_t spare =
+        serin_flash_border_from(flash, bench->layout.scratch.address + SERIN_SCRATCH_RECORD_SIZE) +
+        (address - sector.address);
+    return sector.size > SERIN_PIECE_SIZE &&
+           serin_flash_read(flash, spare, piece, part) == SERIN_OK &&
+           memcmp(piece, image + at, part) == 0;
+}
+
 unsigned bench_journal_lies(const struct bench *bench)
 {
     const struct serin_attempt_report *attempt = serin_attempt_current(&bench->agent);
@@ -367,7 +389,10 @@ unsigned bench_journal_lies(const struct bench *bench)
         uint32_t count = serin_piece_count(size);
         for (uint32_t index = 0; index < count; index++) {
             bool said = bench_journaled(bench, index);
-            lies += said && !bench_in_place(bench, release->image, size, index) ? 1 : 0;
+            lies += said && !bench_in_place(bench, release->image, size, index) &&
+                            !is_spared(bench, release->image, size, index)
+                        ? 1
+                        : 0;
         }
     }
     return lies;
