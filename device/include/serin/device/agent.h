@@ -5,8 +5,9 @@
  *   serin_agent_init    once per boot, in memory that the caller gives
  *   serin_agent_step    for every event; works through its ports; bounded work per call
  *
- * No heap, no threads, no clock. `now_ms` is the time since boot and never runs backwards; pass it
- * with each step. Call TICK at serin_agent_deadline_ms at the latest.
+ * No heap, no threads, no clock; one agent belongs to one thread, and to no interrupt. `now_ms` is
+ * the time since boot and never runs backwards; pass it with each step. Call TICK at
+ * serin_agent_deadline_ms at the latest.
  */
 #ifndef SERIN_DEVICE_AGENT_H
 #define SERIN_DEVICE_AGENT_H
