@@ -220,12 +220,41 @@ static bool confirmed_before(const struct walk *walk, const struct serin_member 
            member->since_s < walk->opened_s;
 }
 
+/* Whether a device was heard so lately that nothing of its silence need be asked: most were. */
+static bool is_fresh(const struct walk *walk, const struct serin_health *health)
+{
+    return health->beat_s >= walk->heard_from_s && health->beat_s <= walk->now_s &&
+           walk->now_s - health->beat_s <= (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+}
+
+/* The same as count_member of such a device: it counts, whatever the moment, and is not silent. */
+static void count_fresh(struct walk *walk, const struct serin_member *member, enum role role,
+                        bool unwell)
+{
+    if (role == ROLE_GONE) {
+        return;
+    }
+    if (role == ROLE_UPDATED) {
+        walk->found.ever_updated++;
+        walk->found.ever_unwell += unwell ? 1 : 0;
+        walk->confirmed.of += confirmed_before(walk, member) ? 1 : 0;
+        count_shown(walk, member->device, false, unwell);
+    } else {
+        walk->others.of++;
+    }
+    add(place_of(walk, member->device), role, false, unwell);
+}
+
 static void count_member(struct walk *walk, const struct serin_member *member, enum role role)
 {
     const struct serin_health *health = &walk->members->health[member->device];
     bool known = has_past(walk->rollout, member, health, role);
     count_known(&walk->found, role, known);
     if (!known) {
+        return;
+    }
+    if (is_fresh(walk, health)) {
+        count_fresh(walk, member, role, serin_health_unwell(health));
         return;
     }
     bool silent = is_silent(walk, health);
