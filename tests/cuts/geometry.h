@@ -1,13 +1,14 @@
 /*
  * The flash parts that are cut: write units of 1 to 512 bytes, both erased values, with and without
- * ECC words, sectors of 512 bytes to 128 KiB, equal and not. Their names stand in replay lines.
+ * ECC words, programmed once or bit by bit, sectors of 512 bytes to 128 KiB, equal and not. Their
+ * names stand in replay lines.
  */
 #ifndef SERIN_TESTS_CUTS_GEOMETRY_H
 #define SERIN_TESTS_CUTS_GEOMETRY_H
 
 #include "life.h"
 
-#define CUTS_GEOMETRIES 14u /* the last one stands for those that are drawn */
+#define CUTS_GEOMETRIES 15u /* the last one stands for those that are drawn */
 extern const struct cuts_geometry cuts_geometries[CUTS_GEOMETRIES];
 
 /* The part of that name: one of the above, or a drawn one, whose name tells it all. False: there is

@@ -86,6 +86,13 @@ static bool draw_byte(const struct cuts_life *life, uint64_t *dice, uint32_t *ad
     return byte != life->geometry->erased;
 }
 
+/* One bit, and every fourth time several of a byte. */
+static uint8_t draw_mask(uint64_t *dice)
+{
+    uint64_t drawn = cuts_dice(dice);
+    return drawn % 4u == 0 ? (uint8_t)(1u + drawn / 4u % 255u) : (uint8_t)(1u << drawn / 4u % 8u);
+}
+
 bool cuts_rot_draw(const struct cuts_life *life, const struct serin_flash_operation *operation,
                    bool fresh, uint64_t *dice, struct serin_flash_fault *fault)
 {
@@ -102,7 +109,7 @@ bool cuts_rot_draw(const struct cuts_life *life, const struct serin_flash_operat
         .kind = SERIN_FLASH_FAULT_ROT,
         .at = address,
         .torn = torn[cuts_dice(dice) % 4u],
-        .mask = (uint8_t)(1u << cuts_dice(dice) % 8u),
+        .mask = draw_mask(dice),
     };
     fault->seed = fault->torn == SERIN_FLASH_TORN_UNSTABLE ? 1 : 0;
     enum serin_slot slot = slot_at(life, address);

@@ -13,7 +13,7 @@ void cuts_harm(struct cuts_life *life, const struct serin_flash_fault *fault);
 /* The part of the flash that an address lies in; in static storage. */
 const char *cuts_place(const struct cuts_life *life, uint32_t address);
 
-/* Draws a bit that flips now, in a byte that is not erased; with `fresh` one of what `operation` is
+/* Draws bits that flip now, in a byte that is not erased; with `fresh` one of what `operation` is
  * about to program, as soon as it has. False: none was found, or it is in the manifest or the image
  * of the one slot that boots, where two slots do not help. */
 bool cuts_rot_draw(const struct cuts_life *life, const struct serin_flash_operation *operation,

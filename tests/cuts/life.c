@@ -95,12 +95,14 @@ bool cuts_life_open(struct cuts_life *life, const struct cuts_goods *goods,
     life->geometry = geometry;
     life->random = 88172645463325252u;
     life->last = CUTS_CHAPTERS - 1u;
-    struct serin_flash_emulator_config config = {.size_bytes = geometry->size,
-                                                 .sector_size = geometry->sector,
-                                                 .write_unit = geometry->unit,
-                                                 .erased_value = geometry->erased,
-                                                 .ecc = geometry->ecc,
-                                                 .seed = seed};
+    struct serin_flash_emulator_config config = {
+        .size_bytes = geometry->size,
+        .sector_size = geometry->sector,
+        .write_unit = geometry->unit,
+        .erased_value = geometry->erased,
+        .ecc = geometry->ecc,
+        .seed = seed,
+        .programming = geometry->and ? SERIN_FLASH_AND : SERIN_FLASH_WRITE_ONCE};
     for (unsigned i = 0; i < CUTS_RUNS; i++) {
         config.runs[i] = geometry->runs[i];
     }

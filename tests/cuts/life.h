@@ -26,6 +26,7 @@ struct cuts_geometry {
     uint32_t size, sector, unit;
     uint8_t erased;
     bool ecc;
+    bool and; /* bits may be cleared one by one, else a unit is programmed once */
     struct serin_flash_run runs[CUTS_RUNS]; /* with unequal sectors, beside size and the largest */
 };
 

@@ -29,6 +29,7 @@
 #define RECORD_PREFIXES \
     (SERIN_BOOT_RECORD_SIZE + 1u) /* on that part: all of a record's, and entries' */
 #define LARGE_SECTOR 16384u
+#define SMALL_SECTOR 1024u  /* up to here the soak tries all pairs, now and then */
 #define PAIRS_PART   "nor8" /* all pairs of first faults and later operations are tried on it */
 
 static struct cuts_goods goods;
@@ -105,6 +106,7 @@ static bool sweep_drawn(struct worker *worker)
         sweep->whole_one_in = 8;
         sweep->rots = 16;
         sweep->pairs_one_in = 100;
+        sweep->all_pairs = part.sector <= SMALL_SECTOR && cuts_dice(&sweep->dice) % 4u == 0;
         if (!cuts_sweep_part(sweep, &part)) {
             return false;
         }

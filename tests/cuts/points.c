@@ -81,7 +81,7 @@ static uint64_t key_of(const struct cuts_point *point)
 {
     const struct cuts_geometry *part = &point->geometry;
     uint64_t hash = fold(part->sector, (uint64_t)part->unit << 32 | (uint64_t)part->erased << 16 |
-                                           (part->ecc ? 1u : 0u));
+                                           (part->and ? 2u : 0u) | (part->ecc ? 1u : 0u));
     for (unsigned i = 0; i < point->count; i++) {
         const struct serin_flash_fault *fault = &point->faults[i];
         hash = fold(hash, fault->operation);
