@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -22,9 +23,9 @@ const char *const glitch_kinds[GLITCH_KINDS] = {"skip", "take", "return", "zero"
 const char *const glitch_ends[GLITCH_ENDS] = {"refused", "good", "breach", "trap", "hang"};
 
 struct instruction {
-    uint32_t size;   /* 0: none begins here */
-    uint32_t target; /* of a conditional jump, else 0: offset in the range */
-    bool jump, call;
+    uint32_t size;           /* 0: none begins here */
+    uint32_t target;         /* of a conditional jump, else 0: offset in the range */
+    bool jump, call, leaves; /* `leaves`: a call, or a jump that may be one at a function's end */
 };
 
 /* What parent and children share. */
@@ -49,6 +50,7 @@ static struct {
     unsigned left; /* passes before it strikes */
     bool stepping;
     uintptr_t last;
+    uint8_t *resume; /* where counting goes on, NULL: it does */
 } now;
 
 /* ---- the code ---- */
@@ -63,6 +65,7 @@ static void note_instruction(size_t offset, const char *text, uint64_t first)
     struct instruction *instruction = &all.instructions[offset];
     instruction->size = 1; /* until the next one is seen */
     instruction->call = starts_with(text, "call");
+    instruction->leaves = instruction->call || starts_with(text, "jmp");
     instruction->jump = text[0] == 'j' && !starts_with(text, "jmp");
     if (instruction->jump) {
         const char *operand = strpbrk(text, " \t");
@@ -176,6 +179,38 @@ static void strike(greg_t *registers)
     }
 }
 
+static bool in_range(uintptr_t address)
+{
+    return address - (uintptr_t)all.code < all.size;
+}
+
+/* Counts the instruction that comes next. What the code under test calls elsewhere runs at full
+ * speed, up to a breakpoint where it returns to. */
+static void count(greg_t *registers)
+{
+    uintptr_t at = (uintptr_t)registers[REG_RIP];
+    if (now.resume != NULL && at == (uintptr_t)now.resume + 1) {
+        *now.resume = now.byte;
+        at = (uintptr_t)now.resume;
+        now.resume = NULL;
+        registers[REG_RIP] = (greg_t)at;
+        registers[REG_EFL] |= TRAP_FLAG;
+    }
+    bool was_inside = in_range(now.last);
+    const uintptr_t back = *(const uintptr_t *)(uintptr_t)registers[REG_RSP];
+    /* A repeated string instruction traps once for each of its rounds. */
+    if (in_range(at) && at != now.last) {
+        all.shared->hits[at - (uintptr_t)all.code]++;
+    } else if (!in_range(at) && was_inside && in_range(back) &&
+               all.instructions[now.last - (uintptr_t)all.code].leaves) {
+        now.resume = all.code + (back - (uintptr_t)all.code);
+        now.byte = *now.resume;
+        *now.resume = BREAKPOINT;
+        registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+    }
+    now.last = at;
+}
+
 static void on_trap(int number, siginfo_t *info, void *context)
 {
     (void)number;
@@ -183,11 +218,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     uintptr_t at = (uintptr_t)registers[REG_RIP];
     if (now.counting) {
-        /* A repeated string instruction traps once for each of its rounds. */
-        if (at - (uintptr_t)all.code < all.size && at != now.last) {
-            all.shared->hits[at - (uintptr_t)all.code]++;
-        }
-        now.last = at;
+        count(registers);
         return;
     }
     if (now.stepping) {
@@ -235,10 +266,23 @@ static void set_trap_flag(bool on)
     }
 }
 
+/* Lets breakpoints be written into [from, from + size). */
+static void make_writable(const uint8_t *from, size_t size)
+{
+    uintptr_t page = (uintptr_t)from & ~(uintptr_t)4095;
+    size = (size_t)((uintptr_t)from - page) + size;
+    if (mprotect((void *)page, size, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
+        _exit(99);
+    }
+}
+
 static _Noreturn void child_counts(const struct glitch_trial *trial)
 {
     child_prepare();
+    make_writable(all.code, all.size);
     now.counting = true;
+    now.last = 0;
+    now.resume = NULL;
     set_trap_flag(true);
     enum glitch_end end = trial->attempt(trial->ctx);
     set_trap_flag(false);
@@ -248,12 +292,12 @@ static _Noreturn void child_counts(const struct glitch_trial *trial)
 static _Noreturn void child_glitches(const struct glitch_trial *trial)
 {
     const struct itimerval limit = {.it_value = {.tv_usec = CHILD_MS * 1000L}};
-    uintptr_t page = (uintptr_t)now.at & ~(uintptr_t)4095;
+    /* For what spins in the kernel, whose time the timer does not count. */
+    const struct rlimit kill = {.rlim_cur = 2, .rlim_max = 2};
     child_prepare();
+    (void)setrlimit(RLIMIT_CPU, &kill);
     (void)setitimer(ITIMER_VIRTUAL, &limit, NULL);
-    if (mprotect((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
-        _exit(99);
-    }
+    make_writable(now.at, 1);
     now.byte = *now.at;
     *now.at = BREAKPOINT;
     child_ends(trial->attempt(trial->ctx));
@@ -270,6 +314,9 @@ static enum glitch_end child_await(pid_t child)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 99) {
         (void)fprintf(stderr, "glitch: the code cannot be made writable\n");
         exit(2);
+    }
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGXCPU)) {
+        return GLITCH_HANG;
     }
     return WIFEXITED(status) && WEXITSTATUS(status) < GLITCH_ENDS
                ? (enum glitch_end)WEXITSTATUS(status)

@@ -38,7 +38,7 @@ struct glitch_trial {
     enum glitch_end (*attempt)(void *ctx);
     void *ctx;
     enum glitch_end expected; /* without a glitch */
-    bool brief;               /* among those that are tried at each check */
+    unsigned brief;           /* 1, 2: among those of a brief, a briefer sweep; 0: neither */
     bool weak;                /* has no second run: a breach must be found, or nothing is proved */
 };
 

@@ -13,14 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define VERDICTS  64u
 #define GOOD_FILL 0x02
 #define BAD_FILL  0x66
 
-static struct {
+struct keys {
     struct vector_key root, release, director, stranger, stranger_root;
-} keys;
+};
 
 /* ---- cryptography that remembers ---- */
 
@@ -31,9 +33,36 @@ struct verdict {
 };
 
 static struct {
+    struct keys keys;
     struct verdict verdicts[VERDICTS];
     size_t count;
-} * memory;
+} known;
+
+/* Through which a child hands back what it has calculated: the elliptic curve is calculated in
+ * children alone, as wolfCrypt's tables would make each fork of the parent slow. Nothing is kept
+ * here, where a child under a glitch may write. */
+struct mailbox {
+    struct keys keys;
+    struct verdict verdict;
+    bool done;
+};
+
+static struct mailbox *mailbox;
+
+/* Does `work` in a child. False: it failed there. */
+static bool in_child(void (*work)(const void *arg), const void *arg)
+{
+    int status = 0;
+    mailbox->done = false;
+    pid_t child = fork();
+    if (child == 0) {
+        work(arg);
+        _exit(0);
+    }
+    while (child > 0 && waitpid(child, &status, 0) < 0) {
+    }
+    return child > 0 && mailbox->done;
+}
 
 static uint32_t remembered_verify(void *ctx, uint32_t run,
                                   const uint8_t key[SERIN_P256_PUBLIC_SIZE],
@@ -45,32 +74,14 @@ static uint32_t remembered_verify(void *ctx, uint32_t run,
     memcpy(asked.key, key, sizeof asked.key);
     memcpy(asked.digest, digest, sizeof asked.digest);
     memcpy(asked.signature, signature, sizeof asked.signature);
-    for (size_t i = 0; i < memory->count; i++) {
-        if (memcmp(&memory->verdicts[i], &asked, offsetof(struct verdict, verdict)) == 0) {
-            return memory->verdicts[i].verdict ^ run;
+    for (size_t i = 0; i < known.count; i++) {
+        if (memcmp(&known.verdicts[i], &asked, offsetof(struct verdict, verdict)) == 0) {
+            return known.verdicts[i].verdict ^ run;
         }
     }
     const struct serin_crypto *real = serin_wolfcrypt();
     asked.verdict = real->ops->p256_verify(real->ctx, SERIN_RUN_FIRST, key, digest, signature);
     return asked.verdict ^ run;
-}
-
-/* Learns a verdict before the glitches begin: what a child computes under one must not be believed
- * by the next. */
-static void learn(enum serin_signed_kind kind, const struct vector_key *key, const uint8_t *record,
-                  size_t body_size)
-{
-    if (memory->count == VERDICTS) {
-        abort();
-    }
-    struct verdict *verdict = &memory->verdicts[memory->count++];
-    const struct serin_crypto *real = serin_wolfcrypt();
-    memcpy(verdict->key, key->public_key, sizeof verdict->key);
-    serin_signed_digest(real, kind, record, body_size, verdict->digest);
-    memcpy(verdict->signature, record + body_size + SERIN_SIGNATURE_HEAD_SIZE,
-           sizeof verdict->signature);
-    verdict->verdict = real->ops->p256_verify(real->ctx, SERIN_RUN_FIRST, verdict->key,
-                                              verdict->digest, verdict->signature);
 }
 
 static const struct serin_crypto *remembering(void)
@@ -90,16 +101,40 @@ struct release {
     uint8_t manifest[SERIN_MANIFEST_SIZE_P256];
 };
 
+struct seal {
+    enum serin_signed_kind kind;
+    const struct vector_key *key, *named;
+    const uint8_t *body;
+    size_t body_size;
+};
+
+/* Signs with `key`, and learns what verifying with `named` gives, before the glitches begin: what a
+ * child computes under one must not be believed by the next. */
+static void sign(const void *arg)
+{
+    const struct seal *seal = arg;
+    const struct serin_crypto *real = serin_wolfcrypt();
+    struct verdict *verdict = &mailbox->verdict;
+    uint8_t digest[SERIN_SHA256_SIZE];
+    serin_signed_digest(real, seal->kind, seal->body, seal->body_size, digest);
+    mailbox->done = vector_sign_digest(seal->key, digest, verdict->signature);
+    memcpy(verdict->key, seal->named->public_key, sizeof verdict->key);
+    memcpy(verdict->digest, digest, sizeof verdict->digest);
+    verdict->verdict = real->ops->p256_verify(real->ctx, SERIN_RUN_FIRST, verdict->key,
+                                              verdict->digest, verdict->signature);
+}
+
 static void sign_area(enum serin_signed_kind kind, const struct vector_key *key,
                       const struct vector_key *named, uint8_t *record, size_t body_size)
 {
-    uint8_t digest[SERIN_SHA256_SIZE], signature[SERIN_P256_SIGNATURE_SIZE];
-    serin_signed_digest(serin_wolfcrypt(), kind, record, body_size, digest);
-    if (!vector_sign_digest(key, digest, signature)) {
+    const struct seal seal = {
+        .kind = kind, .key = key, .named = named, .body = record, .body_size = body_size};
+    if (known.count == VERDICTS || !in_child(sign, &seal)) {
         abort();
     }
-    (void)serin_signature_area_encode_p256(record, body_size, named->key_id, signature);
-    learn(kind, named, record, body_size);
+    known.verdicts[known.count++] = mailbox->verdict;
+    (void)serin_signature_area_encode_p256(record, body_size, named->key_id,
+                                           mailbox->verdict.signature);
 }
 
 /* A release whose image is made of `fill`; `named` is the key that its signature names. */
@@ -134,7 +169,7 @@ static void make_trust(uint8_t record[SERIN_TRUST_SIZE_P256], uint32_t version,
                        const struct vector_key *release, const struct vector_key *root)
 {
     struct serin_trust trust = {.version = version, .product = "lamp", .key_count = 2};
-    const struct vector_key *const members[] = {release, &keys.director};
+    const struct vector_key *const members[] = {release, &known.keys.director};
     for (size_t i = 0; i < 2; i++) {
         trust.keys[i].role = i == 0 ? SERIN_KEY_ROLE_RELEASE : SERIN_KEY_ROLE_DIRECTOR;
         memcpy(trust.keys[i].key_id, members[i]->key_id, SERIN_KEY_ID_SIZE);
@@ -143,7 +178,7 @@ static void make_trust(uint8_t record[SERIN_TRUST_SIZE_P256], uint32_t version,
     if (serin_trust_encode(&trust, record) != SERIN_OK) {
         abort();
     }
-    sign_area(SERIN_SIGNED_TRUST, root, &keys.root, record, SERIN_TRUST_BODY_SIZE);
+    sign_area(SERIN_SIGNED_TRUST, root, &known.keys.root, record, SERIN_TRUST_BODY_SIZE);
 }
 
 /* ---- devices ---- */
@@ -177,7 +212,7 @@ static struct scene *provisioned(void)
     scene->boot = (struct serin_boot){.crypto = remembering(),
                                       .flash = flash,
                                       .layout = &scene->layout,
-                                      .root_key = keys.root.public_key,
+                                      .root_key = known.keys.root.public_key,
                                       .identity = {.device_id = "lamp-1",
                                                    .product = "lamp",
                                                    .channel = "stable",
@@ -185,8 +220,8 @@ static struct scene *provisioned(void)
                                                    .bootloader = 1}};
     static struct release good;
     uint8_t trust[SERIN_TRUST_SIZE_P256];
-    make_release(&good, GOOD_FILL, 2, "lamp", &keys.release, &keys.release);
-    make_trust(trust, 1, &keys.release, &keys.root);
+    make_release(&good, GOOD_FILL, 2, "lamp", &known.keys.release, &known.keys.release);
+    make_trust(trust, 1, &known.keys.release, &known.keys.root);
     const struct serin_factory_image image = {.manifest = good.manifest,
                                               .manifest_size = sizeof good.manifest,
                                               .read = read_image,
@@ -302,7 +337,7 @@ static enum glitch_end opens_trust(void *ctx)
     struct serin_trust trust;
     struct serin_proof proof = {.first = 0};
     enum serin_error error =
-        serin_trust_open_twice(serin_wolfcrypt(), keys.root.public_key, scene->record,
+        serin_trust_open_twice(serin_wolfcrypt(), known.keys.root.public_key, scene->record,
                                sizeof scene->record, &trust, &proof);
     (void)error;
     return serin_proof_first(&proof, SERIN_PROOF_TRUST) &&
@@ -317,7 +352,7 @@ static struct scene *altered_image(void)
 {
     struct scene *scene = provisioned();
     struct release release;
-    make_release(&release, GOOD_FILL, 2, "lamp", &keys.release, &keys.release);
+    make_release(&release, GOOD_FILL, 2, "lamp", &known.keys.release, &known.keys.release);
     memset(release.image, BAD_FILL, sizeof release.image);
     put_in_both(scene, &release);
     return scene;
@@ -348,7 +383,7 @@ static struct scene *forged_beside_a_good_one(void)
 {
     struct scene *scene = provisioned();
     struct release release;
-    make_release(&release, BAD_FILL, 2, "lamp", &keys.stranger, &keys.release);
+    make_release(&release, BAD_FILL, 2, "lamp", &known.keys.stranger, &known.keys.release);
     put_release(scene, SERIN_SLOT_A, &release);
     scene->good = SERIN_SLOT_B;
     return scene;
@@ -359,7 +394,7 @@ static struct scene *forged_on_trial(void)
     struct scene *scene = provisioned();
     struct release release;
     struct serin_boot_state state;
-    make_release(&release, BAD_FILL, 3, "lamp", &keys.stranger, &keys.release);
+    make_release(&release, BAD_FILL, 3, "lamp", &known.keys.stranger, &known.keys.release);
     put_release(scene, SERIN_SLOT_B, &release);
     must(serin_boot_log_read(&scene->boot, &state));
     struct serin_boot_change change = {
@@ -376,12 +411,12 @@ static struct scene *forged_on_trial(void)
 /* Both banks hold a record of a stranger's, and both slots his release. */
 static struct scene *forged_trust(void)
 {
-    struct scene *scene = forged(&keys.stranger, &keys.stranger, 2, "lamp");
+    struct scene *scene = forged(&known.keys.stranger, &known.keys.stranger, 2, "lamp");
     const struct serin_region *region = &scene->layout.trust;
     const struct serin_flash *flash = scene->boot.flash;
     uint8_t bank[16 + SERIN_TRUST_SIZE_P256];
     must(flash->ops->read(flash->ctx, region->address, bank, sizeof bank));
-    make_trust(bank + 16, 2, &keys.stranger, &keys.stranger_root);
+    make_trust(bank + 16, 2, &known.keys.stranger, &known.keys.stranger_root);
     serin_put_le32(bank + 8, serin_crc32(0, bank + 16, SERIN_TRUST_SIZE_P256));
     serin_put_le32(bank + 12, serin_crc32(0, bank, 12));
     must(flash->ops->erase(flash->ctx, region->address, region->size));
@@ -393,67 +428,98 @@ static struct scene *forged_trust(void)
 static struct scene *offered_trust(void)
 {
     struct scene *scene = provisioned();
-    make_trust(scene->record, 2, &keys.stranger, &keys.stranger_root);
+    make_trust(scene->record, 2, &known.keys.stranger, &known.keys.stranger_root);
     return scene;
+}
+
+static void read_keys(const void *arg)
+{
+    static const uint8_t scalars[2][32] = {{0x11, 0x22, 0x33}, {0x44, 0x55, 0x66}};
+    struct keys *keys = &mailbox->keys;
+    struct {
+        const char *name;
+        struct vector_key *key;
+    } const files[] = {
+        {"root", &keys->root}, {"release", &keys->release}, {"director", &keys->director}};
+    bool good = vector_key_set(serin_wolfcrypt(), scalars[0], &keys->stranger) &&
+                vector_key_set(serin_wolfcrypt(), scalars[1], &keys->stranger_root);
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && good; i++) {
+        char path[1024];
+        (void)snprintf(path, sizeof path, "%s/%s.key", (const char *)arg, files[i].name);
+        good = vector_key_load(serin_wolfcrypt(), path, files[i].key);
+    }
+    mailbox->done = good;
 }
 
 bool scene_open(const char *vectors)
 {
-    static const uint8_t scalars[2][32] = {{0x11, 0x22, 0x33}, {0x44, 0x55, 0x66}};
-    struct {
-        const char *name;
-        struct vector_key *key;
-    } const known[] = {
-        {"root", &keys.root}, {"release", &keys.release}, {"director", &keys.director}};
-    memory = mmap(NULL, sizeof *memory, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    bool good = memory != MAP_FAILED &&
-                vector_key_set(serin_wolfcrypt(), scalars[0], &keys.stranger) &&
-                vector_key_set(serin_wolfcrypt(), scalars[1], &keys.stranger_root);
-    for (size_t i = 0; i < sizeof known / sizeof known[0] && good; i++) {
-        char path[1024];
-        (void)snprintf(path, sizeof path, "%s/%s.key", vectors, known[i].name);
-        good = vector_key_load(serin_wolfcrypt(), path, known[i].key);
+    mailbox =
+        mmap(NULL, sizeof *mailbox, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (mailbox == MAP_FAILED || !in_child(read_keys, vectors)) {
+        return false;
     }
-    return good;
+    known.keys = mailbox->keys;
+    return true;
 }
 
-size_t scene_trials(struct glitch_trial trials[SCENES_MAX])
+/* The same for the trial that calculates: wolfCrypt's tables are made here, as they would take
+ * minutes where each instruction is counted. */
+static struct scene *calculated_trust(void)
 {
-    const struct vector_key *release = &keys.release, *stranger = &keys.stranger;
-    const struct vector_key *director = &keys.director;
-    const struct glitch_trial all[] = {
-        {.name = "image", .attempt = boots, .ctx = altered_image(), .brief = true},
-        {.name = "copy", .attempt = boots, .ctx = altered_copy()},
-        {.name = "signature",
-         .attempt = boots,
-         .ctx = forged(stranger, release, 2, "lamp"),
-         .brief = true},
-        {.name = "stranger", .attempt = boots, .ctx = forged(stranger, stranger, 2, "lamp")},
-        {.name = "role", .attempt = boots, .ctx = forged(director, director, 2, "lamp")},
-        {.name = "floor",
-         .attempt = boots,
-         .ctx = forged(release, release, 1, "lamp"),
-         .brief = true},
-        {.name = "product", .attempt = boots, .ctx = forged(release, release, 2, "fan")},
-        {.name = "beside",
-         .attempt = boots,
-         .ctx = forged_beside_a_good_one(),
-         .expected = GLITCH_GOOD},
-        {.name = "trial",
-         .attempt = boots,
-         .ctx = forged_on_trial(),
-         .expected = GLITCH_GOOD,
-         .brief = true},
-        {.name = "trust", .attempt = boots, .ctx = forged_trust(), .brief = true},
-        {.name = "update", .attempt = takes_trust, .ctx = offered_trust(), .brief = true},
-        {.name = "adapter", .attempt = opens_trust, .ctx = offered_trust(), .brief = true},
-        {.name = "plain",
-         .attempt = boots_plainly,
-         .ctx = forged(stranger, release, 2, "lamp"),
-         .brief = true,
-         .weak = true},
-    };
-    _Static_assert(sizeof all / sizeof all[0] <= SCENES_MAX, "room for every trial");
-    memcpy(trials, all, sizeof all);
-    return sizeof all / sizeof all[0];
+    struct scene *scene = offered_trust();
+    for (unsigned use = 0; use < 8; use++) { /* a key's table is made when it comes again */
+        if (opens_trust(scene) != GLITCH_REFUSED) {
+            abort();
+        }
+    }
+    return scene;
+}
+
+static struct scene *forged_signature(void)
+{
+    return forged(&known.keys.stranger, &known.keys.release, 2, "lamp");
+}
+
+static struct scene *forged_by_a_stranger(void)
+{
+    return forged(&known.keys.stranger, &known.keys.stranger, 2, "lamp");
+}
+
+static struct scene *signed_by_a_director(void)
+{
+    return forged(&known.keys.director, &known.keys.director, 2, "lamp");
+}
+
+static struct scene *below_the_floor(void)
+{
+    return forged(&known.keys.release, &known.keys.release, 1, "lamp");
+}
+
+static struct scene *of_another_product(void)
+{
+    return forged(&known.keys.release, &known.keys.release, 2, "fan");
+}
+
+const struct scene_trial scene_trials[] = {
+    {altered_image, {.name = "image", .attempt = boots, .brief = 1}},
+    {altered_copy, {.name = "copy", .attempt = boots}},
+    {forged_signature, {.name = "signature", .attempt = boots, .brief = 2}},
+    {forged_by_a_stranger, {.name = "stranger", .attempt = boots}},
+    {signed_by_a_director, {.name = "role", .attempt = boots}},
+    {below_the_floor, {.name = "floor", .attempt = boots, .brief = 1}},
+    {of_another_product, {.name = "product", .attempt = boots}},
+    {forged_beside_a_good_one, {.name = "beside", .attempt = boots, .expected = GLITCH_GOOD}},
+    {forged_on_trial, {.name = "trial", .attempt = boots, .expected = GLITCH_GOOD, .brief = 1}},
+    {forged_trust, {.name = "trust", .attempt = boots, .brief = 2}},
+    {offered_trust, {.name = "update", .attempt = takes_trust, .brief = 2}},
+    {forged_signature, {.name = "plain", .attempt = boots_plainly, .brief = 2, .weak = true}},
+    {calculated_trust, {.name = "adapter", .attempt = opens_trust, .brief = 2}},
+};
+const size_t scene_count = sizeof scene_trials / sizeof scene_trials[0];
+
+void scene_close(struct scene *scene)
+{
+    serin_flash_emulator_close(scene->emulator);
+    free(scene);
+    known.count = 0;
 }

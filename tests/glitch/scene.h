@@ -30,8 +30,15 @@ struct scene {
 /* Reads the keys of `vectors`, and makes those of strangers. False: it cannot. */
 bool scene_open(const char *vectors);
 
-#define SCENES_MAX 16u
-/* The trials, each with a scene of its own. Returns how many; 0: one could not be made. */
-size_t scene_trials(struct glitch_trial trials[SCENES_MAX]);
+/* What is tried: one scene is open at a time, as each child copies what the parent has in memory.
+ */
+struct scene_trial {
+    struct scene *(*make)(void); /* closed with scene_close */
+    struct glitch_trial trial;   /* its ctx is the scene */
+};
+extern const struct scene_trial scene_trials[];
+extern const size_t scene_count;
+
+void scene_close(struct scene *scene);
 
 #endif
