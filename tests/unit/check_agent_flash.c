@@ -6,6 +6,9 @@
 #include "check_main.h"
 #include "device_bench.h"
 
+#include <serin/device/flash_probe.h>
+#include <serin/piece.h>
+
 #include <string.h>
 
 /* Of the operations of a life so many are tried, spread evenly, each at another place of the life.
@@ -20,6 +23,22 @@ enum fault {
     FAULT_PROGRAM_FAILS,
     FAULT_ERASE_FAILS
 };
+
+/* Small sectors; and large ones, of which a bad piece is written again beside its neighbours. */
+static const struct part {
+    struct bench_geometry geometry;
+    uint32_t image_size, bad_block;
+    unsigned share; /* of the operations that are tried on the small one: one in so many */
+} parts[] = {
+    {.geometry = {.size = 64 * 1024, .sector = 1024, .unit = 8, .erased = 0xFF, .seed = 1},
+     .image_size = 9500,
+     .share = 1},
+    {.geometry = {.size = 20 * 16384, .sector = 16384, .unit = 8, .erased = 0xFF, .seed = 1},
+     .image_size = 39000,
+     .bad_block = 23,
+     .share = 2},
+};
+#define KINDS 4
 
 static struct bench bench;
 static struct bench_release *v1, *v2;
@@ -65,12 +84,13 @@ static enum serin_error faulty_erase(void *ctx, uint32_t address, size_t size)
                                               : below->ops->erase(ctx, address, size);
 }
 
-static void set_up(void)
+static void set_up(const struct part *part)
 {
     static struct serin_flash_ops ops;
-    bench_open(&bench, &bench_small);
+    bench_open(&bench, &part->geometry);
     v1 = bench_release(1, 9000, BENCH_GOOD);
-    v2 = bench_release(2, 9500, BENCH_GOOD);
+    v2 = bench_release(2, part->image_size, BENCH_GOOD);
+    bench.faults.corrupt_block = part->bad_block;
     bench_serve(&bench, v1);
     bench_serve(&bench, v2);
     bench_provision(&bench, v1);
@@ -137,10 +157,10 @@ static void judge(enum fault fault)
 }
 
 /* What a life takes. */
-static void measure(void)
+static void measure(const struct part *part)
 {
     armed = FAULT_NONE;
-    set_up();
+    set_up(part);
     ck_assert_uint_eq(live(), 1);
     judge(FAULT_NONE);
 }
@@ -149,19 +169,21 @@ START_TEST(an_operation_that_fails_once_costs_an_attempt_at_most)
 {
     static const enum fault kinds[] = {FAULT_READ_FAILS, FAULT_READ_LIES, FAULT_PROGRAM_FAILS,
                                        FAULT_ERASE_FAILS};
-    enum fault kind = kinds[_i];
-    measure();
+    enum fault kind = kinds[_i % KINDS];
+    const struct part *part = &parts[_i / KINDS];
+    measure(part);
     uint64_t total = kind == FAULT_PROGRAM_FAILS ? programs
                      : kind == FAULT_ERASE_FAILS ? erases
                                                  : reads;
     tear_down();
     unsigned tries =
         kind == FAULT_PROGRAM_FAILS || kind == FAULT_ERASE_FAILS ? WRITES_TRIED : READS_TRIED;
+    tries /= part->share;
     tries = total < tries ? (unsigned)total : tries;
     unsigned again = 0;
     ck_assert_uint_gt(tries, 10);
     for (unsigned i = 0; i < tries; i++) {
-        set_up();
+        set_up(part);
         armed = kind;
         fired = false;
         nth = 1 + (uint64_t)i * (total - 1) / tries;
@@ -173,12 +195,45 @@ START_TEST(an_operation_that_fails_once_costs_an_attempt_at_most)
 }
 END_TEST
 
+/* The probe of a port names each operation that fails, and where. */
+START_TEST(a_probe_finds_each_operation_that_fails)
+{
+    static const enum fault kinds[] = {FAULT_READ_FAILS, FAULT_READ_LIES, FAULT_PROGRAM_FAILS,
+                                       FAULT_ERASE_FAILS};
+    static uint8_t scratch[SERIN_PIECE_SIZE];
+    set_up(&parts[0]);
+    const struct serin_region *region = &bench.layout.slot[1];
+    armed = FAULT_NONE;
+    ck_assert_int_eq(serin_flash_probe(&faulty, region, scratch, NULL, NULL), SERIN_OK);
+    const uint64_t totals[] = {reads, reads, programs, erases};
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        ck_assert_uint_gt(totals[kind], 0);
+        for (uint64_t n = 1; n <= totals[kind]; n += 1 + totals[kind] / 100) {
+            const char *what = NULL;
+            uint32_t address = 0;
+            armed = kinds[kind];
+            nth = n;
+            fired = false;
+            reads = programs = erases = 0;
+            ck_assert_int_eq(serin_flash_probe(&faulty, region, scratch, &what, &address),
+                             SERIN_ERR_FLASH);
+            ck_assert(fired && what != NULL);
+            ck_assert_uint_ge(address, region->address);
+            ck_assert_uint_lt(address, region->address + region->size);
+        }
+    }
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
     Suite *suite = suite_create("agent flash");
     TCase *tests = tcase_create("flash");
-    tcase_add_loop_test(tests, an_operation_that_fails_once_costs_an_attempt_at_most, 0, 4);
+    tcase_add_loop_test(tests, an_operation_that_fails_once_costs_an_attempt_at_most, 0,
+                        KINDS * (int)(sizeof(parts) / sizeof(parts[0])));
+    tcase_add_test(tests, a_probe_finds_each_operation_that_fails);
     tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -156,6 +156,53 @@ START_TEST(nothing_is_armed_without_a_boot_log_that_tells_what_runs)
 }
 END_TEST
 
+static void hold(bool held)
+{
+    struct serin_hold hold = {.held = held, .lease_left_s = 3600, .reason = SERIN_REASON_NONE};
+    uint8_t payload[SERIN_HOLD_MAX];
+    size_t size;
+    ck_assert_int_eq(serin_protobufc()->encode_hold(&hold, payload, sizeof(payload), &size),
+                     SERIN_OK);
+    ck_assert_int_eq(deliver(SERIN_TOPIC_HOLD, payload, size), SERIN_OK);
+}
+
+static void stage_and_hold(void)
+{
+    hold(true);
+    offer(1);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 1000));
+    bench_run_for(&bench, 10000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_STAGED);
+}
+
+START_TEST(what_was_staged_and_is_gone_is_not_tried)
+{
+    set_up();
+    stage_and_hold();
+    ck_assert_int_eq(serin_slot_invalidate(&bench.boot, SERIN_SLOT_B), SERIN_OK);
+    hold(false);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_FAILED, 100));
+    ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_DIGEST);
+    ck_assert_uint_eq(bench.boots, 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_is_armed_already_is_not_armed_again)
+{
+    set_up();
+    stage_and_hold();
+    struct serin_boot_state before;
+    ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_B), SERIN_OK);
+    ck_assert_int_eq(serin_boot_read(&bench.boot, &before), SERIN_OK);
+    hold(false);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 100));
+    ck_assert_uint_eq(bench.boots, 2);
+    ck_assert_int_eq(before.phase, SERIN_BOOT_STAGED);
+    tear_down();
+}
+END_TEST
+
 /* ---- a trial that the account does not know ---- */
 
 START_TEST(a_trial_that_nobody_ordered_may_confirm_and_is_nobodys)
@@ -375,6 +422,8 @@ int main(void)
     tcase_add_test(tests, a_confirmation_whose_log_is_lost_stands_in_the_slot);
     tcase_add_test(tests, a_window_goes_on_where_its_time_cannot_be_logged);
     tcase_add_test(tests, nothing_is_armed_without_a_boot_log_that_tells_what_runs);
+    tcase_add_test(tests, what_was_staged_and_is_gone_is_not_tried);
+    tcase_add_test(tests, what_is_armed_already_is_not_armed_again);
     tcase_add_loop_test(tests, a_trial_that_nobody_ordered_may_confirm_and_is_nobodys, 0, 2);
     tcase_add_test(tests, a_trial_that_the_log_does_not_know_has_no_window);
     tcase_add_test(tests, bad_health_outside_of_a_trial_is_counted);
