@@ -361,6 +361,13 @@ START_TEST(nothing_bootable_is_said_loudly)
     ck_assert_int_eq(
         bench_command(&bench, output, sizeof output, "confirm", "--socket", bench.socket, NULL), 4);
     ck_assert_str_eq(output, "serin-agent: the agent refused: not allowed in the present state\n");
+    bench_until_log(&bench, "trust=NOT_FOUND a=NOT_FOUND b=NOT_FOUND log=lost floor=0", 1);
+    /* It is made anew under the agent that waits, which boots it. */
+    ck_assert_int_eq(bench_command(&bench, output, sizeof output, "provision", "--config",
+                                   bench.config, "--bundle", v1.bundle, "--trust", bench.trust,
+                                   "--force", NULL),
+                     0);
+    bench_until_log(&bench, "boots version=1.0.0 slot=a trial=0", 20);
     bench_agent_stop(&bench);
 }
 END_TEST

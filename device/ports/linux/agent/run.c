@@ -110,28 +110,63 @@ static const char *cause_text(enum serin_reset_cause cause)
     return texts[cause];
 }
 
-/* Chooses what boots. A device without a bootable image says so and tries again: its flash may be
- * provisioned meanwhile, or an error of the disk may pass. False: told to stop. */
+/* The recovery port: says why nothing boots. Nothing is provisioned here; that is another program's
+ * business (recovery_wait). */
+static enum serin_error recovery_tell(void *ctx, const struct serin_recovery_account *account)
+{
+    (void)ctx;
+    serin_log(SERIN_LOG_ERROR,
+              "NOTHING BOOTS: neither slot holds an image that verifies; trust=%s a=%s b=%s "
+              "log=%s floor=%u cause=%s; provision the device anew",
+              serin_error_name(account->trust), serin_error_name(account->slots[0]),
+              serin_error_name(account->slots[1]), account->log_lost ? "lost" : "OK",
+              account->floor, cause_text(account->cause));
+    return SERIN_ERR_NOT_FOUND;
+}
+
+static const struct serin_recovery_ops recovery_ops = {.nothing_boots = recovery_tell};
+static const struct serin_recovery recovery = {.ops = &recovery_ops};
+
+/* Waits with the flash let go of, so that `serin-agent provision` can take its place, and takes it
+ * again. False: it is not to be had yet. */
+static bool recovery_wait(struct runtime *runtime)
+{
+    serin_file_flash_close(runtime->device.flash);
+    runtime->device.flash = NULL;
+    uint64_t until_ms = runtime_now_ms(runtime) + NOTHING_BOOTS_RETRY_MS;
+    while (!runtime->stopping && runtime_now_ms(runtime) < until_ms) {
+        runtime_wait(runtime, until_ms, false);
+    }
+    serin_control_hang_up(runtime->control);
+    return device_flash_open(&runtime->device, SERIN_FILE_FLASH_WRITE) == EXIT_DONE;
+}
+
+/* Chooses what boots: both runs of its verification, each asked by itself. */
+static bool boot_select(struct runtime *runtime, enum serin_reset_cause cause)
+{
+    const struct serin_boot_choice *choice = &runtime->choice;
+    runtime->choice = (struct serin_boot_choice){.slot = SERIN_SLOT_NONE};
+    runtime->device.boot.recovery = &recovery;
+    if (serin_boot_select(&runtime->device.boot, cause, &runtime->choice) != SERIN_OK) {
+        return false;
+    }
+    return serin_boot_proved_first(choice) && serin_boot_proved_second(choice);
+}
+
+/* Boots. A device without a bootable image says so and tries again: it may be provisioned
+ * meanwhile, or an error of the disk may pass. False: told to stop. */
 static bool boot_choose(struct runtime *runtime, enum serin_reset_cause cause)
 {
+    bool have_flash = true;
     while (!runtime->stopping) {
         runtime->booted_ms = runtime_clock_ms();
-        runtime->choice = (struct serin_boot_choice){.slot = SERIN_SLOT_NONE};
-        enum serin_error result = serin_boot_select(&runtime->device.boot, cause, &runtime->choice);
-        if (result == SERIN_OK) {
+        if (have_flash && boot_select(runtime, cause)) {
             SERIN_FAULT_POINT("launcher.boot.selected");
             return true;
         }
         runtime->choice.slot = SERIN_SLOT_NONE;
-        serin_log(SERIN_LOG_ERROR, "NOTHING BOOTS: %s; trying again in %u s",
-                  result == SERIN_ERR_NOT_FOUND
-                      ? "neither slot holds an image that verifies; provision the device anew"
-                      : serin_error_text(result),
-                  NOTHING_BOOTS_RETRY_MS / 1000);
-        while (!runtime->stopping && runtime_now_ms(runtime) < NOTHING_BOOTS_RETRY_MS) {
-            runtime_wait(runtime, NOTHING_BOOTS_RETRY_MS, false);
-        }
-        serin_control_hang_up(runtime->control);
+        serin_log(SERIN_LOG_WARN, "trying again in %u s", NOTHING_BOOTS_RETRY_MS / 1000);
+        have_flash = recovery_wait(runtime);
     }
     return false;
 }
