@@ -170,6 +170,9 @@ bool serin_stage_spent(const struct serin_rollout *rollout);
 /* Devices that were offered it and have not come to an end, silent and unreached ones included:
  * they hold the directive, and may all start at once. */
 uint32_t serin_ramp_unresolved(const struct serin_rollout *rollout);
+/* Whom an operator went on without is waited for like any other once it is not that any more: after
+ * a member has changed. */
+void serin_ramp_remember(struct serin_rollout *rollout);
 /* Whether a stage that wants more devices may offer it to none, whatever lands or passes, before
  * some of those have come to an end. */
 bool serin_ramp_stalled(const struct serin_rollout *rollout);

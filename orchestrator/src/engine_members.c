@@ -362,6 +362,7 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
         member->watch_s = (uint32_t)((rollout->watch_ms + 999u) / 1000u);
     }
     book(rollout, member, index, true);
+    serin_ramp_remember(rollout);
     if (tests_anew(member->stage, had, evidence_of(rollout, member))) {
         serin_test_update(rollout);
     }

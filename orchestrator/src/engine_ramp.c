@@ -167,6 +167,12 @@ uint32_t serin_ramp_unresolved(const struct serin_rollout *rollout)
     return tally->offered - serin_tally_resolved(tally) - tally->other;
 }
 
+void serin_ramp_remember(struct serin_rollout *rollout)
+{
+    uint32_t unresolved = serin_ramp_unresolved(rollout);
+    rollout->forgiven = rollout->forgiven < unresolved ? rollout->forgiven : unresolved;
+}
+
 static uint32_t room_below(uint64_t most, uint32_t count)
 {
     uint64_t room = most > count ? most - count : 0;

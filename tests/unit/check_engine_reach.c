@@ -187,6 +187,35 @@ END_TEST
 
 /* The last device of four is never reached. Caught: a stage that rolls for ever without a word; a
  * device that comes back and is not soaked. */
+/* They all come, and those after them: none is left to go on without. Caught: a word of an operator
+ * that outlives those it was for, so that as many more are offered it in the next dark hour. */
+START_TEST(who_wakes_up_is_forgiven_no_longer)
+{
+    struct serin_policy policy = reach_policy(1000);
+    struct bench bench;
+    bench_make(&bench, &policy, 1000, 35);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    bench_pass(&bench, 10 * HOUR_MS);
+    ck_state(&bench, "awaiting");
+    bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+    bench_settle(&bench);
+    ck_assert_uint_eq(bench.rollout.forgiven, 32);
+    uint32_t offered = bench.rollout.tally.offered;
+    ck_assert_uint_gt(offered, 32);
+    for (uint32_t i = 0; i < offered; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    ck_assert_uint_le(bench.rollout.forgiven, bench.rollout.tally.offered - offered);
+    for (uint32_t i = offered; i < bench.rollout.tally.offered; i++) {
+        offered = i;
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+        ck_assert_uint_lt(bench.rollout.forgiven, 32);
+    }
+    ck_assert_uint_eq(bench.rollout.forgiven, 0);
+    bench_free(&bench);
+}
+END_TEST
+
 START_TEST(a_stage_that_nobody_can_prove_is_held)
 {
     struct serin_policy policy = bench_staged_policy(3);
@@ -293,6 +322,7 @@ int main(void)
         a_good_release_completes_with_many_offline,
         a_limit_in_flight_bounds_those_that_may_wake_up,
         an_operator_may_go_on_without_the_silent,
+        who_wakes_up_is_forgiven_no_longer,
         a_stage_that_nobody_can_prove_is_held,
         an_operator_ends_a_stage_that_nobody_can_prove,
         who_joins_may_prove_a_stage,

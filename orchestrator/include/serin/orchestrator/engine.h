@@ -269,7 +269,7 @@ struct serin_rollout {
      * another doubt, or more failures, ask the operator again. */
     uint32_t waived, waived_failures;
     /* Devices that were offered it and had not come to an end when an operator went on without
-     * them: the ramp waits for so many no longer. */
+     * them: the ramp waits for so many no longer, or for as many as are left. */
     uint32_t forgiven;
     uint64_t retry_watch_ms; /* the watch at the last RETRY: who failed later keeps that */
     struct serin_comparison comparison;
