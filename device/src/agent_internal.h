@@ -1,11 +1,19 @@
 /*
  * How the files of the agent talk to each other. Each owns one concern:
  *
- *   agent_record     what survives a reset        agent_download   manifest, piece table and image
- * into the slot agent_attempt    the table of states          agent_trial      staged, trial,
- * confirm, commit agent_intake     directives, trust, hold      agent_mirror     the other slot as
- * a copy agent_pursue     what to do next              agent_report     report, ack, beat
- *   agent_fetch      one object, block by block   agent            events, deadlines, the view
+ *   agent            events, deadlines, the view
+ *   agent_record     what survives a reset
+ *   agent_attempt    the table of states
+ *   agent_intake     directives, trust, hold
+ *   agent_pursue     what to do next
+ *   agent_fetch      one object, block by block
+ *   agent_download   manifest, piece table and image into the slot
+ *   agent_fill       what of them is in place (agent_fill.h)
+ *   agent_room       an erased place for a piece
+ *   agent_trial      staged, trial, confirm, commit
+ *   agent_mirror     the other slot as a copy
+ *   agent_report     report, ack, beat
+ *   agent_work       the most that a step does
  */
 #ifndef SERIN_DEVICE_SRC_AGENT_INTERNAL_H
 #define SERIN_DEVICE_SRC_AGENT_INTERNAL_H
