@@ -90,7 +90,8 @@ static bool draw_byte(const struct cuts_life *life, uint64_t *dice, uint32_t *ad
 static uint8_t draw_mask(uint64_t *dice)
 {
     uint64_t drawn = cuts_dice(dice);
-    return drawn % 4u == 0 ? (uint8_t)(1u + drawn / 4u % 255u) : (uint8_t)(1u << drawn / 4u % 8u);
+    uint64_t mask = drawn % 4u == 0 ? 1u + drawn / 4u % 255u : UINT64_C(1) << drawn / 4u % 8u;
+    return (uint8_t)mask;
 }
 
 bool cuts_rot_draw(const struct cuts_life *life, const struct serin_flash_operation *operation,
