@@ -74,17 +74,13 @@ static bool unreadable(const struct sim_flash *flash, uint32_t address, uint32_t
            (units_at(flash, address).torn & unit_bits(flash->pool, address, size)) != 0;
 }
 
-static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_t size)
+/* Of sectors that are shared, and of what may be torn. */
+static __attribute__((noinline)) enum serin_error
+read_anywhere(struct sim_flash *flash, uint32_t address, uint8_t *out, size_t size)
 {
-    struct sim_flash *flash = ctx;
     const struct sim_pool *pool = flash->pool;
-    uint8_t *room = out;
     if (flash->off) {
         return SERIN_ERR_FLASH;
-    }
-    if (flash->tears == 0 && address < pool->flat_bytes && size <= pool->flat_bytes - address) {
-        memcpy(out, flash->flat + address, size); /* most reads: a log, in which nothing is torn */
-        return SERIN_OK;
     }
     if (!inside(pool, address, size)) {
         return breach(flash);
@@ -96,14 +92,26 @@ static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_
             return SERIN_ERR_FLASH;
         }
         if (bytes == NULL) {
-            memset(room, SIM_FLASH_ERASED, part);
+            memset(out, SIM_FLASH_ERASED, part);
         } else {
-            memcpy(room, bytes, part);
+            memcpy(out, bytes, part);
         }
         address += part;
-        room += part;
+        out += part;
         size -= part;
     }
+    return SERIN_OK;
+}
+
+/* Most reads are of a log, in which nothing is torn. */
+static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    struct sim_flash *flash = ctx;
+    uint32_t flat_bytes = flash->pool->flat_bytes;
+    if (flash->off || flash->tears > 0 || address >= flat_bytes || size > flat_bytes - address) {
+        return read_anywhere(flash, address, out, size);
+    }
+    memcpy(out, flash->flat + address, size);
     return SERIN_OK;
 }
 

@@ -290,6 +290,88 @@ START_TEST(a_damaged_beat_is_the_real_codecs)
 }
 END_TEST
 
+static unsigned encoded; /* by the real codec */
+
+static enum serin_error encode_counted(const struct serin_beat *value, uint8_t *out,
+                                       size_t capacity, size_t *size)
+{
+    encoded++;
+    return serin_protobufc()->encode_beat(value, out, capacity, size);
+}
+
+/* A beat of a fleet in which much is the same, and whatever a fast way might get wrong is not. */
+static struct serin_beat fleet_beat(void)
+{
+    static const uint64_t numbers[] = {0, 1, 127, 128, 16384, UINT32_MAX, UINT64_MAX};
+    struct serin_beat beat = some_beat(dice(1000));
+    beat.hardware = 1;
+    beat.incarnation = numbers[1u + dice(6)];
+    beat.last_number = numbers[dice(7)];
+    beat.acked_number = numbers[dice(7)];
+    beat.uptime_s = numbers[dice(7)];
+    beat.channel_order.sequence = dice(2);
+    beat.running.floor = dice(2);
+    beat.running.manifest_id[31] = (uint8_t)dice(2);
+    if (beat.counter_count > 0) {
+        beat.counters[0].id = dice(20) == 0 ? dice(2) * UINT32_MAX : 1u;
+        beat.counters[0].value = numbers[dice(7)];
+    }
+    if (dice(20) == 0) { /* out of bounds */
+        beat.device_id[dice(2)] = '/';
+    }
+    return beat;
+}
+
+/* Caught: a number that is not said, a field too many, a bound that kin do not share. */
+START_TEST(beats_are_said_as_the_real_codec_says_them)
+{
+    struct serin_codec counted = *serin_protobufc();
+    unsigned refused = 0;
+    counted.encode_beat = encode_counted;
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &counted, sevens, &random_calls),
+                     SERIN_OK);
+    const struct serin_codec *codec = sim_memo_codec(memo);
+    encoded = 0;
+    for (uint32_t i = 0; i < 20000u; i++) {
+        struct serin_beat beat = fleet_beat();
+        uint8_t said[SERIN_BEAT_MAX], real[SERIN_BEAT_MAX];
+        size_t said_size = 0, real_size = 0;
+        enum serin_error error =
+            serin_protobufc()->encode_beat(&beat, real, sizeof real, &real_size);
+        ck_assert_int_eq(codec->encode_beat(&beat, said, sizeof said, &said_size), error);
+        refused += error != SERIN_OK ? 1u : 0u;
+        if (error == SERIN_OK) {
+            ck_assert_uint_eq(said_size, real_size);
+            ck_assert_mem_eq(said, real, real_size);
+        }
+    }
+    ck_assert_uint_gt(refused, 500u);
+    ck_assert_uint_gt(encoded, refused + 20000u / 70u); /* some all the same */
+    ck_assert_uint_lt(encoded, 19000u);
+    teardown();
+}
+END_TEST
+
+static enum serin_error encode_wrong(const struct serin_beat *value, uint8_t *out, size_t capacity,
+                                     size_t *size)
+{
+    enum serin_error error = serin_protobufc()->encode_beat(value, out, capacity, size);
+    out[*size - 1u] ^= value->uptime_s > 100u ? 1u : 0u;
+    return error;
+}
+
+static void say_many(const struct serin_codec *codec, struct serin_beat *beat)
+{
+    uint8_t bytes[SERIN_BEAT_MAX];
+    size_t size = 0;
+    for (unsigned i = 0; i < 65u; i++) {
+        beat->uptime_s = i * 3600u;
+        if (codec->encode_beat(beat, bytes, sizeof bytes, &size) != SERIN_OK) {
+            return;
+        }
+    }
+}
+
 static enum serin_error decode_wrong(const uint8_t *data, size_t size, struct serin_beat *value)
 {
     enum serin_error error = serin_protobufc()->decode_beat(data, size, value);
@@ -325,6 +407,29 @@ START_TEST(a_codec_that_disagrees_is_found)
 }
 END_TEST
 
+/* A codec that would have said it otherwise. */
+START_TEST(a_codec_that_would_say_otherwise_is_found)
+{
+    struct serin_codec wrong = *serin_protobufc();
+    int status = 0;
+    wrong.encode_beat = encode_wrong;
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &wrong, sevens, &random_calls),
+                     SERIN_OK);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct serin_beat beat = some_beat(1);
+        if (freopen("/dev/null", "w", stderr) != NULL) {
+            say_many(sim_memo_codec(memo), &beat);
+        }
+        _exit(0); /* it was not found */
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && (WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGTRAP));
+    sim_memo_close(memo);
+}
+END_TEST
+
 START_TEST(random_bytes_are_the_simulations)
 {
     uint8_t bytes[3] = {0};
@@ -347,6 +452,8 @@ int main(void)
                                  beats_say_what_the_real_codec_says,
                                  a_damaged_beat_is_the_real_codecs,
                                  a_codec_that_disagrees_is_found,
+                                 beats_are_said_as_the_real_codec_says_them,
+                                 a_codec_that_would_say_otherwise_is_found,
                                  random_bytes_are_the_simulations,
                                  NULL};
     return check_run("sim memo", list);
