@@ -229,7 +229,7 @@ static void judge_journal(struct cuts_life *life, bool after_boot)
     if (cuts_is_harmed(life) || !find_journal(life, &journal)) {
         return;
     }
-    uint32_t pieces = judge_pieces(life, &journal, after_boot ? ~0u : ~seen->doubtful, after_boot);
+    uint32_t pieces = judge_pieces(life, &journal, ~seen->doubtful, after_boot);
     if ((seen->journaled & ~pieces) != 0) {
         cuts_fail(life, "a journaled piece is lost", "pieces %#x", seen->journaled & ~pieces);
     }
