@@ -13,8 +13,7 @@
 
 /* The file as libcyaml fills it; texts are NULL where an optional key is absent. */
 struct device_part {
-    char *id, *product, *channel;
-    uint16_t hardware;
+    char *id, *product, *channel, *hardware;
 };
 
 struct broker_part {
@@ -38,9 +37,7 @@ struct confirm_part {
 };
 
 struct download_part {
-    char *block;
-    uint32_t window;
-    char *timeout;
+    char *block, *window, *timeout;
 };
 
 struct report_part {
@@ -69,7 +66,7 @@ static const cyaml_schema_field_t device_fields[] = {
                     SERIN_PRODUCT_MAX),
     YAML_FIELD_TEXT("channel", CYAML_FLAG_DEFAULT, struct device_part, channel, 1,
                     SERIN_CHANNEL_MAX),
-    CYAML_FIELD_UINT("hardware", CYAML_FLAG_DEFAULT, struct device_part, hardware),
+    YAML_FIELD_NUMBER("hardware", CYAML_FLAG_DEFAULT, struct device_part, hardware),
     CYAML_FIELD_END,
 };
 
@@ -120,7 +117,7 @@ static const cyaml_schema_field_t confirm_fields[] = {
 static const cyaml_schema_field_t download_fields[] = {
     YAML_FIELD_TEXT("block", CYAML_FLAG_OPTIONAL, struct download_part, block, 1,
                     UNIT_MAX_CHARACTERS),
-    CYAML_FIELD_UINT("window", CYAML_FLAG_OPTIONAL, struct download_part, window),
+    YAML_FIELD_NUMBER("window", CYAML_FLAG_OPTIONAL, struct download_part, window),
     YAML_FIELD_TEXT("timeout", CYAML_FLAG_OPTIONAL, struct download_part, timeout, 1,
                     UNIT_MAX_CHARACTERS),
     CYAML_FIELD_END,
@@ -186,6 +183,17 @@ static uint32_t size_bytes(struct checking *checking, const char *field, const c
     return (uint32_t)value;
 }
 
+static uint32_t number(struct checking *checking, const char *field, const char *text,
+                       uint64_t fallback, uint64_t min, uint64_t max)
+{
+    uint64_t value = fallback;
+    if (checking->result == SERIN_OK) {
+        checking->result =
+            serin_yaml_number(checking->yaml, field, text, min, max, &value, checking->error);
+    }
+    return (uint32_t)value;
+}
+
 /* Notes the error of `field` unless `fine` or a check has failed before. */
 static void require(struct checking *checking, bool fine, const char *field, const char *words)
 {
@@ -208,13 +216,13 @@ static void device_check(struct checking *checking, const struct device_part *fi
             "may contain only letters, digits, '-' and '_'");
     require(checking, serin_channel_valid(file->channel, strlen(file->channel)), "device.channel",
             "may contain only letters, digits, '-' and '_'");
-    require(checking, file->hardware >= 1, "device.hardware", "must be from 1 to 65535");
+    uint32_t hardware = number(checking, "device.hardware", file->hardware, 0, 1, UINT16_MAX);
     if (checking->result == SERIN_OK) {
         /* The schema has bounded their lengths. */
         (void)memcpy(identity->device_id, file->id, strlen(file->id) + 1);
         (void)memcpy(identity->product, file->product, strlen(file->product) + 1);
         (void)memcpy(identity->channel, file->channel, strlen(file->channel) + 1);
-        identity->hardware = file->hardware;
+        identity->hardware = (uint16_t)hardware;
     }
 }
 
@@ -273,11 +281,8 @@ static void traffic_check(struct checking *checking, const struct agent_file *fi
     settings->beat_s = duration_ms(checking, "beat", file->beat, 3600000, 1000, 604800000) / 1000;
     settings->download.block_size = size_bytes(checking, "download.block", file->download.block,
                                                16384, SERIN_BLOCK_DATA_MIN, SERIN_BLOCK_DATA_MAX);
-    bool has_window = serin_yaml_has(checking->yaml, "download.window");
-    settings->download.window_blocks = has_window ? file->download.window : 4;
-    require(checking,
-            settings->download.window_blocks >= 1 && settings->download.window_blocks <= 64,
-            "download.window", "must be from 1 to 64 blocks");
+    settings->download.window_blocks =
+        number(checking, "download.window", file->download.window, 4, 1, 64);
     settings->download.timeout_ms =
         duration_ms(checking, "download.timeout", file->download.timeout, 5000, 100, 600000);
     settings->report.retry_min_ms =

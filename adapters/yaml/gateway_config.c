@@ -47,7 +47,7 @@ struct raw_config {
     const struct yaml_broker *site;
     const struct raw_depot *depot;
     const struct raw_relay *relay;
-    const uint32_t *nodes_max;
+    const char *nodes_max;
 };
 
 static const cyaml_schema_field_t fleet_fields[] = {
@@ -106,7 +106,7 @@ static const cyaml_schema_field_t config_fields[] = {
     CYAML_FIELD_MAPPING_PTR("site", CYAML_FLAG_DEFAULT, struct raw_config, site, site_fields),
     CYAML_FIELD_MAPPING_PTR("depot", CYAML_FLAG_DEFAULT, struct raw_config, depot, depot_fields),
     CYAML_FIELD_MAPPING_PTR("relay", CYAML_FLAG_OPTIONAL, struct raw_config, relay, relay_fields),
-    CYAML_FIELD_UINT_PTR("nodes_max", CYAML_FLAG_OPTIONAL, struct raw_config, nodes_max),
+    YAML_FIELD_NUMBER("nodes_max", CYAML_FLAG_OPTIONAL, struct raw_config, nodes_max),
     YAML_FIELD_TEXT("store_size", CYAML_FLAG_OPTIONAL, struct raw_config, store_size, 1, 32),
     CYAML_FIELD_END,
 };
@@ -365,7 +365,6 @@ static enum serin_error sizes_read(const struct reader *reader)
 {
     struct serin_gateway_config *config = reader->config;
     config->store_size_bytes = 64 * MIB;
-    config->nodes_max = 1000;
     enum serin_error error =
         serin_yaml_size(config->document, "depot.budget", reader->raw->depot->budget, MIB,
                         MIB * MIB, &config->depot_budget_bytes, reader->error);
@@ -373,14 +372,12 @@ static enum serin_error sizes_read(const struct reader *reader)
         error = serin_yaml_size(config->document, "store_size", reader->raw->store_size, MIB,
                                 KIB * MIB, &config->store_size_bytes, reader->error);
     }
-    const uint32_t *nodes_max = reader->raw->nodes_max;
-    if (error == SERIN_OK && nodes_max != NULL) {
-        if (*nodes_max < 1 || *nodes_max > 10000) {
-            return serin_yaml_fail(config->document, reader->error, "nodes_max",
-                                   "must be from 1 to 10000");
-        }
-        config->nodes_max = *nodes_max;
+    uint64_t nodes_max = 1000;
+    if (error == SERIN_OK) {
+        error = serin_yaml_number(config->document, "nodes_max", reader->raw->nodes_max, 1, 10000,
+                                  &nodes_max, reader->error);
     }
+    config->nodes_max = (uint32_t)nodes_max;
     return error;
 }
 

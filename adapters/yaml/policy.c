@@ -60,7 +60,7 @@ static const cyaml_schema_field_t policy_fields[] = {
     YAML_FIELD_BOOL("revert", CYAML_FLAG_OPTIONAL, struct raw_policy, revert),
     YAML_FIELD_BOOL("emergency", CYAML_FLAG_OPTIONAL, struct raw_policy, emergency),
     YAML_FIELD_BOOL("supersede", CYAML_FLAG_OPTIONAL, struct raw_policy, supersede),
-    CYAML_FIELD_UINT_PTR("from", CYAML_FLAG_OPTIONAL, struct raw_policy, from),
+    POLICY_NUMBER("from", struct raw_policy, from),
     CYAML_FIELD_END,
 };
 
@@ -215,11 +215,6 @@ static enum serin_error rest_read(const struct policy_reader *reader)
     policy->revert = raw->revert;
     policy->emergency = raw->emergency;
     policy->supersede = raw->supersede;
-    if (raw->from != NULL && *raw->from == 0) {
-        return serin_yaml_fail(reader->file->document, reader->error, "from",
-                               "must be the id of a rollout, 1 or more");
-    }
-    reader->file->from = raw->from != NULL ? *raw->from : 0;
     const struct {
         const char *field, *text;
         uint32_t min, max;
@@ -231,7 +226,12 @@ static enum serin_error rest_read(const struct policy_reader *reader)
         {"site_failures_max", raw->site_failures_max, 0, SITE_FAILURES_MAX,
          &policy->site_failures_max},
     };
-    enum serin_error error = SERIN_OK;
+    enum serin_error error = serin_yaml_number(reader->file->document, "from", raw->from, 1,
+                                               UINT64_MAX, &reader->file->from, reader->error);
+    if (error != SERIN_OK) {
+        error = serin_yaml_fail(reader->file->document, reader->error, "from",
+                                "must be the id of a rollout, 1 or more, not '%s'", raw->from);
+    }
     for (size_t i = 0; error == SERIN_OK && i < sizeof numbers / sizeof numbers[0]; i++) {
         error = policy_number(reader, numbers[i].field, numbers[i].text, numbers[i].min,
                               numbers[i].max, numbers[i].number);

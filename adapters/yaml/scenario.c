@@ -49,19 +49,14 @@ static enum serin_error time_read(const struct reader *reader, const char *field
                                reader->error);
 }
 
-static enum serin_error count_read(const struct reader *reader, const char *field,
-                                   const uint32_t *value, uint32_t min, uint32_t max,
-                                   uint32_t *count)
+static enum serin_error count_read(const struct reader *reader, const char *field, const char *text,
+                                   uint32_t min, uint32_t max, uint32_t *count)
 {
-    if (value == NULL) {
-        return SERIN_OK;
-    }
-    if (*value < min || *value > max) {
-        return FAIL(field, "must be from %" PRIu32 " to %" PRIu32 ", not %" PRIu32, min, max,
-                    *value);
-    }
-    *count = *value;
-    return SERIN_OK;
+    uint64_t value = *count;
+    enum serin_error error =
+        serin_yaml_number(reader->document, field, text, min, max, &value, reader->error);
+    *count = (uint32_t)value;
+    return error;
 }
 
 /* ---- the fleet ---- */
@@ -73,7 +68,7 @@ static enum serin_error hardware_read(const struct reader *reader, size_t index)
     FIELD(field);
     uint32_t revision = 0;
     (void)snprintf(field, sizeof field, "fleet.hardware[%zu].revision", index);
-    enum serin_error error = count_read(reader, field, &raw->revision, 1, UINT16_MAX, &revision);
+    enum serin_error error = count_read(reader, field, raw->revision, 1, UINT16_MAX, &revision);
     for (size_t i = 0; error == SERIN_OK && i < index; i++) {
         if (reader->scenario->hardware[i].revision == revision) {
             error = FAIL(field, "stands twice");
@@ -84,7 +79,7 @@ static enum serin_error hardware_read(const struct reader *reader, size_t index)
         return error;
     }
     (void)snprintf(field, sizeof field, "fleet.hardware[%zu].share", index);
-    return count_read(reader, field, &raw->share, 1, SERIN_SIM_SHARE_MAX, &hardware->share);
+    return count_read(reader, field, raw->share, 1, SERIN_SIM_SHARE_MAX, &hardware->share);
 }
 
 static enum serin_error sleeping_read(const struct reader *reader, const struct raw_sleeping *raw)
@@ -229,6 +224,9 @@ static bool site_parse(const char *text, uint32_t *site)
     *site = 0;
     if (strcmp(text, "direct") == 0) {
         return true;
+    }
+    if (*text == '0') {
+        return false; /* 010 is no clearer here than elsewhere */
     }
     for (; *text >= '0' && *text <= '9' && *site <= SERIN_SIM_GATEWAYS_MAX; text++) {
         *site = *site * 10 + (uint32_t)(*text - '0');

@@ -30,7 +30,7 @@ struct raw_config {
     const struct raw_api *api;
     enum serin_enrolment_policy enrolment;
     const enum serin_enrolment_policy *adoption;
-    const uint32_t *gateway_nodes_max, *report_rate_per_minute, *devices_max;
+    const char *gateway_nodes_max, *report_rate_per_minute, *devices_max;
 };
 
 static const cyaml_strval_t enrolment_words[] = {
@@ -77,11 +77,11 @@ static const cyaml_schema_field_t config_fields[] = {
                      3),
     CYAML_FIELD_ENUM_PTR("adoption", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct raw_config,
                          adoption, enrolment_words, 3),
-    CYAML_FIELD_UINT_PTR("gateway_nodes_max", CYAML_FLAG_OPTIONAL, struct raw_config,
-                         gateway_nodes_max),
-    CYAML_FIELD_UINT_PTR("report_rate_per_minute", CYAML_FLAG_OPTIONAL, struct raw_config,
-                         report_rate_per_minute),
-    CYAML_FIELD_UINT_PTR("devices_max", CYAML_FLAG_OPTIONAL, struct raw_config, devices_max),
+    YAML_FIELD_NUMBER("gateway_nodes_max", CYAML_FLAG_OPTIONAL, struct raw_config,
+                      gateway_nodes_max),
+    YAML_FIELD_NUMBER("report_rate_per_minute", CYAML_FLAG_OPTIONAL, struct raw_config,
+                      report_rate_per_minute),
+    YAML_FIELD_NUMBER("devices_max", CYAML_FLAG_OPTIONAL, struct raw_config, devices_max),
     YAML_FIELD_TEXT("store_size", CYAML_FLAG_OPTIONAL, struct raw_config, store_size, 1, 32),
     CYAML_FIELD_END,
 };
@@ -97,17 +97,13 @@ struct reader {
 };
 
 static enum serin_error number_read(const struct reader *reader, const char *field,
-                                    const uint32_t *number, uint32_t max, uint32_t *out)
+                                    const char *text, uint32_t max, uint32_t *out)
 {
-    if (number == NULL) {
-        return SERIN_OK;
-    }
-    if (*number < 1 || *number > max) {
-        return serin_yaml_fail(reader->config->document, reader->error, field,
-                               "must be from 1 to %u", max);
-    }
-    *out = *number;
-    return SERIN_OK;
+    uint64_t number = *out;
+    enum serin_error error =
+        serin_yaml_number(reader->config->document, field, text, 1, max, &number, reader->error);
+    *out = (uint32_t)number;
+    return error;
 }
 
 static enum serin_error broker_read(const struct reader *reader, size_t index)

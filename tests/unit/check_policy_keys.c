@@ -311,6 +311,8 @@ static const struct {
      "must be a whole number from 0 to 1000000, not '1000001'"},
     {"test: {alpha_percent: 0.123456789}", "test.alpha_percent",
      PERCENT_RULE("0.01 to 20", "0.123456789")},
+    {"control_minimum: 010", "control_minimum",
+     "must be a whole number from 1 to 1000000, not '010'"},
     {"control_minimum: 0", "control_minimum", "must be a whole number from 1 to 1000000, not '0'"},
     {"control_minimum: 1000001", "control_minimum",
      "must be a whole number from 1 to 1000000, not '1000001'"},

@@ -383,7 +383,14 @@ static const struct {
     {HEAD REL "stages:\n  - {percent: 100, soak: 1500ms}\n", "stages[0].soak",
      "'stages[0].soak' must be whole seconds", 5},
     {HEAD REL "gate: {resolved_min: 1}\n", "gate", "unknown key 'gate'; did you mean 'gates'?", 4},
-    {HEAD REL "from: 0\n", "from", "'from' must be the id of a rollout, 1 or more", 4},
+    {HEAD REL "from: 0\n", "from", "'from' must be the id of a rollout, 1 or more, not '0'", 4},
+    {HEAD REL "from: -1\n", "from", "'from' must be the id of a rollout, 1 or more, not '-1'", 4},
+    {HEAD REL "from: 1.5\n", "from", "'from' must be the id of a rollout, 1 or more, not '1.5'", 4},
+    {HEAD REL "from: 0x10\n", "from", "'from' must be the id of a rollout, 1 or more, not '0x10'",
+     4},
+    {HEAD REL "from: 010\n", "from", "'from' must be the id of a rollout, 1 or more, not '010'", 4},
+    {HEAD REL "from: 18446744073709551616\n", "from",
+     "'from' must be the id of a rollout, 1 or more, not '18446744073709551616'", 4},
 };
 
 START_TEST(each_wrong_value_is_one_clear_reason)

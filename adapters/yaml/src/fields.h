@@ -23,4 +23,9 @@ extern const cyaml_strval_t yaml_truth[2];
 #define YAML_FIELD_TEXT(key_, flags_, structure_, member_, min_, max_) \
     CYAML_FIELD_STRING_PTR(key_, (flags_) | CYAML_FLAG_POINTER, structure_, member_, min_, max_)
 
+/* A whole number, as the text that serin_yaml_number() reads: libcyaml's own number takes 0x10 for
+ * 16, 010 for 8, 1.5 for 1 and -1 for the largest. */
+#define YAML_FIELD_NUMBER(key_, flags_, structure_, member_) \
+    YAML_FIELD_TEXT(key_, flags_, structure_, member_, 1, 32)
+
 #endif

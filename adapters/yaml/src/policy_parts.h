@@ -70,7 +70,7 @@ struct raw_policy {
     const enum serin_on_halt *on_halt;
     const char *site_failures_max;
     bool revert, emergency, supersede;
-    const uint64_t *from;
+    const char *from;
 };
 
 extern const cyaml_schema_value_t policy_stage_schema;
@@ -108,14 +108,12 @@ SERIN_MUST_USE enum serin_error policy_seconds(const struct policy_reader *reade
                                                const char *field, const char *text, uint64_t min_ms,
                                                uint64_t max_ms, uint32_t *seconds);
 
-/* A whole number of min .. max; the same. Numbers with a range of their own are texts to libcyaml,
- * which would tell the range of the field that holds them. */
+/* A whole number of min .. max; the same. */
 SERIN_MUST_USE enum serin_error policy_number(const struct policy_reader *reader, const char *field,
                                               const char *text, uint32_t min, uint32_t max,
                                               uint32_t *number);
 
-/* Room for the text of a value, whatever it is. */
 #define POLICY_NUMBER(key_, structure_, member_) \
-    YAML_FIELD_TEXT(key_, CYAML_FLAG_OPTIONAL, structure_, member_, 1, 32)
+    YAML_FIELD_NUMBER(key_, CYAML_FLAG_OPTIONAL, structure_, member_)
 
 #endif

@@ -1,9 +1,7 @@
 /* Values that stand in several parts of a policy (policy_parts.h). */
 #include "policy_parts.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #define SECOND_MS UINT64_C(1000)
 #define DECIMALS  2u
@@ -60,20 +58,9 @@ enum serin_error policy_seconds(const struct policy_reader *reader, const char *
 enum serin_error policy_number(const struct policy_reader *reader, const char *field,
                                const char *text, uint32_t min, uint32_t max, uint32_t *number)
 {
-    uint64_t value = 0;
-    if (text == NULL) {
-        return SERIN_OK;
-    }
-    bool digits = *text != '\0';
-    for (const char *c = text; *c != '\0'; c++) {
-        digits = digits && *c >= '0' && *c <= '9';
-        value = digits && value <= max ? value * 10 + (uint64_t)(*c - '0') : value;
-    }
-    if (!digits || value < min || value > max) {
-        return serin_yaml_fail(reader->file->document, reader->error, field,
-                               "must be a whole number from %" PRIu32 " to %" PRIu32 ", not '%s'",
-                               min, max, text);
-    }
+    uint64_t value = *number;
+    enum serin_error error =
+        serin_yaml_number(reader->file->document, field, text, min, max, &value, reader->error);
     *number = (uint32_t)value;
-    return SERIN_OK;
+    return error;
 }

@@ -7,7 +7,7 @@
 #include "fields.h"
 
 struct raw_hardware {
-    uint32_t revision, share;
+    const char *revision, *share;
 };
 
 struct raw_sleeping {
@@ -19,7 +19,7 @@ struct raw_fleet {
     uint32_t hardware_count;
     const char *direct, *offline;
     const struct raw_sleeping *sleeping;
-    const uint32_t *power_cuts_per_year, *errors_per_day;
+    const char *power_cuts_per_year, *errors_per_day;
 };
 
 struct raw_latency {
@@ -38,7 +38,7 @@ struct raw_links {
 
 struct raw_behaviour {
     const char *fault, *percent, *after, *version;
-    const uint32_t *hardware;
+    const char *hardware;
     const char *const *sites;
     uint32_t sites_count;
 };
@@ -49,7 +49,7 @@ struct raw_weather {
 
 struct raw_event {
     const char *at, *event, *lasting, *back, *by, *percent;
-    const uint32_t *gateway;
+    const char *gateway;
 };
 
 struct raw_scenario {

@@ -13,8 +13,8 @@
                          schema_, 0, max_)
 
 static const cyaml_schema_field_t hardware_fields[] = {
-    CYAML_FIELD_UINT("revision", CYAML_FLAG_DEFAULT, struct raw_hardware, revision),
-    CYAML_FIELD_UINT("share", CYAML_FLAG_DEFAULT, struct raw_hardware, share),
+    YAML_FIELD_NUMBER("revision", CYAML_FLAG_DEFAULT, struct raw_hardware, revision),
+    YAML_FIELD_NUMBER("share", CYAML_FLAG_DEFAULT, struct raw_hardware, share),
     CYAML_FIELD_END,
 };
 
@@ -35,9 +35,9 @@ static const cyaml_schema_field_t fleet_fields[] = {
     SHORT("offline", CYAML_FLAG_OPTIONAL, struct raw_fleet, offline),
     CYAML_FIELD_MAPPING_PTR("sleeping", CYAML_FLAG_OPTIONAL, struct raw_fleet, sleeping,
                             sleeping_fields),
-    CYAML_FIELD_UINT_PTR("power_cuts_per_year", CYAML_FLAG_OPTIONAL, struct raw_fleet,
-                         power_cuts_per_year),
-    CYAML_FIELD_UINT_PTR("errors_per_day", CYAML_FLAG_OPTIONAL, struct raw_fleet, errors_per_day),
+    YAML_FIELD_NUMBER("power_cuts_per_year", CYAML_FLAG_OPTIONAL, struct raw_fleet,
+                      power_cuts_per_year),
+    YAML_FIELD_NUMBER("errors_per_day", CYAML_FLAG_OPTIONAL, struct raw_fleet, errors_per_day),
     CYAML_FIELD_END,
 };
 
@@ -75,7 +75,7 @@ static const cyaml_schema_field_t behaviour_fields[] = {
     SHORT("percent", CYAML_FLAG_DEFAULT, struct raw_behaviour, percent),
     SHORT("after", CYAML_FLAG_OPTIONAL, struct raw_behaviour, after),
     SHORT("version", CYAML_FLAG_OPTIONAL, struct raw_behaviour, version),
-    CYAML_FIELD_UINT_PTR("hardware", CYAML_FLAG_OPTIONAL, struct raw_behaviour, hardware),
+    YAML_FIELD_NUMBER("hardware", CYAML_FLAG_OPTIONAL, struct raw_behaviour, hardware),
     LIST("sites", struct raw_behaviour, sites, &site_schema, SERIN_SIM_SITES_MAX),
     CYAML_FIELD_END,
 };
@@ -103,7 +103,7 @@ static const cyaml_schema_field_t event_fields[] = {
     SHORT("back", CYAML_FLAG_OPTIONAL, struct raw_event, back),
     SHORT("by", CYAML_FLAG_OPTIONAL, struct raw_event, by),
     SHORT("percent", CYAML_FLAG_OPTIONAL, struct raw_event, percent),
-    CYAML_FIELD_UINT_PTR("gateway", CYAML_FLAG_OPTIONAL, struct raw_event, gateway),
+    YAML_FIELD_NUMBER("gateway", CYAML_FLAG_OPTIONAL, struct raw_event, gateway),
     CYAML_FIELD_END,
 };
 

@@ -136,6 +136,25 @@ enum serin_error serin_yaml_duration(const struct serin_yaml *yaml, const char *
     return SERIN_OK;
 }
 
+enum serin_error serin_yaml_number(const struct serin_yaml *yaml, const char *field,
+                                   const char *text, uint64_t min, uint64_t max, uint64_t *number,
+                                   struct serin_yaml_error *error)
+{
+    if (text == NULL) {
+        return SERIN_OK;
+    }
+    const char *rest = text;
+    uint64_t value = 0;
+    bool plain = number_parse(&rest, &value) && *rest == '\0' && (*text != '0' || text[1] == '\0');
+    if (!plain || value < min || value > max) {
+        return serin_yaml_fail(yaml, error, field,
+                               "must be a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'",
+                               min, max, text);
+    }
+    *number = value;
+    return SERIN_OK;
+}
+
 enum serin_error serin_yaml_size(const struct serin_yaml *yaml, const char *field, const char *text,
                                  uint64_t min_bytes, uint64_t max_bytes, uint64_t *bytes,
                                  struct serin_yaml_error *error)

@@ -81,6 +81,11 @@ SERIN_MUST_USE enum serin_error serin_yaml_duration(const struct serin_yaml *yam
                                                     uint64_t min_ms, uint64_t max_ms, uint64_t *ms,
                                                     struct serin_yaml_error *error);
 
+/* The same for a whole number: digits only, and no zero in front, which YAML once read as octal. */
+SERIN_MUST_USE enum serin_error serin_yaml_number(const struct serin_yaml *yaml, const char *field,
+                                                  const char *text, uint64_t min, uint64_t max,
+                                                  uint64_t *number, struct serin_yaml_error *error);
+
 /* The same for a size in bytes. */
 SERIN_MUST_USE enum serin_error serin_yaml_size(const struct serin_yaml *yaml, const char *field,
                                                 const char *text, uint64_t min_bytes,
