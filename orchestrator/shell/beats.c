@@ -36,10 +36,15 @@ void serind_beats_describe(struct serind *serind, uint32_t device, uint16_t hard
     serind_strata_note(&serind->strata, known->site, hardware);
 }
 
-void serind_beats_heard(struct serind *serind, const struct serind_item *item)
+void serind_beats_heard(struct serind *serind, const struct serind_item *item,
+                        const struct serin_device_record *before)
 {
     struct serin_health *health = &serind->index.health[item->device];
     serind_beats_describe(serind, item->device, serind_item_hardware(item));
+    if (memcmp(before->running.manifest_id, serind_item_running(item)->manifest_id,
+               sizeof before->running.manifest_id) != 0) {
+        serin_health_updated(health);
+    }
     if (item->kind != SERIND_ITEM_BEAT) {
         serin_health_heard(health, serind_now_s(serind));
         return;

@@ -14,8 +14,9 @@
 struct serind;
 
 /* The device was heard, as it describes itself now: a report, or a beat, which also tells its
- * counters. */
-void serind_beats_heard(struct serind *serind, const struct serind_item *item);
+ * counters. `before` is its record as it was until then. */
+void serind_beats_heard(struct serind *serind, const struct serind_item *item,
+                        const struct serin_device_record *before);
 
 /* Its hardware and its site, as the store or an operator has them. */
 void serind_beats_describe(struct serind *serind, uint32_t device, uint16_t hardware);

@@ -220,7 +220,7 @@ static void apply(struct serind *serind, const struct serind_item *item)
     if (serind_enrol_strays(item, &record)) {
         return; /* by an earlier word of this pass */
     }
-    serind_beats_heard(serind, item);
+    serind_beats_heard(serind, item, &record);
     if (record.enrolment != SERIN_ENROLMENT_ENROLLED) {
         keep_waiting(serind, item, &record);
     } else if (item->kind == SERIND_ITEM_REPORT) {

@@ -108,6 +108,11 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
     serin_health_heard(health, now_s);
 }
 
+void serin_health_updated(struct serin_health *health)
+{
+    health->late_rate = (uint16_t)least(health->late_rate, health->usual_rate);
+}
+
 void serin_health_heard(struct serin_health *health, uint64_t now_s)
 {
     /* Backwards too: a word that seems to come from the future would cover any silence until then.

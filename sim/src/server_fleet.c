@@ -403,10 +403,21 @@ static void leave_stream(struct sim_server *server, uint32_t device)
     }
 }
 
+/* What its errors of late say is of the image that it ran until now. */
+static void note_update(struct sim_server *server, uint32_t device,
+                        const struct serin_running *running)
+{
+    if (memcmp(server->store.records[device].running.manifest_id, running->manifest_id,
+               SERIN_SHA256_SIZE) != 0) {
+        serin_health_updated(&server->health[device]);
+    }
+}
+
 static void take_report(struct sim_server *server, const struct server_item *item)
 {
     struct server_record *record = &server->store.records[item->device];
     const struct serin_report *report = &item->report;
+    note_update(server, item->device, &report->running);
     serin_health_heard(&server->health[item->device], server_now_s(server));
     if (serin_ledger_judge(&record->cursor, report) == SERIN_LEDGER_DUPLICATE) {
         server_answer(server, item, record->cursor.number, SERIN_ACK_STORED);
@@ -455,6 +466,7 @@ static void take_beat(struct sim_server *server, const struct server_item *item)
         .interval_s = beat->interval_s, .uptime_s = beat->uptime_s, .errors = errors_of(beat)};
     bool updated = is_candidate(server, beat->running.manifest_id);
     const struct server_head *head = &server->store.head;
+    note_update(server, item->device, &beat->running);
     serin_health_beat(&server->health[item->device], server_now_s(server), &health,
                       head->has_rollout && !server_ended(head->rollout.state));
     if (record->cursor.incarnation == 0 || !same_running(&record->running, &beat->running) ||

@@ -266,6 +266,35 @@ END_TEST
 
 /* Caught: the clock that went back makes every later beat one from the past; the span between beats
  * measured by it. */
+/* Caught: errors of the old image that count on against the new one; a boot of the same image that
+ * forgets; a rate that an update raises. */
+START_TEST(errors_of_the_old_image_stay_behind)
+{
+    struct device device = make(3600);
+    beats(&device, 5, HOUR_S, 0);
+    device.watched = true;
+    beats(&device, 3, HOUR_S, 10);
+    ck_assert(serin_health_unwell(&device.health));
+    reboot(&device);
+    beat(&device, HOUR_S, 0);
+    ck_assert(serin_health_unwell(&device.health)); /* the same image */
+    serin_health_updated(&device.health);
+    ck_assert(!serin_health_unwell(&device.health));
+    reboot(&device);
+    beat(&device, HOUR_S, 0);
+    ck_assert(!serin_health_unwell(&device.health));
+    beats(&device, 3, HOUR_S, 10);
+    ck_assert(serin_health_unwell(&device.health)); /* the new one's own count as ever */
+    struct device busy = make(3600);
+    beats(&busy, 30, HOUR_S, 10);
+    beats(&busy, 20, HOUR_S, 0);
+    ck_assert_uint_lt(busy.health.late_rate, busy.health.usual_rate);
+    struct serin_health before = busy.health;
+    serin_health_updated(&busy.health);
+    ck_assert_mem_eq(&busy.health, &before, sizeof before);
+}
+END_TEST
+
 START_TEST(a_clock_that_jumps_makes_nobody_silent_for_good)
 {
     struct device device = make(3600);
@@ -333,6 +362,7 @@ int main(void)
         errors_are_measured_against_its_own_rate,
         a_device_recovers,
         a_reboot_is_no_error,
+        errors_of_the_old_image_stay_behind,
         a_clock_that_jumps_makes_nobody_silent_for_good,
         a_forgotten_device_gets_a_past_again,
         the_greatest_numbers_saturate,

@@ -172,6 +172,25 @@ START_TEST(errors_of_both_versions_halt_nothing)
 }
 END_TEST
 
+/* Whoever erred under the old version is not counted as erring under the new one, too, for as long
+ * as its rate remembers: together they would be twice as many as before. */
+START_TEST(errors_of_the_old_version_are_not_the_new_ones)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        by_default(2000, seed);
+        behave(SERIN_SIM_FAULT_ERRORS, 100000, 0);
+        bench.config.scenario.behaviours[0].has_version = true;
+        bench.config.scenario.behaviours[0].version = (struct serin_version){.major = 1};
+        behave(SERIN_SIM_FAULT_ERRORS, 100000, 0);
+        sim_bench_run(&bench);
+        ck_assert_msg(bench.result.state == SERIN_ROLLOUT_COMPLETED, "seed %u: %s", (unsigned)seed,
+                      bench.result.why);
+        ck_assert_uint_gt(bench.result.faults[SERIN_SIM_FAULT_ERRORS], 0);
+        sim_bench_close(&bench);
+    }
+}
+END_TEST
+
 /* A window comes by itself, however late; an operator of whom nothing is said does not. */
 START_TEST(only_who_waits_for_nobody_is_left_alone)
 {
@@ -280,6 +299,7 @@ int main(void)
         what_goes_wrong_after_confirmation_halts,
         what_no_report_tells_halts,
         errors_of_both_versions_halt_nothing,
+        errors_of_the_old_version_are_not_the_new_ones,
         only_who_waits_for_nobody_is_left_alone,
         a_bad_network_day_halts_no_good_release,
         a_halt_takes_its_devices_back,

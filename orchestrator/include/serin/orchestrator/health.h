@@ -57,6 +57,11 @@ struct serin_health_beat {
  * caller's: where that went back, the device was heard now, and no gap is learned. */
 void serin_health_beat(struct serin_health *health, uint64_t now_s,
                        const struct serin_health_beat *beat, bool watched);
+/* The device runs another image than it said before: called before its beat is taken. What it
+ * counts of late beyond its usual rate is forgotten, since that was the other image's doing; a boot
+ * of the same image forgets nothing, so that one that crashes again and again adds up. Nothing
+ * changes where nothing was heard of it. */
+void serin_health_updated(struct serin_health *health);
 /* Any other word of the device: it is not silent. */
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
