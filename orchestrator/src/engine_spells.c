@@ -30,6 +30,49 @@
 /* One that was off for longer says no more of when the others fell silent. */
 #define SILENCE_MOST_S 43200u
 
+/* Marks are so much of a deadline apart: all of them span more than one. */
+#define MARK_PART 12u
+_Static_assert(SERIN_ENGINE_MARKS_MAX > MARK_PART + 2u, "a deadline lies between marks");
+
+/* ---- the clock and the watch ---- */
+
+/* Notes what the watch shows. While it stands the last mark moves on with the clock. */
+static void note_mark(struct serin_rollout *rollout)
+{
+    struct serin_mark now = {.at_s = (uint32_t)(rollout->last_ms / 1000u),
+                             .watch_s = (uint32_t)(rollout->watch_ms / 1000u)};
+    struct serin_mark *marks = rollout->marks;
+    struct serin_mark *last = &marks[rollout->mark_count - (rollout->mark_count > 0 ? 1u : 0u)];
+    if (rollout->mark_count > 0 && last->at_s > now.at_s) {
+        rollout->mark_count = 0; /* the clock was set back: of before it nothing is known */
+    }
+    if (rollout->mark_count > 0 && last->watch_s == now.watch_s) {
+        last->at_s = now.at_s;
+        return;
+    }
+    uint32_t apart_s = rollout->policy.deadline_s / MARK_PART;
+    if (rollout->mark_count > 0 && now.watch_s - last->watch_s < apart_s) {
+        return;
+    }
+    if (rollout->mark_count == SERIN_ENGINE_MARKS_MAX) {
+        rollout->mark_count--;
+        memmove(marks, marks + 1, rollout->mark_count * sizeof *marks);
+    }
+    marks[rollout->mark_count++] = now;
+}
+
+/* Who was not heard after this (Unix seconds) was silent for `span_s` on the watch; 0: nobody is
+ * known to be. */
+static uint32_t heard_before_s(const struct serin_rollout *rollout, uint64_t span_s)
+{
+    uint64_t now_s = rollout->watch_ms / 1000u;
+    uint32_t at_s = 0;
+    for (uint32_t i = 0; i < rollout->mark_count; i++) {
+        at_s = rollout->marks[i].watch_s + span_s <= now_s ? rollout->marks[i].at_s : at_s;
+    }
+    return at_s;
+}
+
 /* ---- what a comparison says ---- */
 
 void serin_spells_count(struct serin_dark *dark, const struct serin_rollout *rollout,
@@ -44,7 +87,8 @@ void serin_spells_count(struct serin_dark *dark, const struct serin_rollout *rol
         return;
     }
     dark->lasting++;
-    dark->longs += silence_s >= rollout->policy.deadline_s / 4u * UINT64_C(3) ? 1 : 0;
+    uint64_t long_s = rollout->policy.deadline_s / 4u * UINT64_C(3);
+    dark->longs += health->beat_s <= heard_before_s(rollout, long_s) ? 1 : 0;
     dark->silence_s += silence_s < SILENCE_MOST_S ? silence_s : SILENCE_MOST_S;
     dark->gap_s += health->gap_s;
 }
@@ -155,7 +199,9 @@ static struct serin_spell *spell_at(struct serin_rollout *rollout, uint32_t now_
 bool serin_spells_compared(struct serin_rollout *rollout)
 {
     const struct serin_comparison *c = &rollout->comparison;
-    if (!is_dark(rollout)) {
+    note_mark(rollout);
+    /* While the watch stands no deadline passes: whatever is dark then keeps nobody from it. */
+    if (rollout->stood_watch_ms == rollout->watch_ms || !is_dark(rollout)) {
         return false;
     }
     uint32_t now_s = (uint32_t)(rollout->watch_ms / 1000u);

@@ -81,12 +81,11 @@ static void darken(const struct bench *bench, uint32_t from, uint32_t count, boo
 }
 
 /* The first stage is offered; all of it but `hang` confirm at once. */
-static void make(struct bench *bench, uint32_t soak_h, uint32_t hang)
+static void make_with(struct bench *bench, const struct serin_policy *policy, uint32_t hang)
 {
-    struct serin_policy policy = policy_of(soak_h);
     memset(health, 0, sizeof health);
     memset(quiet, 0, sizeof quiet);
-    bench_make(bench, &policy, FIRST + OTHERS, 1);
+    bench_make(bench, policy, FIRST + OTHERS, 1);
     bench->check = false; /* it knows of no comparison */
     bench->members.health = health;
     hours(bench, 5);
@@ -94,6 +93,12 @@ static void make(struct bench *bench, uint32_t soak_h, uint32_t hang)
     for (uint32_t i = 0; i < FIRST; i++) {
         bench_set(bench, i, i < hang ? SERIN_STATE_PENDING : SERIN_STATE_CONFIRMED);
     }
+}
+
+static void make(struct bench *bench, uint32_t soak_h, uint32_t hang)
+{
+    struct serin_policy policy = policy_of(soak_h);
+    make_with(bench, &policy, hang);
 }
 
 static uint32_t watch_s(const struct bench *bench)
@@ -229,7 +234,8 @@ START_TEST(darkness_that_goes_from_one_to_another_is_one_spell)
 END_TEST
 
 /* Silence is counted by the clock, and a deadline by the watch, which stands in a pause. Caught: a
- * spell that reaches back into the time before the pause. */
+ * spell that reaches back into the time before the pause; others that were silent in the pause
+ * count as though they had been for most of a deadline. */
 START_TEST(a_pause_is_no_darkness)
 {
     struct bench bench;
@@ -238,12 +244,82 @@ START_TEST(a_pause_is_no_darkness)
     bench_do(&bench, SERIN_ROLLOUT_PAUSE);
     uint32_t paused_s = watch_s(&bench);
     darken(&bench, FIRST, DARK, true);
-    hours(&bench, 10);
+    hours(&bench, 20);
     bench_do(&bench, SERIN_ROLLOUT_RESUME);
     hours(&bench, 2);
+    ck_assert_uint_ge(bench.rollout.long_silent_of, OTHERS);
+    ck_assert_uint_eq(bench.rollout.long_silent, 0);
     ck_assert_uint_eq(bench.rollout.spell_count, 1);
     ck_assert_uint_ge(bench.rollout.spells[0].from_s, paused_s);
     ck_assert_uint_le(bench.rollout.spells[0].until_s, paused_s + 2 * HOUR_S);
+    bench_free(&bench);
+}
+END_TEST
+
+/* The watch stands outside of the windows as well. Here one is open for an hour of each day, and a
+ * fifth is dark for eight others. Caught: spells found there, in which a time-out stays pending for
+ * days; others that count as silent for most of a deadline. */
+START_TEST(darkness_outside_the_windows_excuses_nobody)
+{
+    struct serin_policy policy = policy_of(30 * 24);
+    policy.window_count = 1;
+    policy.windows[0] = (struct serin_window){.days = 0x7F, .from_min = 780, .until_min = 840};
+    policy.deadline_s = policy.patience_s = 2 * HOUR_S;
+    struct bench bench;
+    make_with(&bench, &policy, HANG); /* it is 13 o'clock */
+    for (uint32_t hour = 0; hour < 3 * 24; hour++) {
+        darken(&bench, FIRST, DARK, hour % 24 >= 4 && hour % 24 < 12);
+        ck_assert_uint_eq(bench.rollout.spell_count, 0);
+        ck_assert_uint_eq(bench.rollout.long_silent, 0);
+        hours(&bench, 1);
+    }
+    ck_state(&bench, "halted");
+    bench_free(&bench);
+}
+END_TEST
+
+/* Reports that fail for a minute have everybody counted as heard then, but what was seen before
+ * stays seen. Dark from the start, for 30 hours; the deadline passes after 24. Caught: others that
+ * were silent before the outage no longer count as silent so long, which holds a good release. */
+START_TEST(an_outage_of_reports_forgets_no_silence)
+{
+    struct bench bench;
+    make(&bench, 4, 15);
+    darken(&bench, 0, 15, true);
+    darken(&bench, FIRST, DARK, true);
+    hours(&bench, 14);
+    bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+    bench_pass(&bench, MINUTE_MS);
+    bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+    hours(&bench, 11);
+    ck_assert_uint_eq(bench.rollout.long_silent, DARK);
+    hours(&bench, 5);
+    ck_assert_uint_eq(bench.rollout.tally.failed, 15);
+    ck_assert_msg(bench.rollout.stage == 2, "%s", bench.rollout.why);
+    bench_free(&bench);
+}
+END_TEST
+
+/* What the watch showed is known since before a deadline began, and of nothing after the clock was
+ * set back. Caught: the latest marks kept only; a mark of the future. */
+START_TEST(marks_span_a_deadline)
+{
+    struct bench bench;
+    make(&bench, 30 * 24, 0);
+    hours(&bench, 70);
+    const struct serin_rollout *rollout = &bench.rollout;
+    ck_assert_uint_eq(rollout->mark_count, SERIN_ENGINE_MARKS_MAX);
+    ck_assert_uint_le(rollout->marks[0].watch_s + DEADLINE_S, watch_s(&bench));
+    for (uint32_t i = 1; i < rollout->mark_count; i++) {
+        uint32_t span_s = rollout->marks[i].watch_s - rollout->marks[i - 1].watch_s;
+        ck_assert_uint_eq(rollout->marks[i].at_s - rollout->marks[i - 1].at_s, span_s);
+        ck_assert_uint_ge(span_s, DEADLINE_S / 12);
+        ck_assert_uint_le(span_s, DEADLINE_S / 12 + 1000);
+    }
+    bench.now_ms -= 3 * HOUR_MS;
+    bench_pass(&bench, HOUR_MS);
+    ck_assert_uint_eq(rollout->mark_count, 1);
+    ck_assert_uint_le(rollout->marks[0].at_s, bench.now_ms / 1000);
     bench_free(&bench);
 }
 END_TEST
@@ -364,6 +440,9 @@ int main(void)
         each_night_is_a_spell_of_its_own,
         darkness_that_goes_from_one_to_another_is_one_spell,
         a_pause_is_no_darkness,
+        darkness_outside_the_windows_excuses_nobody,
+        an_outage_of_reports_forgets_no_silence,
+        marks_span_a_deadline,
         what_hangs_halts_through_the_nights,
         nothing_passes_on_more_excuses_than_the_others_explain,
         in_the_last_stage_those_confirmed_before_tell,

@@ -301,6 +301,10 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
         rollout.spells[i] = (struct serin_spell){
             .from_s = dice32(&seed), .until_s = dice32(&seed), .settled_s = dice32(&seed)};
     }
+    rollout.mark_count = dice32(&seed) % (SERIN_ENGINE_MARKS_MAX + 1);
+    for (uint32_t i = 0; i < rollout.mark_count; i++) {
+        rollout.marks[i] = (struct serin_mark){.at_s = dice32(&seed), .watch_s = dice32(&seed)};
+    }
     rollout.long_silent = dice32(&seed);
     rollout.long_silent_of = dice32(&seed);
     rollout.settled_rank = dice(&seed);

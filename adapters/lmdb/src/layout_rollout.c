@@ -239,6 +239,11 @@ static void spells_fields(struct record_io *io, struct serin_rollout *rollout)
     }
     rollout->long_silent = record_u32(io, rollout->long_silent);
     rollout->long_silent_of = record_u32(io, rollout->long_silent_of);
+    rollout->mark_count = record_range(io, rollout->mark_count, 0, SERIN_ENGINE_MARKS_MAX);
+    for (uint32_t i = 0; i < rollout->mark_count; i++) {
+        rollout->marks[i].at_s = record_u32(io, rollout->marks[i].at_s);
+        rollout->marks[i].watch_s = record_u32(io, rollout->marks[i].watch_s);
+    }
 }
 
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */

@@ -160,6 +160,13 @@ struct serin_spell {
 };
 #define SERIN_ENGINE_SPELLS_MAX 16u
 
+/* A moment by the clock, in Unix seconds, and what the watch showed then, in seconds: silence is
+ * known by the clock, and a deadline passes on the watch. */
+struct serin_mark {
+    uint32_t at_s, watch_s;
+};
+#define SERIN_ENGINE_MARKS_MAX 16u
+
 /* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
  * groups only devices count of which enough was heard before, and that were not silent when the
  * stage opened: so a stage answers for what fell silent during it.
@@ -282,8 +289,12 @@ struct serin_rollout {
     uint32_t spell_count;
     struct serin_spell spells[SERIN_ENGINE_SPELLS_MAX];
     /* Of so many devices that do not run the release (`of`) so many were silent for three quarters
-     * of a deadline, in that comparison of this stage in which it was the largest share. */
+     * of a deadline, on the watch, in that comparison of this stage in which it was the largest
+     * share. */
     uint32_t long_silent, long_silent_of;
+    /* The last comparisons, in order, at least a twelfth of a deadline apart on the watch. */
+    uint32_t mark_count;
+    struct serin_mark marks[SERIN_ENGINE_MARKS_MAX];
     /* What became of `on_halt: revert`: the caller's books, which the engine only keeps. The
      * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
     uint64_t reverted_by;
