@@ -97,9 +97,15 @@ const struct serin_cli_command *serin_cli_alone(const struct serin_cli_table *ta
     return NULL;
 }
 
-/* The words that could have been meant: of a group, or the first words. */
+/* Whether `name` may be suggested for `word`: not where it is too far for what it does. */
+static bool suggestible(const struct serin_cli_command *command, const char *name, const char *word)
+{
+    return !command->grave || serin_nearest_edits(name, word) <= 1;
+}
+
+/* The words that could have been meant with `word`: of a group, or the first words. */
 static size_t candidates(const struct serin_cli_table *table, const struct serin_cli_group *group,
-                         const char *words[WORDS_MAX])
+                         const char *word, const char *words[WORDS_MAX])
 {
     size_t count = 0;
 
@@ -111,20 +117,41 @@ static size_t candidates(const struct serin_cli_table *table, const struct serin
         if (group == NULL && space == NULL) {
             words[count++] = table->commands[i].name;
         } else if (group != NULL && space != NULL &&
-                   find_command(table, group, space + 1) == &table->commands[i]) {
+                   find_command(table, group, space + 1) == &table->commands[i] &&
+                   suggestible(&table->commands[i], space + 1, word)) {
             words[count++] = space + 1;
         }
     }
     return count;
 }
 
+/* What is said of a word that other programs have; NULL: it is none. */
+static const char *other_answer(const struct serin_cli_table *table,
+                                const struct serin_cli_group *group, const char *word)
+{
+    size_t size = group != NULL ? strlen(group->name) : 0;
+
+    for (size_t i = 0; group != NULL && i < table->other_count; i++) {
+        const char *name = table->others[i].name;
+        if (strncmp(name, group->name, size) == 0 && name[size] == ' ' &&
+            strcmp(name + size + 1, word) == 0) {
+            return table->others[i].answer;
+        }
+    }
+    return NULL;
+}
+
 static bool unknown_word(struct reader *reader, const char *word)
 {
     const struct serin_cli_group *group = reader->args->group;
+    const char *answer = other_answer(reader->table, group, word);
     const char *words[WORDS_MAX] = {NULL};
-    size_t count = candidates(reader->table, group, words);
+    size_t count = candidates(reader->table, group, word, words);
     const char *nearest = serin_nearest_word(word, words, count);
 
+    if (answer != NULL) {
+        return wrong(reader->args, "there is no '%s %s': %s", group->name, word, answer);
+    }
     if (nearest != NULL) {
         return wrong(reader->args, "there is no '%s%s%.60s'; did you mean '%s'?",
                      group != NULL ? group->name : "", group != NULL ? " " : "", word, nearest);
@@ -132,6 +159,12 @@ static bool unknown_word(struct reader *reader, const char *word)
     return wrong(reader->args, "there is no '%s%s%.60s'; 'serin%s%s --help' lists what there is",
                  group != NULL ? group->name : "", group != NULL ? " " : "", word,
                  group != NULL ? " " : "", group != NULL ? group->name : "");
+}
+
+/* "serin rollout help" is "serin rollout --help". */
+static bool is_help_word(const struct serin_cli_args *args, const char *word)
+{
+    return args->group != NULL && strcmp(word, "help") == 0;
 }
 
 static bool is_help(const char *word)
@@ -152,6 +185,10 @@ static bool read_words(struct reader *reader)
         if (is_help(word)) {
             help = true;
             break;
+        }
+        if (is_help_word(args, word)) {
+            help = true;
+            continue;
         }
         if (args->group == NULL && strcmp(word, "--version") == 0) {
             args->ask = SERIN_CLI_ASK_VERSION;

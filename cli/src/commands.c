@@ -251,6 +251,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = 1,
      .options = serin_cli_options_reason,
      .online = true,
+     .grave = true,
      .summary = "go on with a paused rollout",
      .details = "",
      .examples = "serin rollout resume 3",
@@ -261,6 +262,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = 1,
      .options = serin_cli_options_reason,
      .online = true,
+     .grave = true,
      .summary = "stop a rollout for good",
      .details = "Downloads end, what is staged does not boot; devices that confirmed stay on the "
                 "release. A\n"
@@ -273,6 +275,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = 1,
      .options = serin_cli_options_reason,
      .online = true,
+     .grave = true,
      .summary = "go to the next stage now, or approve it",
      .details = "",
      .examples = "serin rollout advance 3",
@@ -283,6 +286,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = 1,
      .options = serin_cli_options_reason,
      .online = true,
+     .grave = true,
      .summary = "let the devices that failed try again",
      .details = "They are offered the same release under a new attempt number. What failed stays "
                 "evidence\n"
@@ -295,6 +299,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = 1,
      .options = serin_cli_options_reason,
      .online = true,
+     .grave = true,
      .summary = "withdraw a rollout",
      .details =
          "The directive no longer names the release; the channel is free for another rollout.",
@@ -324,6 +329,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = MANY,
      .options = serin_cli_options_device_decide,
      .online = true,
+     .grave = true,
      .summary = "enrol devices that wait for it",
      .details = "'serin device list --enrolment pending' shows them. The first one that fails ends "
                 "it; those\n"
@@ -336,6 +342,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = MANY,
      .options = serin_cli_options_device_decide,
      .online = true,
+     .grave = true,
      .summary = "do not enrol devices",
      .details = "--gateway refuses those that wait behind it, not those that are enrolled.",
      .examples = "serin device refuse sensor-99\n"
@@ -347,6 +354,7 @@ static const struct serin_cli_command commands[] = {
      .operand_max = 1,
      .options = serin_cli_options_device_move,
      .online = true,
+     .grave = true,
      .summary = "say which gateway speaks for a device",
      .details = "Its reports are taken from there only. A gateway that speaks for devices that are "
                 "not its\n"
@@ -381,6 +389,7 @@ static const struct serin_cli_command commands[] = {
      .operand_min = 1,
      .operand_max = 1,
      .online = true,
+     .grave = true,
      .summary = "hear nothing of a gateway any more",
      .details = "For one that was stolen, until its certificate is withdrawn. Its nodes stay "
                 "assigned to it.",
@@ -391,6 +400,7 @@ static const struct serin_cli_command commands[] = {
      .operand_min = 1,
      .operand_max = 1,
      .online = true,
+     .grave = true,
      .summary = "hear a gateway again that was refused",
      .details = "",
      .examples = "serin gateway allow gw-7",
@@ -443,9 +453,37 @@ static const struct serin_cli_command commands[] = {
      .run = serin_cli_run_audit_verify},
 };
 
+#define STOP "'pause' stops it for a while, 'halt' for good, 'abort' withdraws it"
+#define BACK                                                                                  \
+    "'halt' stops the release; to take devices back set 'on_halt: revert' in its policy, or " \
+    "create "                                                                                 \
+    "a rollout of the older release with 'revert: true'"
+#define RESUME  "'resume' goes on with a paused rollout, 'advance' opens the next stage"
+#define APPROVE "'advance' lets the next stage begin"
+
+static const struct serin_cli_other others[] = {
+    {"rollout stop", STOP},
+    {"rollout cancel", STOP},
+    {"rollout kill", STOP},
+    {"rollout delete", STOP},
+    {"rollout remove", STOP},
+    {"rollout revert", BACK},
+    {"rollout rollback", BACK},
+    {"rollout undo", BACK},
+    {"rollout back", BACK},
+    {"rollout approve", APPROVE},
+    {"rollout confirm", APPROVE},
+    {"rollout unpause", RESUME},
+    {"rollout continue", RESUME},
+    {"rollout start", "'create' starts one; " RESUME},
+    {"rollout restart", RESUME ", 'retry' offers the release again to devices that failed"},
+};
+
 const struct serin_cli_table serin_cli_table = {
     .commands = commands,
     .command_count = sizeof(commands) / sizeof(commands[0]),
     .groups = groups,
     .group_count = sizeof(groups) / sizeof(groups[0]),
+    .others = others,
+    .other_count = sizeof(others) / sizeof(others[0]),
 };

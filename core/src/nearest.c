@@ -1,6 +1,7 @@
 /* The nearest word: optimal string alignment distance, bounded (serin/nearest.h). */
 #include <serin/nearest.h>
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -35,6 +36,14 @@ static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_s
         }
     }
     return rows[a_size][b_size];
+}
+
+unsigned serin_nearest_edits(const char *a, const char *b)
+{
+    size_t a_size = strlen(a);
+    size_t b_size = strlen(b);
+
+    return a_size > WORD_MAX || b_size > WORD_MAX ? UINT_MAX : distance(a, a_size, b, b_size);
 }
 
 const char *serin_nearest_word(const char *word, const char *const *words, size_t count)

@@ -117,6 +117,40 @@ START_TEST(suggests_the_nearest_word)
 }
 END_TEST
 
+/* What changes devices is suggested for one slip of a key only, and words that other programs have
+ * are answered by what they mean there. */
+START_TEST(suggests_nothing_grave_for_another_word)
+{
+    static const struct {
+        const char *word, *answer;
+    } others[] = {
+        {"revert", "'halt' stops the release; to take devices back"},
+        {"rollback", "create a rollout of the older release with 'revert: true'"},
+        {"undo", "on_halt: revert"},
+        {"cancel", "'abort' withdraws it"},
+        {"stop", "'pause' stops it for a while"},
+        {"approve", "'advance' lets the next stage begin"},
+        {"unpause", "'resume' goes on"},
+        {"restart", "'retry' offers the release again"},
+        {"haul", "--help' lists what there is"},
+        {"retort", "--help' lists what there is"},
+        {"about", "did you mean 'abort'?"},
+        {"retrys", "did you mean 'retry'?"},
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        parse("serin rollout %s 1", others[i].word);
+        expect_wrong(others[i].answer);
+        bool near = strncmp(others[i].answer, "did", 3) == 0;
+        ck_assert(near == (strstr(args.message, "did you mean") != NULL));
+    }
+    ck_assert_int_eq(parse("serin rollout help"), SERIN_CLI_ASK_HELP);
+    ck_assert_str_eq(args.group->name, "rollout");
+    ck_assert_ptr_null(args.command);
+    ck_assert_int_eq(parse("serin rollout help halt"), SERIN_CLI_ASK_HELP);
+    ck_assert_str_eq(args.command->name, "rollout halt");
+}
+END_TEST
+
 START_TEST(counts_operands)
 {
     parse("serin inspect");
@@ -432,6 +466,7 @@ int main(void)
 {
     const TTest *const tests[] = {understands_words,
                                   suggests_the_nearest_word,
+                                  suggests_nothing_grave_for_another_word,
                                   counts_operands,
                                   bounds_are_told_in_the_form_they_are_given_in,
                                   checks_every_option_of_every_command,

@@ -3,6 +3,7 @@
 
 #include <serin/nearest.h>
 
+#include <limits.h>
 #include <string.h>
 
 static const char *const words[] = {
@@ -55,6 +56,10 @@ START_TEST(of_two_the_nearer_and_of_equals_the_first)
     static const char *const two[] = {"hold", "hood", "held"};
     ck_assert_str_eq(serin_nearest_word("hood", two, 3), "hood");
     ck_assert_str_eq(serin_nearest_word("hald", two, 3), "hold");
+    ck_assert_uint_eq(serin_nearest_edits("hald", "hold"), 1);
+    ck_assert_uint_eq(serin_nearest_edits("hlod", "hold"), 1);
+    ck_assert_uint_eq(serin_nearest_edits("revert", "retry"), 3);
+    ck_assert_uint_eq(serin_nearest_edits("a-word-that-is-longer-than-any-key", "hold"), UINT_MAX);
 }
 END_TEST
 

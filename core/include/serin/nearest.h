@@ -12,4 +12,8 @@
  * none is near. */
 const char *serin_nearest_word(const char *word, const char *const *words, size_t count);
 
+/* How many such edits lie between two words; UINT_MAX where one is longer than
+ * SERIN_NEAREST_WORD_MAX. */
+unsigned serin_nearest_edits(const char *a, const char *b);
+
 #endif

@@ -54,10 +54,18 @@ struct serin_cli_command {
     const struct serin_cli_option *options; /* ends with SERIN_CLI_END; NULL: none of its own */
     bool alone;                             /* the word of its group alone stands for it too */
     bool online;                            /* talks to serind: --server and --token-file apply */
-    const char *summary;                    /* half a line */
-    const char *details;                    /* paragraphs; "" for none */
-    const char *examples;                   /* lines, each a comment or a command */
+    bool grave; /* it changes what devices do: suggested for one slip of a key, for no more */
+    const char *summary;  /* half a line */
+    const char *details;  /* paragraphs; "" for none */
+    const char *examples; /* lines, each a comment or a command */
     enum serin_cli_exit (*run)(struct serin_cli *cli);
+};
+
+/* A word of a group that other programs have, and what to say where it is tried: the nearest word
+ * by its letters may do the opposite. */
+struct serin_cli_other {
+    const char *name;   /* "rollout revert" */
+    const char *answer; /* the second half of a sentence */
 };
 
 /* A first word that only groups commands. */
@@ -71,6 +79,8 @@ struct serin_cli_table {
     size_t command_count;
     const struct serin_cli_group *groups;
     size_t group_count;
+    const struct serin_cli_other *others;
+    size_t other_count;
 };
 
 /* What argv asks for. */
