@@ -62,6 +62,15 @@ uint32_t serin_gates_resolved(const struct serin_rollout *rollout)
     return serin_tally_resolved(&rollout->tally) - rollout->evidence.excused;
 }
 
+uint32_t serin_gates_unjudged(const struct serin_rollout *rollout)
+{
+    if (rollout->judging_watch_s != 0) {
+        return rollout->evidence.unjudged - rollout->evidence.unjudged_excused;
+    }
+    uint32_t failures = serin_gates_failures(rollout);
+    return failures > rollout->judged ? failures - rollout->judged : 0;
+}
+
 /* Fills in a trip if the gate's quotient is above its limit and its minimum is reached, or does not
  * count because the stage waits for nobody. */
 static bool judge(struct serin_trip *trip, enum serin_gate gate,
@@ -151,7 +160,7 @@ static bool reported_trip(const struct serin_rollout *rollout, const struct seri
 {
     const struct serin_tally *tally = &rollout->tally;
     const struct serin_gate_policy *gates = rollout->policy.gates;
-    if (serin_gates_failures(rollout) <= rollout->judged) {
+    if (serin_gates_unjudged(rollout) == 0) {
         return false; /* nobody failed, or an operator accepted those who did */
     }
     bool waits = serin_stage_open(rollout);
@@ -406,7 +415,7 @@ bool serin_gate_holds(const struct serin_rollout *rollout, enum serin_gate gate,
     if (gate != SERIN_GATE_REGRESSIONS) {
         return symptom_holds(rollout, gate, trip);
     }
-    bool holds = serin_gates_failures(rollout) > rollout->judged && regressions_high(rollout, trip);
+    bool holds = serin_gates_unjudged(rollout) > 0 && regressions_high(rollout, trip);
     if (holds) {
         trip->doubt = SERIN_DOUBT_CHANCE;
     }

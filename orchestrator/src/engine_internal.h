@@ -226,7 +226,7 @@ uint32_t serin_test_block(uint32_t population, uint32_t index);
 /* Computes the halt statistic and what the stage needs, after failures, withdrawals, or another
  * comparison. */
 void serin_test_update(struct serin_rollout *rollout);
-/* Whether the release is rejected; `judged` failures alone reject nothing. */
+/* Whether the release is rejected; failures that were judged alone reject nothing. */
 bool serin_test_trips(const struct serin_rollout *rollout);
 /* Whether the stage is accepted now; whether it is too small to be, even without a failure; and
  * whether it may not pass. */
@@ -310,9 +310,12 @@ bool serin_gates_leave_out(const struct serin_rollout *rollout, const struct ser
 /* Failures and resolved members without those. */
 uint32_t serin_gates_failures(const struct serin_rollout *rollout);
 uint32_t serin_gates_resolved(const struct serin_rollout *rollout);
+/* Of those failures, the ones since the last judgement of a gateway's or a revision's: where there
+ * are none no gate on failures is asked. */
+uint32_t serin_gates_unjudged(const struct serin_rollout *rollout);
 uint32_t serin_gates_reason(const struct serin_rollout *rollout, enum serin_reason reason);
-/* Whether any gate with a limit trips now: all but the sequential test. Failures that an operator
- * accepted (`judged`) trip none again; SILENCE and ERRORS are judged on the last comparison. Cheap
+/* Whether any gate with a limit trips now: all but the sequential test. Failures that were
+ * judged trip none again; SILENCE and ERRORS are judged on the last comparison. Cheap
  * while few fail: it is asked after every report. */
 bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_members *members,
                       struct serin_trip *trip);

@@ -121,6 +121,14 @@ static enum evidence timed_out_as(const struct serin_rollout *rollout, uint32_t 
     return EVIDENCE_FAILED;
 }
 
+/* Whether the member had been offered the release, and had come to its end, by a judgement: when
+ * the watch showed that, and with that threshold; 0: there was none. */
+static bool ended_by(const struct serin_member *member, uint32_t watch_s, uint64_t threshold)
+{
+    return watch_s != 0 && member->watch_s <= watch_s &&
+           serin_cohort_member(member->rank, threshold);
+}
+
 static enum evidence evidence_of(const struct serin_rollout *rollout,
                                  const struct serin_member *member)
 {
@@ -135,7 +143,7 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
         bad = EVIDENCE_FAILED;
     }
     /* What an operator accepted as the fault of a gateway is nobody's failure. */
-    if (rollout->judged_watch_s != 0 && member->watch_s <= rollout->judged_watch_s) {
+    if (ended_by(member, rollout->judged_watch_s, rollout->judged_threshold)) {
         bad = EVIDENCE_NONE;
     }
     if (member->failed_before || bad == EVIDENCE_FAILED) {
@@ -148,6 +156,21 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
         return EVIDENCE_NONE;
     }
     return where == BOOK_CONFIRMED ? EVIDENCE_WELL : EVIDENCE_OPEN;
+}
+
+/* Books what no judgement of a gateway's or a revision's failures has seen. A state and a time tell
+ * that; a count would be wrong as soon as the network excuses one, or does so no longer. */
+static void book_unjudged(struct serin_rollout *rollout, const struct serin_member *member,
+                          bool excused, bool add)
+{
+    bool judged = ended_by(member, rollout->judging_watch_s, rollout->judging_threshold);
+    if (judged || !serin_member_failed(member)) {
+        return;
+    }
+    count(&rollout->evidence.unjudged, add);
+    if (excused) {
+        count(&rollout->evidence.unjudged_excused, add);
+    }
 }
 
 /* What the stage can show for itself; who joined while it ran is not waited for. */
@@ -168,9 +191,11 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
     struct serin_evidence *evidence = &rollout->evidence;
     enum evidence kind = evidence_of(rollout, member);
     bool own = member->stage == rollout->stage;
-    if (serin_gates_leave_out(rollout, member)) {
+    bool excused = serin_gates_leave_out(rollout, member);
+    if (excused) {
         count(&evidence->excused, add);
     }
+    book_unjudged(rollout, member, excused, add);
     if (own && !member->ran_before) {
         book_own(rollout, member, add);
     }

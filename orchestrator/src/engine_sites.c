@@ -171,7 +171,7 @@ static bool could_trip(const struct serin_rollout *rollout, const struct serin_m
     uint64_t resolved = serin_gates_resolved(rollout);
     uint64_t most = members->site_most != NULL ? members->site_most(members->sites) : resolved;
     uint64_t least = most < resolved ? resolved - most : 0;
-    return members->site != NULL && most > 0 && failures > rollout->judged &&
+    return members->site != NULL && most > 0 && serin_gates_unjudged(rollout) > 0 &&
            failures * 10000u > rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad * least;
 }
 

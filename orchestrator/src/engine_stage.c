@@ -380,6 +380,7 @@ static void accept_failures(struct serin_step *step)
         return;
     }
     rollout->judged_watch_s = rollout->judging_watch_s;
+    rollout->judged_threshold = rollout->judging_threshold;
     serin_members_recount(rollout, step->members);
     serin_step_audit(step, "the %u failure%s so far %s accepted: one more is judged with them",
                      rollout->judged, serin_words_plural(rollout->judged),
@@ -495,6 +496,8 @@ void serin_effect_site(struct serin_step *step)
      * told apart from those. */
     rollout->judging_watch_s = (uint32_t)(rollout->watch_ms / 1000u) + 1u;
     rollout->watch_ms = (uint64_t)rollout->judging_watch_s * 1000u + 1u;
+    rollout->judging_threshold = rollout->threshold;
+    rollout->evidence.unjudged = rollout->evidence.unjudged_excused = 0;
     rollout->held = false;
     serin_words_site(rollout->why, rollout, step->members, &cluster);
     if (!said) {

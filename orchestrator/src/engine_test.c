@@ -250,10 +250,17 @@ void serin_test_update(struct serin_rollout *rollout)
 
 /* ---- what it decides ---- */
 
+/* Whether anybody failed that no judgement of a gateway's or a revision's failures has seen, also
+ * in silence: that weighs, too. */
+static bool any_unjudged(const struct serin_rollout *rollout)
+{
+    return rollout->judging_watch_s != 0 ? rollout->evidence.unjudged > 0
+                                         : serin_tally_failures(&rollout->tally) > rollout->judged;
+}
+
 bool serin_test_trips(const struct serin_rollout *rollout)
 {
-    return rollout->evidence.against >= reject_at(rollout) &&
-           serin_tally_failures(&rollout->tally) > rollout->judged;
+    return rollout->evidence.against >= reject_at(rollout) && any_unjudged(rollout);
 }
 
 bool serin_test_accepts(const struct serin_rollout *rollout)

@@ -404,7 +404,7 @@ START_TEST(a_rollout_of_version_3_waives_nothing)
     size = cut_to_version(RECORD_ROLLOUT, 3, bytes, size, &old);
     size_t spells =
         1 + value.rollout.spell_count * sizeof(struct serin_spell) + 2 * sizeof(uint32_t);
-    ck_assert_uint_eq(whole - size, 1 + 3 * sizeof(uint32_t) + spells);
+    ck_assert_uint_eq(whole - size, 1 + 3 * sizeof(uint32_t) + spells + 2 * sizeof(uint64_t));
     ck_assert_uint_eq(old.rollout.reached, value.rollout.reached);
     ck_assert_str_eq(old.rollout.revert_why, value.rollout.revert_why);
     ck_assert(!old.rollout.unproven);
@@ -414,8 +414,9 @@ START_TEST(a_rollout_of_version_3_waives_nothing)
 }
 END_TEST
 
-/* Before version 5 one spell of silence was stored, widened: it is the first of the list. Caught: a
- * field read whatever the version; the spell lost, or as wide as it was. */
+/* Before version 5 one spell of silence was stored, widened: it is the first of the list; and a
+ * judgement was of all that had ended. Caught: a field read whatever the version; the spell lost,
+ * or as wide as it was; judged failures that are judged again. */
 START_TEST(a_rollout_of_version_4_has_one_spell)
 {
     static union record_value value, old;
@@ -429,6 +430,8 @@ START_TEST(a_rollout_of_version_4_has_one_spell)
     ck_assert_uint_eq(old.rollout.mark_count, 0);
     ck_assert_uint_eq(old.rollout.spell_count, 0);
     ck_assert_uint_eq(old.rollout.long_silent_of, 0);
+    ck_assert_uint_eq(old.rollout.judging_threshold, UINT64_MAX);
+    ck_assert_uint_eq(old.rollout.judged_threshold, UINT64_MAX);
     /* Before the first attempt, the revert, its words, what version 4 brought and the sum. */
     size_t at = size - (8 + 4 + 8 + 1 + strlen(value.rollout.revert_why) + 13 + 4);
     serin_put_le32(bytes + at, 10000);

@@ -52,7 +52,8 @@ static enum outcome timed_out(const struct serin_rollout *rollout, const struct 
 
 static enum outcome outcome_of(const struct serin_rollout *rollout, const struct serin_member *m)
 {
-    bool accepted = rollout->judged_watch_s != 0 && m->watch_s <= rollout->judged_watch_s;
+    bool accepted = rollout->judged_watch_s != 0 && m->watch_s <= rollout->judged_watch_s &&
+                    m->rank <= rollout->judged_threshold;
     enum outcome now = OUTCOME_OPEN;
     switch ((enum serin_state)m->state) {
     case SERIN_STATE_REJECTED:
@@ -159,12 +160,23 @@ static double statistic(const struct bench *bench)
 
 /* ---- checks ---- */
 
+/* Whether it failed when the watch showed more than at the last judgement, if there was one. */
+static bool is_unjudged(const struct serin_rollout *rollout, const struct serin_member *m)
+{
+    struct serin_member first = *m;
+    struct serin_rollout none = {.policy = rollout->policy};
+    first.failed_before = first.silent_before = first.ran_before = 0;
+    bool since = rollout->judging_watch_s == 0 || m->watch_s > rollout->judging_watch_s ||
+                 m->rank > rollout->judging_threshold;
+    return since && outcome_of(&none, &first) == OUTCOME_FAILED;
+}
+
 static void check_counts(const struct bench *bench)
 {
     const struct serin_evidence *evidence = &bench->rollout.evidence;
     uint32_t starts[SERIN_ENGINE_BLOCKS_MAX];
     uint32_t blocks = lay_out(bench->members.count, starts);
-    uint32_t well = 0, failed = 0, silent = 0, settled = 0;
+    uint32_t well = 0, failed = 0, silent = 0, settled = 0, unjudged = 0;
     for (uint32_t b = 0; b < SERIN_ENGINE_BLOCKS_MAX; b++) {
         uint32_t in_block[3] = {0, 0, 0};
         uint32_t end = b + 1 < blocks ? starts[b + 1] : UINT32_MAX;
@@ -180,6 +192,7 @@ static void check_counts(const struct bench *bench)
             failed += own && outcome == OUTCOME_FAILED;
             silent += own && (outcome == OUTCOME_SILENT || outcome == OUTCOME_PENDING);
             settled += m->state == SERIN_STATE_IDLE && m->rank <= bench->rollout.settled_rank;
+            unjudged += is_unjudged(&bench->rollout, m);
         }
         hold(in_block[0] == evidence->exposed[b]);
         hold(in_block[1] == evidence->failed[b]);
@@ -189,6 +202,7 @@ static void check_counts(const struct bench *bench)
     hold(failed == evidence->stage_failed);
     hold(silent == evidence->stage_silent);
     hold(settled == evidence->settled);
+    hold(unjudged == evidence->unjudged);
     hold(evidence->population == bench->members.count);
 }
 
@@ -202,9 +216,8 @@ static void check_statistic(const struct bench *bench, const struct serin_rollou
     hold(now <= after->evidence.against * (1 + 1e-9) || now < 1e-200);
     bool goes_on = after->state == SERIN_ROLLOUT_ROLLING || after->state == SERIN_ROLLOUT_SOAKING ||
                    after->state == SERIN_ROLLOUT_AWAITING;
-    uint32_t failures = after->tally.failed + after->tally.rejected;
     /* Whom a threshold covers anew is judged with the TICK that is asked for at once. */
-    hold(!goes_on || failures <= after->judged || after->threshold != before->threshold ||
+    hold(!goes_on || after->evidence.unjudged == 0 || after->threshold != before->threshold ||
          now < limit * (1 + 1e-9));
     if (memcmp(&before->evidence.failed, &after->evidence.failed, sizeof after->evidence.failed) !=
         0) {

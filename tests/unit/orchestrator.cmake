@@ -11,6 +11,7 @@ serin_unit_test(engine_walk SOURCES engine_bench.c engine_bench_evidence.c LINK 
 serin_unit_test(engine_test SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_late SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_left_out SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
+serin_unit_test(engine_judged SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_retry SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_site_lazy SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_few SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)

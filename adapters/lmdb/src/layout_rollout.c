@@ -246,6 +246,17 @@ static void spells_fields(struct record_io *io, struct serin_rollout *rollout)
     }
 }
 
+/* And with them: before, whatever had ended by a judgement had been judged. */
+static void judgement_fields(struct record_io *io, struct serin_rollout *rollout)
+{
+    if (io->version >= 5) {
+        rollout->judging_threshold = record_u64(io, rollout->judging_threshold);
+        rollout->judged_threshold = record_u64(io, rollout->judged_threshold);
+    } else {
+        rollout->judging_threshold = rollout->judged_threshold = SERIN_COHORT_EVERYONE;
+    }
+}
+
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
 void layout_rollout(struct record_io *io, union record_value *value)
 {
@@ -286,6 +297,7 @@ void layout_rollout(struct record_io *io, union record_value *value)
     if (io->version >= 5) {
         spells_fields(io, rollout);
     }
+    judgement_fields(io, rollout);
 }
 
 void layout_member(struct record_io *io, union record_value *value)

@@ -143,7 +143,10 @@ struct serin_evidence {
     uint32_t stage_offered, stage_resolved; /* of who was offered this stage, for whatever reason */
     uint32_t settled;                       /* silent members at or below `settled_rank` */
     uint32_t excused; /* timed out, and no gate's: the network may have been */
-    double against;   /* the halt statistic as it stood at the last failure */
+    /* Failed since the last judgement of a gateway's or a revision's failures; and of them, those
+     * that are among `excused`. */
+    uint32_t unjudged, unjudged_excused;
+    double against; /* the halt statistic as it stood at the last failure */
 };
 
 /* How long what would halt was found, without a break. */
@@ -255,8 +258,8 @@ struct serin_rollout {
      * neither time nor the reports of devices that are at it; "": nothing else. */
     char why[SERIN_ROLLOUT_WHY_MAX];
     uint32_t publishes; /* PUBLISH actions so far: one a step, one for each other change */
-    /* Failures that were found to stand behind one gateway: the gate is asked again when there are
-     * more, so that an operator's RESUME accepts these and no others. */
+    /* Failures that were found to stand behind one gateway, for people; which they are follows from
+     * `judging_watch_s`. */
     uint32_t judged;
     /* The watch, in seconds, at the last judgement that RESUME accepted: failures that ended by
      * then are no evidence any more. 0: none are. */
@@ -299,7 +302,12 @@ struct serin_rollout {
      * rollout that takes the devices back, 0: none; or why there is none, "": not refused. */
     uint64_t reverted_by;
     char revert_why[SERIN_ROLLOUT_WHY_MAX];
-    uint32_t judging_watch_s; /* the watch at the last judgement: what RESUME would accept */
+    /* The threshold at the last judgement, and at the one that RESUME accepted: a device that ran
+     * the release without having been offered it was no part of either. */
+    uint64_t judging_threshold, judged_threshold;
+    /* The watch, in seconds, at the last judgement: whatever had failed by then asks no gate again,
+     * and RESUME accepts it. 0: there was none, or a version that did not say when made it. */
+    uint32_t judging_watch_s;
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
     uint32_t rolled_back; /* part of tally.failed */
