@@ -1,4 +1,4 @@
-/* Commands on rollouts (create.h). A creation checks first and changes after: what is refused
+/* Creating rollouts (create.h). A creation checks first and changes after: what is refused
  * leaves no trace but its line in the audit log. */
 #include "create.h"
 
@@ -48,7 +48,7 @@ static enum serin_error refuse(struct creation *creation, enum serin_error error
     return error;
 }
 
-static enum serin_error store_failed(struct serind_refusal *refusal, enum serin_error error)
+enum serin_error serind_refusal_store(struct serind_refusal *refusal, enum serin_error error)
 {
     if (refusal->message[0] == '\0') {
         (void)snprintf(refusal->message, sizeof refusal->message,
@@ -351,7 +351,7 @@ static enum serin_error make(struct creation *creation, struct serind_slot **slo
 {
     enum serin_error error = run(creation);
     *slot = error == SERIN_OK ? creation->slot : NULL;
-    return error == SERIN_OK ? error : store_failed(creation->refusal, error);
+    return error == SERIN_OK ? error : serind_refusal_store(creation->refusal, error);
 }
 
 enum serin_error serind_rollout_create(struct serind *serind, const char *text, size_t size,
@@ -368,7 +368,7 @@ enum serin_error serind_rollout_create(struct serind *serind, const char *text, 
         (void)snprintf(refusal->message, sizeof refusal->message, "%s", wrong.reason);
         (void)snprintf(refusal->field, sizeof refusal->field, "%s", wrong.field);
         refusal->line = wrong.line;
-        (void)store_failed(refusal, error);
+        (void)serind_refusal_store(refusal, error);
     } else {
         struct creation creation = {.serind = serind,
                                     .file = &file,
@@ -399,79 +399,4 @@ enum serin_error serind_rollout_revert(struct serind *serind, struct serin_polic
                                 .refusal = refusal};
     *refusal = (struct serind_refusal){.line = 0};
     return make(&creation, slot);
-}
-
-/* ---- verbs ---- */
-
-static void refuse_verb(const struct serin_rollout *rollout, enum serin_rollout_event_kind kind,
-                        struct serind_refusal *refusal)
-{
-    static const char subject[] = "the rollout ";
-    const char *instead = serin_rollout_refusal(rollout, kind);
-    unsigned long long id = rollout->id;
-    instead = instead != NULL ? instead : "that is not allowed now";
-    if (strncmp(instead, subject, strlen(subject)) == 0) { /* which one: it says itself how it is */
-        (void)snprintf(refusal->message, sizeof refusal->message, "rollout %llu %s", id,
-                       instead + strlen(subject));
-        return;
-    }
-    (void)snprintf(refusal->message, sizeof refusal->message, "rollout %llu is %s: %s", id,
-                   serin_rollout_state_text(rollout->state), instead);
-}
-
-/* No slot: another rollout has taken it since, or there never was one of this number. */
-static enum serin_error not_at_hand(struct serind *serind, uint64_t id,
-                                    enum serin_rollout_event_kind kind,
-                                    struct serind_refusal *refusal)
-{
-    struct serin_rollout rollout;
-    enum serin_error error = serind->store.ops->begin(serind->store.ctx, false);
-    if (error == SERIN_OK) {
-        error = serind->store.ops->get_rollout(serind->store.ctx, id, &rollout);
-        serind->store.ops->abort(serind->store.ctx);
-    }
-    if (error == SERIN_OK) {
-        refuse_verb(&rollout, kind, refusal);
-        return SERIN_ERR_STATE;
-    }
-    if (error == SERIN_ERR_NOT_FOUND) {
-        (void)snprintf(refusal->message, sizeof refusal->message, "there is no rollout %llu",
-                       (unsigned long long)id);
-        return error;
-    }
-    return store_failed(refusal, error);
-}
-
-enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
-                                        enum serin_rollout_event_kind kind, const char *reason,
-                                        struct serind_slot **slot, struct serind_refusal *refusal)
-{
-    *refusal = (struct serind_refusal){.line = 0};
-    *slot = serind_rollouts_find(serind, id);
-    if (*slot == NULL) {
-        return not_at_hand(serind, id, kind, refusal);
-    }
-    enum serin_error error = serind_pass_begin(serind);
-    if (error != SERIN_OK) {
-        return store_failed(refusal, error);
-    }
-    const struct serin_rollout_event event = {.kind = kind, .note = reason};
-    serind_audit(serind,
-                 &(struct serind_audit_line){.actor = "operator", .what = "command", .rollout = id},
-                 "%s%s%s", serin_rollout_event_text(kind), reason != NULL ? ": " : "",
-                 reason != NULL ? reason : "");
-    error = kind == SERIN_ROLLOUT_RETRY ? serind_rollouts_retry(serind, *slot, &event)
-                                        : serind_rollouts_step(serind, *slot, &event);
-    if (error == SERIN_ERR_STATE) {
-        serind_pass_cancel(serind);
-        refuse_verb(&(*slot)->rollout, kind, refusal);
-        serind_audit(
-            serind,
-            &(struct serind_audit_line){.actor = "operator", .what = "refused", .rollout = id},
-            "%s", refusal->message);
-        return error;
-    }
-    (void)serind_pass_check(serind, error);
-    error = serind_pass_end(serind);
-    return error == SERIN_OK ? error : store_failed(refusal, error);
 }

@@ -14,6 +14,9 @@ struct serind_refusal {
     unsigned line;                    /* 0: not known */
 };
 
+/* Has `refusal` say that the store failed, unless it says something already; gives `error`. */
+enum serin_error serind_refusal_store(struct serind_refusal *refusal, enum serin_error error);
+
 /* Creates and starts a rollout from the text of a policy, in a pass of its own. *slot is the
  * publisher's new charge. SERIN_ERR_CONFIG (the policy), SERIN_ERR_NOT_FOUND (a release, a
  * rollout), SERIN_ERR_CHANNEL, SERIN_ERR_HARDWARE, SERIN_ERR_COUNTER (content that devices would
@@ -32,7 +35,7 @@ SERIN_MUST_USE enum serin_error serind_rollout_revert(struct serind *serind,
                                                       struct serind_refusal *refusal);
 
 /* One of pause, resume, halt, advance, abort, retry, in a pass of its own. SERIN_ERR_NOT_FOUND,
- * SERIN_ERR_STATE, and errors of the store. `reason` is the operator's, or NULL. */
+ * SERIN_ERR_STATE, and errors of the store. `reason` is the operator's, or NULL. (command.c) */
 SERIN_MUST_USE enum serin_error serind_rollout_command(struct serind *serind, uint64_t id,
                                                        enum serin_rollout_event_kind kind,
                                                        const char *reason,

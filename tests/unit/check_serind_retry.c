@@ -131,11 +131,43 @@ START_TEST(a_refused_retry_changes_nothing)
     say(&bench, "lamp-1", 7, 5, SERIN_STATE_PENDING, 0);
     ck_assert_int_eq(command(&bench, slot, SERIN_ROLLOUT_HALT, &refusal), SERIN_OK);
     ck_assert_int_eq(command(&bench, slot, SERIN_ROLLOUT_RETRY, &refusal), SERIN_ERR_STATE);
-    ck_assert_str_eq(refusal.message, "rollout 1 is halted for good: abort it, and create one of a "
-                                      "corrected release");
+    ck_assert_str_eq(refusal.message, "rollout 1 is halted for good: create one of a corrected "
+                                      "release with 'from: 1'");
     ck_assert_uint_eq(slot->rollout.attempt, 1);
     ck_assert_uint_eq(last_attempt(&bench), 5);
     ck_assert_uint_eq(serind_bench_audited(&bench, "\"what\":\"refused\""), 1);
+    ck_assert_uint_eq(
+        serind_bench_audited(&bench, "\"text\":\"retry: noise; rollout 1 is halted for good"), 1);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+/* Of one that another has replaced there is nothing to do any more, and the answer says which one,
+ * and how to go on; that it was asked stays in the log, and so does a number that never was. */
+START_TEST(a_verb_for_one_that_was_replaced_names_the_other)
+{
+    struct serind_bench bench;
+    const char *offered[2];
+    struct serind_refusal refusal;
+    struct serind_slot *touched = NULL;
+    struct serind_slot *slot = four_devices(&bench, offered);
+    ck_assert_int_eq(command(&bench, slot, SERIN_ROLLOUT_HALT, &refusal), SERIN_OK);
+    serind_bench_release(&bench, 9);
+    slot = serind_bench_rollout(&bench, 9);
+    ck_assert_uint_eq(slot->rollout.id, 2);
+    enum serin_error error =
+        serind_rollout_command(&bench.serind, 1, SERIN_ROLLOUT_ABORT, "tidy", &touched, &refusal);
+    ck_assert_int_eq(error, SERIN_ERR_STATE);
+    ck_assert_str_eq(refusal.message,
+                     "rollout 1 is halted, and rollout 2 has taken its place: there is nothing to "
+                     "abort; to go on create one of a corrected release with 'from: 1'");
+    error = serind_rollout_command(&bench.serind, 7, SERIN_ROLLOUT_PAUSE, NULL, &touched, &refusal);
+    ck_assert_int_eq(error, SERIN_ERR_NOT_FOUND);
+    serind_audit_flush(&bench.serind);
+    ck_assert_uint_eq(
+        serind_bench_audited(&bench, "\"text\":\"abort: tidy; rollout 1 is halted, and rollout 2"),
+        1);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "\"text\":\"pause; there is no rollout 7\""), 1);
     serind_bench_close(&bench);
 }
 END_TEST
@@ -277,6 +309,7 @@ int main(void)
         who_failed_tries_again_and_old_words_do_not_end_it,
         a_retry_has_a_number_that_nobody_has_named,
         a_refused_retry_changes_nothing,
+        a_verb_for_one_that_was_replaced_names_the_other,
         who_runs_it_already_is_confirmed,
         beats_tell_hardware_and_health,
         an_outage_of_ours_is_nobodys_silence,
