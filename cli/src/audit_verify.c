@@ -156,6 +156,13 @@ static size_t kept_faults(const struct serin_audit_verdict *verdict)
                                                          : SERIN_AUDIT_FAULTS_MAX;
 }
 
+/* Up to which line the head vouches for the files; 0: there is none, and lines that were cut off at
+ * the end would not show. */
+static uint64_t proven_to(const struct report *report)
+{
+    return report->verdict->place == SERIN_AUDIT_HEAD_MATCHED ? report->known.seq : 0;
+}
+
 /* ---- as JSON ---- */
 
 static struct serin_json *fault_json(const struct serin_cli *cli,
@@ -205,6 +212,7 @@ static void print_json(const struct serin_cli *cli, const struct report *report)
     serin_json_put_text(json, "time_last", verdict->time_last);
     serin_json_put_text(json, "head", head);
     serin_json_put_text(json, "known", places[verdict->place]);
+    serin_json_put_number(json, "proven_to", proven_to(report));
     if (report->head_fault != NULL) {
         serin_json_put_text(json, "message", report->head_fault);
     }
@@ -256,8 +264,26 @@ static void print_beginning(const struct serin_cli *cli, const struct serin_audi
     }
 }
 
-static void print_figures(const struct serin_cli *cli, const struct serin_audit_verdict *verdict)
+/* A chain without its last lines is as sound as with them: that is said where nothing disproves it.
+ */
+static void print_end(const struct serin_cli *cli, const struct report *report)
 {
+    uint64_t proven = proven_to(report);
+
+    if (!report->head_given) {
+        serin_cli_print(cli,
+                        "%-10snot proven, lines cut off there do not show: give --live or "
+                        "--head\n",
+                        "end");
+    } else if (proven > 0 && proven < report->verdict->head.seq) {
+        serin_cli_print(cli, "%-10sproven up to seq %llu, where the head that was given stands\n",
+                        "end", (unsigned long long)proven);
+    }
+}
+
+static void print_figures(const struct serin_cli *cli, const struct report *report)
+{
+    const struct serin_audit_verdict *verdict = report->verdict;
     char head[SERIN_AUDIT_HEAD_SIZE];
 
     serin_audit_head_print(&verdict->head, head);
@@ -273,6 +299,7 @@ static void print_figures(const struct serin_cli *cli, const struct serin_audit_
     serin_cli_print(
         cli, "%-10s%s%s\n", "head", head,
         verdict->place == SERIN_AUDIT_HEAD_MATCHED ? "; the head that was given is in it" : "");
+    print_end(cli, report);
 }
 
 /* Why the files are no log at all; NULL: they are one, sound or not. Where a head is known the log
@@ -297,7 +324,7 @@ static enum serin_cli_exit tell(const struct serin_cli *cli, const struct report
     } else if (why == NULL) {
         print_faults(cli, report);
         if (verdict->lines > 0) {
-            print_figures(cli, verdict);
+            print_figures(cli, report);
         }
     }
     if (why != NULL) {

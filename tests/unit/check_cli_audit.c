@@ -87,16 +87,29 @@ START_TEST(sound_files_are_told_of)
     snprintf(line, sizeof line, "head      %s\n", heads[10]);
     expect(line);
     ck_assert_ptr_null(strstr(result->out, "begins"));
+    expect("end       not proven, lines cut off there do not show: give --live or --head\n");
 
     ck_assert_int_eq(serin("old", "new", "--head", heads[10]), SERIN_CLI_DONE);
     expect("the head that was given is in it");
+    ck_assert_ptr_null(strstr(result->out, "\nend "));
+    ck_assert_int_eq(serin("old", "new", "--head", heads[7]), SERIN_CLI_DONE);
+    expect("end       proven up to seq 7, where the head that was given stands\n");
     ck_assert_int_eq(serin("new", "--head", heads[5], NULL), SERIN_CLI_DONE);
     snprintf(line, sizeof line, "begins    at seq 6, chained to %s\n", heads[5]);
     expect(line);
 
     ck_assert_int_eq(serin("log", "--json", NULL, NULL), SERIN_CLI_DONE);
     expect("{\"valid\":true,\"lines\":10,\"unchained\":0,\"torn\":0,\"seq_first\":1,");
-    expect("\"known\":\"none\",\"fault_count\":0,\"faults\":[]}\n");
+    expect("\"known\":\"none\",\"proven_to\":0,\"fault_count\":0,\"faults\":[]}\n");
+
+    /* The last three are cut off: sound all the same, and only a head tells. */
+    save("cut", 0, starts[7]);
+    ck_assert_int_eq(serin("cut", NULL, NULL, NULL), SERIN_CLI_DONE);
+    expect("end       not proven");
+    ck_assert_int_eq(serin("cut", "--head", heads[10], NULL), SERIN_CLI_REFUSED);
+    expect("removed: the files end with seq 7, and the head is seq 10\n");
+    ck_assert_int_eq(serin("log", "--json", "--head", heads[7]), SERIN_CLI_DONE);
+    expect("\"known\":\"matched\",\"proven_to\":7,");
     folder_remove(folder);
 }
 END_TEST
@@ -167,7 +180,7 @@ START_TEST(a_head_finds_what_was_cut_off)
     expect_complaint("1 fault\n");
     ck_assert_int_eq(serin("old", "--json", "--head", heads[10]), SERIN_CLI_REFUSED);
     expect("{\"valid\":false,");
-    expect("\"known\":\"behind\",\"message\":\"removed: ");
+    expect("\"known\":\"behind\",\"proven_to\":0,\"message\":\"removed: ");
     ck_assert_int_eq(serin("new", "--head", heads[3], NULL), SERIN_CLI_REFUSED);
     expect("not compared: the head is seq 3, and the files begin with seq 6: give older ones too");
     heads[4][5] = heads[4][5] == '0' ? '1' : '0';
