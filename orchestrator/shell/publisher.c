@@ -158,6 +158,7 @@ static bool load(void *arg, const struct serin_directive_record *record)
         return false;
     }
     topic->own = *record;
+    serin_signed_time_heard(&serind->publisher.time, record->issued_s, serind->mono_ms);
     topic->changed_at_ms = 0; /* an old halt that a broker does not show is an alarm at once */
     topic->halt = says_halted(serind, record->payload, record->payload_size);
     return true;
@@ -287,12 +288,17 @@ void serind_publisher_claim(struct serind *serind, const struct serin_device_rec
 
 /* ---- making directives ---- */
 
+uint64_t serind_signed_ms(const struct serind *serind)
+{
+    return serin_signed_time_ms(&serind->publisher.time, serind->now_ms, serind->mono_ms);
+}
+
 /* The stable release and the candidate of a product and channel, as they stand in this pass. */
 static enum serin_error fill(struct serind *serind, const struct serind_topic *topic,
                              struct serin_directive *directive)
 {
     *directive = (struct serin_directive){
-        .issued_s = serind_now_s(serind),
+        .issued_s = serind_signed_ms(serind) / 1000u,
         .lease_s = SERIND_LEASE_S,
         .order = serind->meta.order,
         .candidate_state = SERIN_CANDIDATE_NONE,
@@ -453,6 +459,7 @@ void serind_publisher_keep(struct serind *serind)
         }
         serind_alarm_clear(serind, key);
         topic->own = topic->next;
+        serin_signed_time_heard(&publisher->time, topic->own.issued_s, serind->mono_ms);
         topic->halt = topic->next_halt;
         SERIN_FAULT_POINT("serind.publish.after_persist");
         if (topic->halt) {

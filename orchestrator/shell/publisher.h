@@ -12,6 +12,7 @@
 
 #include <serin/adapters/serind_config.h>
 #include <serin/orchestrator/repair.h>
+#include <serin/orchestrator/signed_time.h>
 #include <serin/orchestrator/store.h>
 #include <serin/topic.h>
 
@@ -22,6 +23,8 @@
 #define SERIND_TEND_MS       200u
 #define SERIND_LEASE_S       21600u /* where no rollout says otherwise */
 #define SERIND_EPOCH_WHY_MAX 256u
+/* A wall clock that stands so far before the time that is signed with is an alarm. */
+#define SERIND_CLOCK_BACK_MS 60000u
 
 struct serind;
 
@@ -62,7 +65,8 @@ struct serind_topic {
 struct serind_publisher {
     size_t count;
     struct serind_topic *topics[SERIND_TOPICS_MAX];
-    bool want_epoch; /* start a new epoch in the next pass */
+    struct serin_signed_time time; /* of what was committed, or shown by a broker */
+    bool want_epoch;               /* start a new epoch in the next pass */
     struct serin_order want_above;
     char want_why[SERIND_EPOCH_WHY_MAX];
     bool due;                        /* a pass is needed */

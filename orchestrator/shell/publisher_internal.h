@@ -4,6 +4,9 @@
 
 #include "serind.h"
 
+/* The time to sign with, Unix milliseconds. */
+uint64_t serind_signed_ms(const struct serind *serind);
+
 /* Whether what the broker shows is what should be retained. */
 bool serind_view_same(const struct serind_topic *topic, const struct serind_view *view);
 

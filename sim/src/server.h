@@ -16,6 +16,7 @@
 #include <serin/orchestrator/engine.h>
 #include <serin/orchestrator/ledger.h>
 #include <serin/orchestrator/repair.h>
+#include <serin/orchestrator/signed_time.h>
 
 #define SERVER_COMMIT_MS    5u    /* a transaction reaches the disk so long after its work */
 #define SERVER_SETTLE_MS    1000u /* retained messages have arrived so long after connecting */
@@ -208,6 +209,7 @@ struct sim_server {
     struct serin_order want_above, doubted;
     uint32_t claimant; /* device + 1 of the witness, alone so far; 0: none */
     uint64_t claim_rest_ms, guard_rest_ms, tend_ms;
+    struct serin_signed_time time; /* lost with its memory */
 
     struct serin_batch_items items; /* scratch of a batch */
 };

@@ -88,6 +88,10 @@ void sim_server_revive(struct sim *sim)
     server->agreed = false;
     server->claimant = 0;
     server->claim_rest_ms = server->guard_rest_ms = 0;
+    server->time = (struct serin_signed_time){.signed_ms = 0};
+    if (server->store.head.directive.held) {
+        serin_signed_time_heard(&server->time, server->store.head.directive.issued_s, sim->now_ms);
+    }
     resume_health(server);
     server_wake(server);
 }

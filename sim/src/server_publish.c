@@ -180,12 +180,18 @@ static void start_epoch(struct sim_server *server)
     sim_say(server->sim, "a new epoch begins");
 }
 
+/* The time to sign with. */
+static uint64_t signed_ms(const struct sim_server *server)
+{
+    return serin_signed_time_ms(&server->time, sim_wall_ms(server->sim), server->sim->now_ms);
+}
+
 static void fill(const struct sim_server *server, struct serin_directive *directive)
 {
     const struct server_head *head = &server->store.head;
     const struct serin_policy *policy = &server->sim->config->policy;
     *directive = (struct serin_directive){
-        .issued_s = server_now_s(server),
+        .issued_s = signed_ms(server) / 1000u,
         .lease_s = SERVER_LEASE_S,
         .order = head->order,
         .stable = head->stable,
@@ -227,6 +233,7 @@ void server_make(struct sim_server *server)
     made->order = directive.order;
     made->issued_s = directive.issued_s;
     made->lease_s = directive.lease_s;
+    serin_signed_time_heard(&server->time, made->issued_s, server->sim->now_ms);
     server->made = true;
     sim_check_directive(server->sim, &directive, &head->rollout, &server->members);
 }
@@ -312,6 +319,9 @@ void server_shown(struct sim_server *server, const uint8_t *payload, size_t size
     } else {
         view->verified = size > 0 && read_directive(server, payload, size, &directive);
         view->order = view->verified ? directive.order : (struct serin_order){0, 0};
+        if (view->verified) {
+            serin_signed_time_heard(&server->time, directive.issued_s, server->sim->now_ms);
+        }
         view->teaches = view->verified && teaches(server, &directive);
     }
 }
@@ -385,13 +395,10 @@ static void look_after(struct sim_server *server)
     }
 }
 
-/* Half of the lease is over, or the clock was set back so far that it would never be. */
 static bool lease_half_over(const struct sim_server *server)
 {
     const struct server_directive *held = &server->store.head.directive;
-    uint64_t now_s = server_now_s(server);
-    uint64_t half_s = held->lease_s / 2u;
-    return held->held && (now_s >= held->issued_s + half_s || now_s + half_s < held->issued_s);
+    return held->held && signed_ms(server) / 1000u >= held->issued_s + held->lease_s / 2u;
 }
 
 void server_tend(struct sim_server *server)
@@ -406,8 +413,8 @@ void server_tend(struct sim_server *server)
     /* What is shown is as it should be until a message or the lease says otherwise. */
     const struct server_directive *held = &server->store.head.directive;
     uint64_t half_ms = (held->issued_s + held->lease_s / 2u) * 1000u;
-    uint64_t wall_ms = sim_wall_ms(server->sim);
-    uint64_t wait_ms = held->held && half_ms > wall_ms ? half_ms - wall_ms : SERVER_REST_MS;
+    uint64_t time_ms = signed_ms(server);
+    uint64_t wait_ms = held->held && half_ms > time_ms ? half_ms - time_ms : SERVER_REST_MS;
     server->tend_ms =
         server->sim->now_ms + (shows_ours(server) || !held->held ? wait_ms : SERVER_TEND_MS);
 }

@@ -56,6 +56,70 @@ START_TEST(a_clock_set_back_is_due_at_once)
 }
 END_TEST
 
+static const struct serind_topic *channel_topic(const struct serind *serind)
+{
+    for (size_t i = 0; i < serind->publisher.count; i++) {
+        if (serind->publisher.topics[i]->topic.kind == SERIN_TOPIC_DIRECTIVE) {
+            return serind->publisher.topics[i];
+        }
+    }
+    ck_abort_msg("no directive");
+    return NULL;
+}
+
+/* One look at the brokers, and the pass that it asks for. */
+static void tend(struct serind *serind)
+{
+    serind_publisher_tend(serind);
+    if (serind_publisher_due(serind)) {
+        ck_assert_int_eq(serind_pass_begin(serind), SERIN_OK);
+        serind_publisher_renew(serind);
+        ck_assert_int_eq(serind_pass_end(serind), SERIN_OK);
+    }
+}
+
+/* Devices measure leases by the latest signed time: one that is signed by a clock that was set back
+ * is over for them. */
+START_TEST(a_clock_set_back_ends_no_lease)
+{
+    const uint64_t back_ms = UINT64_C(20) * 3600 * 1000;
+    struct serind_bench bench;
+    const char *first = NULL;
+    (void)two_devices(&bench, &first);
+    struct serind *serind = &bench.serind;
+    const struct serin_directive_record *own = &channel_topic(serind)->own;
+    uint64_t issued_s = own->issued_s;
+    ck_assert_uint_eq(issued_s, SERIND_BENCH_START_MS / 1000);
+    tend(serind);
+    ck_assert(!serind_alarm_stands(serind, "clock"));
+    serind->now_ms -= back_ms;
+    serind->mono_ms += 1000;
+    tend(serind);
+    ck_assert(serind_alarm_stands(serind, "clock"));
+    ck_assert_uint_eq(own->issued_s, issued_s); /* its lease runs on */
+    uint64_t half_s = own->lease_s / 2;
+    serind->now_ms += half_s * 1000;
+    serind->mono_ms += half_s * 1000;
+    tend(serind);
+    ck_assert_uint_eq(own->issued_s, issued_s + half_s + 1);
+    /* A start: the store tells what was signed, and the monotonic clock is another. */
+    serind->publisher.time = (struct serin_signed_time){.signed_ms = 0};
+    serind->mono_ms = 5000;
+    ck_assert_int_eq(serind->store.ops->begin(serind->store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(serind_publisher_load(serind), SERIN_OK);
+    serind->store.ops->abort(serind->store.ctx);
+    serind->now_ms += half_s * 1000;
+    serind->mono_ms += half_s * 1000;
+    tend(serind);
+    ck_assert_uint_eq(own->issued_s, issued_s + 2 * half_s + 1);
+    serind->now_ms += back_ms;
+    serind->mono_ms += 1000;
+    tend(serind);
+    ck_assert(!serind_alarm_stands(serind, "clock"));
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* The device went on to another attempt; its beat is here before the report that says so. */
 START_TEST(a_beat_ahead_of_its_report_reverts_nothing)
 {
@@ -344,6 +408,7 @@ int main(void)
 {
     const TTest *const list[] = {
         a_clock_set_back_is_due_at_once,
+        a_clock_set_back_ends_no_lease,
         a_beat_ahead_of_its_report_reverts_nothing,
         who_moves_away_is_cancelled,
         other_hardware_of_the_channel_is_cancelled_only_without_an_offer,

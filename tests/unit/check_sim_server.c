@@ -179,6 +179,35 @@ START_TEST(a_clock_that_jumps_hurts_nobody)
 }
 END_TEST
 
+/* By more than a lease, in the midst of a stage's soak: what is signed from then on opens the next
+ * stage. Where serind falls over as well, its store knows what was signed. */
+START_TEST(a_clock_set_back_beyond_the_lease_hurts_nobody)
+{
+    static const int64_t back_h[] = {-20, -48, -720};
+    for (size_t i = 0; i < 6; i++) {
+        sim_bench_open(&bench, 300, i % 2 == 0 ? 6 : 0, 16 + i);
+        serin_policy_default(&bench.config.policy);
+        strcpy(bench.config.policy.product, "lamp");
+        strcpy(bench.config.policy.channel, "stable");
+        event(SERIN_SIM_EVENT_CLOCK_JUMP, 1500 * MINUTE)->jump_ms = back_h[i / 2] * 3600000;
+        event(SERIN_SIM_EVENT_SERIND_CRASH, 1510 * MINUTE);
+        ends(SERIN_ROLLOUT_COMPLETED);
+    }
+}
+END_TEST
+
+START_TEST(a_clock_put_right_again_hurts_nobody)
+{
+    sim_bench_open(&bench, 300, 6, 17);
+    serin_policy_default(&bench.config.policy);
+    strcpy(bench.config.policy.product, "lamp");
+    strcpy(bench.config.policy.channel, "stable");
+    event(SERIN_SIM_EVENT_CLOCK_JUMP, 1500 * MINUTE)->jump_ms = INT64_C(72) * 3600000;
+    event(SERIN_SIM_EVENT_CLOCK_JUMP, 1700 * MINUTE)->jump_ms = INT64_C(-72) * 3600000;
+    ends(SERIN_ROLLOUT_COMPLETED);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -191,6 +220,8 @@ int main(void)
         brokers_that_forget_are_told_again,
         an_operator_is_obeyed,
         a_clock_that_jumps_hurts_nobody,
+        a_clock_set_back_beyond_the_lease_hurts_nobody,
+        a_clock_put_right_again_hurts_nobody,
         NULL,
     };
     return check_run("sim_server", tests);
