@@ -458,29 +458,12 @@ void serind_rollouts_store(struct serind *serind)
     }
 }
 
-/* What the engine paused by itself stands still until an operator sees it, and so may what it
- * holds. */
-static void tell_paused(struct serind *serind, const struct serin_rollout *rollout)
-{
-    char key[SERIND_ALARM_KEY_MAX];
-    (void)snprintf(key, sizeof key, "paused:%s/%s", rollout->policy.product,
-                   rollout->policy.channel);
-    bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
-                 (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held);
-    if (waits && rollout->why[0] != '\0') {
-        serind_alarm_raise(serind, key, "rollout %llu waits for an operator: %s",
-                           (unsigned long long)rollout->id, rollout->why);
-    } else {
-        serind_alarm_clear(serind, key);
-    }
-}
-
 void serind_rollouts_keep(struct serind *serind)
 {
     for (size_t i = serind->rollouts.count; i > 0; i--) {
         struct serind_slot *slot = serind->rollouts.slots[i - 1];
-        if (slot->touched) {
-            tell_paused(serind, &slot->rollout);
+        if (slot->touched && !slot->retired) { /* the one in its place speaks for both */
+            serind_rollout_alarms(serind, &slot->rollout);
         }
         slot->touched = slot->made = false;
         if (slot->retired) {

@@ -98,6 +98,10 @@ uint64_t serind_rollouts_deadline_ms(struct serind *serind);
 /* Inside a pass: tells every rollout whether reports can arrive, and ticks those that are due. */
 void serind_rollouts_tick(struct serind *serind);
 
+/* Raises and clears the alarms of a rollout that waits for an operator or is halted, as it stands:
+ * at the start; afterwards each pass does. (rollout_alarms.c) */
+void serind_rollout_alarms(struct serind *serind, const struct serin_rollout *rollout);
+
 /* The end of a pass: stores what was touched; then keeps it, or takes it back. */
 void serind_rollouts_store(struct serind *serind);
 void serind_rollouts_keep(struct serind *serind);

@@ -302,6 +302,7 @@ static void say_start(struct serind *serind)
                      serin_rollout_state_text(rollout->state), rollout->stage,
                      rollout->policy.stage_count, rollout->why[0] != '\0' ? ": " : "",
                      rollout->why);
+        serind_rollout_alarms(serind, rollout);
         serind_revert_alarm(serind, serind->rollouts.slots[i]);
     }
 }

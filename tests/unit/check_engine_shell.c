@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ALARM "paused:lamp/stable"
+#define ALARM  "paused:lamp/stable"
+#define HALTED "halted:lamp/stable"
 
 /* One stage of everybody, judged at ten. */
 static struct serind_slot *open_rollout(struct serind_bench *bench)
@@ -135,8 +136,16 @@ START_TEST(a_sick_site_pauses_the_rollout_until_an_operator_accepts_it)
 
     fail_behind(&bench, 3, 1, 3);
     ck_assert_int_eq(slot_of(&bench)->rollout.state, SERIN_ROLLOUT_PAUSED);
+    ck_assert(!serind_alarm_stands(serind, HALTED));
     ask(&bench, SERIN_ROLLOUT_HALT);
     ck_assert(!serind_alarm_stands(serind, ALARM));
+    ck_assert(serind_alarm_stands(serind, HALTED));
+    ck_assert_uint_eq(serind_bench_audited(&bench, "raised: rollout 1 is halted by an operator"),
+                      1);
+    restart(&bench);
+    ck_assert(serind_alarm_stands(serind, HALTED));
+    ask(&bench, SERIN_ROLLOUT_ABORT);
+    ck_assert(!serind_alarm_stands(serind, HALTED));
     serind_bench_close(&bench);
 }
 END_TEST

@@ -245,9 +245,11 @@ static void stays(struct serind_bench *bench, const char *why)
     ck_assert(!serind_alarm_stands(HERE, "revert:lamp/stable"));
     serind_revert_alarm(HERE, latest(bench)); /* as at a start */
     ck_assert(serind_alarm_stands(HERE, "revert:lamp/stable"));
+    ck_assert(serind_alarm_stands(HERE, "halted:lamp/stable"));
     release(bench, 7, 9, 9);
     create(bench, "product: lamp\nchannel: stable\nreleases: [{version: 7.0.0}]\n");
     ck_assert(!serind_alarm_stands(HERE, "revert:lamp/stable"));
+    ck_assert(!serind_alarm_stands(HERE, "halted:lamp/stable"));
     close_bench(bench);
 }
 
