@@ -263,6 +263,8 @@ enum serin_excuse {
 };
 /* Of a device that timed out when the watch showed that: a function of that and the spells. */
 enum serin_excuse serin_spells_excuse(const struct serin_rollout *rollout, uint32_t timed_out_s);
+/* Whether a device was heard in the last half of a deadline that is over now. */
+bool serin_spells_heard(const struct serin_rollout *rollout, const struct serin_health *health);
 /* Notes what the last comparison says of the network. True: it is dark, so that others may be
  * excused than before, and the evidence is to be counted anew. */
 bool serin_spells_compared(struct serin_rollout *rollout);
@@ -272,7 +274,7 @@ void serin_spells_settle(struct serin_step *step);
 /* When the watch shows that one settles (ms); NEVER: none will, or nobody timed out. */
 uint64_t serin_spells_due_ms(const struct serin_rollout *rollout);
 /* Whether more of the stage's devices are excused than what was seen of others, and the accepted
- * rate, let expect; and what people read of it. */
+ * rate, let expect, or more were heard late than that rate does; and what people read of it. */
 bool serin_spells_hold(const struct serin_rollout *rollout);
 void serin_spells_words(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 

@@ -218,6 +218,9 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
     if (own && figures[kind] != NULL) {
         count(figures[kind], add);
     }
+    if (own && figures[kind] == &evidence->stage_silent && member->heard_late) {
+        count(&evidence->stage_heard, add);
+    }
 }
 
 /* Adds the member at `index` to the figures, or takes it off. */
@@ -361,6 +364,13 @@ static bool may_enter(const struct serin_member *member, enum serin_state state)
     return (next[member->state] >> (unsigned)state & 1u) != 0;
 }
 
+/* Whether one that times out now was heard when it could still have come to its end. */
+static bool was_heard(const struct serin_step *step, const struct serin_member *member)
+{
+    const struct serin_health *health = step->members->health;
+    return health != NULL && serin_spells_heard(step->rollout, &health[member->device]);
+}
+
 /* `failed`: in the attempt that it leaves for another one. */
 static void move(struct serin_step *step, uint32_t index, enum serin_state state,
                  enum serin_reason reason, bool failed)
@@ -382,6 +392,7 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
     }
     member->state = (uint8_t)state;
     member->reason = (uint8_t)reason;
+    member->heard_late = state == SERIN_STATE_TIMED_OUT && was_heard(step, member) ? 1 : 0;
     if (books[state] != was) {
         member->since_s = (uint32_t)(step->now_ms / 1000u);
         member->watch_s = (uint32_t)((rollout->watch_ms + 999u) / 1000u);
@@ -446,7 +457,7 @@ void serin_members_cover(struct serin_rollout *rollout, const struct serin_membe
     while (rollout->tally.offered < members->count &&
            serin_cohort_member(members->list[rollout->tally.offered].rank, threshold)) {
         uint32_t index = rollout->tally.offered++;
-        members->list[index].stage = (uint8_t)rollout->stage;
+        members->list[index].stage = rollout->stage & 0x1Fu;
         book(rollout, &members->list[index], index, true);
     }
     serin_test_update(rollout); /* who was targeted before may have failed already */
@@ -497,7 +508,7 @@ void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *
         struct serin_member *member = &members->list[i];
         SERIN_ASSERT(member->state > SERIN_STATE_INVALID && member->state < SERIN_STATE_COUNT &&
                      member->reason > SERIN_REASON_INVALID && member->reason < SERIN_REASON_COUNT);
-        member->stage = stage_of(rollout, member->rank);
+        member->stage = stage_of(rollout, member->rank) & 0x1Fu;
         rollout->tally.offered += member->stage > 0 ? 1 : 0;
         book(rollout, member, i, true);
     }

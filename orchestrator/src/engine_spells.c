@@ -273,9 +273,32 @@ uint64_t serin_spells_due_ms(const struct serin_rollout *rollout)
 
 /* ---- whether a stage may pass on excused time-outs ---- */
 
+/* On the watch no more passes than by the clock: half a deadline ago or later is in its last half.
+ * Where the watch stood meanwhile, that began before, and the first mark in it says when. */
+bool serin_spells_heard(const struct serin_rollout *rollout, const struct serin_health *health)
+{
+    uint64_t now_s = rollout->last_ms / 1000u;
+    uint64_t half_s = rollout->policy.deadline_s / 2u;
+    uint64_t from_s = now_s > half_s ? now_s - half_s : 0;
+    for (uint32_t i = rollout->mark_count; i > 0; i--) {
+        const struct serin_mark *mark = &rollout->marks[i - 1];
+        bool within = mark->watch_s + half_s >= rollout->watch_ms / 1000u;
+        from_s = within && mark->at_s < from_s ? mark->at_s : from_s;
+    }
+    return health->beats > 0 && health->beat_s >= from_s && health->beat_s <= now_s;
+}
+
 static uint32_t stage_resolved(const struct serin_evidence *evidence)
 {
     return evidence->stage_well + evidence->stage_failed + evidence->stage_silent;
+}
+
+/* More were heard late than may fail: the network did not keep these from their end. */
+static bool too_many_heard(const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    double may = share(rollout->policy.test.accepted_permyriad) * stage_resolved(evidence);
+    return serin_gates_deviation(evidence->stage_heard, may, 0) > HOLD_DEVIATION;
 }
 
 bool serin_spells_hold(const struct serin_rollout *rollout)
@@ -287,16 +310,23 @@ bool serin_spells_hold(const struct serin_rollout *rollout)
         return false;
     }
     double rate = share(rollout->policy.test.accepted_permyriad) + rollout->long_silent / of;
-    return serin_gates_deviation(evidence->stage_silent, rate * resolved, resolved / of) >
-           HOLD_DEVIATION;
+    return too_many_heard(rollout) || serin_gates_deviation(evidence->stage_silent, rate * resolved,
+                                                            resolved / of) > HOLD_DEVIATION;
 }
 
 void serin_spells_words(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
 {
     const struct serin_evidence *evidence = &rollout->evidence;
+    char but[64];
+    if (too_many_heard(rollout)) {
+        (void)snprintf(but, sizeof but, "%u of them were heard late in their deadline",
+                       evidence->stage_heard);
+    } else {
+        (void)snprintf(but, sizeof but, "only %u of %u others are silent so long",
+                       rollout->long_silent, rollout->long_silent_of);
+    }
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "held: %u of %u timed out in a dark network, but only %u of %u others are "
-                   "silent so long; look at them; 'serin rollout advance' goes on",
-                   evidence->stage_silent, stage_resolved(evidence), rollout->long_silent,
-                   rollout->long_silent_of);
+                   "held: %u of %u timed out in a dark network, but %s; look at them; 'serin "
+                   "rollout advance' goes on",
+                   evidence->stage_silent, stage_resolved(evidence), but);
 }

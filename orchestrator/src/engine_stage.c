@@ -111,6 +111,7 @@ static void begin_stage(struct serin_rollout *rollout, uint64_t now_ms)
     rollout->evidence.stage_well = 0;
     rollout->evidence.stage_failed = 0;
     rollout->evidence.stage_silent = 0;
+    rollout->evidence.stage_heard = 0;
     rollout->evidence.stage_offered = 0;
     rollout->evidence.stage_resolved = 0;
     rollout->silenced_stage_permyriad = 0;

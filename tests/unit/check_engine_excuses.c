@@ -33,6 +33,15 @@ static struct serin_policy policy_of(uint32_t soak_h)
     return policy;
 }
 
+/* The same with one window of an hour a day: it opens when the release is offered. */
+static struct serin_policy daily_policy(void)
+{
+    struct serin_policy policy = policy_of(30 * 24);
+    policy.window_count = 1;
+    policy.windows[0] = (struct serin_window){.days = 0x7F, .from_min = 780, .until_min = 840};
+    return policy;
+}
+
 static void beat_all(struct bench *bench)
 {
     for (uint32_t device = 0; device < FIRST + OTHERS; device++) {
@@ -56,6 +65,7 @@ static void rebuild(struct bench *bench)
     ck_assert_mem_eq(before.failed, after->failed, sizeof before.failed);
     ck_assert_mem_eq(before.silent, after->silent, sizeof before.silent);
     ck_assert_uint_eq(before.stage_silent, after->stage_silent);
+    ck_assert_uint_eq(before.stage_heard, after->stage_heard);
     ck_assert_uint_eq(before.stage_failed, after->stage_failed);
 }
 
@@ -261,12 +271,10 @@ END_TEST
  * days; others that count as silent for most of a deadline. */
 START_TEST(darkness_outside_the_windows_excuses_nobody)
 {
-    struct serin_policy policy = policy_of(30 * 24);
-    policy.window_count = 1;
-    policy.windows[0] = (struct serin_window){.days = 0x7F, .from_min = 780, .until_min = 840};
+    struct serin_policy policy = daily_policy();
     policy.deadline_s = policy.patience_s = 2 * HOUR_S;
     struct bench bench;
-    make_with(&bench, &policy, HANG); /* it is 13 o'clock */
+    make_with(&bench, &policy, HANG);
     for (uint32_t hour = 0; hour < 3 * 24; hour++) {
         darken(&bench, FIRST, DARK, hour % 24 >= 4 && hour % 24 < 12);
         ck_assert_uint_eq(bench.rollout.spell_count, 0);
@@ -368,36 +376,70 @@ START_TEST(what_hangs_halts_through_the_nights)
 END_TEST
 
 /* What is dark for more than half of a deadline excuses whoever times out in it; but no stage
- * passes on more of those than others were silent for most of a deadline. Caught: it passes, as it
- * would for the test in the first case; it halts; it does not say what it is; the share of others
- * that were silent for a while is what is expected. */
+ * passes on more of those than others were silent for most of a deadline, or than may fail of those
+ * that were heard late in theirs. Caught: it passes, as it would for the test in the first case; it
+ * halts; it does not say what it is; the share of others that were silent for a while is what is
+ * expected; whoever was heard at all counts as heard late, or nobody does. */
 START_TEST(nothing_passes_on_more_excuses_than_the_others_explain)
 {
     static const struct {
-        uint32_t hang, dark, dark_h;
+        uint32_t hang, dark, dark_h, heard_h; /* those that hang are heard for so long */
         const char *why;
     } cases[] = {
-        {15, 180, 14, "held: 15 of 100 timed out in a dark network, but only 0 of 900 others"},
-        {20, 30, 40, "held: 20 of 100 timed out in a dark network, but only 30 of 900 others"},
-        {15, 180, 40, ""}, /* fewer than others */
-        {3, 180, 14, ""},  /* no more than the accepted rate may bring */
+        {15, 180, 14, 0, "held: 15 of 100 timed out in a dark network, but only 0 of 900 others"},
+        {20, 30, 40, 0, "held: 20 of 100 timed out in a dark network, but only 30 of 900 others"},
+        {15, 180, 40, 0, ""},  /* fewer than others */
+        {3, 180, 14, 0, ""},   /* no more than the accepted rate may bring */
+        {15, 180, 40, 10, ""}, /* then they may have fallen silent with the others */
+        {15, 180, 40, 14, "held: 15 of 100 timed out in a dark network, but 15 of them were heard"},
+        {15, 180, 14, 99, "held: 15 of 100 timed out in a dark network, but 15 of them were heard"},
+        {5, 180, 40, 99, "held: 5 of 100 timed out in a dark network, but 5 of them were heard"},
+        {4, 180, 40, 99, ""},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         struct bench bench;
         make(&bench, 4, cases[c].hang);
-        darken(&bench, FIRST, cases[c].dark, true);
-        hours(&bench, cases[c].dark_h < 28 ? cases[c].dark_h : 28);
-        darken(&bench, FIRST, cases[c].dark, cases[c].dark_h > 28);
-        hours(&bench, cases[c].dark_h < 28 ? 29 - cases[c].dark_h : 1);
+        for (uint32_t hour = 0; hour < 29; hour++) {
+            darken(&bench, FIRST, cases[c].dark, hour < cases[c].dark_h);
+            darken(&bench, 0, cases[c].hang, hour >= cases[c].heard_h);
+            hours(&bench, 1);
+        }
         ck_assert_uint_eq(bench.rollout.tally.failed, cases[c].hang);
         ck_assert_uint_eq(bench.rollout.evidence.silent[0], cases[c].hang < 8 ? cases[c].hang : 8);
         if (cases[c].why[0] == '\0') {
             ck_assert_msg(bench.rollout.stage == 2, "case %zu: %s", c, bench.rollout.why);
         } else {
             ck_state(&bench, "awaiting");
-            ck_assert_ptr_nonnull(strstr(bench.rollout.why, cases[c].why));
+            ck_assert_msg(strstr(bench.rollout.why, cases[c].why) != NULL, "case %zu: %s", c,
+                          bench.rollout.why);
             bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
             ck_assert_uint_eq(bench.rollout.stage, 2);
+        }
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Half of a deadline lies a day back where a window is open for an hour of each. Caught: the half
+ * taken by the clock; the whole deadline; whoever was heard since the window closed is missed. */
+START_TEST(who_was_heard_between_the_windows_was_heard)
+{
+    static const struct {
+        uint32_t heard_h;
+        bool late;
+    } cases[] = {{20, false}, {30, true}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct serin_policy policy = daily_policy();
+        policy.deadline_s = policy.patience_s = 130 * 60; /* the half ends early in the second */
+        struct bench bench;
+        make_with(&bench, &policy, HANG);
+        for (uint32_t hour = 0; hour < 50; hour++) {
+            darken(&bench, 0, HANG, hour >= cases[c].heard_h);
+            hours(&bench, 1);
+        }
+        for (uint32_t i = 0; i < HANG; i++) {
+            ck_assert_uint_eq(bench.members.list[i].state, SERIN_STATE_TIMED_OUT);
+            ck_assert_uint_eq(bench.members.list[i].heard_late, cases[c].late);
         }
         bench_free(&bench);
     }
@@ -445,6 +487,7 @@ int main(void)
         marks_span_a_deadline,
         what_hangs_halts_through_the_nights,
         nothing_passes_on_more_excuses_than_the_others_explain,
+        who_was_heard_between_the_windows_was_heard,
         in_the_last_stage_those_confirmed_before_tell,
         NULL,
     };

@@ -108,6 +108,21 @@ START_TEST(what_is_written_is_read)
 }
 END_TEST
 
+/* Members have no padding, and share bytes. Caught: a bit that is not written, or not read. */
+START_TEST(a_member_keeps_all_its_fields)
+{
+    static union record_value value;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        size_t size = 0;
+        uint8_t *bytes = encoded(RECORD_MEMBER, seed, &size);
+        ck_assert_int_eq(decode(RECORD_MEMBER, bytes, size, &value), SERIN_OK);
+        struct serin_member_record was = sample_member(seed, seed, "lamp-7");
+        ck_assert_mem_eq(&value.member.member, &was.member, sizeof was.member);
+        free(bytes);
+    }
+}
+END_TEST
+
 /* Caught: the CRC not compared; the key left out of it. */
 START_TEST(every_flipped_bit_is_found)
 {
@@ -516,6 +531,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         what_is_written_is_read,
+        a_member_keeps_all_its_fields,
         every_flipped_bit_is_found,
         no_other_length_is_accepted,
         tampered_fields_stay_within_bounds,

@@ -360,11 +360,12 @@ struct serin_member_record sample_member(uint64_t seed, uint64_t rollout_id, con
         .watch_s = dice32(&seed),
         .state = (uint8_t)within(&seed, 1, SERIN_STATE_COUNT - 1),
         .reason = (uint8_t)within(&seed, 1, SERIN_REASON_COUNT - 1),
-        .stage = (uint8_t)within(&seed, 0, SERIN_STAGES_MAX),
+        .stage = within(&seed, 0, SERIN_STAGES_MAX) & 0x1Fu,
         .joined = within(&seed, 0, SERIN_STAGES_MAX) & 0x1Fu,
         .failed_before = dice(&seed) & 1u,
         .silent_before = dice(&seed) & 1u,
         .ran_before = dice(&seed) & 1u,
+        .heard_late = dice(&seed) & 1u,
     };
     return record;
 }

@@ -311,7 +311,11 @@ void layout_member(struct record_io *io, union record_value *value)
     member->watch_s = record_u32(io, member->watch_s);
     member->state = (uint8_t)layout_state(io, (enum serin_state)member->state);
     member->reason = (uint8_t)layout_reason(io, (enum serin_reason)member->reason);
-    member->stage = (uint8_t)record_range(io, member->stage, 0, SERIN_STAGES_MAX);
+    /* Five bits are the stage, and one more says how it timed out: zero in older records. */
+    uint8_t stage = (uint8_t)(member->stage | (unsigned)member->heard_late << 5u);
+    stage = (uint8_t)record_range(io, stage, 0, 0x20u | SERIN_STAGES_MAX);
+    member->stage = stage & 0x1Fu;
+    member->heard_late = stage >> 5u & 1u;
     /* Five bits are the stage of joining, the rest is what befell earlier attempts and whether it
      * ran the release before: records of before there were any have zeroes there. */
     uint8_t joined =
@@ -322,5 +326,6 @@ void layout_member(struct record_io *io, union record_value *value)
     member->failed_before = joined >> 5u & 1u;
     member->silent_before = joined >> 6u & 1u;
     member->ran_before = joined >> 7u & 1u;
-    io->failed = io->failed || member->joined > SERIN_STAGES_MAX;
+    io->failed =
+        io->failed || member->joined > SERIN_STAGES_MAX || member->stage > SERIN_STAGES_MAX;
 }

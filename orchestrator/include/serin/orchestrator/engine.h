@@ -92,11 +92,13 @@ struct serin_rollout_event {
 /* One device of the population, 24 bytes. `rank` orders the array, ties by `device`. */
 struct serin_member {
     uint64_t rank;
-    uint32_t device;    /* the caller's own index; what the look-up of its site is asked with */
-    uint32_t since_s;   /* Unix seconds: accepted, then final; 0: nothing heard */
-    uint8_t state;      /* enum serin_state; IDLE: not offered or nothing heard */
-    uint8_t reason;     /* enum serin_reason */
-    uint8_t stage;      /* 1-based stage that first offered it; 0: not offered */
+    uint32_t device;   /* the caller's own index; what the look-up of its site is asked with */
+    uint32_t since_s;  /* Unix seconds: accepted, then final; 0: nothing heard */
+    uint8_t state;     /* enum serin_state; IDLE: not offered or nothing heard */
+    uint8_t reason;    /* enum serin_reason */
+    uint8_t stage : 5; /* 1-based stage that first offered it; 0: not offered */
+    /* It timed out, though it was heard in the last half of its deadline. */
+    uint8_t heard_late : 1;
     uint8_t joined : 5; /* stage during which it joined the population; 0: there from the start */
     /* An attempt before this one ended badly for it, or in silence, and RETRY let it try again: the
      * failure stays evidence against the image. */
@@ -138,6 +140,8 @@ struct serin_evidence {
     uint32_t population; /* members when the blocks were laid out */
     /* Resolved, of who was offered this stage; silent also where the excuse is not known yet. */
     uint32_t stage_well, stage_failed, stage_silent;
+    /* Part of stage_silent: heard late in their deadlines all the same. */
+    uint32_t stage_heard;
     uint32_t stage_need; /* the stage is accepted when stage_well is at least so many */
     uint32_t stage_even; /* below so many the evidence leans towards the rejected rate */
     uint32_t stage_offered, stage_resolved; /* of who was offered this stage, for whatever reason */
