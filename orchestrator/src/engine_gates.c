@@ -46,26 +46,69 @@ static bool is_unlikely(uint32_t bad, double expected, double ratio, double erro
 
 /* ---- failures ---- */
 
-bool serin_gates_leave_out(const struct serin_rollout *rollout, const struct serin_member *member)
+bool serin_gates_excuse(const struct serin_rollout *rollout, const struct serin_member *member)
 {
     return member->state == SERIN_STATE_TIMED_OUT &&
            serin_spells_excuse(rollout, member->watch_s) != SERIN_EXCUSE_NONE;
 }
 
+/* How many of those that timed out the network may have silenced: of as many as resolved the
+ * largest share that it ever did, with what chance may have hidden of it, and two standard errors
+ * of these more. Without the root, where it explains all of them: the gates ask with each report.
+ */
+static uint32_t explained(const struct serin_rollout *rollout, const struct serin_ends *all)
+{
+    double expected = (double)rollout->silenced_permyriad * all->resolved / PERMYRIAD + 0.375;
+    double rest = (double)all->excused - expected - 1;
+    if (rest <= 0 || rest * rest <= 4 * expected) {
+        return all->excused;
+    }
+    double root = serin_test_root(expected) + 1;
+    return (uint32_t)(root * root);
+}
+
+struct serin_ends serin_gates_count(const struct serin_rollout *rollout,
+                                    const struct serin_ends *all)
+{
+    uint32_t left_out = explained(rollout, all);
+    return (struct serin_ends){.resolved = all->resolved - left_out,
+                               .failures = all->failures - left_out,
+                               .excused = left_out};
+}
+
+struct serin_ends serin_gates_all(const struct serin_rollout *rollout)
+{
+    return (struct serin_ends){.resolved = serin_tally_resolved(&rollout->tally),
+                               .failures = serin_tally_failures(&rollout->tally),
+                               .excused = rollout->evidence.excused};
+}
+
+static struct serin_ends counted(const struct serin_rollout *rollout)
+{
+    struct serin_ends all = serin_gates_all(rollout);
+    return serin_gates_count(rollout, &all);
+}
+
 uint32_t serin_gates_failures(const struct serin_rollout *rollout)
 {
-    return serin_tally_failures(&rollout->tally) - rollout->evidence.excused;
+    return counted(rollout).failures;
 }
 
 uint32_t serin_gates_resolved(const struct serin_rollout *rollout)
 {
-    return serin_tally_resolved(&rollout->tally) - rollout->evidence.excused;
+    return counted(rollout).resolved;
+}
+
+uint32_t serin_rollout_left_out(const struct serin_rollout *rollout)
+{
+    return counted(rollout).excused;
 }
 
 uint32_t serin_gates_unjudged(const struct serin_rollout *rollout)
 {
     if (rollout->judging_watch_s != 0) {
-        return rollout->evidence.unjudged - rollout->evidence.unjudged_excused;
+        bool all = serin_rollout_left_out(rollout) == rollout->evidence.excused;
+        return rollout->evidence.unjudged - (all ? rollout->evidence.unjudged_excused : 0);
     }
     uint32_t failures = serin_gates_failures(rollout);
     return failures > rollout->judged ? failures - rollout->judged : 0;
@@ -108,7 +151,7 @@ static bool failures_trip(const struct serin_rollout *rollout, const struct seri
 uint32_t serin_gates_reason(const struct serin_rollout *rollout, enum serin_reason reason)
 {
     return rollout->reasons[reason] -
-           (reason == SERIN_REASON_DEADLINE ? rollout->evidence.excused : 0);
+           (reason == SERIN_REASON_DEADLINE ? serin_rollout_left_out(rollout) : 0);
 }
 
 /* One reason's own gate: failed for it ÷ resolved. */

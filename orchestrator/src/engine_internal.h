@@ -307,9 +307,20 @@ struct serin_trip {
     uint32_t control_bad, control_of, expected_permyriad, age_s;
 };
 
-/* A member that timed out, perhaps because of the network: no gate counts it, either way. */
-bool serin_gates_leave_out(const struct serin_rollout *rollout, const struct serin_member *member);
-/* Failures and resolved members without those. */
+/* Members that have come to an end, the failures among them, and those of these that the network
+ * may have silenced. */
+struct serin_ends {
+    uint32_t resolved, failures, excused;
+};
+
+/* Whether a member timed out, perhaps because of the network. */
+bool serin_gates_excuse(const struct serin_rollout *rollout, const struct serin_member *member);
+/* What gates count of some members: `excused` are left out of both, but no more than the network
+ * silences of so many. */
+struct serin_ends serin_gates_count(const struct serin_rollout *rollout,
+                                    const struct serin_ends *all);
+/* All members that were offered it; and failures and resolved ones of these as gates count them. */
+struct serin_ends serin_gates_all(const struct serin_rollout *rollout);
 uint32_t serin_gates_failures(const struct serin_rollout *rollout);
 uint32_t serin_gates_resolved(const struct serin_rollout *rollout);
 /* Of those failures, the ones since the last judgement of a gateway's or a revision's: where there

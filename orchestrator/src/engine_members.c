@@ -191,7 +191,7 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
     struct serin_evidence *evidence = &rollout->evidence;
     enum evidence kind = evidence_of(rollout, member);
     bool own = member->stage == rollout->stage;
-    bool excused = serin_gates_leave_out(rollout, member);
+    bool excused = serin_gates_excuse(rollout, member);
     if (excused) {
         count(&evidence->excused, add);
     }

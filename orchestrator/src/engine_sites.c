@@ -25,15 +25,13 @@ static uint32_t hardware_of(const struct serin_members *members, uint32_t index)
     return members->hardware(members->sites, members->list[index].device);
 }
 
-/* As the gates count them: without those that the network excuses. */
-static bool is_failed(const struct serin_rollout *rollout, const struct serin_member *member)
+static void count_end(struct serin_ends *ends, const struct serin_rollout *rollout,
+                      const struct serin_member *member)
 {
-    return serin_member_failed(member) && !serin_gates_leave_out(rollout, member);
-}
-
-static bool is_resolved(const struct serin_rollout *rollout, const struct serin_member *member)
-{
-    return serin_member_resolved(member) && !serin_gates_leave_out(rollout, member);
+    bool failed = serin_member_failed(member);
+    ends->resolved++;
+    ends->failures += failed ? 1 : 0;
+    ends->excused += failed && serin_gates_excuse(rollout, member) ? 1 : 0;
 }
 
 /* What members are told apart by: the gateway that they stand behind, or their revision; 0: neither
@@ -48,8 +46,12 @@ static uint32_t most_failing(const struct serin_rollout *rollout,
 {
     uint32_t leader = 0;
     uint32_t lead = 0;
+    /* Which of those that timed out the network has silenced is not known: where it explains not
+     * all of them each counts. */
+    bool explained = serin_rollout_left_out(rollout) == rollout->evidence.excused;
     for (uint32_t i = 0; i < rollout->tally.offered; i++) {
-        if (!is_failed(rollout, &members->list[i])) {
+        const struct serin_member *member = &members->list[i];
+        if (!serin_member_failed(member) || (explained && serin_gates_excuse(rollout, member))) {
             continue;
         }
         uint32_t kind = kind_of(members, i);
@@ -63,7 +65,8 @@ static uint32_t most_failing(const struct serin_rollout *rollout,
     return leader;
 }
 
-/* Failures of the leading kind, and members of any other that have resolved. */
+/* Failures of the leading kind, and members of any other that have resolved, as gates count them.
+ */
 struct split {
     uint32_t kind, failures, elsewhere;
 };
@@ -72,17 +75,20 @@ static struct split split_failures(const struct serin_rollout *rollout,
                                    const struct serin_members *members, kind_fn kind_of)
 {
     struct split split = {.kind = most_failing(rollout, members, kind_of)};
-    for (uint32_t i = 0; split.kind != 0 && i < rollout->tally.offered; i++) {
+    struct serin_ends elsewhere = {0};
+    if (split.kind == 0) {
+        return split;
+    }
+    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
         const struct serin_member *member = &members->list[i];
-        if (!is_resolved(rollout, member)) {
-            continue;
-        }
-        if (kind_of(members, i) != split.kind) {
-            split.elsewhere++;
-        } else if (is_failed(rollout, member)) {
-            split.failures++;
+        if (serin_member_resolved(member) && kind_of(members, i) != split.kind) {
+            count_end(&elsewhere, rollout, member);
         }
     }
+    elsewhere = serin_gates_count(rollout, &elsewhere);
+    uint32_t all = serin_gates_failures(rollout);
+    split.failures = all > elsewhere.failures ? all - elsewhere.failures : 0;
+    split.elsewhere = elsewhere.resolved;
     return split;
 }
 
@@ -163,16 +169,25 @@ bool serin_cluster_hardware_named(const struct serin_rollout *rollout,
 
 /* ---- the figures without one gateway ---- */
 
+/* How far the gate is from tripping on so many, in hundredths of a percent of a device; below 0 its
+ * ratio is exceeded. A failure takes at most 10,000 from it, and nothing else takes any. */
+static int64_t margin_of(const struct serin_rollout *rollout, const struct serin_ends *counted)
+{
+    uint32_t limit = rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad;
+    return (int64_t)limit * counted->resolved - INT64_C(10000) * counted->failures;
+}
+
 /* Whether the gate could trip at all if as many resolved members were left out as may ever stand
  * behind one gateway. Cheap: it is asked with every report of a fleet that is well. */
 static bool could_trip(const struct serin_rollout *rollout, const struct serin_members *members)
 {
-    uint64_t failures = serin_gates_failures(rollout);
-    uint64_t resolved = serin_gates_resolved(rollout);
-    uint64_t most = members->site_most != NULL ? members->site_most(members->sites) : resolved;
-    uint64_t least = most < resolved ? resolved - most : 0;
+    struct serin_ends all = serin_gates_all(rollout);
+    uint32_t most = members->site_most != NULL ? members->site_most(members->sites) : all.resolved;
+    uint32_t least = most < all.resolved ? all.resolved - most : 0;
+    all.resolved = least > all.failures ? least : all.failures;
+    all = serin_gates_count(rollout, &all);
     return members->site != NULL && most > 0 && serin_gates_unjudged(rollout) > 0 &&
-           failures * 10000u > rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad * least;
+           margin_of(rollout, &all) < 0;
 }
 
 /* Gateways that are counted apart. Whichever has more than a part in TOPS + 1 of the resolved
@@ -189,7 +204,8 @@ static bool could_trip(const struct serin_rollout *rollout, const struct serin_m
 #define WALK_MS 300000u
 
 struct top {
-    uint32_t site, lead, resolved, failures;
+    uint32_t site, lead;
+    struct serin_ends ends;
 };
 
 struct tops {
@@ -224,13 +240,13 @@ static void vote(struct tops *tops, uint32_t site)
     tops->dropped++;
 }
 
-static void count_top(struct tops *tops, uint32_t site, bool failed)
+static void count_top(struct tops *tops, uint32_t site, const struct serin_rollout *rollout,
+                      const struct serin_member *member)
 {
     for (size_t i = 0; i < TOPS; i++) {
         struct top *top = &tops->list[i];
         if (top->lead > 0 && top->site == site) {
-            top->resolved++;
-            top->failures += failed ? 1 : 0;
+            count_end(&top->ends, rollout, member);
             return;
         }
     }
@@ -245,26 +261,29 @@ static struct tops find_tops(const struct serin_rollout *rollout,
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < rollout->tally.offered; i++) {
             const struct serin_member *member = &members->list[i];
-            uint32_t site = is_resolved(rollout, member) ? site_of(members, i) : SERIN_SITE_DIRECT;
+            uint32_t site = serin_member_resolved(member) ? site_of(members, i) : SERIN_SITE_DIRECT;
             if (site == SERIN_SITE_DIRECT) {
                 continue;
             }
             if (pass == 0) {
                 vote(&tops, site);
             } else {
-                count_top(&tops, site, is_failed(rollout, member));
+                count_top(&tops, site, rollout, member);
             }
         }
     }
     return tops;
 }
 
-/* How far the gate is from tripping on so many, in hundredths of a percent of a device; below 0 its
- * ratio is exceeded. A failure takes at most 10,000 from it, and nothing else takes any. */
-static int64_t margin_of(const struct serin_rollout *rollout, uint32_t failures, uint32_t resolved)
+/* What gates count where a gateway's members are left out. */
+static struct serin_ends without(const struct serin_rollout *rollout, const struct serin_ends *site)
 {
-    uint32_t limit = rollout->policy.gates[SERIN_GATE_FAILURES].max_permyriad;
-    return (int64_t)limit * resolved - INT64_C(10000) * failures;
+    struct serin_ends rest = serin_gates_all(rollout);
+    rest.resolved -= site->resolved;
+    rest.failures -= site->failures;
+    rest.excused -= site->excused;
+    rest.resolved = rest.resolved > rest.failures ? rest.resolved : rest.failures;
+    return serin_gates_count(rollout, &rest);
 }
 
 static struct serin_sites_seen look(const struct serin_rollout *rollout,
@@ -277,17 +296,19 @@ static struct serin_sites_seen look(const struct serin_rollout *rollout,
         .failures = serin_gates_failures(rollout),
         .excused = rollout->evidence.excused,
     };
-    uint32_t rest = seen.resolved - tops.dropped;
-    seen.margin = margin_of(rollout, seen.failures, rest);
+    struct serin_ends rest = without(rollout, &(struct serin_ends){.resolved = tops.dropped});
+    uint32_t most = 0;
+    seen.margin = margin_of(rollout, &rest);
     for (size_t i = 0; i < TOPS; i++) {
         const struct top *top = &tops.list[i];
-        int64_t margin =
-            margin_of(rollout, seen.failures - top->failures, seen.resolved - top->resolved);
+        rest = without(rollout, &top->ends);
+        int64_t margin = margin_of(rollout, &rest);
         seen.margin = margin < seen.margin ? margin : seen.margin;
-        if (top->resolved > seen.site_resolved) {
+        if (top->ends.resolved > most) {
+            most = top->ends.resolved;
             seen.site = top->site;
-            seen.site_resolved = top->resolved;
-            seen.site_failures = top->failures;
+            seen.rest_resolved = rest.resolved;
+            seen.rest_failures = rest.failures;
         }
     }
     return seen;
@@ -342,9 +363,8 @@ struct serin_without serin_sites_without(const struct serin_rollout *rollout,
     if (seen.site == SERIN_SITE_DIRECT || seen.margin >= 0) {
         return (struct serin_without){.site = SERIN_SITE_DIRECT};
     }
-    return (struct serin_without){.site = seen.site,
-                                  .resolved = seen.resolved - seen.site_resolved,
-                                  .failures = seen.failures - seen.site_failures};
+    return (struct serin_without){
+        .site = seen.site, .resolved = seen.rest_resolved, .failures = seen.rest_failures};
 }
 
 /* ---- a stage behind one gateway ---- */

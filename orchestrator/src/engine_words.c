@@ -204,6 +204,15 @@ static void append_control(char *out, const struct serin_trip *trip)
     append(out, ")");
 }
 
+/* The time-outs that no gate counts. */
+static void append_left_out(char *out, const struct serin_rollout *rollout)
+{
+    uint32_t left_out = serin_rollout_left_out(rollout);
+    if (left_out > 0) {
+        append(out, ", and %u silent with the network", left_out);
+    }
+}
+
 void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip)
 {
@@ -218,8 +227,8 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
     } else {
         serin_words_cluster(out, rollout, members);
     }
-    if (serin_trip_of_failures(trip) && rollout->evidence.excused > 0) {
-        append(out, ", and %u silent with the network", rollout->evidence.excused);
+    if (serin_trip_of_failures(trip)) {
+        append_left_out(out, rollout);
     }
     append(out, " (limit ");
     append_percent(out, trip->limit.max_permyriad);

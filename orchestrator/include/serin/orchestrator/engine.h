@@ -146,7 +146,7 @@ struct serin_evidence {
     uint32_t stage_even; /* below so many the evidence leans towards the rejected rate */
     uint32_t stage_offered, stage_resolved; /* of who was offered this stage, for whatever reason */
     uint32_t settled;                       /* silent members at or below `settled_rank` */
-    uint32_t excused; /* timed out, and no gate's: the network may have been */
+    uint32_t excused;                       /* timed out, and perhaps because of the network */
     /* Failed since the last judgement of a gateway's or a revision's failures; and of them, those
      * that are among `excused`. */
     uint32_t unjudged, unjudged_excused;
@@ -226,9 +226,10 @@ struct serin_comparison {
 struct serin_sites_seen {
     uint64_t looked_ms;
     int64_t margin; /* a failure takes 10,000 of it; 0 or more: no gateway can matter before */
-    uint32_t resolved, failures; /* for the gates: without those that the network excuses */
+    uint32_t resolved, failures; /* as gates count them: without those that the network excuses */
     uint32_t excused;
-    uint32_t site, site_resolved, site_failures; /* the gateway that most of them were behind */
+    uint32_t site; /* the gateway that most of them were behind; and without it, as gates count: */
+    uint32_t rest_resolved, rest_failures;
 };
 
 struct serin_rollout {
@@ -447,6 +448,10 @@ struct serin_test_view {
 /* Walks over the offered members. */
 void serin_rollout_test(const struct serin_rollout *rollout, const struct serin_members *members,
                         struct serin_test_view *view);
+
+/* Time-outs that no gate counts, neither as failed nor as resolved: those that the network excuses,
+ * but no more than it can have silenced (docs/spec/rollout.md, section 5). */
+uint32_t serin_rollout_left_out(const struct serin_rollout *rollout);
 
 /* When the next TICK is due (Unix ms), UINT64_MAX for never; a time in the past means at once. Ask
  * again after every step and every rebuild. */
