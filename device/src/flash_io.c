@@ -75,7 +75,7 @@ enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t add
 
 bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint32_t size)
 {
-    uint8_t chunk[SERIN_FLASH_CHUNK];
+    uint8_t chunk[SERIN_FLASH_PIECE];
     for (uint32_t done = 0; done < size;) {
         uint32_t part = size - done < sizeof chunk ? size - done : (uint32_t)sizeof chunk;
         if (serin_flash_read(flash, address + done, chunk, part) != SERIN_OK ||
@@ -90,7 +90,7 @@ bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint3
 bool serin_flash_holds(const struct serin_flash *flash, uint32_t address, const void *data,
                        size_t size)
 {
-    uint8_t chunk[SERIN_FLASH_CHUNK];
+    uint8_t chunk[SERIN_FLASH_PIECE];
     for (size_t done = 0; done < size;) {
         size_t part = size - done < sizeof chunk ? size - done : sizeof chunk;
         if (serin_flash_read(flash, address + (uint32_t)done, chunk, part) != SERIN_OK ||

@@ -84,7 +84,7 @@ static void take_part(const struct part *part, uint32_t position, const uint8_t 
 static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t sequence,
                      const struct part *part)
 {
-    uint8_t chunk[SERIN_FLASH_CHUNK];
+    uint8_t chunk[SERIN_FLASH_PIECE];
     uint32_t stride = stride_of(log);
     uint32_t crc = 0;
     for (uint32_t done = 0; done < stride;) {

@@ -305,7 +305,7 @@ static struct serin_beat fleet_beat(void)
     static const uint64_t numbers[] = {0, 1, 127, 128, 16384, UINT32_MAX, UINT64_MAX};
     struct serin_beat beat = some_beat(dice(1000));
     beat.hardware = 1;
-    beat.incarnation = numbers[1u + dice(6)];
+    beat.incarnation = dice(20) == 0 ? 0 : numbers[1u + dice(6)];
     beat.last_number = numbers[dice(7)];
     beat.acked_number = numbers[dice(7)];
     beat.uptime_s = numbers[dice(7)];

@@ -15,6 +15,11 @@ foreach(module flash_layout flash_emulator flash_faults flash_shared flash_snaps
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 
+# The log as boards have it: hosts read a record in one piece.
+serin_unit_test(reclog_pieces LINK serin_device_bench
+                SOURCES ${PROJECT_SOURCE_DIR}/device/src/reclog.c ${PROJECT_SOURCE_DIR}/device/src/flash_io.c)
+target_compile_definitions(check_reclog_pieces PRIVATE SERIN_FLASH_PIECE=48u)
+
 # Ports, servers and flash that do what they may and what they should not.
 foreach(module boot_odd agent_odd agent_ports agent_fetch agent_large agent_rooms agent_flash)
   serin_unit_test(${module} LINK serin_device_bench)
