@@ -115,7 +115,7 @@ void serin_effect_hold(struct serin_step *step)
     } else if (serin_spells_hold(rollout)) {
         serin_spells_words(rollout->why, rollout);
     } else {
-        serin_test_words_hold(rollout->why, rollout);
+        serin_test_words_hold(rollout->why, rollout, step->members);
     }
     rollout->held = true;
     rollout->approved = false; /* it was given while nothing, or something else, held the stage */

@@ -237,7 +237,8 @@ bool serin_test_holds(const struct serin_rollout *rollout);
 bool serin_test_leans(const struct serin_rollout *rollout);
 void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                            const struct serin_members *members);
-void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
+void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                           const struct serin_members *members);
 void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 
 /* ---- engine_spells.c ---- */
@@ -493,6 +494,9 @@ void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_mem
  * revision. */
 void serin_words_cluster(char *out, const struct serin_rollout *rollout,
                          const struct serin_members *members);
+/* The same behind figures of one stage: of how many failures in all. False: nothing was added. */
+bool serin_words_cluster_held(char *out, const struct serin_rollout *rollout,
+                              const struct serin_members *members);
 /* Why a gate halted: the figures, the gateway or revision where most failures are of one, the limit
  * and the commonest reason; and why one holds. */
 void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,

@@ -7,7 +7,7 @@
 #include "engine_internal.h"
 
 #define CLUSTER_FAILURES_MIN 2u /* one failure says nothing of a site */
-#define NAMED_FAILURES_MIN   3u
+#define NAMED_FAILURES_MIN   2u
 #define NAMED_PERCENT        80u
 
 /* There are few revisions, and many devices of each: two failures are of the same one by chance

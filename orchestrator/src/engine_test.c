@@ -297,17 +297,23 @@ bool serin_test_leans(const struct serin_rollout *rollout)
 
 #define PERCENT(permyriad) (permyriad) / 100u, (permyriad) % 100u
 
-void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
+void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                           const struct serin_members *members)
 {
     const struct serin_evidence *evidence = &rollout->evidence;
     const struct serin_test_policy *test = &rollout->policy.test;
     uint32_t failed = evidence->stage_failed + evidence->stage_silent;
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "held: %u resolved, %u failed: undecided between %u.%02u %% and %u.%02u %%%s; "
-                   "'serin rollout advance' goes on without proof",
+                   "held: %u resolved, %u failed: undecided between %u.%02u %% and %u.%02u %%%s",
                    evidence->stage_well + failed, failed, PERCENT(test->accepted_permyriad),
                    PERCENT(test->rejected_permyriad),
                    serin_test_small(rollout) ? ", the stage is small" : "");
+    /* Where one gateway or revision stands out, that is to be looked at before anything else. */
+    if (!serin_words_cluster_held(out, rollout, members)) {
+        size_t size = strlen(out);
+        (void)snprintf(out + size, SERIN_ROLLOUT_WHY_MAX - size,
+                       "; 'serin rollout advance' goes on without proof");
+    }
 }
 
 void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,

@@ -178,18 +178,38 @@ static const char *const gate_words[SERIN_GATE_COUNT] = {
     [SERIN_GATE_ERRORS] = "updated count more errors",
 };
 
-void serin_words_cluster(char *out, const struct serin_rollout *rollout,
-                         const struct serin_members *members)
+/* Where most failures stand, `of` how many, if a reader should know; whether it was said. */
+static bool append_cluster(char *out, const struct serin_rollout *rollout,
+                           const struct serin_members *members, const char *of)
 {
     struct serin_cluster cluster = serin_sites_cluster(rollout, members);
     if (serin_cluster_named(rollout, &cluster)) {
         char site[SERIN_SITE_TEXT_MAX];
         serin_words_site_name(site, members, cluster.site);
-        append(out, ", %u of them behind gateway %s", cluster.failures, site);
-    } else if (serin_cluster_hardware_named(rollout, &cluster)) {
-        append(out, ", %u of them on hardware revision %u", cluster.hardware_failures,
-               cluster.hardware);
+        append(out, ", %u of %s behind gateway %s", cluster.failures, of, site);
+        return true;
     }
+    if (serin_cluster_hardware_named(rollout, &cluster)) {
+        append(out, ", %u of %s on hardware revision %u", cluster.hardware_failures, of,
+               cluster.hardware);
+        return true;
+    }
+    return false;
+}
+
+void serin_words_cluster(char *out, const struct serin_rollout *rollout,
+                         const struct serin_members *members)
+{
+    (void)append_cluster(out, rollout, members, "them");
+}
+
+bool serin_words_cluster_held(char *out, const struct serin_rollout *rollout,
+                              const struct serin_members *members)
+{
+    uint32_t failures = serin_gates_failures(rollout);
+    char of[32];
+    (void)snprintf(of, sizeof of, "%u failure%s", failures, serin_words_plural(failures));
+    return append_cluster(out, rollout, members, of);
 }
 
 /* What the control group let expect. */
@@ -224,6 +244,7 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         char site[SERIN_SITE_TEXT_MAX];
         serin_words_site_name(site, members, trip->without);
         append(out, ", not counting gateway %s", site);
+        (void)serin_words_cluster_held(out, rollout, members);
     } else {
         serin_words_cluster(out, rollout, members);
     }
@@ -346,5 +367,8 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         append(out, ", too short a time to be certain");
     } else if (trip->doubt == SERIN_DOUBT_FEW) {
         append(out, ", too few to halt (minimum %u)", trip->limit.minimum);
+    }
+    if (serin_trip_of_failures(trip)) {
+        (void)serin_words_cluster_held(out, rollout, members);
     }
 }

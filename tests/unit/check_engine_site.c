@@ -471,7 +471,7 @@ END_TEST
 
 /* ---- what people read ---- */
 
-/* At least 80 % of at least three. Caught: more than half; a limit of two. */
+/* At least 80 % of at least two. Caught: more than half; a limit of three; one alone. */
 START_TEST(a_halt_says_where_most_failures_stand)
 {
     static const struct {
@@ -483,7 +483,9 @@ START_TEST(a_halt_says_where_most_failures_stand)
         {"12222", "halted: 5 of 5 resolved failed, 4 of them behind gateway gw-2 (limit"},
         {"02222", "halted: 5 of 5 resolved failed, 4 of them behind gateway gw-2 (limit"},
         {"2221", "halted: 4 of 4 resolved failed (limit"},
-        {"22", "halted: 2 of 2 resolved failed (limit"},
+        {"22", "halted: 2 of 2 resolved failed, 2 of them behind gateway gw-2 (limit"},
+        {"12", "halted: 2 of 2 resolved failed (limit"},
+        {"20", "halted: 2 of 2 resolved failed (limit"},
         {"0000", "halted: 4 of 4 resolved failed (limit"},
         {"11112222", "halted: 8 of 8 resolved failed (limit"},
     };
