@@ -480,6 +480,10 @@ void serin_step_audit(struct serin_step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The ending of a word that is counted: "" of one, else "s". */
 const char *serin_words_plural(uint32_t count);
+/* What follows on figures of failures that so many time-outs are no part of, as the network excuses
+ * them; "": 0 are. */
+#define SERIN_SILENT_TEXT_MAX 48u
+void serin_words_silent(char out[SERIN_SILENT_TEXT_MAX], uint32_t count);
 /* `what`, and after it the operator's note, if there is one. */
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
 /* Room for a gateway's id, or for its number. */

@@ -297,15 +297,27 @@ bool serin_test_leans(const struct serin_rollout *rollout)
 
 #define PERCENT(permyriad) (permyriad) / 100u, (permyriad) % 100u
 
+/* Those of the stage that the network excuses, or may; "": there are none. */
+#define SILENT_MAX 24u
+static void write_silent(char out[SILENT_MAX], const struct serin_evidence *evidence)
+{
+    (void)snprintf(out, SILENT_MAX, ", %u silent", evidence->stage_silent);
+    if (evidence->stage_silent == 0) {
+        out[0] = '\0';
+    }
+}
+
 void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                            const struct serin_members *members)
 {
     const struct serin_evidence *evidence = &rollout->evidence;
     const struct serin_test_policy *test = &rollout->policy.test;
-    uint32_t failed = evidence->stage_failed + evidence->stage_silent;
+    char silent[SILENT_MAX];
+    write_silent(silent, evidence);
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX,
-                   "held: %u resolved, %u failed: undecided between %u.%02u %% and %u.%02u %%%s",
-                   evidence->stage_well + failed, failed, PERCENT(test->accepted_permyriad),
+                   "held: %u resolved, %u failed%s: undecided between %u.%02u %% and %u.%02u %%%s",
+                   evidence->stage_well + evidence->stage_failed + evidence->stage_silent,
+                   evidence->stage_failed, silent, PERCENT(test->accepted_permyriad),
                    PERCENT(test->rejected_permyriad),
                    serin_test_small(rollout) ? ", the stage is small" : "");
     /* Where one gateway or revision stands out, that is to be looked at before anything else. */
@@ -320,27 +332,31 @@ void serin_test_words_halt(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_r
                            const struct serin_members *members)
 {
     const struct serin_test_policy *test = &rollout->policy.test;
-    const struct serin_tally *tally = &rollout->tally;
     double chances = rollout->evidence.against < 1e6 ? rollout->evidence.against : 1e6;
+    char silent[SERIN_SILENT_TEXT_MAX];
+    serin_words_silent(silent, serin_rollout_left_out(rollout));
     (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX, "halted: %u of %u resolved failed",
-                   serin_tally_failures(tally), serin_tally_resolved(tally));
+                   serin_gates_failures(rollout), serin_gates_resolved(rollout));
     serin_words_cluster(out, rollout, members);
     size_t size = strlen(out);
     (void)snprintf(out + size, SERIN_ROLLOUT_WHY_MAX - size,
-                   " (test: %u.%02u %% rather than %u.%02u %%, chances %.0f to 1, limit %.0f): %s",
-                   PERCENT(test->rejected_permyriad), PERCENT(test->accepted_permyriad), chances,
-                   reject_at(rollout), serin_reason_word(serin_words_commonest(rollout)));
+                   "%s (test: %u.%02u %% rather than %u.%02u %%, chances %.0f to 1, limit %.0f): "
+                   "%s",
+                   silent, PERCENT(test->rejected_permyriad), PERCENT(test->accepted_permyriad),
+                   chances, reject_at(rollout), serin_reason_word(serin_words_commonest(rollout)));
 }
 
 void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout)
 {
     const struct serin_evidence *evidence = &rollout->evidence;
     const struct serin_test_policy *test = &rollout->policy.test;
+    char silent[SILENT_MAX];
+    write_silent(silent, evidence);
     (void)snprintf(
         out, SERIN_ROLLOUT_WHY_MAX,
-        "stage %u: %u well, %u failed: below %u.%02u %%, but for a chance of %u.%02u %%, "
+        "stage %u: %u well, %u failed%s: below %u.%02u %%, but for a chance of %u.%02u %%, "
         "if it stays so",
-        rollout->stage, evidence->stage_well, evidence->stage_failed + evidence->stage_silent,
+        rollout->stage, evidence->stage_well, evidence->stage_failed, silent,
         PERCENT(test->rejected_permyriad), PERCENT(test->beta_permyriad));
 }
 

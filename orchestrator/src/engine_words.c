@@ -111,7 +111,10 @@ enum serin_reason serin_words_commonest(const struct serin_rollout *rollout)
             best = i;
         }
     }
-    return (enum serin_reason)best;
+    /* Where all that failed are left out, it is what the network excuses that they have in common.
+     */
+    bool none = serin_gates_reason(rollout, (enum serin_reason)best) == 0;
+    return none && rollout->evidence.excused > 0 ? SERIN_REASON_DEADLINE : (enum serin_reason)best;
 }
 
 void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_members *members,
@@ -224,12 +227,11 @@ static void append_control(char *out, const struct serin_trip *trip)
     append(out, ")");
 }
 
-/* The time-outs that no gate counts. */
-static void append_left_out(char *out, const struct serin_rollout *rollout)
+void serin_words_silent(char out[SERIN_SILENT_TEXT_MAX], uint32_t count)
 {
-    uint32_t left_out = serin_rollout_left_out(rollout);
-    if (left_out > 0) {
-        append(out, ", and %u silent with the network", left_out);
+    (void)snprintf(out, SERIN_SILENT_TEXT_MAX, ", and %u silent with the network", count);
+    if (count == 0) {
+        out[0] = '\0';
     }
 }
 
@@ -249,7 +251,9 @@ void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         serin_words_cluster(out, rollout, members);
     }
     if (serin_trip_of_failures(trip)) {
-        append_left_out(out, rollout);
+        char silent[SERIN_SILENT_TEXT_MAX];
+        serin_words_silent(silent, serin_rollout_left_out(rollout));
+        append(out, "%s", silent);
     }
     append(out, " (limit ");
     append_percent(out, trip->limit.max_permyriad);

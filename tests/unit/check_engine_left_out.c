@@ -224,6 +224,72 @@ START_TEST(a_gateway_that_is_down_in_the_dark_pauses)
 }
 END_TEST
 
+/* ---- what people read ---- */
+
+/* The first `count` time out after a time in which one of a hundred others was dark; `failed` more
+ * fail, and the rest are well. */
+static void make_words(struct bench *bench, const struct serin_policy *policy, uint32_t fleet,
+                       uint32_t count, uint32_t failed)
+{
+    bench_start(bench, policy, fleet);
+    bench->check = false; /* it has no silence in its statistic */
+    bench->rollout.silenced_permyriad = bench->rollout.silenced_stage_permyriad = 100;
+    bench->rollout.spell_count = 1;
+    bench->rollout.spells[0] = (struct serin_spell){.until_s = 700, .settled_s = 700};
+    for (uint32_t i = 0; i < count + failed; i++) {
+        if (i < count) {
+            bench_set(bench, i, SERIN_STATE_PENDING);
+        } else {
+            bench_fail(bench, i);
+        }
+    }
+    bench_pass(bench, 1300000);
+    ck_assert_uint_eq(bench->rollout.evidence.excused, count);
+}
+
+/* All that failed are left out. Caught: "2 of 2 resolved failed", and for no reason. */
+START_TEST(a_halt_by_the_test_says_what_it_left_out)
+{
+    struct serin_policy policy = bench_tested_policy();
+    policy.test.accepted_permyriad = 1;
+    policy.test.rejected_permyriad = 5000;
+    struct bench bench;
+    make_words(&bench, &policy, 400, 2, 0);
+    ck_state(&bench, "halted");
+    ck_assert_str_eq(bench.rollout.why,
+                     "halted: 0 of 0 resolved failed, and 2 silent with the network (test: 50.00 % "
+                     "rather than 0.01 %, chances 1000000 to 1, limit 100): deadline");
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: two failures where one device failed, in both lines; a text that is cut. */
+START_TEST(a_stage_says_apart_what_was_silent)
+{
+    struct serin_policy policy = bench_tested_policy();
+    struct bench bench;
+    make_words(&bench, &policy, 50, 1, 1);
+    for (uint32_t i = 2; i < 50; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    bench_pass(&bench, BENCH_SOAK_MS);
+    ck_state(&bench, "awaiting");
+    ck_assert_str_eq(bench.rollout.why,
+                     "held: 50 resolved, 1 failed, 1 silent: undecided between 0.50 % and 2.00 %, "
+                     "the stage is small; 'serin rollout advance' goes on without proof");
+    bench_free(&bench);
+
+    make_words(&bench, &policy, 500, 1, 0);
+    bool said = false;
+    for (uint32_t i = 1; i < 500; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+        said |= bench_said(&bench, " well, 0 failed, 1 silent: below 2.00 %");
+    }
+    ck_assert(said);
+    bench_free(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -234,6 +300,8 @@ int main(void)
         no_more_are_left_out_than_the_network_explains,
         an_image_that_hangs_halts_in_the_dark_as_well,
         a_gateway_that_is_down_in_the_dark_pauses,
+        a_halt_by_the_test_says_what_it_left_out,
+        a_stage_says_apart_what_was_silent,
         NULL,
     };
     return check_run("engine_left_out", tests);
