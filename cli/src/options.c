@@ -325,7 +325,7 @@ const struct serin_cli_option serin_cli_options_reason[] = {
     {.name = "reason",
      .kind = SERIN_CLI_REASON,
      .value = "TEXT",
-     .help = "why; it goes into the audit log and the rollout"},
+     .help = "why, for the audit log; `show` tells that of a halt"},
     SERIN_CLI_END,
 };
 

@@ -25,6 +25,45 @@ static const char *plural(number count)
     return count == 1 ? "" : "s";
 }
 
+/* Devices of the present stage by its share of the population; 0: not told. */
+static number stage_share(const struct serin_json *rollout)
+{
+    uint64_t stage = serin_cli_count(rollout, "stage");
+
+    return stage == 0 ? 0
+                      : serin_cli_count(
+                            serin_json_at(serin_json_get(rollout, "stages"), (size_t)stage - 1),
+                            "devices");
+}
+
+/* How it ended, what that means for devices, and what may follow. */
+static void print_end(const struct serin_cli *cli, const struct serin_json *rollout)
+{
+    const char *ended = serin_cli_member(rollout, "ended");
+    bool halted = strcmp(serin_cli_member(rollout, "state"), "halted") == 0;
+    number id = serin_cli_count(rollout, "id");
+    number by = serin_cli_count(rollout, "replaced_by");
+    bool back = serin_cli_count(rollout, "reverted_by") != 0;
+
+    if (ended[0] == '\0') {
+        return;
+    }
+    serin_cli_print(cli, "  %s ", halted ? "halted" : "ended ");
+    serin_cli_print_foreign(cli, ended, 0);
+    serin_cli_print(cli, "%s%s\n", halted ? "; nobody else starts it" : "",
+                    halted && !back ? ", and devices that confirmed stay on it" : "");
+    if (by != 0) {
+        serin_cli_print(cli, "  then   rollout %llu took its place\n", by);
+    } else if (halted) {
+        serin_cli_print(
+            cli,
+            "  next   a rollout of a corrected release, with 'from: %llu' to begin with "
+            "the devices that this one touched;\n"
+            "         'serin rollout abort %llu' withdraws it without another\n",
+            id, id);
+    }
+}
+
 static void print_ramp(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *ramp = serin_json_get(rollout, "ramp");
@@ -33,20 +72,25 @@ static void print_ramp(const struct serin_cli *cli, const struct serin_json *rol
     number flying = serin_cli_count(ramp, "in_flight");
 
     if (target > 0) {
-        serin_cli_print(cli, "  step   %llu of the stage's %llu device%s reached, %llu under way\n",
-                        reached, target, plural(target), flying);
+        serin_cli_print(cli,
+                        "  step   %llu of the stage's %llu device%s reached, %llu under way%s\n",
+                        reached, target, plural(target), flying,
+                        target < stage_share(rollout) ? "; silent and withdrawn ones apart" : "");
     }
 }
 
-/* "accepted: no, needs 85 more without a failure" */
-static void print_acceptance(const struct serin_cli *cli, const struct serin_json *test)
+/* "accepted: no, needs 85 more without a failure"; nothing is needed of one that is over. */
+static void print_acceptance(const struct serin_cli *cli, const struct serin_json *rollout,
+                             const struct serin_json *test)
 {
+    enum serin_cli_exit unused;
+    bool over = serin_cli_rollout_over(serin_cli_member(rollout, "state"), &unused);
     number well = serin_cli_count(test, "stage_well");
     number need = serin_cli_count(test, "stage_need");
 
     if (serin_cli_truth(test, "accepted")) {
         serin_cli_print(cli, "accepted: yes\n");
-    } else if (need > well) {
+    } else if (need > well && !over) {
         serin_cli_print(cli, "accepted: no, needs %llu more without a failure\n", need - well);
     } else {
         serin_cli_print(cli, "accepted: no\n");
@@ -84,7 +128,7 @@ static void print_test(const struct serin_cli *cli, const struct serin_json *rol
     serin_cli_print(cli, "  test   %llu failure%s of %llu resolved; ", failed, plural(failed),
                     (number)serin_cli_count(test, "resolved"));
     print_more(cli, rollout, test);
-    print_acceptance(cli, test);
+    print_acceptance(cli, rollout, test);
     if (excused > 0) {
         serin_cli_print(cli, "         of the failures %llu timed out in a dark network: excused\n",
                         excused);
@@ -146,7 +190,10 @@ static void print_on_halt(const struct serin_cli *cli, const struct serin_json *
     }
     serin_cli_print(cli, "  halt   ");
     if (by != 0) {
-        serin_cli_print(cli, "reverted: rollout %llu takes its devices back\n", by);
+        serin_cli_print(cli,
+                        "reverted: rollout %llu takes its devices back, in this one's stages; "
+                        "'serin rollout advance %llu' skips a soak\n",
+                        by, by);
     } else if (why[0] != '\0') {
         serin_cli_print(cli, "not reverted: ");
         serin_cli_print_foreign(cli, why, 0);
@@ -203,6 +250,7 @@ static void print_gates(const struct serin_cli *cli, const struct serin_json *ro
 
 void serin_cli_rollout_judge(const struct serin_cli *cli, const struct serin_json *rollout)
 {
+    print_end(cli, rollout);
     print_ramp(cli, rollout);
     print_test(cli, rollout);
     print_comparison(cli, rollout);

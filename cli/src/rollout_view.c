@@ -84,19 +84,15 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     }
 }
 
-/* Of a stage to come its share, and of the present one while its ramp goes up; then all that were
- * offered, which may be more: in place of silent devices, or so that not all stand behind one
- * gateway. */
+/* A stage's share; of the present one all that were offered it, where they are more: in place of
+ * silent devices, or so that not all stand behind one gateway. */
 static uint64_t stage_devices(const struct serin_json *rollout, const struct serin_json *stage,
                               bool current)
 {
     uint64_t offered = serin_cli_count(serin_json_get(rollout, "tally"), "offered");
     uint64_t share = serin_cli_count(stage, "devices");
-    uint64_t reached = 0;
-    uint64_t target = 0;
-    bool partly = on_ramp(rollout, &reached, &target) && offered < share;
 
-    return current && offered > 0 && !partly ? offered : share;
+    return current && offered > share ? offered : share;
 }
 
 static void print_stage(const struct serin_cli *cli, const struct serin_json *rollout,

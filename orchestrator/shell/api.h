@@ -70,8 +70,9 @@ struct serin_json *serind_device_json(struct serind *serind,
                                       const struct serin_device_record *record);
 struct serin_json *serind_attempt_json(struct serind *serind,
                                        const struct serin_attempt_record *record);
+/* `slot` has the rollout with its members; NULL: they are not at hand. */
 struct serin_json *serind_rollout_json(struct serind *serind, const struct serin_rollout *rollout,
-                                       uint32_t population);
+                                       struct serind_slot *slot, uint32_t population);
 struct serin_json *serind_offers_json(struct serind *serind, const struct serin_offer *offers,
                                       size_t count);
 

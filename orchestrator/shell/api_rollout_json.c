@@ -168,13 +168,12 @@ static struct serin_json *comparison_json(const struct serin_comparison *compari
     return object;
 }
 
-/* What the rollout is judged by. Where it is not held in memory the test is null and the gates on
- * boot_success and rollbacks are left out, since their evidence is not stored; the comparison is
- * null where none was made. */
+/* What the rollout is judged by. Without its members the test is null and the gates on boot_success
+ * and rollbacks are left out, since their evidence is not stored; the comparison is null where none
+ * was made. */
 static void put_judgement(struct serind *serind, struct serin_json *object,
-                          const struct serin_rollout *rollout)
+                          const struct serin_rollout *rollout, struct serind_slot *slot)
 {
-    struct serind_slot *slot = serind_rollouts_find(serind, rollout->id);
     if (slot != NULL) {
         serin_json_put(object, "test", test_json(serind, slot));
     } else {
@@ -203,7 +202,7 @@ static void put_on_halt(struct serin_json *object, const struct serin_rollout *r
 }
 
 struct serin_json *serind_rollout_json(struct serind *serind, const struct serin_rollout *rollout,
-                                       uint32_t population)
+                                       struct serind_slot *slot, uint32_t population)
 {
     const struct serin_policy *policy = &rollout->policy;
     struct serin_json *object = serin_json_object();
@@ -227,7 +226,7 @@ struct serin_json *serind_rollout_json(struct serind *serind, const struct serin
                    serind_offers_json(serind, policy->offers, policy->offer_count));
     serin_json_put_number(object, "population", population);
     serin_json_put(object, "tally", tally_json(&rollout->tally));
-    put_judgement(serind, object, rollout);
+    put_judgement(serind, object, rollout, slot);
     put_on_halt(object, rollout);
     serin_json_put_number(object, "soaked_s", rollout->soaked_ms / 1000);
     serin_json_put_number(object, "soak_left_s", soak_left_s(rollout));

@@ -49,11 +49,10 @@ static bool take_record(void *arg, const struct serin_member_record *record)
     return true;
 }
 
-/* Inside a read transaction. */
-static void count_members(struct census *census, uint64_t id)
+/* Inside a read transaction; `slot` as of serind_rollout_json. */
+static void count_members(struct census *census, uint64_t id, const struct serind_slot *slot)
 {
     struct serind *serind = census->serind;
-    const struct serind_slot *slot = serind_rollouts_find(serind, id);
     if (slot == NULL) {
         /* What is damaged was said when it was found; the rest is counted. */
         (void)serind->store.ops->each_member(serind->store.ctx, id, take_record, census);
@@ -65,15 +64,60 @@ static void count_members(struct census *census, uint64_t id)
     }
 }
 
+/* The rollout that took the place of another: the next one of its product and channel. */
+struct successor {
+    const struct serin_rollout *of;
+    uint64_t id; /* 0: none */
+};
+
+static bool succeeds(const struct serin_rollout *of, const struct serin_rollout *rollout)
+{
+    return rollout->id > of->id && strcmp(rollout->policy.product, of->policy.product) == 0 &&
+           strcmp(rollout->policy.channel, of->policy.channel) == 0;
+}
+
+static bool take_successor(void *arg, const struct serin_rollout *rollout)
+{
+    struct successor *successor = arg;
+    if (succeeds(successor->of, rollout)) {
+        successor->id = rollout->id; /* the store walks from the oldest */
+        return false;
+    }
+    return true;
+}
+
+static void put_successor(struct serin_json *object, uint64_t id)
+{
+    if (id != 0) {
+        serin_json_put_number(object, "replaced_by", id);
+    } else {
+        serin_json_put_null(object, "replaced_by");
+    }
+}
+
+/* The one in memory is the latest of its product and channel; of others the store is asked. */
+static uint64_t successor_of(struct serind *serind, const struct serin_rollout *rollout)
+{
+    struct successor successor = {.of = rollout};
+    if (serind_rollouts_find(serind, rollout->id) == NULL &&
+        serind->store.ops->each_rollout(serind->store.ctx, take_successor, &successor) !=
+            SERIN_OK) {
+        return 0;
+    }
+    return successor.id;
+}
+
 static void answer_rollout(struct serind_call *call, unsigned status,
-                           const struct serin_rollout *rollout, bool with_failures)
+                           const struct serin_rollout *rollout, struct serind_slot *slot,
+                           bool with_failures)
 {
     struct census census = {
         .serind = call->serind,
         .failures = with_failures ? serin_json_array() : NULL,
     };
-    count_members(&census, rollout->id);
-    struct serin_json *object = serind_rollout_json(call->serind, rollout, census.population);
+    count_members(&census, rollout->id, slot);
+    struct serin_json *object = serind_rollout_json(call->serind, rollout, slot, census.population);
+    put_successor(object, successor_of(call->serind, rollout));
     if (with_failures) {
         serin_json_put(object, "failures", census.failures);
     }
@@ -97,15 +141,21 @@ void serind_get_rollout(struct serind_call *call)
     if (!serind_read_begin(call)) {
         return;
     }
-    const struct serind_slot *slot = serind_rollouts_find(serind, id_of(call));
+    struct serind_slot *slot = serind_rollouts_find(serind, id_of(call));
+    struct serind_slot *recalled = NULL;
     enum serin_error error = SERIN_OK;
+    if (slot == NULL) {
+        error = serind_rollout_recall(serind, id_of(call), &recalled);
+        slot = recalled;
+    }
     if (slot != NULL) {
         rollout = slot->rollout;
-    } else {
+    } else if (error != SERIN_ERR_NOT_FOUND) { /* a member is damaged: the rest is shown */
         error = serind->store.ops->get_rollout(serind->store.ctx, id_of(call), &rollout);
     }
     if (error == SERIN_OK) {
-        answer_rollout(call, 200, &rollout, true);
+        answer_rollout(call, 200, &rollout, slot, true);
+        serind_rollout_let_go(recalled);
     } else {
         serind_fail(call, error,
                     error == SERIN_ERR_NOT_FOUND ? "there is no rollout %s"
@@ -130,17 +180,33 @@ static bool list_rollout(void *arg, const struct serin_rollout *rollout)
     return true;
 }
 
+/* Of the n-th newest. */
+static uint64_t listed_successor(const struct listing *listing, size_t n)
+{
+    const struct serin_rollout *of = &listing->ring[(listing->count - 1 - n) % LIST_MAX];
+    for (size_t i = n; i-- > 0;) {
+        const struct serin_rollout *newer = &listing->ring[(listing->count - 1 - i) % LIST_MAX];
+        if (succeeds(of, newer)) {
+            return newer->id;
+        }
+    }
+    return 0;
+}
+
+/* Those that are in the store only are listed without what their members would tell. */
 static struct serin_json *newest_first(struct serind *serind, const struct listing *listing)
 {
     struct serin_json *array = serin_json_array();
     size_t kept = listing->count < LIST_MAX ? listing->count : LIST_MAX;
     for (size_t i = 0; i < kept; i++) {
         const struct serin_rollout *rollout = &listing->ring[(listing->count - 1 - i) % LIST_MAX];
-        const struct serind_slot *slot = serind_rollouts_find(serind, rollout->id);
+        struct serind_slot *slot = serind_rollouts_find(serind, rollout->id);
         struct census census = {.serind = serind};
-        count_members(&census, rollout->id);
-        serin_json_add(array, serind_rollout_json(serind, slot != NULL ? &slot->rollout : rollout,
-                                                  census.population));
+        count_members(&census, rollout->id, slot);
+        struct serin_json *object = serind_rollout_json(
+            serind, slot != NULL ? &slot->rollout : rollout, slot, census.population);
+        put_successor(object, listed_successor(listing, i));
+        serin_json_add(array, object);
     }
     return array;
 }
@@ -170,10 +236,10 @@ void serind_get_rollouts(struct serind_call *call)
 
 /* ---- commands ---- */
 
-static void answer_slot(struct serind_call *call, unsigned status, const struct serind_slot *slot)
+static void answer_slot(struct serind_call *call, unsigned status, struct serind_slot *slot)
 {
     if (serind_read_begin(call)) {
-        answer_rollout(call, status, &slot->rollout, false);
+        answer_rollout(call, status, &slot->rollout, slot, false);
         serind_read_end(call);
     }
 }

@@ -44,6 +44,13 @@ struct serind_slot *serind_rollouts_latest(struct serind *serind, const char *pr
                                            const char *channel);
 struct serind_slot *serind_rollouts_find(struct serind *serind, uint64_t id);
 
+/* A rollout that is in the store only, with its members, to be looked at: what the engine derives
+ * of them is there again. Inside a transaction. The caller closes it. SERIN_ERR_NOT_FOUND,
+ * SERIN_ERR_FORMAT, SERIN_ERR_IO, SERIN_ERR_MEMORY: *slot is NULL then. (old.c) */
+SERIN_MUST_USE enum serin_error serind_rollout_recall(struct serind *serind, uint64_t id,
+                                                      struct serind_slot **slot);
+void serind_rollout_let_go(struct serind_slot *slot); /* NULL is fine */
+
 /* Whether the rollout offers the manifest to the hardware (0: to any). */
 bool serind_rollout_offers(const struct serin_rollout *rollout, const uint8_t manifest_id[32],
                            uint16_t hardware);

@@ -45,8 +45,9 @@ touched=$(rollout_json "$bad" | jq .tally.accepted)
 rollout_json "$back" | jq -e --arg n "release-2.0.0-revert" '.name == $n and .revert and .on_halt == "hold" and
     .releases[0].version == "1.0.0"' >/dev/null || fail "$(rollout_json "$back")"
 "$SERIN" rollout show "$bad" | grep -q "reverted: rollout $back takes its devices back" || fail "$("$SERIN" rollout show "$bad")"
-rollout_json "$bad" | jq -e '.test == null and ([.gates[].gate] | index("failures") != null and index("boots") == null)' >/dev/null ||
-    fail "$(rollout_json "$bad" | jq -c .gates)"
+rollout_json "$bad" | jq -e --argjson b "$back" '.replaced_by == $b and .test.resolved > 0 and .test.failed > 0 and
+    ([.gates[].gate] | index("failures") != null and index("boot_success") != null)' >/dev/null ||
+    fail "the evidence of the halt is gone: $(rollout_json "$bad" | jq -c '[.replaced_by, .test, .gates]')"
 wait_for 120 "everyone is back on 1.0.0, by the books" rollout_is "$back" completed
 all_on() { [ "$(versions)" = "{\"$1\":12}" ]; }
 wait_for 10 "everyone runs 1.0.0" all_on 1.0.0

@@ -365,14 +365,26 @@ START_TEST(what_judges_a_rollout_is_shown)
                   "\"expected_unwell_percent\":0.2},\"on_halt\":\"revert\",\"reverted_by\":null,"
                   "\"revert_why\":\"\"}"},
         {"GET /v1/rollouts/4", 200,
-         ROLLOUT("halted", "", "1", "0",
-                 "1") ",\"test\":{\"resolved\":3,\"failed\":3,\"more_failures\":1},"
-                      "\"on_halt\":\"revert\",\"reverted_by\":5,"
-                      "\"revert_why\":\"\"}"},
+         ROLLOUT(
+             "halted", "", "1", "0",
+             "1") ",\"test\":{\"resolved\":3,\"failed\":3,\"more_failures\":1,\"stage_need\":380},"
+                  "\"on_halt\":\"revert\",\"reverted_by\":5,\"replaced_by\":5,"
+                  "\"revert_why\":\"\"}"},
         {"GET /v1/rollouts/5", 200,
          ROLLOUT("awaiting", "", "1", "0",
                  "1") ",\"held\":true,\"on_halt\":\"revert\","
                       "\"reverted_by\":null,\"revert_why\":\"there is no stable release\"}"},
+        {"GET /v1/rollouts/8", 200,
+         "{\"id\":8,\"state\":\"halted\",\"stage\":2,\"ended\":\"2026-12-01T03:00:00Z\",\"stages\":"
+         "["
+         "{\"percent\":30.0,\"devices\":3},{\"percent\":60.0,\"devices\":6}],\"replaced_by\":null,"
+         "\"tally\":{\"offered\":2},\"ramp\":{\"reached\":1,\"target\":1}}"},
+        {"GET /v1/rollouts/10", 200,
+         "{\"id\":10,\"state\":\"halted\",\"ended\":\"2026-12-01T03:00:00Z\",\"replaced_by\":11,"
+         "\"reverted_by\":11,\"on_halt\":\"revert\"}"},
+        {"GET /v1/rollouts/9", 200,
+         "{\"id\":9,\"state\":\"superseded\",\"ended\":\"2026-12-01T03:00:00Z\",\"replaced_by\":"
+         "11}"},
         {"GET /v1/rollouts/6", 200, ROLLOUT("rolling", "", "1", "0", "1") "}"},
         {"GET /v1/rollouts/7", 200,
          ROLLOUT("rolling", "", "1", "0",
@@ -397,7 +409,9 @@ START_TEST(what_judges_a_rollout_is_shown)
     expect_shown("   1       1 %        1 device   ");
     expect_shown(", step 24/41");
     SUCCEEDS("rollout show 4");
-    expect_shown("  halt   reverted: rollout 5 takes its devices back\n");
+    expect_shown(
+        "  halt   reverted: rollout 5 takes its devices back, in this one's stages; 'serin "
+        "rollout advance 5' skips a soak\n");
     expect_shown("  test   3 failures of 3 resolved; accepted: no\n");
     SUCCEEDS("rollout show 5");
     expect_shown("held: waits for more evidence; 'serin rollout advance' goes on without it, "
@@ -407,6 +421,21 @@ START_TEST(what_judges_a_rollout_is_shown)
     ck_assert_ptr_null(strstr(result->out, "  test "));
     ck_assert_ptr_null(strstr(result->out, "GATE"));
     ck_assert_ptr_null(strstr(result->out, "  halt "));
+    SUCCEEDS("rollout show 8");
+    expect_shown("   1      30 %        3 devices  ");
+    expect_shown("   2      60 %        6 devices  ");
+    expect_shown(
+        "  step   1 of the stage's 1 device reached, 0 under way; silent and withdrawn ones "
+        "apart\n");
+    expect_shown("  halted 2026-12-01T03:00:00Z; nobody else starts it, and devices that confirmed "
+                 "stay on it\n  next   a rollout of a corrected release, with 'from: 8' to begin");
+    expect_shown("'serin rollout abort 8' withdraws it");
+    SUCCEEDS("rollout show 9");
+    expect_shown("  ended  2026-12-01T03:00:00Z\n  then   rollout 11 took its place\n");
+    SUCCEEDS("rollout show 10");
+    expect_shown("  halted 2026-12-01T03:00:00Z; nobody else starts it\n"
+                 "  then   rollout 11 took its place\n");
+    ck_assert_ptr_null(strstr(result->out, "  next "));
     SUCCEEDS("rollout show 7");
     expect_shown("; 64 or more would halt it; ");
 }

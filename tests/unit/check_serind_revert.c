@@ -176,9 +176,23 @@ START_TEST(a_halted_rollout_is_taken_back_in_steps)
     say(bench, first, 1, 1, &bad, SERIN_STATE_CONFIRMED, &bad);
     say(bench, second, 1, 1, &bad, SERIN_STATE_DOWNLOADING, &old);
 
+    const struct serin_rollout ended = latest(bench)->rollout;
     serind_revert_tend(HERE);
     const struct serind_slot *slot = latest(bench);
     const struct serin_policy *policy = &slot->rollout.policy;
+    /* What it was judged by can be looked at all the same. */
+    struct serind_slot *recalled = NULL;
+    ck_assert_int_eq(HERE->store.ops->begin(HERE->store.ctx, false), SERIN_OK);
+    ck_assert_int_eq(serind_rollout_recall(HERE, before.id, &recalled), SERIN_OK);
+    ck_assert_uint_eq(recalled->members.count, 4);
+    ck_assert_mem_eq(&recalled->rollout.tally, &ended.tally, sizeof ended.tally);
+    ck_assert_uint_eq(recalled->rollout.tally.confirmed, 1);
+    ck_assert_uint_eq(recalled->rollout.evidence.stage_well, ended.evidence.stage_well);
+    ck_assert_uint_eq(recalled->rollout.evidence.stage_well, 1);
+    serind_rollout_let_go(recalled);
+    ck_assert_int_eq(serind_rollout_recall(HERE, 99, &recalled), SERIN_ERR_NOT_FOUND);
+    ck_assert_ptr_null(recalled);
+    HERE->store.ops->abort(HERE->store.ctx);
     ck_assert_uint_eq(stored(bench, before.id).reverted_by, slot->rollout.id);
     ck_assert_int_eq(stored(bench, before.id).state, SERIN_ROLLOUT_HALTED);
     ck_assert_str_eq(policy->name, "spring-revert");
