@@ -44,6 +44,12 @@ enum serin_cli_exit serin_cli_run_rollout_create(struct serin_cli *cli)
     }
     if (exit == SERIN_CLI_DONE && !serin_cli_printed(cli, &answer)) {
         (void)serin_cli_rollout_print(cli, answer.json);
+        uint64_t halted = serin_cli_count(answer.json, "halted_before");
+        if (halted != 0) {
+            serin_cli_print(
+                cli, "\nIts release was halted before: 'serin rollout show %llu' says why.\n",
+                (unsigned long long)halted);
+        }
         serin_cli_print(cli, "\nFollow it with 'serin rollout watch %llu'.\n",
                         (unsigned long long)serin_cli_count(answer.json, "id"));
     }

@@ -236,6 +236,27 @@ void serind_get_rollouts(struct serind_call *call)
 
 /* ---- commands ---- */
 
+/* A release that failed once is no secret to who rolls it out again. */
+static void answer_created(struct serind_call *call, struct serind_slot *slot)
+{
+    struct census census = {.serind = call->serind};
+    if (!serind_read_begin(call)) {
+        return;
+    }
+    count_members(&census, slot->rollout.id, slot);
+    struct serin_json *object =
+        serind_rollout_json(call->serind, &slot->rollout, slot, census.population);
+    uint64_t halted = serind_rollout_halted_before(call->serind, &slot->rollout);
+    put_successor(object, 0);
+    if (halted != 0) {
+        serin_json_put_number(object, "halted_before", halted);
+    } else {
+        serin_json_put_null(object, "halted_before");
+    }
+    serind_answer(call, 201, object);
+    serind_read_end(call);
+}
+
 static void answer_slot(struct serind_call *call, unsigned status, struct serind_slot *slot)
 {
     if (serind_read_begin(call)) {
@@ -251,7 +272,7 @@ void serind_post_rollout(struct serind_call *call)
     enum serin_error error = serind_rollout_create(call->serind, call->request->body,
                                                    call->request->body_size, &slot, &refusal);
     if (error == SERIN_OK) {
-        answer_slot(call, 201, slot);
+        answer_created(call, slot);
     } else {
         serind_fail_refusal(call, error, &refusal);
     }

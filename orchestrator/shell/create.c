@@ -229,6 +229,37 @@ static enum serin_error check(struct creation *creation)
     return error;
 }
 
+/* ---- what was tried before ---- */
+
+struct precedent {
+    const struct serin_rollout *of;
+    uint64_t id;
+};
+
+static bool take_precedent(void *arg, const struct serin_rollout *rollout)
+{
+    struct precedent *precedent = arg;
+    const struct serin_policy *policy = &precedent->of->policy;
+    /* An abort keeps the words of the halt. */
+    bool halted = rollout->state == SERIN_ROLLOUT_HALTED ||
+                  (rollout->state == SERIN_ROLLOUT_ABORTED &&
+                   strncmp(rollout->why, "halted", strlen("halted")) == 0);
+    for (size_t i = 0; halted && rollout->id < precedent->of->id && i < policy->offer_count; i++) {
+        if (serind_rollout_offers(rollout, policy->offers[i].manifest_id, 0)) {
+            precedent->id = rollout->id; /* the store walks from the oldest */
+        }
+    }
+    return true;
+}
+
+uint64_t serind_rollout_halted_before(struct serind *serind, const struct serin_rollout *rollout)
+{
+    struct precedent precedent = {.of = rollout};
+    enum serin_error error =
+        serind->store.ops->each_rollout(serind->store.ctx, take_precedent, &precedent);
+    return error == SERIN_OK ? precedent.id : 0;
+}
+
 /* ---- changes ---- */
 
 static bool enter_device(void *arg, const struct serin_device_record *record)
@@ -313,6 +344,13 @@ static enum serin_error begin(struct creation *creation)
         creation->slot->members.count, creation->slot->members.count == 1 ? "" : "s",
         creation->attempt, creation->file->from != 0 ? ", with the salt of an earlier rollout" : "",
         summary, creation->source);
+    uint64_t halted = serind_rollout_halted_before(serind, &creation->slot->rollout);
+    if (halted != 0) {
+        serind_audit(
+            serind,
+            &(struct serind_audit_line){.actor = creation->actor, .what = "create", .rollout = id},
+            "its release was halted before, in rollout %llu", (unsigned long long)halted);
+    }
     const struct serin_rollout_event start = {.kind = SERIN_ROLLOUT_START};
     return serind_rollouts_step(serind, creation->slot, &start);
 }

@@ -26,9 +26,13 @@ SERIN_MUST_USE enum serin_error serind_rollout_create(struct serind *serind, con
                                                       size_t size, struct serind_slot **slot,
                                                       struct serind_refusal *refusal);
 
-/* The same from values, for a rollout that takes back what `file->from`, which was halted, did: it
- * is the latest of its product and channel, and will know of it (serin_rollout.reverted_by). The
- * file has no document. What is refused leaves no trace here. */
+/* The latest rollout before this one in which a release of its own was halted, also where it was
+ * aborted since; 0: none, or the store could not be read. Inside a transaction. */
+uint64_t serind_rollout_halted_before(struct serind *serind, const struct serin_rollout *rollout);
+
+/* serind_rollout_create from values, for a rollout that takes back what `file->from`, which was
+ * halted, did: it is the latest of its product and channel, and will know of it
+ * (serin_rollout.reverted_by). The file has no document. What is refused leaves no trace here. */
 SERIN_MUST_USE enum serin_error serind_rollout_revert(struct serind *serind,
                                                       struct serin_policy_file *file,
                                                       struct serind_slot **slot,

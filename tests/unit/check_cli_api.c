@@ -447,6 +447,7 @@ START_TEST(a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy)
 {
     const struct api_answer answers[] = {
         {"POST /v1/rollouts/3/retry", 200, ROLLOUT("rolling", "", "1", "0", "1") ",\"attempt\":4}"},
+        {"POST /v1/rollouts", 201, ROLLOUT("rolling", "", "1", "0", "1") ",\"halted_before\":2}"},
         {"POST /v1/rollouts/3/pause", 200, ROLLOUT("paused", "", "1", "0", "1") ",\"attempt\":4}"},
         {"GET /v1/rollouts/3", 200,
          ROLLOUT("rolling", "", "1", "0",
@@ -461,6 +462,9 @@ START_TEST(a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy)
     ck_assert_ptr_null(strstr(result->out, "attempt"));
     SUCCEEDS("rollout show 3");
     expect_shown("boot_success  57 of 60  95.00 %  min 90 %    30\n");
+    file_write(path_of("policy"), "product: lamp", 13);
+    SUCCEEDS("rollout create --policy policy");
+    expect_shown("Its release was halted before: 'serin rollout show 2' says why.\n");
 }
 END_TEST
 

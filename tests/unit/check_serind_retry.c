@@ -152,6 +152,7 @@ START_TEST(a_verb_for_one_that_was_replaced_names_the_other)
     struct serind_slot *touched = NULL;
     struct serind_slot *slot = four_devices(&bench, offered);
     ck_assert_int_eq(command(&bench, slot, SERIN_ROLLOUT_HALT, &refusal), SERIN_OK);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "was halted before"), 0);
     serind_bench_release(&bench, 9);
     slot = serind_bench_rollout(&bench, 9);
     ck_assert_uint_eq(slot->rollout.id, 2);
@@ -168,6 +169,11 @@ START_TEST(a_verb_for_one_that_was_replaced_names_the_other)
         serind_bench_audited(&bench, "\"text\":\"abort: tidy; rollout 1 is halted, and rollout 2"),
         1);
     ck_assert_uint_eq(serind_bench_audited(&bench, "\"text\":\"pause; there is no rollout 7\""), 1);
+    /* The one that was halted, once more: taken, but not without a word. */
+    ck_assert_uint_eq(serind_bench_audited(&bench, "was halted before"), 0);
+    slot = serind_bench_rollout(&bench, 2);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "its release was halted before, in rollout 1\""),
+                      1);
     serind_bench_close(&bench);
 }
 END_TEST
