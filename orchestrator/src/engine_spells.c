@@ -168,6 +168,8 @@ static void make_room(struct serin_rollout *rollout)
             least = i;
         }
     }
+    spells[least].lit_s +=
+        spells[least + 1].lit_s + (spells[least + 1].from_s - spells[least].until_s);
     spells[least].until_s = spells[least + 1].until_s;
     spells[least].settled_s = spells[least + 1].settled_s;
     rollout->spell_count--;
@@ -215,17 +217,24 @@ bool serin_spells_compared(struct serin_rollout *rollout)
 
 /* ---- whom they excuse ---- */
 
+/* So much of a time is dark by a spell; of two in one, as much of it as of their whole. */
 static uint64_t overlap(const struct serin_spell *spell, uint64_t from_s, uint64_t until_s)
 {
+    uint64_t whole_s = spell->until_s - spell->from_s;
     from_s = from_s > spell->from_s ? from_s : spell->from_s;
     until_s = until_s < spell->until_s ? until_s : spell->until_s;
-    return until_s > from_s ? until_s - from_s : 0;
+    if (until_s <= from_s || spell->lit_s >= whole_s) {
+        return 0;
+    }
+    return (until_s - from_s) * (whole_s - spell->lit_s) / whole_s;
 }
 
 enum serin_excuse serin_spells_excuse(const struct serin_rollout *rollout, uint32_t timed_out_s)
 {
     uint64_t deadline_s = rollout->policy.deadline_s;
     uint64_t from_s = timed_out_s > deadline_s ? timed_out_s - deadline_s : 0;
+    /* Two spells in one may be lit for a third of the time and still last. */
+    uint64_t lasting_s = timed_out_s + deadline_s / 2u + deadline_s / 4u;
     uint64_t dark_s = 0;
     enum serin_excuse excuse = SERIN_EXCUSE_NONE;
     for (uint32_t i = 0; i < rollout->spell_count; i++) {
@@ -234,7 +243,7 @@ enum serin_excuse serin_spells_excuse(const struct serin_rollout *rollout, uint3
         if (timed_out_s < spell->from_s || timed_out_s > spell->settled_s) {
             continue;
         }
-        if (spell->until_s >= timed_out_s + deadline_s / 2u) {
+        if (overlap(spell, timed_out_s, lasting_s) >= deadline_s / 2u) {
             return SERIN_EXCUSE_NETWORK;
         }
         if (spell->settled_s > rollout->counted_s) {

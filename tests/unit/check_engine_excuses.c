@@ -125,30 +125,35 @@ enum outcome { FAILED, PENDING, EXCUSED };
 /* Times in minutes from when it timed out. Caught: less or more than half of the deadline; the
  * parts of two spells not added up; a spell that lasts for half a deadline more excuses nobody; it
  * is not pending, or for ever; a spell that began later, or was over long before, excuses; no TICK
- * asked for when one settles. */
+ * asked for when one settles; light between two spells in one counts as darkness. */
 START_TEST(a_time_out_is_excused_by_the_darkness_of_its_deadline)
 {
     static const struct {
         int from, until, settled, also_from, also_until, now;
         enum outcome outcome;
+        uint32_t lit; /* two in one: so much of it is not dark */
     } cases[] = {
-        {-1200, -720, -480, 0, 0, 0, FAILED}, /* a night of eight hours */
-        {-1200, -480, -240, 0, 0, 0, EXCUSED},
-        {-1200, -481, -240, 0, 0, 0, FAILED},
-        {-1500, -720, -480, 0, 0, 0, EXCUSED}, /* 12 hours of 13 lie in it */
-        {-1500, -721, -480, 0, 0, 0, FAILED},
-        {-1400, -1040, -800, -400, -40, -39, EXCUSED}, /* twice six hours */
-        {-1400, -1040, -800, -399, -40, 0, FAILED},
-        {-300, 60, 300, 0, 0, 299, PENDING},
-        {-300, 60, 300, 0, 0, 300, FAILED},
-        {-300, 720, 960, 0, 0, 720, EXCUSED},
-        {-300, 719, 960, 0, 0, 719, PENDING},
-        {-300, 719, 960, 0, 0, 960, FAILED},
-        {-300, -60, 180, 0, 0, 100, PENDING}, /* it may go on, and be seen late */
-        {-300, -60, 180, 0, 0, 180, FAILED},
-        {-300, -60, -1, 0, 0, 0, FAILED},
-        {60, 1500, 1700, 0, 0, 1600, FAILED},
-        {-5000, -2000, -1800, 0, 0, 0, FAILED},
+        {-1200, -720, -480, 0, 0, 0, FAILED, 0}, /* a night of eight hours */
+        {-1200, -480, -240, 0, 0, 0, EXCUSED, 0},
+        {-1200, -481, -240, 0, 0, 0, FAILED, 0},
+        {-1500, -720, -480, 0, 0, 0, EXCUSED, 0}, /* 12 hours of 13 lie in it */
+        {-1500, -721, -480, 0, 0, 0, FAILED, 0},
+        {-1400, -1040, -800, -400, -40, -39, EXCUSED, 0}, /* twice six hours */
+        {-1400, -1040, -800, -399, -40, 0, FAILED, 0},
+        {-300, 60, 300, 0, 0, 299, PENDING, 0},
+        {-300, 60, 300, 0, 0, 300, FAILED, 0},
+        {-300, 720, 960, 0, 0, 720, EXCUSED, 0},
+        {-300, 719, 960, 0, 0, 719, PENDING, 0},
+        {-300, 719, 960, 0, 0, 960, FAILED, 0},
+        {-300, -60, 180, 0, 0, 100, PENDING, 0}, /* it may go on, and be seen late */
+        {-300, -60, 180, 0, 0, 180, FAILED, 0},
+        {-300, -60, -1, 0, 0, 0, FAILED, 0},
+        {60, 1500, 1700, 0, 0, 1600, FAILED, 0},
+        {-5000, -2000, -1800, 0, 0, 0, FAILED, 0},
+        {-3360, 0, 240, 0, 0, 240, FAILED, 1920}, /* three nights in one */
+        {-60, 3300, 3540, 0, 0, 3540, FAILED, 1920},
+        {-60, 2000, 2200, 0, 0, 2200, EXCUSED, 600},
+        {-2000, 0, 240, 0, 0, 0, EXCUSED, 900},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         struct serin_policy policy = policy_of(24);
@@ -159,12 +164,12 @@ START_TEST(a_time_out_is_excused_by_the_darkness_of_its_deadline)
         rollout->watch_ms = (uint64_t)((int)T_S + cases[c].now * 60) * 1000;
         rollout->silenced_permyriad = 1000;
         rollout->spell_count = cases[c].also_until != 0 ? 2 : 1;
-        rollout->spells[0] = (struct serin_spell){T_S + (uint32_t)(cases[c].from * 60),
-                                                  T_S + (uint32_t)(cases[c].until * 60),
-                                                  T_S + (uint32_t)(cases[c].settled * 60)};
+        rollout->spells[0] = (struct serin_spell){
+            T_S + (uint32_t)(cases[c].from * 60), T_S + (uint32_t)(cases[c].until * 60),
+            T_S + (uint32_t)(cases[c].settled * 60), cases[c].lit * 60};
         rollout->spells[1] = (struct serin_spell){T_S + (uint32_t)(cases[c].also_from * 60),
                                                   T_S + (uint32_t)(cases[c].also_until * 60),
-                                                  T_S + (uint32_t)(cases[c].also_until * 60)};
+                                                  T_S + (uint32_t)(cases[c].also_until * 60), 0};
         bench.members.list[3].state = SERIN_STATE_TIMED_OUT;
         bench.members.list[3].reason = SERIN_REASON_DEADLINE;
         bench.members.list[3].watch_s = T_S;
@@ -190,7 +195,8 @@ END_TEST
 /* ---- spells ---- */
 
 /* A fifth of the others is dark from the 10th hour of each day on. Caught: one spell that later
- * nights prolong; one that begins when it is seen, or a deadline before; one that never ends. */
+ * nights prolong; one that begins when it is seen, or a deadline before; one that never ends; the
+ * days between two in one count as dark. */
 START_TEST(each_night_is_a_spell_of_its_own)
 {
     struct bench bench;
@@ -216,6 +222,8 @@ START_TEST(each_night_is_a_spell_of_its_own)
             const struct serin_spell *spell = &bench.rollout.spells[i];
             uint32_t nights = i == 0 ? day + 1 - (count - 1) : 1; /* the oldest are one */
             ck_assert_uint_lt(spell->from_s, spell->until_s);
+            ck_assert_uint_le(spell->lit_s, (nights - 1) * 16 * HOUR_S);
+            ck_assert_uint_ge(spell->lit_s + (nights - 1) * 2 * HOUR_S, (nights - 1) * 16 * HOUR_S);
             ck_assert_uint_le(spell->until_s - spell->from_s, nights * DEADLINE_S - 14 * HOUR_S);
             ck_assert(i == 0 || spell->from_s > spell[-1].until_s + 12 * HOUR_S);
         }

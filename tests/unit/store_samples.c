@@ -298,8 +298,10 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.silenced_stage_permyriad = dice32(&seed);
     rollout.spell_count = dice32(&seed) % (SERIN_ENGINE_SPELLS_MAX + 1);
     for (uint32_t i = 0; i < rollout.spell_count; i++) {
-        rollout.spells[i] = (struct serin_spell){
-            .from_s = dice32(&seed), .until_s = dice32(&seed), .settled_s = dice32(&seed)};
+        rollout.spells[i] = (struct serin_spell){.from_s = dice32(&seed),
+                                                 .until_s = dice32(&seed),
+                                                 .settled_s = dice32(&seed),
+                                                 .lit_s = dice32(&seed)};
     }
     rollout.mark_count = dice32(&seed) % (SERIN_ENGINE_MARKS_MAX + 1);
     for (uint32_t i = 0; i < rollout.mark_count; i++) {

@@ -236,6 +236,7 @@ static void spells_fields(struct record_io *io, struct serin_rollout *rollout)
         rollout->spells[i].from_s = record_u32(io, rollout->spells[i].from_s);
         rollout->spells[i].until_s = record_u32(io, rollout->spells[i].until_s);
         rollout->spells[i].settled_s = record_u32(io, rollout->spells[i].settled_s);
+        rollout->spells[i].lit_s = record_u32(io, rollout->spells[i].lit_s);
     }
     rollout->long_silent = record_u32(io, rollout->long_silent);
     rollout->long_silent_of = record_u32(io, rollout->long_silent_of);

@@ -164,6 +164,7 @@ struct serin_lasting {
 struct serin_spell {
     uint32_t from_s, until_s; /* when they were last heard, and when they were last seen silent */
     uint32_t settled_s;       /* from then on it is known that the spell did not go on */
+    uint32_t lit_s; /* of the time from the one to the other they were heard: two in one */
 };
 #define SERIN_ENGINE_SPELLS_MAX 16u
 
