@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define REMOVE_DEPTH 4u
+#define PIPE_MAX     262144u /* policies and scenarios: firmware comes from a file */
 
 enum serin_cli_exit serin_cli_fail_path(const struct serin_cli *cli, const char *path)
 {
@@ -40,6 +41,34 @@ static bool read_all(int fd, uint8_t *data, size_t size, size_t *done)
     return true;
 }
 
+/* What a process writes, as `<(…)` of a shell gives it: how much there is shows at its end. */
+static enum serin_cli_exit read_pipe(const struct serin_cli *cli, const char *path, int fd,
+                                     size_t max, uint8_t **data, size_t *size)
+{
+    enum serin_cli_exit exit = SERIN_CLI_DONE;
+
+    *data = calloc(1, max + 2); /* one byte more, so that too much is seen, and the terminator */
+    if (*data == NULL) {
+        return serin_cli_fail(cli, SERIN_CLI_FAILED, "%s: memory is exhausted", path);
+    }
+    if (!read_all(fd, *data, max + 1, size)) {
+        exit = serin_cli_fail_path(cli, path);
+    } else if (*size == 0) {
+        exit = serin_cli_fail(cli, SERIN_CLI_INPUT, "%s: nothing came out of it", path);
+    } else if (*size > max) {
+        exit = serin_cli_fail(cli, SERIN_CLI_INPUT, "%s: larger than the allowed %zu bytes", path,
+                              max);
+    }
+    if (exit != SERIN_CLI_DONE) {
+        free(*data);
+        *data = NULL;
+        *size = 0;
+    } else {
+        (*data)[*size] = 0;
+    }
+    return exit;
+}
+
 enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path, size_t max,
                                    uint8_t **data, size_t *size)
 {
@@ -54,6 +83,8 @@ enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path
     }
     if (fstat(fd, &info) != 0) {
         exit = serin_cli_fail_path(cli, path);
+    } else if (S_ISFIFO(info.st_mode) && max <= PIPE_MAX) {
+        exit = read_pipe(cli, path, fd, max, data, size);
     } else if (!S_ISREG(info.st_mode)) {
         exit = serin_cli_fail(cli, SERIN_CLI_INPUT, "%s: not a plain file", path);
     } else if (info.st_size == 0) {

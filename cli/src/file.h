@@ -14,7 +14,7 @@
 enum serin_cli_exit serin_cli_fail_path(const struct serin_cli *cli, const char *path);
 
 /* Reads a plain file of at most `max` bytes into *data (allocated with a terminator; the caller
- * frees it). */
+ * frees it); where `max` is 256 KiB or less a pipe too. */
 enum serin_cli_exit serin_cli_read(const struct serin_cli *cli, const char *path, size_t max,
                                    uint8_t **data, size_t *size);
 

@@ -310,7 +310,9 @@ const struct serin_cli_option serin_cli_options_simulate[] = {
      .help = "when a rollout that has not come to its end is left alone"},
     {.name = "raises-counter",
      .kind = SERIN_CLI_FLAG,
-     .help = "the release raises the security counter: no way back once it is committed"},
+     .help = "the release raises the security counter: who committed it takes nothing older, so "
+             "that no "
+             "halt can take it back"},
     {.name = "unchecked",
      .kind = SERIN_CLI_FLAG,
      .help = "do not check the invariants, to see what that costs"},

@@ -69,8 +69,10 @@ static enum serin_cli_exit verdict(const struct serin_cli_simulation *simulation
                               serin_sim_invariant_text(result->broken));
     }
     if (expected != NULL && state_of(expected) != result->state) {
-        return serin_cli_fail(cli, SERIN_CLI_REFUSED, "the rollout is %s, not %s",
-                              serin_rollout_state_text(result->state), expected);
+        char replay[SERIN_CLI_REPLAY_SIZE];
+        serin_cli_simulation_replay(simulation, replay);
+        return serin_cli_fail(cli, SERIN_CLI_REFUSED, "the rollout is %s, not %s; again: %s",
+                              serin_rollout_state_text(result->state), expected, replay);
     }
     if (expected != NULL && result->state == SERIN_ROLLOUT_COMPLETED && result->unreached > 0) {
         serin_cli_note(cli, "completed, but %s", result->why);

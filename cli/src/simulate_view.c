@@ -346,6 +346,15 @@ static void print_events(const struct serin_cli_simulation *simulation)
     }
 }
 
+/* Whether the scenario has anything that befalls a fleet, and not only says what it is. */
+static bool befalls(const struct serin_sim_scenario *scenario)
+{
+    return scenario->drop > 0 || scenario->duplicate > 0 || scenario->reorder > 0 ||
+           scenario->corrupt > 0 || scenario->cut > 0 || scenario->power_cuts_per_year > 0 ||
+           scenario->offline > 0 || scenario->sleeping > 0 || scenario->weather_count > 0 ||
+           scenario->behaviour_count > 0 || scenario->event_count > 0;
+}
+
 static void print_befallen(const struct serin_cli_simulation *simulation)
 {
     const struct serin_cli *cli = simulation->cli;
@@ -354,7 +363,7 @@ static void print_befallen(const struct serin_cli_simulation *simulation)
     bool drop = scenario->drop > 0;
     bool offline = false;
 
-    if (serin_cli_text(cli, "scenario") == NULL) {
+    if (serin_cli_text(cli, "scenario") == NULL || !befalls(scenario)) {
         return;
     }
     for (size_t i = 0; i < scenario->weather_count; i++) {

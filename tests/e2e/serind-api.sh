@@ -198,7 +198,7 @@ body '.id == 2 and .attempt == 1'
 call 200 GET /v1/rollouts/1
 body '.state == "superseded" and .failures == []'
 call 409 POST /v1/rollouts/1/advance
-body '.error.message | test("rollout 1 was superseded")'
+body '.error.message | test("rollout 1 is superseded, and rollout 2 has taken its place")'
 call 200 POST /v1/rollouts/2/halt --data-binary '{"reason": "a test"}'
 body '.state == "halted" and (.why | test("a test"))'
 sed 's/supersede/revert/; $a from: 2' "$BENCH/policy-1.0.0.yaml" >"$BENCH/policy-again.yaml"

@@ -10,6 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SMALL "--devices 60 --gateways 3 "
 
@@ -153,7 +156,9 @@ START_TEST(a_bad_release_halts_early)
     ck_assert_uint_eq(number("still_on_it"), 0);
     ck_assert_uint_ge(number("halted_ms"), number("first_fail_ms"));
     ck_assert_uint_gt(number("crash"), 0);
-    FAILS(SERIN_CLI_REFUSED, "the rollout is halted, not completed",
+    FAILS(SERIN_CLI_REFUSED,
+          "the rollout is halted, not completed; again: serin simulate policy.yaml --devices 60 "
+          "--gateways 3 --seed 2 --scenario crash.yaml",
           "policy.yaml " SMALL "--seed 2 --scenario crash.yaml --expect completed");
     SAYS("first failure after ");
     SAYS(" later\n");
@@ -404,6 +409,10 @@ START_TEST(what_befell_is_told)
     SAYS("\"crashes\":{\"devices\":0,\"gateways\":1,\"serind\":1}");
     SUCCEEDS("policy.yaml " SMALL "--seed 1");
     ck_assert_ptr_null(strstr(result->out, "BEFALLEN"));
+    write_text("fleet.yaml", "\xef\xbb\xbf"
+                             "fleet:\n  direct: 20\nlinks: {drop: 0}\n");
+    SUCCEEDS("policy.yaml " SMALL "--seed 1 --scenario fleet.yaml");
+    ck_assert_ptr_null(strstr(result->out, "BEFALLEN"));
 }
 END_TEST
 
@@ -439,6 +448,26 @@ START_TEST(the_replay_is_the_same_again)
     ck_assert_str_eq(first.out, result->out);
     SUCCEEDS("./-q.yaml " SMALL "--seed 1 --image-size 64KiB");
     SAYS("image of 64.0 KiB");
+}
+END_TEST
+
+/* What a shell gives as `<(…)`. */
+START_TEST(a_scenario_may_come_from_a_pipe)
+{
+    static const char *const texts[] = {"image: [{fault: crash, percent: 100}]\n", ""};
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(mkfifo(path_of("pipe"), 0600), 0);
+        pid_t writer = fork();
+        if (writer == 0) {
+            write_text("pipe", texts[i]);
+            _exit(0);
+        }
+        int status = serin("policy.yaml " SMALL "--seed 2 --scenario pipe --expect halted");
+        ck_assert_int_eq(waitpid(writer, NULL, 0), writer);
+        ck_assert_msg(status == (i == 0 ? SERIN_CLI_DONE : SERIN_CLI_INPUT), "%s", result->err);
+        ck_assert_int_eq(unlink(path_of("pipe")), 0);
+    }
+    ck_assert_ptr_nonnull(strstr(result->err, "pipe: nothing came out of it"));
 }
 END_TEST
 
@@ -583,6 +612,7 @@ int main(void)
         a_bad_release_halts_early,
         the_same_seed_is_the_same_bytes,
         the_time_line_is_csv,
+        a_scenario_may_come_from_a_pipe,
         wrong_inputs_are_refused,
         cost_stands_on_the_side,
         a_time_line_changes_nothing,

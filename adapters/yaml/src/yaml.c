@@ -85,10 +85,20 @@ static enum serin_error document_load(struct serin_yaml *yaml, const void *text,
     return SERIN_ERR_CONFIG;
 }
 
+/* Bytes of a byte order mark, which some editors put in front of UTF-8: libyaml takes it for an
+ * indentation, and looks for the start of another document in the next line. */
+static size_t mark_size(const void *text, size_t size)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    return size >= sizeof mark - 1 && memcmp(text, mark, sizeof mark - 1) == 0 ? sizeof mark - 1
+                                                                               : 0;
+}
+
 enum serin_error serin_yaml_open(struct serin_yaml **yaml, const char *name, const void *text,
                                  size_t size, const struct cyaml_schema_value *schema,
                                  struct serin_yaml_error *error)
 {
+    size_t mark = mark_size(text, size);
     assert(schema->type == CYAML_MAPPING && (schema->flags & CYAML_FLAG_POINTER) != 0);
     *yaml = NULL;
     *error = (struct serin_yaml_error){0};
@@ -104,7 +114,7 @@ enum serin_error serin_yaml_open(struct serin_yaml **yaml, const char *name, con
     }
     made->name = copy;
     made->schema = schema;
-    enum serin_error result = document_load(made, text, size, error);
+    enum serin_error result = document_load(made, (const char *)text + mark, size - mark, error);
     if (result != SERIN_OK) {
         serin_yaml_close(made);
         return result;
