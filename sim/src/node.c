@@ -389,24 +389,6 @@ void sim_node_away(struct sim *sim, uint32_t index, bool away)
     }
 }
 
-#define TRUST_USED   256u /* of a trust record: its head, and the keys that there are */
-#define ATTEMPT_USED 80u  /* of an account: all but its transitions */
-
-void sim_node_prefetch(const struct sim *sim, uint32_t index, const struct sim_message *message)
-{
-    const struct sim_node *node = &sim->nodes[index];
-    const struct serin_agent *agent = &node->agent;
-    sim_prefetch(sim->dice[index], sizeof *sim->dice);
-    sim_prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
-    sim_prefetch(&agent->record, offsetof(struct serin_agent_record, attempts) + ATTEMPT_USED);
-    sim_prefetch(agent->standing,
-                 offsetof(struct serin_agent, download) - offsetof(struct serin_agent, standing));
-    sim_prefetch(&agent->job, (size_t)((const uint8_t *)(node + 1) - (const uint8_t *)&agent->job));
-    if (message != NULL) {
-        sim_prefetch(&agent->trust, TRUST_USED);
-    }
-}
-
 /* ---- opening ---- */
 
 static uint16_t hardware_of(struct sim *sim, uint32_t index)
@@ -506,12 +488,4 @@ void sim_nodes_close(struct sim *sim)
     free(sim->nodes);
     free(sim->members);
     free(sim->first);
-}
-
-void sim_node_prefetch_log(const struct sim *sim, uint32_t index)
-{
-    const uint8_t *flat = sim->nodes[index].flash.flat;
-    if (flat != NULL) {
-        sim_prefetch(flat + sim->layout.agent_log.address, sim->layout.agent_log.size);
-    }
 }

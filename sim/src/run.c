@@ -236,12 +236,16 @@ static void look_ahead(void *ctx, const struct sim_event *event)
     }
 }
 
-/* What follows from what was fetched by then: a directive is stored in its device's flash. */
+/* What follows from what was fetched by then: where its device stands, and the flash in which it
+ * stores a directive. */
 static void look_at_next(const struct sim *sim)
 {
     const struct sim_event *next = sim_queue_peek(sim->queue);
-    if (next != NULL && next->message != NULL && (next->index_actor & 0xFFu) == SIM_NODE &&
-        next->message->topic.kind == SERIN_TOPIC_DIRECTIVE) {
+    if (next == NULL || (next->index_actor & 0xFFu) != SIM_NODE) {
+        return;
+    }
+    sim_node_prefetch_state(sim, next->index_actor >> 8);
+    if (next->message != NULL && next->message->topic.kind == SERIN_TOPIC_DIRECTIVE) {
         sim_node_prefetch_log(sim, next->index_actor >> 8);
     }
 }

@@ -132,6 +132,8 @@ SERIN_MUST_USE enum serin_error sim_nodes_open(struct sim *sim); /* SERIN_ERR_ME
 void sim_nodes_close(struct sim *sim);
 /* Asks for its memory before it is needed: by its alarm (NULL), or by this message. */
 void sim_node_prefetch(const struct sim *sim, uint32_t node, const struct sim_message *message);
+/* And the last transition of its agent's attempt, where its record is there by then. */
+void sim_node_prefetch_state(const struct sim *sim, uint32_t node);
 /* And its agent's log, where its flash is known by then. */
 void sim_node_prefetch_log(const struct sim *sim, uint32_t node);
 /* What has come for a device. */
