@@ -46,7 +46,7 @@ struct serind_slot *serind_rollouts_find(struct serind *serind, uint64_t id);
 
 /* A rollout that is in the store only, with its members, to be looked at: what the engine derives
  * of them is there again. Inside a transaction. The caller closes it. SERIN_ERR_NOT_FOUND,
- * SERIN_ERR_FORMAT, SERIN_ERR_IO, SERIN_ERR_MEMORY: *slot is NULL then. (old.c) */
+ * SERIN_ERR_FORMAT, SERIN_ERR_IO, SERIN_ERR_MEMORY: *slot is NULL then. (recall.c) */
 SERIN_MUST_USE enum serin_error serind_rollout_recall(struct serind *serind, uint64_t id,
                                                       struct serind_slot **slot);
 void serind_rollout_let_go(struct serind_slot *slot); /* NULL is fine */
