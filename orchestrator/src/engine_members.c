@@ -129,6 +129,18 @@ static bool ended_by(const struct serin_member *member, uint32_t watch_s, uint64
            serin_cohort_member(member->rank, threshold);
 }
 
+/* How an attempt before this one ended for the member; NONE: well, or there was none. */
+static enum evidence earlier_end(const struct serin_rollout *rollout,
+                                 const struct serin_member *member)
+{
+    if (member->failed_before && member->silent_before) {
+        return timed_out_as(rollout, rollout->retried_s);
+    }
+    return member->failed_before   ? EVIDENCE_FAILED
+           : member->silent_before ? EVIDENCE_SILENT
+                                   : EVIDENCE_NONE;
+}
+
 static enum evidence evidence_of(const struct serin_rollout *rollout,
                                  const struct serin_member *member)
 {
@@ -146,11 +158,12 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
     if (ended_by(member, rollout->judged_watch_s, rollout->judged_threshold)) {
         bad = EVIDENCE_NONE;
     }
-    if (member->failed_before || bad == EVIDENCE_FAILED) {
+    enum evidence earlier = earlier_end(rollout, member);
+    if (earlier == EVIDENCE_FAILED || bad == EVIDENCE_FAILED) {
         return EVIDENCE_FAILED;
     }
-    if (member->silent_before || bad != EVIDENCE_NONE) {
-        return member->silent_before ? EVIDENCE_SILENT : bad;
+    if (earlier != EVIDENCE_NONE || bad != EVIDENCE_NONE) {
+        return earlier != EVIDENCE_NONE ? earlier : bad;
     }
     if (where == BOOK_UNREACHED || where == BOOK_OTHER) {
         return EVIDENCE_NONE;
@@ -161,15 +174,22 @@ static enum evidence evidence_of(const struct serin_rollout *rollout,
 /* Books what no judgement of a gateway's or a revision's failures has seen. A state and a time tell
  * that; a count would be wrong as soon as the network excuses one, or does so no longer. */
 static void book_unjudged(struct serin_rollout *rollout, const struct serin_member *member,
-                          bool excused, bool add)
+                          enum evidence kind, bool add)
 {
+    bool excused = serin_gates_excuse(rollout, member);
     bool judged = ended_by(member, rollout->judging_watch_s, rollout->judging_threshold);
+    if (excused) {
+        count(&rollout->evidence.excused, add);
+    }
     if (judged || !serin_member_failed(member)) {
         return;
     }
     count(&rollout->evidence.unjudged, add);
     if (excused) {
         count(&rollout->evidence.unjudged_excused, add);
+    }
+    if (excused && kind == EVIDENCE_PENDING) {
+        count(&rollout->evidence.undecided, add);
     }
 }
 
@@ -191,11 +211,10 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
     struct serin_evidence *evidence = &rollout->evidence;
     enum evidence kind = evidence_of(rollout, member);
     bool own = member->stage == rollout->stage;
-    bool excused = serin_gates_excuse(rollout, member);
-    if (excused) {
-        count(&evidence->excused, add);
+    book_unjudged(rollout, member, kind, add);
+    if (member->failed_before && member->silent_before) {
+        count(&evidence->undecided_before, add);
     }
-    book_unjudged(rollout, member, excused, add);
     if (own && !member->ran_before) {
         book_own(rollout, member, add);
     }
@@ -215,7 +234,9 @@ static void book_evidence(struct serin_rollout *rollout, const struct serin_memb
         [EVIDENCE_SILENT] = &evidence->stage_silent,
         [EVIDENCE_PENDING] = &evidence->stage_silent,
     };
-    if (own && figures[kind] != NULL) {
+    /* One that was silent with the network, and is well since, holds its stage no longer. */
+    bool back = kind == EVIDENCE_SILENT && member->state == SERIN_STATE_CONFIRMED;
+    if (own && figures[kind] != NULL && !back) {
         count(figures[kind], add);
     }
     if (own && figures[kind] == &evidence->stage_silent && member->heard_late) {
@@ -371,6 +392,22 @@ static bool was_heard(const struct serin_step *step, const struct serin_member *
     return health != NULL && serin_spells_heard(step->rollout, &health[member->device]);
 }
 
+/* Keeps how an attempt ended that the member leaves for another one. Where it is not known yet
+ * whether the network excuses it both are set, and it is asked of the first such time-out: all of
+ * them came in darkness that may go on. */
+static void keep_end(struct serin_rollout *rollout, struct serin_member *member, enum evidence end)
+{
+    bool marked = member->failed_before && member->silent_before;
+    if (end == EVIDENCE_PENDING && !marked) {
+        bool open = rollout->retried_s != 0 &&
+                    serin_spells_excuse(rollout, rollout->retried_s) == SERIN_EXCUSE_OPEN;
+        bool first = !open || member->watch_s < rollout->retried_s;
+        rollout->retried_s = first ? member->watch_s : rollout->retried_s;
+    }
+    member->failed_before = end == EVIDENCE_FAILED || end == EVIDENCE_PENDING;
+    member->silent_before = end == EVIDENCE_SILENT || end == EVIDENCE_PENDING;
+}
+
 /* `failed`: in the attempt that it leaves for another one. */
 static void move(struct serin_step *step, uint32_t index, enum serin_state state,
                  enum serin_reason reason, bool failed)
@@ -382,10 +419,10 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
     action->before = *member;
     enum book was = books[member->state];
     enum evidence had = evidence_of(rollout, member);
+    uint32_t silent = rollout->evidence.stage_silent;
     book(rollout, member, index, false);
     if (state == SERIN_STATE_IDLE) {
-        member->failed_before = failed || had == EVIDENCE_FAILED;
-        member->silent_before = !failed && (had == EVIDENCE_SILENT || had == EVIDENCE_PENDING);
+        keep_end(rollout, member, failed ? EVIDENCE_FAILED : had);
     }
     if (member->stage == 0 && state == SERIN_STATE_CONFIRMED) {
         member->ran_before = 1;
@@ -399,7 +436,8 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
     }
     book(rollout, member, index, true);
     serin_ramp_remember(rollout);
-    if (tests_anew(member->stage, had, evidence_of(rollout, member))) {
+    if (tests_anew(member->stage, had, evidence_of(rollout, member)) ||
+        rollout->evidence.stage_silent != silent) {
         serin_test_update(rollout);
     }
     if (state == SERIN_STATE_IDLE) {

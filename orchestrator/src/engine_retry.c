@@ -10,6 +10,15 @@ uint32_t serin_retry_count(const struct serin_rollout *rollout)
     return serin_tally_failures(&rollout->tally) - rollout->tally.regressed;
 }
 
+/* Whether time-outs wait for their excuse, and others that waited when they were retried before
+ * have had theirs: what is kept of these tells one time, and cannot tell two. */
+static bool waits_for_excuse(const struct serin_rollout *rollout)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    return evidence->undecided > 0 && evidence->undecided_before > 0 &&
+           serin_spells_excuse(rollout, rollout->retried_s) != SERIN_EXCUSE_OPEN;
+}
+
 const char *serin_retry_refusal(const struct serin_rollout *rollout)
 {
     uint32_t count = serin_retry_count(rollout);
@@ -19,6 +28,11 @@ const char *serin_retry_refusal(const struct serin_rollout *rollout)
     if (count == 0) {
         return "no device has failed that could try again: what regressed or was reverted runs "
                "something else by its own decision";
+    }
+    if (waits_for_excuse(rollout)) {
+        return "the network is dark, and whether it excuses devices that timed out is not known "
+               "yet, as at an earlier retry: wait until it is, not paused, or create another "
+               "rollout";
     }
     if (!serin_ramp_flight_allows(rollout, count)) {
         return "the devices that failed would all start at once, and in_flight_max has no room for "

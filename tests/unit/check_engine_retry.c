@@ -317,6 +317,93 @@ START_TEST(retry_is_taken_while_a_rollout_is_under_way)
 }
 END_TEST
 
+/* ---- time-outs of which it is not known yet whether the network excuses them ---- */
+
+/* All confirm but one, which times out in a time that is dark and not over; and it is retried. */
+static void retry_pending(struct bench *bench, const struct serin_policy *policy)
+{
+    bench_start(bench, policy, 100);
+    bench->rollout.silenced_permyriad = bench->rollout.silenced_stage_permyriad = 1000;
+    bench->rollout.spell_count = 1;
+    bench->rollout.spells[0] =
+        (struct serin_spell){.from_s = 1000, .until_s = 1150, .settled_s = 4000};
+    bench_set(bench, 7, SERIN_STATE_PENDING);
+    for (uint32_t i = 0; i < 100; i++) {
+        bench_set(bench, i, i == 7 ? SERIN_STATE_PENDING : SERIN_STATE_CONFIRMED);
+    }
+    bench_pass(bench, 1300000);
+    ck_assert_int_eq(bench->members.list[7].state, SERIN_STATE_TIMED_OUT);
+    ck_assert_uint_eq(bench->rollout.evidence.undecided, 1);
+    bench_do(bench, SERIN_ROLLOUT_RETRY);
+    bench_settle(bench);
+    ck_assert_int_eq(bench->members.list[7].state, SERIN_STATE_IDLE);
+    ck_assert_uint_eq(bench->rollout.evidence.undecided_before, 1);
+    ck_assert_uint_eq(bench->rollout.evidence.stage_silent, 1);
+    ck_assert_uint_eq(bench->rollout.evidence.silent[0] + bench->rollout.evidence.failed[0], 0);
+}
+
+/* The spell is over, or goes on for half a deadline after the time-out. Caught: silent for good,
+ * whatever it settles to; failed for good; one that is well again and holds its stage all the same,
+ * or with what its stage needed before; asked of when it was retried. */
+START_TEST(who_is_retried_before_its_excuse_is_known_has_it_when_it_is)
+{
+    for (int dark = 0; dark < 2; dark++) {
+        struct serin_policy policy = retry_policy();
+        policy.stages[0].soak_s = 86400;
+        struct bench bench;
+        retry_pending(&bench, &policy);
+        const struct serin_evidence *evidence = &bench.rollout.evidence;
+        if (dark) {
+            bench_pass(&bench, 520000);
+            bench.rollout.spells[0].until_s = 1830;
+            serin_rollout_rebuild(&bench.rollout, &bench.members);
+        }
+        bench_pass(&bench, 3600000);
+        ck_assert_uint_eq(evidence->failed[0], dark ? 0 : 1);
+        ck_assert_uint_eq(evidence->silent[0], dark ? 1 : 0);
+        ck_assert_uint_eq(evidence->stage_failed, dark ? 0 : 1);
+        ck_assert_uint_eq(evidence->stage_silent, dark ? 1 : 0);
+        uint32_t need = evidence->stage_need;
+        bench_set(&bench, 7, SERIN_STATE_CONFIRMED);
+        ck_assert_uint_eq(evidence->stage_silent, 0);
+        ck_assert_uint_eq(evidence->silent[0], dark ? 1 : 0);
+        ck_assert_uint_eq(evidence->stage_well, 99);
+        ck_assert(dark ? evidence->stage_need < need : evidence->stage_need == need);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Caught: the verdict of those that had theirs asked again, of another time. */
+START_TEST(a_retry_waits_where_one_time_cannot_tell_two)
+{
+    struct serin_policy policy = retry_policy();
+    policy.stages[0].soak_s = 86400;
+    struct bench bench;
+    retry_pending(&bench, &policy);
+    bench_set(&bench, 7, SERIN_STATE_PENDING);
+    bench_pass(&bench, 3600000);
+    ck_assert_int_eq(bench.members.list[7].state, SERIN_STATE_TIMED_OUT);
+    ck_assert_ptr_null(serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY));
+    bench_join(&bench, 1);
+    uint32_t joiner = bench.members.list[0].rank == 1 ? 0 : 1;
+    bench_set(&bench, joiner, SERIN_STATE_PENDING);
+    uint32_t now_s = (uint32_t)(bench.rollout.watch_ms / 1000);
+    bench.rollout.spell_count = 2;
+    bench.rollout.spells[1] = (struct serin_spell){
+        .from_s = now_s + 1000, .until_s = now_s + 1150, .settled_s = now_s + 4000};
+    bench_pass(&bench, 1300000);
+    ck_assert_int_eq(bench.members.list[joiner].state, SERIN_STATE_TIMED_OUT);
+    ck_assert_uint_eq(bench.rollout.evidence.undecided, 1);
+    const char *words = serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY);
+    ck_assert_ptr_nonnull(words);
+    ck_assert_ptr_nonnull(strstr(words, "is not known yet, as at an earlier retry"));
+    bench_pass(&bench, 3600000);
+    ck_assert_ptr_null(serin_rollout_refusal(&bench.rollout, SERIN_ROLLOUT_RETRY));
+    bench_free(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -330,6 +417,8 @@ int main(void)
         the_last_attempt_is_the_last,
         retry_is_taken_while_a_rollout_is_under_way,
         where_nobody_failed_there_is_nothing_to_retry,
+        who_is_retried_before_its_excuse_is_known_has_it_when_it_is,
+        a_retry_waits_where_one_time_cannot_tell_two,
         NULL,
     };
     return check_run("engine_retry", tests);

@@ -419,7 +419,7 @@ START_TEST(a_rollout_of_version_3_waives_nothing)
     size = cut_to_version(RECORD_ROLLOUT, 3, bytes, size, &old);
     size_t spells =
         1 + value.rollout.spell_count * sizeof(struct serin_spell) + 2 * sizeof(uint32_t);
-    ck_assert_uint_eq(whole - size, 1 + 3 * sizeof(uint32_t) + spells + 2 * sizeof(uint64_t));
+    ck_assert_uint_eq(whole - size, 1 + 3 * sizeof(uint32_t) + spells + 2 * sizeof(uint64_t) + 4);
     ck_assert_uint_eq(old.rollout.reached, value.rollout.reached);
     ck_assert_str_eq(old.rollout.revert_why, value.rollout.revert_why);
     ck_assert(!old.rollout.unproven);

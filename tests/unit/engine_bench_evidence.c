@@ -90,6 +90,11 @@ static enum outcome outcome_of(const struct serin_rollout *rollout, const struct
     case SERIN_STATE_COUNT:
         break;
     }
+    if (m->failed_before && m->silent_before && !m->ran_before) {
+        struct serin_member then = *m;
+        then.watch_s = rollout->retried_s;
+        return now == OUTCOME_FAILED ? OUTCOME_FAILED : timed_out(rollout, &then);
+    }
     return m->ran_before                               ? OUTCOME_NONE
            : m->failed_before                          ? OUTCOME_FAILED
            : m->silent_before && now != OUTCOME_FAILED ? OUTCOME_SILENT
@@ -171,6 +176,13 @@ static bool is_unjudged(const struct serin_rollout *rollout, const struct serin_
     return since && outcome_of(&none, &first) == OUTCOME_FAILED;
 }
 
+/* For its stage: but for those that are well since. */
+static bool is_silent(const struct serin_member *m, enum outcome outcome)
+{
+    return outcome == OUTCOME_PENDING ||
+           (outcome == OUTCOME_SILENT && m->state != SERIN_STATE_CONFIRMED);
+}
+
 static void check_counts(const struct bench *bench)
 {
     const struct serin_evidence *evidence = &bench->rollout.evidence;
@@ -190,7 +202,7 @@ static void check_counts(const struct bench *bench)
             in_block[2] += outcome == OUTCOME_SILENT;
             well += own && outcome == OUTCOME_WELL;
             failed += own && outcome == OUTCOME_FAILED;
-            silent += own && (outcome == OUTCOME_SILENT || outcome == OUTCOME_PENDING);
+            silent += own && is_silent(m, outcome);
             settled += m->state == SERIN_STATE_IDLE && m->rank <= bench->rollout.settled_rank;
             unjudged += is_unjudged(&bench->rollout, m);
         }
@@ -243,7 +255,7 @@ static void check_pass(const struct bench *bench, const struct serin_rollout *be
         enum outcome outcome = outcome_of(after, &bench->members.list[i]);
         if (bench->members.list[i].stage == before->stage) {
             own.failed += outcome == OUTCOME_FAILED;
-            own.silent += outcome == OUTCOME_SILENT || outcome == OUTCOME_PENDING;
+            own.silent += is_silent(&bench->members.list[i], outcome);
             own.well += outcome == OUTCOME_WELL;
         }
     }

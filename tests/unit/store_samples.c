@@ -311,6 +311,7 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.long_silent_of = dice32(&seed);
     rollout.judging_threshold = dice(&seed);
     rollout.judged_threshold = dice(&seed);
+    rollout.retried_s = dice32(&seed);
     rollout.settled_rank = dice(&seed);
     rollout.approved = dice(&seed) & 1;
     rollout.accepted = dice(&seed) & 1;

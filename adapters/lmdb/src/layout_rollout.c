@@ -253,6 +253,7 @@ static void judgement_fields(struct record_io *io, struct serin_rollout *rollout
     if (io->version >= 5) {
         rollout->judging_threshold = record_u64(io, rollout->judging_threshold);
         rollout->judged_threshold = record_u64(io, rollout->judged_threshold);
+        rollout->retried_s = record_u32(io, rollout->retried_s);
     } else {
         rollout->judging_threshold = rollout->judged_threshold = SERIN_COHORT_EVERYONE;
     }

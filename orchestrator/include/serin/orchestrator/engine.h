@@ -101,7 +101,8 @@ struct serin_member {
     uint8_t heard_late : 1;
     uint8_t joined : 5; /* stage during which it joined the population; 0: there from the start */
     /* An attempt before this one ended badly for it, or in silence, and RETRY let it try again: the
-     * failure stays evidence against the image. */
+     * failure stays evidence against the image. Both: in silence, and it was not known yet whether
+     * the network excuses that (`retried_s`). */
     uint8_t failed_before : 1;
     uint8_t silent_before : 1;
     /* It ran the release before it was offered it: no evidence for the test, either way. Who makes
@@ -150,6 +151,9 @@ struct serin_evidence {
     /* Failed since the last judgement of a gateway's or a revision's failures; and of them, those
      * that are among `excused`. */
     uint32_t unjudged, unjudged_excused;
+    /* Of the latter, those that the network may yet excuse, or not; and members of which that was
+     * not known when RETRY let them try again. */
+    uint32_t undecided, undecided_before;
     double against; /* the halt statistic as it stood at the last failure */
 };
 
@@ -314,6 +318,9 @@ struct serin_rollout {
     /* The watch, in seconds, at the last judgement: whatever had failed by then asks no gate again,
      * and RESUME accepts it. 0: there was none, or a version that did not say when made it. */
     uint32_t judging_watch_s;
+    /* The watch, in seconds, at the first time-out that RETRY let try again before it was known
+     * whether the network excuses it; 0: there was none. */
+    uint32_t retried_s;
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
     uint32_t rolled_back; /* part of tally.failed */
