@@ -5,8 +5,8 @@
 #   scripts/bench rollout            1,000 seeds a row, then one seed of each row through the full simulator (about an hour)
 #   scripts/bench rollout --short    the same code with few seeds and small fleets (about a minute)
 #       --seeds N, --first-seed S    other seeds
-#       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, hang, hang-night,
-#                                    hang-nightly, nightly, last-day, slow, change, speed, good
+#       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, errors, errors-both,
+#                                    hang, hang-night, hang-nightly, nightly, last-day, slow, change, speed, good
 #       --json                       the figures as JSON on standard output
 #       --no-build                   use SERIN_BIN as it is; otherwise preset release is built
 #
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf hang hang-night hang-nightly nightly last-day slow change speed"
+drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf errors errors-both hang hang-night hang-nightly nightly last-day slow change speed"
 simulated_rows="always:halted 30:halted 2: 0.5: 0.1:completed bad-day:completed good:completed"
 for name in ${names//,/ }; do
     case " $drawn_rows good " in

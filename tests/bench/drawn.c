@@ -24,7 +24,7 @@ static uint64_t between(uint64_t number, uint64_t least, uint64_t most)
 
 /* ---- the fleet ---- */
 
-enum fate { GOOD, FAILS, HANGS, REGRESSES, DEAF };
+enum fate { GOOD, FAILS, HANGS, REGRESSES, DEAF, ERRS };
 enum step { ACCEPT, TRIAL, END, AFTER };
 
 struct event {
@@ -88,7 +88,8 @@ static enum fate fate_of(const struct drawn *drawn, uint32_t device)
     } fates[] = {{config->fails, FAILS},
                  {config->hangs, HANGS},
                  {config->regresses, REGRESSES},
-                 {config->deaf, DEAF}};
+                 {config->deaf, DEAF},
+                 {config->errs, ERRS}};
     uint64_t below = 0;
     for (size_t i = 0; i < sizeof fates / sizeof fates[0]; i++) {
         below += fates[i].share;
@@ -149,10 +150,10 @@ static uint64_t heard_ms(const struct drawn *drawn, uint32_t device, uint64_t at
     return drawn_heard_ms(&drawn->network, device, at_ms);
 }
 
-static void boot(struct drawn *drawn, uint32_t device)
+static void boot(struct drawn *drawn, uint32_t device, uint64_t errs_ms)
 {
     if (drawn->config->beats) {
-        drawn_boot(&drawn->network, device, drawn->now_ms);
+        drawn_boot(&drawn->network, device, drawn->now_ms, errs_ms);
     }
 }
 
@@ -246,6 +247,13 @@ static void accept(struct drawn *drawn, uint32_t device)
     tell(drawn, device, SERIN_STATE_PENDING, SERIN_REASON_NONE);
 }
 
+static uint64_t later_ms_of(const struct drawn_config *config, uint32_t device)
+{
+    uint64_t least_ms = config->later_max_ms != 0 ? config->later_min_ms : 3600000u;
+    uint64_t most_ms = config->later_max_ms != 0 ? config->later_max_ms : 6u * 3600000u;
+    return between(drawn_dice(config, DRAWN_LATER, device), least_ms, most_ms);
+}
+
 static void start_trial(struct drawn *drawn, uint32_t device)
 {
     if (stopped(drawn)) {
@@ -256,7 +264,8 @@ static void start_trial(struct drawn *drawn, uint32_t device)
     uint32_t failing_ms =
         drawn->config->failing_max_ms != 0 ? drawn->config->failing_max_ms : FAILING_MS;
     enum fate fate = fate_of(drawn, device);
-    boot(drawn, device);
+    boot(drawn, device,
+         fate == ERRS ? drawn->now_ms + later_ms_of(drawn->config, device) : DRAWN_NEVER_MS);
     if (fate == HANGS) {
         drawn->result->failed++;
     } else {
@@ -267,13 +276,6 @@ static void start_trial(struct drawn *drawn, uint32_t device)
     tell(drawn, device, SERIN_STATE_TRIAL, SERIN_REASON_NONE);
 }
 
-static uint64_t later_ms_of(const struct drawn_config *config, uint32_t device)
-{
-    uint64_t least_ms = config->later_max_ms != 0 ? config->later_min_ms : 3600000u;
-    uint64_t most_ms = config->later_max_ms != 0 ? config->later_max_ms : 6u * 3600000u;
-    return between(drawn_dice(config, DRAWN_LATER, device), least_ms, most_ms);
-}
-
 static void come_to_an_end(struct drawn *drawn, uint32_t device)
 {
     static const enum serin_reason reasons[] = {SERIN_REASON_CRASH, SERIN_REASON_WATCHDOG,
@@ -281,7 +283,8 @@ static void come_to_an_end(struct drawn *drawn, uint32_t device)
     enum fate fate = fate_of(drawn, device);
     uint64_t later_ms = later_ms_of(drawn->config, device);
     if (fate == FAILS) {
-        boot(drawn, device); /* the image that it ran before */
+        /* The image that it ran before. */
+        boot(drawn, device, drawn_errs_before_ms(drawn->config, device));
         drawn->result->failed++;
         tell(drawn, device, SERIN_STATE_ROLLED_BACK,
              reasons[drawn_dice(drawn->config, DRAWN_LATER, device) % 3u]);
@@ -293,6 +296,7 @@ static void come_to_an_end(struct drawn *drawn, uint32_t device)
         drawn->network.deaf_ms[device] = drawn->now_ms + later_ms;
         drawn->result->failed++;
     }
+    drawn->result->failed += fate == ERRS ? 1u : 0;
     tell(drawn, device, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
 }
 

@@ -33,6 +33,8 @@ struct drawn_config {
     uint32_t hangs;        /* share whose trial never ends, though they beat on */
     uint32_t regresses;    /* share that confirms, and regresses later */
     uint32_t deaf;         /* share that confirms, and falls silent later */
+    uint32_t errs;         /* share that confirms, and counts errors later, ten an hour */
+    uint32_t errs_before;  /* share that counts as many from the first stage on, until updated */
     uint32_t later_min_ms; /* how much later, at least and at most; 0: 1 to 6 hours */
     uint32_t later_max_ms;
     uint32_t change_at;      /* place in order of rank before which nothing of that happens */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define NOBODY          UINT32_MAX
+#define ERRS_AN_HOUR    10u
 #define WEATHER_OFFLINE 0x80u /* below it one bit a storm */
 
 /* ---- numbers ---- */
@@ -117,6 +118,21 @@ static uint8_t slot_at(uint64_t at_ms)
     return (uint8_t)(at_ms / DRAWN_SLOT_MS % DRAWN_SLOTS);
 }
 
+/* Once its own past is known. */
+uint64_t drawn_errs_before_ms(const struct drawn_config *config, uint32_t device)
+{
+    bool errs = share(drawn_dice(config, DRAWN_ERRS, device), config->errs_before);
+    return errs ? DRAWN_START_MS + 24u * DRAWN_BEAT_MS : DRAWN_NEVER_MS;
+}
+
+/* Counted since it booted. */
+static uint64_t errors_of(const struct drawn_network *network, uint32_t device, uint64_t now_ms)
+{
+    uint64_t from_ms = network->errs_ms[device];
+    from_ms = from_ms > network->booted_ms[device] ? from_ms : network->booted_ms[device];
+    return now_ms > from_ms ? (now_ms - from_ms) * ERRS_AN_HOUR / DRAWN_BEAT_MS : 0;
+}
+
 static void beat(struct drawn_network *network, uint32_t device, uint64_t now_ms)
 {
     if (drawn_heard_ms(network, device, now_ms) != now_ms) {
@@ -125,6 +141,7 @@ static void beat(struct drawn_network *network, uint32_t device, uint64_t now_ms
     const struct serin_health_beat said = {
         .interval_s = DRAWN_BEAT_MS / 1000u,
         .uptime_s = (now_ms - network->booted_ms[device]) / 1000u,
+        .errors = errors_of(network, device, now_ms),
     };
     serin_health_beat(&network->health[device], drawn_wall_ms(network->config, now_ms) / 1000u,
                       &said, true);
@@ -139,9 +156,11 @@ void drawn_beat_slot(struct drawn_network *network, uint64_t now_ms)
     }
 }
 
-void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms)
+void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms, uint64_t errs_ms)
 {
     network->booted_ms[device] = now_ms;
+    network->errs_ms[device] = errs_ms;
+    serin_health_updated(&network->health[device]);
     leave_slot(network, device);
     enter_slot(network, device, slot_at(now_ms));
     beat(network, device, now_ms);
@@ -156,13 +175,14 @@ bool drawn_network_open(struct drawn_network *network, const struct drawn_config
     network->health = calloc(count, sizeof *network->health);
     network->deaf_ms = calloc(count, sizeof *network->deaf_ms);
     network->booted_ms = calloc(count, sizeof *network->booted_ms);
+    network->errs_ms = calloc(count, sizeof *network->errs_ms);
     network->weather = calloc(count, sizeof *network->weather);
     network->slot = calloc(count, sizeof *network->slot);
     network->next = calloc(count, sizeof *network->next);
     network->last = calloc(count, sizeof *network->last);
     if (network->health == NULL || network->deaf_ms == NULL || network->booted_ms == NULL ||
-        network->weather == NULL || network->slot == NULL || network->next == NULL ||
-        network->last == NULL) {
+        network->errs_ms == NULL || network->weather == NULL || network->slot == NULL ||
+        network->next == NULL || network->last == NULL) {
         return false;
     }
     for (uint32_t slot = 0; slot < DRAWN_SLOTS; slot++) {
@@ -172,6 +192,7 @@ bool drawn_network_open(struct drawn_network *network, const struct drawn_config
         network->deaf_ms[device] = DRAWN_NEVER_MS;
         network->weather[device] = weather_of(config, device);
         network->booted_ms[device] = DRAWN_START_MS - DRAWN_BEAT_MS;
+        network->errs_ms[device] = drawn_errs_before_ms(config, device);
         enter_slot(network, device,
                    (uint8_t)(drawn_dice(config, DRAWN_BEATS, device) % DRAWN_SLOTS));
     }
@@ -183,6 +204,7 @@ void drawn_network_close(struct drawn_network *network)
     free(network->health);
     free(network->deaf_ms);
     free(network->booted_ms);
+    free(network->errs_ms);
     free(network->weather);
     free(network->slot);
     free(network->next);

@@ -22,7 +22,8 @@ enum drawn_purpose {
     DRAWN_ENDS,
     DRAWN_LATER,
     DRAWN_STORM,
-    DRAWN_BEATS
+    DRAWN_BEATS,
+    DRAWN_ERRS
 };
 uint64_t drawn_dice(const struct drawn_config *config, enum drawn_purpose purpose, uint32_t device);
 
@@ -31,7 +32,8 @@ struct drawn_network {
     struct serin_health *health; /* by device, as what follows but `first` */
     uint64_t *deaf_ms;           /* nothing is heard from then on; DRAWN_NEVER_MS: it is not deaf */
     uint64_t *booted_ms;
-    uint8_t *weather; /* what cuts it off */
+    uint64_t *errs_ms; /* it counts errors from then on; DRAWN_NEVER_MS: none */
+    uint8_t *weather;  /* what cuts it off */
     uint8_t *slot;
     uint32_t *next, *last;
     uint32_t first[DRAWN_SLOTS]; /* of those that beat in the slot: a ring by `next` and `last` */
@@ -50,7 +52,10 @@ uint64_t drawn_wall_ms(const struct drawn_config *config, uint64_t now_ms);
 
 /* Those beat whose slot it is. */
 void drawn_beat_slot(struct drawn_network *network, uint64_t now_ms);
-/* The device boots: it says how it is as soon as it is up, and every hour from then on. */
-void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms);
+/* The device boots another image, which counts errors from `errs_ms` on: it says how it is as soon
+ * as it is up, and every hour from then on. */
+void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms, uint64_t errs_ms);
+/* When the image that it began with counts errors. */
+uint64_t drawn_errs_before_ms(const struct drawn_config *config, uint32_t device);
 
 #endif

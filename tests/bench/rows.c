@@ -141,6 +141,20 @@ static void draw_deaf(struct drawn_config *config)
     config->beats = true;
 }
 
+static void draw_errors(struct drawn_config *config)
+{
+    config->errs = 10u * PERCENT;
+    config->beats = true;
+}
+
+/* The new version errs as the old one did, on other devices, and from its first minute on. */
+static void draw_errors_both(struct drawn_config *config)
+{
+    draw_errors(config);
+    config->errs_before = config->errs;
+    config->later_max_ms = 1;
+}
+
 static void draw_slow(struct drawn_config *config)
 {
     config->fails = 2u * PERCENT;
@@ -219,6 +233,18 @@ const struct rows_row rows[] = {
      .figures = {AT_LEAST(ROWS_HALTED_EARLY, 0.95), AT_MOST(ROWS_EXPOSED_MEDIAN, 1000),
                  AT_MOST(ROWS_FAILED_MEDIAN, 120)},
      .figure_count = 3},
+    {.name = "errors",
+     .title = "10 % count errors 1 to 6 h after they confirmed",
+     .draw = draw_errors,
+     .figures = {AT_LEAST(ROWS_HALTED_EARLY, 0.95), AT_MOST(ROWS_EXPOSED_MEDIAN, 1000),
+                 AT_MOST(ROWS_FAILED_MEDIAN, 120)},
+     .figure_count = 3},
+    {.name = "errors-both",
+     .title = "10 % count errors, under the old version as well",
+     .draw = draw_errors_both,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
     {.name = "hang",
      .title = "30 % hang, after a night in which all are dark",
      .draw = draw_hang,
