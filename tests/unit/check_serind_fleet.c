@@ -120,6 +120,40 @@ START_TEST(a_clock_set_back_ends_no_lease)
 }
 END_TEST
 
+/* An hour passes, and the device beats: up for `uptime_h` hours, with so many errors since. */
+static bool unwell_after(struct serind_bench *bench, uint8_t runs, uint64_t uptime_h,
+                         uint32_t errors)
+{
+    struct serin_beat beat = serind_bench_beat("lamp-2", 0, runs);
+    bench->serind.now_ms += 3600000;
+    bench->serind.mono_ms += 3600000;
+    beat.uptime_s = uptime_h * 3600;
+    beat.counter_count = 1;
+    beat.counters[0] = (struct serin_counter){.id = SERIN_COUNTER_ERRORS, .value = errors};
+    serind_bench_take_beat(bench, &beat);
+    uint32_t device = serind_index_find(&bench->serind.index, "lamp-2");
+    return serin_health_unwell(&bench->serind.index.health[device]);
+}
+
+/* What it counted before it was updated is the old image's; a boot of the same one changes nothing.
+ */
+START_TEST(errors_of_the_old_image_stay_behind)
+{
+    for (uint8_t runs = 0; runs <= 2; runs += 2) {
+        struct serind_bench bench;
+        const char *first = NULL;
+        (void)two_devices(&bench, &first);
+        for (uint32_t hour = 1; hour <= 4; hour++) {
+            ck_assert(!unwell_after(&bench, 0, hour, 0));
+        }
+        (void)unwell_after(&bench, 0, 5, 20);
+        ck_assert(unwell_after(&bench, 0, 6, 40));
+        ck_assert(unwell_after(&bench, runs, 1, 0) == (runs == 0));
+        serind_bench_close(&bench);
+    }
+}
+END_TEST
+
 /* The device went on to another attempt; its beat is here before the report that says so. */
 START_TEST(a_beat_ahead_of_its_report_reverts_nothing)
 {
@@ -409,6 +443,7 @@ int main(void)
     const TTest *const list[] = {
         a_clock_set_back_is_due_at_once,
         a_clock_set_back_ends_no_lease,
+        errors_of_the_old_image_stay_behind,
         a_beat_ahead_of_its_report_reverts_nothing,
         who_moves_away_is_cancelled,
         other_hardware_of_the_channel_is_cancelled_only_without_an_offer,
