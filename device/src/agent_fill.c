@@ -162,12 +162,20 @@ static void learn_account(struct serin_agent *agent, const struct serin_journal_
 }
 
 /* Begins a journal in a slot that held something else. What an earlier download, or mirror, was
- * writing last is suspect for this boot: it may be the same piece. */
-static enum serin_error start_journal(struct serin_agent *agent, const struct serin_filling *fill)
+ * writing last may be the same piece, and read right, for now: it is erased before the journal that
+ * knows of it, so that no reset in between lets it be believed. */
+static enum serin_error start_journal(struct serin_agent *agent, const struct serin_filling *fill,
+                                      bool unsealed)
 {
     struct serin_journal_end *journal = &agent->download.journal;
-    agent->download.suspect[0] = journal->claimed > 0 ? journal->claimed + 1u : 0;
-    enum serin_error error = serin_journal_erase(&fill->journal);
+    enum serin_error error = SERIN_OK;
+    if (unsealed && journal->claimed >= SERIN_JOURNAL_TABLE) {
+        error = serin_slot_clear_piece(boot_of(agent), serin_agent_spare(agent),
+                                       journal->claimed + 1u - SERIN_JOURNAL_FIRST_PIECE);
+    }
+    if (error == SERIN_OK) {
+        error = serin_journal_erase(&fill->journal);
+    }
     if (error == SERIN_OK) {
         memset(journal, 0, sizeof *journal);
         error = journal_account(agent, fill, SERIN_JOURNAL_PREPARED);
@@ -192,6 +200,7 @@ enum serin_error serin_fill_prepare(struct serin_agent *agent)
     const struct serin_boot *boot = boot_of(agent);
     struct serin_agent_download *download = &agent->download;
     struct serin_filling fill = serin_filling_of(agent);
+    bool unsealed = serin_slot_unsealed(boot, serin_agent_spare(agent));
     serin_journal_look(&fill.journal, true, &download->journal);
     /* First of all: from here on the slot does not boot, whatever happens to it. */
     enum serin_error error = serin_slot_invalidate(boot, serin_agent_spare(agent));
@@ -201,7 +210,7 @@ enum serin_error serin_fill_prepare(struct serin_agent *agent)
     serin_agent_fault_point(agent, "agent.slot.invalidated");
     serin_mirror_learn(agent);
     if (!download->journal.started) {
-        return start_journal(agent, &fill);
+        return start_journal(agent, &fill, unsealed);
     }
     learn_account(agent, &download->journal.account);
     find_suspects(download, &fill);

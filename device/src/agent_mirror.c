@@ -168,6 +168,7 @@ static enum serin_error note(struct serin_agent *agent, const struct copying *co
 static enum serin_error start_copy(struct serin_agent *agent, const struct copying *copying)
 {
     struct serin_journal_end *end = &agent->job_journal;
+    bool unsealed = serin_slot_unsealed(boot_of(agent), serin_agent_spare(agent));
     enum serin_error error = serin_slot_invalidate(boot_of(agent), serin_agent_spare(agent));
     if (error != SERIN_OK) {
         return error;
@@ -187,7 +188,14 @@ static enum serin_error start_copy(struct serin_agent *agent, const struct copyi
         agent->job_position = next < copying->count ? sector_start(agent, copying, next) : next;
         return SERIN_OK;
     }
-    error = serin_slot_forget(boot_of(agent), serin_agent_spare(agent));
+    if (unsealed && end->claimed >= SERIN_JOURNAL_TABLE) {
+        /* The new journal does not tell it to the next boot. */
+        error =
+            serin_slot_clear_piece(boot_of(agent), serin_agent_spare(agent), agent->job_suspect);
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_forget(boot_of(agent), serin_agent_spare(agent));
+    }
     memset(end, 0, sizeof *end);
     return error == SERIN_OK ? note(agent, copying, SERIN_JOURNAL_TABLE) : error;
 }

@@ -4,6 +4,7 @@
 #include "flash_io.h"
 
 #include <serin/crc32.h>
+#include <serin/piece.h>
 
 #include <string.h>
 
@@ -127,6 +128,27 @@ enum serin_error serin_slot_forget(const struct serin_boot *boot, enum serin_slo
     map_of(boot, &map);
     return serin_flash_erase(boot->flash, serin_slot_address(boot, slot, map.journal_offset),
                              map.journal_size);
+}
+
+enum serin_error serin_slot_clear_piece(const struct serin_boot *boot, enum serin_slot slot,
+                                        uint32_t index)
+{
+    struct serin_slot_map map;
+    map_of(boot, &map);
+    if (index >= map.image_capacity / SERIN_PIECE_SIZE) {
+        return SERIN_OK;
+    }
+    uint32_t address = serin_slot_address(boot, slot, map.image_offset + index * SERIN_PIECE_SIZE);
+    struct serin_region sector = serin_flash_sector(boot->flash, address);
+    return sector.size > SERIN_PIECE_SIZE
+               ? serin_flash_erase(boot->flash, sector.address, sector.size)
+               : serin_flash_erase(boot->flash, address, SERIN_PIECE_SIZE);
+}
+
+bool serin_slot_unsealed(const struct serin_boot *boot, enum serin_slot slot)
+{
+    return serin_flash_erased(boot->flash, serin_slot_address(boot, slot, 0),
+                              SERIN_MANIFEST_HEAD_SIZE);
 }
 
 static void marker_encode(const uint8_t id[SERIN_SHA256_SIZE], uint8_t marker[SERIN_MARKER_SIZE])

@@ -75,6 +75,15 @@ SERIN_MUST_USE enum serin_error serin_slot_invalidate(const struct serin_boot *b
 SERIN_MUST_USE enum serin_error serin_slot_forget(const struct serin_boot *boot,
                                                   enum serin_slot slot);
 
+/* Erases the place of piece `index` of an image, with the whole of a sector that is larger; no-op
+ * where no image reaches. */
+SERIN_MUST_USE enum serin_error serin_slot_clear_piece(const struct serin_boot *boot,
+                                                       enum serin_slot slot, uint32_t index);
+
+/* Whether a piece may have been at work when the power went: no manifest stands, or stood when its
+ * erase was cut. One is programmed after all pieces, and erased before any. */
+bool serin_slot_unsealed(const struct serin_boot *boot, enum serin_slot slot);
+
 /* Whether the slot bears a valid `confirmed` marker for manifest `id`. */
 bool serin_slot_marked(const struct serin_boot *boot, enum serin_slot slot,
                        const uint8_t id[SERIN_SHA256_SIZE]);
