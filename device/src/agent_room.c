@@ -109,11 +109,17 @@ static void mark_encode(const struct serin_filling *fill, const struct rewrite *
     serin_put_le32(mark + MARK_CRC, serin_crc32(crc, mark, MARK_CRC));
 }
 
+/* Programs a mark in the next place that takes it. With all places used before, each by a cut,
+ * those that stand have to do: the spare sector is whole, and the pieces can be brought back from
+ * it as often as it takes. */
 static enum serin_error mark_write(struct serin_agent *agent, const struct serin_filling *fill,
                                    struct rewrite *rewrite, enum mark_state state)
 {
     uint8_t mark[MARK_SIZE];
     mark_encode(fill, rewrite, state, mark);
+    if (rewrite->marks >= MARKS_MAX) {
+        return SERIN_OK;
+    }
     while (rewrite->marks < MARKS_MAX) {
         uint32_t address = mark_address(agent, rewrite, rewrite->marks++);
         if (serin_flash_erased(flash_of(agent), address, mark_stride(agent)) &&

@@ -144,6 +144,62 @@ START_TEST(every_second_cut_loses_no_neighbour)
 }
 END_TEST
 
+/* ---- power that goes behind an erase, again and again ---- */
+
+static const struct serin_flash *below;
+static struct serin_flash flash;
+static uint32_t cut_sector;          /* its address */
+static unsigned erased, cuts_wanted; /* the first erase is not cut */
+
+static enum serin_error port_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    (void)ctx;
+    return below->ops->read(below->ctx, address, out, size);
+}
+
+static enum serin_error port_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    (void)ctx;
+    return below->ops->program(below->ctx, address, data, size);
+}
+
+static enum serin_error port_erase(void *ctx, uint32_t address, size_t size)
+{
+    (void)ctx;
+    enum serin_error error = below->ops->erase(below->ctx, address, size);
+    if (error == SERIN_OK && address == cut_sector && ++erased > 1 && erased - 1 <= cuts_wanted) {
+        serin_flash_emulator_power_off(bench.emulator);
+        error = SERIN_ERR_FLASH;
+    }
+    return error;
+}
+
+static const struct serin_flash_ops port = {port_read, port_program, port_erase};
+
+/* More often than there are places for marks. */
+START_TEST(power_that_goes_at_each_rewriting_ends_no_attempt)
+{
+    for (cuts_wanted = 1; cuts_wanted <= 12; cuts_wanted++) {
+        set_up(&geometries[_i]);
+        below = bench.boot.flash;
+        flash = *below;
+        flash.ops = &port;
+        bench.boot.flash = &flash;
+        struct serin_slot_map map;
+        serin_slot_map(below, &bench.layout, &map);
+        cut_sector = bench.layout.slot[1].address + map.image_offset + 16384;
+        erased = 0;
+        bench.faults.corrupt_block = BAD_BLOCK;
+        ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 3000));
+        ck_assert_uint_eq(bench.cuts, cuts_wanted);
+        ck_assert_uint_eq(bench.fetched_again, 0);
+        ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_B, 0, NULL, NULL),
+                         SERIN_OK);
+        tear_down();
+    }
+}
+END_TEST
+
 /* What a mark says of another download is not believed. */
 START_TEST(a_rewriting_of_another_download_is_left_alone)
 {
@@ -196,6 +252,7 @@ int main(void)
                         2);
     tcase_add_loop_test(tests, every_cut_of_a_rewriting_loses_no_neighbour, 0, 3 * GEOMETRIES);
     tcase_add_loop_test(tests, every_second_cut_loses_no_neighbour, 0, 3 * GEOMETRIES);
+    tcase_add_loop_test(tests, power_that_goes_at_each_rewriting_ends_no_attempt, 0, GEOMETRIES);
     tcase_add_loop_test(tests, a_rewriting_of_another_download_is_left_alone, 0, GEOMETRIES);
     tcase_add_loop_test(tests, a_large_sector_is_mirrored_once, 0, GEOMETRIES);
     suite_add_tcase(suite, tests);
