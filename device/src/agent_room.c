@@ -32,6 +32,8 @@
 #define MARK_CRC   20u
 #define MARKS_MAX  8u
 
+#define PIECES_MAX 32u /* in a sector: a bit each */
+
 enum mark_state { MARK_COPIED = 1, MARK_BACK = 2 };
 
 /* A sector that is rewritten for one of its pieces. */
@@ -131,31 +133,60 @@ static enum serin_error mark_write(struct serin_agent *agent, const struct serin
     return SERIN_ERR_FLASH;
 }
 
-/* Reads the marks of `rewrite`, whose index says where; false: none is valid. */
+/* Reads the mark at `address`, and learns from it what was rewritten. False: none that is valid
+ * there. */
+static bool mark_read(const struct serin_agent *agent, const struct serin_filling *fill,
+                      uint32_t address, struct rewrite *claimed, enum mark_state *state)
+{
+    uint8_t mark[MARK_SIZE], expected[MARK_SIZE];
+    if (serin_flash_read(flash_of(agent), address, mark, sizeof mark) != SERIN_OK) {
+        return false;
+    }
+    uint32_t index = serin_get_le32(mark + 12);
+    if (serin_get_le32(mark) != MARK_MAGIC || index >= fill->piece_count) {
+        return false;
+    }
+    *claimed = rewrite_of(agent, fill, index);
+    claimed->kept = serin_get_le32(mark + 16);
+    *state = serin_get_le32(mark + 4) == MARK_BACK ? MARK_BACK : MARK_COPIED;
+    mark_encode(fill, claimed, *state, expected);
+    return claimed->sector.size > SERIN_PIECE_SIZE && memcmp(mark, expected, sizeof mark) == 0;
+}
+
+/* Reads the marks that stand where piece `n` of a sector would; false: none is valid. */
 static bool marks_read(const struct serin_agent *agent, const struct serin_filling *fill,
-                       struct rewrite *rewrite)
+                       uint32_t n, struct rewrite *rewrite)
 {
     bool found = false;
-    for (uint32_t n = 0; n < MARKS_MAX; n++) {
-        uint32_t address = mark_address(agent, rewrite, n);
-        uint8_t mark[MARK_SIZE], expected[MARK_SIZE];
-        bool erased = serin_flash_erased(flash_of(agent), address, mark_stride(agent));
-        /* The place behind the last may have been at work, and shows no trace of it. */
-        rewrite->marks = erased ? rewrite->marks : n + 2u;
-        if (erased || serin_flash_read(flash_of(agent), address, mark, sizeof mark) != SERIN_OK) {
+    uint32_t marks = 0;
+    uint32_t address = spare_address(agent) + n * SERIN_PIECE_SIZE;
+    for (uint32_t place = 0; place < MARKS_MAX; place++, address += mark_stride(agent)) {
+        struct rewrite claimed;
+        enum mark_state state;
+        if (serin_flash_erased(flash_of(agent), address, mark_stride(agent))) {
             continue;
         }
-        struct rewrite claimed = *rewrite;
-        bool back = serin_get_le32(mark + 4) == MARK_BACK;
-        claimed.kept = serin_get_le32(mark + 16);
-        mark_encode(fill, &claimed, back ? MARK_BACK : MARK_COPIED, expected);
-        if (memcmp(mark, expected, sizeof mark) == 0) {
+        /* The place behind the last may have been at work, and shows no trace of it. */
+        marks = place + 2u;
+        if (mark_read(agent, fill, address, &claimed, &state) &&
+            claimed.index - claimed.first == n) {
+            claimed.back = state == MARK_BACK || (found && rewrite->back);
+            *rewrite = claimed;
             found = true;
-            rewrite->kept = claimed.kept;
-            rewrite->back = rewrite->back || back;
         }
     }
+    if (found) {
+        rewrite->marks = marks;
+    }
     return found;
+}
+
+/* How many pieces of a large sector the spare one has room for; 0 where there is none. */
+static uint32_t spare_pieces(const struct serin_agent *agent)
+{
+    const struct serin_region *scratch = &agent->config->boot->layout->scratch;
+    uint32_t pieces = (scratch->address + scratch->size - spare_address(agent)) / SERIN_PIECE_SIZE;
+    return pieces < PIECES_MAX ? pieces : PIECES_MAX;
 }
 
 /* ---- copies ---- */
@@ -304,9 +335,9 @@ enum serin_error serin_room_resume(struct serin_agent *agent, const struct serin
 {
     struct rewrite rewrite;
     bool found = false;
-    for (uint32_t index = 0; index < fill->piece_count && !found; index++) {
-        rewrite = rewrite_of(agent, fill, index);
-        found = rewrite.sector.size > SERIN_PIECE_SIZE && marks_read(agent, fill, &rewrite);
+    uint32_t pieces = spare_pieces(agent);
+    for (uint32_t n = 0; n < pieces && !found; n++) {
+        found = marks_read(agent, fill, n, &rewrite);
     }
     if (!found || !is_pending(agent, fill, &rewrite) || !spare_whole(agent, fill, &rewrite)) {
         return SERIN_OK;

@@ -21,6 +21,7 @@
 #define VERIFICATIONS 24u
 #define ROOMS         3u /* sectors rewritten in a step, beside those that a block fills */
 #define ROOM_READS    6u /* of the sector, for its neighbours' digests, and of what was written */
+#define MARK_READS    1u /* of the spare sector, for the marks of a rewriting that was cut */
 #define LOOKS         2u /* at what is written: before, to leave it where it is right, and after */
 
 /* Sums saturate: an absurd configuration gives an absurd bound, not a small one. */
@@ -115,8 +116,8 @@ static void add_slot(const struct serin_agent_config *config, struct serin_agent
          * that the block touches, whose other pieces then find it clean. */
         uint64_t rooms = config->block_size / sector + ROOMS;
         work->hashed_bytes = add(work->hashed_bytes, rooms * ROOM_READS * sector);
-        work->read_bytes = add(work->read_bytes,
-                               rooms * ROOM_READS * (sector + sector / SERIN_PIECE_SIZE * 1024u));
+        work->read_bytes = add(work->read_bytes, rooms * (ROOM_READS + MARK_READS) *
+                                                     (sector + sector / SERIN_PIECE_SIZE * 1024u));
         work->program_bytes = add(work->program_bytes, rooms * 2u * sector);
         work->erase_bytes = add(work->erase_bytes, rooms * 3u * sector);
     }

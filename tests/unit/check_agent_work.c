@@ -265,6 +265,35 @@ START_TEST(the_work_between_two_feeds_is_bounded)
 }
 END_TEST
 
+/* Marks of a rewriting are looked for in one sector, however many the image has. */
+START_TEST(making_room_reads_no_more_for_a_larger_image)
+{
+    static const struct kind kind = {
+        "image", {40u << 20, 131072, 512, 0xFF, false, 6}, 1024, 4, 16u << 20, 30};
+    static struct board board;
+    struct bench *bench = &board.bench;
+    struct serin_agent_work step;
+    open_board(&board, &kind);
+    struct bench_release *first = bench_release(1, 39000, BENCH_GOOD);
+    struct bench_release *second = bench_release(2, kind.image - 3u * SERIN_PIECE_SIZE, BENCH_GOOD);
+    bench_provision(bench, first);
+    bench_serve(bench, first);
+    bench_serve(bench, second);
+    bench_boot(bench, SERIN_RESET_POWER);
+    publish(bench, second, 1, 0);
+    while (bench->image_blocks < 300) { /* three sectors */
+        ck_assert(bench_step(bench, UINT64_MAX));
+    }
+    serin_agent_work_max(&bench->config, false, &step);
+    show(kind.name, "step", &dog.most[STEP]);
+    show(kind.name, "<=", &step);
+    ck_assert_uint_le(dog.most[STEP].read_bytes, step.read_bytes);
+    bench_release_free(first);
+    bench_release_free(second);
+    bench_close(bench);
+}
+END_TEST
+
 static unsigned feeds(void)
 {
     return dog.feeds[BETWEEN] + dog.feeds[INIT] + dog.feeds[STEP];
@@ -352,6 +381,7 @@ int main(void)
     tcase_set_timeout(lives, 120);
     tcase_add_loop_test(lives, the_work_between_two_feeds_is_bounded, 0,
                         (int)(sizeof kinds / sizeof kinds[0]));
+    tcase_add_test(lives, making_room_reads_no_more_for_a_larger_image);
     tcase_add_test(lives, a_boot_verifies_the_image_twice);
     tcase_add_test(lives, the_watchdog_is_fed_while_it_may_be);
     suite_add_tcase(suite, lives);
