@@ -6,7 +6,8 @@
 #   scripts/bench rollout --short    the same code with few seeds and small fleets (about a minute)
 #       --seeds N, --first-seed S    other seeds
 #       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, errors, errors-both,
-#                                    hang, hang-night, hang-nightly, nightly, last-day, slow, change, speed, good
+#                                    hang, hang-night, hang-nightly, hang-long, hang-deadline, hang-window, nightly, reconnect,
+#                                    last-day, slow, change, speed, good
 #       --json                       the figures as JSON on standard output
 #       --no-build                   use SERIN_BIN as it is; otherwise preset release is built
 #
@@ -18,7 +19,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-usage() { sed -n '2,17s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,18s/^# \{0,1\}//p' "$0"; }
 seeds=1000 first=1 names= short= json= build=yes
 while [ $# -gt 0 ]; do
     case $1 in
@@ -39,7 +40,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf errors errors-both hang hang-night hang-nightly nightly last-day slow change speed"
+drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf errors errors-both hang hang-night hang-nightly hang-long hang-deadline hang-window nightly reconnect last-day slow change speed"
 simulated_rows="always:halted 30:halted 2: 0.5: 0.1:completed bad-day:completed good:completed"
 for name in ${names//,/ }; do
     case " $drawn_rows good " in

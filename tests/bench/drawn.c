@@ -15,6 +15,7 @@
 #define SITES         100u  /* gateways that the devices of the fleet stand behind */
 #define REVISIONS     3u
 #define HELD_MS       (UINT64_C(24) * DRAWN_BEAT_MS)
+#define LOOK_MS       UINT64_C(600000)
 #define TICKS_AT_ONCE 100000u /* more would be an engine that asks for ever */
 
 static uint64_t between(uint64_t number, uint64_t least, uint64_t most)
@@ -238,6 +239,10 @@ static bool stopped(const struct drawn *drawn)
 static void accept(struct drawn *drawn, uint32_t device)
 {
     if (stopped(drawn)) {
+        return;
+    }
+    if (drawn->rollout.closed) { /* it is shown as paused: devices look again later */
+        push(drawn, drawn->now_ms + LOOK_MS, device, ACCEPT);
         return;
     }
     drawn->exposed[device] = 1;

@@ -34,7 +34,8 @@ static const char help[] =
     "  --jobs N         processes (the machine's cores)\n"
     "  --row NAME,NAME  some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, "
     "hang,\n"
-    "                   hang-night, hang-nightly, nightly, last-day, slow, change, speed\n"
+    "                   hang-night, hang-nightly, hang-long, hang-deadline, hang-window, nightly,\n"
+    "                   reconnect, last-day, slow, change, speed\n"
     "  --json           the figures as JSON\n"
     "\n"
     "Exit status: 0 every figure is as it must be; 1 not every one; 2 usage.\n";

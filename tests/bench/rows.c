@@ -116,6 +116,37 @@ static void draw_hang_night(struct drawn_config *config)
     config->storms[0].every_ms = 0;
 }
 
+/* Nights of more than half of a deadline excuse whoever times out, but no whole stage. */
+static void draw_hang_long(struct drawn_config *config)
+{
+    config->hangs = DRAWN_ALL;
+    each_night(config);
+    config->storms[0].for_ms = 13u * HOUR_MS;
+}
+
+/* What is dark for a night is dark for the whole of a deadline. */
+static void draw_hang_deadline(struct drawn_config *config)
+{
+    config->hangs = 5u * PERCENT;
+    each_night(config);
+    config->storms[0].for_ms = 12u * HOUR_MS;
+    config->policy.deadline_s = config->policy.patience_s = 12u * 3600u;
+}
+
+/* Open for an hour of each day, from 2 o'clock, and dark for eight others: runs begin at 8. */
+static void draw_hang_window(struct drawn_config *config)
+{
+    struct serin_policy *policy = &config->policy;
+    config->hangs = 5u * PERCENT;
+    each_night(config);
+    config->storms[0].from_ms = config->seed % 10u * HOUR_MS;
+    policy->window_count = 1;
+    policy->windows[0] = (struct serin_window){.days = 0x7F, .from_min = 120, .until_min = 180};
+    policy->deadline_s = 3600;
+    policy->patience_s = 900;
+    policy->ramp.settle_s = 300;
+}
+
 static void draw_nightly(struct drawn_config *config)
 {
     config->fails = PERCENT / 10u;
@@ -133,6 +164,19 @@ static void draw_last_day(struct drawn_config *config)
         (struct drawn_storm){.from_ms = from_ms, .for_ms = 12u * HOUR_MS, .share = 20u * PERCENT};
     config->storms[1] =
         (struct drawn_storm){.from_ms = from_ms, .for_ms = 30u * HOUR_MS, .share = 10u * PERCENT};
+}
+
+/* A fifth is cut off for 32 hours from the ramp of the first stage on. In their midst the engine
+ * itself hears nobody for a minute, and has to hear everybody anew. */
+static void draw_reconnect(struct drawn_config *config)
+{
+    uint64_t from_ms = 25u * HOUR_MS + config->seed % 30u * MINUTE_MS;
+    config->beats = true;
+    config->storm_count = 2;
+    config->storms[0] =
+        (struct drawn_storm){.from_ms = from_ms, .for_ms = 32u * HOUR_MS, .share = 20u * PERCENT};
+    config->storms[1] = (struct drawn_storm){
+        .from_ms = from_ms + 16u * HOUR_MS, .for_ms = MINUTE_MS, .noticed = true};
 }
 
 static void draw_deaf(struct drawn_config *config)
@@ -263,9 +307,33 @@ const struct rows_row rows[] = {
      .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_MEDIAN, 250),
                  AT_MOST(ROWS_EXPOSED_MOST, STAGE_1), SHOWN(ROWS_FAILED_MEDIAN), SHOWN(ROWS_HOURS)},
      .figure_count = 5},
+    {.name = "hang-long",
+     .title = "all hang, 20 % are dark for 13 h a day",
+     .draw = draw_hang_long,
+     .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_MOST, 40),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "hang-deadline",
+     .title = "5 % hang, nights as long as the deadline",
+     .draw = draw_hang_deadline,
+     .figures = {AT_MOST(ROWS_EXPOSED_MOST, STAGE_1), SHOWN(ROWS_HALTED_EARLY),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "hang-window",
+     .title = "5 % hang, nights outside of a daily window",
+     .draw = draw_hang_window,
+     .figures = {AT_LEAST(ROWS_HALTED_EARLY, 1), AT_MOST(ROWS_EXPOSED_MOST, STAGE_1),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
     {.name = "nightly",
      .title = "0.1 % fail, 20 % are dark each night",
      .draw = draw_nightly,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "reconnect",
+     .title = "good image, a bad day and an outage of reports",
+     .draw = draw_reconnect,
      .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
                  SHOWN(ROWS_HOURS)},
      .figure_count = 4},
