@@ -122,7 +122,7 @@ static uint8_t slot_at(uint64_t at_ms)
 uint64_t drawn_errs_before_ms(const struct drawn_config *config, uint32_t device)
 {
     bool errs = share(drawn_dice(config, DRAWN_ERRS, device), config->errs_before);
-    return errs ? DRAWN_START_MS + 24u * DRAWN_BEAT_MS : DRAWN_NEVER_MS;
+    return errs ? DRAWN_START_MS + UINT64_C(24) * DRAWN_BEAT_MS : DRAWN_NEVER_MS;
 }
 
 /* Counted since it booted. */
