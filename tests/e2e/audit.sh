@@ -76,7 +76,7 @@ printf '{"time":"2026-01-31T12:00:00.000Z","act' >>"$log"
 broken "torn: the file ends within a line" "$log"
 start
 no_chain_alarm || fail "a torn line raised an alarm"
-tail -5 "$log" | grep -q '"what":"torn".*left 39 bytes.*"unchained":{"size":39' || fail "the torn line is not said"
+tail -8 "$log" | grep -q '"what":"torn".*left 39 bytes.*"unchained":{"size":39' || fail "the torn line is not said"
 act
 holds --whole --live "$log"
 grep -q "^torn  *1 places" "$BENCH/out" || fail "the tear is not told of: $(cat "$BENCH/out")"
