@@ -20,8 +20,9 @@ unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin
  * "" where that is not told. */
 const char *serin_cli_rollout_why(const struct serin_json *rollout);
 
-/* Prints how it ended and what may follow, and what it is judged by: the step of its ramp, the sequential test, gates, control group,
- * hours, and what a halt does. An older serind tells nothing of them, and nothing is printed. */
+/* Prints how it ended and what may follow, and what it is judged by: the step of its ramp, the
+ * sequential test, gates, control group, hours, and what a halt does. An older serind tells nothing
+ * of them, and nothing is printed. */
 void serin_cli_rollout_judge(const struct serin_cli *cli, const struct serin_json *rollout);
 
 /* One line: state, stage and tally. */
