@@ -1,7 +1,9 @@
 /*
  * Failures that are known and not mended yet: each with its reason, and the day that one no longer
- * fails the run fails instead, so that nobody keeps it here. Only a fault that leaves cells in
- * doubt is ever excused: a clean cut, a torn unit that shows, an operation that fails never are.
+ * fails the run fails instead, so that nobody keeps it here; the rare ones do not. Only a fault
+ * that may leave cells in doubt is ever excused (cuts_leaves_doubt): a clean cut, an operation that
+ * fails never are. By failure and place, not by kind, and in any number: a new fault of the same
+ * look is excused with them.
  */
 #ifndef SERIN_TESTS_CUTS_KNOWN_H
 #define SERIN_TESTS_CUTS_KNOWN_H
