@@ -9,10 +9,6 @@
 
 #include <string.h>
 
-/* A stratum or revision with fewer control devices says nothing of its own. */
-#define STRATUM_CONTROL_MIN 3u
-/* Revisions with figures of their own; the last row is of all others. */
-#define REVISIONS 16u
 #define PERMYRIAD 10000u
 /* Members stand by rank, their health by number: what is known of one is asked for in memory so
  * many members before it is looked at. */
@@ -33,8 +29,8 @@ struct walk {
     struct serin_dark others, confirmed;        /* who may say whether the network is dark */
     struct serin_gaps silent_gaps, unwell_gaps; /* of the updated that show it */
     uint32_t revisions;                         /* rows in use */
-    uint16_t revision[REVISIONS];
-    struct serin_stratum rows[REVISIONS]; /* the figures by revision */
+    uint16_t revision[SERIN_REVISION_ROWS];
+    struct serin_stratum rows[SERIN_REVISION_ROWS]; /* the figures by revision */
     struct serin_stratum all;
 };
 
@@ -88,7 +84,7 @@ static uint32_t revision_row(struct walk *walk, uint32_t device)
     while (row < walk->revisions && walk->revision[row] != revision) {
         row++;
     }
-    if (row == walk->revisions && row < REVISIONS - 1u) {
+    if (row == walk->revisions && row < SERIN_REVISION_ROWS - 1u) {
         walk->revision[walk->revisions++] = revision;
     }
     return row; /* beyond those in use: the row of all others */
@@ -302,87 +298,13 @@ static void walk_members(struct walk *walk)
     for (uint32_t i = 0; members->strata != NULL && i < members->stratum_count; i++) {
         gather(&walk->rows[members->strata[i].revision], &members->strata[i]);
     }
-    for (uint32_t i = 0; i < REVISIONS; i++) {
+    for (uint32_t i = 0; i < SERIN_REVISION_ROWS; i++) {
         gather(&walk->all, &walk->rows[i]);
     }
     walk->found.updated = walk->all.updated;
     walk->found.control = walk->all.control;
     walk->found.control_silent = walk->all.control_silent;
     walk->found.control_unwell = walk->all.control_unwell;
-}
-
-/* ---- what was to be expected ---- */
-
-/* Sums over groups of the updated, each with the control group that stands for it. */
-struct expectation {
-    double silent, unwell; /* updated devices that would show it anyway */
-    double spread;         /* Σ updated² ÷ control: how unsure the control groups leave it */
-};
-
-static void expect(struct expectation *sum, uint32_t updated, const struct serin_stratum *from)
-{
-    double weight = (double)updated / (double)from->control;
-    sum->silent += weight * (double)from->control_silent;
-    sum->unwell += weight * (double)from->control_unwell;
-    sum->spread += weight * (double)updated;
-}
-
-/* Strata with enough control devices stand for themselves, the rest of a revision for the revision,
- * and what is left for all. */
-static struct expectation expect_all(const struct walk *walk)
-{
-    const struct serin_members *members = walk->members;
-    struct expectation sum = {0};
-    uint32_t left[REVISIONS] = {0};
-    uint32_t rest = 0;
-    for (uint32_t i = 0; i < REVISIONS; i++) {
-        left[i] = walk->rows[i].updated;
-    }
-    for (uint32_t i = 0; members->strata != NULL && i < members->stratum_count; i++) {
-        const struct serin_stratum *stratum = &members->strata[i];
-        if (stratum->updated > 0 && stratum->control >= STRATUM_CONTROL_MIN) {
-            expect(&sum, stratum->updated, stratum);
-            left[stratum->revision] -= stratum->updated;
-        }
-    }
-    for (uint32_t i = 0; i < REVISIONS; i++) {
-        if (left[i] > 0 && walk->rows[i].control >= STRATUM_CONTROL_MIN) {
-            expect(&sum, left[i], &walk->rows[i]);
-        } else {
-            rest += left[i];
-        }
-    }
-    if (rest > 0 && walk->all.control > 0) {
-        expect(&sum, rest, &walk->all);
-    }
-    return sum;
-}
-
-/* By Newton, from above: it falls until it is right, or as near as a double can be. */
-static double root(double square)
-{
-    double guess = square > 1.0 ? square : 1.0;
-    double last;
-    do {
-        last = guess;
-        guess = (last + square / last) / 2.0;
-    } while (guess < last);
-    return last;
-}
-
-/* By how many hundredths of a standard error more show it than were expected, as of two Poisson
- * counts whose roots vary alike whatever they are (Huffman 1984): right for the few that it is
- * about, and cautious where many show it. `ratio` is the updated to the control group. */
-uint32_t serin_gates_deviation(uint32_t bad, double expected, double ratio)
-{
-    double above = root((double)bad + 0.375) - root(expected + 0.375 * ratio);
-    return above > 0 ? (uint32_t)(200.0 * above / root(1.0 + ratio)) : 0;
-}
-
-static uint32_t share_permyriad(double part, uint32_t of)
-{
-    double share = part * PERMYRIAD / (double)of + 0.5;
-    return share < PERMYRIAD ? (uint32_t)share : PERMYRIAD;
 }
 
 /* ---- the comparison ---- */
@@ -492,9 +414,9 @@ static void compare(struct serin_step *step)
     if (found->control < minimum && last->control >= minimum) {
         keep_control(found, last);
     } else if (found->control > 0 && found->updated > 0) {
-        struct expectation sum = expect_all(&walk);
-        found->expected_silent_permyriad = share_permyriad(sum.silent, found->updated);
-        found->expected_unwell_permyriad = share_permyriad(sum.unwell, found->updated);
+        struct serin_expectation sum = serin_gates_expect(step->members, walk.rows, &walk.all);
+        found->expected_silent_permyriad = serin_gates_share_permyriad(sum.silent, found->updated);
+        found->expected_unwell_permyriad = serin_gates_share_permyriad(sum.unwell, found->updated);
         double ratio = sum.spread / (double)found->updated;
         found->silent_deviation = serin_gates_deviation(found->updated_silent, sum.silent, ratio);
         found->unwell_deviation = serin_gates_deviation(found->updated_unwell, sum.unwell, ratio);

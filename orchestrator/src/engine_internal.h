@@ -5,6 +5,7 @@
  *   engine.c           the transition table, the one function that changes a rollout's state
  *   engine_clock.c     the watch: what time counts, and when the next TICK is due
  *   engine_stage.c     effects of transitions: stages, thresholds, soak
+ *   engine_operator.c  effects of what operators do
  *   engine_hold.c      what lets a stage pass, and what holds it
  *   engine_ramp.c      how exposure grows inside a stage: steps, flight, rate
  *   engine_window.c    when devices may start: start time and windows
@@ -13,9 +14,11 @@
  *   engine_retry.c     failed devices that may try again
  *   engine_gates.c     the gates: what halts, and what may not pass
  *   engine_health.c    how a device is, and how updated ones compare with others
+ *   engine_expect.c    what the updated would show if the release changed nothing
  *   engine_lasting.c   since when devices could be heard, and how long an excess must last
  *   engine_sites.c     what stands behind one gateway or on one revision: failures, and a stage
  *   engine_members.c   the one function that changes a member's state, the books, the deadlines
+ *   engine_evidence.c  what members are to the test
  *   engine_sort.c      the order of members
  *   engine_words.c     what people read: reasons and audit lines
  *   engine_directive.c what devices read: the candidate, and what it becomes
@@ -87,23 +90,17 @@ void serin_effect_member(struct serin_step *step);
 void serin_effect_tick(struct serin_step *step);
 void serin_effect_reports_up(struct serin_step *step);
 void serin_effect_reports_down(struct serin_step *step);
-void serin_effect_pause(struct serin_step *step);
-void serin_effect_resume(struct serin_step *step);
-void serin_effect_halt(struct serin_step *step);
-void serin_effect_approve(struct serin_step *step);
-void serin_effect_skip_soak(struct serin_step *step);
-void serin_effect_abort(struct serin_step *step);
-void serin_effect_supersede(struct serin_step *step);
 void serin_effect_gate(struct serin_step *step);
 void serin_effect_site(struct serin_step *step);
 void serin_effect_resolved(struct serin_step *step);
 void serin_effect_hold(struct serin_step *step);
 void serin_effect_heard(struct serin_step *step);
 void serin_effect_ask(struct serin_step *step);
-void serin_effect_retry(struct serin_step *step);
 void serin_effect_open_stage(struct serin_step *step);
 void serin_effect_done(struct serin_step *step);
 
+/* The directive changed, if it ever had this candidate. */
+void serin_step_republish(struct serin_step *step);
 /* Whether the present stage still waits for devices, so that a minimum can wait for them too. Once
  * it does not, nothing more will come before the next stage: then the ratio is all there is, and a
  * minimum above an early stage's size would carry a failed release on to everyone. */
@@ -130,6 +127,18 @@ uint32_t serin_tally_reach(const struct serin_tally *tally);
 uint32_t serin_tally_waiting(const struct serin_rollout *rollout);
 uint32_t serin_tally_resolved(const struct serin_tally *tally);
 uint32_t serin_tally_failures(const struct serin_tally *tally);
+
+/* ---- engine_operator.c: the same of what operators do ---- */
+void serin_effect_pause(struct serin_step *step);
+void serin_effect_resume(struct serin_step *step);
+void serin_effect_halt(struct serin_step *step);
+void serin_effect_skip_soak(struct serin_step *step);
+void serin_effect_approve(struct serin_step *step);
+void serin_effect_retry(struct serin_step *step);
+void serin_effect_abort(struct serin_step *step);
+void serin_effect_supersede(struct serin_step *step);
+/* Whether it is paused for failures that were judged, and are not accepted yet. */
+bool serin_stage_judged(const struct serin_rollout *rollout);
 
 /* ---- engine_hold.c ---- */
 
@@ -356,15 +365,31 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */
 void serin_gates_compare(struct serin_step *step);
-/* By how many hundredths of a standard error `bad` is above what was expected of a control group;
- * `ratio`: those that it is counted of, to the group's size. */
-uint32_t serin_gates_deviation(uint32_t bad, double expected, double ratio);
 /* The gateway behind which most of the silent, or of the unwell, stand; walks over the members. */
 uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
                           enum serin_gate gate);
 /* When the next comparison is due (Unix ms); NEVER where no gate asks for one. */
 uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members);
+
+/* ---- engine_expect.c ---- */
+
+/* Revisions with figures of their own; the last row is of all others. */
+#define SERIN_REVISION_ROWS 16u
+/* Sums over groups of the updated, each with the control group that stands for it. */
+struct serin_expectation {
+    double silent, unwell; /* updated devices that would show it anyway */
+    double spread;         /* Σ updated² ÷ control: how unsure the control groups leave it */
+};
+/* Of the strata of `members`, of hardware revisions, and of all. */
+struct serin_expectation serin_gates_expect(const struct serin_members *members,
+                                            const struct serin_stratum rows[SERIN_REVISION_ROWS],
+                                            const struct serin_stratum *all);
+/* Hundredths of a percent, rounded; at most all. */
+uint32_t serin_gates_share_permyriad(double part, uint32_t of);
+/* By how many hundredths of a standard error `bad` is above what was expected of a control group;
+ * `ratio`: those that it is counted of, to the group's size. */
+uint32_t serin_gates_deviation(uint32_t bad, double expected, double ratio);
 
 /* ---- engine_lasting.c ---- */
 
@@ -448,6 +473,9 @@ bool serin_sites_lone(const struct serin_rollout *rollout, const struct serin_me
 bool serin_member_failed(const struct serin_member *member);
 bool serin_member_resolved(const struct serin_member *member);
 bool serin_member_in_reach(const struct serin_member *member);
+/* Whether the member came to this stage by joining the population while it ran. One that the stage
+ * was widened to reach is not late: it was chosen, and is waited for. */
+bool serin_member_late(const struct serin_rollout *rollout, const struct serin_member *member);
 /* Moves one member, keeps the books, adds SAVE_MEMBER. False: its state does not allow it. */
 bool serin_member_enter(struct serin_step *step, uint32_t index, enum serin_state state,
                         enum serin_reason reason);
@@ -458,8 +486,6 @@ void serin_members_settle(struct serin_rollout *rollout);
 /* Takes the present threshold for that at which the stage began, after a step of the ramp: so that
  * joiners and patience count from it. */
 void serin_members_restage(struct serin_rollout *rollout, const struct serin_members *members);
-/* Counts the evidence anew, after failures were accepted. */
-void serin_members_recount(struct serin_rollout *rollout, const struct serin_members *members);
 /* Raises the threshold and books whom it now covers. */
 void serin_members_cover(struct serin_rollout *rollout, const struct serin_members *members,
                          uint64_t threshold);
@@ -471,6 +497,36 @@ uint64_t serin_members_threshold(const struct serin_rollout *rollout,
 void serin_members_sweep(struct serin_step *step);
 /* Notes that a deadline will pass when the watch shows `due_ms`. */
 void serin_members_due(struct serin_rollout *rollout, uint64_t due_ms);
+
+/* ---- engine_evidence.c ---- */
+
+/* What a member is to the test. */
+enum serin_evidence_kind {
+    SERIN_EVIDENCE_NONE,
+    SERIN_EVIDENCE_OPEN, /* offered, and not at its end: for the halt statistic it is well so far */
+    SERIN_EVIDENCE_WELL,
+    SERIN_EVIDENCE_FAILED,
+    SERIN_EVIDENCE_SILENT, /* timed out, and excused */
+    SERIN_EVIDENCE_PENDING /* timed out, and perhaps excused: for the halt statistic it is open */
+};
+static inline void serin_figure_count(uint32_t *figure, bool add)
+{
+    *figure = add ? *figure + 1 : *figure - 1;
+}
+enum serin_evidence_kind serin_evidence_of(const struct serin_rollout *rollout,
+                                           const struct serin_member *member);
+/* Adds what a member at `index` is to the test, or takes it off. */
+void serin_evidence_book(struct serin_rollout *rollout, const struct serin_member *member,
+                         uint32_t index, bool add);
+/* Whether the halt statistic may have grown, or the stage's need changed: by a failure, and by one
+ * who is withdrawn. What goes well only makes it fall, and that changes no decision. */
+bool serin_evidence_tests_anew(uint8_t stage, enum serin_evidence_kind had,
+                               enum serin_evidence_kind has);
+/* Keeps how an attempt ended that the member leaves for another one. */
+void serin_evidence_keep(struct serin_rollout *rollout, struct serin_member *member,
+                         enum serin_evidence_kind end);
+/* Counts the evidence anew, after failures were accepted. */
+void serin_evidence_recount(struct serin_rollout *rollout, const struct serin_members *members);
 
 /* ---- engine_sort.c ---- */
 void serin_members_sort(struct serin_members *members);

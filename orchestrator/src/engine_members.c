@@ -84,164 +84,10 @@ bool serin_member_in_reach(const struct serin_member *member)
     return where != BOOK_UNREACHED && where != BOOK_OTHER;
 }
 
-static void count(uint32_t *figure, bool add)
-{
-    *figure = add ? *figure + 1 : *figure - 1;
-}
-
-/* Whether the member came to this stage by joining the population while it ran. One that the stage
- * was widened to reach is not late: it was chosen, and is waited for. */
-static bool is_late(const struct serin_rollout *rollout, const struct serin_member *member)
+bool serin_member_late(const struct serin_rollout *rollout, const struct serin_member *member)
 {
     return member->joined != 0 && member->joined == rollout->stage &&
            serin_cohort_member(member->rank, rollout->stage_threshold);
-}
-
-/* What a member is to the test. */
-enum evidence {
-    EVIDENCE_NONE,
-    EVIDENCE_OPEN, /* offered, and not at its end: for the halt statistic it is well so far */
-    EVIDENCE_WELL,
-    EVIDENCE_FAILED,
-    EVIDENCE_SILENT, /* timed out, and excused */
-    EVIDENCE_PENDING /* timed out, and perhaps excused: for the halt statistic it is open */
-};
-
-/* What the network makes of one that timed out. */
-static enum evidence timed_out_as(const struct serin_rollout *rollout, uint32_t timed_out_s)
-{
-    switch (serin_spells_excuse(rollout, timed_out_s)) {
-    case SERIN_EXCUSE_NETWORK:
-        return EVIDENCE_SILENT;
-    case SERIN_EXCUSE_OPEN:
-        return EVIDENCE_PENDING;
-    case SERIN_EXCUSE_NONE:
-        break;
-    }
-    return EVIDENCE_FAILED;
-}
-
-/* Whether the member had been offered the release, and had come to its end, by a judgement: when
- * the watch showed that, and with that threshold; 0: there was none. */
-static bool ended_by(const struct serin_member *member, uint32_t watch_s, uint64_t threshold)
-{
-    return watch_s != 0 && member->watch_s <= watch_s &&
-           serin_cohort_member(member->rank, threshold);
-}
-
-/* How an attempt before this one ended for the member; NONE: well, or there was none. */
-static enum evidence earlier_end(const struct serin_rollout *rollout,
-                                 const struct serin_member *member)
-{
-    if (member->failed_before && member->silent_before) {
-        return timed_out_as(rollout, rollout->retried_s);
-    }
-    return member->failed_before   ? EVIDENCE_FAILED
-           : member->silent_before ? EVIDENCE_SILENT
-                                   : EVIDENCE_NONE;
-}
-
-static enum evidence evidence_of(const struct serin_rollout *rollout,
-                                 const struct serin_member *member)
-{
-    enum book where = book_of(member);
-    if (member->ran_before) {
-        return EVIDENCE_NONE; /* its end was known before it was exposed */
-    }
-    enum evidence bad = EVIDENCE_NONE;
-    if (member->state == SERIN_STATE_TIMED_OUT) {
-        bad = timed_out_as(rollout, member->watch_s);
-    } else if (where == BOOK_FAILED || where == BOOK_REJECTED) {
-        bad = EVIDENCE_FAILED;
-    }
-    /* What an operator accepted as the fault of a gateway is nobody's failure. */
-    if (ended_by(member, rollout->judged_watch_s, rollout->judged_threshold)) {
-        bad = EVIDENCE_NONE;
-    }
-    enum evidence earlier = earlier_end(rollout, member);
-    if (earlier == EVIDENCE_FAILED || bad == EVIDENCE_FAILED) {
-        return EVIDENCE_FAILED;
-    }
-    if (earlier != EVIDENCE_NONE || bad != EVIDENCE_NONE) {
-        return earlier != EVIDENCE_NONE ? earlier : bad;
-    }
-    if (where == BOOK_UNREACHED || where == BOOK_OTHER) {
-        return EVIDENCE_NONE;
-    }
-    return where == BOOK_CONFIRMED ? EVIDENCE_WELL : EVIDENCE_OPEN;
-}
-
-/* Books what no judgement of a gateway's or a revision's failures has seen. A state and a time tell
- * that; a count would be wrong as soon as the network excuses one, or does so no longer. */
-static void book_unjudged(struct serin_rollout *rollout, const struct serin_member *member,
-                          enum evidence kind, bool add)
-{
-    bool excused = serin_gates_excuse(rollout, member);
-    bool judged = ended_by(member, rollout->judging_watch_s, rollout->judging_threshold);
-    if (excused) {
-        count(&rollout->evidence.excused, add);
-    }
-    if (judged || !serin_member_failed(member)) {
-        return;
-    }
-    count(&rollout->evidence.unjudged, add);
-    if (excused) {
-        count(&rollout->evidence.unjudged_excused, add);
-    }
-    if (excused && kind == EVIDENCE_PENDING) {
-        count(&rollout->evidence.undecided, add);
-    }
-}
-
-/* What the stage can show for itself; who joined while it ran is not waited for. */
-static void book_own(struct serin_rollout *rollout, const struct serin_member *member, bool add)
-{
-    if (!is_late(rollout, member)) {
-        count(&rollout->evidence.stage_offered, add);
-    }
-    if (serin_member_resolved(member)) {
-        count(&rollout->evidence.stage_resolved, add);
-    }
-}
-
-/* Adds what a member at `index` is to the test, or takes it off. */
-static void book_evidence(struct serin_rollout *rollout, const struct serin_member *member,
-                          uint32_t index, bool add)
-{
-    struct serin_evidence *evidence = &rollout->evidence;
-    enum evidence kind = evidence_of(rollout, member);
-    bool own = member->stage == rollout->stage;
-    book_unjudged(rollout, member, kind, add);
-    if (member->failed_before && member->silent_before) {
-        count(&evidence->undecided_before, add);
-    }
-    if (own && !member->ran_before) {
-        book_own(rollout, member, add);
-    }
-    if (kind == EVIDENCE_NONE) {
-        return;
-    }
-    uint32_t block = serin_test_block(evidence->population, index);
-    count(&evidence->exposed[block], add);
-    if (kind == EVIDENCE_FAILED || kind == EVIDENCE_SILENT) {
-        count(kind == EVIDENCE_FAILED ? &evidence->failed[block] : &evidence->silent[block], add);
-    }
-    uint32_t *const figures[] = {
-        [EVIDENCE_NONE] = NULL,
-        [EVIDENCE_OPEN] = NULL,
-        [EVIDENCE_WELL] = &evidence->stage_well,
-        [EVIDENCE_FAILED] = &evidence->stage_failed,
-        [EVIDENCE_SILENT] = &evidence->stage_silent,
-        [EVIDENCE_PENDING] = &evidence->stage_silent,
-    };
-    /* One that was silent with the network, and is well since, holds its stage no longer. */
-    bool back = kind == EVIDENCE_SILENT && member->state == SERIN_STATE_CONFIRMED;
-    if (own && figures[kind] != NULL && !back) {
-        count(figures[kind], add);
-    }
-    if (own && figures[kind] == &evidence->stage_silent && member->heard_late) {
-        count(&evidence->stage_heard, add);
-    }
 }
 
 /* Adds the member at `index` to the figures, or takes it off. */
@@ -252,7 +98,7 @@ static void book(struct serin_rollout *rollout, const struct serin_member *membe
     if (member->stage == 0) {
         return; /* not offered: it is nobody's figure yet */
     }
-    book_evidence(rollout, member, index, add);
+    serin_evidence_book(rollout, member, index, add);
     enum book where = book_of(member);
     uint32_t *const figures[] = {
         [BOOK_SILENT] = NULL,
@@ -264,26 +110,26 @@ static void book(struct serin_rollout *rollout, const struct serin_member *membe
         [BOOK_OTHER] = &tally->other,
     };
     if (figures[where] != NULL) {
-        count(figures[where], add);
-    } else if (is_late(rollout, member)) {
-        count(&rollout->late, add);
+        serin_figure_count(figures[where], add);
+    } else if (serin_member_late(rollout, member)) {
+        serin_figure_count(&rollout->late, add);
     }
     if (where != BOOK_SILENT && where != BOOK_UNREACHED) {
-        count(&tally->accepted, add);
+        serin_figure_count(&tally->accepted, add);
     }
     if (where == BOOK_SILENT && member->rank <= rollout->settled_rank) {
-        count(&rollout->evidence.settled, add);
+        serin_figure_count(&rollout->evidence.settled, add);
     }
     if (serin_member_failed(member)) {
-        count(&rollout->reasons[member->reason], add);
+        serin_figure_count(&rollout->reasons[member->reason], add);
     }
     if (member->state == SERIN_STATE_REGRESSED || member->state == SERIN_STATE_REVERTED) {
-        count(&tally->regressed, add);
+        serin_figure_count(&tally->regressed, add);
     }
     if (member->state == SERIN_STATE_ROLLED_BACK) {
-        count(&rollout->rolled_back, add);
+        serin_figure_count(&rollout->rolled_back, add);
         if (serin_gate_boot_reason((enum serin_reason)member->reason)) {
-            count(&rollout->boots, add);
+            serin_figure_count(&rollout->boots, add);
         }
     }
 }
@@ -373,13 +219,6 @@ void serin_members_sweep(struct serin_step *step)
 
 /* ---- states ---- */
 
-/* Whether the halt statistic may have grown, or the stage's need changed: by a failure, and by one
- * who is withdrawn. What goes well only makes it fall, and that changes no decision. */
-static bool tests_anew(uint8_t stage, enum evidence had, enum evidence has)
-{
-    return stage != 0 && had != has && has != EVIDENCE_OPEN && has != EVIDENCE_WELL;
-}
-
 static bool may_enter(const struct serin_member *member, enum serin_state state)
 {
     return (next[member->state] >> (unsigned)state & 1u) != 0;
@@ -392,22 +231,6 @@ static bool was_heard(const struct serin_step *step, const struct serin_member *
     return health != NULL && serin_spells_heard(step->rollout, &health[member->device]);
 }
 
-/* Keeps how an attempt ended that the member leaves for another one. Where it is not known yet
- * whether the network excuses it both are set, and it is asked of the first such time-out: all of
- * them came in darkness that may go on. */
-static void keep_end(struct serin_rollout *rollout, struct serin_member *member, enum evidence end)
-{
-    bool marked = member->failed_before && member->silent_before;
-    if (end == EVIDENCE_PENDING && !marked) {
-        bool open = rollout->retried_s != 0 &&
-                    serin_spells_excuse(rollout, rollout->retried_s) == SERIN_EXCUSE_OPEN;
-        bool first = !open || member->watch_s < rollout->retried_s;
-        rollout->retried_s = first ? member->watch_s : rollout->retried_s;
-    }
-    member->failed_before = end == EVIDENCE_FAILED || end == EVIDENCE_PENDING;
-    member->silent_before = end == EVIDENCE_SILENT || end == EVIDENCE_PENDING;
-}
-
 /* `failed`: in the attempt that it leaves for another one. */
 static void move(struct serin_step *step, uint32_t index, enum serin_state state,
                  enum serin_reason reason, bool failed)
@@ -418,11 +241,11 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
     action->member = index;
     action->before = *member;
     enum book was = books[member->state];
-    enum evidence had = evidence_of(rollout, member);
+    enum serin_evidence_kind had = serin_evidence_of(rollout, member);
     uint32_t silent = rollout->evidence.stage_silent;
     book(rollout, member, index, false);
     if (state == SERIN_STATE_IDLE) {
-        keep_end(rollout, member, failed ? EVIDENCE_FAILED : had);
+        serin_evidence_keep(rollout, member, failed ? SERIN_EVIDENCE_FAILED : had);
     }
     if (member->stage == 0 && state == SERIN_STATE_CONFIRMED) {
         member->ran_before = 1;
@@ -436,7 +259,7 @@ static void move(struct serin_step *step, uint32_t index, enum serin_state state
     }
     book(rollout, member, index, true);
     serin_ramp_remember(rollout);
-    if (tests_anew(member->stage, had, evidence_of(rollout, member)) ||
+    if (serin_evidence_tests_anew(member->stage, had, serin_evidence_of(rollout, member)) ||
         rollout->evidence.stage_silent != silent) {
         serin_test_update(rollout);
     }
@@ -555,18 +378,6 @@ void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *
     rollout->sweeping = false;
     rollout->sweep_next = 0;
     rollout->sweep_due_ms = 0; /* not known: the next TICK looks */
-}
-
-void serin_members_recount(struct serin_rollout *rollout, const struct serin_members *members)
-{
-    uint32_t settled = rollout->evidence.settled;
-    rollout->evidence =
-        (struct serin_evidence){.population = rollout->evidence.population, .settled = settled};
-    rollout->counted_s = (uint32_t)(rollout->watch_ms / 1000u);
-    for (uint32_t i = 0; i < rollout->tally.offered; i++) {
-        book_evidence(rollout, &members->list[i], i, true);
-    }
-    serin_test_update(rollout);
 }
 
 void serin_rollout_undo(struct serin_rollout *rollout, const struct serin_rollout *before,

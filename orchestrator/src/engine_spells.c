@@ -270,7 +270,7 @@ void serin_spells_settle(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     if (settles_s(rollout) <= rollout->watch_ms / 1000u) {
-        serin_members_recount(rollout, step->members);
+        serin_evidence_recount(rollout, step->members);
     }
 }
 

@@ -2,7 +2,6 @@
  * sections 3 to 5). */
 #include "engine_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- figures ---- */
@@ -241,8 +240,7 @@ void serin_stage_accept(struct serin_step *step)
     rollout->accepted = accepts;
 }
 
-/* The directive changed, if it ever had this candidate. */
-static void republish(struct serin_step *step)
+void serin_step_republish(struct serin_step *step)
 {
     step->publish = step->publish || step->rollout->stage > 0;
 }
@@ -272,7 +270,7 @@ void serin_step_windows(struct serin_step *step)
     serin_step_audit(step, closed ? "the window is closed: nobody starts until it opens"
                                   : "the window is open");
     if (rollout->state != SERIN_ROLLOUT_PAUSED) {
-        republish(step);
+        serin_step_republish(step);
     }
 }
 
@@ -294,7 +292,7 @@ static void compare(struct serin_step *step)
     uint64_t compared_ms = rollout->comparison.at_ms;
     serin_gates_compare(step);
     if (rollout->comparison.at_ms != compared_ms && serin_spells_compared(rollout)) {
-        serin_members_recount(rollout, step->members);
+        serin_evidence_recount(rollout, step->members);
     }
 }
 
@@ -334,144 +332,6 @@ void serin_effect_reports_down(struct serin_step *step)
     step->rollout->reports_up = false;
 }
 
-/* Audits what an operator did, with the note. */
-static void audit_noted(struct serin_step *step, const char *what)
-{
-    serin_words_noted(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, what, step->event->note);
-}
-
-/* Has `why` say what the caller found, and what is left to do. */
-static void explain(struct serin_step *step, const char *what, const char *then)
-{
-    struct serin_rollout *rollout = step->rollout;
-    serin_words_noted(rollout->why, what, step->event->note);
-    size_t size = strlen(rollout->why);
-    (void)snprintf(rollout->why + size, sizeof rollout->why - size, "%s", then);
-    rollout->held = false; /* what held it is asked again */
-    serin_step_audit(step, "%s", rollout->why);
-}
-
-void serin_effect_pause(struct serin_step *step)
-{
-    if (step->event->restored) {
-        explain(step, "paused", "; resume, halt or abort it");
-    } else {
-        audit_noted(step, "paused by an operator");
-    }
-    republish(step);
-}
-
-/* Whether it is paused for failures that were judged, and are not accepted yet; 0: by a version
- * that did not say when. */
-static bool is_judged(const struct serin_rollout *rollout)
-{
-    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED && !rollout->held;
-    bool judged =
-        rollout->judging_watch_s == 0 || rollout->judging_watch_s > rollout->judged_watch_s;
-    return paused && rollout->why[0] != '\0' && rollout->judged > 0 && judged;
-}
-
-/* An operator who goes on after a pause of the engine's own accepts the failures that it was for:
- * they are the fault of a gateway or a revision, and evidence against the image no longer. Whoever
- * failed since they were judged, and was not judged with them, is. */
-static void accept_failures(struct serin_step *step)
-{
-    struct serin_rollout *rollout = step->rollout;
-    if (!is_judged(rollout)) {
-        return;
-    }
-    rollout->judged_watch_s = rollout->judging_watch_s;
-    rollout->judged_threshold = rollout->judging_threshold;
-    serin_members_recount(rollout, step->members);
-    serin_step_audit(step, "the %u failure%s so far %s accepted: one more is judged with them",
-                     rollout->judged, serin_words_plural(rollout->judged),
-                     rollout->judged == 1 ? "is" : "are");
-    memset(rollout->why, 0, sizeof rollout->why);
-}
-
-void serin_effect_resume(struct serin_step *step)
-{
-    audit_noted(step, "resumed by an operator");
-    accept_failures(step);
-    if (!step->rollout->held) {
-        memset(step->rollout->why, 0, sizeof step->rollout->why); /* of a pause: it is over */
-    }
-    republish(step);
-}
-
-void serin_effect_retry(struct serin_step *step)
-{
-    struct serin_rollout *rollout = step->rollout;
-    audit_noted(step, "devices that failed may try again, by an operator");
-    accept_failures(step);
-    serin_ramp_take(rollout, serin_retry_count(rollout));
-    rollout->attempt++;
-    rollout->retrying = true;
-    rollout->retry_next = 0;
-    rollout->retry_watch_ms = rollout->watch_ms;
-    rollout->comparison.known_most = 0; /* who tries again has yet to accept: nobody is forgotten */
-    serin_step_audit(step, "attempt %u: %u failed so far", rollout->attempt,
-                     serin_tally_failures(&rollout->tally));
-    republish(step);
-}
-
-void serin_effect_halt(struct serin_step *step)
-{
-    if (step->event->restored) {
-        explain(step, "halted", "");
-    } else {
-        serin_words_noted(step->rollout->why, "halted by an operator", step->event->note);
-        audit_noted(step, "halted by an operator");
-    }
-    republish(step);
-}
-
-void serin_effect_skip_soak(struct serin_step *step)
-{
-    struct serin_rollout *rollout = step->rollout;
-    audit_noted(step, "the rest of the soak is skipped by an operator");
-    rollout->soaked_ms += serin_soak_left_ms(rollout);
-}
-
-/* What is waived is what holds the stage now, and nothing that comes later; those that are out of
- * reach, where they hold it, are not waited for again. */
-static void waive(struct serin_step *step)
-{
-    struct serin_rollout *rollout = step->rollout;
-    rollout->waived = rollout->held ? serin_stage_doubts(rollout, step->members) : 0;
-    rollout->waived_failures = serin_tally_failures(&rollout->tally);
-    if (rollout->held && rollout->unproven) {
-        rollout->forgiven = serin_ramp_unresolved(rollout);
-    }
-}
-
-void serin_effect_approve(struct serin_step *step)
-{
-    struct serin_rollout *rollout = step->rollout;
-    waive(step);
-    audit_noted(step, rollout->held ? "goes on without proof, approved by an operator"
-                                    : "the next stage is approved by an operator");
-    rollout->approved = true;
-    rollout->held = false;
-    memset(rollout->why, 0, sizeof rollout->why);
-}
-
-void serin_effect_abort(struct serin_step *step)
-{
-    /* The figures of a halt are worth more than that it was then withdrawn. */
-    if (step->rollout->why[0] == '\0' || step->rollout->held) {
-        serin_words_noted(step->rollout->why, "aborted by an operator", step->event->note);
-    }
-    audit_noted(step, "aborted by an operator");
-    republish(step);
-}
-
-void serin_effect_supersede(struct serin_step *step)
-{
-    /* No PUBLISH: the rollout that takes its place publishes. */
-    audit_noted(step, "superseded by another rollout");
-}
-
 /* ---- effects of conclusions ---- */
 
 void serin_effect_gate(struct serin_step *step)
@@ -483,14 +343,14 @@ void serin_effect_gate(struct serin_step *step)
         serin_test_words_halt(step->rollout->why, step->rollout, step->members);
     }
     serin_step_audit(step, "%s", step->rollout->why);
-    republish(step);
+    serin_step_republish(step);
 }
 
 void serin_effect_site(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
     bool paused = rollout->state == SERIN_ROLLOUT_PAUSED;
-    bool said = is_judged(rollout);
+    bool said = serin_stage_judged(rollout);
     struct serin_cluster cluster = serin_sites_cluster(rollout, step->members);
     rollout->judged = serin_gates_failures(rollout); /* all are its */
     /* The watch goes on to the next whole second, so that whoever fails later, and elsewhere, is
@@ -505,7 +365,7 @@ void serin_effect_site(struct serin_step *step)
         serin_step_audit(step, "%s", rollout->why); /* further failures change the figures only */
     }
     if (!paused) {
-        republish(step);
+        serin_step_republish(step);
     }
 }
 
