@@ -7,6 +7,7 @@
 #include "simulate.h"
 
 #include <serin/adapters/protobufc.h>
+#include <serin/adapters/stored_rollout.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,7 @@ static void config_fill(struct serin_cli_simulation *simulation, uint64_t seed)
         .crypto = cli->crypto,
         .codec = serin_protobufc(),
         .site_codec = serin_protobufc_site(),
+        .stored = serin_stored_rollout,
         .root = &simulation->signers[SERIN_CLI_KEY_ROOT],
         .release = &simulation->signers[SERIN_CLI_KEY_RELEASE],
         .director = &simulation->signers[SERIN_CLI_KEY_DIRECTOR],

@@ -137,8 +137,8 @@ static void give_past(struct sim_server *server)
                                                    .uptime_s = DAY_S + since_s,
                                                    .errors = sim->config->scenario.errors_per_day *
                                                              since_s / DAY_S};
-            serin_health_beat(&server->health[i], (uint64_t)((int64_t)sim_unix_s(sim) + beats_s[k]),
-                              &beat, false);
+            serin_health_beat(&server->store.health[i],
+                              (uint64_t)((int64_t)sim_unix_s(sim) + beats_s[k]), &beat, false);
         }
     }
 }
@@ -148,10 +148,10 @@ static enum serin_error make(struct sim *sim, struct sim_server *server)
     uint32_t count = sim->config->devices;
     uint32_t strata = (sim->config->gateways + 1u) * SERIN_SIM_HARDWARE_MAX;
     enum serin_error error = server_store_init(&server->store, count);
+    server->store.stored = sim->config->stored;
     server->places = calloc(count, sizeof *server->places);
     server->kinds = calloc(count, sizeof *server->kinds);
     server->scratch = calloc(1, sizeof *server->scratch);
-    server->health = calloc(count, sizeof *server->health);
     server->intake = calloc(SERVER_INTAKE_MAX, sizeof *server->intake);
     server->letters = calloc(SERVER_LETTERS_MAX, sizeof *server->letters);
     server->members = (struct serin_members){
@@ -161,14 +161,13 @@ static enum serin_error make(struct sim *sim, struct sim_server *server)
         .site_most = site_most,
         .sites = server,
         .hardware = hardware_of,
-        .health = server->health,
+        .health = server->store.health,
         .stratum = stratum_of,
         .strata = calloc(strata, sizeof *server->members.strata),
         .stratum_count = strata,
     };
     bool made = server->places != NULL && server->kinds != NULL && server->scratch != NULL &&
-                server->health != NULL && server->intake != NULL && server->letters != NULL &&
-                server->members.strata != NULL;
+                server->intake != NULL && server->letters != NULL && server->members.strata != NULL;
     return error == SERIN_OK && !made ? SERIN_ERR_MEMORY : error;
 }
 
@@ -220,7 +219,6 @@ void sim_server_close(struct sim *sim)
         free(server->places);
         free(server->kinds);
         free(server->scratch);
-        free(server->health);
         free(server->intake);
         free(server->letters);
         free(server->members.strata);

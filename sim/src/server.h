@@ -93,6 +93,7 @@ struct server_backup {
     uint64_t at_ms;
     struct server_record *records; /* NULL: it was not made yet */
     struct serin_member *members;
+    struct serin_health *health; /* which each word of a device commits */
 };
 
 /* The working copy, and what takes it back to the committed one. */
@@ -101,11 +102,14 @@ struct server_store {
     struct server_head head, head_before;
     struct server_record *records; /* by device */
     struct serin_member *members;  /* in order of rank */
+    struct serin_health *health;   /* by device; stored with each beat */
     /* What the disk holds, by device: never changed but by a commit or a restore. */
     struct serin_report_cursor *committed;
     struct server_undo *undo;
     size_t undo_count, undo_capacity;
     bool open, touched, failed;
+    enum serin_error (*stored)(struct serin_rollout *rollout); /* sim.h */
+    enum serin_error lost; /* a rollout that its record cannot hold; SERIN_OK: there was none */
     struct server_backup backups[SERIN_SIM_EVENTS_MAX]; /* by event */
 };
 
@@ -119,7 +123,8 @@ bool server_store_save(struct server_store *store, uint32_t device);
 bool server_store_save_member(struct server_store *store, uint32_t index,
                               const struct serin_member *before);
 void server_store_commit(struct server_store *store);
-/* Back to what was committed; the engine's derived figures are rebuilt. */
+/* Back to what was committed, as a record gives it back; the engine's derived figures are rebuilt.
+ */
 void server_store_abort(struct server_store *store, struct serin_members *members);
 /* A backup of what is committed now, under the number of an event and the time that it stands for;
  * and back to that of a time. False: there is none. */
@@ -184,7 +189,6 @@ struct sim_server {
     struct server_kind *kinds; /* by device */
     uint32_t site_most;
     struct server_scratch *scratch;
-    struct serin_health *health; /* by device; stored with each beat */
 
     uint64_t connected_ms, heard_ms;
     uint64_t wake_ms;   /* the wake that counts; UINT64_MAX: none */

@@ -409,7 +409,7 @@ static void note_update(struct sim_server *server, uint32_t device,
 {
     if (memcmp(server->store.records[device].running.manifest_id, running->manifest_id,
                SERIN_SHA256_SIZE) != 0) {
-        serin_health_updated(&server->health[device]);
+        serin_health_updated(&server->store.health[device]);
     }
 }
 
@@ -418,7 +418,7 @@ static void take_report(struct sim_server *server, const struct server_item *ite
     struct server_record *record = &server->store.records[item->device];
     const struct serin_report *report = &item->report;
     note_update(server, item->device, &report->running);
-    serin_health_heard(&server->health[item->device], server_now_s(server));
+    serin_health_heard(&server->store.health[item->device], server_now_s(server));
     if (serin_ledger_judge(&record->cursor, report) == SERIN_LEDGER_DUPLICATE) {
         server_answer(server, item, record->cursor.number, SERIN_ACK_STORED);
         return;
@@ -467,7 +467,7 @@ static void take_beat(struct sim_server *server, const struct server_item *item)
     bool updated = is_candidate(server, beat->running.manifest_id);
     const struct server_head *head = &server->store.head;
     note_update(server, item->device, &beat->running);
-    serin_health_beat(&server->health[item->device], server_now_s(server), &health,
+    serin_health_beat(&server->store.health[item->device], server_now_s(server), &health,
                       head->has_rollout && !server_ended(head->rollout.state));
     if (record->cursor.incarnation == 0 || !same_running(&record->running, &beat->running) ||
         (updated && is_silent(server, item->device))) {
@@ -498,7 +498,7 @@ static void look_ahead(const struct sim_server *server, size_t i)
 {
     if (i < server->intake_count) {
         uint32_t device = server->intake[i].device;
-        __builtin_prefetch(&server->health[device], 1, 2);
+        __builtin_prefetch(&server->store.health[device], 1, 2);
         __builtin_prefetch(&server->store.records[device], 1, 2);
         __builtin_prefetch(&server->store.records[device].attempts[0], 1, 2);
     }

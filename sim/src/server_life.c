@@ -59,12 +59,20 @@ static void resume_health(struct sim_server *server)
 {
     uint64_t newest_s = 0;
     for (uint32_t i = 0; i < server->store.count; i++) {
-        uint64_t heard_s = server->health[i].beat_s;
+        uint64_t heard_s = server->store.health[i].beat_s;
         newest_s = heard_s > newest_s ? heard_s : newest_s;
     }
     for (uint32_t i = 0; i < server->store.count; i++) {
-        serin_health_resume(&server->health[i], newest_s, server_now_s(server));
+        serin_health_resume(&server->store.health[i], newest_s, server_now_s(server));
     }
+}
+
+static void judge_loaded(struct sim *sim)
+{
+    if (sim->server->store.lost != SERIN_OK) {
+        sim_failed(sim, sim->server->store.lost);
+    }
+    sim_check_restored(sim, &sim->server->store.head.rollout, &sim->server->members);
 }
 
 void sim_server_crash(struct sim *sim)
@@ -78,7 +86,7 @@ void sim_server_crash(struct sim *sim)
     server->ticket_count = 0;
     server->wake_ms = SIM_NEVER_MS;
     server_forget(server);
-    sim_check_restored(sim, &server->store.head.rollout, &server->members);
+    judge_loaded(sim);
 }
 
 void sim_server_revive(struct sim *sim)
@@ -102,7 +110,7 @@ void sim_server_restore(struct sim *sim, uint64_t at_ms)
     (void)server_store_restore(&sim->server->store, at_ms, &sim->server->members);
     server_members_changed(sim->server);
     sim_server_revive(sim);
-    sim_check_restored(sim, &sim->server->store.head.rollout, &sim->server->members);
+    judge_loaded(sim);
 }
 
 void sim_server_jumped(struct sim *sim)

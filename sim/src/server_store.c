@@ -13,7 +13,9 @@ enum serin_error server_store_init(struct server_store *store, uint32_t count)
     store->records = calloc(count, sizeof *store->records);
     store->members = calloc(count, sizeof *store->members);
     store->committed = calloc(count, sizeof *store->committed);
-    bool made = store->records != NULL && store->members != NULL && store->committed != NULL;
+    store->health = calloc(count, sizeof *store->health);
+    bool made = store->records != NULL && store->members != NULL && store->committed != NULL &&
+                store->health != NULL;
     return made ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
@@ -22,10 +24,12 @@ void server_store_free(struct server_store *store)
     for (size_t i = 0; i < SERIN_SIM_EVENTS_MAX; i++) {
         free(store->backups[i].records);
         free(store->backups[i].members);
+        free(store->backups[i].health);
     }
     free(store->records);
     free(store->members);
     free(store->committed);
+    free(store->health);
     free(store->undo);
 }
 
@@ -115,6 +119,13 @@ static void take_back(const struct server_store *store, struct server_head *head
     }
 }
 
+/* What the record of a rollout does not hold is gone with serind's memory. */
+static void read_back(struct server_store *store, struct serin_rollout *rollout)
+{
+    enum serin_error error = store->stored(rollout);
+    store->lost = store->lost == SERIN_OK ? error : store->lost;
+}
+
 /* A store that was loaded: what is derived is made anew, and reports are down. */
 static void loaded(struct server_store *store, struct serin_members *members)
 {
@@ -122,8 +133,11 @@ static void loaded(struct server_store *store, struct serin_members *members)
     store->undo_count = 0;
     members->count = store->head.has_rollout ? store->head.member_count : 0;
     if (store->head.has_rollout) {
-        store->head.rollout.reports_up = false;
+        read_back(store, &store->head.rollout);
         serin_rollout_rebuild(&store->head.rollout, members);
+    }
+    if (store->head.reverting) {
+        read_back(store, &store->head.halted);
     }
 }
 
@@ -139,15 +153,18 @@ enum serin_error server_store_backup(struct server_store *store, uint32_t event,
     struct server_backup *backup = &store->backups[event];
     free(backup->records);
     free(backup->members);
+    free(backup->health);
     *backup = (struct server_backup){
         .head = store->head,
         .at_ms = at_ms,
         .records = malloc(store->count * sizeof *backup->records),
         .members = malloc(store->count * sizeof *backup->members),
+        .health = malloc(store->count * sizeof *backup->health),
     };
-    if (backup->records == NULL || backup->members == NULL) {
+    if (backup->records == NULL || backup->members == NULL || backup->health == NULL) {
         return SERIN_ERR_MEMORY;
     }
+    memcpy(backup->health, store->health, store->count * sizeof *backup->health);
     memcpy(backup->records, store->records, store->count * sizeof *backup->records);
     memcpy(backup->members, store->members, store->count * sizeof *backup->members);
     take_back(store, &backup->head, backup->records, backup->members);
@@ -169,6 +186,7 @@ bool server_store_restore(struct server_store *store, uint64_t at_ms, struct ser
     store->head = backup->head;
     memcpy(store->records, backup->records, store->count * sizeof *store->records);
     memcpy(store->members, backup->members, store->count * sizeof *store->members);
+    memcpy(store->health, backup->health, store->count * sizeof *store->health);
     for (uint32_t i = 0; i < store->count; i++) {
         store->committed[i] = store->records[i].cursor;
     }

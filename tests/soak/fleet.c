@@ -9,6 +9,7 @@
 
 #include <serin/adapters/keys.h>
 #include <serin/adapters/protobufc.h>
+#include <serin/adapters/stored_rollout.h>
 #include <serin/adapters/wolfcrypt.h>
 
 #include <signal.h>
@@ -141,6 +142,7 @@ static bool run(struct soak *soak, uint64_t seed)
     soak->config.crypto = serin_wolfcrypt();
     soak->config.codec = serin_protobufc();
     soak->config.site_codec = serin_protobufc_site();
+    soak->config.stored = serin_stored_rollout;
     soak->config.root = &soak->signers[0];
     soak->config.release = &soak->signers[1];
     soak->config.director = &soak->signers[2];

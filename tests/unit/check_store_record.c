@@ -8,6 +8,7 @@
 #include "record.h"
 #include "store_samples.h"
 
+#include <serin/adapters/stored_rollout.h>
 #include <serin/crc32.h>
 
 #include <stddef.h>
@@ -119,6 +120,27 @@ START_TEST(a_member_keeps_all_its_fields)
         struct serin_member_record was = sample_member(seed, seed, "lamp-7");
         ck_assert_mem_eq(&value.member.member, &was.member, sizeof was.member);
         free(bytes);
+    }
+}
+END_TEST
+
+/* Caught: what a restart loses kept; a rollout that cannot be stored changed. */
+START_TEST(a_rollout_that_comes_back_has_lost_what_is_not_stored)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const struct serin_rollout was = sample_rollout(seed, seed);
+        struct serin_rollout back = was;
+        back.reports_up = true;
+        back.heard_from_ms = 1;
+        back.stood_watch_ms = 2;
+        back.comparison.silent_lasting.from_ms = 3;
+        back.evidence.against = 4;
+        ck_assert_int_eq(serin_stored_rollout(&back), SERIN_OK);
+        ck_assert_mem_eq(&back, &was, sizeof was);
+        back.policy.stage_count = 300;
+        back.reports_up = true;
+        ck_assert_int_eq(serin_stored_rollout(&back), SERIN_ERR_INVALID);
+        ck_assert(back.reports_up && back.policy.stage_count == 300);
     }
 }
 END_TEST
@@ -532,6 +554,7 @@ int main(void)
     const TTest *const tests[] = {
         what_is_written_is_read,
         a_member_keeps_all_its_fields,
+        a_rollout_that_comes_back_has_lost_what_is_not_stored,
         every_flipped_bit_is_found,
         no_other_length_is_accepted,
         tampered_fields_stay_within_bounds,

@@ -3,6 +3,7 @@
 
 #include <serin/adapters/keys.h>
 #include <serin/adapters/protobufc.h>
+#include <serin/adapters/stored_rollout.h>
 #include <serin/adapters/wolfcrypt.h>
 
 #include <check.h>
@@ -23,6 +24,7 @@ void sim_bench_open(struct sim_bench *bench, uint32_t devices, uint32_t gateways
     config->crypto = serin_wolfcrypt();
     config->codec = serin_protobufc();
     config->site_codec = serin_protobufc_site();
+    config->stored = serin_stored_rollout;
     config->devices = devices;
     config->gateways = gateways;
     config->seed = seed;

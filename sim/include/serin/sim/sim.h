@@ -167,6 +167,9 @@ struct serin_sim_config {
     const struct serin_crypto *crypto;
     const struct serin_codec *codec;
     const struct serin_site_codec *site_codec;
+    /* What serind's store gives back of a rollout that it was given: a restart loses the rest. An
+     * error ends the run with it. */
+    enum serin_error (*stored)(struct serin_rollout *rollout);
     /* Sign the trust record, manifests and directives of the simulation. The signatures need not be
      * the same in each run: nothing of them is in the digest. */
     const struct serin_signer *root, *release, *director;
