@@ -1,11 +1,13 @@
 /*
  * The application of the demo and of the end-to-end tests: a small real program that plays a
- * device's firmware. One source, six programs, of which four are bad in a way of their own
+ * device's firmware. One source, seven programs, of which five are bad in a way of their own
  * (tests/apps/CMakeLists.txt).
  *
  * It talks to serin-agent over the control socket of docs/serin-agent.md: "alive" at regular times,
- * "confirm" when its self-test is over. It uses nothing but the C library, and knows nothing of
- * Serin's code: it is payload.
+ * "confirm" when its self-test is over, "errors" where something went wrong: with each "alive" in
+ * one that is bad in that way, and in all of them while there is a file of the name APP_STORM, as
+ * on a day on which the network is bad for everyone. It uses nothing but the C library, and knows
+ * nothing of Serin's code: it is payload.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdarg.h>
@@ -23,6 +25,7 @@
 #define BEHAVIOUR_HANG            3
 #define BEHAVIOUR_NEVER_CONFIRM   4
 #define BEHAVIOUR_CRASH_CONFIRMED 5
+#define BEHAVIOUR_COUNT_ERRORS    6
 
 #ifndef APP_NAME
 #error "APP_NAME and APP_BEHAVIOUR come from CMakeLists.txt"
@@ -94,6 +97,16 @@ static bool ask(int fd, const char *request, char *answer, size_t capacity)
     return strcmp(answer, "ok") == 0;
 }
 
+/* What went wrong since the last time, as a request; NULL: nothing. */
+static const char *errors(void)
+{
+    const char *storm = getenv("APP_STORM");
+    if (storm != NULL && access(storm, F_OK) == 0) {
+        return "errors 50";
+    }
+    return APP_BEHAVIOUR == BEHAVIOUR_COUNT_ERRORS ? "errors 2" : NULL;
+}
+
 /* Lives: says so at regular times, and confirms once the self-test is over, again and again until
  * the agent agrees (it waits for a directive). */
 static void live(int fd, bool confirms, bool crashes)
@@ -104,6 +117,9 @@ static void live(int fd, bool confirms, bool crashes)
     for (;; now += 50, sleep_ms(50)) {
         if (now >= alive_at) {
             (void)ask(fd, "alive", answer, sizeof answer);
+            if (errors() != NULL) {
+                (void)ask(fd, errors(), answer, sizeof answer);
+            }
             alive_at = now + ALIVE_EVERY_MS;
         }
         if (!confirmed && now >= confirm_at) {

@@ -25,6 +25,7 @@ static struct serin_control *control;
 /* What the requests did. */
 static struct {
     int alive, confirmed, unhealthy, asked;
+    uint32_t errors;
     char why[512];
     enum serin_error answer;
     pid_t application; /* 0: every client */
@@ -59,6 +60,13 @@ static enum serin_error unhealthy(void *ctx, const char *why)
     return world.answer;
 }
 
+static enum serin_error errors(void *ctx, uint32_t count)
+{
+    (void)ctx;
+    world.errors += count;
+    return world.answer;
+}
+
 static void status(void *ctx, char *text, size_t capacity)
 {
     (void)ctx;
@@ -71,6 +79,7 @@ static const struct serin_agent_requests_ops ops = {
     .alive = alive,
     .confirm = confirm,
     .unhealthy = unhealthy,
+    .errors = errors,
     .status = status,
 };
 
@@ -162,6 +171,34 @@ START_TEST(requests_are_answered)
 }
 END_TEST
 
+START_TEST(errors_are_counted)
+{
+    static const struct {
+        const char *line;
+        uint32_t count; /* 0: refused */
+    } cases[] = {
+        {"errors\n", 1},         {"errors 1\n", 1},
+        {"errors 70\r\n", 70},   {"errors 1000000\n", 1000000},
+        {"errors 1000001\n", 0}, {"errors 99999999999\n", 0},
+        {"errors 0\n", 0},       {"errors 07\n", 0},
+        {"errors -1\n", 0},      {"errors +1\n", 0},
+        {"errors 1.5\n", 0},     {"errors 1 \n", 0},
+        {"errors  1\n", 0},      {"errors one\n", 0},
+    };
+    int fd = client();
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        world.errors = 0;
+        SAY(fd, cases[c].line);
+        ck_assert_uint_eq(world.errors, cases[c].count);
+        ck_assert_str_eq(heard(fd), cases[c].count > 0
+                                        ? "ok\n"
+                                        : "error INVALID errors takes a whole number from 1 to "
+                                          "1000000, or nothing for 1\n");
+    }
+    (void)close(fd);
+}
+END_TEST
+
 START_TEST(errors_are_named)
 {
     int fd = client();
@@ -185,7 +222,8 @@ START_TEST(garbage_is_answered_and_does_nothing)
     int fd = client();
     SAY(fd, garbage[_i]);
     ck_assert_str_eq(heard(fd),
-                     "error INVALID no such request; use alive, confirm, unhealthy or status\n");
+                     "error INVALID no such request; use alive, confirm, unhealthy, errors or "
+                     "status\n");
     ck_assert_int_eq(world.alive + world.confirmed + world.unhealthy + world.asked, 0);
     SAY(fd, "status\n");
     ck_assert_str_eq(heard(fd), "{\"state\":\"idle\"}\n");
@@ -200,7 +238,8 @@ START_TEST(zero_bytes_do_not_hide_anything)
     (void)heard(fd);
     say(fd, "\0\0\n", 3);
     ck_assert_str_eq(heard(fd),
-                     "error INVALID no such request; use alive, confirm, unhealthy or status\n");
+                     "error INVALID no such request; use alive, confirm, unhealthy, errors or "
+                     "status\n");
     ck_assert_int_eq(world.confirmed, 0);
     (void)close(fd);
 }
@@ -535,6 +574,7 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, requests_are_answered);
+    tcase_add_test(tests, errors_are_counted);
     tcase_add_test(tests, errors_are_named);
     tcase_add_loop_test(tests, garbage_is_answered_and_does_nothing, 0,
                         (int)(sizeof garbage / sizeof *garbage));

@@ -182,6 +182,42 @@ START_TEST(confirmed_image_that_crashes_is_restarted_and_counted)
 }
 END_TEST
 
+/* The last beat's counter of the application, or UINT64_MAX: it has none. */
+static uint64_t application_errors(void)
+{
+    for (size_t c = 0; c < bench.beat.counter_count; c++) {
+        if (bench.beat.counters[c].id == SERIN_COUNTER_APPLICATION) {
+            return bench.beat.counters[c].value;
+        }
+    }
+    return UINT64_MAX;
+}
+
+/* What the application counts stands in the beats, and is its own: a boot begins anew. */
+START_TEST(errors_that_the_application_counts_are_in_the_beats)
+{
+    struct bench_release bad;
+    bench_release(&bench, &bad,
+                  &(struct bench_make){.version = "1.5.0", .image_file = APPS "/app_v7"});
+    bench_provision(&bench, &bad);
+    bench_agent_start(&bench, NULL);
+    for (int i = 0; i < 400 && (application_errors() < 10 || application_errors() > 1000); i++) {
+        bench_serve(&bench, 50);
+    }
+    uint64_t counted = application_errors();
+    ck_assert(counted >= 10 && counted <= 1000);
+    bench_offer(&bench, &v2, 1); /* which counts none */
+    bench_until_state(&bench, SERIN_STATE_CONFIRMED, 30);
+    for (int i = 0; i < 100 && application_errors() != 0; i++) {
+        bench_serve(&bench, 50);
+    }
+    ck_assert_uint_eq(application_errors(), 0);
+    status_has("\"errors\":0");
+    bench_agent_stop(&bench);
+    bench_release_free(&bad);
+}
+END_TEST
+
 /* An image that is no program of this machine is carried byte for byte and confirmed from outside.
  */
 START_TEST(opaque_image_is_carried)
@@ -455,6 +491,7 @@ int main(void)
     tcase_add_test(tests, good_release_is_installed_and_confirmed);
     tcase_add_loop_test(tests, bad_release_ends_in_the_old_slot, 0, 3);
     tcase_add_test(tests, confirmed_image_that_crashes_is_restarted_and_counted);
+    tcase_add_test(tests, errors_that_the_application_counts_are_in_the_beats);
     tcase_add_test(tests, opaque_image_is_carried);
     tcase_add_test(tests, unhealthy_trial_goes_back);
 #ifdef SERIN_FAULT_POINTS

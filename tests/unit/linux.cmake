@@ -30,7 +30,7 @@ foreach(test serin_agent serin_agent_boots)
     LINK serin::device serin::host serin::keys serin::wolfcrypt serin::protobufc serin::mqtt)
   target_compile_definitions(check_${test} PRIVATE
     _GNU_SOURCE APPS="${CMAKE_BINARY_DIR}/bin/apps" AGENT="$<TARGET_FILE:serin-agent>")
-  add_dependencies(check_${test} serin-agent app_v1 app_v2 app_v3 app_v4 app_v5 app_v6)
+  add_dependencies(check_${test} serin-agent app_v1 app_v2 app_v3 app_v4 app_v5 app_v6 app_v7)
   set_tests_properties(unit.${test} PROPERTIES TIMEOUT 400 COST 200)
 endforeach()
 if(SERIN_FAULT_POINTS)

@@ -160,6 +160,7 @@ static bool boot_choose(struct runtime *runtime, enum serin_reset_cause cause)
     bool have_flash = true;
     while (!runtime->stopping) {
         runtime->booted_ms = runtime_clock_ms();
+        runtime->application_errors = 0;
         if (have_flash && boot_select(runtime, cause)) {
             SERIN_FAULT_POINT("launcher.boot.selected");
             return true;

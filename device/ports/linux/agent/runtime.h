@@ -31,6 +31,7 @@ struct runtime {
     struct serin_agent_config config; /* the agent keeps a pointer to it */
     struct serin_agent *agent;        /* NULL: not running */
     uint64_t agent_retry_ms;          /* when to try again to start it, where it could not */
+    uint64_t application_errors;      /* that it, or a script, told of */
     int application_code;             /* how the application last ended, for the fleet's eyes */
 
     enum serin_error start_error;      /* why the application could not be started; OK: it could */

@@ -97,6 +97,7 @@ static size_t platform_counters(void *ctx, struct serin_counter *out, size_t max
     const struct serin_counter counters[] = {
         {SERIN_COUNTER_CRASHES, runtime->supervisor.crashes},
         {SERIN_COUNTER_WATCHDOGS, runtime->supervisor.watchdogs},
+        {SERIN_COUNTER_APPLICATION, runtime->application_errors},
     };
     size_t count = sizeof counters / sizeof *counters;
     count = count < max ? count : max;

@@ -43,6 +43,14 @@ static enum serin_error control_unhealthy(void *ctx, const char *why)
     return runtime_agent_event(runtime, &event);
 }
 
+/* Anyone may: who watches the application's log counts as well as it does itself. */
+static enum serin_error control_errors(void *ctx, uint32_t count)
+{
+    struct runtime *runtime = ctx;
+    runtime->application_errors += count;
+    return SERIN_OK;
+}
+
 /* Every text in it is an id, a version or a word of Serin's own: none needs escaping. */
 static void status_write(const struct runtime *runtime, const struct serin_agent_view *view,
                          char *text, size_t capacity)
@@ -62,7 +70,7 @@ static void status_write(const struct runtime *runtime, const struct serin_agent
         ",\"channel_order\":{\"epoch\":%u,\"sequence\":%u},"
         "\"own_order\":{\"epoch\":%u,\"sequence\":%u},\"directive_seen\":%s,\"connected\":%s,"
         "\"uptime_s\":%" PRIu64 ",\"application\":\"%s\",\"pid\":%d,\"crashes\":%" PRIu64
-        ",\"watchdogs\":%" PRIu64 "}",
+        ",\"watchdogs\":%" PRIu64 ",\"errors\":%" PRIu64 "}",
         identity->device_id, identity->product, identity->channel, identity->hardware, version, id,
         !booted                                ? "none"
         : runtime->choice.slot == SERIN_SLOT_A ? "a"
@@ -78,7 +86,7 @@ static void status_write(const struct runtime *runtime, const struct serin_agent
         : serin_launcher_pid(runtime->launcher) != 0 ? "running"
                                                      : "stopped",
         (int)serin_launcher_pid(runtime->launcher), runtime->supervisor.crashes,
-        runtime->supervisor.watchdogs);
+        runtime->supervisor.watchdogs, runtime->application_errors);
 }
 
 static void control_status(void *ctx, char *text, size_t capacity)
@@ -96,5 +104,6 @@ const struct serin_agent_requests_ops runtime_control_ops = {
     .alive = control_alive,
     .confirm = control_confirm,
     .unhealthy = control_unhealthy,
+    .errors = control_errors,
     .status = control_status,
 };

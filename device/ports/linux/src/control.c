@@ -43,6 +43,35 @@ static void request_unhealthy(const struct request *request)
     result_tell(request, requests->ops->unhealthy(requests->ctx, request->argument));
 }
 
+/* Digits without a sign or a zero in front, or nothing: one. 0: it is no such number. */
+static uint32_t errors_read(const char *text)
+{
+    uint32_t count = 0;
+    if (*text == '\0') {
+        return 1;
+    }
+    for (; *text >= '0' && *text <= '9' && (count > 0 || *text != '0'); text++) {
+        count = count * 10u + (uint32_t)(*text - '0');
+        if (count > SERIN_AGENT_ERRORS_MAX) {
+            return 0;
+        }
+    }
+    return *text == '\0' ? count : 0;
+}
+
+static void request_errors(const struct request *request)
+{
+    const struct serin_agent_requests *requests = request->requests;
+    uint32_t count = errors_read(request->argument);
+    if (count == 0) {
+        (void)snprintf(request->answer, request->capacity,
+                       "error INVALID errors takes a whole number from 1 to %u, or nothing for 1",
+                       SERIN_AGENT_ERRORS_MAX);
+        return;
+    }
+    result_tell(request, requests->ops->errors(requests->ctx, count));
+}
+
 static void request_status(const struct request *request)
 {
     const struct serin_agent_requests *requests = request->requests;
@@ -54,9 +83,8 @@ static const struct {
     bool takes_argument;
     void (*handle)(const struct request *request);
 } words[] = {
-    {"alive", false, request_alive},
-    {"confirm", false, request_confirm},
-    {"unhealthy", true, request_unhealthy},
+    {"alive", false, request_alive},        {"confirm", false, request_confirm},
+    {"unhealthy", true, request_unhealthy}, {"errors", true, request_errors},
     {"status", false, request_status},
 };
 
@@ -76,7 +104,8 @@ static void control_answer(void *ctx, pid_t pid, const char *line, char *answer,
         }
     }
     (void)snprintf(answer, capacity,
-                   "error INVALID no such request; use alive, confirm, unhealthy or status");
+                   "error INVALID no such request; use alive, confirm, unhealthy, errors or "
+                   "status");
 }
 
 static bool control_keeps(void *ctx, pid_t pid)

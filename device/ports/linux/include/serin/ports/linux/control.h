@@ -7,6 +7,7 @@
  *   "alive"                the application lives          "ok"
  *   "confirm"              the image is healthy           "ok", or "error STATE …"
  *   "unhealthy" [SP text]  the image is not               "ok", or an error
+ *   "errors" [SP count]    it counted so many more (1)    "ok", or an error
  *   "status"               what is going on               one line of JSON
  *
  * An unknown request is answered "error INVALID …". The application's own connections make room
@@ -22,6 +23,8 @@
 #include <serin/adapters/control.h>
 
 #define SERIN_AGENT_ANSWER_MAX 2048u
+/* Errors that one word may tell of. */
+#define SERIN_AGENT_ERRORS_MAX 1000000u
 
 /* What the requests do. Called from within serin_control_serve. */
 struct serin_agent_requests_ops {
@@ -32,6 +35,8 @@ struct serin_agent_requests_ops {
     enum serin_error (*confirm)(void *ctx);
     /* `why` may be "". */
     enum serin_error (*unhealthy)(void *ctx, const char *why);
+    /* `count`: 1 .. SERIN_AGENT_ERRORS_MAX. */
+    enum serin_error (*errors)(void *ctx, uint32_t count);
     /* Writes one line of JSON without its end into `text` of `capacity` bytes. */
     void (*status)(void *ctx, char *text, size_t capacity);
 };
