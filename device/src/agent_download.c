@@ -45,28 +45,30 @@ static enum serin_error fail(struct serin_agent *agent, enum serin_reason reason
 }
 
 /* Whether the manifest in scratch may be taken, in full, before anything else of the release is
- * used. */
-static enum serin_reason judge_manifest(struct serin_agent *agent, size_t size, bool revert)
+ * used. Who takes it asks `proof` once more, both of its runs. */
+static enum serin_reason judge_manifest(struct serin_agent *agent, size_t size, bool revert,
+                                        struct serin_proof *proof)
 {
     const struct serin_boot *boot = agent->config->boot;
     struct serin_manifest *manifest = &agent->download.manifest;
-    uint32_t floor = agent->running.floor;
-    struct serin_proof proof = {.first = 0};
+    enum serin_slot spare = serin_agent_spare(agent);
+    *proof = (struct serin_proof){.first = 0};
     enum serin_error error =
         agent->have_trust ? serin_manifest_open_twice(boot->crypto, &agent->trust,
-                                                      manifest_bytes(agent), size, manifest, &proof)
+                                                      manifest_bytes(agent), size, manifest, proof)
                           : SERIN_ERR_KEY;
+    struct serin_run first = {.mask = SERIN_RUN_FIRST, .evidence = proof->first};
+    struct serin_run second = {.mask = SERIN_RUN_SECOND, .evidence = proof->second};
     if (error == SERIN_OK) {
-        error = serin_slot_suits(boot, serin_agent_spare(agent), floor, manifest);
+        error = serin_slot_suits_prove(boot, spare, agent->running.floor, manifest, &first);
     }
+    if (error == SERIN_OK) {
+        error = serin_slot_suits_prove(boot, spare, agent->running.floor, manifest, &second);
+    }
+    proof->first = first.evidence;
+    proof->second = second.evidence;
     if (error != SERIN_OK) {
         return serin_intake_reason(error);
-    }
-    if (!serin_proof_first(&proof, SERIN_PROOF_MANIFEST)) {
-        return SERIN_REASON_SIGNATURE;
-    }
-    if (!serin_proof_second(&proof, SERIN_PROOF_MANIFEST)) {
-        return SERIN_REASON_SIGNATURE;
     }
     if (!revert && serin_version_compare(manifest->version, agent->running.version) <= 0) {
         return SERIN_REASON_NOT_NEWER;
@@ -104,25 +106,14 @@ static enum serin_error bad_manifest(struct serin_agent *agent, enum serin_attem
     return ++agent->download.bad_rows >= BAD_IN_A_ROW_MAX ? end(agent, event, reason, 0) : SERIN_OK;
 }
 
-/* A whole manifest has arrived. */
-static enum serin_error take_manifest(struct serin_agent *agent, size_t size)
+/* A manifest that was judged good. A function of its own: what a glitch makes of the comparison
+ * before it, and of the return behind that, still meets this one. */
+__attribute__((noinline)) static enum serin_error accept_manifest(struct serin_agent *agent,
+                                                                  size_t size, bool pending,
+                                                                  const struct serin_proof *proof)
 {
-    const struct serin_agent_standing *standing = serin_intake_standing(agent);
-    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
-    if (!manifest_named(agent, size)) {
-        return bad_manifest(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_DIGEST);
-    }
-    /* Only the first look compares versions: what was accepted once is not weighed again. */
-    bool revert = !pending || (standing != NULL && (standing->flags & SERIN_RELEASE_REVERT) != 0);
-    enum serin_reason reason = judge_manifest(agent, size, revert);
-    if (reason != SERIN_REASON_NONE && copy_suspect(agent, size, reason)) {
-        return bad_manifest(agent, SERIN_ATTEMPT_REJECT, reason);
-    }
-    serin_fetch_stop(agent);
-    agent->download.target = SERIN_AGENT_TARGET_NONE;
-    agent->download.bad_rows = 0;
-    if (reason != SERIN_REASON_NONE) {
-        return end(agent, SERIN_ATTEMPT_REJECT, reason, 0);
+    if (!serin_proof_second(proof, SERIN_PROOF_OFFER)) {
+        return end(agent, SERIN_ATTEMPT_REJECT, SERIN_REASON_SIGNATURE, 0);
     }
     account_of(agent)->version = agent->download.manifest.version;
     enum serin_error error = serin_fill_store_manifest(agent, size);
@@ -133,14 +124,41 @@ static enum serin_error take_manifest(struct serin_agent *agent, size_t size)
     return error;
 }
 
+/* A whole manifest has arrived. */
+static enum serin_error take_manifest(struct serin_agent *agent, size_t size)
+{
+    const struct serin_agent_standing *standing = serin_intake_standing(agent);
+    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
+    if (!manifest_named(agent, size)) {
+        return bad_manifest(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_DIGEST);
+    }
+    /* Only the first look compares versions: what was accepted once is not weighed again. */
+    bool revert = !pending || (standing != NULL && (standing->flags & SERIN_RELEASE_REVERT) != 0);
+    struct serin_proof proof;
+    enum serin_reason reason = judge_manifest(agent, size, revert, &proof);
+    if (reason != SERIN_REASON_NONE && copy_suspect(agent, size, reason)) {
+        return bad_manifest(agent, SERIN_ATTEMPT_REJECT, reason);
+    }
+    serin_fetch_stop(agent);
+    agent->download.target = SERIN_AGENT_TARGET_NONE;
+    agent->download.bad_rows = 0;
+    if (reason == SERIN_REASON_NONE && !serin_proof_first(&proof, SERIN_PROOF_OFFER)) {
+        reason = SERIN_REASON_SIGNATURE;
+    }
+    return reason == SERIN_REASON_NONE ? accept_manifest(agent, size, pending, &proof)
+                                       : end(agent, SERIN_ATTEMPT_REJECT, reason, 0);
+}
+
 void serin_download_resume(struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
+    struct serin_proof proof;
     size_t size;
     if ((state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING) &&
         serin_fill_load_manifest(agent, &size) == SERIN_OK && manifest_named(agent, size) &&
-        judge_manifest(agent, size, true) == SERIN_REASON_NONE) {
-        agent->download.have_manifest = true;
+        judge_manifest(agent, size, true, &proof) == SERIN_REASON_NONE &&
+        serin_proof_first(&proof, SERIN_PROOF_OFFER)) {
+        agent->download.have_manifest = serin_proof_second(&proof, SERIN_PROOF_OFFER);
         serin_agent_log(agent, "download resumed", NULL);
     }
 }

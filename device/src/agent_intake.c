@@ -150,8 +150,7 @@ static void digest_body(const struct serin_agent *agent, const uint8_t *payload,
     serin_sha256_of(agent->config->boot->crypto, envelope.body, envelope.body_size, said);
 }
 
-static enum serin_error open_directive(const struct serin_agent *agent,
-                                       enum serin_agent_source source, const uint8_t *payload,
+static enum serin_error open_directive(const struct serin_agent *agent, const uint8_t *payload,
                                        size_t size, struct serin_directive *directive,
                                        struct serin_proof *proof)
 {
@@ -159,12 +158,8 @@ static enum serin_error open_directive(const struct serin_agent *agent,
     if (!agent->have_trust) {
         return SERIN_ERR_KEY;
     }
-    enum serin_error error = serin_directive_open_twice(
-        boot->crypto, agent->config->codec, &agent->trust, payload, size, directive, proof);
-    if (error == SERIN_OK) {
-        error = serin_directive_addressed(directive, source == SERIN_AGENT_OWN, &boot->identity);
-    }
-    return error;
+    return serin_directive_open_twice(boot->crypto, agent->config->codec, &agent->trust, payload,
+                                      size, directive, proof);
 }
 
 /* An order that is known is the same directive, or it is nothing. */
@@ -176,6 +171,25 @@ static enum serin_order_verdict judge(const struct serin_agent *agent,
     bool other = verdict == SERIN_ORDER_SAME &&
                  !serin_bytes_equal(agent->record.said[source], said, SERIN_AGENT_SAID_SIZE);
     return other ? SERIN_ORDER_OLDER : verdict;
+}
+
+/* What stands between a directive that was opened and this device: within `run`, which has proved
+ * it. */
+static enum serin_error prove_due(const struct serin_agent *agent, enum serin_agent_source source,
+                                  const struct serin_directive *directive, const uint8_t *said,
+                                  uint32_t mask, uint32_t *evidence)
+{
+    struct serin_run run = {.mask = mask, .evidence = *evidence};
+    enum serin_error error = serin_directive_addressed(directive, source == SERIN_AGENT_OWN,
+                                                       &agent->config->boot->identity);
+    serin_run_note(&run, SERIN_STEP_DIRECTIVE_ADDRESS, (uint32_t)error);
+    bool older = judge(agent, source, directive->order, said) == SERIN_ORDER_OLDER;
+    serin_run_note(&run, SERIN_STEP_DIRECTIVE_ORDER, older ? 1u : 0u);
+    *evidence = run.evidence;
+    if (error != SERIN_OK) {
+        return error;
+    }
+    return older ? SERIN_ERR_STALE : SERIN_OK;
 }
 
 /* Signed time only grows. */
@@ -199,40 +213,27 @@ static enum serin_error obey_at_least(struct serin_agent *agent, enum serin_agen
     return error;
 }
 
-enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
-                                        const uint8_t *payload, size_t size)
+/* A directive that was judged good. A function of its own: what a glitch makes of the comparison
+ * before it, and of the return behind that, still meets this one. */
+__attribute__((noinline)) static enum serin_error
+obey(struct serin_agent *agent, enum serin_agent_source source,
+     const struct serin_directive *directive, const uint8_t *said, const struct serin_proof *proof)
 {
-    struct serin_directive directive;
-    struct serin_proof proof = {.first = 0};
-    if (size == 0) {
-        return SERIN_OK; /* somebody cleared the topic: what holds still holds */
-    }
-    enum serin_error error = open_directive(agent, source, payload, size, &directive, &proof);
-    if (error != SERIN_OK) {
-        return refuse(agent, "directive refused", error);
-    }
-    if (!serin_proof_first(&proof, SERIN_PROOF_DIRECTIVE)) {
+    if (!serin_proof_second(proof, SERIN_PROOF_OBEY)) {
         return refuse(agent, "directive refused", SERIN_ERR_SIGNATURE);
-    }
-    if (!serin_proof_second(&proof, SERIN_PROOF_DIRECTIVE)) {
-        return refuse(agent, "directive refused", SERIN_ERR_SIGNATURE);
-    }
-    uint8_t said[SERIN_SHA256_SIZE];
-    digest_body(agent, payload, size, said);
-    enum serin_order_verdict verdict = judge(agent, source, directive.order, said);
-    if (verdict == SERIN_ORDER_OLDER) {
-        return refuse(agent, "directive refused", SERIN_ERR_STALE);
     }
     struct serin_agent_standing standing;
-    weigh(agent, source, &directive, verdict == SERIN_ORDER_NEWER, &standing);
-    if (verdict == SERIN_ORDER_NEWER) {
+    bool newer = judge(agent, source, directive->order, said) == SERIN_ORDER_NEWER;
+    weigh(agent, source, directive, newer, &standing);
+    if (newer) {
+        enum serin_error error = SERIN_OK;
         if (agent->armed && standing.kind == SERIN_WISH_STOP) {
             /* Before the order is stored: power that goes in between must not end in the trial that
              * is being halted. */
             error = serin_trial_disarm(agent);
         }
         if (error == SERIN_OK) {
-            error = store_order(agent, source, &directive, said);
+            error = store_order(agent, source, directive, said);
         }
         if (error != SERIN_OK) {
             return obey_at_least(agent, source, &standing, error);
@@ -243,10 +244,34 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
         standing.start_ms =
             agent->standing[source].heard ? agent->standing[source].start_ms : standing.start_ms;
     }
-    learn_time(agent, directive.issued_s);
+    learn_time(agent, directive->issued_s);
     agent->standing[source] = standing;
     agent->directive_seen = true;
     return SERIN_OK;
+}
+
+enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
+                                        const uint8_t *payload, size_t size)
+{
+    struct serin_directive directive;
+    struct serin_proof proof = {.first = 0};
+    uint8_t said[SERIN_SHA256_SIZE];
+    if (size == 0) {
+        return SERIN_OK; /* somebody cleared the topic: what holds still holds */
+    }
+    enum serin_error error = open_directive(agent, payload, size, &directive, &proof);
+    if (error == SERIN_OK) {
+        digest_body(agent, payload, size, said);
+        error = prove_due(agent, source, &directive, said, SERIN_RUN_FIRST, &proof.first);
+    }
+    if (error == SERIN_OK) {
+        error = prove_due(agent, source, &directive, said, SERIN_RUN_SECOND, &proof.second);
+    }
+    if (error == SERIN_OK && !serin_proof_first(&proof, SERIN_PROOF_OBEY)) {
+        error = SERIN_ERR_SIGNATURE;
+    }
+    return error == SERIN_OK ? obey(agent, source, &directive, said, &proof)
+                             : refuse(agent, "directive refused", error);
 }
 
 const struct serin_agent_standing *serin_intake_standing(const struct serin_agent *agent)

@@ -67,6 +67,16 @@ enum serin_error serin_slot_suits(const struct serin_boot *boot, enum serin_slot
     return error;
 }
 
+enum serin_error serin_slot_suits_prove(const struct serin_boot *boot, enum serin_slot slot,
+                                        uint32_t floor, const struct serin_manifest *manifest,
+                                        struct serin_run *run)
+{
+    enum serin_error error = serin_slot_suits(boot, slot, floor, manifest);
+    serin_run_note(run, SERIN_STEP_SUITS, (uint32_t)error);
+    serin_run_note(run, SERIN_STEP_FLOOR, manifest->security_counter < floor ? 1u : 0u);
+    return error;
+}
+
 enum serin_error serin_slot_manifest_prove(const struct serin_boot *boot,
                                            const struct serin_trust *trust, enum serin_slot slot,
                                            uint32_t floor, struct serin_manifest *manifest,
@@ -79,9 +89,7 @@ enum serin_error serin_slot_manifest_prove(const struct serin_boot *boot,
         error = serin_manifest_prove(boot->crypto, trust, bytes, size, manifest, id, run);
     }
     if (error == SERIN_OK) {
-        error = serin_slot_suits(boot, slot, floor, manifest);
-        serin_run_note(run, SERIN_STEP_SUITS, (uint32_t)error);
-        serin_run_note(run, SERIN_STEP_FLOOR, manifest->security_counter < floor ? 1u : 0u);
+        error = serin_slot_suits_prove(boot, slot, floor, manifest, run);
     }
     return error;
 }

@@ -57,6 +57,11 @@ serin_slot_manifest_prove(const struct serin_boot *boot, const struct serin_trus
 SERIN_MUST_USE enum serin_error serin_slot_suits(const struct serin_boot *boot,
                                                  enum serin_slot slot, uint32_t floor,
                                                  const struct serin_manifest *manifest);
+/* The same within `run`, which has proved the manifest. */
+SERIN_MUST_USE enum serin_error serin_slot_suits_prove(const struct serin_boot *boot,
+                                                       enum serin_slot slot, uint32_t floor,
+                                                       const struct serin_manifest *manifest,
+                                                       struct serin_run *run);
 
 /* serin_boot_verify_slot with the trust record at hand. */
 SERIN_MUST_USE enum serin_error serin_slot_verify(const struct serin_boot *boot,

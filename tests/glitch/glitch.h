@@ -37,9 +37,11 @@ struct glitch_trial {
     const char *name;
     enum glitch_end (*attempt)(void *ctx);
     void *ctx;
-    enum glitch_end expected; /* without a glitch */
-    unsigned brief;           /* 1, 2: among those of a brief, a briefer sweep; 0: neither */
-    bool weak;                /* has no second run: a breach must be found, or nothing is proved */
+    /* Without a glitch. BREACH: what is offered is good, which proves that the trial sees what is
+     * accepted; nothing is glitched. */
+    enum glitch_end expected;
+    unsigned brief; /* 1, 2: among those of a brief, a briefer sweep; 0: neither */
+    bool weak;      /* has no second run: a breach must be found, or nothing is proved */
 };
 
 struct glitch_totals {

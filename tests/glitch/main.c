@@ -1,6 +1,6 @@
 /*
- * serin-glitch: what a bootloader refuses, it refuses with any one of its instructions skipped, any
- * branch taken, any call not made (docs/testing.md, "Glitches").
+ * serin-glitch: what a bootloader or an agent refuses, it refuses with any one of its instructions
+ * skipped, any branch taken, any call not made (docs/testing.md, "Glitches").
  *
  *   serin-glitch [--only NAME] [--hits N] [--zero 1] [--brief 1|2]
  *   serin-glitch --play NAME:KIND:OFFSET:NTH
@@ -17,6 +17,16 @@ struct options {
     const char *only, *play;
 };
 
+static size_t trial_count(void)
+{
+    return boot_trial_count + agent_trial_count;
+}
+
+static const struct scene_trial *trial_at(size_t n)
+{
+    return n < boot_trial_count ? &boot_trials[n] : &agent_trials[n - boot_trial_count];
+}
+
 static int play(const char *what)
 {
     char name[32], kind[32];
@@ -26,14 +36,14 @@ static int play(const char *what)
         (void)fprintf(stderr, "serin-glitch: --play wants NAME:KIND:OFFSET:NTH\n");
         return 2;
     }
-    for (size_t i = 0; i < scene_count; i++) {
+    for (size_t i = 0; i < trial_count(); i++) {
         for (enum glitch_kind n = 0; n < GLITCH_KINDS; n++) {
-            struct glitch_trial trial = scene_trials[i].trial;
+            struct glitch_trial trial = trial_at(i)->trial;
             if (strcmp(trial.name, name) != 0 || strcmp(glitch_kinds[n], kind) != 0) {
                 continue;
             }
             bool fired;
-            trial.ctx = scene_trials[i].make();
+            trial.ctx = trial_at(i)->make();
             enum glitch_end end = glitch_play(&trial, n, offset, nth, &fired);
             printf("%s: %s%s\n", what, glitch_ends[end], fired ? "" : " (not fired)");
             scene_close(trial.ctx);
@@ -53,7 +63,7 @@ static bool sweep_one(const struct scene_trial *what, const struct options *opti
     trial.ctx = what->make();
     bool good = glitch_sweep(&trial, &options->effort, &totals);
     scene_close(trial.ctx);
-    printf("%-10s %5zu instructions %6zu glitches:", trial.name, totals.instructions,
+    printf("%-15s %5zu instructions %6zu glitches:", trial.name, totals.instructions,
            totals.points);
     for (size_t end = 0; end < GLITCH_ENDS; end++) {
         printf(" %s %zu", glitch_ends[end], totals.ends[end]);
@@ -61,8 +71,9 @@ static bool sweep_one(const struct scene_trial *what, const struct options *opti
     printf("%s\n", trial.weak ? ", as there must be" : "");
     (void)fflush(stdout);
     sum->unfired += totals.unfired;
-    if (trial.weak) {
-        /* The proof of the harness: one verification falls to one glitch. */
+    if (trial.weak || trial.expected == GLITCH_BREACH) {
+        /* The proof of the harness: one verification falls to one glitch, and what is good is
+         * accepted. */
         return good && totals.ends[GLITCH_BREACH] > 0;
     }
     sum->points += totals.points;
@@ -74,11 +85,11 @@ static int sweep(const struct options *options)
 {
     struct glitch_totals sum = {.points = 0};
     bool good = true;
-    for (size_t i = 0; i < scene_count; i++) {
-        const struct glitch_trial *trial = &scene_trials[i].trial;
+    for (size_t i = 0; i < trial_count(); i++) {
+        const struct glitch_trial *trial = &trial_at(i)->trial;
         if ((options->only == NULL || strcmp(options->only, trial->name) == 0) &&
             trial->brief >= options->brief) {
-            good = sweep_one(&scene_trials[i], options, &sum) && good;
+            good = sweep_one(trial_at(i), options, &sum) && good;
         }
     }
     printf("%zu glitches, %zu breaches, %zu that did not fire\n", sum.points,

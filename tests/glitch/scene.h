@@ -1,6 +1,6 @@
 /*
- * Devices whose flash holds what must not boot: each is one thing that a verification is there for,
- * and everything else about it is right.
+ * Devices whose flash holds what must not boot, or whose agent hears what it must not obey: each is
+ * one thing that a verification is there for, and everything else about it is right.
  */
 #ifndef SERIN_TESTS_SCENE_H
 #define SERIN_TESTS_SCENE_H
@@ -36,8 +36,11 @@ struct scene_trial {
     struct scene *(*make)(void); /* closed with scene_close */
     struct glitch_trial trial;   /* its ctx is the scene */
 };
-extern const struct scene_trial scene_trials[];
-extern const size_t scene_count;
+extern const struct scene_trial boot_trials[], agent_trials[];
+extern const size_t boot_trial_count, agent_trial_count;
+
+/* Whether a bank of the trust region holds that record. */
+bool scene_holds_trust(const struct scene *scene, const uint8_t record[SERIN_TRUST_SIZE_P256]);
 
 void scene_close(struct scene *scene);
 

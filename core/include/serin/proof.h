@@ -62,6 +62,8 @@ struct serin_proof {
 #define SERIN_STEP_DIRECTIVE_KEY       0x0f69ca53u /* a director key of the trust record */
 #define SERIN_STEP_DIRECTIVE_SIGNATURE 0x31c7f68fu
 #define SERIN_STEP_DIRECTIVE_CONTENT   0x44ae1d71u
+#define SERIN_STEP_DIRECTIVE_ADDRESS   0x6b90d3a7u /* it is this device's */
+#define SERIN_STEP_DIRECTIVE_ORDER     0x9d06e85bu /* none that is newer was obeyed */
 
 #define SERIN_PROOF_START 0x5eed1e55u
 #define SERIN_PROOF_ODD   0x9e3779b1u
@@ -91,6 +93,13 @@ struct serin_proof {
 #define SERIN_PROOF_TRUST     SERIN_PROOF_TRUST_AFTER(SERIN_PROOF_START)
 #define SERIN_PROOF_MANIFEST  SERIN_PROOF_MANIFEST_AFTER(SERIN_PROOF_START)
 #define SERIN_PROOF_DIRECTIVE SERIN_PROOF_DIRECTIVE_AFTER(SERIN_PROOF_START)
+
+/* What an agent asks beside: before it obeys a directive, and before it takes a manifest. */
+#define SERIN_PROOF_OBEY                                                                      \
+    SERIN_PROOF_AFTER(SERIN_PROOF_AFTER(SERIN_PROOF_DIRECTIVE, SERIN_STEP_DIRECTIVE_ADDRESS), \
+                      SERIN_STEP_DIRECTIVE_ORDER)
+#define SERIN_PROOF_OFFER \
+    SERIN_PROOF_AFTER(SERIN_PROOF_AFTER(SERIN_PROOF_MANIFEST, SERIN_STEP_SUITS), SERIN_STEP_FLOOR)
 
 /* Starts a run: SERIN_RUN_FIRST or SERIN_RUN_SECOND. */
 void serin_run_start(struct serin_run *run, uint32_t mask);
