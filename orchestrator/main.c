@@ -22,6 +22,8 @@ enum {
     EXIT_REFUSED = 4,
 };
 
+#define AHEAD_MAX_S 2592000u
+
 struct arguments {
     const char *config;
     bool check;
@@ -38,6 +40,10 @@ static const char help[] =
     "  --new-epoch[=N]      start with a new epoch of directive orders, above N where given: "
     "after\n"
     "                       restoring a backup, when serind could not learn that by itself\n"
+    "  --signed-ahead SECONDS\n"
+    "                       start once with signed time so much further ahead, up to 2592000: "
+    "when\n"
+    "                       devices take leases for over too early; the alarm on it says so\n"
     "  --log-level LEVEL    debug, info, warn or error; info is the default\n"
     "  --help, --version\n"
     "\n"
@@ -53,25 +59,27 @@ static int usage(const char *what, const char *value)
     return EXIT_USAGE;
 }
 
-static bool read_epoch(const char *text, uint32_t *epoch)
+/* A whole number of at most `limit`. */
+static bool read_number(const char *text, uint32_t limit, uint32_t *number)
 {
     char *end = NULL;
     if (*text < '0' || *text > '9' || strlen(text) > 10) {
         return false;
     }
     unsigned long value = strtoul(text, &end, 10);
-    *epoch = (uint32_t)value;
-    return *end == '\0' && value < UINT32_MAX;
+    *number = (uint32_t)value;
+    return *end == '\0' && value <= limit;
 }
 
 /* Reads the arguments. Less than 0: go on; else the exit status. */
 static int read_arguments(int argc, char **argv, struct arguments *arguments)
 {
-    enum { CONFIG = 'c', CHECK = 256, EPOCH, LEVEL, HELP = 'h', VERSION = 'V' };
+    enum { CONFIG = 'c', CHECK = 256, EPOCH, AHEAD, LEVEL, HELP = 'h', VERSION = 'V' };
     static const struct option options[] = {
         {"config", required_argument, NULL, CONFIG},
         {"check", no_argument, NULL, CHECK},
         {"new-epoch", optional_argument, NULL, EPOCH},
+        {"signed-ahead", required_argument, NULL, AHEAD},
         {"log-level", required_argument, NULL, LEVEL},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
@@ -94,8 +102,15 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case EPOCH:
             arguments->start.new_epoch = true;
-            if (optarg != NULL && !read_epoch(optarg, &arguments->start.epoch_above)) {
+            if (optarg != NULL &&
+                !read_number(optarg, UINT32_MAX - 1, &arguments->start.epoch_above)) {
                 return usage("--new-epoch takes a whole number below 4294967295", optarg);
+            }
+            break;
+        case AHEAD:
+            if (!read_number(optarg, AHEAD_MAX_S, &arguments->start.ahead_s)) {
+                return usage("--signed-ahead takes a whole number of seconds up to 2592000",
+                             optarg);
             }
             break;
         case LEVEL:

@@ -158,7 +158,7 @@ static bool load(void *arg, const struct serin_directive_record *record)
         return false;
     }
     topic->own = *record;
-    serin_signed_time_heard(&serind->publisher.time, record->issued_s, serind->mono_ms);
+    serind_signed_heard(serind, record->issued_s);
     topic->changed_at_ms = 0; /* an old halt that a broker does not show is an alarm at once */
     topic->halt = says_halted(serind, record->payload, record->payload_size);
     return true;
@@ -167,6 +167,7 @@ static bool load(void *arg, const struct serin_directive_record *record)
 enum serin_error serind_publisher_load(struct serind *serind)
 {
     struct loading loading = {.serind = serind};
+    serind_signed_resume(serind);
     enum serin_error error = serind->store.ops->each_directive(serind->store.ctx, load, &loading);
     return error != SERIN_OK ? error : loading.error;
 }
@@ -288,11 +289,6 @@ void serind_publisher_claim(struct serind *serind, const struct serin_device_rec
 
 /* ---- making directives ---- */
 
-uint64_t serind_signed_ms(const struct serind *serind)
-{
-    return serin_signed_time_ms(&serind->publisher.time, serind->now_ms, serind->mono_ms);
-}
-
 /* The stable release and the candidate of a product and channel, as they stand in this pass. */
 static enum serin_error fill(struct serind *serind, const struct serind_topic *topic,
                              struct serin_directive *directive)
@@ -390,6 +386,7 @@ void serind_publisher_store(struct serind *serind)
                                                  .order = topic->next.order},
                      "directive made: %s", topic->reason);
     }
+    serind_signed_store(serind);
 }
 
 /* ---- sending ---- */
@@ -438,6 +435,7 @@ void serind_publisher_keep(struct serind *serind)
     struct serind_publisher *publisher = &serind->publisher;
     publisher->want_epoch = false;
     publisher->due = false;
+    publisher->kept_at_ms = serind->mono_ms;
     for (size_t i = 0; i < publisher->count; i++) {
         struct serind_topic *topic = publisher->topics[i];
         topic->wanted = false;
@@ -459,7 +457,7 @@ void serind_publisher_keep(struct serind *serind)
         }
         serind_alarm_clear(serind, key);
         topic->own = topic->next;
-        serin_signed_time_heard(&publisher->time, topic->own.issued_s, serind->mono_ms);
+        serind_signed_heard(serind, topic->own.issued_s);
         topic->halt = topic->next_halt;
         SERIN_FAULT_POINT("serind.publish.after_persist");
         if (topic->halt) {

@@ -23,8 +23,11 @@
 #define SERIND_TEND_MS       200u
 #define SERIND_LEASE_S       21600u /* where no rollout says otherwise */
 #define SERIND_EPOCH_WHY_MAX 256u
-/* A wall clock that stands so far before the time that is signed with is an alarm. */
-#define SERIND_CLOCK_BACK_MS 60000u
+/* Signed time is kept at least so often, since what a crash meets with a clock that is then set is
+ * lost from there on. */
+#define SERIND_SIGNED_KEEP_MS 600000u
+/* And at most so often where the wall clock is set again and again. */
+#define SERIND_SIGNED_REST_MS 1000u
 
 struct serind;
 
@@ -66,6 +69,7 @@ struct serind_publisher {
     size_t count;
     struct serind_topic *topics[SERIND_TOPICS_MAX];
     struct serin_signed_time time; /* of what was committed, or shown by a broker */
+    uint64_t kept_at_ms;           /* monotonic; when the store was last given it */
     bool want_epoch;               /* start a new epoch in the next pass */
     struct serin_order want_above;
     char want_why[SERIND_EPOCH_WHY_MAX];
@@ -109,6 +113,9 @@ void serind_publisher_learn(struct serind *serind);
 void serind_publisher_store(struct serind *serind);
 void serind_publisher_keep(struct serind *serind);
 void serind_publisher_undo(struct serind *serind);
+
+/* An operator says, before the first pass, that signed time lacks so much (--signed-ahead). */
+void serind_publisher_ahead(struct serind *serind, uint32_t ahead_s);
 
 /* What brokers tell; outside of passes. `shown` takes directive and trust topics. */
 void serind_publisher_disconnected(struct serind *serind, size_t broker);

@@ -4,8 +4,20 @@
 
 #include "serind.h"
 
-/* The time to sign with, Unix milliseconds. */
+/* Signed time (clock.c). The time to sign with, Unix milliseconds. */
 uint64_t serind_signed_ms(const struct serind *serind);
+
+/* Goes on from what the store keeps, once the meta record is loaded. */
+void serind_signed_resume(struct serind *serind);
+
+/* A directive of ours bears this time: it is committed, or the store or a broker has it. */
+void serind_signed_heard(struct serind *serind, uint64_t issued_s);
+
+/* The end of a pass, once its directives are made: has the meta record keep it. */
+void serind_signed_store(struct serind *serind);
+
+/* Every look: asks for a pass where the store should be told of it; raises and clears the alarm. */
+void serind_signed_tend(struct serind *serind);
 
 /* Whether what the broker shows is what should be retained. */
 bool serind_view_same(const struct serind_topic *topic, const struct serind_view *view);

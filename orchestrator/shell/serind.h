@@ -2,7 +2,8 @@
  * The shell of serind: what its files share. One thread owns all of it.
  *
  *   main.c ── loop.c ──┬─ intake.c ── fleet.c      what devices send (attempts.c, beats.c)
- *                      ├─ tend.c ──── publisher.c  what is retained, its order, repair (learn.c)
+ *                      ├─ tend.c ──── publisher.c  what is retained, its order, repair (learn.c,
+ *                      │                           clock.c)
  *                      ├─ revert.c ── create.c     what a halt is followed by
  *                      └─ api*.c ──── rollouts.c   commands of operators (create.c, retry.c)
  *   pass.c     one transaction around each piece of work

@@ -328,6 +328,7 @@ static enum serin_error open_all(struct serind *serind, const struct serind_star
     }
     if (error == SERIN_OK) {
         say_start(serind);
+        serind_publisher_ahead(serind, start->ahead_s);
     }
     return error;
 }

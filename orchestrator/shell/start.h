@@ -17,6 +17,7 @@ struct serind_start {
     const struct serin_serind_config *config;
     bool new_epoch;       /* --new-epoch */
     uint32_t epoch_above; /* its number; 0: above our own */
+    uint32_t ahead_s;     /* --signed-ahead; 0: not given */
 };
 
 #define SERIND_START_WHY_MAX 1024u

@@ -94,7 +94,7 @@ void serind_publisher_shown(struct serind *serind, size_t broker, const struct s
         view->verified = serind_directive_read(serind, topic, payload, size, &directive);
         view->order = view->verified ? directive.order : (struct serin_order){0, 0};
         if (view->verified) {
-            serin_signed_time_heard(&serind->publisher.time, directive.issued_s, serind->mono_ms);
+            serind_signed_heard(serind, directive.issued_s);
         }
         view->teaches = view->verified && serind_directive_teaches(serind, known, &directive);
     }
@@ -276,20 +276,6 @@ static bool lease_half_over(const struct serind *serind, const struct serind_top
     return serind_signed_ms(serind) / 1000u >= topic->own.issued_s + topic->own.lease_s / 2;
 }
 
-/* Leases go on by what was signed before; whatever else is told the time by this clock does not. */
-static void clock_alarm(struct serind *serind)
-{
-    uint64_t back_ms = serind_signed_ms(serind) - serind->now_ms;
-    if (back_ms < SERIND_CLOCK_BACK_MS) {
-        serind_alarm_clear(serind, "clock");
-        return;
-    }
-    serind_alarm_raise(serind, "clock",
-                       "the clock stands %llu s before what was signed by it: leases go on from "
-                       "what was signed, set the clock right",
-                       (unsigned long long)back_ms / 1000u);
-}
-
 static bool any_settled(const struct serind *serind)
 {
     for (size_t i = 0; i < serind->broker_count; i++) {
@@ -309,7 +295,7 @@ void serind_publisher_tend(struct serind *serind)
     publisher->tend_at_ms = serind->mono_ms + SERIND_TEND_MS;
     bool can_renew = any_settled(serind);
     serind_topics_forget(serind);
-    clock_alarm(serind);
+    serind_signed_tend(serind);
     for (size_t i = 0; i < publisher->count; i++) {
         struct serind_topic *topic = publisher->topics[i];
         for (size_t b = 0; b < serind->broker_count; b++) {

@@ -76,6 +76,7 @@ struct server_head {
     struct serin_release stable;
     uint32_t last_attempt; /* at the candidate, given out so far */
     struct server_directive directive;
+    struct serin_signed_mark signed_mark; /* signed time as it stood when this was stored */
 };
 
 struct server_undo {
@@ -191,6 +192,7 @@ struct sim_server {
     struct server_scratch *scratch;
 
     uint64_t connected_ms, heard_ms;
+    uint64_t revived_ms; /* the last time; 0: never */
     uint64_t wake_ms;   /* the wake that counts; UINT64_MAX: none */
     uint64_t state_ms;  /* when the rollout's state changed last */
     uint64_t ended_ms;  /* when it ended; 0: it has not */
@@ -213,7 +215,7 @@ struct sim_server {
     struct serin_order want_above, doubted;
     uint32_t claimant; /* device + 1 of the witness, alone so far; 0: none */
     uint64_t claim_rest_ms, guard_rest_ms, tend_ms;
-    struct serin_signed_time time; /* lost with its memory */
+    struct serin_signed_time time; /* lost with its memory, but for the mark of the store */
 
     struct serin_batch_items items; /* scratch of a batch */
 };
@@ -267,6 +269,8 @@ void server_want_epoch(struct sim_server *server, struct serin_order above);
 void server_claim(struct sim_server *server, uint32_t device, struct serin_order claimed);
 void server_learn(struct sim_server *server);
 void server_make(struct sim_server *server);
+/* It starts: signed time goes on from what the store has of it. */
+void server_resume_time(struct sim_server *server);
 /* The pass is committed: what it made goes out. */
 void server_publish(struct sim_server *server);
 void server_forget(struct sim_server *server); /* or never will */

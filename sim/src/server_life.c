@@ -2,8 +2,11 @@
 #include "server.h"
 
 #include "invariants.h"
+#include "world.h"
 
 #include <string.h>
+
+#define AGAIN_MS UINT64_C(600000)
 
 /* ---- what the world does to it ---- */
 
@@ -89,17 +92,28 @@ void sim_server_crash(struct sim *sim)
     judge_loaded(sim);
 }
 
+static void note_restart(struct sim *sim)
+{
+    struct sim_server *server = sim->server;
+    struct serin_sim_restarts *restarts = &sim->result->restarts;
+    enum serin_rollout_state state = server->store.head.rollout.state;
+    bool again = server->revived_ms != 0 && sim->now_ms - server->revived_ms < AGAIN_MS;
+    restarts->awaiting += state == SERIN_ROLLOUT_AWAITING ? 1u : 0u;
+    restarts->soaking += state == SERIN_ROLLOUT_SOAKING ? 1u : 0u;
+    restarts->again += again ? 1u : 0u;
+    restarts->down += sim_broker_is_up(sim, SIM_CLOUD) ? 0u : 1u;
+    server->revived_ms = sim->now_ms;
+}
+
 void sim_server_revive(struct sim *sim)
 {
     struct sim_server *server = sim->server;
+    note_restart(sim);
     server->up = true;
     server->agreed = false;
     server->claimant = 0;
     server->claim_rest_ms = server->guard_rest_ms = 0;
-    server->time = (struct serin_signed_time){.signed_ms = 0};
-    if (server->store.head.directive.held) {
-        serin_signed_time_heard(&server->time, server->store.head.directive.issued_s, sim->now_ms);
-    }
+    server_resume_time(server);
     resume_health(server);
     server_wake(server);
 }

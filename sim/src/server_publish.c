@@ -186,6 +186,38 @@ static uint64_t signed_ms(const struct sim_server *server)
     return serin_signed_time_ms(&server->time, sim_wall_ms(server->sim), server->sim->now_ms);
 }
 
+static void heard_time(struct sim_server *server, uint64_t issued_s)
+{
+    serin_signed_time_heard(&server->time, issued_s, sim_wall_ms(server->sim), server->sim->now_ms);
+}
+
+void server_resume_time(struct sim_server *server)
+{
+    const struct server_head *head = &server->store.head;
+    serin_signed_time_resume(&server->time, &head->signed_mark, sim_wall_ms(server->sim),
+                             server->sim->now_ms);
+    if (head->directive.held) {
+        heard_time(server, head->directive.issued_s);
+    }
+}
+
+static bool time_moved(const struct sim_server *server)
+{
+    return serin_signed_time_moved(&server->time, &server->store.head.signed_mark,
+                                   sim_wall_ms(server->sim), server->sim->now_ms);
+}
+
+/* serind keeps it with each pass, and every ten minutes. Here it is kept where the head changes
+ * anyway: another copy of that for each beat would cost more than all else. */
+static void keep_time(struct sim_server *server)
+{
+    if (server->store.touched || time_moved(server)) {
+        server_store_touch(&server->store);
+        server->store.head.signed_mark =
+            serin_signed_time_mark(&server->time, sim_wall_ms(server->sim), server->sim->now_ms);
+    }
+}
+
 static void fill(const struct sim_server *server, struct serin_directive *directive)
 {
     const struct server_head *head = &server->store.head;
@@ -204,18 +236,12 @@ static void fill(const struct sim_server *server, struct serin_directive *direct
     }
 }
 
-void server_make(struct sim_server *server)
+static void make(struct sim_server *server)
 {
     struct server_head *head = &server->store.head;
     struct server_directive *made = &head->directive;
     struct serin_directive directive;
     const char *field = "";
-    if (server->want_epoch) {
-        start_epoch(server);
-    }
-    if (!server->want) {
-        return;
-    }
     server_store_touch(&server->store);
     enum serin_error error = serin_order_next(head->order, &head->order);
     fill(server, &directive);
@@ -233,9 +259,20 @@ void server_make(struct sim_server *server)
     made->order = directive.order;
     made->issued_s = directive.issued_s;
     made->lease_s = directive.lease_s;
-    serin_signed_time_heard(&server->time, made->issued_s, server->sim->now_ms);
+    heard_time(server, made->issued_s);
     server->made = true;
     sim_check_directive(server->sim, &directive, &head->rollout, &server->members);
+}
+
+void server_make(struct sim_server *server)
+{
+    if (server->want_epoch) {
+        start_epoch(server);
+    }
+    if (server->want) {
+        make(server);
+    }
+    keep_time(server);
 }
 
 /* ---- sending ---- */
@@ -320,7 +357,7 @@ void server_shown(struct sim_server *server, const uint8_t *payload, size_t size
         view->verified = size > 0 && read_directive(server, payload, size, &directive);
         view->order = view->verified ? directive.order : (struct serin_order){0, 0};
         if (view->verified) {
-            serin_signed_time_heard(&server->time, directive.issued_s, server->sim->now_ms);
+            heard_time(server, directive.issued_s);
         }
         view->teaches = view->verified && teaches(server, &directive);
     }
@@ -406,6 +443,7 @@ void server_tend(struct sim_server *server)
     if (!server->settled || server->committing || server->sim->now_ms < server->tend_ms) {
         return;
     }
+    serin_signed_time_look(&server->time, sim_wall_ms(server->sim), server->sim->now_ms);
     look_after(server);
     if (lease_half_over(server)) {
         server->renew = true;
@@ -421,7 +459,7 @@ void server_tend(struct sim_server *server)
 
 bool server_publish_due(const struct sim_server *server)
 {
-    return server->want_epoch || server->renew;
+    return server->want_epoch || server->renew || time_moved(server);
 }
 
 uint64_t server_tend_deadline_ms(const struct sim_server *server)

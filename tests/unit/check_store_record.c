@@ -363,15 +363,27 @@ static size_t cut_to_version(enum record_kind kind, uint8_t version, uint8_t *by
     return size;
 }
 
-/* Before the audit log had a chain, it had no head. Caught: the same. */
-START_TEST(meta_of_version_1_knows_of_no_audit_log)
+/* Before the audit log had a chain, it had no head; before signed time was kept, there was none.
+ * Caught: the same. */
+START_TEST(meta_of_older_versions_knows_of_no_audit_log_and_no_signed_time)
 {
+    const size_t mark_size = 3 * sizeof(uint64_t) + 1;
     static union record_value value;
     uint8_t bytes[RECORD_MAX];
     size_t size = 0;
     sample(RECORD_META, 2, &value);
     uint32_t trust_version = value.meta.trust_version;
     ck_assert_int_eq(record_encode(RECORD_META, &key, &value, bytes, &size), SERIN_OK);
+    uint64_t audit_seq = value.meta.audit_seq;
+    bytes[1] = 2;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_FORMAT);
+    size -= mark_size;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_OK);
+    ck_assert_uint_eq(value.meta.audit_seq, audit_seq);
+    ck_assert_uint_eq(value.meta.signed_mark.signed_ms, 0);
+    ck_assert(!value.meta.signed_mark.doubted);
     bytes[1] = 1;
     reseal(bytes, size);
     ck_assert_int_eq(decode(RECORD_META, bytes, size, &value), SERIN_ERR_FORMAT);
@@ -561,7 +573,7 @@ int main(void)
         another_kind_and_a_newer_version_are_told_apart,
         values_out_of_bounds_are_not_written,
         a_device_of_an_older_version_has_what_it_had,
-        meta_of_version_1_knows_of_no_audit_log,
+        meta_of_older_versions_knows_of_no_audit_log_and_no_signed_time,
         a_rollout_of_an_older_version_goes_on_as_it_was,
         a_rollout_of_version_3_waives_nothing,
         a_rollout_of_version_4_has_one_spell,

@@ -19,7 +19,7 @@ serin_unit_test(json LINK serin::json)
 # serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
 set(shell ${PROJECT_SOURCE_DIR}/orchestrator/shell)
 set(shell_sources)
-foreach(name alarms attempts audit audit_begin batches beats command create enrol fleet fleet_index intake items learn lookups outbox pass
+foreach(name alarms attempts audit audit_begin batches beats clock command create enrol fleet fleet_index intake items learn lookups outbox pass
     policy_text publisher recall releases retry revert rollout_alarms rollouts site_alarms sites strata tend text trusts)
   list(APPEND shell_sources ${shell}/${name}.c)
 endforeach()

@@ -69,6 +69,10 @@ struct serin_meta_record sample_meta(uint64_t seed)
     record.trust_version = dice32(&seed);
     record.audit_seq = dice(&seed);
     bytes(&seed, record.audit_hash, sizeof record.audit_hash);
+    record.signed_mark.signed_ms = dice(&seed);
+    record.signed_mark.wall_ms = dice(&seed);
+    record.signed_mark.ahead_s = dice(&seed);
+    record.signed_mark.doubted = dice(&seed) & 1;
     return record;
 }
 

@@ -96,6 +96,14 @@ static void health_fields(struct record_io *io, struct serin_health *health)
     health->lost_s = record_u32(io, health->lost_s);
 }
 
+static void mark_fields(struct record_io *io, struct serin_signed_mark *mark)
+{
+    mark->signed_ms = record_u64(io, mark->signed_ms);
+    mark->wall_ms = record_u64(io, mark->wall_ms);
+    mark->ahead_s = record_u64(io, mark->ahead_s);
+    mark->doubted = record_bool(io, mark->doubted);
+}
+
 /* ---- kinds ---- */
 
 static void meta_fields(struct record_io *io, union record_value *value)
@@ -107,6 +115,9 @@ static void meta_fields(struct record_io *io, union record_value *value)
     if (io->version >= 2) { /* before it the audit log had no chain */
         meta->audit_seq = record_u64(io, meta->audit_seq);
         record_bytes(io, meta->audit_hash, sizeof meta->audit_hash);
+    }
+    if (io->version >= 3) { /* before it only directives told what was signed, and none when */
+        mark_fields(io, &meta->signed_mark);
     }
 }
 
@@ -292,7 +303,7 @@ static void gateway_fields(struct record_io *io, union record_value *value)
 }
 
 const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
-    [RECORD_META] = {.version = 2, .fields = meta_fields},
+    [RECORD_META] = {.version = 3, .fields = meta_fields},
     [RECORD_DEVICE] = {.version = 4, .fields = device_fields},
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},

@@ -11,6 +11,7 @@
 
 #include <serin/orchestrator/engine.h>
 #include <serin/orchestrator/ledger.h>
+#include <serin/orchestrator/signed_time.h>
 #include <serin/site.h>
 
 enum serin_enrolment {
@@ -103,6 +104,9 @@ struct serin_meta_record {
     uint64_t audit_seq;
     uint8_t audit_hash[SERIN_SHA256_SIZE];
     uint32_t trust_version;
+    /* Signed time as it stood at the last commit; all zero: the record is of a version that kept
+     * nothing of it, or nothing was signed. */
+    struct serin_signed_mark signed_mark;
 };
 
 /* One member of one rollout; the key is (rollout, device). */
