@@ -189,6 +189,9 @@ static void enter(struct serin_step *step, enum serin_rollout_state to)
     if (to == BACK) {
         to = rollout->resume_to;
     }
+    if (rollout->state == PAUSED && to != PAUSED) {
+        rollout->compared = false; /* no TICK was due in it */
+    }
     if (to != PAUSED) {
         rollout->resume_to = SERIN_ROLLOUT_INVALID;
     } else if (rollout->state != PAUSED) {
@@ -207,8 +210,7 @@ static void fire(struct serin_step *step, size_t signal)
 {
     const struct transition *row = &table[step->rollout->state][signal];
     SERIN_ASSERT(row->to != SERIN_ROLLOUT_INVALID);
-    bool at_it = step->rollout->state == ROLLING || step->rollout->state == SOAKING;
-    if (at_it && row->to != step->rollout->state) {
+    if (serin_stage_says(step->rollout) && row->to != step->rollout->state) {
         memset(step->rollout->why, 0, sizeof step->rollout->why); /* what it waited for */
     }
     if (row->effect != NULL) {
@@ -224,6 +226,9 @@ static enum serin_signal after_soak(const struct serin_rollout *rollout,
                                     const struct serin_members *members)
 {
     bool awaiting = rollout->state == AWAITING;
+    if (rollout->stage > 0 && !serin_gates_current(rollout, members)) {
+        return SERIN_SIGNAL_NONE; /* REPORTS_UP has a comparison made at once */
+    }
     if (rollout->stage > 0 && !serin_stage_passes(rollout, members)) {
         return awaiting && rollout->held ? SERIN_SIGNAL_NONE : SERIN_SIGNAL_HOLD;
     }
@@ -390,7 +395,8 @@ enum serin_error serin_rollout_init(struct serin_rollout *rollout, uint64_t id,
 /* ---- why an event is refused ---- */
 
 static const char *const over_words[SERIN_ROLLOUT_STATE_COUNT] = {
-    [HALTED] = "the rollout is halted for good: abort it, and create one of a corrected release",
+    [HALTED] = "the rollout is halted for good: create one of a corrected release, with 'from' its "
+               "number, or abort it",
     [COMPLETED] = "the rollout is completed: its release is the stable one; create another rollout",
     [ABORTED] = "the rollout was aborted: create another one",
     [SUPERSEDED] = "the rollout was superseded: look at the one that took its place",

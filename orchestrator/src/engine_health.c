@@ -422,6 +422,7 @@ static void compare(struct serin_step *step)
         found->unwell_deviation = serin_gates_deviation(found->updated_unwell, sum.unwell, ratio);
     }
     rollout->comparison = *found;
+    rollout->compared = true;
     serin_gates_go_on(rollout, SERIN_GATE_SILENCE, &last->silent_lasting, &walk.silent_gaps);
     serin_gates_go_on(rollout, SERIN_GATE_ERRORS, &last->unwell_lasting, &walk.unwell_gaps);
 }
@@ -437,28 +438,34 @@ uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct seri
     return gate == SERIN_GATE_SILENCE ? walk.silent.leader : walk.unwell.leader;
 }
 
-/* Whether a gate asks for comparisons at all, and any can be made: while reports are down everybody
- * grows silent. */
+/* Whether a gate asks for comparisons at all. */
 static bool is_asked(const struct serin_rollout *rollout, const struct serin_members *members)
 {
     const struct serin_gate_policy *silence = &rollout->policy.gates[SERIN_GATE_SILENCE];
     const struct serin_gate_policy *errors = &rollout->policy.gates[SERIN_GATE_ERRORS];
-    return members->health != NULL && rollout->stage > 0 && rollout->reports_up &&
+    return members->health != NULL && rollout->stage > 0 &&
            serin_rollout_traits(rollout->state)->gate &&
            ((silence->minimum != 0 && silence->max_permyriad < PERMYRIAD) ||
             (errors->minimum != 0 && errors->max_permyriad < PERMYRIAD));
 }
 
+bool serin_gates_current(const struct serin_rollout *rollout, const struct serin_members *members)
+{
+    return rollout->reports_up && (rollout->compared || !is_asked(rollout, members));
+}
+
 uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members)
 {
-    if (!is_asked(rollout, members)) {
-        return NEVER;
+    if (!rollout->reports_up || !is_asked(rollout, members)) {
+        return NEVER; /* while reports are down everybody grows silent */
     }
     const struct serin_comparison *last = &rollout->comparison;
     /* After a clock that went back the last one lies in the future: compare anew. */
     bool never = last->at_ms == 0 || last->at_ms > rollout->last_ms;
-    return never ? rollout->last_ms : last->at_ms + serin_gates_pause_ms(rollout);
+    uint64_t pause_ms = rollout->compared ? serin_gates_pause_ms(rollout) : SERIN_COMPARE_LEAST_MS;
+    uint64_t due_ms = last->at_ms + pause_ms;
+    return never || due_ms < rollout->last_ms ? rollout->last_ms : due_ms;
 }
 
 void serin_gates_compare(struct serin_step *step)

@@ -2,6 +2,7 @@
  * which nobody is left to show anything (docs/spec/rollout.md, sections 2 to 4). */
 #include "engine_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- doubts ---- */
@@ -71,6 +72,26 @@ bool serin_stage_unproven(const struct serin_rollout *rollout)
     return serin_stage_short(rollout) ? serin_ramp_stalled(rollout) : !serin_stage_proven(rollout);
 }
 
+bool serin_stage_says(const struct serin_rollout *rollout)
+{
+    return rollout->state == SERIN_ROLLOUT_ROLLING || rollout->state == SERIN_ROLLOUT_SOAKING ||
+           (rollout->state == SERIN_ROLLOUT_AWAITING && !rollout->held);
+}
+
+/* What a stage waits for that is soaked, or approved, and is not held; NULL: neither, or nothing.
+ */
+static const char *words_after_soak(const struct serin_rollout *rollout)
+{
+    bool soaked = rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0;
+    bool approved = rollout->state == SERIN_ROLLOUT_AWAITING && rollout->approved;
+    if ((soaked || approved) && rollout->stage > 0 && !rollout->reports_up) {
+        return soaked ? "is soaked: goes on when reports arrive"
+                      : "is approved: goes on when reports arrive";
+    }
+    return soaked && !serin_time_allows(rollout) ? "is soaked: goes on when the window opens"
+                                                 : NULL;
+}
+
 /* What a stage that rolls waits for besides those that are at it; soaked, besides nothing. */
 void serin_stage_say(struct serin_step *step)
 {
@@ -84,14 +105,13 @@ void serin_stage_say(struct serin_step *step)
         }
         return;
     }
-    bool waits = rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0 &&
-                 !serin_time_allows(rollout);
-    if (waits && !said) {
-        serin_words_noted(rollout->why, "the stage is soaked: goes on when the window opens", NULL);
-        serin_step_audit(step, "stage %u is soaked: goes on when the window opens", rollout->stage);
-    } else if (said && !waits &&
-               (rollout->state == SERIN_ROLLOUT_ROLLING ||
-                rollout->state == SERIN_ROLLOUT_SOAKING)) {
+    const char *waits = words_after_soak(rollout);
+    if (waits != NULL && rollout->reports_up && !said) {
+        serin_step_audit(step, "stage %u %s", rollout->stage, waits);
+    }
+    if (waits != NULL) {
+        (void)snprintf(rollout->why, sizeof rollout->why, "the stage %s", waits);
+    } else if (said && serin_stage_says(rollout)) {
         memset(rollout->why, 0, sizeof rollout->why);
     }
 }

@@ -107,7 +107,7 @@ void serin_step_republish(struct serin_step *step);
 bool serin_stage_open(const struct serin_rollout *rollout);
 /* What the present stage still has to soak. */
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
-/* Compares once more where the stage may pass now, whatever event found its soak over. */
+/* Compares once more where the stage may pass now, whatever event found that. */
 void serin_stage_compare(struct serin_step *step);
 /* Notes whether the test accepts the stage as it stands. */
 void serin_stage_accept(struct serin_step *step);
@@ -162,6 +162,8 @@ bool serin_stage_passes(const struct serin_rollout *rollout, const struct serin_
 bool serin_stage_proven(const struct serin_rollout *rollout);
 /* Whether a stage that is not over has nobody left to wait for, and may offer it to nobody else. */
 bool serin_stage_unproven(const struct serin_rollout *rollout);
+/* Whether `why` says what the stage waits for, and nothing of why it is held or over. */
+bool serin_stage_says(const struct serin_rollout *rollout);
 /* Has `why` say what a stage waits for, where it is neither devices at it nor the soak. */
 void serin_stage_say(struct serin_step *step);
 
@@ -368,6 +370,9 @@ void serin_gates_compare(struct serin_step *step);
 /* The gateway behind which most of the silent, or of the unwell, stand; walks over the members. */
 uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
                           enum serin_gate gate);
+/* Whether silence and errors may be judged as they were found last: reports are up, and a
+ * comparison was made since, where a gate asks for any. Without it no stage passes. */
+bool serin_gates_current(const struct serin_rollout *rollout, const struct serin_members *members);
 /* When the next comparison is due (Unix ms); NEVER where no gate asks for one. */
 uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members);

@@ -299,8 +299,9 @@ static void compare(struct serin_step *step)
 void serin_stage_compare(struct serin_step *step)
 {
     const struct serin_rollout *rollout = step->rollout;
-    if (rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0 &&
-        serin_time_allows(rollout)) {
+    bool soaked = rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0;
+    bool waits = rollout->state == SERIN_ROLLOUT_AWAITING && !rollout->compared;
+    if ((soaked || waits) && serin_time_allows(rollout)) {
         compare(step);
     }
 }
@@ -324,6 +325,7 @@ void serin_effect_tick(struct serin_step *step)
 void serin_effect_reports_up(struct serin_step *step)
 {
     step->rollout->reports_up = true;
+    step->rollout->compared = false;
     serin_gates_unsettle(step->rollout, step->now_ms);
 }
 

@@ -18,7 +18,7 @@
  * silent.
  *
  * After serin_rollout_init and after loading from a store, reports are down: send REPORTS_UP as
- * soon as they can arrive, or no soak will ever end.
+ * soon as they can arrive, or no soak will ever end, and no stage pass.
  */
 #ifndef SERIN_ORCHESTRATOR_ENGINE_H
 #define SERIN_ORCHESTRATOR_ENGINE_H
@@ -206,7 +206,8 @@ struct serin_comparison {
      * silent when it was created is nobody's. They are asked where `updated` is below a gate's
      * minimum, so that no fleet is too small to be held. */
     uint32_t ever_updated, ever_silent, ever_unwell;
-    /* What follows is not stored: nothing is taken for lasting after a restart of the caller. */
+    /* What follows is not stored: nothing is taken for lasting after a restart of the caller, and
+     * nothing passes before it was counted anew (`compared`). */
     struct serin_lasting silent_lasting, unwell_lasting;
     /* Of control_silent, those that are silent for one more of their usual gaps: whoever was cut
      * off together with them has been silent since. */
@@ -252,6 +253,9 @@ struct serin_rollout {
     uint64_t soaked_ms; /* of this stage, while reports could arrive */
     uint64_t last_ms;   /* time of the last event */
     bool reports_up;    /* not stored: false after loading */
+    /* A comparison was made since reports are up and no pause holds it (not stored): what an older
+     * one found, or what a restart left of it, passes no stage. */
+    bool compared;
     /* Since when reports arrive and the clock goes steadily (Unix ms; not stored): no device is
      * silent before it had time enough to be heard since then. */
     uint64_t heard_from_ms;
@@ -263,8 +267,8 @@ struct serin_rollout {
     uint64_t thresholds[SERIN_STAGES_MAX]; /* of each stage begun, as they stand now */
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
-    /* Of a halt, an abort, and of a pause that no operator asked for, until it is resumed: with the
-     * figures it was taken on. While it is held, rolls or soaks: what it waits for, where that is
+    /* Of a halt, an abort, and of a pause until it is resumed: with the figures it was taken on, or
+     * the operator's words; of an abort of what was halted or paused both. Else: what it waits for, where that is
      * neither time nor the reports of devices that are at it; "": nothing else. */
     char why[SERIN_ROLLOUT_WHY_MAX];
     uint32_t publishes; /* PUBLISH actions so far: one a step, one for each other change */
@@ -439,6 +443,9 @@ void serin_rollout_undo(struct serin_rollout *rollout, const struct serin_rollou
  * storage; NULL: it is allowed. */
 const char *serin_rollout_refusal(const struct serin_rollout *rollout,
                                   enum serin_rollout_event_kind kind);
+
+/* Whether an operator paused it, and nothing was found since that pauses it by itself. */
+bool serin_rollout_paused_by_operator(const struct serin_rollout *rollout);
 
 /* The test as it stands, for people: chances against the release and for it, as natural logarithms
  * in thousandths. HALT at or above `reject_at`; a stage passes at or below `accept_at`. */
