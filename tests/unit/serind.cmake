@@ -38,3 +38,4 @@ foreach(check engine_shell serind_acks serind_audit serind_batches serind_fleet 
     serind_stolen)
   serin_unit_test(${check} LINK serin_serind_bench)
 endforeach()
+serin_unit_test(serind_clock LINK serin_serind_bench serin::gateway_core)
