@@ -4,6 +4,7 @@
 
 #include "flash_io.h"
 #include "journal.h"
+#include "layout_search.h"
 #include "slot.h"
 #include "trust_region.h"
 
@@ -381,9 +382,10 @@ enum serin_error serin_layout_default(const struct serin_flash *flash, struct se
                   place_banks(flash, serin_trust_bank_size(flash), &address, &layout->trust) &&
                   place_banks(flash, 4u * SERIN_AGENT_RECORD_SIZE, &address, &layout->agent_log) &&
                   address < flash->size_bytes && place_scratch(flash, &address, &layout->scratch);
-    if (!placed) {
-        return SERIN_ERR_LAYOUT;
+    if (placed) {
+        place_slots(flash, address, layout);
     }
-    place_slots(flash, address, layout);
-    return serin_layout_check(flash, layout, NULL);
+    return placed && serin_layout_check(flash, layout, NULL) == SERIN_OK
+               ? SERIN_OK
+               : serin_layout_search(flash, layout);
 }

@@ -173,7 +173,8 @@ struct part {
 
 static const struct part parts[] = {
     {{{4, 16384}, {1, 65536}, {7, 131072}}, 3, 0}, /* 1 MiB: the logs alone take half of it */
-    {{{4, 16384}, {1, 65536}, {7, 131072}, {4, 16384}, {1, 65536}, {7, 131072}}, 6, 0},
+    {{{4, 16384}, {1, 65536}, {7, 131072}, {4, 16384}, {1, 65536}, {7, 131072}}, 6, 128},
+    {{{2, 16384}, {1, 65536}, {7, 131072}, {4, 16384}, {1, 65536}, {7, 131072}}, 6, 64},
     {{{8, 8192}, {127, 65536}}, 2, 790}, /* a boot block of small sectors, 8 MiB */
     {{{127, 65536}, {8, 8192}}, 2, 790}, /* the same at the end */
     {{{32, 4096}, {30, 32768}}, 2, 80},
@@ -233,7 +234,7 @@ START_TEST(a_bad_run_is_named)
 }
 END_TEST
 
-/* The second of the parts above: its default would waste large sectors on logs, a board need not.
+/* The second of the parts above: more than what is laid out by hand with whole sectors of a kind.
  */
 START_TEST(a_part_of_two_equal_halves_has_a_layout)
 {
@@ -251,6 +252,26 @@ START_TEST(a_part_of_two_equal_halves_has_a_layout)
     layout.scratch.size -= 128 * kib;
     ck_assert_str_eq(fault(&flash, &layout),
                      "the scratch region does not hold a download record and a spare sector");
+    ck_assert_int_eq(serin_layout_default(&flash, &layout), SERIN_OK);
+    serin_slot_map(&flash, &layout, &map);
+    ck_assert_uint_ge(map.image_capacity, 512 * kib);
+}
+END_TEST
+
+/* The same part with each sector a fraction as large, behind so many small ones that there are more
+ * sectors than are searched. */
+START_TEST(parts_of_many_sectors_are_not_searched)
+{
+    struct part part = {{{4, 2048}, {1, 8192}, {7, 16384}, {4, 2048}, {1, 8192}, {7, 16384}}, 6, 0};
+    struct serin_flash flash = flash_of_part(&part, 8);
+    struct serin_layout layout;
+    ck_assert_int_eq(serin_layout_default(&flash, &layout), SERIN_OK);
+    part.runs[0] = (struct serin_flash_run){44, 256};
+    flash = flash_of_part(&part, 8);
+    ck_assert_int_eq(serin_layout_default(&flash, &layout), SERIN_OK); /* 64 of them */
+    part.runs[0].count++;
+    flash = flash_of_part(&part, 8);
+    ck_assert_int_eq(serin_layout_default(&flash, &layout), SERIN_ERR_LAYOUT);
 }
 END_TEST
 
@@ -346,6 +367,7 @@ int main(void)
                         sizeof parts / sizeof parts[0]);
     tcase_add_test(tests, a_bad_run_is_named);
     tcase_add_test(tests, a_part_of_two_equal_halves_has_a_layout);
+    tcase_add_test(tests, parts_of_many_sectors_are_not_searched);
     tcase_add_test(tests, a_layout_that_unequal_sectors_forbid_is_named);
     tcase_add_test(tests, slots_of_other_sectors_or_torn_pieces_are_named);
     tcase_add_test(tests, a_small_flash_has_no_default_layout);

@@ -107,7 +107,9 @@ SERIN_MUST_USE enum serin_error serin_layout_check(const struct serin_flash *fla
                                                    const char **what);
 
 /* A sensible layout for a flash of this geometry: the smallest fixed regions, the rest split into
- * two slots. SERIN_ERR_LAYOUT: too small. */
+ * two slots. Where that does not fit into few unequal sectors (64 at most), the layout with the
+ * largest image that there is. SERIN_ERR_LAYOUT: too small. For a host or a factory: what it chose
+ * is kept as a constant. */
 SERIN_MUST_USE enum serin_error serin_layout_default(const struct serin_flash *flash,
                                                      struct serin_layout *layout);
 
