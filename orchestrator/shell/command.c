@@ -19,7 +19,7 @@ static void refuse_verb(const struct serin_rollout *rollout, enum serin_rollout_
         SERIN_ROLLOUT_HALTED) { /* the engine does not say how to go on by number */
         (void)snprintf(refusal->message, sizeof refusal->message,
                        "rollout %llu is halted for good: create one of a corrected release with "
-                       "'from: %llu'",
+                       "'from: %llu', or abort it",
                        id, id);
         return;
     }

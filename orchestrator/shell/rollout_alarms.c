@@ -24,7 +24,7 @@ static void tell_halted(struct serind *serind, const struct serin_rollout *rollo
 }
 
 /* What the engine paused by itself stands still until an operator sees it, and so may what it
- * holds. */
+ * holds. An operator who paused it knows. */
 static void tell_paused(struct serind *serind, const struct serin_rollout *rollout)
 {
     char key[SERIND_ALARM_KEY_MAX];
@@ -32,7 +32,7 @@ static void tell_paused(struct serind *serind, const struct serin_rollout *rollo
                    rollout->policy.channel);
     bool waits = rollout->state == SERIN_ROLLOUT_PAUSED ||
                  (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held);
-    if (waits && rollout->why[0] != '\0') {
+    if (waits && rollout->why[0] != '\0' && !serin_rollout_paused_by_operator(rollout)) {
         serind_alarm_raise(serind, key, "rollout %llu waits for an operator: %s",
                            (unsigned long long)rollout->id, rollout->why);
     } else {

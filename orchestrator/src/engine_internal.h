@@ -547,6 +547,8 @@ const char *serin_words_plural(uint32_t count);
 void serin_words_silent(char out[SERIN_SILENT_TEXT_MAX], uint32_t count);
 /* `what`, and after it the operator's note, if there is one. */
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
+/* Adds the same behind what `out` says already: where both do not fit, the beginning of either. */
+void serin_words_also(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note);
 /* Room for a gateway's id, or for its number. */
 #define SERIN_SITE_TEXT_MAX (SERIN_ID_MAX + 1u)
 /* The reason that most devices failed for, but for excused time-outs; the lowest number among

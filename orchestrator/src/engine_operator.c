@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How the reason of a pause that was ordered, or found, begins; that of one of the engine's own
+ * begins with its figures. */
+#define PAUSED "paused"
+
+static const char paused_words[] = PAUSED " by an operator";
+
 /* Audits what an operator did, with the note. */
 static void audit_noted(struct serin_step *step, const char *what)
 {
@@ -25,17 +31,26 @@ static void explain(struct serin_step *step, const char *what, const char *then)
 void serin_effect_pause(struct serin_step *step)
 {
     if (step->event->restored) {
-        explain(step, "paused", "; resume, halt or abort it");
+        explain(step, PAUSED, "; resume, halt or abort it");
     } else {
-        audit_noted(step, "paused by an operator");
+        serin_words_noted(step->rollout->why, paused_words, step->event->note);
+        step->rollout->held = false; /* what held it is asked again */
+        audit_noted(step, paused_words);
     }
     serin_step_republish(step);
+}
+
+bool serin_rollout_paused_by_operator(const struct serin_rollout *rollout)
+{
+    return rollout->state == SERIN_ROLLOUT_PAUSED &&
+           strncmp(rollout->why, paused_words, strlen(paused_words)) == 0;
 }
 
 /* A `judging_watch_s` of 0 is of a version that did not say when. */
 bool serin_stage_judged(const struct serin_rollout *rollout)
 {
-    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED && !rollout->held;
+    bool ordered = strncmp(rollout->why, PAUSED, strlen(PAUSED)) == 0;
+    bool paused = rollout->state == SERIN_ROLLOUT_PAUSED && !rollout->held && !ordered;
     bool judged =
         rollout->judging_watch_s == 0 || rollout->judging_watch_s > rollout->judged_watch_s;
     return paused && rollout->why[0] != '\0' && rollout->judged > 0 && judged;
@@ -128,11 +143,15 @@ void serin_effect_approve(struct serin_step *step)
 
 void serin_effect_abort(struct serin_step *step)
 {
-    /* The figures of a halt are worth more than that it was then withdrawn. */
-    if (step->rollout->why[0] == '\0' || step->rollout->held) {
-        serin_words_noted(step->rollout->why, "aborted by an operator", step->event->note);
+    static const char what[] = "aborted by an operator";
+    struct serin_rollout *rollout = step->rollout;
+    bool stands = rollout->state == SERIN_ROLLOUT_HALTED || rollout->state == SERIN_ROLLOUT_PAUSED;
+    if (stands && rollout->why[0] != '\0' && !rollout->held) {
+        serin_words_also(rollout->why, what, step->event->note); /* its figures are worth more */
+    } else {
+        serin_words_noted(rollout->why, what, step->event->note);
     }
-    audit_noted(step, "aborted by an operator");
+    audit_noted(step, what);
     serin_step_republish(step);
 }
 

@@ -87,11 +87,40 @@ static size_t printable(const char *text)
     return 0;
 }
 
+/* Adds to a text of SERIN_ROLLOUT_WHY_MAX, and cuts what does not fit. */
+static void append(char *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(char *out, const char *format, ...)
+{
+    size_t size = strlen(out);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(out + size, SERIN_ROLLOUT_WHY_MAX - size, format, arguments);
+    va_end(arguments);
+}
+
+/* Leaves at most so many bytes of a text, at least four, whole characters, and shows that it was
+ * cut. */
+static void shorten(char *text, size_t size)
+{
+    static const char cut[] = "...";
+    if (strlen(text) <= size) {
+        return;
+    }
+    size_t end = size - strlen(cut);
+    while (end > 0 && ((uint8_t)text[end] & 0xC0u) == 0x80u) {
+        end--;
+    }
+    memcpy(text + end, cut, sizeof cut);
+}
+
 void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note)
 {
+    char whole[SERIN_ROLLOUT_WHY_MAX + 1u]; /* by a byte too long shows that it has to be cut */
     bool noted = note != NULL && note[0] != '\0';
-    (void)snprintf(out, SERIN_ROLLOUT_WHY_MAX, "%s%s%s", what, noted ? ": " : "",
-                   noted ? note : "");
+    (void)snprintf(whole, sizeof whole, "%s%s%s", what, noted ? ": " : "", noted ? note : "");
+    shorten(whole, SERIN_ROLLOUT_WHY_MAX - 1u);
+    memcpy(out, whole, SERIN_ROLLOUT_WHY_MAX);
     for (char *c = out; *c != '\0';) {
         size_t size = printable(c);
         if (size == 0) {
@@ -99,6 +128,20 @@ void serin_words_noted(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const 
         }
         c += size > 0 ? size : 1u;
     }
+}
+
+void serin_words_also(char out[SERIN_ROLLOUT_WHY_MAX], const char *what, const char *note)
+{
+    static const char joint[] = "; ";
+    static const size_t note_least = 26; /* of the note, where both are too long */
+    char also[SERIN_ROLLOUT_WHY_MAX];
+    serin_words_noted(also, what, note);
+    size_t room = SERIN_ROLLOUT_WHY_MAX - 1u - strlen(joint);
+    size_t least =
+        strlen(also) < strlen(what) + note_least ? strlen(also) : strlen(what) + note_least;
+    shorten(out, room - least);
+    shorten(also, room - strlen(out));
+    append(out, "%s%s", joint, also);
 }
 
 /* The reason that most devices failed for; the lowest number among equals. */
@@ -126,18 +169,6 @@ void serin_words_site_name(char out[SERIN_SITE_TEXT_MAX], const struct serin_mem
     } else {
         (void)snprintf(out, SERIN_SITE_TEXT_MAX, "number %u", site);
     }
-}
-
-/* Adds to a text of SERIN_ROLLOUT_WHY_MAX, and cuts what does not fit. */
-static void append(char *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void append(char *out, const char *format, ...)
-{
-    size_t size = strlen(out);
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(out + size, SERIN_ROLLOUT_WHY_MAX - size, format, arguments);
-    va_end(arguments);
 }
 
 static void append_percent(char *out, uint32_t permyriad)

@@ -92,8 +92,6 @@ static void fill_why(const struct serin_rollout *rollout, struct serin_sim_resul
                        rollout->tally.unreached, result->members);
     } else if (result->why[0] != '\0') {
         return;
-    } else if (rollout->state == SERIN_ROLLOUT_PAUSED) {
-        (void)snprintf(result->why, sizeof result->why, "paused by an operator, and not resumed");
     } else if (sim_waits_for_approval(rollout)) {
         (void)snprintf(result->why, sizeof result->why, "stage %u waits for approval",
                        rollout->stage + 1u);

@@ -405,7 +405,7 @@ START_TEST(an_operators_pause_learns_of_the_site)
     bench_set(&bench, 0, SERIN_STATE_CONFIRMED);
     bench_set(&bench, 1, SERIN_STATE_CONFIRMED);
     bench_do(&bench, SERIN_ROLLOUT_PAUSE);
-    ck_assert_str_eq(bench.rollout.why, "");
+    ck_assert_str_eq(bench.rollout.why, "paused by an operator");
     bench_fail(&bench, 2);
     unsigned publishes = bench.publishes;
     bench_fail(&bench, 3);
@@ -449,6 +449,32 @@ START_TEST(what_a_restored_store_learns_is_no_operators_word)
         SERIN_OK);
     ck_assert_str_eq(bench.rollout.why, "halted: order 1.7 was published before");
     bench_free(&bench);
+}
+END_TEST
+
+/* A later pause of an operator's own accepts nothing, also where a version judged that did not say
+ * when. Caught: whatever has a reason taken for a judgement. */
+START_TEST(an_operators_pause_is_no_judgement)
+{
+    for (int old = 0; old < 2; old++) {
+        struct bench bench;
+        make_paused(&bench, 3);
+        ck_assert(!serin_rollout_paused_by_operator(&bench.rollout));
+        bench_do(&bench, SERIN_ROLLOUT_RESUME);
+        ck_assert(bench_said(&bench, "accepted"));
+        if (old > 0) {
+            bench.check = false;
+            bench.rollout.judging_watch_s = bench.rollout.judged_watch_s = 0;
+        }
+        ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_PAUSE, "lunch"), SERIN_OK);
+        ck_assert_str_eq(bench.rollout.why, "paused by an operator: lunch");
+        ck_assert(serin_rollout_paused_by_operator(&bench.rollout));
+        bench_do(&bench, SERIN_ROLLOUT_RESUME);
+        ck_state(&bench, "soaking");
+        ck_assert(!bench_said(&bench, "accepted"));
+        ck_assert_str_eq(bench.rollout.why, "");
+        bench_free(&bench);
+    }
 }
 END_TEST
 
@@ -592,6 +618,7 @@ int main(void)
         while_paused_the_figures_follow_and_one_elsewhere_halts,
         an_operators_pause_learns_of_the_site,
         what_a_restored_store_learns_is_no_operators_word,
+        an_operators_pause_is_no_judgement,
         an_operator_may_halt_or_withdraw_instead,
         a_halt_says_where_most_failures_stand,
         a_site_without_a_name_has_a_number_and_a_long_name_fits,

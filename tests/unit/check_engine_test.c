@@ -354,14 +354,20 @@ START_TEST(a_held_last_stage_completes_by_advance)
 }
 END_TEST
 
-/* A pause of an operator's is no verdict. Caught: RESUME that accepts failures of a held stage. */
+/* A pause of an operator's is no verdict. Caught: RESUME that accepts failures of a held stage, or
+ * lets it pass; words of the hold instead of the operator's while it is paused. */
 START_TEST(a_pause_of_a_held_stage_accepts_nothing)
 {
     struct bench bench = held_bench(2);
-    bench_do(&bench, SERIN_ROLLOUT_PAUSE);
+    char why[SERIN_ROLLOUT_WHY_MAX];
+    memcpy(why, bench.rollout.why, sizeof why);
+    ck_assert_int_eq(bench_note(&bench, SERIN_ROLLOUT_PAUSE, "lunch"), SERIN_OK);
+    ck_assert_str_eq(bench.rollout.why, "paused by an operator: lunch");
     bench_do(&bench, SERIN_ROLLOUT_RESUME);
+    bench_settle(&bench);
     ck_state(&bench, "awaiting");
     ck_assert(bench.rollout.held);
+    ck_assert_str_eq(bench.rollout.why, why);
     ck_assert_uint_eq(bench.rollout.judged_watch_s, 0);
     ck_assert_uint_eq(bench.rollout.evidence.stage_failed, 2);
     bench_free(&bench);
