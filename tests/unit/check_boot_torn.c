@@ -23,7 +23,8 @@ static const struct geometry {
     uint32_t unit;
     uint8_t erased;
     bool ecc;
-} geometries[] = {{8, 0xFF, false}, {32, 0x00, false}, {64, 0xFF, true}, {256, 0xFF, true}};
+} geometries[] = {{8, 0xFF, false},   {32, 0x00, false}, {64, 0xFF, true},  {256, 0xFF, true},
+                  {256, 0x00, false}, {512, 0xFF, true}, {512, 0x00, false}};
 
 static void open_log(const struct geometry *geometry)
 {
@@ -69,7 +70,18 @@ static void start(uint32_t value, uint32_t last, uint32_t torn)
         ck_assert_msg(found == last || found == torn, "%u after %u: %s", found, torn, replay);
     }
     log_.after_reset = true;
-    ck_assert_msg(append(value) == SERIN_OK, "not written: %s", replay);
+    enum serin_error error = append(value);
+    if (log_.flash->write_unit == 512) {
+        /* A bank of one place: a torn record that read well, and then not, leaves no bank that may
+         * be erased. That append fails, and the last record stands; the next one sees it as it is.
+         */
+        for (int again = 0; error != SERIN_OK && again < 4; again++) {
+            uint32_t found = newest();
+            ck_assert_msg(found == last || found == torn, "%u after %u: %s", found, torn, replay);
+            error = append(value);
+        }
+    }
+    ck_assert_msg(error == SERIN_OK, "not written: %s", replay);
     log_.after_reset = false;
     for (int reading = 0; reading < 8; reading++) {
         ck_assert_msg(newest() == value, "%u instead of %u: %s", newest(), value, replay);
@@ -132,7 +144,7 @@ START_TEST(a_torn_record_is_old_or_new_and_never_programmed_again)
     const struct geometry *geometry = &geometries[_i];
     struct serin_flash_operation operations[128];
     /* Through three banks. */
-    uint64_t count = learn(geometry, geometry->unit == 256 ? 6 : 18, operations, 128);
+    uint64_t count = learn(geometry, geometry->unit >= 256 ? 6 : 18, operations, 128);
     struct serin_flash_emulator *learned = emulator;
     unsigned long points = 0;
     for (uint64_t n = 0; n < count; n++) {
@@ -385,7 +397,8 @@ int main(void)
     Suite *suite = suite_create("boot_torn");
     TCase *tests = tcase_create("boot_torn");
     tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, a_torn_record_is_old_or_new_and_never_programmed_again, 0, 4);
+    tcase_add_loop_test(tests, a_torn_record_is_old_or_new_and_never_programmed_again, 0,
+                        sizeof geometries / sizeof geometries[0]);
     tcase_add_test(tests, a_torn_trust_update_never_leaves_a_device_without);
     tcase_add_loop_test(tests, a_slot_is_erased_even_where_it_reads_so, 0, 2);
     suite_add_tcase(suite, tests);
