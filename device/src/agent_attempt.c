@@ -229,5 +229,6 @@ enum serin_error serin_attempt_open(struct serin_agent *agent,
     attempt->order = standing->order;
     attempt->targeted = targeted;
     next.start_s = start_s(agent, standing);
+    next.journal_generation = 0; /* its base still bounds what the old journal may claim */
     return enter(agent, &next, SERIN_ATTEMPT_ACCEPT, SERIN_REASON_NONE, 0);
 }

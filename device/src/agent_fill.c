@@ -94,7 +94,10 @@ struct serin_filling serin_filling_of(const struct serin_agent *agent)
                                           .stride = fill.map.journal_stride,
                                           .size = fill.map.journal_size,
                                           .manifest_id = serin_attempt_current(agent)->manifest_id,
-                                          .attempt = serin_attempt_current(agent)->attempt};
+                                          .attempt = serin_attempt_current(agent)->attempt,
+                                          .generation = agent->record.journal_generation,
+                                          .base = agent->record.journal_base,
+                                          .reached = agent->record.journal_reached};
     return fill;
 }
 
@@ -112,8 +115,7 @@ static bool entered(const struct serin_agent *agent, const struct serin_filling 
 static bool suspect(const struct serin_agent *agent, uint32_t position)
 {
     const struct serin_agent_download *download = &agent->download;
-    return position == download->suspect[0] || position == download->suspect[1] ||
-           (download->all_suspect && position > download->journal.reached);
+    return position == download->suspect[0] || position == download->suspect[1];
 }
 
 static void clear(struct serin_agent_download *download, uint32_t position)
@@ -123,29 +125,77 @@ static void clear(struct serin_agent_download *download, uint32_t position)
     }
 }
 
-/* Journals `position`, which is in place, with the account so far. */
-static enum serin_error journal_account(struct serin_agent *agent, const struct serin_filling *fill,
-                                        uint32_t position)
+static struct serin_journal_account account_so_far(const struct serin_agent *agent)
 {
     const struct serin_attempt_report *current = serin_attempt_current(agent);
+    return (struct serin_journal_account){.bytes_fetched = current->bytes_fetched < UINT32_MAX
+                                                               ? (uint32_t)current->bytes_fetched
+                                                               : UINT32_MAX,
+                                          .pieces_refetched = current->pieces_refetched};
+}
+
+/* Begins the generation that the record names: the journal is erased, and has the entry of its
+ * base. Where that fails it has no place, and the next entry begins another one. */
+static enum serin_error begin_generation(struct serin_agent *agent,
+                                         const struct serin_filling *fill)
+{
+    struct serin_journal_end *end = &agent->download.journal;
+    struct serin_journal_account account = account_so_far(agent);
+    enum serin_error error = serin_journal_erase(&fill->journal);
+    end->next = 0;
+    if (error == SERIN_OK) {
+        error = serin_journal_write(&fill->journal, end, fill->journal.base, &account);
+    }
+    if (error != SERIN_OK) {
+        end->next = fill->journal.size / fill->journal.stride;
+        return SERIN_ERR_FLASH;
+    }
+    return SERIN_OK;
+}
+
+/* The highest position that has an entry, or had one. */
+static uint32_t highest(const struct serin_agent_download *download,
+                        const struct serin_filling *fill)
+{
+    uint32_t earlier = fill->journal.generation != 0 ? fill->journal.reached : 0;
+    return download->journal.reached > earlier ? download->journal.reached : earlier;
+}
+
+/* No place is left: the journal is begun anew behind `base`, up to which everything is in place.
+ * The record tells it first, so that a cut anywhere costs nothing of what is in place. */
+static enum serin_error renew_journal(struct serin_agent *agent, struct serin_filling *fill,
+                                      uint32_t base)
+{
+    uint32_t reached = highest(&agent->download, fill);
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
+    next.journal_generation++;
+    next.journal_base = base;
+    next.journal_reached = reached > base ? reached : base;
+    enum serin_error error = serin_record_store(agent, &next);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    serin_agent_fault_point(agent, "agent.journal.renewed");
+    fill->journal.generation = next.journal_generation;
+    fill->journal.base = base;
+    fill->journal.reached = next.journal_reached;
+    return begin_generation(agent, fill);
+}
+
+/* Journals `position`, which is in place as is all before it, with the account so far. */
+static enum serin_error journal_account(struct serin_agent *agent, struct serin_filling *fill,
+                                        uint32_t position)
+{
     struct serin_agent_download *download = &agent->download;
-    struct serin_journal_account account = {.bytes_fetched = current->bytes_fetched < UINT32_MAX
-                                                                 ? (uint32_t)current->bytes_fetched
-                                                                 : UINT32_MAX,
-                                            .pieces_refetched = current->pieces_refetched};
+    struct serin_journal_account account = account_so_far(agent);
     clear(download, position);
     if (serin_journal_has(&fill->journal, position, NULL)) {
         return SERIN_OK;
     }
     enum serin_error error =
         serin_journal_write(&fill->journal, &download->journal, position, &account);
-    if (error == SERIN_ERR_NO_SPACE) {
-        /* Until the next reset, which makes all that has no entry suspect. */
-        uint32_t reached = download->journal.reached;
-        download->journal.reached = reached > position ? reached : position;
-        error = SERIN_OK;
-    }
-    return error;
+    return error == SERIN_ERR_NO_SPACE ? renew_journal(agent, fill, position) : error;
 }
 
 /* The record in the agent log is as old as the last transition; the journal knows better. */
@@ -164,7 +214,7 @@ static void learn_account(struct serin_agent *agent, const struct serin_journal_
 /* Begins a journal in a slot that held something else. What an earlier download, or mirror, was
  * writing last may be the same piece, and read right, for now: it is erased before the journal that
  * knows of it, so that no reset in between lets it be believed. */
-static enum serin_error start_journal(struct serin_agent *agent, const struct serin_filling *fill,
+static enum serin_error start_journal(struct serin_agent *agent, struct serin_filling *fill,
                                       bool unsealed)
 {
     struct serin_journal_end *journal = &agent->download.journal;
@@ -187,12 +237,35 @@ static enum serin_error start_journal(struct serin_agent *agent, const struct se
 static void find_suspects(struct serin_agent_download *download, const struct serin_filling *fill)
 {
     uint32_t position = SERIN_JOURNAL_TABLE;
-    while (position <= download->journal.reached &&
-           serin_journal_has(&fill->journal, position, NULL)) {
+    uint32_t reached = highest(download, fill);
+    while (position <= reached && serin_journal_has(&fill->journal, position, NULL)) {
         position++;
     }
     download->suspect[0] = position;
-    download->suspect[1] = download->journal.reached + 1u;
+    download->suspect[1] = reached + 1u;
+}
+
+/* Goes on with the journal of this download. The power may have gone in its last entry, which may
+ * be lost later, and with it what is suspect then: it gets a second one. */
+static enum serin_error resume_journal(struct serin_agent *agent, struct serin_filling *fill)
+{
+    struct serin_agent_download *download = &agent->download;
+    if (!download->journal.started) {
+        /* The record names a generation that was not begun, or has lost its entries. */
+        download->journal.started = true;
+        find_suspects(download, fill);
+        return begin_generation(agent, fill);
+    }
+    learn_account(agent, &download->journal.account);
+    find_suspects(download, fill);
+    struct serin_journal_account account = account_so_far(agent);
+    uint32_t reached = download->journal.reached;
+    bool held = fill->journal.generation != 0 && reached <= fill->journal.base;
+    enum serin_error error =
+        held ? SERIN_OK
+             : serin_journal_write(&fill->journal, &download->journal, reached, &account);
+    return error == SERIN_ERR_NO_SPACE ? renew_journal(agent, fill, download->suspect[0] - 1u)
+                                       : error;
 }
 
 enum serin_error serin_fill_prepare(struct serin_agent *agent)
@@ -208,14 +281,16 @@ enum serin_error serin_fill_prepare(struct serin_agent *agent)
         return error;
     }
     serin_agent_fault_point(agent, "agent.slot.invalidated");
+    error = serin_boot_give_up(boot, serin_agent_spare(agent), agent->running.manifest_id);
+    if (error != SERIN_OK) {
+        return error;
+    }
     serin_mirror_learn(agent);
-    if (!download->journal.started) {
+    if (!download->journal.started && fill.journal.generation == 0) {
         return start_journal(agent, &fill, unsealed);
     }
-    learn_account(agent, &download->journal.account);
-    find_suspects(download, &fill);
-    download->all_suspect = download->journal.next >= fill.map.journal_size / fill.journal.stride;
-    return serin_room_resume(agent, &fill);
+    error = resume_journal(agent, &fill);
+    return error == SERIN_OK ? serin_room_resume(agent, &fill) : error;
 }
 
 /* ---- the piece table ---- */

@@ -18,7 +18,10 @@
  *      936    8  when the last attempt starts         uptime 8, detail 4
  *      944   32  what the orders said, 2 × 16
  *      976    4  trust version that is proved in one bank
- *      980   32  reserved, zero
+ *      980    4  generation of the journal
+ *      984    8  base of the journal, the highest position that it knew
+ *      992    4  rewritings of large sectors
+ *      996   16  reserved, zero
  *     1012       end
  */
 #include "agent_internal.h"
@@ -39,7 +42,9 @@
 #define OFFSET_START    936u
 #define OFFSET_SAID     944u
 #define OFFSET_TRUST    976u
-#define OFFSET_RESERVED 980u
+#define OFFSET_JOURNAL  980u
+#define OFFSET_REWRITES 992u
+#define OFFSET_RESERVED 996u
 
 #define TRIED_SIZE        (SERIN_AGENT_TRIED_ID + 4u)
 #define TRANSITION_SIZE   22u
@@ -156,6 +161,10 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
     serin_put_le64(payload + OFFSET_START, record->start_s);
     memcpy(payload + OFFSET_SAID, record->said, sizeof record->said);
     serin_put_le32(payload + OFFSET_TRUST, record->trust_proved);
+    serin_put_le32(payload + OFFSET_JOURNAL, record->journal_generation);
+    serin_put_le32(payload + OFFSET_JOURNAL + 4, record->journal_base);
+    serin_put_le32(payload + OFFSET_JOURNAL + 8, record->journal_reached);
+    serin_put_le32(payload + OFFSET_REWRITES, record->rewrites);
 }
 
 enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_record *record)
@@ -194,6 +203,10 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
     record->start_s = serin_get_le64(payload + OFFSET_START);
     memcpy(record->said, payload + OFFSET_SAID, sizeof record->said);
     record->trust_proved = serin_get_le32(payload + OFFSET_TRUST);
+    record->journal_generation = serin_get_le32(payload + OFFSET_JOURNAL);
+    record->journal_base = serin_get_le32(payload + OFFSET_JOURNAL + 4);
+    record->journal_reached = serin_get_le32(payload + OFFSET_JOURNAL + 8);
+    record->rewrites = serin_get_le32(payload + OFFSET_REWRITES);
     return record->incarnation != 0 ? SERIN_OK : SERIN_ERR_FORMAT;
 }
 

@@ -13,12 +13,14 @@
  *        8    4  address of the sector
  *       12    4  the piece that is to be written
  *       16    4  kept pieces, a bit for each of the sector, the first one lowest
- *       20    4  CRC-32 of manifest id, attempt and bytes 0..19
+ *       20    4  CRC-32, begun with the number of the rewriting, of manifest id, attempt and
+ *                bytes 0..19
  *
  *   kept pieces copied ─▶ mark 1 ─▶ sector erased, pieces back ─▶ mark 2 ─▶ the piece is written
  *
  * A cut before mark 1 leaves the sector as it was, one after it is found by the mark, and the
- * pieces are brought back once more.
+ * pieces are brought back once more. The agent's record counts rewritings, before the spare sector
+ * is erased for one: an erase that is cut may leave any mark of an earlier one, and take another.
  */
 #include "agent_fill.h"
 #include "flash_io.h"
@@ -96,8 +98,9 @@ static uint32_t mark_address(const struct serin_agent *agent, const struct rewri
            n * mark_stride(agent);
 }
 
-static void mark_encode(const struct serin_filling *fill, const struct rewrite *rewrite,
-                        enum mark_state state, uint8_t mark[MARK_SIZE])
+static void mark_encode(const struct serin_agent *agent, const struct serin_filling *fill,
+                        const struct rewrite *rewrite, enum mark_state state,
+                        uint8_t mark[MARK_SIZE])
 {
     uint8_t attempt[4];
     serin_put_le32(attempt, fill->journal.attempt);
@@ -106,7 +109,8 @@ static void mark_encode(const struct serin_filling *fill, const struct rewrite *
     serin_put_le32(mark + 8, rewrite->sector.address);
     serin_put_le32(mark + 12, rewrite->index);
     serin_put_le32(mark + 16, rewrite->kept);
-    uint32_t crc = serin_crc32(0, fill->journal.manifest_id, SERIN_SHA256_SIZE);
+    uint32_t crc =
+        serin_crc32(agent->record.rewrites, fill->journal.manifest_id, SERIN_SHA256_SIZE);
     crc = serin_crc32(crc, attempt, sizeof attempt);
     serin_put_le32(mark + MARK_CRC, serin_crc32(crc, mark, MARK_CRC));
 }
@@ -118,7 +122,7 @@ static enum serin_error mark_write(struct serin_agent *agent, const struct serin
                                    struct rewrite *rewrite, enum mark_state state)
 {
     uint8_t mark[MARK_SIZE];
-    mark_encode(fill, rewrite, state, mark);
+    mark_encode(agent, fill, rewrite, state, mark);
     if (rewrite->marks >= MARKS_MAX) {
         return SERIN_OK;
     }
@@ -149,7 +153,7 @@ static bool mark_read(const struct serin_agent *agent, const struct serin_fillin
     *claimed = rewrite_of(agent, fill, index);
     claimed->kept = serin_get_le32(mark + 16);
     *state = serin_get_le32(mark + 4) == MARK_BACK ? MARK_BACK : MARK_COPIED;
-    mark_encode(fill, claimed, *state, expected);
+    mark_encode(agent, fill, claimed, *state, expected);
     return claimed->sector.size > SERIN_PIECE_SIZE && memcmp(mark, expected, sizeof mark) == 0;
 }
 
@@ -227,12 +231,23 @@ static enum serin_error bring_back(struct serin_agent *agent, const struct serin
     return error;
 }
 
+/* Voids the marks of earlier rewritings. */
+static enum serin_error count_rewriting(struct serin_agent *agent)
+{
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
+    next.rewrites++;
+    return serin_record_store(agent, &next);
+}
+
 static enum serin_error rewrite_sector(struct serin_agent *agent, const struct serin_filling *fill,
                                        struct rewrite *rewrite)
 {
     uint32_t end = serin_flash_border_from(flash_of(agent), rewrite->spare + rewrite->sector.size);
-    enum serin_error error =
-        serin_flash_erase(flash_of(agent), rewrite->spare, end - rewrite->spare);
+    enum serin_error error = count_rewriting(agent);
+    if (error == SERIN_OK) {
+        error = serin_flash_erase(flash_of(agent), rewrite->spare, end - rewrite->spare);
+    }
     if (error == SERIN_OK) {
         error = copy_kept(agent, fill, rewrite, rewrite->sector.address, rewrite->spare);
     }

@@ -65,6 +65,21 @@ enum serin_error serin_boot_stage(const struct serin_boot *boot, enum serin_slot
     return change_log(boot, &change);
 }
 
+enum serin_error serin_boot_give_up(const struct serin_boot *boot, enum serin_slot slot,
+                                    const uint8_t running_id[SERIN_SHA256_SIZE])
+{
+    struct serin_boot_state state;
+    enum serin_slot runs = serin_slot_other(slot);
+    if (serin_boot_log_read(boot, &state) != SERIN_OK || state.phase != SERIN_BOOT_STEADY ||
+        state.active != slot) {
+        return SERIN_OK;
+    }
+    bool marked = serin_slot_marked(boot, runs, running_id);
+    return change_log(boot, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_GIVE_UP,
+                                                        .slot = runs,
+                                                        .confirmed = marked});
+}
+
 enum serin_error serin_boot_unstage(const struct serin_boot *boot)
 {
     return change_log(boot, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_UNSTAGE});

@@ -89,6 +89,19 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
     return true;
 }
 
+/* Brings the state up to what boots: `slot`, which verifies. With no active slot there is nothing
+ * to come back to. */
+static void take_over(const struct serin_boot *boot, struct serin_boot_state *state,
+                      enum serin_slot slot, const uint8_t *manifest_id)
+{
+    bool marked = slot != state->active && serin_slot_marked(boot, slot, manifest_id);
+    change_state(state, (struct serin_boot_change){.event = state->active == SERIN_SLOT_NONE
+                                                                ? SERIN_BOOT_EVENT_GIVE_UP
+                                                                : SERIN_BOOT_EVENT_FALL_BACK,
+                                                   .slot = slot,
+                                                   .confirmed = marked});
+}
+
 /* The active slot, or the other where it does not verify. */
 static enum serin_error select_steady(const struct serin_boot *boot, struct serin_boot_state *state,
                                       struct serin_boot_choice *choice,
@@ -102,11 +115,8 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
             account->slots[order[i] == SERIN_SLOT_A ? 0 : 1] = error;
             continue;
         }
-        if (order[i] != state->active && state->phase == SERIN_BOOT_STEADY) {
-            bool marked = serin_slot_marked(boot, order[i], choice->manifest_id);
-            change_state(state, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_FALL_BACK,
-                                                           .slot = order[i],
-                                                           .confirmed = marked});
+        if (state->phase == SERIN_BOOT_STEADY) {
+            take_over(boot, state, order[i], choice->manifest_id);
         }
         return SERIN_OK;
     }

@@ -8,6 +8,8 @@
 #define PHASES (SERIN_BOOT_TRIAL + 1)
 
 #define FLAG_ACTIVE_CONFIRMED 1u
+#define FLAG_LAST_RESORT      2u
+#define FLAGS_KNOWN           3u
 
 /* What is not listed is refused. */
 static const enum serin_boot_phase next_phase[PHASES][SERIN_BOOT_EVENT_COUNT] = {
@@ -15,6 +17,7 @@ static const enum serin_boot_phase next_phase[PHASES][SERIN_BOOT_EVENT_COUNT] = 
         {
             [SERIN_BOOT_EVENT_STAGE] = SERIN_BOOT_STAGED,
             [SERIN_BOOT_EVENT_FALL_BACK] = SERIN_BOOT_STEADY,
+            [SERIN_BOOT_EVENT_GIVE_UP] = SERIN_BOOT_STEADY,
             [SERIN_BOOT_EVENT_COMMIT] = SERIN_BOOT_STEADY,
             [SERIN_BOOT_EVENT_FORGET] = SERIN_BOOT_STEADY,
         },
@@ -66,6 +69,23 @@ static void disarm(struct serin_boot_state *state, enum serin_state outcome,
     state->last_cause = cause;
 }
 
+static void activate(struct serin_boot_state *state, enum serin_slot slot, bool confirmed)
+{
+    state->active = slot;
+    state->active_confirmed = confirmed;
+    state->last_resort = false;
+}
+
+/* What was confirmed takes over for good. What was not only runs: the active slot, which may read
+ * right again, is asked first at each boot. */
+static void fall_back(struct serin_boot_state *state, enum serin_slot slot, bool confirmed)
+{
+    if (confirmed && slot != state->active) {
+        activate(state, slot, true);
+    }
+    state->last_resort = slot != state->active;
+}
+
 static void elapse(struct serin_boot_state *state, uint16_t seconds)
 {
     uint16_t left = (uint16_t)(UINT16_MAX - state->elapsed_s);
@@ -94,8 +114,7 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
         elapse(state, change->seconds);
         break;
     case SERIN_BOOT_EVENT_CONFIRM:
-        state->active = state->trial;
-        state->active_confirmed = true;
+        activate(state, state->trial, true);
         disarm(state, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE, change->cause);
         break;
     case SERIN_BOOT_EVENT_ABANDON:
@@ -106,8 +125,10 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
         disarm(state, SERIN_STATE_ROLLED_BACK, change->reason, change->cause);
         break;
     case SERIN_BOOT_EVENT_FALL_BACK:
-        state->active = change->slot;
-        state->active_confirmed = change->confirmed;
+        fall_back(state, change->slot, change->confirmed);
+        break;
+    case SERIN_BOOT_EVENT_GIVE_UP:
+        activate(state, change->slot, change->confirmed);
         break;
     case SERIN_BOOT_EVENT_COMMIT:
         state->floor = change->floor > state->floor ? change->floor : state->floor;
@@ -137,7 +158,8 @@ void serin_boot_encode(const struct serin_boot_state *state,
     payload[16] = (uint8_t)state->last_outcome;
     payload[17] = (uint8_t)state->last_reason;
     payload[18] = (uint8_t)state->last_cause;
-    payload[19] = state->active_confirmed ? FLAG_ACTIVE_CONFIRMED : 0;
+    payload[19] = (uint8_t)((state->active_confirmed ? FLAG_ACTIVE_CONFIRMED : 0u) |
+                            (state->last_resort ? FLAG_LAST_RESORT : 0u));
     memcpy(payload + 20, state->last_manifest_id, SERIN_SHA256_SIZE);
 }
 
@@ -148,7 +170,7 @@ enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE
         payload[1] > SERIN_SLOT_B || payload[2] > SERIN_SLOT_B ||
         (payload[0] == SERIN_BOOT_STEADY) != (payload[2] == SERIN_SLOT_NONE) ||
         payload[16] >= SERIN_STATE_COUNT || payload[17] >= SERIN_REASON_COUNT ||
-        payload[18] > SERIN_RESET_CRASH || (payload[19] & ~FLAG_ACTIVE_CONFIRMED) != 0) {
+        payload[18] > SERIN_RESET_CRASH || (payload[19] & ~FLAGS_KNOWN) != 0) {
         return SERIN_ERR_FORMAT;
     }
     state->phase = (enum serin_boot_phase)payload[0];
@@ -163,6 +185,7 @@ enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE
     state->last_reason = (enum serin_reason)payload[17];
     state->last_cause = (enum serin_reset_cause)payload[18];
     state->active_confirmed = (payload[19] & FLAG_ACTIVE_CONFIRMED) != 0;
+    state->last_resort = (payload[19] & FLAG_LAST_RESORT) != 0;
     memcpy(state->last_manifest_id, payload + 20, SERIN_SHA256_SIZE);
     return SERIN_OK;
 }

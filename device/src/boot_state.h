@@ -7,9 +7,9 @@
  *        1    1  active slot                              16    1  last outcome
  *        2    1  trial slot                               17    1  last reason
  *        3    1  tries left                               18    1  last reset cause
- *        4    2  elapsed, seconds                         19    1  flags: bit 0 active is confirmed
- *        6    2  window, seconds                          20   32  last manifest id
- *        8    4  floor                                    52       end
+ *        4    2  elapsed, seconds                         19    1  flags: bit 0 active is
+ * confirmed, 6    2  window, seconds                                    bit 1 the other one runs 20
+ * 32  last manifest id 8    4  floor                                    52       end
  */
 #ifndef SERIN_DEVICE_SRC_BOOT_STATE_H
 #define SERIN_DEVICE_SRC_BOOT_STATE_H
@@ -30,7 +30,9 @@ enum serin_boot_event {
     SERIN_BOOT_EVENT_CONFIRM,   /* it is healthy: it becomes active */
     SERIN_BOOT_EVENT_ABANDON,   /* reason: no further try */
     SERIN_BOOT_EVENT_ROLL_BACK, /* reason, cause: the trial is over */
-    SERIN_BOOT_EVENT_FALL_BACK, /* slot, confirmed: the active slot fails, the other verifies */
+    SERIN_BOOT_EVENT_FALL_BACK, /* slot, confirmed: it verifies, and what comes before it does not
+                                 */
+    SERIN_BOOT_EVENT_GIVE_UP,   /* slot, confirmed: it becomes active, as the other is filled */
     SERIN_BOOT_EVENT_COMMIT,    /* floor */
     SERIN_BOOT_EVENT_FORGET,    /* the last trial is in the account: its end is nobody else's */
     SERIN_BOOT_EVENT_COUNT

@@ -31,11 +31,19 @@ static uint32_t address_of(const struct serin_journal *journal, uint32_t place)
     return journal->address + place * journal->stride;
 }
 
+/* The place of the entry of `position` where none before it cost one. */
+static uint32_t place_of(const struct serin_journal *journal, uint32_t position)
+{
+    uint32_t base = journal->generation != 0 ? journal->base : 0;
+    SERIN_ASSERT(position >= base);
+    return position - base;
+}
+
 static uint32_t entry_crc(const struct serin_journal *journal, const uint8_t *entry)
 {
     uint8_t attempt[4];
     serin_put_le32(attempt, journal->attempt);
-    uint32_t crc = serin_crc32(0, journal->manifest_id, SERIN_SHA256_SIZE);
+    uint32_t crc = serin_crc32(journal->generation, journal->manifest_id, SERIN_SHA256_SIZE);
     crc = serin_crc32(crc, attempt, sizeof attempt);
     return serin_crc32(crc, entry, CRC_OFFSET);
 }
@@ -52,10 +60,12 @@ static bool entry_at(const struct serin_journal *journal, uint32_t place, struct
         return false;
     }
     found->position = serin_get_le32(entry + 4);
-    *claimed = found->position <= place ? found->position : 0;
+    /* An entry may be of a download that began its journal anew, too. */
+    bool could_be = found->position <= place || found->position - place <= journal->base;
+    *claimed = could_be ? found->position : 0;
     found->account = (struct serin_journal_account){.bytes_fetched = serin_get_le32(entry + 8),
                                                     .pieces_refetched = serin_get_le16(entry + 2)};
-    return found->position <= place &&
+    return could_be && (journal->generation == 0 || found->position >= journal->base) &&
            serin_get_le32(entry + CRC_OFFSET) == entry_crc(journal, entry);
 }
 
@@ -74,8 +84,7 @@ void serin_journal_look(const struct serin_journal *journal, bool after_reset,
         uint32_t claimed;
         bool valid = entry_at(journal, place, &entry, &claimed);
         if (valid) {
-            bool further = !end->started || entry.position > end->reached;
-            end->reached = further ? entry.position : end->reached;
+            end->reached = entry.position > end->reached ? entry.position : end->reached;
             end->started = true;
             end->account = entry.account; /* the last entry knows most */
         }
@@ -91,7 +100,11 @@ bool serin_journal_has(const struct serin_journal *journal, uint32_t position,
                        struct serin_journal_account *account)
 {
     uint32_t gap = 0;
-    for (uint32_t place = position; place < places(journal) && gap < GAP_MAX; place++) {
+    if (journal->generation != 0 && position <= journal->base) {
+        return true;
+    }
+    for (uint32_t place = place_of(journal, position); place < places(journal) && gap < GAP_MAX;
+         place++) {
         struct entry entry;
         uint32_t claimed;
         if (entry_at(journal, place, &entry, &claimed) && entry.position == position) {
@@ -116,7 +129,8 @@ enum serin_error serin_journal_write(const struct serin_journal *journal,
     serin_put_le32(entry + 4, position);
     serin_put_le32(entry + 8, account->bytes_fetched);
     serin_put_le32(entry + CRC_OFFSET, entry_crc(journal, entry));
-    end->next = position > end->next ? position : end->next;
+    uint32_t own = place_of(journal, position);
+    end->next = own > end->next ? own : end->next;
     for (unsigned tries = 0; tries < WRITE_TRIES && end->next < places(journal);) {
         uint32_t place = end->next++;
         if (!erased_at(journal, place)) {

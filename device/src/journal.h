@@ -12,13 +12,17 @@
  *        2    2  pieces refetched so far, saturating
  *        4    4  position
  *        8    4  bytes fetched so far, saturating
- *       12    4  CRC-32 of manifest id, attempt and bytes 0..11: an entry of another download is
- * not valid
+ *       12    4  CRC-32, begun with the generation, of manifest id, attempt and bytes 0..11: an
+ *                entry of another download, or of an earlier generation, is not valid
  *
  * Always the first position without an entry is worked at. So after a reset the power may have gone
  * in that one, or in the one behind the highest that has an entry: an entry may have been torn,
  * too, and be lost later. Entries stand in places, one behind the other: in the place of its
  * position, or later where a reset or a failure has cost one.
+ *
+ * Where no place is left the journal is begun anew, as another generation: its owner notes
+ * generation and `base` elsewhere, durably, then erases the journal. Positions up to `base` are in
+ * place without an entry, and entries begin with that of `base`, in the first place.
  */
 #ifndef SERIN_DEVICE_SRC_JOURNAL_H
 #define SERIN_DEVICE_SRC_JOURNAL_H
@@ -36,6 +40,9 @@ struct serin_journal {
     const uint8_t
         *manifest_id; /* SERIN_SHA256_SIZE bytes; of the download that entries belong to */
     uint32_t attempt;
+    uint32_t generation; /* 0: the first */
+    uint32_t base;       /* up to here nothing needs an entry; with generation 0 nothing is */
+    uint32_t reached;    /* the highest position that earlier generations knew */
 };
 
 /* Looks at all places. `after_reset`: the one behind the last that does not read erased is left
@@ -43,8 +50,8 @@ struct serin_journal {
 void serin_journal_look(const struct serin_journal *journal, bool after_reset,
                         struct serin_journal_end *end);
 
-/* Whether `position` bears a valid entry of this download; `account` (may be NULL) is then filled.
- */
+/* Whether `position` bears a valid entry of this download, or needs none; `account` (may be NULL)
+ * is filled from an entry. */
 bool serin_journal_has(const struct serin_journal *journal, uint32_t position,
                        struct serin_journal_account *account);
 

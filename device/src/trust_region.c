@@ -154,6 +154,9 @@ static enum serin_error keeps_bootable(const struct serin_boot *boot,
         return SERIN_OK; /* nothing boots that could be kept */
     }
     enum serin_error error = keeps_slot(boot, before, after, state.active, state.floor);
+    if (error == SERIN_OK && state.last_resort) {
+        error = keeps_slot(boot, before, after, serin_slot_other(state.active), state.floor);
+    }
     return error == SERIN_OK ? keeps_slot(boot, before, after, state.trial, state.floor) : error;
 }
 

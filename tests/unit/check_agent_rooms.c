@@ -176,6 +176,106 @@ static enum serin_error port_erase(void *ctx, uint32_t address, size_t size)
 
 static const struct serin_flash_ops port = {port_read, port_program, port_erase};
 
+/* ---- a second rewriting, whose erase of the spare sector is cut ---- */
+
+static struct serin_region spare; /* its sector */
+static unsigned spare_erases;
+static uint64_t fault_index, fault_count;
+static struct serin_flash_fault fault;
+static unsigned spare_reads; /* of the first piece in the spare sector, since the cut */
+static bool flickers;        /* it reads right once, then wrong */
+
+static enum serin_error spare_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    enum serin_error error = port_read(ctx, address, out, size);
+    if (flickers && size > 0 && address == spare.address && ++spare_reads > 1) {
+        ((uint8_t *)out)[0] ^= 1;
+    }
+    return error;
+}
+
+/* Erases the spare sector, but for the kept piece and the mark that says that it was copied. */
+static void erase_in_part(size_t size)
+{
+    static uint8_t kept[SERIN_PIECE_SIZE + 512];
+    uint32_t marks = serin_round_up(24, below->write_unit);
+    serin_flash_emulator_peek(bench.emulator, spare.address, kept, SERIN_PIECE_SIZE + marks);
+    ck_assert_int_eq(below->ops->erase(below->ctx, spare.address, size), SERIN_OK);
+    ck_assert_int_eq(below->ops->program(below->ctx, spare.address, kept, SERIN_PIECE_SIZE + marks),
+                     SERIN_OK);
+}
+
+static enum serin_error spare_erase(void *ctx, uint32_t address, size_t size)
+{
+    (void)ctx;
+    flickers = flickers && address != spare.address;
+    if (address != spare.address || ++spare_erases != 2) {
+        return below->ops->erase(below->ctx, address, size);
+    }
+    if (fault_index == UINT64_MAX) {
+        erase_in_part(size);
+        serin_flash_emulator_power_off(bench.emulator);
+        flickers = true;
+        spare_reads = 0;
+        return SERIN_ERR_FLASH;
+    }
+    const struct serin_flash_operation operation = {
+        .kind = SERIN_FLASH_ERASE, .address = address, .size = (uint32_t)size};
+    fault_count = serin_flash_fault_count(bench.emulator, &operation, 1);
+    serin_flash_fault_nth(bench.emulator, &operation, 1, fault_index, &fault);
+    fault.operation = serin_flash_emulator_operations(bench.emulator);
+    ck_assert_int_eq(serin_flash_emulator_arm(bench.emulator, &fault), SERIN_OK);
+    return below->ops->erase(below->ctx, address, size);
+}
+
+static const struct serin_flash_ops spare_port = {spare_read, port_program, spare_erase};
+
+/* The bad piece comes damaged twice, so that its sector is rewritten twice, and the power goes as
+ * `fault_index` says in between. */
+static void rewrite_twice(const struct bench_geometry *geometry)
+{
+    set_up(geometry);
+    below = bench.boot.flash;
+    flash = *below;
+    flash.ops = &spare_port;
+    bench.boot.flash = &flash;
+    spare.address =
+        serin_flash_border_from(below, bench.layout.scratch.address + SERIN_SCRATCH_RECORD_SIZE);
+    spare_erases = 0;
+    flickers = false;
+    bench.faults.corrupt_block = BAD_BLOCK;
+    while (spare_erases == 0) {
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    bench.faults.corrupt_block = bench.image_blocks;
+    while (bench.faults.corrupt_block == bench.image_blocks) {
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    bench.faults.corrupt_block = bench.image_blocks + 1u;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 2000));
+    ck_assert_uint_ge(spare_erases, 2);
+    ck_assert_uint_eq(bench.fetched_again, 0);
+    ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_B, 0, NULL, NULL), SERIN_OK);
+    tear_down();
+}
+
+START_TEST(a_mark_that_outlives_its_spare_sector_means_nothing)
+{
+    fault_index = UINT64_MAX;
+    rewrite_twice(&geometries[_i]);
+}
+END_TEST
+
+START_TEST(every_torn_erase_of_the_spare_sector_loses_no_neighbour)
+{
+    fault_index = 0;
+    do {
+        rewrite_twice(&geometries[_i]);
+    } while (++fault_index < fault_count);
+    ck_assert_uint_ge(fault_count, 10);
+}
+END_TEST
+
 /* More often than there are places for marks. */
 START_TEST(power_that_goes_at_each_rewriting_ends_no_attempt)
 {
@@ -253,6 +353,9 @@ int main(void)
     tcase_add_loop_test(tests, every_cut_of_a_rewriting_loses_no_neighbour, 0, 3 * GEOMETRIES);
     tcase_add_loop_test(tests, every_second_cut_loses_no_neighbour, 0, 3 * GEOMETRIES);
     tcase_add_loop_test(tests, power_that_goes_at_each_rewriting_ends_no_attempt, 0, GEOMETRIES);
+    tcase_add_loop_test(tests, a_mark_that_outlives_its_spare_sector_means_nothing, 0, GEOMETRIES);
+    tcase_add_loop_test(tests, every_torn_erase_of_the_spare_sector_loses_no_neighbour, 0,
+                        GEOMETRIES);
     tcase_add_loop_test(tests, a_rewriting_of_another_download_is_left_alone, 0, GEOMETRIES);
     tcase_add_loop_test(tests, a_large_sector_is_mirrored_once, 0, GEOMETRIES);
     suite_add_tcase(suite, tests);

@@ -103,6 +103,11 @@ static struct serin_agent_record full_record(void)
     record.signed_time_s = UINT64_MAX;
     record.floor = 0xDEADBEEF;
     record.start_s = UINT64_MAX - 1;
+    record.trust_proved = 7;
+    record.journal_generation = 3;
+    record.journal_base = 0x01020304;
+    record.journal_reached = 0x05060708;
+    record.rewrites = UINT32_MAX;
     memset(record.said, 0x5A, sizeof(record.said));
     record.attempt_count = 2;
     for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
@@ -148,6 +153,11 @@ START_TEST(the_record_survives_encoding)
     ck_assert_uint_eq(back.tried[3].attempt, 103);
     ck_assert_uint_eq(back.attempts[1].transitions[6].detail, 0xFFFFFFFF);
     ck_assert(back.attempts[1].targeted && !back.attempts[0].targeted);
+    ck_assert_uint_eq(back.trust_proved, 7);
+    ck_assert_uint_eq(back.journal_generation, 3);
+    ck_assert_uint_eq(back.journal_base, 0x01020304);
+    ck_assert_uint_eq(back.journal_reached, 0x05060708);
+    ck_assert_uint_eq(back.rewrites, UINT32_MAX);
 }
 END_TEST
 
@@ -159,7 +169,7 @@ START_TEST(a_record_of_nonsense_is_refused)
     } wrong[] = {{0, 2},
                  {2, 8},
                  {3, 3},
-                 {980, 1},
+                 {996, 1},
                  {1011, 1},
                  {104 + 51, 0},
                  {104 + 51, 17},

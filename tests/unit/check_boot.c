@@ -39,11 +39,11 @@ static void tear_down(void)
 
 /* Written down a second time, by hand: columns as in enum serin_boot_event. */
 static const enum serin_boot_phase expected[4][SERIN_BOOT_EVENT_COUNT] = {
-    /*          stage unst. try elapse confirm abandon rollback fallback commit forget */
+    /*          stage unst. try elapse confirm abandon rollback fallback give_up commit forget */
     [0] = {0},
-    [S] = {G, 0, 0, 0, 0, 0, 0, S, S, S},
-    [G] = {0, S, T, 0, 0, 0, S, 0, 0, 0},
-    [T] = {0, 0, T, T, S, T, S, 0, 0, 0},
+    [S] = {G, 0, 0, 0, 0, 0, 0, S, S, S, S},
+    [G] = {0, S, T, 0, 0, 0, S, 0, 0, 0, 0},
+    [T] = {0, 0, T, T, S, T, S, 0, 0, 0, 0},
 };
 
 START_TEST(every_phase_and_event)
@@ -157,7 +157,7 @@ START_TEST(the_record_survives_encoding_and_refuses_nonsense)
                  {16, SERIN_STATE_COUNT},
                  {17, SERIN_REASON_COUNT},
                  {18, SERIN_RESET_CRASH + 1},
-                 {19, 2}};
+                 {19, 4}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         serin_boot_encode(&state, payload);
         payload[wrong[i].at] = wrong[i].value;
@@ -407,8 +407,8 @@ START_TEST(rot_of_the_active_slot_falls_back_to_the_other)
     install(v2, SERIN_SLOT_B);
     rot_image(SERIN_SLOT_A);
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
-    ck_assert_int_eq(read_state().active, SERIN_SLOT_B);
-    ck_assert(!read_state().active_confirmed); /* nobody ever confirmed it */
+    ck_assert_int_eq(read_state().active, SERIN_SLOT_A); /* nobody ever confirmed the other */
+    ck_assert(read_state().last_resort);
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
     struct serin_boot_choice choice;
     rot_image(SERIN_SLOT_B);
@@ -484,6 +484,64 @@ START_TEST(an_unmarked_slot_is_the_last_resort)
     ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
     ck_assert(!serin_slot_marked(&bench.boot, SERIN_SLOT_B, v2->id));
     ck_assert(!read_state().active_confirmed);
+    tear_down();
+}
+END_TEST
+
+/* Slot A rots, and reads right again. */
+static void flip_image_a(void)
+{
+    struct serin_slot_map map;
+    serin_slot_map(bench.boot.flash, &bench.layout, &map);
+    serin_flash_emulator_rot(bench.emulator, bench.layout.slot[0].address + map.image_offset + 9u,
+                             4);
+}
+
+START_TEST(a_last_resort_is_for_one_boot)
+{
+    set_up();
+    install(v2, SERIN_SLOT_B);
+    flip_image_a();
+    for (unsigned boots = 0; boots < 5; boots++) {
+        struct serin_boot_choice choice = choose(SERIN_RESET_POWER);
+        ck_assert_int_eq(choice.slot, SERIN_SLOT_B);
+        ck_assert(!choice.trial);
+        struct serin_boot_state state = read_state();
+        ck_assert_int_eq(state.active, SERIN_SLOT_A);
+        ck_assert(state.last_resort && state.active_confirmed);
+        ck_assert(!serin_slot_marked(&bench.boot, SERIN_SLOT_B, v2->id));
+    }
+    flip_image_a();
+    ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_A);
+    ck_assert(!read_state().last_resort && read_state().active_confirmed);
+    /* One that is marked takes over for good. */
+    flip_image_a();
+    ck_assert_int_eq(serin_slot_mark(&bench.boot, SERIN_SLOT_B, v2->id), SERIN_OK);
+    ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
+    ck_assert_int_eq(read_state().active, SERIN_SLOT_B);
+    ck_assert(!read_state().last_resort && read_state().active_confirmed);
+    flip_image_a();
+    ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
+    tear_down();
+}
+END_TEST
+
+START_TEST(what_is_filled_in_beside_a_last_resort_does_not_boot_without_a_trial)
+{
+    set_up();
+    install(v2, SERIN_SLOT_B);
+    ck_assert_int_eq(serin_boot_give_up(&bench.boot, SERIN_SLOT_B, v1->id), SERIN_OK);
+    ck_assert_int_eq(read_state().active, SERIN_SLOT_A); /* B is not active: nothing to do */
+    flip_image_a();
+    ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
+    ck_assert_int_eq(serin_boot_give_up(&bench.boot, SERIN_SLOT_A, v2->id), SERIN_OK);
+    struct serin_boot_state state = read_state();
+    ck_assert_int_eq(state.active, SERIN_SLOT_B);
+    ck_assert(!state.active_confirmed && !state.last_resort);
+    install(v2, SERIN_SLOT_A); /* sealed, and not armed yet */
+    ck_assert_int_eq(choose(SERIN_RESET_POWER).slot, SERIN_SLOT_B);
+    ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_A), SERIN_OK);
+    ck_assert(choose(SERIN_RESET_POWER).trial);
     tear_down();
 }
 END_TEST
@@ -592,6 +650,8 @@ int main(void)
     tcase_add_test(tests, the_bootloaders_own_floor_counts);
     tcase_add_test(tests, a_lost_log_is_derived_from_the_slots);
     tcase_add_test(tests, an_unmarked_slot_is_the_last_resort);
+    tcase_add_test(tests, a_last_resort_is_for_one_boot);
+    tcase_add_test(tests, what_is_filled_in_beside_a_last_resort_does_not_boot_without_a_trial);
     tcase_add_test(tests, a_log_that_cannot_be_written_stops_trials_not_boots);
     tcase_add_test(tests, no_trust_record_no_boot);
     tcase_add_test(tests, verify_names_what_is_wrong);

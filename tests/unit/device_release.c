@@ -329,7 +329,9 @@ static bool find_journal(const struct bench *bench, struct serin_slot_map *map,
         .stride = map->journal_stride,
         .size = map->journal_size,
         .manifest_id = attempt->manifest_id,
-        .attempt = attempt->attempt};
+        .attempt = attempt->attempt,
+        .generation = bench->agent.record.journal_generation,
+        .base = bench->agent.record.journal_base};
     return true;
 }
 

@@ -34,6 +34,10 @@ struct serin_agent_record {
     struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
     uint64_t start_s; /* signed time from which the current one may start: its spread is over */
     uint32_t trust_proved; /* version that was proved in one bank, while the other waits; or 0 */
+    /* The journal of the current attempt: 0, or how often it was begun anew; up to where everything
+     * was in place then, and the highest position that it knew (device/src/journal.h). */
+    uint32_t journal_generation, journal_base, journal_reached;
+    uint32_t rewrites; /* of large sectors, begun: marks of earlier ones mean nothing */
     size_t attempt_count;
     struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
 };
@@ -104,8 +108,7 @@ struct serin_agent_download {
     bool proved;           /* what runs was verified, or no other slot is given up */
     bool prepared;         /* the slot is invalidated, its journal belongs to this attempt */
     bool recheck;          /* verification failed: nothing counts as in place but by its digest */
-    bool all_suspect;      /* the power may have gone in any position that is not reached; */
-    uint32_t suspect[2];   /* it may have gone in these; 0: in none */
+    uint32_t suspect[2];   /* positions that the power may have gone in; 0: in none */
     uint32_t rechecks;     /* since boot */
     uint32_t bad_rows;     /* failures in a row of the part being fetched */
     uint32_t pieces_found; /* from the first on, since boot or since the attempt began */

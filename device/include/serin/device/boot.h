@@ -112,6 +112,7 @@ struct serin_boot_state {
     enum serin_boot_phase phase;
     enum serin_slot active; /* the slot that boots */
     bool active_confirmed;  /* false: it is the last resort, as no confirmed one verifies */
+    bool last_resort;       /* it failed at the last boot; the other, not confirmed, ran instead */
     enum serin_slot trial;  /* NONE in STEADY */
     uint8_t tries_left;
     uint16_t elapsed_s; /* of the confirmation window, in all boots */
@@ -207,6 +208,14 @@ SERIN_MUST_USE enum serin_error serin_boot_verify_slot(const struct serin_boot *
  * serin_manifest_open; SERIN_ERR_FLASH: not armed. */
 SERIN_MUST_USE enum serin_error serin_boot_stage(const struct serin_boot *boot,
                                                  enum serin_slot slot);
+
+/* `slot`, which does not run, is about to be filled, and its manifest is erased: where it is the
+ * active one, what runs in its place, of manifest `running_id`, becomes active, so that what is
+ * filled in never boots without a trial. Does nothing otherwise. SERIN_ERR_FLASH: not durable; may
+ * be called again. */
+SERIN_MUST_USE enum serin_error serin_boot_give_up(const struct serin_boot *boot,
+                                                   enum serin_slot slot,
+                                                   const uint8_t running_id[SERIN_SHA256_SIZE]);
 
 /* Disarms a staged slot that has not booted yet (a halt). SERIN_ERR_STATE: it has. */
 SERIN_MUST_USE enum serin_error serin_boot_unstage(const struct serin_boot *boot);
