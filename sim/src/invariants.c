@@ -241,6 +241,7 @@ void sim_check_restored(struct sim *sim, const struct serin_rollout *rollout,
         judge->states[members->list[i].device] = members->list[i].state;
     }
     judge->went_back = true;
+    sim_judge_restored(sim);
     (void)rollout;
 }
 
@@ -253,6 +254,7 @@ void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout)
             .publishes = rollout->publishes,
             .stage = rollout->stage,
             .retrying = rollout->retrying,
+            .completed = rollout->state == SERIN_ROLLOUT_COMPLETED,
         };
     }
 }
@@ -295,6 +297,7 @@ void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
         sim_broken(sim, SERIN_SIM_PUBLISHES, "one step of the engine asked for %u publishes",
                    publishes);
     }
+    sim_judge_passed(sim, rollout, members);
     if (rollout->threshold != judge->before.threshold) {
         sim_judge_threshold(sim, rollout, members, judge->before.threshold, elsewhere);
     } else {

@@ -200,6 +200,7 @@ void sim_check_hour(struct sim *sim, const struct serin_rollout *rollout,
     if (judge != NULL && members->count > 0 && members->count <= SMALL_FLEET &&
         sim->now_ms / HOUR_MS != judge->hour) {
         judge->hour = sim->now_ms / HOUR_MS;
+        sim_judge_deaf(sim);
         sim_check_books(sim, rollout, members);
     }
 }

@@ -10,12 +10,13 @@ struct judged_device {
     uint64_t changed_ms; /* its attempt at the candidate, the last time */
     /* The last report of it that came to serind. */
     uint64_t incarnation, number;
+    uint64_t deaf_ms; /* when it was first seen to be silent for good; 0: it is not */
 };
 
 struct judged_step {
     uint64_t threshold;
     uint32_t publishes, stage;
-    bool retrying;
+    bool retrying, completed;
 };
 
 struct judged_directive {
@@ -35,6 +36,7 @@ struct sim_invariants {
     bool sent;
     struct serin_order sent_order;
     bool went_back; /* serind's store did, once at least */
+    bool unseen;    /* serind has compared nothing since it came back */
     uint64_t hour;
 };
 
@@ -44,5 +46,13 @@ void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
                          const struct serin_members *members, uint64_t before, bool elsewhere);
 /* The rollout goes on: its own figures must allow it. */
 void sim_judge_gates(struct sim *sim, const struct serin_rollout *rollout);
+
+/* A step is over: whether a stage passed that must not. */
+void sim_judge_passed(struct sim *sim, const struct serin_rollout *rollout,
+                      const struct serin_members *members);
+/* serind comes back. */
+void sim_judge_restored(struct sim *sim);
+/* Notes who is silent for good. */
+void sim_judge_deaf(struct sim *sim);
 
 #endif

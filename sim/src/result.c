@@ -22,6 +22,8 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
         [SERIN_SIM_BOOKS] = "the engine's books agree with a recount",
         [SERIN_SIM_SILENCE] = "silence past the deadline is a failure",
         [SERIN_SIM_GATE] = "no rollout goes on above its own limit",
+        [SERIN_SIM_STALE] = "no stage passes on figures of before a restart",
+        [SERIN_SIM_DEAD] = "no stage follows on one whose devices are all dead",
     };
     bool known = invariant >= SERIN_SIM_SOUND && invariant < SERIN_SIM_INVARIANT_COUNT;
     return known ? texts[invariant] : "unknown";

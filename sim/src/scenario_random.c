@@ -184,6 +184,36 @@ static void site_random(struct serin_sim_scenario *scenario, uint64_t *state)
                                                   .share = SERIN_SIM_ALL});
 }
 
+/* serind restarts again and again, minutes apart, as it does until somebody finds out why; in half
+ * of them also while the broker is down, and in half of them while an image falls silent. */
+static void restarts_random(struct serin_sim_scenario *scenario, uint64_t *state)
+{
+    if (!once_in(state, 6)) {
+        return;
+    }
+    if (once_in(state, 2)) {
+        scenario->behaviours[0] = (struct serin_sim_behaviour){
+            .fault = SERIN_SIM_FAULT_DEAF,
+            .share = once_in(state, 2) ? SERIN_SIM_ALL : share_between(state, 200000, 900000),
+            .after_ms = between(state, MINUTE, 2 * HOUR),
+        };
+        scenario->behaviour_count += scenario->behaviour_count == 0 ? 1u : 0u;
+    }
+    uint64_t at_ms = between(state, 10 * MINUTE, 12 * HOUR);
+    uint64_t apart_ms = between(state, 2 * MINUTE, HOUR);
+    uint64_t count = between(state, 2, 16);
+    if (once_in(state, 2)) {
+        add_event(scenario, &(struct serin_sim_event){.kind = SERIN_SIM_EVENT_BROKER_RESTART,
+                                                      .at_ms = at_ms,
+                                                      .for_ms = between(state, MINUTE, HOUR)});
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        add_event(scenario, &(struct serin_sim_event){.kind = SERIN_SIM_EVENT_SERIND_CRASH,
+                                                      .at_ms = at_ms + i * apart_ms,
+                                                      .for_ms = between(state, SECOND, MINUTE)});
+    }
+}
+
 /* A pause without a resume would be the end of the run, as far as anything happens in it. */
 static void resume_follows(struct serin_sim_scenario *scenario, uint64_t *state)
 {
@@ -248,4 +278,5 @@ void serin_sim_scenario_random(struct serin_sim_scenario *scenario, uint64_t see
     }
     halt_random(scenario, &state);
     site_random(scenario, &state);
+    restarts_random(scenario, &state);
 }

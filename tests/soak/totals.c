@@ -13,6 +13,10 @@ static const char *const trouble_words[SOAK_TROUBLE_COUNT] = {
     [SOAK_OFFLINE] = "offline",
     [SOAK_WEATHERED] = "weathered",
     [SOAK_POWER_CUTS] = "power cuts",
+    [SOAK_AWAITING] = "restarts awaiting",
+    [SOAK_SOAKING] = "restarts soaking",
+    [SOAK_AGAIN] = "restarts within minutes",
+    [SOAK_DOWN] = "restarts without a broker",
 };
 
 void soak_totals_add(struct soak_totals *totals, const struct serin_sim_config *config,
@@ -28,6 +32,10 @@ void soak_totals_add(struct soak_totals *totals, const struct serin_sim_config *
         [SOAK_OFFLINE] = result->offline,
         [SOAK_WEATHERED] = result->weathered,
         [SOAK_POWER_CUTS] = result->power_cuts,
+        [SOAK_AWAITING] = result->restarts.awaiting,
+        [SOAK_SOAKING] = result->restarts.soaking,
+        [SOAK_AGAIN] = result->restarts.again,
+        [SOAK_DOWN] = result->restarts.down,
     };
     totals->runs++;
     totals->simulated_h += result->ended_ms / 3600000;

@@ -17,6 +17,10 @@ enum soak_trouble {
     SOAK_OFFLINE,
     SOAK_WEATHERED,
     SOAK_POWER_CUTS,
+    SOAK_AWAITING, /* restarts of serind, by what they came upon */
+    SOAK_SOAKING,
+    SOAK_AGAIN,
+    SOAK_DOWN,
     SOAK_TROUBLE_COUNT
 };
 

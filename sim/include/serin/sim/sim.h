@@ -200,7 +200,9 @@ enum serin_sim_invariant {
     SERIN_SIM_BOOKS = 11,    /* the engine's books differ from a recount */
     SERIN_SIM_SILENCE =
         12, /* a device that accepted and went silent past its deadline counts as nothing */
-    SERIN_SIM_GATE = 13, /* the rollout went on where its own figures forbade it */
+    SERIN_SIM_GATE = 13,  /* the rollout went on where its own figures forbade it */
+    SERIN_SIM_STALE = 14, /* a stage passed on figures of before serind's restart */
+    SERIN_SIM_DEAD = 15, /* a stage passed though all that confirmed it are dead, and others live */
     SERIN_SIM_INVARIANT_COUNT
 };
 
@@ -216,6 +218,13 @@ struct serin_sim_revert {
 struct serin_sim_books {
     uint32_t exposed, confirmed, failed, rolled_back, regressed, rejected;
     uint32_t reasons[SERIN_REASON_COUNT];
+};
+
+/* What serind came back to. */
+struct serin_sim_restarts {
+    uint64_t awaiting, soaking; /* the rollout's state */
+    uint64_t again;             /* within ten minutes of the last time */
+    uint64_t down;              /* while the cloud's broker was down */
 };
 
 struct serin_sim_result {
@@ -246,6 +255,7 @@ struct serin_sim_result {
     uint64_t messages, beats, events, boots, power_cuts;
     uint64_t crashes; /* devices reset by a crash or by the watchdog */
     uint64_t gateway_crashes, serind_crashes;
+    struct serin_sim_restarts restarts;
     uint64_t publishes;                 /* of directives, per broker */
     uint64_t verifications, remembered; /* asked of the crypto port, and answered from memory */
     uint64_t flash_bytes;               /* memory that all flashes took at the end */
