@@ -174,14 +174,17 @@ static uint32_t usable(const struct serin_agent *agent, uint32_t size)
 }
 
 /* From here on nothing counts as in place but by its digest, the piece table included. */
-static void start_recheck(struct serin_agent *agent)
+static enum serin_error start_recheck(struct serin_agent *agent)
 {
     struct serin_agent_download *download = &agent->download;
-    serin_fetch_stop(agent);
-    download->target = SERIN_AGENT_TARGET_NONE;
-    download->recheck = true;
-    download->prepared = false; /* a manifest may stand in the slot by now */
-    download->pieces_found = 0;
+    enum serin_error error = serin_fill_recheck(agent);
+    if (error == SERIN_OK) {
+        serin_fetch_stop(agent);
+        download->target = SERIN_AGENT_TARGET_NONE;
+        download->recheck = true;
+        download->pieces_found = 0;
+    }
+    return error;
 }
 
 /* A part that does not have its digest is fetched again, a few times. */
@@ -197,9 +200,9 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
     if (++agent->download.bad_rows >= BAD_IN_A_ROW_MAX) {
         return fail(agent, reason, detail);
     }
-    if (!table && error == SERIN_ERR_DIGEST && !serin_fill_table_right(agent)) {
-        /* Not the piece is wrong, but what it is measured by. */
-        start_recheck(agent);
+    /* Not the piece may be wrong, but what it is measured by. */
+    if (!table && error == SERIN_ERR_DIGEST && !serin_fill_table_right(agent) &&
+        start_recheck(agent) == SERIN_OK) {
         return error;
     }
     serin_fetch_rewind(agent, position);
@@ -475,8 +478,7 @@ static enum serin_error verify(struct serin_agent *agent)
         return fail(agent, serin_intake_reason(error), 0);
     }
     serin_agent_log(agent, "the image does not verify: its pieces are looked at again", NULL);
-    start_recheck(agent);
-    return SERIN_OK;
+    return start_recheck(agent);
 }
 
 /* Starts to fetch the manifest, once its time has come. */
@@ -498,7 +500,8 @@ enum serin_error serin_download_pursue(struct serin_agent *agent,
         if (download->target == SERIN_AGENT_TARGET_NONE) {
             want_manifest(agent, standing);
         }
-    } else if (serin_attempt_state(agent) == SERIN_STATE_VERIFYING && !download->recheck) {
+    } else if (serin_attempt_state(agent) == SERIN_STATE_VERIFYING && download->prepared &&
+               !download->recheck) {
         error = verify(agent);
     } else if (download->target == SERIN_AGENT_TARGET_NONE) {
         error = find_next(agent);

@@ -103,13 +103,6 @@ struct serin_filling serin_filling_of(const struct serin_agent *agent)
 
 /* ---- the journal ---- */
 
-/* Whether the journal says that `position` is in place. */
-static bool entered(const struct serin_agent *agent, const struct serin_filling *fill,
-                    uint32_t position)
-{
-    return !agent->download.recheck && serin_journal_has(&fill->journal, position, NULL);
-}
-
 /* Whether the power may have gone in `position`: what was at work then is not believed, however
  * right it reads. */
 static bool suspect(const struct serin_agent *agent, uint32_t position)
@@ -161,14 +154,15 @@ static uint32_t highest(const struct serin_agent_download *download,
     return download->journal.reached > earlier ? download->journal.reached : earlier;
 }
 
-/* No place is left: the journal is begun anew behind `base`, up to which everything is in place.
- * The record tells it first, so that a cut anywhere costs nothing of what is in place. */
+/* Begins the journal anew behind `base`, up to which everything is in place. The record tells it
+ * first, so that a cut anywhere costs nothing of what is in place. `rewrites` is for the record. */
 static enum serin_error renew_journal(struct serin_agent *agent, struct serin_filling *fill,
-                                      uint32_t base)
+                                      uint32_t base, uint32_t rewrites)
 {
     uint32_t reached = highest(&agent->download, fill);
     struct serin_agent_record next;
     serin_record_copy(&next, &agent->record);
+    next.rewrites = rewrites;
     next.journal_generation++;
     next.journal_base = base;
     next.journal_reached = reached > base ? reached : base;
@@ -195,7 +189,9 @@ static enum serin_error journal_account(struct serin_agent *agent, struct serin_
     }
     enum serin_error error =
         serin_journal_write(&fill->journal, &download->journal, position, &account);
-    return error == SERIN_ERR_NO_SPACE ? renew_journal(agent, fill, position) : error;
+    return error == SERIN_ERR_NO_SPACE
+               ? renew_journal(agent, fill, position, agent->record.rewrites)
+               : error;
 }
 
 /* The record in the agent log is as old as the last transition; the journal knows better. */
@@ -264,8 +260,9 @@ static enum serin_error resume_journal(struct serin_agent *agent, struct serin_f
     enum serin_error error =
         held ? SERIN_OK
              : serin_journal_write(&fill->journal, &download->journal, reached, &account);
-    return error == SERIN_ERR_NO_SPACE ? renew_journal(agent, fill, download->suspect[0] - 1u)
-                                       : error;
+    return error == SERIN_ERR_NO_SPACE
+               ? renew_journal(agent, fill, download->suspect[0] - 1u, agent->record.rewrites)
+               : error;
 }
 
 enum serin_error serin_fill_prepare(struct serin_agent *agent)
@@ -291,6 +288,17 @@ enum serin_error serin_fill_prepare(struct serin_agent *agent)
     }
     error = resume_journal(agent, &fill);
     return error == SERIN_OK ? serin_room_resume(agent, &fill) : error;
+}
+
+enum serin_error serin_fill_recheck(struct serin_agent *agent)
+{
+    struct serin_filling fill = serin_filling_of(agent);
+    /* One may stand by now. */
+    enum serin_error error = serin_slot_invalidate(boot_of(agent), serin_agent_spare(agent));
+    /* Without entries no mark of a rewriting is known to be of one that is over. */
+    return error == SERIN_OK
+               ? renew_journal(agent, &fill, SERIN_JOURNAL_PREPARED, agent->record.rewrites + 1u)
+               : error;
 }
 
 /* ---- the piece table ---- */
@@ -333,7 +341,7 @@ bool serin_fill_table_right(struct serin_agent *agent)
 enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found)
 {
     struct serin_filling fill = serin_filling_of(agent);
-    *found = entered(agent, &fill, SERIN_JOURNAL_TABLE);
+    *found = serin_journal_has(&fill.journal, SERIN_JOURNAL_TABLE, NULL);
     if (*found) {
         return SERIN_OK;
     }
@@ -384,7 +392,7 @@ enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *miss
     uint32_t *index = &agent->download.pieces_found;
     for (uint32_t hashed = 0; *index < fill.piece_count; (*index)++) {
         uint32_t position = SERIN_JOURNAL_FIRST_PIECE + *index;
-        if (entered(agent, &fill, position)) {
+        if (serin_journal_has(&fill.journal, position, NULL)) {
             continue;
         }
         if (hashed++ == PIECES_HASHED_MAX) {
@@ -405,7 +413,7 @@ enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *miss
 bool serin_fill_has_piece(struct serin_agent *agent, uint32_t index)
 {
     struct serin_filling fill = serin_filling_of(agent);
-    return entered(agent, &fill, SERIN_JOURNAL_FIRST_PIECE + index) ||
+    return serin_journal_has(&fill.journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL) ||
            serin_filling_holds(agent, &fill, index);
 }
 

@@ -175,14 +175,18 @@ SERIN_MUST_USE enum serin_error serin_fill_load_manifest(struct serin_agent *age
 /* Invalidates the slot and starts its journal, or finds out how far this attempt came, and brings
  * back what a cut may have left in the spare sector. Overwrites scratch. */
 SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
+/* Verification failed: from here on nothing counts as in place but by its digest, and the journal
+ * is begun anew, so that after a reset, too, what is looked at, or written again, since then is
+ * known from what is not. SERIN_ERR_FLASH: it may be called again. */
+SERIN_MUST_USE enum serin_error serin_fill_recheck(struct serin_agent *agent);
 /* Whether the piece table is in place; erases its sectors where it is not. */
 SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found);
 /* Whether the piece table has its digest, whatever the journal says. */
 bool serin_fill_table_right(struct serin_agent *agent);
 /* Finds the first piece that is not in place; the number of pieces if all are. A piece is in place
  * where the journal says so, or where it has its digest (left by an earlier attempt at the same
- * image), unless the power may have gone in it; in a recheck by its digest alone. SERIN_ERR_AGAIN:
- * call again, a step hashes so many only. */
+ * image), unless the power may have gone in it. SERIN_ERR_AGAIN: call again, a step hashes so many
+ * only. */
 SERIN_MUST_USE enum serin_error serin_fill_find_piece(struct serin_agent *agent, uint32_t *missing);
 /* Whether piece `index` is in place, in that sense. Reads only; overwrites scratch. */
 bool serin_fill_has_piece(struct serin_agent *agent, uint32_t index);

@@ -321,13 +321,12 @@ enum serin_error serin_room_make(struct serin_agent *agent, const struct serin_f
 }
 
 /* Whether a rewriting was begun, and its pieces are not back, or not known to be. What was written
- * after it stands in the journal and in its place, unless verification asked for it; an entry alone
- * may be one that the power went in before. */
+ * after it stands in the journal and in its place; an entry alone may be one that the power went in
+ * before. */
 static bool is_pending(struct serin_agent *agent, const struct serin_filling *fill,
                        const struct rewrite *rewrite)
 {
     bool over =
-        !agent->download.recheck &&
         serin_journal_has(&fill->journal, SERIN_JOURNAL_FIRST_PIECE + rewrite->index, NULL) &&
         serin_filling_read(agent, fill, rewrite->index, serin_filling_piece(fill, rewrite->index));
     return !rewrite->back && !over;
