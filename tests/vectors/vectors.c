@@ -283,8 +283,12 @@ static void refuse_keys(struct maker *maker, const uint8_t *manifest, const uint
     memcpy(record, trust, body);
     size = seal(maker, SERIN_SIGNED_TRUST, &maker->release, record, body);
     refuse(maker, "trust", "release-key", "KEY", record, size);
+    size = seal(maker, SERIN_SIGNED_TRUST, &maker->director, record, body);
+    refuse(maker, "trust", "director-key", "KEY", record, size);
     size = seal(maker, SERIN_SIGNED_MANIFEST, &maker->root, record, body);
     refuse(maker, "trust", "manifest-domain", "SIGNATURE", record, size);
+    size = seal(maker, SERIN_SIGNED_DIRECTIVE, &maker->root, record, body);
+    refuse(maker, "trust", "directive-domain", "SIGNATURE", record, size);
     memcpy(record + 64 + 80 + 1, record + 64 + 1, 79); /* the release key as director, too */
     size = seal(maker, SERIN_SIGNED_TRUST, &maker->root, record, body);
     refuse(maker, "trust", "key-twice", "KEY", record, size);
@@ -380,6 +384,8 @@ static void refuse_directives(struct maker *maker)
     refuse(maker, "directive", "root-key", "KEY", payload, size);
     size = seal_directive(maker, &directive, SERIN_SIGNED_MANIFEST, &maker->director, payload);
     refuse(maker, "directive", "manifest-domain", "SIGNATURE", payload, size);
+    size = seal_directive(maker, &directive, SERIN_SIGNED_TRUST, &maker->director, payload);
+    refuse(maker, "directive", "trust-domain", "SIGNATURE", payload, size);
     size = seal_directive(maker, &directive, SERIN_SIGNED_DIRECTIVE, &maker->director, payload);
     payload[size - 1] ^= 1;
     refuse(maker, "directive", "signature-bit", "SIGNATURE", payload, size);
