@@ -266,7 +266,8 @@ static enum serin_error store_table(struct serin_agent *agent, const uint8_t *da
         return SERIN_OK;
     }
     bool found;
-    enum serin_error erased = serin_fill_find_table(agent, &found);
+    uint32_t from;
+    enum serin_error erased = serin_fill_find_table(agent, &found, &from);
     if (found) {
         return SERIN_OK;
     }
@@ -395,13 +396,14 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
         return error;
     }
     bool found;
-    error = serin_fill_find_table(agent, &found);
+    uint32_t from;
+    error = serin_fill_find_table(agent, &found, &from);
     if (error != SERIN_OK) {
         return error;
     }
     if (!found) {
         fetch(agent, SERIN_AGENT_TARGET_TABLE, manifest->pieces_sha256,
-              serin_piece_table_size(manifest->image_size_bytes), 0);
+              serin_piece_table_size(manifest->image_size_bytes), from);
         return SERIN_OK;
     }
     uint32_t index;

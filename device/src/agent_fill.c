@@ -207,6 +207,59 @@ static void learn_account(struct serin_agent *agent, const struct serin_journal_
     }
 }
 
+/* ---- the piece table ---- */
+
+static bool table_right(struct serin_agent *agent, const struct serin_filling *fill)
+{
+    const struct serin_crypto *crypto = boot_of(agent)->crypto;
+    struct serin_sha256 sha;
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    crypto->ops->sha256_init(crypto->ctx, &sha);
+    for (uint32_t done = 0; done < fill->table_size;) {
+        uint32_t part = fill->table_size - done;
+        part = part < sizeof chunk ? part : (uint32_t)sizeof chunk;
+        if (serin_flash_read(boot_of(agent)->flash, fill->base + fill->map.pieces_offset + done,
+                             chunk, part) != SERIN_OK) {
+            return false;
+        }
+        crypto->ops->sha256_update(crypto->ctx, &sha, chunk, part);
+        done += part;
+    }
+    uint8_t digest[SERIN_SHA256_SIZE];
+    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
+    return serin_bytes_equal(digest, agent->download.manifest.pieces_sha256, sizeof digest);
+}
+
+/* Erases its place from offset `from` on, where a sector begins. */
+static enum serin_error erase_table(struct serin_agent *agent, const struct serin_filling *fill,
+                                    uint32_t from)
+{
+    const struct serin_flash *flash = boot_of(agent)->flash;
+    uint32_t address = fill->base + fill->map.pieces_offset;
+    uint32_t end = serin_flash_border_from(flash, address + fill->table_size);
+    return serin_flash_erase(flash, address + from, end - (address + from));
+}
+
+/* How much of a table that the power went in stays: what lies before the last sector that bears
+ * any of it. Its place was erased before the journal was begun. */
+static uint32_t table_kept(const struct serin_agent *agent, const struct serin_filling *fill)
+{
+    const struct serin_flash *flash = boot_of(agent)->flash;
+    uint32_t address = fill->base + fill->map.pieces_offset;
+    uint32_t kept = 0;
+    for (uint32_t offset = 0; offset < fill->table_size;) {
+        uint32_t size = serin_flash_sector(flash, address + offset).size;
+        if (serin_flash_erased(flash, address + offset, size)) {
+            break;
+        }
+        kept = offset;
+        offset += size;
+    }
+    return kept;
+}
+
+/* ---- a journal begun, or gone on with ---- */
+
 /* Begins a journal in a slot that held something else. What an earlier download, or mirror, was
  * writing last may be the same piece, and read right, for now: it is erased before the journal that
  * knows of it, so that no reset in between lets it be believed. */
@@ -214,8 +267,11 @@ static enum serin_error start_journal(struct serin_agent *agent, struct serin_fi
                                       bool unsealed)
 {
     struct serin_journal_end *journal = &agent->download.journal;
-    enum serin_error error = SERIN_OK;
-    if (unsealed && journal->claimed >= SERIN_JOURNAL_TABLE) {
+    /* An earlier attempt at the same image may have left the table. */
+    bool right = table_right(agent, fill);
+    enum serin_error error = right ? SERIN_OK : erase_table(agent, fill, 0);
+    agent->download.table_clean = !right && error == SERIN_OK;
+    if (error == SERIN_OK && unsealed && journal->claimed >= SERIN_JOURNAL_TABLE) {
         error = serin_slot_clear_piece(boot_of(agent), serin_agent_spare(agent),
                                        journal->claimed + 1u - SERIN_JOURNAL_FIRST_PIECE);
     }
@@ -301,55 +357,30 @@ enum serin_error serin_fill_recheck(struct serin_agent *agent)
                : error;
 }
 
-/* ---- the piece table ---- */
-
-static bool table_right(struct serin_agent *agent, const struct serin_filling *fill)
-{
-    const struct serin_crypto *crypto = boot_of(agent)->crypto;
-    struct serin_sha256 sha;
-    uint8_t chunk[SERIN_FLASH_CHUNK];
-    crypto->ops->sha256_init(crypto->ctx, &sha);
-    for (uint32_t done = 0; done < fill->table_size;) {
-        uint32_t part = fill->table_size - done;
-        part = part < sizeof chunk ? part : (uint32_t)sizeof chunk;
-        if (serin_flash_read(boot_of(agent)->flash, fill->base + fill->map.pieces_offset + done,
-                             chunk, part) != SERIN_OK) {
-            return false;
-        }
-        crypto->ops->sha256_update(crypto->ctx, &sha, chunk, part);
-        done += part;
-    }
-    uint8_t digest[SERIN_SHA256_SIZE];
-    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
-    return serin_bytes_equal(digest, agent->download.manifest.pieces_sha256, sizeof digest);
-}
-
-static enum serin_error erase_table(struct serin_agent *agent, const struct serin_filling *fill)
-{
-    const struct serin_flash *flash = boot_of(agent)->flash;
-    uint32_t address = fill->base + fill->map.pieces_offset;
-    uint32_t end = serin_flash_border_from(flash, address + fill->table_size);
-    return serin_flash_erase(flash, address, end - address);
-}
-
 bool serin_fill_table_right(struct serin_agent *agent)
 {
     struct serin_filling fill = serin_filling_of(agent);
     return table_right(agent, &fill);
 }
 
-enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found)
+enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found, uint32_t *from)
 {
     struct serin_filling fill = serin_filling_of(agent);
+    *from = 0;
     *found = serin_journal_has(&fill.journal, SERIN_JOURNAL_TABLE, NULL);
     if (*found) {
         return SERIN_OK;
     }
-    if (!suspect(agent, SERIN_JOURNAL_TABLE) && table_right(agent, &fill)) {
+    if (suspect(agent, SERIN_JOURNAL_TABLE)) {
+        *from = table_kept(agent, &fill);
+        clear(&agent->download, SERIN_JOURNAL_TABLE);
+    } else if (table_right(agent, &fill)) {
         *found = true; /* an earlier attempt at the same image left it */
         return journal_account(agent, &fill, SERIN_JOURNAL_TABLE);
     }
-    return erase_table(agent, &fill);
+    bool clean = agent->download.table_clean;
+    agent->download.table_clean = false;
+    return clean ? SERIN_OK : erase_table(agent, &fill, *from);
 }
 
 enum serin_error serin_fill_accept_table(struct serin_agent *agent)

@@ -179,8 +179,10 @@ SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
  * is begun anew, so that after a reset, too, what is looked at, or written again, since then is
  * known from what is not. SERIN_ERR_FLASH: it may be called again. */
 SERIN_MUST_USE enum serin_error serin_fill_recheck(struct serin_agent *agent);
-/* Whether the piece table is in place; erases its sectors where it is not. */
-SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found);
+/* Whether the piece table is in place; where it is not it is wanted from offset `from` on, 0 but
+ * after a reset, and the sectors behind are erased. */
+SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found,
+                                                      uint32_t *from);
 /* Whether the piece table has its digest, whatever the journal says. */
 bool serin_fill_table_right(struct serin_agent *agent);
 /* Finds the first piece that is not in place; the number of pieces if all are. A piece is in place

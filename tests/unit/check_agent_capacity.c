@@ -26,13 +26,13 @@ static struct bench bench;
 static struct bench_release *v1, *v2;
 static struct serin_slot_map map;
 
-/* ---- power that goes when an entry is written ---- */
+/* ---- power that goes when an entry, or the piece table, is written ---- */
 
 static const struct serin_flash *below;
 static struct serin_flash flash;
-static uint32_t journal_at;
-static uint32_t luck, chance; /* drawn; so many of 8 entries are cut */
-static unsigned entries, entries_cut, entry_cuts_max;
+static uint32_t journal_at, table_at; /* table_at 0: no program of a table is cut */
+static uint32_t luck, chance;         /* drawn; so many of 8 entries are cut */
+static unsigned entries_cut, entry_cuts_max;
 
 static uint32_t draw(void)
 {
@@ -54,13 +54,12 @@ static enum serin_error port_read(void *ctx, uint32_t address, void *out, size_t
 static enum serin_error port_program(void *ctx, uint32_t address, const void *data, size_t size)
 {
     (void)ctx;
-    if (in_journal(address)) {
-        entries++;
-        if (entries_cut < entry_cuts_max && draw() % 8u < chance) {
-            entries_cut++;
-            enum serin_cut how = (enum serin_cut)(SERIN_CUT_BEFORE + (int)(draw() % 3u));
-            serin_flash_emulator_cut(bench.emulator, 1, how);
-        }
+    bool table = table_at != 0 && address >= table_at && address < journal_at;
+    if ((table || (table_at == 0 && in_journal(address))) && entries_cut < entry_cuts_max &&
+        draw() % 8u < chance) {
+        entries_cut++;
+        enum serin_cut how = (enum serin_cut)(SERIN_CUT_BEFORE + (int)(draw() % 3u));
+        serin_flash_emulator_cut(bench.emulator, 1, how);
     }
     return below->ops->program(below->ctx, address, data, size);
 }
@@ -102,12 +101,10 @@ static struct bench_geometry fullest(const struct bench_geometry *sort)
     return geometry;
 }
 
-static void set_up(int sort)
+static void open_part(const struct bench_geometry *geometry)
 {
-    const struct bench_geometry geometry = fullest(&sorts[sort]);
-    bench_open(&bench, &geometry);
+    bench_open(&bench, geometry);
     serin_slot_map(bench.boot.flash, &bench.layout, &map);
-    ck_assert_uint_eq(places(), positions());
     v1 = bench_release(1, 4096, BENCH_GOOD);
     v2 = bench_release(2, map.image_capacity, BENCH_GOOD);
     bench_serve(&bench, v1);
@@ -119,10 +116,18 @@ static void set_up(int sort)
     flash.ops = &port;
     bench.boot.flash = &flash;
     journal_at = serin_slot_address(&bench.boot, SERIN_SLOT_B, map.journal_offset);
-    entries = entries_cut = 0;
+    entries_cut = 0;
+    table_at = 0;
     entry_cuts_max = UINT32_MAX;
     struct serin_directive directive = bench_directive(&bench, v1, v2);
     bench_publish(&bench, &directive);
+}
+
+static void set_up(int sort)
+{
+    const struct bench_geometry geometry = fullest(&sorts[sort]);
+    open_part(&geometry);
+    ck_assert_uint_eq(places(), positions());
 }
 
 static void tear_down(void)
@@ -187,6 +192,31 @@ START_TEST(power_that_goes_while_the_journal_is_begun_anew_costs_no_entry)
 }
 END_TEST
 
+/* A table of 32 bytes a piece takes several sectors, and is fetched once. */
+START_TEST(a_piece_table_that_is_cut_goes_on_where_it_was)
+{
+    static const struct bench_geometry small = {
+        .size = 512 * 1024, .sector = 256, .unit = 8, .erased = 0xFF, .seed = 4};
+    unsigned cuts = 0;
+    for (chance = 1; chance <= 6; chance++) {
+        open_part(&small);
+        uint32_t first = journal_at - map.pieces_size;
+        ck_assert_uint_ge(map.pieces_size, 1700);
+        uint32_t wear = serin_flash_emulator_wear(bench.emulator, first);
+        table_at = first + 600u; /* two sectors stand by then */
+        luck = chance * 31u;
+        ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 20000));
+        cuts += bench.cuts;
+        ck_assert_uint_eq(serin_flash_emulator_wear(bench.emulator, first) - wear, 1);
+        ck_assert_uint_eq(bench.image_bytes, map.image_capacity);
+        ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_B, 0, NULL, NULL),
+                         SERIN_OK);
+        tear_down();
+    }
+    ck_assert_uint_ge(cuts, 6);
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -196,6 +226,7 @@ int main(void)
     tcase_add_loop_test(tests, a_download_of_the_largest_image_ends_whatever_the_luck, 0, SORTS);
     tcase_add_loop_test(tests, power_that_goes_while_the_journal_is_begun_anew_costs_no_entry, 0,
                         SORTS);
+    tcase_add_test(tests, a_piece_table_that_is_cut_goes_on_where_it_was);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -108,6 +108,7 @@ struct serin_agent_download {
     bool proved;           /* what runs was verified, or no other slot is given up */
     bool prepared;         /* the slot is invalidated, its journal belongs to this attempt */
     bool recheck;          /* verification failed: what is in place is looked at afresh */
+    bool table_clean;      /* the place of the piece table was just erased */
     uint32_t suspect[2];   /* positions that the power may have gone in; 0: in none */
     uint32_t rechecks;     /* since boot */
     uint32_t bad_rows;     /* failures in a row of the part being fetched */
