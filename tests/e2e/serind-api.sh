@@ -191,7 +191,7 @@ call 404 GET /v1/rollouts/99999999999999999999
 call 400 POST /v1/rollouts/1/pause --data-binary '{"reason": 3}'
 call 400 POST /v1/rollouts/1/pause --data-binary 'because'
 call 200 POST /v1/rollouts/1/pause --data-binary '{"reason": "lunch"}'
-body '.state == "paused" and .publishes == 2'
+body '.state == "paused" and .publishes == 2 and .why == "paused by an operator: lunch"'
 policy 1.0.0 "supersede: true"
 create 201 1.0.0
 body '.id == 2 and .attempt == 1'

@@ -387,11 +387,14 @@ static const struct {
     {"gates: {reasons: [{reason: crash}]}", "gates.reasons[0].max_percent",
      "'max_percent' is missing in 'gates.reasons[0]'"},
     {"gates: {failures: off}", "gates.failures",
-     "'gates.failures' must be a mapping of keys to values"},
-    {"test: {alpha: 1}", "test.alpha", "unknown key 'alpha' in 'test'"},
+     "'gates.failures' must be a mapping of keys to values; its keys are max_percent, minimum"},
+    {"test: {alpha: 1}", "test.alpha",
+     "unknown key 'alpha' in 'test'; its keys are accepted_percent, rejected_percent, "
+     "alpha_percent, beta_percent, small_stages"},
     {"ramp: {grow_percent: 1}", "ramp.grow_percent",
      "unknown key 'grow_percent' in 'ramp'; did you mean 'growth_percent'?"},
-    {"windows: [{until: 01:00}]", "windows[0].until", "unknown key 'until' in 'windows[0]'"},
+    {"windows: [{until: 01:00}]", "windows[0].until",
+     "unknown key 'until' in 'windows[0]'; its keys are days, from, to"},
 };
 
 START_TEST(unknown_keys_are_refused)

@@ -101,7 +101,7 @@ static const struct {
 } wrong[] = {
     {PATHS BROKER KEYS, "'enrolment' is missing", 0},
     {WHOLE "speed: 3\n", "unknown key 'speed'", 9},
-    {WHOLE "api: {port: 1}\n", "unknown key 'port' in 'api'", 9},
+    {WHOLE "api: {port: 1}\n", "unknown key 'port' in 'api'; its keys are listen, token_file", 9},
     {PATHS BROKER KEYS "enrolment: maybe\n",
      "'enrolment' must be auto, approve or refuse, not 'maybe'", 8},
     {WHOLE "adoption: perhaps\n", "'adoption' must be auto, approve or refuse, not 'perhaps'", 9},

@@ -132,7 +132,7 @@ START_TEST(a_refused_retry_changes_nothing)
     ck_assert_int_eq(command(&bench, slot, SERIN_ROLLOUT_HALT, &refusal), SERIN_OK);
     ck_assert_int_eq(command(&bench, slot, SERIN_ROLLOUT_RETRY, &refusal), SERIN_ERR_STATE);
     ck_assert_str_eq(refusal.message, "rollout 1 is halted for good: create one of a corrected "
-                                      "release with 'from: 1'");
+                                      "release with 'from: 1', or abort it");
     ck_assert_uint_eq(slot->rollout.attempt, 1);
     ck_assert_uint_eq(last_attempt(&bench), 5);
     ck_assert_uint_eq(serind_bench_audited(&bench, "\"what\":\"refused\""), 1);

@@ -71,10 +71,11 @@ static const struct {
     const char *document, *text, *field;
     unsigned line;
 } wrong[] = {
-    {"id: a\nmain:\n  uri: x\n  foo: 1\n", "a.yaml:4: unknown key 'foo' in 'main'", "main.foo", 4},
+    {"id: a\nmain:\n  uri: x\n  foo: 1\n",
+     "a.yaml:4: unknown key 'foo' in 'main'; its keys are uri, port", "main.foo", 4},
     {"# nothing\n\nfoo: 1\n", "a.yaml:3: unknown key 'foo'", "foo", 3},
     {"id: a\nbrokers:\n  - uri: x\n  - uri: y\n    bar: 2\n",
-     "a.yaml:5: unknown key 'bar' in 'brokers[1]'", "brokers[1].bar", 5},
+     "a.yaml:5: unknown key 'bar' in 'brokers[1]'; its keys are uri, port", "brokers[1].bar", 5},
     {"id: a\nbrokers:\n  - port: 1\n", "a.yaml:3: 'uri' is missing in 'brokers[0]'",
      "brokers[0].uri", 3},
     {"level: 1\n", "a.yaml: 'id' is missing", "id", 0},
@@ -94,7 +95,8 @@ static const struct {
     {"id: a\nmode: 1\n", "a.yaml:2: 'mode' must be auto, approve or refuse, not '1'", "mode", 2},
     {"id: 123456789\n", "a.yaml:1: 'id' must have 1 to 8 characters", "id", 1},
     {"id:\n", "a.yaml:1: 'id' must have 1 to 8 characters", "id", 1},
-    {"id: a\nmain: x\n", "a.yaml:2: 'main' must be a mapping of keys to values", "main", 2},
+    {"id: a\nmain: x\n",
+     "a.yaml:2: 'main' must be a mapping of keys to values; its keys are uri, port", "main", 2},
     {"id: a\nbrokers: x\n", "a.yaml:2: 'brokers' must be a list of 1 to 2 entries", "brokers", 2},
     {"id: a\nbrokers: []\n", "a.yaml:2: 'brokers' must be a list of 1 to 2 entries", "brokers", 2},
     {"id: a\nbrokers:\n - uri: x\n - uri: y\n - uri: z\n",

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MIN  4u  /* characters: shorter ones are near to too much */
-#define KEYS_MAX 32u /* of a mapping that are compared with an unknown one */
+#define KEY_MIN   4u  /* characters: shorter ones are near to too much */
+#define KEYS_MAX  32u /* of a mapping that are compared with an unknown one */
+#define KEYS_TOLD 8u  /* where a mapping has no more, they are named */
 
 /* ---- collecting ---- */
 
@@ -187,6 +188,23 @@ static const char *value_quoted(const char *complaint, char *copy, size_t capaci
     return copy;
 }
 
+/* "; its keys are max_percent, minimum": of a mapping that stands in another and has few. */
+static void keys_tell(const cyaml_schema_value_t *schema, const char *field, char *reason)
+{
+    size_t count = 0;
+    size_t used = strlen(reason);
+    if (schema == NULL || schema->type != CYAML_MAPPING || field[0] == '\0') {
+        return;
+    }
+    while (schema->mapping.fields[count].key != NULL) {
+        count++;
+    }
+    for (size_t i = 0; count <= KEYS_TOLD && i < count; i++) {
+        used = append(reason, used, "%s%s", i == 0 ? "; its keys are " : ", ",
+                      schema->mapping.fields[i].key);
+    }
+}
+
 static void wish_tell(const struct explain *explain, size_t skip,
                       const cyaml_schema_value_t *schema, char *field, char *reason)
 {
@@ -202,6 +220,7 @@ static void wish_tell(const struct explain *explain, size_t skip,
     if (value_quoted(explain->complaint, value, sizeof value) != NULL) {
         (void)append(reason, used, ", not '%s'", value);
     }
+    keys_tell(wished, field, reason);
 }
 
 /* A complaint about `key` in the mapping around the innermost entry; the words stand before and
@@ -235,14 +254,18 @@ static const char *key_nearest(const struct explain *explain, const cyaml_schema
     return serin_nearest_word(key, words, count);
 }
 
-/* "; did you mean 'reconnect_max'?" */
+/* "; did you mean 'reconnect_max'?", or what there is. */
 static void nearest_tell(const struct explain *explain, const cyaml_schema_value_t *schema,
                          const char *key, char *reason)
 {
     const char *nearest = key_nearest(explain, schema, key);
+    char around[SERIN_YAML_FIELD_MAX];
     if (nearest != NULL) {
         (void)append(reason, strlen(reason), "; did you mean '%s'?", nearest);
+        return;
     }
+    path_write(explain, 1, around);
+    keys_tell(schema_find(explain, 1, schema), around, reason);
 }
 
 void explain_tell(const struct explain *explain, const cyaml_schema_value_t *schema,
