@@ -3,8 +3,6 @@
 #include "publisher_internal.h"
 #include "text.h"
 
-#include <serin/adapters/log.h>
-
 #include <stdio.h>
 
 #define ALARM_KEY "clock"
@@ -38,18 +36,11 @@ void serind_publisher_ahead(struct serind *serind, uint32_t ahead_s)
 
 /* ---- keeping ---- */
 
-/* The directives of this pass are heard when it is committed: what is kept with them knows them. */
+/* The directives of this pass are heard once it is committed; at a start they tell themselves. */
 void serind_signed_store(struct serind *serind)
 {
-    const struct serind_publisher *publisher = &serind->publisher;
-    struct serin_signed_time time = publisher->time;
-    for (size_t i = 0; i < publisher->count; i++) {
-        if (publisher->topics[i]->pending) {
-            serin_signed_time_heard(&time, publisher->topics[i]->next.issued_s, serind->now_ms,
-                                    serind->mono_ms);
-        }
-    }
-    serind->meta.signed_mark = serin_signed_time_mark(&time, serind->now_ms, serind->mono_ms);
+    serind->meta.signed_mark =
+        serin_signed_time_mark(&serind->publisher.time, serind->now_ms, serind->mono_ms);
 }
 
 static bool should_keep(const struct serind *serind)

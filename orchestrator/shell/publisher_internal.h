@@ -13,7 +13,7 @@ void serind_signed_resume(struct serind *serind);
 /* A directive of ours bears this time: it is committed, or the store or a broker has it. */
 void serind_signed_heard(struct serind *serind, uint64_t issued_s);
 
-/* The end of a pass, once its directives are made: has the meta record keep it. */
+/* The end of a pass: has the meta record keep it. */
 void serind_signed_store(struct serind *serind);
 
 /* Every look: asks for a pass where the store should be told of it; raises and clears the alarm. */

@@ -81,7 +81,7 @@ void serin_signed_time_resume(struct serin_signed_time *time, const struct serin
     if (mark->signed_ms == 0) {
         return;
     }
-    set(time, at_most(mark->signed_ms, LAST_MS), mono_ms);
+    set(time, mark->signed_ms, mono_ms);
     time->ahead_s = mark->ahead_s;
     time->doubted = true; /* until the wall clock tells */
     time->left = *mark;
@@ -111,7 +111,7 @@ void serin_signed_time_heard(struct serin_signed_time *time, uint64_t issued_s, 
         return;
     }
     set(time, issued_ms, mono_ms);
-    time->doubted = time->doubted || issued_ms > clock_ms;
+    time->doubted = true; /* where it is not ahead, none is left by the next line */
     serin_signed_time_look(time, clock_ms, mono_ms);
 }
 
@@ -148,10 +148,8 @@ bool serin_signed_time_moved(const struct serin_signed_time *time,
                              uint64_t mono_ms)
 {
     const struct serin_signed_mark mark = serin_signed_time_mark(time, clock_ms, mono_ms);
-    if (mark.ahead_s != kept->ahead_s || mark.doubted != kept->doubted) {
-        return true;
-    }
-    /* By how much signed time is ahead, as both have it; sums that do not fit wrap alike. */
+    /* By how much signed time is ahead, as both have it; what does not fit wraps alike. */
     uint64_t apart_ms = (mark.signed_ms - mark.wall_ms) - (kept->signed_ms - kept->wall_ms);
-    return apart_ms > STEP_MS && 0u - apart_ms > STEP_MS;
+    bool is_set = apart_ms > STEP_MS && 0u - apart_ms > STEP_MS;
+    return is_set || mark.ahead_s != kept->ahead_s;
 }

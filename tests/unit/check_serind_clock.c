@@ -162,7 +162,7 @@ static void alarm_says(const char *words)
 }
 
 /* Caught: a restart that goes on from what was signed last (each takes up to half a lease, three in
- * a row a whole one); signed time that is not kept when the clock is set, or not stored at all. */
+ * a row a whole one); signed time that is not stored. */
 START_TEST(restarts_after_a_clock_was_far_ahead_end_no_lease)
 {
     begin(DAY);
@@ -178,6 +178,21 @@ START_TEST(restarts_after_a_clock_was_far_ahead_end_no_lease)
         alarm_says("24 h 0 min ahead of this machine's clock since 2027-01-15T08:01:00Z: ");
     }
     ck_assert_uint_eq(held, 0);
+    serind_bench_close(&bench);
+}
+END_TEST
+
+/* It is killed a minute after its clock was set right. Caught: signed time that is not kept when
+ * the clock is set, but in its time. */
+START_TEST(a_clock_that_is_set_is_noticed_at_once)
+{
+    begin(DAY);
+    run(MINUTE);
+    bench.serind.now_ms -= DAY;
+    run(MINUTE);
+    restart(2 * HOUR, 0);
+    ck_assert_uint_le(missing_s(), 2);
+    alarm_says("directives stay valid");
     serind_bench_close(&bench);
 }
 END_TEST
@@ -294,6 +309,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         restarts_after_a_clock_was_far_ahead_end_no_lease,
+        a_clock_that_is_set_is_noticed_at_once,
         restarts_in_a_row_end_no_lease,
         a_clock_set_right_while_away_costs_little,
         an_operator_says_how_long_it_was,

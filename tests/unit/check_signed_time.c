@@ -141,6 +141,8 @@ START_TEST(the_last_time_that_can_be_signed_is_kept)
     kept.signed_ms = UINT64_MAX;
     restart(DAY, 0);
     ck_assert_uint_eq(signed_ms(), LAST_MS);
+    pass(DAY);
+    ck_assert_uint_eq(signed_ms(), LAST_MS);
     ck_assert_uint_eq(serin_signed_time_ms(&now_time, UINT64_MAX, mono), LAST_MS);
 }
 END_TEST
@@ -198,6 +200,11 @@ START_TEST(a_clock_set_back_while_away_leaves_a_doubt)
     serin_signed_time_add(&now_time, MINUTE, wall, mono);
     ck_assert_uint_eq(signed_ms() - wall, DAY);
     ck_assert(!now_time.doubted);
+    keep();
+    restart(MINUTE, -(int64_t)HOUR);
+    ck_assert_uint_ne(now_time.left.signed_ms, 0);
+    serin_signed_time_add(&now_time, MINUTE, wall, mono); /* who says so need not be told by it */
+    ck_assert_uint_eq(now_time.left.signed_ms, 0);
 }
 END_TEST
 

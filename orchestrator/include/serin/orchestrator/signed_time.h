@@ -71,13 +71,13 @@ void serin_signed_time_add(struct serin_signed_time *time, uint64_t away_ms, uin
 uint64_t serin_signed_time_ms(const struct serin_signed_time *time, uint64_t clock_ms,
                               uint64_t mono_ms);
 
-/* What to keep: in the transaction of each directive that is signed, after it was heard, and
- * whenever serin_signed_time_moved. */
+/* What to keep: with each transaction, since how long serind was away is counted from the last one;
+ * and whenever serin_signed_time_moved. */
 struct serin_signed_mark serin_signed_time_mark(const struct serin_signed_time *time,
                                                 uint64_t clock_ms, uint64_t mono_ms);
 
 /* Whether a restart would take `kept`, this struct's mark of before, amiss: the wall clock was set
- * since, or something else changed but the time. */
+ * since, or more changed than time. */
 bool serin_signed_time_moved(const struct serin_signed_time *time,
                              const struct serin_signed_mark *kept, uint64_t clock_ms,
                              uint64_t mono_ms);
