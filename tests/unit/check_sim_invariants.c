@@ -589,6 +589,140 @@ START_TEST(no_rollout_goes_on_above_its_limit)
 }
 END_TEST
 
+/* Stage 1 has confirmed, and passes in a step that these judge. */
+static void pass_stage(void)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    sim_check_step_before(&world, &rollout);
+    rollout.stage = 2;
+    sim_check_step(&world, &rollout, &members, &none);
+    rollout.stage = 1;
+}
+
+static struct serin_health health[DEVICES];
+
+/* All have beaten each hour, the last time at the start; stage 1 has confirmed. */
+static void confirm(void)
+{
+    roll();
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        health[i] = (struct serin_health){
+            .beat_s = (uint32_t)(sim_wall_ms(&world) / 1000u), .gap_s = 3600, .rated = 24};
+    }
+    for (uint32_t i = 0; i < STAGE; i++) {
+        step(SERIN_ROLLOUT_MEMBER, i, SERIN_STATE_PENDING, SERIN_REASON_NONE);
+        step(SERIN_ROLLOUT_MEMBER, i, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+    }
+    members.health = health;
+    ck_assert_uint_eq(rollout.stage, 1);
+    ck_assert_uint_eq(rollout.tally.confirmed, STAGE);
+    sound();
+}
+
+START_TEST(no_stage_passes_on_figures_of_before_a_restart)
+{
+    set_up();
+    confirm();
+    pass_stage();
+    sound();
+    sim_check_restored(&world, &rollout, &members);
+    pass_stage();
+    convicted(SERIN_SIM_STALE);
+    rollout.comparison.at_ms = 1; /* of some time before */
+    pass_stage();
+    convicted(SERIN_SIM_STALE);
+    rollout.policy.gates[SERIN_GATE_SILENCE].max_permyriad = 10000;
+    pass_stage(); /* the gate on errors asks as well */
+    convicted(SERIN_SIM_STALE);
+    rollout.policy.gates[SERIN_GATE_ERRORS].max_permyriad = 10000;
+    pass_stage(); /* nobody asks */
+    sound();
+    rollout.policy.gates[SERIN_GATE_SILENCE].max_permyriad = 100;
+    rollout.comparison.at_ms = sim_wall_ms(&world);
+    pass_stage();
+    sound();
+    rollout.comparison.at_ms = 1; /* once is enough */
+    pass_stage();
+    sound();
+    tear_down();
+}
+END_TEST
+
+START_TEST(nothing_is_completed_on_figures_of_before_a_restart)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    confirm();
+    sim_check_restored(&world, &rollout, &members);
+    sim_check_step_before(&world, &rollout);
+    rollout.state = SERIN_ROLLOUT_COMPLETED;
+    sim_check_step(&world, &rollout, &members, &none);
+    convicted(SERIN_SIM_STALE);
+    sim_check_step_before(&world, &rollout);
+    sim_check_step(&world, &rollout, &members, &none); /* it was before */
+    sound();
+    tear_down();
+}
+END_TEST
+
+/* Some hours later; who is not deaf has beaten. */
+static void later(uint64_t hours)
+{
+    world.now_ms += hours * UINT64_C(3600000);
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        if (!nodes[i].deaf) {
+            health[i].beat_s = (uint32_t)(sim_wall_ms(&world) / 1000u);
+        }
+    }
+}
+
+START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
+{
+    set_up();
+    confirm();
+    world.now_ms = 1000;
+    for (uint32_t i = 0; i < STAGE; i++) {
+        nodes[i].deaf = i > 0;
+    }
+    sim_judge_deaf(&world);
+    later(6);
+    pass_stage(); /* one lives */
+    sound();
+    nodes[0].deaf = true;
+    sim_judge_deaf(&world);
+    later(4);
+    pass_stage(); /* who died last was hardly missed yet */
+    sound();
+    later(1);
+    pass_stage();
+    convicted(SERIN_SIM_DEAD);
+    rollout.policy.control_minimum = DEVICES;
+    pass_stage(); /* there is nobody to compare them with */
+    sound();
+    rollout.policy.control_minimum = 30;
+    for (uint32_t i = STAGE; i < STAGE + 5; i++) {
+        health[i].beat_s -= 4 * 3600;
+    }
+    pass_stage(); /* the network may be dark */
+    sound();
+    later(0);
+    result.came[SERIN_SIM_EVENT_ADVANCE] = 1;
+    pass_stage(); /* an operator may have wanted it */
+    sound();
+    result.came[SERIN_SIM_EVENT_ADVANCE] = 0;
+    config.scenario.event_count = 1;
+    config.scenario.events[0] =
+        (struct serin_sim_event){.kind = SERIN_SIM_EVENT_SERIND_CRASH, .for_ms = 3600000};
+    pass_stage(); /* nobody was heard for an hour of these */
+    sound();
+    config.scenario.event_count = 0;
+    rollout.policy.gates[SERIN_GATE_SILENCE].max_permyriad = 10000;
+    pass_stage(); /* nobody asks */
+    sound();
+    tear_down();
+}
+END_TEST
+
 START_TEST(every_invariant_has_its_words)
 {
     for (int i = 0; i < SERIN_SIM_INVARIANT_COUNT; i++) {
@@ -617,6 +751,9 @@ int main(void)
         a_search_ends_with_as_many_again,
         silence_past_the_deadline_is_a_failure,
         no_rollout_goes_on_above_its_limit,
+        no_stage_passes_on_figures_of_before_a_restart,
+        nothing_is_completed_on_figures_of_before_a_restart,
+        no_stage_follows_on_one_whose_devices_are_all_dead,
         every_invariant_has_its_words,
         NULL,
     };
