@@ -7,6 +7,7 @@
 #       --seeds N, --first-seed S    other seeds
 #       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, errors, errors-both,
 #                                    hang, hang-night, hang-nightly, hang-long, hang-deadline, hang-window, nightly, reconnect,
+#                                    blinks, blinks-hang, clock-back, clock-back-hang, restarts, restarts-hourly, restarts-good,
 #                                    last-day, slow, change, speed, good
 #       --json                       the figures as JSON on standard output
 #       --no-build                   use SERIN_BIN as it is; otherwise preset release is built
@@ -19,7 +20,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-usage() { sed -n '2,18s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,19s/^# \{0,1\}//p' "$0"; }
 seeds=1000 first=1 names= short= json= build=yes
 while [ $# -gt 0 ]; do
     case $1 in
@@ -40,7 +41,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf errors errors-both hang hang-night hang-nightly hang-long hang-deadline hang-window nightly reconnect last-day slow change speed"
+drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf errors errors-both hang hang-night hang-nightly hang-long hang-deadline hang-window nightly reconnect blinks blinks-hang clock-back clock-back-hang restarts restarts-hourly restarts-good last-day slow change speed"
 simulated_rows="always:halted 30:halted 2:!completed 0.5:!halted 0.1:completed bad-day:completed good:completed"
 for name in ${names//,/ }; do
     case " $drawn_rows good " in

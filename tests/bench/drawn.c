@@ -16,6 +16,7 @@
 #define REVISIONS     3u
 #define HELD_MS       (UINT64_C(24) * DRAWN_BEAT_MS)
 #define LOOK_MS       UINT64_C(600000)
+#define DOWN_MS       60000u  /* how long a restart takes */
 #define TICKS_AT_ONCE 100000u /* more would be an engine that asks for ever */
 
 static uint64_t between(uint64_t number, uint64_t least, uint64_t most)
@@ -49,6 +50,8 @@ struct drawn {
     uint64_t now_ms;
     uint64_t beats_ms; /* when the next slot beats */
     uint64_t held_ms;  /* when it was last not held */
+    uint64_t up_ms;    /* when the engine's program is there again */
+    uint32_t restarts; /* so far */
     bool out;          /* reports are down */
     const char *wrong;
 };
@@ -307,6 +310,10 @@ static void come_to_an_end(struct drawn *drawn, uint32_t device)
 
 static void happen(struct drawn *drawn, const struct event *event)
 {
+    if (drawn->now_ms < drawn->up_ms) { /* nobody hears it: devices say it again */
+        push(drawn, drawn->up_ms, event->device, (enum step)event->step);
+        return;
+    }
     switch ((enum step)event->step) {
     case ACCEPT:
         accept(drawn, event->device);
@@ -404,7 +411,9 @@ static bool is_over(const struct drawn *drawn)
 /* Those beat whose slot it is, and the next one is awaited. */
 static void beat(struct drawn *drawn)
 {
-    drawn_beat_slot(&drawn->network, drawn->beats_ms);
+    if (drawn->now_ms >= drawn->up_ms) {
+        drawn_beat_slot(&drawn->network, drawn->beats_ms);
+    }
     drawn->beats_ms += DRAWN_SLOT_MS;
 }
 
@@ -417,6 +426,32 @@ static void warm_up(struct drawn *drawn)
     }
 }
 
+/* The engine's program ends, and begins anew with what it stored: that reports can arrive it says
+ * once it is connected. */
+static void restart(struct drawn *drawn)
+{
+    drawn->restarts++;
+    drawn->up_ms = drawn->now_ms + DOWN_MS;
+    if (drawn->config->stored(&drawn->rollout) != SERIN_OK) {
+        drawn->wrong = "the rollout cannot be stored";
+        return;
+    }
+    serin_rollout_rebuild(&drawn->rollout, &drawn->members);
+    if (drawn->config->beats) {
+        drawn_resume(&drawn->network, drawn->up_ms);
+    }
+    drawn->out = true;
+}
+
+/* When it does so next. */
+static uint64_t restart_ms(const struct drawn *drawn)
+{
+    const struct drawn_config *config = drawn->config;
+    bool more = config->stored != NULL && drawn->restarts < config->restarts;
+    return more ? DRAWN_START_MS + config->restart_ms + drawn->restarts * config->restart_every_ms
+                : DRAWN_NEVER_MS;
+}
+
 /* Time passes: as far as a beat, which there is every minute, where anything depends on it. */
 static void pass(struct drawn *drawn, uint64_t at_ms)
 {
@@ -424,7 +459,11 @@ static void pass(struct drawn *drawn, uint64_t at_ms)
     drawn->result->held_ms += drawn->rollout.held ? span_ms : 0;
     drawn->now_ms += span_ms;
     drawn->held_ms = drawn->rollout.held ? drawn->held_ms : drawn->now_ms;
-    if (drawn_is_out(drawn->config, drawn->now_ms) != drawn->out) {
+    if (drawn->now_ms >= restart_ms(drawn)) {
+        restart(drawn);
+    }
+    bool out = drawn->now_ms < drawn->up_ms || drawn_is_out(drawn->config, drawn->now_ms);
+    if (out != drawn->out) {
         drawn->out = !drawn->out;
         send(drawn, &(struct serin_rollout_event){.kind = drawn->out ? SERIN_ROLLOUT_REPORTS_DOWN
                                                                      : SERIN_ROLLOUT_REPORTS_UP});
@@ -435,8 +474,14 @@ static void pass(struct drawn *drawn, uint64_t at_ms)
 static uint64_t tick_ms(const struct drawn *drawn)
 {
     uint64_t due_ms = serin_rollout_deadline_ms(&drawn->rollout, &drawn->members);
-    uint64_t ahead_ms = wall_ms(drawn) - drawn->now_ms;
-    return due_ms == DRAWN_NEVER_MS ? DRAWN_NEVER_MS : due_ms > ahead_ms ? due_ms - ahead_ms : 0;
+    int64_t ahead_ms = (int64_t)(wall_ms(drawn) - drawn->now_ms);
+    if (wall_ms(drawn) + SERIN_ENGINE_SLEW_MS < drawn->rollout.last_ms) {
+        return drawn->now_ms; /* its clock went back: as serind, it looks at once */
+    }
+    if (due_ms == DRAWN_NEVER_MS) {
+        return DRAWN_NEVER_MS;
+    }
+    return (int64_t)due_ms > ahead_ms ? (uint64_t)((int64_t)due_ms - ahead_ms) : 0;
 }
 
 static void go_on(struct drawn *drawn)

@@ -45,7 +45,12 @@ struct drawn_config {
     size_t storm_count;
     struct drawn_storm storms[DRAWN_STORMS]; /* in order of time, from the start of the run */
     uint64_t jump_ms;                        /* when the engine's clock jumps; 0: never */
-    uint64_t jump_by_ms;
+    int64_t jump_by_ms;                      /* below 0: back */
+    /* The engine's program restarts so often, first at `restart_ms` from the start of the run: it
+     * hears nobody for a minute, and has of the rollout what `stored` gives back. */
+    uint32_t restarts;
+    uint64_t restart_ms, restart_every_ms;
+    enum serin_error (*stored)(struct serin_rollout *rollout); /* NULL: it does not restart */
     uint64_t seed;
 };
 

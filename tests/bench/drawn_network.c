@@ -78,7 +78,7 @@ bool drawn_is_out(const struct drawn_config *config, uint64_t now_ms)
 uint64_t drawn_wall_ms(const struct drawn_config *config, uint64_t now_ms)
 {
     bool jumped = config->jump_ms != 0 && now_ms >= DRAWN_START_MS + config->jump_ms;
-    return now_ms + (jumped ? config->jump_by_ms : 0);
+    return jumped ? (uint64_t)((int64_t)now_ms + config->jump_by_ms) : now_ms;
 }
 
 /* ---- beats ---- */
@@ -164,6 +164,19 @@ void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms,
     leave_slot(network, device);
     enter_slot(network, device, slot_at(now_ms));
     beat(network, device, now_ms);
+}
+
+void drawn_resume(struct drawn_network *network, uint64_t now_ms)
+{
+    uint64_t newest_s = 0;
+    for (uint32_t device = 0; device < network->config->devices; device++) {
+        uint64_t heard_s = network->health[device].beat_s;
+        newest_s = heard_s > newest_s ? heard_s : newest_s;
+    }
+    for (uint32_t device = 0; device < network->config->devices; device++) {
+        serin_health_resume(&network->health[device], newest_s,
+                            drawn_wall_ms(network->config, now_ms) / 1000u);
+    }
 }
 
 /* ---- a fleet of them ---- */

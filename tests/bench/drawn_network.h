@@ -55,6 +55,8 @@ void drawn_beat_slot(struct drawn_network *network, uint64_t now_ms);
 /* The device boots another image, which counts errors from `errs_ms` on: it says how it is as soon
  * as it is up, and every hour from then on. */
 void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms, uint64_t errs_ms);
+/* The engine's program is there again, with the health that it stored. */
+void drawn_resume(struct drawn_network *network, uint64_t now_ms);
 /* When the image that it began with counts errors. */
 uint64_t drawn_errs_before_ms(const struct drawn_config *config, uint32_t device);
 

@@ -34,8 +34,9 @@ static const char help[] =
     "  --jobs N         processes (the machine's cores)\n"
     "  --row NAME,NAME  some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf,\n"
     "                   errors, errors-both, hang, hang-night, hang-nightly, hang-long,\n"
-    "                   hang-deadline, hang-window, nightly, reconnect, last-day, slow, change,\n"
-    "                   speed\n"
+    "                   hang-deadline, hang-window, nightly, reconnect, blinks, blinks-hang,\n"
+    "                   clock-back, clock-back-hang, restarts, restarts-hourly, restarts-good,\n"
+    "                   last-day, slow, change, speed\n"
     "  --json           the figures as JSON\n"
     "\n"
     "Exit status: 0 every figure is as it must be; 1 not every one; 2 usage.\n";

@@ -1,6 +1,8 @@
 /* The rows of the table (rows.h). */
 #include "rows.h"
 
+#include <serin/adapters/stored_rollout.h>
+
 #include <stdlib.h>
 
 #define PERCENT     (DRAWN_ALL / 100u)
@@ -9,6 +11,8 @@
 #define CHANGE_RANK 20000u
 /* The first stage, and those who take the place of whoever is dark in it. */
 #define STAGE_1 1250
+/* And where a stage is so small that a gate only holds it. */
+#define DEAD 10u
 /* When a good release is offered to everyone, in steps of ten minutes: after a day of beats, three
  * soaks and what the stages take. */
 #define LAST_STAGE_MS (99u * HOUR_MS + 5u * MINUTE_MS)
@@ -179,6 +183,79 @@ static void draw_reconnect(struct drawn_config *config)
         .from_ms = from_ms + 16u * HOUR_MS, .for_ms = MINUTE_MS, .noticed = true};
 }
 
+/* A fifth is cut off for 32 hours, and the engine itself hears nobody for a minute every one to
+ * four hours, from before that to after it: more often than anybody is missed. */
+static void draw_blinks(struct drawn_config *config)
+{
+    config->beats = true;
+    config->storm_count = 2;
+    config->storms[0] = (struct drawn_storm){.from_ms = 25u * HOUR_MS + 15u * MINUTE_MS,
+                                             .for_ms = 32u * HOUR_MS,
+                                             .share = 20u * PERCENT};
+    config->storms[1] = (struct drawn_storm){.from_ms = config->seed % 60u * MINUTE_MS,
+                                             .for_ms = MINUTE_MS,
+                                             .every_ms = (61u + config->seed % 180u) * MINUTE_MS,
+                                             .share = DRAWN_ALL,
+                                             .noticed = true};
+}
+
+static void draw_blinks_hang(struct drawn_config *config)
+{
+    draw_blinks(config);
+    config->hangs = 10u * PERCENT;
+}
+
+/* The same day; in its midst, before the network is known to be dark for as long as most of a
+ * deadline, the engine's clock is set back by two hours. */
+static void draw_clock_back(struct drawn_config *config)
+{
+    draw_blinks(config);
+    config->storm_count = 1;
+    config->jump_ms = config->storms[0].from_ms + (15u + config->seed % 4u) * HOUR_MS;
+    config->jump_by_ms = -2 * (int64_t)HOUR_MS;
+}
+
+static void draw_clock_back_hang(struct drawn_config *config)
+{
+    draw_clock_back(config);
+    config->hangs = 10u * PERCENT;
+}
+
+/* Stage 1 is ten devices: too few to halt on, enough to hold. All of them die in its soak. */
+static void draw_dead(struct drawn_config *config)
+{
+    config->beats = true;
+    config->stored = serin_stored_rollout;
+    config->policy.stages[0].permyriad = 0;
+    config->policy.stages[0].count = DEAD;
+    config->deaf = DRAWN_ALL;
+}
+
+/* The engine is restarted twice, half an hour to two hours apart, once it holds the stage. */
+static void draw_restarts(struct drawn_config *config)
+{
+    draw_dead(config);
+    config->restarts = 2;
+    config->restart_ms = (50u * 60u + config->seed % 240u) * MINUTE_MS;
+    config->restart_every_ms = (30u + config->seed % 90u) * MINUTE_MS;
+}
+
+/* It is restarted every hour or two, from the first stage on, for two days. */
+static void draw_restarts_hourly(struct drawn_config *config)
+{
+    draw_dead(config);
+    config->restart_ms = (24u * 60u + 15u + config->seed % 60u) * MINUTE_MS;
+    config->restart_every_ms = (31u + config->seed % 90u) * MINUTE_MS;
+    config->restarts = (uint32_t)(48u * HOUR_MS / config->restart_every_ms);
+}
+
+static void draw_restarts_good(struct drawn_config *config)
+{
+    draw_restarts_hourly(config);
+    config->deaf = 0;
+    config->restarts *= 3u; /* through three soaks */
+}
+
 static void draw_deaf(struct drawn_config *config)
 {
     config->deaf = 10u * PERCENT;
@@ -334,6 +411,48 @@ const struct rows_row rows[] = {
     {.name = "reconnect",
      .title = "good image, a bad day and an outage of reports",
      .draw = draw_reconnect,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "blinks",
+     .title = "good image, a bad day, reports down each few hours",
+     .draw = draw_blinks,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "blinks-hang",
+     .title = "10 % hang, the same day",
+     .draw = draw_blinks_hang,
+     .figures = {AT_MOST(ROWS_EXPOSED_MOST, STAGE_1), SHOWN(ROWS_HALTED_EARLY),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "clock-back",
+     .title = "good image, a bad day, the clock set back in it",
+     .draw = draw_clock_back,
+     .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "clock-back-hang",
+     .title = "10 % hang, the same day",
+     .draw = draw_clock_back_hang,
+     .figures = {AT_MOST(ROWS_EXPOSED_MOST, STAGE_1), SHOWN(ROWS_HALTED_EARLY),
+                 SHOWN(ROWS_EXPOSED_MEDIAN), SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "restarts",
+     .title = "all die in the soak, two restarts of serind",
+     .draw = draw_restarts,
+     .figures = {AT_MOST(ROWS_EXPOSED_MOST, DEAD), SHOWN(ROWS_HALTED_EARLY), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "restarts-hourly",
+     .title = "all die in the soak, a restart every hour or two",
+     .draw = draw_restarts_hourly,
+     .figures = {AT_MOST(ROWS_EXPOSED_MOST, DEAD), SHOWN(ROWS_HALTED_EARLY), SHOWN(ROWS_HELD),
+                 SHOWN(ROWS_HOURS)},
+     .figure_count = 4},
+    {.name = "restarts-good",
+     .title = "good image, a restart every hour or two",
+     .draw = draw_restarts_good,
      .figures = {AT_LEAST(ROWS_COMPLETED, 1), SHOWN(ROWS_FALSE_HALTS), SHOWN(ROWS_HELD),
                  SHOWN(ROWS_HOURS)},
      .figure_count = 4},
