@@ -110,10 +110,30 @@ static enum serin_cli_exit exit_of_status(unsigned status)
     return SERIN_CLI_FAILED;
 }
 
+/* What to do about it, behind the server's words, where these cannot know. */
+static const char *hint_of(const char *path, unsigned status)
+{
+    static const struct {
+        const char *path, *hint; /* of one that is not there */
+    } lists[] = {
+        {"/v1/rollouts/", "; 'serin rollout list' shows their numbers"},
+        {"/v1/gateways/", "; 'serin gateway list' shows them"},
+    };
+
+    for (size_t i = 0; status == 404 && i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (strncmp(path, lists[i].path, strlen(lists[i].path)) == 0) {
+            return lists[i].hint;
+        }
+    }
+    return status == 401 ? "; is the token that of this server?" : "";
+}
+
 /* "policy.yaml:12: message (CODE; field stages[1].percent)" */
-static enum serin_cli_exit complain(const struct serin_cli *cli, const char *file, unsigned status,
+static enum serin_cli_exit complain(const struct serin_cli *cli,
+                                    const struct serin_cli_request *request, unsigned status,
                                     const struct serin_json *json)
 {
+    const char *file = request->file;
     const struct serin_json *error = serin_json_get(json, "error");
     const char *message = serin_cli_member(error, "message");
     const char *code = serin_cli_member(error, "code");
@@ -132,7 +152,7 @@ static enum serin_cli_exit complain(const struct serin_cli *cli, const char *fil
     }
     return serin_cli_fail(cli, exit_of_status(status), "%s%s (%s%s%s)%s", where, message,
                           code[0] != '\0' ? code : "no code", field[0] != '\0' ? "; field " : "",
-                          field, status == 401 ? "; is the token that of this server?" : "");
+                          field, hint_of(request->path, status));
 }
 
 enum serin_cli_exit serin_cli_ask(struct serin_cli *cli, const struct serin_cli_request *request,
@@ -163,7 +183,7 @@ enum serin_cli_exit serin_cli_ask(struct serin_cli *cli, const struct serin_cli_
     answer->text = got.body;
     error = serin_json_parse(got.body, got.body_size, &answer->json, reason, sizeof(reason));
     if (got.status < 200 || got.status > 299) {
-        return complain(cli, request->file, got.status, answer->json);
+        return complain(cli, request, got.status, answer->json);
     }
     if (error != SERIN_OK) {
         return serin_cli_fail(cli, SERIN_CLI_FAILED, "the server's answer is no JSON: %s", reason);

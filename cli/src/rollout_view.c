@@ -77,6 +77,8 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
     } else if (strcmp(state, "awaiting") == 0 && serin_cli_truth(rollout, "held")) {
         serin_cli_print(cli, ", held: waits for more evidence; 'serin rollout advance' goes on "
                              "without it, 'serin rollout halt' or 'abort' ends it");
+    } else if (strcmp(state, "paused") == 0) {
+        serin_cli_print(cli, ", 'serin rollout resume' goes on, 'halt' or 'abort' ends it");
     } else if (serin_cli_truth(rollout, "closed")) {
         serin_cli_print(cli, ", outside of its windows");
     } else if (strcmp(state, "awaiting") == 0) {

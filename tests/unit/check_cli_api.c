@@ -453,6 +453,8 @@ START_TEST(a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy)
          ROLLOUT("rolling", "", "1", "0",
                  "1") ",\"gates\":[{\"gate\":\"boot_success\",\"max_percent\":10.0,"
                       "\"minimum\":30,\"bad\":3,\"of\":60}]}"},
+        {"GET /v1/rollouts/9", 404,
+         "{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"there is no rollout 9\"}}"},
         {NULL, 0, NULL}};
 
     start(answers);
@@ -460,6 +462,9 @@ START_TEST(a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy)
     expect_shown("attempt 4: the devices that failed are offered it again\n");
     SUCCEEDS("rollout pause 3");
     ck_assert_ptr_null(strstr(result->out, "attempt"));
+    expect_shown(", 'serin rollout resume' goes on, 'halt' or 'abort' ends it\n");
+    FAILS(SERIN_CLI_NOT_FOUND, "there is no rollout 9 (NOT_FOUND); 'serin rollout list' shows",
+          "rollout show 9");
     SUCCEEDS("rollout show 3");
     expect_shown("boot_success  57 of 60  95.00 %  min 90 %    30\n");
     file_write(path_of("policy"), "product: lamp", 13);
