@@ -251,6 +251,28 @@ START_TEST(a_clock_put_right_again_hurts_nobody)
 }
 END_TEST
 
+/* The clock was a day ahead for an hour, and serind falls over each two hours from then on, before
+ * a directive would be renewed. The next stage's is signed when by its time leases would be over.
+ * Caught: a start that goes on from what was signed last; one that does so where the clock is set
+ * right while serind is down. */
+START_TEST(crashes_after_a_clock_was_far_ahead_hurt_nobody)
+{
+    for (size_t i = 0; i < 4; i++) {
+        sim_bench_open(&bench, 300, i % 2 == 0 ? 6 : 0, 20 + i);
+        serin_policy_default(&bench.config.policy);
+        strcpy(bench.config.policy.product, "lamp");
+        strcpy(bench.config.policy.channel, "stable");
+        uint64_t right_ms = i < 2 ? 120 * MINUTE : 124 * MINUTE + MINUTE / 4;
+        event(SERIN_SIM_EVENT_CLOCK_JUMP, 60 * MINUTE)->jump_ms = INT64_C(24) * 3600000;
+        event(SERIN_SIM_EVENT_CLOCK_JUMP, right_ms)->jump_ms = INT64_C(-24) * 3600000;
+        for (uint64_t hour = 2; hour <= 26; hour += 2) {
+            event(SERIN_SIM_EVENT_SERIND_CRASH, (60 * hour + 4) * MINUTE)->for_ms = MINUTE;
+        }
+        ends(SERIN_ROLLOUT_COMPLETED);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -266,6 +288,7 @@ int main(void)
         a_clock_that_jumps_hurts_nobody,
         a_clock_set_back_beyond_the_lease_hurts_nobody,
         a_clock_put_right_again_hurts_nobody,
+        crashes_after_a_clock_was_far_ahead_hurt_nobody,
         NULL,
     };
     return check_run("sim_server", tests);
