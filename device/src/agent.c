@@ -144,6 +144,21 @@ static bool config_usable(const struct serin_agent_config *config)
            config->scratch_size >= SERIN_PIECE_SIZE;
 }
 
+/* The floor, in the agent's record from its first start on: another witness, should the boot log be
+ * lost before anything is committed. */
+static void witness_floor(struct serin_agent *agent)
+{
+    struct serin_agent_record next;
+    if (agent->record.floor >= agent->running.floor) {
+        return;
+    }
+    serin_record_copy(&next, &agent->record);
+    next.floor = agent->running.floor;
+    if (serin_record_store(agent, &next) != SERIN_OK) {
+        serin_agent_log(agent, "the floor could not be written down", "the next boot tries");
+    }
+}
+
 /* What runs, by the manifest that verified at boot. */
 static enum serin_error learn_running(struct serin_agent *agent)
 {
@@ -160,6 +175,7 @@ static enum serin_error learn_running(struct serin_agent *agent)
     agent->running.slot = (uint8_t)agent->info.slot;
     /* Nothing below what was once committed is taken, even while something below it runs. */
     agent->running.floor = forgotten ? agent->record.floor : boot_floor;
+    witness_floor(agent);
     if (!agent->have_trust ||
         serin_slot_manifest_open(boot, &agent->trust, agent->info.slot, boot->floor_constant,
                                  &manifest, agent->running.manifest_id) != SERIN_OK) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ELAPSE_STEP_MS 10000u
+#define ABANDON_MS     10000u /* for the log to take the end of a window */
 
 static const struct serin_boot *boot_of(const struct serin_agent *agent)
 {
@@ -61,15 +62,21 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
     agent->window_end_ms = agent->now_ms + (uint64_t)left_s * 1000u;
 }
 
+/* Ends the trial that runs. Where the log knows of none any more it is lost: the bootloader then
+ * chooses among what is confirmed. Where it cannot be written, tries and window are given once
+ * more at most, as the bootloader starts no trial that it cannot record. */
 static enum serin_error abandon(struct serin_agent *agent, enum serin_reason reason)
 {
     enum serin_error error = serin_boot_abandon(boot_of(agent), reason);
-    if (error == SERIN_OK) {
-        serin_agent_fault_point(agent, "agent.abandoned");
-        agent->trial = false;
-        ask_reset(agent);
+    bool late =
+        agent->now_ms >= agent->window_end_ms && agent->now_ms - agent->window_end_ms >= ABANDON_MS;
+    if (error == SERIN_ERR_FLASH && !late) {
+        return error;
     }
-    return error;
+    serin_agent_fault_point(agent, "agent.abandoned");
+    agent->trial = false;
+    ask_reset(agent);
+    return SERIN_OK;
 }
 
 /* Brings the account up to what the boot log tells. */

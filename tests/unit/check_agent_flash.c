@@ -196,6 +196,40 @@ START_TEST(an_operation_that_fails_once_costs_an_attempt_at_most)
 END_TEST
 
 /* The probe of a port names each operation that fails, and where. */
+/* The boot log is lost, or wears out, while an image that nobody confirms is on trial. */
+START_TEST(a_trial_ends_whatever_becomes_of_the_log)
+{
+    bench_open(&bench, &parts[0].geometry);
+    v1 = bench_release(1, 9000, BENCH_GOOD);
+    v2 = bench_release(2, 9500, BENCH_SILENT);
+    bench_serve(&bench, v1);
+    bench_serve(&bench, v2);
+    bench_provision(&bench, v1);
+    bench_boot(&bench, SERIN_RESET_POWER);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    bench_publish(&bench, &directive);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    const struct serin_region *log = &bench.layout.boot_log;
+    unsigned boots = bench.boots;
+    if (_i == 0) {
+        const struct serin_flash *flash = bench.boot.flash;
+        ck_assert_int_eq(flash->ops->erase(flash->ctx, log->address, log->size), SERIN_OK);
+    } else {
+        serin_flash_emulator_break(bench.emulator, log->address, log->size, SERIN_BREAKAGE_FAILS);
+    }
+    while (bench.boots == boots && bench.now_ms < 90000) {
+        (void)bench_step(&bench, 90000);
+    }
+    ck_assert_uint_eq(bench.boots, boots + 1u);
+    ck_assert_uint_eq(bench_running(&bench), 1);
+    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
+    bench_close(&bench);
+    bench_release_free(v1);
+    bench_release_free(v2);
+}
+END_TEST
+
 START_TEST(a_probe_finds_each_operation_that_fails)
 {
     static const enum fault kinds[] = {FAULT_READ_FAILS, FAULT_READ_LIES, FAULT_PROGRAM_FAILS,
@@ -233,6 +267,7 @@ int main(void)
     TCase *tests = tcase_create("flash");
     tcase_add_loop_test(tests, an_operation_that_fails_once_costs_an_attempt_at_most, 0,
                         KINDS * (int)(sizeof(parts) / sizeof(parts[0])));
+    tcase_add_loop_test(tests, a_trial_ends_whatever_becomes_of_the_log, 0, 2);
     tcase_add_test(tests, a_probe_finds_each_operation_that_fails);
     tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);

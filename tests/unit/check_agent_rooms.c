@@ -254,6 +254,7 @@ static void rewrite_twice(const struct bench_geometry *geometry)
     bench.faults.corrupt_block = bench.image_blocks + 1u;
     ck_assert(bench_run_to(&bench, SERIN_STATE_STAGED, 2000));
     ck_assert_uint_ge(spare_erases, 2);
+    ck_assert(!bench_logged(&bench, "the image does not verify: its pieces are looked at again"));
     ck_assert_uint_eq(bench.fetched_again, 0);
     ck_assert_int_eq(serin_boot_verify_slot(&bench.boot, SERIN_SLOT_B, 0, NULL, NULL), SERIN_OK);
     tear_down();
