@@ -72,12 +72,7 @@ static enum serin_error odd_publish(void *ctx, enum serin_topic_kind kind, const
 static void set_up(spoiler how, unsigned times)
 {
     static const struct serin_link_ops odd = {.publish = odd_publish};
-    bench_open(&bench, &bench_small);
-    v1 = bench_release(1, 9000, BENCH_GOOD);
-    v2 = bench_release(2, 9500, BENCH_GOOD);
-    bench_serve(&bench, v1);
-    bench_serve(&bench, v2);
-    bench_provision(&bench, v1);
+    bench_begin(&bench, &v1, &v2);
     bench_link = bench.config.link;
     bench.config.link = &odd;
     spoil = how;
@@ -90,10 +85,7 @@ static void set_up(spoiler how, unsigned times)
 
 static void tear_down(void)
 {
-    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
-    bench_close(&bench);
-    bench_release_free(v1);
-    bench_release_free(v2);
+    bench_end(&bench, v1, v2, NULL);
 }
 
 /* ---- how they are spoilt ---- */

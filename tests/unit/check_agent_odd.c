@@ -18,21 +18,14 @@ static struct bench_release *v1, *v2;
 
 static void set_up(void)
 {
-    bench_open(&bench, &bench_small);
-    v1 = bench_release(1, 9000, BENCH_GOOD);
-    v2 = bench_release(2, 9500, BENCH_SILENT);
-    bench_serve(&bench, v1);
-    bench_serve(&bench, v2);
-    bench_provision(&bench, v1);
+    bench_begin(&bench, &v1, &v2);
+    v2->app = BENCH_SILENT;
     bench_boot(&bench, SERIN_RESET_POWER);
 }
 
 static void tear_down(void)
 {
-    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
-    bench_close(&bench);
-    bench_release_free(v1);
-    bench_release_free(v2);
+    bench_end(&bench, v1, v2, NULL);
 }
 
 static void wipe(const struct serin_region *region)

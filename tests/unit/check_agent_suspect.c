@@ -117,11 +117,7 @@ static void crash_at_the_journal(void)
 
 static void tear_down(void)
 {
-    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
-    bench_close(&bench);
-    bench_release_free(v1);
-    bench_release_free(v2);
-    bench_release_free(v3);
+    bench_end(&bench, v1, v2, v3);
 }
 
 static void check_slot(void)

@@ -25,10 +25,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    ck_assert_uint_eq(serin_flash_emulator_breaches(bench.emulator), 0);
-    bench_close(&bench);
-    bench_release_free(v1);
-    bench_release_free(v2);
+    bench_end(&bench, v1, v2, NULL);
 }
 
 /* ---- the table ---- */

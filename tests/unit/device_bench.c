@@ -128,6 +128,26 @@ void bench_close(struct bench *bench)
     serin_flash_emulator_close(bench->emulator);
 }
 
+void bench_begin(struct bench *bench, struct bench_release **v1, struct bench_release **v2)
+{
+    bench_open(bench, &bench_small);
+    *v1 = bench_release(1, 9000, BENCH_GOOD);
+    *v2 = bench_release(2, 9500, BENCH_GOOD);
+    bench_serve(bench, *v1);
+    bench_serve(bench, *v2);
+    bench_provision(bench, *v1);
+}
+
+void bench_end(struct bench *bench, struct bench_release *v1, struct bench_release *v2,
+               struct bench_release *v3)
+{
+    ck_assert_uint_eq(serin_flash_emulator_breaches(bench->emulator), 0);
+    bench_close(bench);
+    bench_release_free(v1);
+    bench_release_free(v2);
+    bench_release_free(v3);
+}
+
 /* ---- the server ---- */
 
 void bench_serve(struct bench *bench, struct bench_release *release)

@@ -132,6 +132,14 @@ void bench_release_share(struct bench_release *release, const struct bench_relea
 void bench_release_free(struct bench_release *release);
 void bench_serve(struct bench *bench, struct bench_release *release);
 
+/* What most tests begin with: a small flash, a server with a good 1.1.0 of 9000 bytes and a good
+ * 1.2.0 of 9500, and the first provisioned; it has not booted. */
+void bench_begin(struct bench *bench, struct bench_release **v1, struct bench_release **v2);
+/* The end of a test: no rule of the flash was broken. Closes the bench and frees what was made for
+ * it; NULL: there is no third. */
+void bench_end(struct bench *bench, struct bench_release *v1, struct bench_release *v2,
+               struct bench_release *v3);
+
 /* Provisions the release, in both slots or as `one_slot` says, and stores the trust record. */
 void bench_provision(struct bench *bench, const struct bench_release *release);
 /* The same, where it may fail. */

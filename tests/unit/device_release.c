@@ -189,6 +189,9 @@ void bench_release_share(struct bench_release *release, const struct bench_relea
 
 void bench_release_free(struct bench_release *release)
 {
+    if (release == NULL) {
+        return;
+    }
     free(release->image);
     free(release->table);
     free(release);
