@@ -454,6 +454,19 @@ bool serin_gates_current(const struct serin_rollout *rollout, const struct serin
     return rollout->reports_up && (rollout->compared || !is_asked(rollout, members));
 }
 
+/* How long to wait for the next comparison: at once for one without which a stage may not pass; and
+ * not for long after one that was made when reports had only just come back, and knows little. */
+static uint64_t pause_ms(const struct serin_rollout *rollout)
+{
+    bool soaked = rollout->state == SERIN_ROLLOUT_SOAKING && serin_soak_left_ms(rollout) == 0;
+    if (!rollout->compared && (soaked || rollout->state == SERIN_ROLLOUT_AWAITING)) {
+        return SERIN_COMPARE_LEAST_MS;
+    }
+    uint64_t usual_ms = serin_gates_pause_ms(rollout);
+    bool early = rollout->comparison.at_ms == rollout->heard_from_ms;
+    return early && usual_ms > SERIN_COMPARE_SOON_MS ? SERIN_COMPARE_SOON_MS : usual_ms;
+}
+
 uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
                                     const struct serin_members *members)
 {
@@ -463,8 +476,7 @@ uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
     const struct serin_comparison *last = &rollout->comparison;
     /* After a clock that went back the last one lies in the future: compare anew. */
     bool never = last->at_ms == 0 || last->at_ms > rollout->last_ms;
-    uint64_t pause_ms = rollout->compared ? serin_gates_pause_ms(rollout) : SERIN_COMPARE_LEAST_MS;
-    uint64_t due_ms = last->at_ms + pause_ms;
+    uint64_t due_ms = last->at_ms + pause_ms(rollout);
     return never || due_ms < rollout->last_ms ? rollout->last_ms : due_ms;
 }
 

@@ -10,6 +10,7 @@
  *   engine_ramp.c      how exposure grows inside a stage: steps, flight, rate
  *   engine_window.c    when devices may start: start time and windows
  *   engine_test.c      the sequential test: halts, accepts a stage, or holds it
+ *   engine_marks.c     what the watch showed when, and when reports could not arrive
  *   engine_spells.c    when the network was dark, and whose time-out that excuses
  *   engine_retry.c     failed devices that may try again
  *   engine_gates.c     the gates: what halts, and what may not pass
@@ -252,11 +253,29 @@ void serin_test_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_r
                            const struct serin_members *members);
 void serin_test_words_accept(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
 
+/* ---- engine_marks.c ---- */
+
+/* Notes what the watch shows, with each comparison. */
+void serin_marks_note(struct serin_rollout *rollout);
+/* Who was not heard after this (Unix seconds) was silent for `span_s` on the watch; 0: nobody is
+ * known to be. */
+uint32_t serin_marks_heard_before_s(const struct serin_rollout *rollout, uint64_t span_s);
+/* The most that the watch can have shown at a time (Unix seconds), in seconds: it runs no faster
+ * than the clock, and before the first mark nothing is known. */
+uint64_t serin_marks_shown_s(const struct serin_rollout *rollout, uint64_t at_s);
+/* Notes an outage of reports that is over. */
+void serin_outages_note(struct serin_rollout *rollout, uint64_t now_ms);
+/* Of devices that beat once in `gap_s`, the part of which outages can have kept every beat from
+ * being heard since the watch showed `gaps` times as much less: no more than of those beats that
+ * came in that one of these gaps in which reports were down least. 1: it is not known. */
+double serin_outages_share(const struct serin_rollout *rollout, uint32_t gap_s, uint32_t gaps);
+
 /* ---- engine_spells.c ---- */
 
 /* Of how many it is asked whether the network is dark, and what they show. */
 struct serin_dark {
     uint32_t of, lasting, longs;
+    uint32_t pieced;           /* of `lasting`: only in pieces, between outages of reports */
     uint64_t silence_s, gap_s; /* sums over those that are lasting */
 };
 /* Counts one more device, of which enough is known. */
@@ -363,6 +382,7 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 /* The comparison is made at most so often, by the wall clock: it walks over the fleet, and what it
  * finds (three gaps between beats, rates of hours) changes slowly. */
 #define SERIN_COMPARE_MS       900000u
+#define SERIN_COMPARE_SOON_MS  60000u
 #define SERIN_COMPARE_LEAST_MS 1000u /* and never more often */
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */

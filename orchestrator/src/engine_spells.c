@@ -30,66 +30,62 @@
 /* One that was off for longer says no more of when the others fell silent. */
 #define SILENCE_MOST_S 43200u
 
-/* Marks are so much of a deadline apart: all of them span more than one. */
-#define MARK_PART 12u
-_Static_assert(SERIN_ENGINE_MARKS_MAX > MARK_PART + 2u, "a deadline lies between marks");
-
-/* ---- the clock and the watch ---- */
-
-/* Notes what the watch shows. While it stands the last mark moves on with the clock. */
-static void note_mark(struct serin_rollout *rollout)
-{
-    struct serin_mark now = {.at_s = (uint32_t)(rollout->last_ms / 1000u),
-                             .watch_s = (uint32_t)(rollout->watch_ms / 1000u)};
-    struct serin_mark *marks = rollout->marks;
-    struct serin_mark *last = &marks[rollout->mark_count - (rollout->mark_count > 0 ? 1u : 0u)];
-    if (rollout->mark_count > 0 && last->at_s > now.at_s) {
-        rollout->mark_count = 0; /* the clock was set back: of before it nothing is known */
-    }
-    if (rollout->mark_count > 0 && last->watch_s == now.watch_s) {
-        last->at_s = now.at_s;
-        return;
-    }
-    uint32_t apart_s = rollout->policy.deadline_s / MARK_PART;
-    if (rollout->mark_count > 0 && now.watch_s - last->watch_s < apart_s) {
-        return;
-    }
-    if (rollout->mark_count == SERIN_ENGINE_MARKS_MAX) {
-        rollout->mark_count--;
-        memmove(marks, marks + 1, rollout->mark_count * sizeof *marks);
-    }
-    marks[rollout->mark_count++] = now;
-}
-
-/* Who was not heard after this (Unix seconds) was silent for `span_s` on the watch; 0: nobody is
- * known to be. */
-static uint32_t heard_before_s(const struct serin_rollout *rollout, uint64_t span_s)
-{
-    uint64_t now_s = rollout->watch_ms / 1000u;
-    uint32_t at_s = 0;
-    for (uint32_t i = 0; i < rollout->mark_count; i++) {
-        at_s = rollout->marks[i].watch_s + span_s <= now_s ? rollout->marks[i].at_s : at_s;
-    }
-    return at_s;
-}
-
 /* ---- what a comparison says ---- */
+
+/* How long a device was silent while the watch ran, and whether that is only known from pieces. */
+struct silence {
+    uint64_t watch_s;
+    bool pieced;
+};
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Whether a device is silent for so many of its usual gaps that darkness is seen: since it was last
+ * heard or everybody has to be heard anew, or in pieces, from one outage of reports to the next, in
+ * which the watch stands. By the clock no less has passed than on the watch, unless it was set
+ * back; by that most are told. */
+static bool lasts(struct silence *silence, const struct serin_rollout *rollout,
+                  const struct serin_health *health, uint64_t now_s)
+{
+    uint64_t span_s = (uint64_t)health->gap_s * SEEN_GAPS;
+    uint64_t from_s = rollout->heard_from_ms / 1000u;
+    bool ahead = health->beat_s > now_s;
+    if (!ahead && now_s - health->beat_s <= span_s) {
+        return false;
+    }
+    uint64_t watch_s = rollout->watch_ms / 1000u;
+    uint64_t shown_s = ahead ? watch_s : serin_marks_shown_s(rollout, health->beat_s);
+    uint64_t pieces_s = least(watch_s - shown_s, ahead ? 0 : now_s - health->beat_s);
+    bool whole = serin_health_quiet(health, from_s, now_s, SEEN_GAPS);
+    if (!whole && pieces_s <= span_s) {
+        return false;
+    }
+    uint64_t heard_s = ahead || health->beat_s < from_s ? from_s : health->beat_s;
+    uint64_t whole_s = now_s > heard_s ? now_s - heard_s : 0;
+    uint64_t stood_s = rollout->stood_watch_ms / 1000u; /* the clock went on while it stood */
+    uint64_t ran_s = watch_s > stood_s ? watch_s - stood_s : 0;
+    whole_s = least(whole_s, ran_s);
+    silence->watch_s = whole_s > pieces_s ? whole_s : pieces_s;
+    silence->pieced = !whole;
+    return true;
+}
 
 void serin_spells_count(struct serin_dark *dark, const struct serin_rollout *rollout,
                         const struct serin_health *health, uint64_t now_s)
 {
-    uint64_t from_s = rollout->heard_from_ms / 1000u;
-    bool before = health->beat_s < from_s || health->beat_s > now_s;
-    uint64_t heard_s = before ? from_s : health->beat_s;
-    uint64_t silence_s = now_s > heard_s ? now_s - heard_s : 0;
+    uint64_t long_s = rollout->policy.deadline_s / 4u * UINT64_C(3);
+    struct silence silence = {0};
     dark->of++;
-    if (!serin_health_quiet(health, from_s, now_s, SEEN_GAPS)) {
+    if (!lasts(&silence, rollout, health, now_s)) {
         return;
     }
     dark->lasting++;
-    uint64_t long_s = rollout->policy.deadline_s / 4u * UINT64_C(3);
-    dark->longs += health->beat_s <= heard_before_s(rollout, long_s) ? 1 : 0;
-    dark->silence_s += silence_s < SILENCE_MOST_S ? silence_s : SILENCE_MOST_S;
+    dark->pieced += silence.pieced ? 1 : 0;
+    dark->longs += health->beat_s <= serin_marks_heard_before_s(rollout, long_s) ? 1 : 0;
+    dark->silence_s += silence.watch_s < SILENCE_MOST_S ? silence.watch_s : SILENCE_MOST_S;
     dark->gap_s += health->gap_s;
 }
 
@@ -100,6 +96,7 @@ void serin_spells_note(struct serin_comparison *found, const struct serin_dark *
     uint32_t lasting = dark->lasting > 0 ? dark->lasting : 1u;
     found->dark_of = dark->of;
     found->dark_lasting = dark->lasting;
+    found->dark_pieced = dark->pieced;
     found->dark_long = dark->longs;
     found->dark_silence_s = (uint32_t)(dark->silence_s / lasting);
     found->dark_gap_s = (uint32_t)(dark->gap_s / lasting);
@@ -111,6 +108,13 @@ static double share(uint32_t permyriad)
     return permyriad / 10000.0;
 }
 
+static bool beyond_chance(uint32_t silent, double usual)
+{
+    return serin_test_root(silent + ROOT_OFFSET) - serin_test_root(usual + ROOT_OFFSET) > 1;
+}
+
+/* Of those whose silence is known from pieces as many may be well as outages can have kept from
+ * being heard: all their beats came in one. */
 static bool is_dark(const struct serin_rollout *rollout)
 {
     const struct serin_comparison *c = &rollout->comparison;
@@ -118,8 +122,11 @@ static bool is_dark(const struct serin_rollout *rollout)
         return false; /* nothing is known of the network */
     }
     double usual = share(rollout->policy.test.accepted_permyriad) / DARK_PART * c->dark_of;
-    return serin_test_root(c->dark_lasting + ROOT_OFFSET) - serin_test_root(usual + ROOT_OFFSET) >
-           1;
+    if (beyond_chance(c->dark_lasting - c->dark_pieced, usual)) {
+        return true;
+    }
+    double missed = serin_outages_share(rollout, c->dark_gap_s, SEEN_GAPS) * c->dark_of;
+    return c->dark_pieced > 0 && beyond_chance(c->dark_lasting, usual + missed);
 }
 
 /* The largest share that what was counted lets believe in. */
@@ -177,13 +184,10 @@ static void make_room(struct serin_rollout *rollout)
             (rollout->spell_count - least - 1) * sizeof *spells);
 }
 
-/* The spell that goes on, or began when those that are silent were last heard: no earlier than when
- * the watch last stood, as their silence is counted by the clock. */
+/* The spell that goes on, or began when those that are silent were last heard. */
 static struct serin_spell *spell_at(struct serin_rollout *rollout, uint32_t now_s)
 {
-    uint32_t silence_s = smaller(rollout->comparison.dark_silence_s, now_s);
-    uint32_t stood_s = (uint32_t)(rollout->stood_watch_ms / 1000u);
-    uint32_t from_s = larger(now_s - silence_s, smaller(stood_s, now_s));
+    uint32_t from_s = now_s - smaller(rollout->comparison.dark_silence_s, now_s);
     if (rollout->spell_count > 0) {
         struct serin_spell *last = &rollout->spells[rollout->spell_count - 1];
         if (from_s <= (uint64_t)last->until_s + BETWEEN_S) {
@@ -201,7 +205,7 @@ static struct serin_spell *spell_at(struct serin_rollout *rollout, uint32_t now_
 bool serin_spells_compared(struct serin_rollout *rollout)
 {
     const struct serin_comparison *c = &rollout->comparison;
-    note_mark(rollout);
+    serin_marks_note(rollout);
     /* While the watch stands no deadline passes: whatever is dark then keeps nobody from it. */
     if (rollout->stood_watch_ms == rollout->watch_ms || !is_dark(rollout)) {
         return false;

@@ -324,14 +324,20 @@ void serin_effect_tick(struct serin_step *step)
 
 void serin_effect_reports_up(struct serin_step *step)
 {
-    step->rollout->reports_up = true;
-    step->rollout->compared = false;
-    serin_gates_unsettle(step->rollout, step->now_ms);
+    struct serin_rollout *rollout = step->rollout;
+    if (!rollout->reports_up) {
+        serin_outages_note(rollout, step->now_ms);
+    }
+    rollout->reports_up = true;
+    rollout->compared = false;
+    serin_gates_unsettle(rollout, step->now_ms);
 }
 
 void serin_effect_reports_down(struct serin_step *step)
 {
-    step->rollout->reports_up = false;
+    struct serin_rollout *rollout = step->rollout;
+    rollout->down_ms = rollout->reports_up ? step->now_ms : rollout->down_ms;
+    rollout->reports_up = false;
 }
 
 /* ---- effects of conclusions ---- */

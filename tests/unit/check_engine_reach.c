@@ -304,7 +304,7 @@ START_TEST(what_a_ramp_waits_for_ends_with_its_state)
     bench_pass(&bench, 600000);
     ck_assert(waits(&bench, "waits for "));
     bench_do(&bench, SERIN_ROLLOUT_PAUSE);
-    ck_assert_str_eq(bench.rollout.why, "");
+    ck_assert_str_eq(bench.rollout.why, "paused by an operator");
     bench_do(&bench, SERIN_ROLLOUT_RESUME);
     ck_assert(!bench_said(&bench, "accepted"));
     ck_assert(waits(&bench, "waits for "));

@@ -259,26 +259,35 @@ START_TEST(who_is_well_goes_on_after_a_restart)
 }
 END_TEST
 
-/* Reports that come and go each second have the fleet compared once a second, and no more. Caught:
- * a comparison with each REPORTS_UP. */
+/* Reports that come and go ten times a second have the fleet compared once a second, and no more,
+ * where a stage waits for it; else no more than ever. One that was made with REPORTS_UP is followed
+ * by another soon. Caught: a comparison with each REPORTS_UP; a quarter of an hour until the next.
+ */
 START_TEST(reports_that_blink_compare_once_a_second)
 {
-    struct serin_policy policy = restart_policy(10);
-    struct bench bench;
-    unsigned compared = 0;
-    make(&bench, &policy);
-    hours(&bench, 1);
-    for (unsigned i = 0; i < 100; i++) {
-        uint64_t at_ms = bench.rollout.comparison.at_ms;
-        bench.now_ms += 100;
-        bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
-        bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
-        bench_settle(&bench);
-        compared += bench.rollout.comparison.at_ms != at_ms ? 1 : 0;
+    for (unsigned waits = 0; waits <= 1; waits++) {
+        struct serin_policy policy = restart_policy(10);
+        struct bench bench;
+        unsigned compared = 0;
+        make(&bench, &policy);
+        silence(&bench, waits == 1);
+        hours(&bench, waits == 1 ? 13 : 1);
+        ck_state(&bench, waits == 1 ? "awaiting" : "soaking");
+        for (unsigned i = 0; i < 100; i++) {
+            uint64_t at_ms = bench.rollout.comparison.at_ms;
+            bench.now_ms += 100;
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+            bench_settle(&bench);
+            compared += bench.rollout.comparison.at_ms != at_ms ? 1 : 0;
+        }
+        ck_assert_uint_ge(compared, waits == 1 ? 9 : 0);
+        ck_assert_uint_le(compared, waits == 1 ? 11 : 1);
+        bench_pass(&bench, 2 * MINUTE_MS);
+        bool later = bench.rollout.comparison.at_ms > bench.rollout.heard_from_ms;
+        ck_assert(later || waits == 0);
+        bench_free(&bench);
     }
-    ck_assert_uint_ge(compared, 9);
-    ck_assert_uint_le(compared, 11);
-    bench_free(&bench);
 }
 END_TEST
 

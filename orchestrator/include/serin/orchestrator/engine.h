@@ -179,6 +179,12 @@ struct serin_mark {
 };
 #define SERIN_ENGINE_MARKS_MAX 16u
 
+/* An outage of reports: what the watch showed, which stood, in seconds, and how long it was. */
+struct serin_outage {
+    uint32_t watch_s, for_s; /* UINT32_MAX: not known */
+};
+#define SERIN_ENGINE_OUTAGES_MAX 16u
+
 /* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
  * groups only devices count of which enough was heard before, and that were not silent when the
  * stage opened: so a stage answers for what fell silent during it.
@@ -217,6 +223,8 @@ struct serin_comparison {
      * three quarters of a deadline. Of the first, the mean silence (at most 12 hours of each) and
      * the mean usual gap. */
     uint32_t dark_of, dark_lasting, dark_long;
+    /* Of dark_lasting, those that reports could not have told for so long without an outage. */
+    uint32_t dark_pieced;
     uint32_t dark_silence_s, dark_gap_s;
     /* Of ever_updated, those that would be silent, but that not everybody had time to be heard yet
      * since reports are up. */
@@ -268,8 +276,8 @@ struct serin_rollout {
     struct serin_tally tally;
     uint32_t reasons[SERIN_REASON_COUNT]; /* failed and rejected devices by reason */
     /* Of a halt, an abort, and of a pause until it is resumed: with the figures it was taken on, or
-     * the operator's words; of an abort of what was halted or paused both. Else: what it waits for, where that is
-     * neither time nor the reports of devices that are at it; "": nothing else. */
+     * the operator's words; of an abort of what was halted or paused both. Else: what it waits for,
+     * where that is neither time nor the reports of devices that are at it; "": nothing else. */
     char why[SERIN_ROLLOUT_WHY_MAX];
     uint32_t publishes; /* PUBLISH actions so far: one a step, one for each other change */
     /* Failures that were found to stand behind one gateway, for people; which they are follows from
@@ -333,6 +341,11 @@ struct serin_rollout {
     uint32_t counted_s;   /* the watch that the evidence was counted for: spells settle */
     struct serin_evidence evidence;
     uint64_t stood_watch_ms; /* the watch when it last stood still; not stored */
+    /* The last outages, in order, that of a restart first; of before nothing is known. And since
+     * when reports are down (Unix ms), 0: not known. Not stored. */
+    uint32_t outage_count;
+    struct serin_outage outages[SERIN_ENGINE_OUTAGES_MAX];
+    uint64_t down_ms;
     struct serin_sites_seen seen;
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
     bool sweeping;         /* a pass over the members is under way */
