@@ -19,6 +19,7 @@ const struct cuts_geometry cuts_geometries[CUTS_GEOMETRIES] = {
     {.name = "ecc256", .size = 96 * 1024, .sector = 4096, .unit = 256, .erased = 0xFF, .ecc = true},
     {.name = "ecc512", .size = 128 * 1024, .sector = 512, .unit = 512, .erased = 0xFF, .ecc = true},
     {.name = "and1", .size = 64 * 1024, .sector = 1024, .unit = 1, .erased = 0xFF, .and = true},
+    {.name = "wide8", .size = 160 * 1024, .sector = 8192, .unit = 8, .erased = 0xFF},
     {.name = "big64", .size = 1024 * 1024, .sector = 65536, .unit = 8, .erased = 0xFF},
     {.name = "big128",
      .size = 2048 * 1024,

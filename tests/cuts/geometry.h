@@ -8,7 +8,7 @@
 
 #include "life.h"
 
-#define CUTS_GEOMETRIES 15u /* the last one stands for those that are drawn */
+#define CUTS_GEOMETRIES 16u /* the last one stands for those that are drawn */
 extern const struct cuts_geometry cuts_geometries[CUTS_GEOMETRIES];
 
 /* The part of that name: one of the above, or a drawn one, whose name tells it all. False: there is

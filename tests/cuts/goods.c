@@ -56,10 +56,11 @@ static bool make_release(struct cuts_goods *goods, uint16_t minor)
         x = x * 1664525u + 1013904223u;
         release->image[i] = (uint8_t)(x >> 24);
     }
-    if (minor ==
-        3) { /* its middle piece is in place already, as the mirror of the second left it */
+    if (minor == 3) { /* its middle piece is in place already, as the mirror of 2 left it */
         memcpy(release->image + SERIN_PIECE_SIZE, goods->releases[1].image + SERIN_PIECE_SIZE,
                SERIN_PIECE_SIZE);
+    } else if (minor == 5) { /* all but its end is in place where 4 was downloaded before */
+        memcpy(release->image, goods->releases[3].image, (size_t)2 * SERIN_PIECE_SIZE);
     }
     fill_manifest(&release->manifest, minor);
     uint8_t *prefix;
@@ -119,15 +120,18 @@ static void fill_offer(const struct cuts_goods *goods, unsigned minor, uint32_t 
 
 /* The stable release may be committed where the chapter ends with its counter as the floor. */
 static bool make_directive(const struct cuts_goods *goods, unsigned chapter,
-                           struct cuts_message *message)
+                           const struct cuts_offer *offer, struct cuts_message *message)
 {
-    const struct cuts_offer *offer = &cuts_story[chapter].offer;
+    if (offer->stable == 0) {
+        return true;
+    }
     bool commit = cuts_story[chapter].floor >= offer->stable && offer->stable > 1;
     struct serin_directive directive;
     memset(&directive, 0, sizeof directive);
     (void)snprintf(directive.product, sizeof directive.product, "pump");
     (void)snprintf(directive.channel, sizeof directive.channel, "stable");
-    directive.order = (struct serin_order){.epoch = 1, .sequence = chapter + 1u};
+    directive.order = (struct serin_order){.epoch = 1, .sequence = 2u * chapter + 1u};
+    directive.order.sequence += offer == &cuts_story[chapter].offer ? 1u : 0u;
     directive.issued_s = CREATED_S;
     directive.lease_s = 30u * 3600u;
     directive.candidate_state =
@@ -159,8 +163,9 @@ bool cuts_goods_make(struct cuts_goods *goods)
         }
     }
     for (unsigned chapter = 0; chapter < CUTS_CHAPTERS; chapter++) {
-        if (cuts_story[chapter].offer.stable != 0 &&
-            !make_directive(goods, chapter, &goods->directives[chapter])) {
+        if (!make_directive(goods, chapter, &cuts_story[chapter].first, &goods->firsts[chapter]) ||
+            !make_directive(goods, chapter, &cuts_story[chapter].offer,
+                            &goods->directives[chapter])) {
             return false;
         }
     }

@@ -39,24 +39,31 @@ enum cuts_app { CUTS_GOOD, CUTS_CRASH, CUTS_HANG, CUTS_SILENT };
 /* What somebody does to the flash in a chapter. */
 enum cuts_rot {
     CUTS_ROT_NONE,
-    CUTS_ROT_TRIAL, /* the image that waits for its trial, once it is armed */
-    CUTS_ROT_ACTIVE /* what runs, at the chapter's start */
+    CUTS_ROT_TRIAL,  /* the image that waits for its trial, once it is armed */
+    CUTS_ROT_ACTIVE, /* what runs, at the chapter's start */
+    CUTS_ROT_PIECE   /* the first piece of the download, once the second one is in the journal */
 };
 
 /* A part of the story: what is published at its start, and where it must end. */
 struct cuts_chapter {
     const char *name;
+    struct cuts_offer first; /* published before `offer`, where stable is not 0: until its second
+                                piece is in the journal, or the power goes, or a quarter of a
+                                minute has passed */
     struct cuts_offer offer; /* published where stable is not 0 */
+    bool restart;            /* the application crashes once the download of `offer` has begun */
+    uint32_t spoiled;        /* pieces that arrive damaged the first time, a bit each */
     unsigned trust;          /* version published at the start; 0: none */
     unsigned bad_trust;      /* version published at the first trial, which must be refused */
     enum cuts_app app;       /* of the candidate */
     enum cuts_rot rot;
     enum serin_state end; /* of the candidate's attempt; INVALID: there is none */
     enum serin_reason reason;
-    unsigned running; /* minor version at the end */
-    uint32_t floor;   /* at the end, and the highest that is allowed from the start on */
-    bool mirrored;    /* both slots must hold what runs */
-    unsigned trusts;  /* version of the trust record at the end */
+    unsigned running;  /* minor version at the end */
+    uint32_t floor;    /* at the end, and the highest that is allowed from the start on */
+    bool like_another; /* its download is, operation by operation */
+    bool mirrored;     /* both slots must hold what runs */
+    unsigned trusts;   /* version of the trust record at the end */
 };
 extern const struct cuts_chapter cuts_story[CUTS_CHAPTERS];
 
@@ -65,7 +72,8 @@ struct cuts_goods {
     struct cuts_release releases[CUTS_RELEASES];               /* [minor - 1] */
     uint8_t trust_records[CUTS_TRUSTS][SERIN_TRUST_SIZE_P256]; /* [version - 1] */
     struct cuts_message trusts[CUTS_TRUSTS];                   /* the same as payloads */
-    struct cuts_message directives[CUTS_CHAPTERS];             /* of each chapter; size 0: none */
+    struct cuts_message firsts[CUTS_CHAPTERS];     /* what each chapter offers first; size 0: */
+    struct cuts_message directives[CUTS_CHAPTERS]; /* nothing; and what it offers then */
 };
 
 /* Makes keys, releases and trust records. False: says why on stderr. */

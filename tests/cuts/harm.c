@@ -3,13 +3,14 @@
 
 #include <string.h>
 
+#define WRECK_EVERY 32u /* bytes: no record is smaller */
+
 static bool lies_in(const struct serin_region *region, uint32_t address)
 {
     return address >= region->address && address - region->address < region->size;
 }
 
-/* The slot that an address lies in. */
-static enum serin_slot slot_at(const struct cuts_life *life, uint32_t address)
+enum serin_slot cuts_slot_at(const struct cuts_life *life, uint32_t address)
 {
     for (enum serin_slot slot = SERIN_SLOT_A; slot <= SERIN_SLOT_B; slot++) {
         if (lies_in(&life->layout.slot[slot - 1], address)) {
@@ -26,14 +27,51 @@ void cuts_harm(struct cuts_life *life, const struct serin_flash_fault *fault)
     }
     life->harm_armed = true;
     if (fault->kind == SERIN_FLASH_FAULT_ROT) {
-        life->harmed_slot = slot_at(life, fault->at);
+        life->harmed_slot = cuts_slot_at(life, fault->at);
+    }
+}
+
+/* No record of it is whole any more. */
+static void wreck(struct cuts_life *life, const struct serin_region *region)
+{
+    for (uint32_t offset = 0; offset < region->size; offset += WRECK_EVERY) {
+        serin_flash_emulator_rot(life->emulator, region->address + offset + 9u, 0x44);
+    }
+}
+
+static void lose(struct cuts_life *life)
+{
+    bool trust = life->event == CUTS_EVENT_LOSE_TRUST;
+    life->struck = life->harm_armed = life->harmed = true;
+    wreck(life, trust ? &life->layout.trust : &life->layout.boot_log);
+    if (life->event != CUTS_EVENT_ROT_BOOT_LOG) {
+        cuts_life_reset(life, SERIN_RESET_POWER, true);
+    }
+}
+
+void cuts_strike(struct cuts_life *life)
+{
+    if (life->event == CUTS_EVENT_NONE || life->struck) {
+        return;
+    }
+    if (life->event != CUTS_EVENT_CRASH) {
+        if (life->steps == life->event_step) {
+            lose(life);
+        }
+    } else if (life->cuts >= life->event_cuts && life->mode == CUTS_RUNNING) {
+        life->event_step--;
+        if (life->event_step == 0) {
+            life->struck = true;
+            life->crashes++;
+            cuts_life_reset(life, SERIN_RESET_CRASH, false);
+        }
     }
 }
 
 const char *cuts_place(const struct cuts_life *life, uint32_t address)
 {
     const struct serin_layout *layout = &life->layout;
-    enum serin_slot slot = slot_at(life, address);
+    enum serin_slot slot = cuts_slot_at(life, address);
     if (slot == SERIN_SLOT_NONE) {
         return lies_in(&layout->boot_log, address)    ? "boot log"
                : lies_in(&layout->trust, address)     ? "trust record"
@@ -52,6 +90,12 @@ static bool needless(const struct cuts_life *life, enum serin_slot slot, uint32_
 {
     uint32_t offset = address - life->layout.slot[slot - 1].address;
     return offset >= life->map.pieces_offset && offset < life->map.image_offset;
+}
+
+enum serin_slot cuts_slot_needs(const struct cuts_life *life, uint32_t address)
+{
+    enum serin_slot slot = cuts_slot_at(life, address);
+    return slot == SERIN_SLOT_NONE || needless(life, slot, address) ? SERIN_SLOT_NONE : slot;
 }
 
 /* One of the regions, or a part of a slot. */
@@ -104,15 +148,17 @@ bool cuts_rot_draw(const struct cuts_life *life, const struct serin_flash_operat
     if (fresh ? operation->kind != SERIN_FLASH_PROGRAM : !draw_byte(life, dice, &address)) {
         return false;
     }
+    enum serin_slot slot = cuts_slot_at(life, address);
+    bool anywhere = slot == SERIN_SLOT_NONE || needless(life, slot, address);
+    /* In the middle of a step, too, but where the step may give up the slot that stands in. */
+    uint64_t now = anywhere ? operation->number : serin_flash_emulator_operations(life->emulator);
     *fault = (struct serin_flash_fault){
-        .operation =
-            fresh ? operation->number + 1u : serin_flash_emulator_operations(life->emulator),
+        .operation = fresh ? operation->number + 1u : now,
         .kind = SERIN_FLASH_FAULT_ROT,
         .at = address,
         .torn = torn[cuts_dice(dice) % 4u],
         .mask = draw_mask(dice),
     };
     fault->seed = fault->torn == SERIN_FLASH_TORN_UNSTABLE ? 1 : 0;
-    enum serin_slot slot = slot_at(life, address);
-    return slot == SERIN_SLOT_NONE || needless(life, slot, address) || cuts_judge_spare(life, slot);
+    return anywhere || cuts_judge_spare(life, slot);
 }

@@ -10,8 +10,16 @@
 /* Tells the judge what is about to strike. */
 void cuts_harm(struct cuts_life *life, const struct serin_flash_fault *fault);
 
+/* Before each step: what is to strike now, beside faults of the flash. */
+void cuts_strike(struct cuts_life *life);
+
 /* The part of the flash that an address lies in; in static storage. */
 const char *cuts_place(const struct cuts_life *life, uint32_t address);
+
+/* The slot that an address lies in; NONE: in none. */
+enum serin_slot cuts_slot_at(const struct cuts_life *life, uint32_t address);
+/* The same; NONE also where the slot boots without what stands there. */
+enum serin_slot cuts_slot_needs(const struct cuts_life *life, uint32_t address);
 
 /* Draws bits that flip now, in a byte that is not erased; with `fresh` one of what `operation` is
  * about to program, as soon as it has. False: none was found, or it is in the manifest or the image

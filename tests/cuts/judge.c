@@ -27,6 +27,9 @@ static bool may_run(const struct cuts_life *life, unsigned minor)
     if (life->harmed && minor == chapter_of(life)->offer.candidate) {
         return true; /* the last resort */
     }
+    if (life->recoveries > 0) {
+        return true; /* a device made anew takes what is still retained */
+    }
     return minor == before || minor == chapter_of(life)->running;
 }
 
@@ -90,7 +93,8 @@ bool cuts_judge_spare(const struct cuts_life *life, enum serin_slot slot)
 static void judge_floor(struct cuts_life *life)
 {
     struct serin_boot_state state;
-    if (serin_boot_read(&life->boot, &state) != SERIN_OK) {
+    bool lost = life->event == CUTS_EVENT_ROT_BOOT_LOG && life->struck;
+    if (serin_boot_read(&life->boot, &state) != SERIN_OK && !lost) {
         cuts_fail(life, "the boot log is lost", "%s", chapter_of(life)->name);
         return;
     }
@@ -106,6 +110,9 @@ static void judge_floor(struct cuts_life *life)
 static void judge_trial(struct cuts_life *life, unsigned minor)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
+    if (minor != chapter->offer.candidate && life->recoveries > 0) {
+        return;
+    }
     if (minor != chapter->offer.candidate) {
         cuts_fail(life, "what nobody offers runs on trial", "release %u", minor);
         return;
@@ -149,7 +156,7 @@ static bool find_journal(const struct cuts_life *life, struct serin_journal *jou
 {
     const struct serin_attempt_report *attempt = serin_attempt_current(&life->agent);
     enum serin_state state = serin_attempt_state(&life->agent);
-    unsigned candidate = chapter_of(life)->offer.candidate;
+    unsigned candidate = cuts_story_offer(life)->candidate;
     if (candidate == 0 || (state != SERIN_STATE_DOWNLOADING && state != SERIN_STATE_VERIFYING) ||
         cuts_release_of_id(life->goods, attempt->manifest_id) != candidate) {
         return false;
@@ -161,7 +168,9 @@ static bool find_journal(const struct cuts_life *life, struct serin_journal *jou
                                       .stride = life->map.journal_stride,
                                       .size = life->map.journal_size,
                                       .manifest_id = attempt->manifest_id,
-                                      .attempt = attempt->attempt};
+                                      .attempt = attempt->attempt,
+                                      .generation = life->agent.record.journal_generation,
+                                      .base = life->agent.record.journal_base};
     return true;
 }
 
@@ -190,12 +199,23 @@ static bool piece_stands(const struct cuts_life *life, const struct cuts_release
     return memcmp(piece, expected, size) == 0;
 }
 
-/* A bit for each piece that stands in the journal; each of `sure` must hold what the server has. */
-static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal *journal,
-                             uint32_t sure, bool after_boot)
+/* The pieces whose cells the story let rot, and that were not written since: a bit each. */
+static uint32_t rotten_pieces(struct cuts_life *life)
 {
     const struct cuts_release *release =
-        &life->goods->releases[chapter_of(life)->offer.candidate - 1u];
+        &life->goods->releases[cuts_story_offer(life)->candidate - 1u];
+    if (life->seen.rotten_piece && piece_stands(life, release, 0, false)) {
+        life->seen.rotten_piece = false;
+    }
+    return life->seen.rotten_piece ? 1u : 0;
+}
+
+/* A bit for each piece that stands in the journal; each of `sure` must hold what the server has. */
+static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal *journal,
+                             uint32_t sure, bool spared)
+{
+    const struct cuts_release *release =
+        &life->goods->releases[cuts_story_offer(life)->candidate - 1u];
     uint32_t size = release->manifest.image_size_bytes;
     uint32_t pieces = 0;
     for (uint32_t index = 0; index < serin_piece_count(size); index++) {
@@ -203,9 +223,23 @@ static uint32_t judge_pieces(struct cuts_life *life, const struct serin_journal 
             continue;
         }
         pieces |= 1u << index;
-        if ((sure >> index & 1u) != 0 && !piece_stands(life, release, index, after_boot)) {
+        if ((sure >> index & 1u) != 0 && !piece_stands(life, release, index, spared)) {
             cuts_fail(life, "a piece stands in the journal and is not in place", "%u", index);
         }
+    }
+    return pieces;
+}
+
+uint32_t cuts_judge_journaled(const struct cuts_life *life)
+{
+    struct serin_journal journal;
+    if (life->mode != CUTS_RUNNING || !find_journal(life, &journal)) {
+        return 0;
+    }
+    uint32_t pieces = 0;
+    for (uint32_t index = 0; index < 32u; index++) {
+        bool has = serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL);
+        pieces |= has ? (uint32_t)1 << index : 0;
     }
     return pieces;
 }
@@ -229,7 +263,13 @@ static void judge_journal(struct cuts_life *life, bool after_boot)
     if (cuts_is_harmed(life) || !find_journal(life, &journal)) {
         return;
     }
-    uint32_t pieces = judge_pieces(life, &journal, ~seen->doubtful, after_boot);
+    uint32_t sure = ~seen->doubtful & ~rotten_pieces(life);
+    /* Until the download goes on in this boot, a rewriting that was cut may be under way. */
+    bool spared = after_boot || !life->agent.download.prepared;
+    uint32_t pieces = judge_pieces(life, &journal, sure, spared);
+    if (journal.generation != 0 && journal.base == 0) {
+        seen->journaled &= pieces; /* verification failed: every piece is looked at afresh */
+    }
     if ((seen->journaled & ~pieces) != 0) {
         cuts_fail(life, "a journaled piece is lost", "pieces %#x", seen->journaled & ~pieces);
     }
@@ -243,10 +283,12 @@ void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset
 {
     struct serin_journal journal;
     uint32_t index = offset / SERIN_PIECE_SIZE;
-    if (release != chapter_of(life)->offer.candidate) {
+    bool offered = release == chapter_of(life)->offer.candidate ||
+                   release == chapter_of(life)->first.candidate;
+    if (!offered && life->recoveries == 0) {
         cuts_fail(life, "what nobody offers is fetched", "release %u", release);
     } else if (!cuts_is_harmed(life) && find_journal(life, &journal) &&
-               (life->seen.doubtful >> index & 1u) == 0 &&
+               ((life->seen.doubtful | rotten_pieces(life)) >> index & 1u) == 0 &&
                serin_journal_has(&journal, SERIN_JOURNAL_FIRST_PIECE + index, NULL)) {
         cuts_fail(life, "a piece that stands in the journal is fetched", "%u", index);
     }
@@ -281,7 +323,9 @@ void cuts_judge_time(struct cuts_life *life)
         return;
     }
     const struct serin_manifest *manifest = &life->goods->releases[candidate - 1u].manifest;
-    uint64_t bound_ms = (uint64_t)manifest->confirm_window_s * 1000u +
+    /* Where the log is lost while it runs, the agent tries to write its end that long. */
+    bool lost = life->event == CUTS_EVENT_ROT_BOOT_LOG && life->struck;
+    uint64_t bound_ms = (lost ? UNLOGGED_MS : 0) + (uint64_t)manifest->confirm_window_s * 1000u +
                         (uint64_t)(life->seen.trial_boots - 1u) * UNLOGGED_MS;
     if (life->seen.trial_ms > bound_ms + (uint64_t)MESSAGE_MS * CUTS_QUEUE) {
         cuts_fail(life, "an unconfirmed image runs longer than it may", "%llu ms in %u boots",
@@ -300,7 +344,8 @@ static void judge_account(struct cuts_life *life)
     bool cut = life->cuts > life->chapter_cuts;
     enum serin_reason reason = attempt->transitions[attempt->transition_count - 1u].reason;
     if (chapter->end == SERIN_STATE_ROLLED_BACK && reason != chapter->reason &&
-        !(cut && reason == SERIN_REASON_POWER)) {
+        !(cut && reason == SERIN_REASON_POWER) &&
+        !(life->crashes > 0 && reason == SERIN_REASON_CRASH)) {
         cuts_fail(life, "an attempt ended for another reason", "%s", serin_reason_word(reason));
     }
     if (chapter->rot == CUTS_ROT_NONE && !life->seen.trial) {
@@ -315,7 +360,7 @@ void cuts_judge_end(struct cuts_life *life)
         return;
     }
     const struct cuts_uncut *uncut = &life->uncut[life->chapter];
-    if (life->boots > uncut->boots + BOOTS_A_CUT * life->cuts) {
+    if (life->boots > uncut->boots + BOOTS_A_CUT * (life->cuts + life->crashes)) {
         cuts_fail(life, "it takes too many boots to settle", "%u, uncut %u", life->boots,
                   uncut->boots);
     }
@@ -323,7 +368,7 @@ void cuts_judge_end(struct cuts_life *life)
                          ? life->seen.image_bytes - uncut->image_bytes
                          : 0;
     life->seen.again_bytes += again;
-    if (again > (life->cuts - life->chapter_cuts) * AGAIN_A_CUT) {
+    if (again > (life->cuts - life->chapter_cuts + life->crashes) * AGAIN_A_CUT) {
         cuts_fail(life, "too much is fetched again", "%llu bytes", (unsigned long long)again);
     }
 }

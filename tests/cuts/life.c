@@ -2,6 +2,7 @@
 #include "life.h"
 
 #include "agent_internal.h"
+#include "harm.h"
 #include "memo.h"
 
 #include <serin/adapters/protobufc.h>
@@ -59,12 +60,17 @@ static const struct serin_link_ops link_ops = {.publish = link_publish};
 static const struct serin_platform_ops platform_ops = {
     .reset = platform_reset, .unix_time_s = platform_time, .log = platform_log};
 
+static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_account *account);
+static const struct serin_recovery_ops recovery_ops = {.nothing_boots = nothing_boots};
+
 static void fill_ports(struct cuts_life *life)
 {
+    life->recovery = (struct serin_recovery){.ops = &recovery_ops, .ctx = life};
     life->boot = (struct serin_boot){.crypto = cuts_crypto_open(&life->random),
                                      .flash = serin_flash_emulator_flash(life->emulator),
                                      .layout = &life->layout,
                                      .root_key = life->goods->root_key,
+                                     .recovery = &life->recovery,
                                      .identity = {.device_id = "pump-01",
                                                   .product = "pump",
                                                   .channel = "stable",
@@ -145,16 +151,42 @@ static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t
     return SERIN_OK;
 }
 
-/* What the factory's tool does, again and again until it went through. */
-static void provision(struct cuts_life *life)
+static enum serin_error provision_as(struct cuts_life *life, unsigned minor, unsigned trust)
 {
-    struct cuts_release release = life->goods->releases[0];
+    struct cuts_release release = life->goods->releases[minor - 1u];
     struct serin_factory_image image = {.manifest = release.manifest_bytes,
                                         .manifest_size = sizeof release.manifest_bytes,
                                         .read = read_image,
                                         .ctx = &release};
-    enum serin_error error = serin_boot_provision(&life->boot, life->goods->trust_records[0],
-                                                  SERIN_TRUST_SIZE_P256, &image);
+    return serin_boot_provision(&life->boot, life->goods->trust_records[trust - 1u],
+                                SERIN_TRUST_SIZE_P256, &image);
+}
+
+/* With both trust records lost somebody comes with what ran before. Anything else that brings a
+ * device here is a failure. */
+static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_account *account)
+{
+    struct cuts_life *life = ctx;
+    bool lost = life->event == CUTS_EVENT_LOSE_TRUST && life->struck;
+    life->recoveries++;
+    if (!lost || life->recoveries > 1 || serin_flash_emulator_is_off(life->emulator)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    if (account->trust != SERIN_ERR_NOT_FOUND || account->floor < life->seen.floor) {
+        cuts_fail(life, "the recovery port is told what is not so", "trust %s, floor %u of %u",
+                  serin_error_text(account->trust), account->floor, life->seen.floor);
+    }
+    life->seen.trial_boots = 0; /* a new device, but for its floor */
+    life->seen.trial_ms = 0;
+    life->seen.rotten = SERIN_SLOT_NONE;
+    unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
+    return provision_as(life, before, life->seen.trust != 0 ? life->seen.trust : 1u);
+}
+
+/* What the factory's tool does, again and again until it went through. */
+static void provision(struct cuts_life *life)
+{
+    enum serin_error error = provision_as(life, 1, 1);
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
@@ -201,6 +233,9 @@ static void boot(struct cuts_life *life)
         return;
     }
     tell_boot(life);
+    if (life->event == CUTS_EVENT_LOSE_TRUST && life->struck && life->recoveries == 0) {
+        cuts_fail(life, "what boots has no trust record", "slot %u", (unsigned)life->choice.slot);
+    }
     cuts_judge_boot(life);
     struct serin_agent_boot_info info = {
         .slot = life->choice.slot, .trial = life->choice.trial, .cause = life->cause};
@@ -223,8 +258,12 @@ static void boot(struct cuts_life *life)
     (void)serin_agent_step(&life->agent, 0, &event);
 }
 
-static void reset(struct cuts_life *life, enum serin_reset_cause cause)
+void cuts_life_reset(struct cuts_life *life, enum serin_reset_cause cause, bool power)
 {
+    if (power) {
+        serin_flash_emulator_power_off(life->emulator);
+        serin_flash_emulator_power_on(life->emulator);
+    }
     life->mode = CUTS_OFF;
     life->cause = cause;
     life->queue_count = 0;
@@ -242,11 +281,11 @@ static void run_app(struct cuts_life *life)
         life->app_ms = life->now_ms + APP_REPEATS_MS;
         break;
     case CUTS_CRASH:
-        reset(life, SERIN_RESET_CRASH);
+        cuts_life_reset(life, SERIN_RESET_CRASH, false);
         break;
     case CUTS_HANG:
         if (life->now_ms >= APP_HANGS_MS) {
-            reset(life, SERIN_RESET_WATCHDOG);
+            cuts_life_reset(life, SERIN_RESET_WATCHDOG, false);
         }
         life->app_ms = APP_HANGS_MS;
         break;
@@ -308,12 +347,13 @@ static void power_returns(struct cuts_life *life)
     life->cuts++;
     serin_flash_emulator_power_on(life->emulator);
     if (life->mode != CUTS_FACTORY) {
-        reset(life, SERIN_RESET_POWER);
+        cuts_life_reset(life, SERIN_RESET_POWER, false);
     }
 }
 
 bool cuts_life_step(struct cuts_life *life)
 {
+    cuts_strike(life);
     uint64_t operations = serin_flash_emulator_operations(life->emulator);
     life->steps++;
     act(life);
@@ -325,7 +365,7 @@ bool cuts_life_step(struct cuts_life *life)
             cuts_judge_step(life);
         }
         if (life->mode == CUTS_RUNNING && life->reset_asked) {
-            reset(life, SERIN_RESET_REQUESTED);
+            cuts_life_reset(life, SERIN_RESET_REQUESTED, false);
         }
         cuts_story_step(life);
     }

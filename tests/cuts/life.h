@@ -38,6 +38,17 @@ struct cuts_post {
     enum cuts_topic topic;    /* RETAINED: what is retained by then */
     struct serin_block block; /* its data stay in the goods */
     struct serin_ack ack;
+    bool spoiled; /* one byte of the block is wrong, and its CRC fits it */
+};
+
+/* What strikes beside faults of the flash. */
+enum cuts_event {
+    CUTS_EVENT_NONE,
+    CUTS_EVENT_CRASH, /* the application crashes some steps after the last cut; power stays */
+    CUTS_EVENT_LOSE_BOOT_LOG, /* both banks are lost while the power is off */
+    CUTS_EVENT_ROT_BOOT_LOG,  /* the same while the device runs, and it runs on */
+    CUTS_EVENT_LOSE_TRUST,    /* both trust records are lost while the power is off */
+    CUTS_EVENTS
 };
 
 enum cuts_mode { CUTS_FACTORY, CUTS_OFF, CUTS_RUNNING, CUTS_OVER };
@@ -60,7 +71,11 @@ struct cuts_seen {
     uint64_t image_bytes; /* served in this chapter */
     uint64_t again_bytes; /* over all chapters: more than an uncut life fetches */
     unsigned rotten;      /* a slot that the story let rot, until something else is in it */
+    bool rotten_piece;    /* its first piece, where it is still being downloaded */
+    uint32_t spoiled;     /* pieces that arrived damaged in this chapter, a bit each */
     bool rotted, bad_trust_sent;
+    bool turned;    /* the chapter's own offer is published, not the first one any more */
+    bool restarted; /* the application has crashed as the chapter says */
 };
 
 struct cuts_life {
@@ -71,6 +86,7 @@ struct cuts_life {
     struct serin_layout layout;
     struct serin_slot_map map;
     struct serin_boot boot;
+    struct serin_recovery recovery;
     struct serin_agent_config config;
     struct serin_agent agent;
     struct serin_boot_choice choice;
@@ -81,7 +97,8 @@ struct cuts_life {
     enum serin_reset_cause cause; /* of the boot to come */
     bool reset_asked, app_done;
     unsigned boots, cuts, steps;
-    bool telling; /* each line that the agent logs is printed */
+    unsigned crashes; /* resets that the point asked for, beside those of the story */
+    bool telling;     /* each line that the agent logs is printed */
     /* the server */
     struct cuts_message retained[CUTS_TOPICS];
     struct cuts_post queue[CUTS_QUEUE];
@@ -100,6 +117,11 @@ struct cuts_life {
     /* Harm that is no cut (rot, an operation that fails): the story need not end as told, but the
      * device settles, and every other rule holds. */
     bool harm_armed, harmed;     /* it is to strike; it has */
+    enum cuts_event event;       /* that is to strike, */
+    unsigned event_cuts;         /* CRASH: after so many cuts, */
+    unsigned event_step;         /* and so many steps, at least one; others: before this step */
+    bool struck;                 /* it has */
+    unsigned recoveries;         /* calls of the recovery port */
     enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */
     const char *failure;         /* the rule that broke, in static storage; NULL: all have held */
     char detail[96];             /* how */
@@ -133,6 +155,10 @@ void cuts_fail(struct cuts_life *life, const char *failure, const char *format, 
 /* Whether harm has struck by now. */
 bool cuts_is_harmed(struct cuts_life *life);
 
+/* The next step is a boot. With `power` the power goes and comes: cells that hold what they hold
+ * only as long as it stays are told by that. */
+void cuts_life_reset(struct cuts_life *life, enum serin_reset_cause cause, bool power);
+
 /* server.c */
 enum serin_error cuts_server_hear(struct cuts_life *life, enum serin_topic_kind kind,
                                   const uint8_t *payload, size_t size);
@@ -151,11 +177,17 @@ void cuts_judge_time(struct cuts_life *life);  /* after each step */
 bool cuts_judge_spare(const struct cuts_life *life, enum serin_slot slot);
 void cuts_judge_end(struct cuts_life *life); /* at a chapter's end */
 void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset, uint32_t size);
+/* The pieces that stand in the journal of the download under way, a bit each. */
+uint32_t cuts_judge_journaled(const struct cuts_life *life);
 
 /* story.c */
 void cuts_story_begin(struct cuts_life *life);
 void cuts_story_step(struct cuts_life *life);    /* after a step in which the power stayed */
 void cuts_story_disturb(struct cuts_life *life); /* after each step: what others do */
+/* What is offered now; candidate 0: nothing. */
+const struct cuts_offer *cuts_story_offer(const struct cuts_life *life);
+/* Whether piece `index` arrives damaged this time. */
+bool cuts_story_spoils(struct cuts_life *life, unsigned release, uint32_t index);
 /* How the application on this device behaves now. */
 enum cuts_app cuts_story_app(const struct cuts_life *life);
 

@@ -28,9 +28,10 @@
 #define DRAWN_SHARE  32u
 #define RECORD_PREFIXES \
     (SERIN_BOOT_RECORD_SIZE + 1u) /* on that part: all of a record's, and entries' */
-#define LARGE_SECTOR 16384u
-#define SMALL_SECTOR 1024u  /* up to here the soak tries all pairs, now and then */
-#define PAIRS_PART   "nor8" /* all pairs of first faults and later operations are tried on it */
+#define LARGE_SECTOR   16384u
+#define SMALL_SECTOR   1024u   /* up to here the soak tries all pairs, now and then */
+#define PAIRS_PART     "nor8"  /* all pairs of first faults and later operations are tried on it, */
+#define REWRITING_PART "wide8" /* and on this one those of the slots and the scratch region */
 
 static struct cuts_goods goods;
 
@@ -68,17 +69,22 @@ static bool sweep_short(struct worker *worker)
         if ((only != NULL && strcmp(only, part->name) != 0) || !go_on(worker)) {
             continue;
         }
-        /* Large sectors take long to tear: every third operation. */
-        sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 3u : 1u);
+        /* Logs in large sectors take long to read: every fifth operation. */
+        sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 5u : 1u);
         sweep->real_one_in = 145;
         sweep->whole_one_in = 64;
         sweep->rots = 6;
-        sweep->all_pairs = strcmp(part->name, PAIRS_PART) == 0;
+        sweep->pairs_in_slots = strcmp(part->name, REWRITING_PART) == 0;
+        sweep->all_pairs = sweep->pairs_in_slots || strcmp(part->name, PAIRS_PART) == 0;
         bool rewrites =
             part->sector > SERIN_PIECE_SIZE; /* after a cut: a second one falls into it */
         sweep->pairs_one_in = sweep->all_pairs ? 0 : rewrites ? 300 : 1500;
+        sweep->events_one_in = 8;
         sweep->quota = (struct cuts_quota){
-            .each = 1, .one_in = 3, .prefixes = sweep->all_pairs ? RECORD_PREFIXES : 8, .salt = 1};
+            .each = 1,
+            .one_in = 3,
+            .prefixes = strcmp(part->name, PAIRS_PART) == 0 ? RECORD_PREFIXES : 8,
+            .salt = 1};
         if (!cuts_sweep_part(sweep, part)) {
             return false;
         }
@@ -106,6 +112,7 @@ static bool sweep_drawn(struct worker *worker)
         sweep->whole_one_in = 8;
         sweep->rots = 16;
         sweep->pairs_one_in = 100;
+        sweep->events_one_in = 4;
         sweep->all_pairs = part.sector <= SMALL_SECTOR && cuts_dice(&sweep->dice) % 4u == 0;
         if (!cuts_sweep_part(sweep, &part)) {
             return false;
@@ -123,6 +130,7 @@ static bool work(const struct cuts_options *options, unsigned job, double until,
                                        .totals = totals,
                                        .jobs = options->jobs,
                                        .job = job,
+                                       .chapter = options->chapter,
                                        .dice = options->seed * 1000003u + job + 1u,
                                        .go_on = go_on,
                                        .ctx = &worker};
@@ -188,7 +196,8 @@ static int sweep_all(const struct cuts_options *options)
     }
     bool good = run_workers(options, shared, &sum);
     cuts_totals_print(&sum, seconds_now() - begun);
-    bool all = options->brief && options->part == NULL && !options->first;
+    bool all = options->brief && options->part == NULL && !options->first &&
+               options->chapter == CUTS_CHAPTERS;
     if (all) {
         good = demand(cuts_totals_points(&sum), SHORT_POINTS, "distinct points") && good;
         good = demand(sum.real, SHORT_REAL, "points with real cryptography") && good;

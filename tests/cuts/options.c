@@ -1,6 +1,8 @@
 /* The command line of serin-cut (options.h). */
 #include "options.h"
 
+#include "goods.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +11,7 @@
 static bool usage(void)
 {
     (void)fprintf(stderr,
-                  "usage: serin-cut --short [--first] [--jobs N] [--part NAME]\n"
+                  "usage: serin-cut --short [--first] [--jobs N] [--part NAME] [--chapter NAME]\n"
                   "       serin-cut --minutes N [--seed S] [--first] [--jobs N] [--part NAME]\n"
                   "       serin-cut --replay LINE\n");
     return false;
@@ -21,6 +23,16 @@ static bool number_read(const char *text, double low, double high, double *numbe
     errno = 0;
     *number = strtod(text, &end);
     return errno == 0 && end != text && *end == '\0' && *number >= low && *number <= high;
+}
+
+static bool chapter_read(const char *name, unsigned *chapter)
+{
+    for (*chapter = 0; *chapter < CUTS_CHAPTERS; (*chapter)++) {
+        if (strcmp(name, cuts_story[*chapter].name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* An option with a value. */
@@ -35,6 +47,8 @@ static bool pair_read(struct cuts_options *options, const char *name, const char
         options->jobs = (unsigned)number;
     } else if (strcmp(name, "--part") == 0) {
         options->part = value;
+    } else if (strcmp(name, "--chapter") == 0) {
+        return chapter_read(value, &options->chapter);
     } else if (strcmp(name, "--replay") == 0) {
         options->replay = value;
     } else {
@@ -45,7 +59,7 @@ static bool pair_read(struct cuts_options *options, const char *name, const char
 
 bool cuts_options_read(struct cuts_options *options, int argc, char **argv)
 {
-    *options = (struct cuts_options){.seed = 1, .jobs = 2};
+    *options = (struct cuts_options){.seed = 1, .jobs = 2, .chapter = CUTS_CHAPTERS};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) {
             options->brief = true;

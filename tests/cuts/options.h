@@ -14,6 +14,7 @@ struct cuts_options {
     unsigned jobs;      /* workers; 2 by default */
     bool first;         /* the first failure that is not known ends it */
     const char *part;   /* this one alone; NULL: all */
+    unsigned chapter;   /* faults in this one alone; CUTS_CHAPTERS: in all, and in the factory */
     const char *replay; /* one line; NULL: none */
 };
 

@@ -5,17 +5,55 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEPS_MAX 100000u
+
 #define KINDS SERIN_FLASH_FAULT_KIND_COUNT
 #define TORNS SERIN_FLASH_TORN_COUNT
 #define AGAIN SERIN_FLASH_AGAIN_COUNT
 
 /* ---- the line ---- */
 
+static const char *const event_names[CUTS_EVENTS] = {
+    [CUTS_EVENT_NONE] = "none",
+    [CUTS_EVENT_CRASH] = "crash",
+    [CUTS_EVENT_LOSE_BOOT_LOG] = "lose-boot-log",
+    [CUTS_EVENT_ROT_BOOT_LOG] = "rot-boot-log",
+    [CUTS_EVENT_LOSE_TRUST] = "lose-trust",
+};
+
+const char *cuts_event_name(enum cuts_event event)
+{
+    return event_names[event];
+}
+
+static bool event_named(const char *name, enum cuts_event *event)
+{
+    for (unsigned i = CUTS_EVENT_CRASH; i < CUTS_EVENTS; i++) {
+        if (strcmp(name, event_names[i]) == 0) {
+            *event = (enum cuts_event)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct serin_flash_fault *cuts_point_last(const struct cuts_point *point)
+{
+    return &point->faults[point->count > 0 ? point->count - 1u : 0];
+}
+
 void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX])
 {
     char text[SERIN_FLASH_FAULT_TEXT_MAX];
     int used =
         snprintf(line, CUTS_REPLAY_MAX, "part=%s until=%u", point->geometry.name, point->until);
+    if (point->step != 0) {
+        used += snprintf(line + used, CUTS_REPLAY_MAX - (size_t)used, " step=%u", point->step);
+    }
+    if (point->event != CUTS_EVENT_NONE) {
+        used += snprintf(line + used, CUTS_REPLAY_MAX - (size_t)used, " event=%s",
+                         event_names[point->event]);
+    }
     for (unsigned i = 0; i < point->count; i++) {
         serin_flash_fault_print(&point->faults[i], text);
         used += snprintf(line + used, CUTS_REPLAY_MAX - (size_t)used, "%s%s", i == 0 ? " " : " | ",
@@ -41,22 +79,42 @@ static bool take_word(const char **line, const char *word, char *value, size_t s
     return true;
 }
 
+static bool take_number(const char **line, const char *word, unsigned long most, unsigned *number)
+{
+    char digits[12], *end = NULL;
+    if (!take_word(line, word, digits, sizeof digits)) {
+        return false;
+    }
+    unsigned long value = strtoul(digits, &end, 10);
+    *number = (unsigned)value;
+    return *end == '\0' && value <= most;
+}
+
+/* What stands before the faults. `*line` is what is left. */
+static bool head_parse(const char **line, struct cuts_point *point)
+{
+    char name[24], event[24];
+    if (!take_word(line, "part=", name, sizeof name) ||
+        !take_number(line, "until=", CUTS_CHAPTERS - 1u, &point->until) ||
+        !cuts_geometry_named(name, &point->geometry)) {
+        return false;
+    }
+    (void)take_number(line, "step=", STEPS_MAX, &point->step);
+    return !take_word(line, "event=", event, sizeof event) || event_named(event, &point->event);
+}
+
 bool cuts_point_parse(const char *line, struct cuts_point *point)
 {
-    char name[24], until[8], text[CUTS_REPLAY_MAX];
+    char whole[CUTS_REPLAY_MAX], text[CUTS_REPLAY_MAX];
+    const char *rest = whole;
     memset(point, 0, sizeof *point);
-    if (!take_word(&line, "part=", name, sizeof name) ||
-        !take_word(&line, "until=", until, sizeof until) || strlen(line) >= sizeof text) {
+    int size = snprintf(whole, sizeof whole, "%s ", line); /* each word ends with a space */
+    if (size < 0 || (size_t)size >= sizeof whole || !head_parse(&rest, point)) {
         return false;
     }
-    char *end = NULL;
-    unsigned long chapter = strtoul(until, &end, 10);
-    if (*end != '\0' || chapter >= CUTS_CHAPTERS) {
-        return false;
-    }
-    point->until = (unsigned)chapter;
-    (void)snprintf(text, sizeof text, "%s", line);
-    for (char *at = text; at != NULL && point->count < 2;) {
+    (void)snprintf(text, sizeof text, "%.*s", (int)(strlen(rest) > 0 ? strlen(rest) - 1u : 0),
+                   rest);
+    for (char *at = text[0] != '\0' ? text : NULL; at != NULL && point->count < 2;) {
         char *bar = strstr(at, " | ");
         if (bar != NULL) {
             *bar = '\0';
@@ -66,7 +124,7 @@ bool cuts_point_parse(const char *line, struct cuts_point *point)
         }
         at = bar == NULL ? NULL : bar + 3;
     }
-    return cuts_geometry_named(name, &point->geometry) && point->count > 0;
+    return point->count > 0 || point->event > CUTS_EVENT_CRASH;
 }
 
 /* ---- the set ---- */
@@ -82,6 +140,7 @@ static uint64_t key_of(const struct cuts_point *point)
     const struct cuts_geometry *part = &point->geometry;
     uint64_t hash = fold(part->sector, (uint64_t)part->unit << 32 | (uint64_t)part->erased << 16 |
                                            (part->and ? 2u : 0u) | (part->ecc ? 1u : 0u));
+    hash = fold(hash, (uint64_t)point->event << 32 | point->step);
     for (unsigned i = 0; i < point->count; i++) {
         const struct serin_flash_fault *fault = &point->faults[i];
         hash = fold(hash, fault->operation);

@@ -4,20 +4,30 @@
  *
  *   part=nor8 until=3 operation=117 kind=program-prefix at=12 torn=unstable seed=7
  *   part=nor8 until=3 operation=117 kind=before | operation=121 kind=after
+ *   part=nor8 until=3 step=40 operation=117 kind=rot at=4711 mask=16
+ *   part=nor8 until=3 step=2 event=crash operation=117 kind=after
+ *   part=nor8 until=3 step=40 event=lose-trust
  */
 #ifndef SERIN_TESTS_CUTS_POINTS_H
 #define SERIN_TESTS_CUTS_POINTS_H
 
 #include "totals.h"
 
-/* One or two faults in one life, which ends with chapter `until`. */
+/* One or two faults in one life, which ends with chapter `until`, or an event, or both. */
 struct cuts_point {
     struct cuts_geometry geometry;
     unsigned until;
+    enum cuts_event event;
+    unsigned step; /* of the event (life.h); without one: rot is armed before this step */
     unsigned count;
     struct serin_flash_fault faults[2];
     const char *places[2]; /* that they strike, in static storage; no part of the line */
 };
+
+/* The last fault of a point; without one of kind NONE. */
+const struct serin_flash_fault *cuts_point_last(const struct cuts_point *point);
+/* What an event is called in lines and tables; in static storage. */
+const char *cuts_event_name(enum cuts_event event);
 
 void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX]);
 /* False: it is no such line. */

@@ -90,6 +90,10 @@ static void answer_get(struct cuts_life *life, const struct serin_get *get)
         if (object.image_of != 0) {
             cuts_judge_served(life, object.image_of, at, size);
         }
+        uint32_t end = at + size;
+        message.spoiled = object.image_of != 0 &&
+                          (end % SERIN_PIECE_SIZE == 0 || end == object.size) &&
+                          cuts_story_spoils(life, object.image_of, at / SERIN_PIECE_SIZE);
         message.block = (struct serin_block){.token = get->token,
                                              .status = SERIN_BLOCK_DATA,
                                              .offset = at,
@@ -142,6 +146,16 @@ enum serin_error cuts_server_hear(struct cuts_life *life, enum serin_topic_kind 
     return SERIN_OK;
 }
 
+/* A block of a damaged piece, as a cache may hold one: what it says of itself is right. */
+static void spoil(struct serin_block *block)
+{
+    static uint8_t data[SERIN_BLOCK_DATA_MAX];
+    memcpy(data, block->data, block->data_size);
+    data[block->data_size / 2u] ^= 0x20u;
+    block->data = data;
+    block->crc32 = serin_crc32(0, data, block->data_size);
+}
+
 bool cuts_server_deliver(struct cuts_life *life)
 {
     static uint8_t payload[CUTS_MESSAGE_MAX + 1024u];
@@ -161,6 +175,9 @@ bool cuts_server_deliver(struct cuts_life *life)
         break;
     case CUTS_POST_BLOCK:
         event.topic = SERIN_TOPIC_DEV_BLOCK;
+        if (message.spoiled) {
+            spoil(&message.block);
+        }
         error = serin_protobufc()->encode_block(&message.block, payload, sizeof payload,
                                                 &event.payload_size);
         break;

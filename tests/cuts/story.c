@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LINGER_MS 30000u
+#define TURN_MS   15000u /* that a first offer stands where nothing else ends it */
 
 const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
     {.name = "update", /* a rotation adds the key that signed it */
@@ -32,8 +33,9 @@ const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
      .floor = 2,
      .mirrored = true,
      .trusts = 2},
-    {.name = "hang",
+    {.name = "hang", /* and a piece that rots before the image is verified */
      .offer = {.stable = 2, .candidate = 3, .attempt = 2},
+     .rot = CUTS_ROT_PIECE,
      .app = CUTS_HANG,
      .end = SERIN_STATE_ROLLED_BACK,
      .reason = SERIN_REASON_WATCHDOG,
@@ -42,6 +44,7 @@ const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
      .mirrored = true,
      .trusts = 2},
     {.name = "silent",
+     .like_another = true,
      .offer = {.stable = 2, .candidate = 3, .attempt = 3},
      .app = CUTS_SILENT,
      .end = SERIN_STATE_ROLLED_BACK,
@@ -50,8 +53,9 @@ const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
      .floor = 2,
      .mirrored = true,
      .trusts = 2},
-    {.name = "rot-trial",
+    {.name = "rot-trial", /* and two pieces that arrive damaged */
      .offer = {.stable = 2, .candidate = 4, .attempt = 1},
+     .spoiled = 6,
      .rot = CUTS_ROT_TRIAL,
      .end = SERIN_STATE_ROLLED_BACK,
      .reason = SERIN_REASON_BOOT_VERIFY,
@@ -66,7 +70,9 @@ const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
      .mirrored = true,
      .trusts = 2},
     {.name = "retire-key", .trust = 4, .running = 2, .floor = 2, .mirrored = true, .trusts = 4},
-    {.name = "last",
+    {.name = "last", /* in the place of a download that is given up */
+     .first = {.stable = 2, .candidate = 4, .attempt = 2},
+     .restart = true,
      .offer = {.stable = 2, .candidate = 5, .attempt = 1},
      .app = CUTS_GOOD,
      .end = SERIN_STATE_CONFIRMED,
@@ -93,12 +99,26 @@ enum cuts_app cuts_story_app(const struct cuts_life *life)
     return runs != 0 && runs == chapter->offer.candidate ? chapter->app : CUTS_GOOD;
 }
 
-/* Flips one bit in the middle of the image in `slot`. */
+const struct cuts_offer *cuts_story_offer(const struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    return life->seen.turned ? &chapter->offer : &chapter->first;
+}
+
+bool cuts_story_spoils(struct cuts_life *life, unsigned release, uint32_t index)
+{
+    uint32_t bit = (uint32_t)1 << index;
+    bool spoils = release == chapter_of(life)->offer.candidate &&
+                  (chapter_of(life)->spoiled & ~life->seen.spoiled & bit) != 0;
+    life->seen.spoiled |= spoils ? bit : 0;
+    return spoils;
+}
+
+/* Flips one bit in the first piece of the image in `slot`. */
 static void let_rot(struct cuts_life *life, enum serin_slot slot)
 {
     uint32_t address = life->layout.slot[slot - 1].address + life->map.image_offset + 3000u;
     serin_flash_emulator_rot(life->emulator, address, 0x10);
-    life->seen.rotten = (unsigned)slot;
     life->seen.rotted = true;
 }
 
@@ -106,9 +126,18 @@ static void let_rot(struct cuts_life *life, enum serin_slot slot)
 static void rot_active(struct cuts_life *life)
 {
     let_rot(life, life->choice.slot);
-    life->mode = CUTS_OFF;
-    life->cause = SERIN_RESET_POWER;
-    life->queue_count = 0;
+    life->seen.rotten = (unsigned)life->choice.slot;
+    cuts_life_reset(life, SERIN_RESET_POWER, true);
+}
+
+/* From here on the chapter's own offer stands. */
+static void turn(struct cuts_life *life)
+{
+    life->seen.turned = true;
+    life->seen.journaled = life->seen.doubtful = 0;
+    if (chapter_of(life)->offer.stable != 0) {
+        cuts_server_publish(life, CUTS_TOPIC_DIRECTIVE, &life->goods->directives[life->chapter]);
+    }
 }
 
 void cuts_story_begin(struct cuts_life *life)
@@ -117,7 +146,9 @@ void cuts_story_begin(struct cuts_life *life)
     struct cuts_seen *seen = &life->seen;
     life->chapter_steps = 0;
     life->lingering = false;
-    seen->trial = seen->rotted = seen->bad_trust_sent = false;
+    seen->trial = seen->rotted = seen->bad_trust_sent = seen->turned = seen->restarted = false;
+    seen->rotten_piece = false;
+    seen->spoiled = 0;
     seen->trial_boots = 0;
     seen->trial_ms = seen->image_bytes = 0;
     seen->journaled = seen->doubtful = 0;
@@ -125,8 +156,10 @@ void cuts_story_begin(struct cuts_life *life)
     if (chapter->trust != 0) {
         cuts_server_publish(life, CUTS_TOPIC_TRUST, &life->goods->trusts[chapter->trust - 1u]);
     }
-    if (chapter->offer.stable != 0) {
-        cuts_server_publish(life, CUTS_TOPIC_DIRECTIVE, &life->goods->directives[life->chapter]);
+    if (chapter->first.stable != 0) {
+        cuts_server_publish(life, CUTS_TOPIC_DIRECTIVE, &life->goods->firsts[life->chapter]);
+    } else {
+        turn(life);
     }
     if (chapter->rot == CUTS_ROT_ACTIVE) {
         rot_active(life);
@@ -171,9 +204,7 @@ static void linger(struct cuts_life *life)
         life->lingering = true;
         life->linger_ms = LINGER_MS;
         life->idle_gets = life->gets;
-        life->mode = CUTS_OFF;
-        life->cause = SERIN_RESET_POWER;
-        life->queue_count = 0;
+        cuts_life_reset(life, SERIN_RESET_POWER, true);
         return;
     }
     if (life->now_ms < life->linger_ms) {
@@ -200,6 +231,26 @@ static enum serin_slot armed_slot(const struct cuts_life *life)
     return armed ? state.trial : SERIN_SLOT_NONE;
 }
 
+/* Takes the first offer back, and crashes in the download that follows: the power stays, so what
+ * was torn before may still read as it did. */
+static void disturb_download(struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    struct cuts_seen *seen = &life->seen;
+    if (!seen->turned && (life->cuts > life->chapter_cuts || life->now_ms >= TURN_MS ||
+                          (cuts_judge_journaled(life) & 2u) != 0)) {
+        turn(life);
+        return;
+    }
+    const struct cuts_release *release = &life->goods->releases[chapter->offer.candidate - 1u];
+    if (chapter->restart && seen->turned && !seen->restarted && life->mode == CUTS_RUNNING &&
+        life->agent.download.prepared &&
+        serin_attempt_is(&life->agent, release->id, chapter->offer.attempt)) {
+        seen->restarted = true;
+        cuts_life_reset(life, SERIN_RESET_CRASH, false);
+    }
+}
+
 void cuts_story_disturb(struct cuts_life *life)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
@@ -208,8 +259,16 @@ void cuts_story_disturb(struct cuts_life *life)
         enum serin_slot slot = armed_slot(life);
         if (slot != SERIN_SLOT_NONE) {
             let_rot(life, slot);
+            seen->rotten = (unsigned)slot;
+            seen->rotten_piece = true; /* where a cut leads back into the download */
         }
     }
+    if (chapter->rot == CUTS_ROT_PIECE && !seen->rotted &&
+        (cuts_judge_journaled(life) & 3u) == 3u) {
+        let_rot(life, serin_agent_spare(&life->agent));
+        seen->rotten_piece = true;
+    }
+    disturb_download(life);
     if (chapter->bad_trust != 0 && !seen->bad_trust_sent && life->mode == CUTS_RUNNING &&
         serin_attempt_state(&life->agent) == SERIN_STATE_TRIAL) {
         seen->bad_trust_sent = true;

@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATES    4096u /* left behind by faults of one operation, at most */
-#define STEP_MAX  1024u /* operations of one step, at most */
-#define LIFE_SEED 1u
+#define STATES      4096u /* left behind by faults of one operation, at most */
+#define STEP_MAX    1024u /* operations of one step, at most */
+#define LIFE_SEED   1u
+#define CRASH_STEPS 6u /* after a cut */
 
 /* The one life: what points into it stays right when it is restored. */
 static struct cuts_life life;
@@ -95,11 +96,14 @@ static bool live(struct states *states, unsigned cuts)
 
 static const char not_fired[] = "the fault did not fire";
 
-static void judge_flash(uint64_t fired_before)
+static void judge_flash(uint64_t expected)
 {
     const char *breach = serin_flash_emulator_breach(life.emulator);
-    if (life.failure == NULL && fired() != fired_before + 1u) {
+    if (life.failure == NULL && fired() != expected) {
         cuts_fail(&life, not_fired, "%llu have", (unsigned long long)fired());
+    }
+    if (life.failure == NULL && life.event != CUTS_EVENT_NONE && !life.struck) {
+        cuts_fail(&life, not_fired, "%s", cuts_event_name(life.event));
     }
     if (breach != NULL) {
         cuts_fail(&life, "a rule of the flash is broken", "%s", breach);
@@ -109,8 +113,8 @@ static void judge_flash(uint64_t fired_before)
 static void count_point(struct cuts_sweep *sweep, const struct cuts_point *point, bool real)
 {
     struct cuts_totals *totals = sweep->totals;
-    const struct serin_flash_fault *last = &point->faults[point->count - 1u];
-    totals->points[cuts_geometry_row(&point->geometry)][last->kind]++;
+    totals->points[cuts_geometry_row(&point->geometry)][cuts_point_last(point)->kind]++;
+    totals->events[point->event]++;
     totals->singles += point->count == 1 ? 1u : 0u;
     totals->pairs += point->count == 2 ? 1u : 0u;
     totals->real += real ? 1u : 0u;
@@ -122,9 +126,9 @@ static void count_point(struct cuts_sweep *sweep, const struct cuts_point *point
 
 static void find_broken(struct cuts_sweep *sweep, const struct cuts_point *point)
 {
-    const struct serin_flash_fault *last = &point->faults[point->count - 1u];
-    struct cuts_finding finding = {.kind = last->kind, .torn = last->torn, .again = last->again};
+    struct cuts_finding finding = {.event = point->event};
     for (unsigned i = 0; i < point->count; i++) {
+        finding.faults[i] = point->faults[i];
         bool doubt = cuts_leaves_doubt(&point->faults[i]);
         finding.places[i] = doubt ? point->places[i] : NULL;
     }
@@ -138,27 +142,37 @@ static bool one_in(const struct cuts_sweep *sweep, uint64_t n, uint64_t salt)
     return n != 0 && (sweep->tried * UINT64_C(0x9E3779B97F4A7C15) + salt) / 65536u % n == 0;
 }
 
+static void set_fault(const struct serin_flash_fault *fault)
+{
+    cuts_harm(&life, fault);
+    if (serin_flash_emulator_arm(life.emulator, fault) != SERIN_OK) {
+        cuts_fail(&life, "the fault cannot be set", "%s", life.geometry->name);
+    }
+}
+
 /* Lives `point`, whose last fault falls into the step after `saved`. True: its state is new, and
  * all rules held, so that a second fault may follow. */
 static bool try_point(struct cuts_sweep *sweep, const struct cuts_saved *saved,
                       struct cuts_point *point, struct states *states)
 {
-    const struct serin_flash_fault *fault = &point->faults[point->count - 1u];
+    const struct serin_flash_fault *fault = point->count > 0 ? cuts_point_last(point) : NULL;
     if (!cuts_keys_add(&sweep->keys, point)) {
         sweep->totals->repeated++;
         return false;
     }
     bool real = one_in(sweep, sweep->real_one_in, 1);
-    bool whole = point->count == 1 && serin_flash_fault_is_cut(fault) &&
+    bool whole = point->count == 1 && serin_flash_fault_is_cut(fault) && point->event == 0 &&
                  one_in(sweep, sweep->whole_one_in, 2);
     point->until = whole ? CUTS_CHAPTERS - 1u : point->until;
     sweep->tried++;
     cuts_life_restore(&life, saved);
     life.last = point->until;
-    cuts_harm(&life, fault);
-    uint64_t before = fired();
-    if (serin_flash_emulator_arm(life.emulator, fault) != SERIN_OK) {
-        cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
+    life.event = point->event;
+    life.event_cuts = point->count;
+    life.event_step = point->step;
+    uint64_t expected = fired() + (fault != NULL ? 1u : 0u);
+    if (fault != NULL) {
+        set_fault(fault);
     }
     cuts_crypto_real(real);
     bool lived = live(states, saved->life.cuts);
@@ -167,7 +181,7 @@ static bool try_point(struct cuts_sweep *sweep, const struct cuts_saved *saved,
         sweep->totals->merged[cuts_geometry_row(&point->geometry)]++;
         return false;
     }
-    judge_flash(before);
+    judge_flash(expected);
     count_point(sweep, point, real);
     if (life.failure != NULL) {
         find_broken(sweep, point);
@@ -184,6 +198,7 @@ struct step {
     struct serin_flash_operation operations[STEP_MAX];
     unsigned count;
     bool last, failed; /* the life is over; there is no memory */
+    bool spare[2];     /* after it the other slot may take over from A, from B */
 };
 
 static void step_take(struct step *step)
@@ -203,6 +218,8 @@ static void step_take(struct step *step)
     if (step->count > 0 && !cuts_life_save(&life, &step->after)) {
         step->failed = true;
     }
+    step->spare[0] = cuts_judge_spare(&life, SERIN_SLOT_A);
+    step->spare[1] = cuts_judge_spare(&life, SERIN_SLOT_B);
 }
 
 /* The life goes on after it. */
@@ -221,9 +238,24 @@ static unsigned until_of(const struct cuts_saved *saved, unsigned more)
     return until < CUTS_CHAPTERS ? until : CUTS_CHAPTERS - 1u;
 }
 
+#define FEW 2u
+
+/* A program that was cut, is whole, and reads so for a while: what follows may rely on it. */
+static struct serin_flash_fault weak_fault(const struct serin_flash_operation *operation)
+{
+    static const enum serin_flash_torn torn[] = {
+        SERIN_FLASH_TORN_WEAK_POWER, SERIN_FLASH_TORN_UNSTABLE, SERIN_FLASH_TORN_WEAK_READ};
+    enum serin_flash_torn how = torn[operation->number % 3u];
+    return (struct serin_flash_fault){.operation = operation->number,
+                                      .kind = SERIN_FLASH_FAULT_PROGRAM_NEW,
+                                      .at = operation->size - 1u,
+                                      .torn = how,
+                                      .reads = how == SERIN_FLASH_TORN_WEAK_READ ? 2u : 0};
+}
+
 /* After the operation, which is before the next one, and one of the other cuts, drawn. */
 static unsigned choose_few(struct cuts_sweep *sweep, const struct serin_flash_operation *operation,
-                           struct serin_flash_fault few[2])
+                           struct serin_flash_fault few[FEW])
 {
     uint64_t count = serin_flash_fault_count(life.emulator, operation, 1);
     few[0] =
@@ -238,11 +270,23 @@ static unsigned choose_few(struct cuts_sweep *sweep, const struct serin_flash_op
     return 1;
 }
 
+/* Whether the pairs that are tried have the operation. */
+static bool pairs_have(const struct cuts_sweep *sweep,
+                       const struct serin_flash_operation *operation)
+{
+    bool slots = cuts_slot_at(&life, operation->address) != SERIN_SLOT_NONE ||
+                 strcmp(cuts_place(&life, operation->address), "scratch") == 0;
+    return slots || !sweep->pairs_in_slots;
+}
+
 static void try_second(struct cuts_sweep *sweep, const struct cuts_saved *before,
                        const struct cuts_point *first,
                        const struct serin_flash_operation *operation)
 {
-    struct serin_flash_fault few[2];
+    struct serin_flash_fault few[FEW];
+    if (!pairs_have(sweep, operation)) {
+        return;
+    }
     unsigned count = choose_few(sweep, operation, few);
     for (unsigned i = 0; i < count; i++) {
         struct cuts_point point = *first;
@@ -294,19 +338,62 @@ static void try_single(struct cuts_sweep *sweep, const struct cuts_saved *saved,
     if (holds && cut && one_in(sweep, sweep->pairs_one_in, 3)) {
         walk_second(sweep, saved, &point);
     }
+    bool room = saved->life.chapter + 1u < CUTS_CHAPTERS; /* for steps after the cut */
+    if (holds && cut && room && cuts_leaves_doubt(fault) &&
+        one_in(sweep, sweep->events_one_in, 4)) {
+        point.until = until_of(saved, 1);
+        point.event = CUTS_EVENT_CRASH;
+        point.step = 2u + (unsigned)(cuts_dice(&sweep->dice) % CRASH_STEPS);
+        (void)try_point(sweep, saved, &point, NULL);
+    }
+}
+
+/* What stands twice is lost twice, before the step of an operation. */
+static void try_loss(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+                     const struct serin_flash_operation *operation)
+{
+    static const enum cuts_event events[] = {CUTS_EVENT_LOSE_BOOT_LOG, CUTS_EVENT_ROT_BOOT_LOG,
+                                             CUTS_EVENT_LOSE_TRUST};
+    if (sweep->events_one_in == 0 || saved->life.mode != CUTS_RUNNING) {
+        return;
+    }
+    struct cuts_point point = {.geometry = sweep->geometry,
+                               .until = until_of(saved, 0),
+                               .event = events[operation->number % 3u],
+                               .step = saved->life.steps};
+    (void)try_point(sweep, saved, &point, NULL);
+}
+
+/* Whether two slots help once the step is over: it may be the one that gives the other slot up, or
+ * lets it rot. */
+static bool may_rot(const struct cuts_life *before, const struct step *step, bool fresh,
+                    const struct serin_flash_fault *rot)
+{
+    for (unsigned n = 0; n < step->count && !fresh; n++) {
+        const struct serin_flash_operation *operation = &step->operations[n];
+        if (rot->at >= operation->address && rot->at - operation->address < operation->size) {
+            return false; /* what was drawn may be erased by then */
+        }
+    }
+    enum serin_slot slot = cuts_slot_needs(before, rot->at);
+    return slot == SERIN_SLOT_NONE || step->spare[slot - 1];
 }
 
 /* Bits that flip before the step of an operation, and in what it programs, wherever two slots help.
  */
-static void try_rots(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+static void try_rots(struct cuts_sweep *sweep, const struct step *step,
                      const struct serin_flash_operation *operation)
 {
+    const struct cuts_saved *saved = &step->before;
     struct serin_flash_fault rot;
-    struct cuts_point point = {
-        .geometry = sweep->geometry, .until = until_of(saved, 0), .count = 1};
+    struct cuts_point point = {.geometry = sweep->geometry,
+                               .until = until_of(saved, 0),
+                               .step = saved->life.steps,
+                               .count = 1};
     for (unsigned i = 0; i < sweep->rots; i++) {
         cuts_life_restore(&life, saved);
-        if (cuts_rot_draw(&life, operation, i % 2u != 0, &sweep->dice, &rot)) {
+        if (cuts_rot_draw(&life, operation, i % 2u != 0, &sweep->dice, &rot) &&
+            may_rot(&life, step, i % 2u != 0, &rot)) {
             point.faults[0] = rot;
             point.places[0] = cuts_place(&life, rot.at);
             (void)try_point(sweep, saved, &point, NULL);
@@ -315,9 +402,10 @@ static void try_rots(struct cuts_sweep *sweep, const struct cuts_saved *saved,
 }
 
 /* All chosen faults of one operation, and after some of them a second. */
-static void try_operation(struct cuts_sweep *sweep, const struct cuts_saved *saved,
+static void try_operation(struct cuts_sweep *sweep, const struct step *step,
                           const struct serin_flash_operation *operation)
 {
+    const struct cuts_saved *saved = &step->before;
     static struct serin_flash_fault chosen[CUTS_CHOSEN_MAX];
     static struct states states;
     unsigned count = cuts_choose(life.emulator, operation, &sweep->quota, chosen);
@@ -326,9 +414,19 @@ static void try_operation(struct cuts_sweep *sweep, const struct cuts_saved *sav
     for (unsigned i = 0; i < count; i++) {
         try_single(sweep, saved, &chosen[i], place, &states);
     }
-    try_rots(sweep, saved, operation);
-    struct serin_flash_fault few[2];
-    unsigned firsts = sweep->all_pairs ? choose_few(sweep, operation, few) : 0;
+    try_rots(sweep, step, operation);
+    try_loss(sweep, saved, operation);
+    struct serin_flash_fault few[FEW];
+    unsigned firsts = 0;
+    bool told = sweep->pairs_in_slots && cuts_story[saved->life.chapter].like_another;
+    if (sweep->all_pairs && !told && pairs_have(sweep, operation)) {
+        firsts = choose_few(sweep, operation, few);
+        bool weak = sweep->pairs_in_slots || operation->number % 3u == 0;
+        if (operation->kind == SERIN_FLASH_PROGRAM && weak) {
+            firsts = 2;
+            few[1] = weak_fault(operation); /* in the place of the drawn one */
+        }
+    }
     for (unsigned i = 0; i < firsts; i++) {
         struct cuts_point point = {
             .geometry = sweep->geometry, .count = 1, .faults = {few[i]}, .places = {place}};
@@ -348,8 +446,11 @@ bool cuts_sweep_part(struct cuts_sweep *sweep, const struct cuts_geometry *geome
     do {
         step_take(&step);
         for (unsigned n = 0; n < step.count && !step.failed && goes_on; n++) {
-            if (step.operations[n].number % sweep->jobs == sweep->job) {
-                try_operation(sweep, &step.before, &step.operations[n]);
+            bool wanted =
+                sweep->chapter == CUTS_CHAPTERS || (step.before.life.mode != CUTS_FACTORY &&
+                                                    step.before.life.chapter == sweep->chapter);
+            if (wanted && step.operations[n].number % sweep->jobs == sweep->job) {
+                try_operation(sweep, &step, &step.operations[n]);
             }
             goes_on = sweep->go_on(sweep->ctx);
         }
@@ -382,19 +483,24 @@ bool cuts_sweep_replay(struct cuts_sweep *sweep, const struct cuts_point *point)
     life.uncut = sweep->uncut;
     life.last = point->until;
     life.telling = true;
-    for (unsigned i = 0; i < point->count; i++) {
-        cuts_harm(&life, &point->faults[i]);
-        if (serin_flash_emulator_arm(life.emulator, &point->faults[i]) != SERIN_OK) {
-            cuts_fail(&life, "the fault cannot be set", "%s", point->geometry.name);
-        }
+    life.event = point->event;
+    life.event_cuts = point->count;
+    life.event_step = point->step;
+    /* Rot strikes when the step begins, not at the end of the operation before it. */
+    bool late = point->step != 0 && point->event == CUTS_EVENT_NONE;
+    for (unsigned i = 0; i < point->count && !late; i++) {
+        set_fault(&point->faults[i]);
     }
     uint64_t told = 0;
     for (bool on = true; on;) {
+        if (late && life.steps == point->step) {
+            set_fault(&point->faults[0]);
+        }
         on = cuts_life_step(&life);
         tell_step(told);
         told = serin_flash_emulator_operations(life.emulator);
     }
-    judge_flash((uint64_t)point->count - 1u);
+    judge_flash(point->count);
     bool held = life.failure == NULL;
     if (held) {
         (void)printf("every rule held\n");

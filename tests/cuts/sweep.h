@@ -16,10 +16,14 @@ struct cuts_sweep {
     unsigned jobs, job;    /* of each `jobs` operations the one numbered `job` is this worker's */
     uint64_t pairs_one_in; /* of so many first faults one gets a second; 0: none does */
     unsigned rots;         /* so many flipped bits at each operation, in parts that are drawn */
-    bool all_pairs;        /* each operation with each later one of its chapter */
-    uint64_t real_one_in;  /* of so many points one is lived with real cryptography; 0: none */
-    uint64_t whole_one_in; /* one is lived to the story's end, the others to that of the next
-                              chapter; 0: none */
+    bool all_pairs;        /* each operation with each later one of its chapter; */
+    bool pairs_in_slots;   /* of those in slots and scratch alone */
+    unsigned chapter;      /* only operations of this one; CUTS_CHAPTERS: of all, and the factory */
+    uint64_t events_one_in; /* at one of so many operations something is lost, and after one of so
+                               many doubtful faults the application crashes; 0: never */
+    uint64_t real_one_in;   /* of so many points one is lived with real cryptography; 0: none */
+    uint64_t whole_one_in;  /* one is lived to the story's end, the others to that of the next
+                               chapter; 0: none */
     uint64_t dice;
     bool telling;
     bool (*go_on)(void *ctx); /* asked before each operation */

@@ -1,18 +1,25 @@
 /* What came of all points together (totals.h). */
 #include "totals.h"
 
+#include "points.h"
+
 #include <stdio.h>
 #include <string.h>
 
 typedef unsigned long long wide;
 
+static bool is_like(const struct cuts_finding *a, const struct cuts_finding *b, unsigned n)
+{
+    return a->places[n] == b->places[n] && a->faults[n].kind == b->faults[n].kind &&
+           a->faults[n].torn == b->faults[n].torn && a->faults[n].again == b->faults[n].again;
+}
+
 static struct cuts_finding *find(struct cuts_totals *totals, const struct cuts_finding *like)
 {
     for (unsigned i = 0; i < totals->finding_count; i++) {
         struct cuts_finding *known = &totals->findings[i];
-        if (known->failure == like->failure && known->places[0] == like->places[0] &&
-            known->places[1] == like->places[1] && known->kind == like->kind &&
-            known->torn == like->torn && known->again == like->again) {
+        if (known->failure == like->failure && known->event == like->event &&
+            is_like(known, like, 0) && is_like(known, like, 1)) {
             return known;
         }
     }
@@ -31,10 +38,13 @@ static void keep(struct cuts_totals *totals, const struct cuts_finding *finding)
 
 bool cuts_leaves_doubt(const struct serin_flash_fault *fault)
 {
-    return fault->torn != SERIN_FLASH_TORN_STABLE || fault->again == SERIN_FLASH_AGAIN_UNSTABLE ||
+    bool steady =
+        fault->torn == SERIN_FLASH_TORN_STABLE ||
+        (fault->kind == SERIN_FLASH_FAULT_ROT && fault->torn == SERIN_FLASH_TORN_FAULTING);
+    return !steady || fault->again == SERIN_FLASH_AGAIN_UNSTABLE ||
            fault->kind == SERIN_FLASH_FAULT_PROGRAM_PREFIX ||
            fault->kind == SERIN_FLASH_FAULT_ERASE_ERASED ||
-           fault->kind == SERIN_FLASH_FAULT_ERASE_HALF || fault->kind == SERIN_FLASH_FAULT_ROT;
+           fault->kind == SERIN_FLASH_FAULT_ERASE_HALF;
 }
 
 void cuts_totals_find(struct cuts_totals *totals, const struct cuts_life *life,
@@ -63,6 +73,9 @@ void cuts_totals_join(struct cuts_totals *totals, const struct cuts_totals *othe
     totals->singles += other->singles;
     totals->pairs += other->pairs;
     totals->real += other->real;
+    for (size_t e = 0; e < CUTS_EVENTS; e++) {
+        totals->events[e] += other->events[e];
+    }
     totals->repeated += other->repeated;
     totals->steps += other->steps;
     totals->boots += other->boots;
@@ -121,11 +134,17 @@ static void print_tables(const struct cuts_totals *totals)
     for (size_t kind = 0; kind < SERIN_FLASH_FAULT_KIND_COUNT; kind++) {
         if (of_kind(totals, kind) > 0) {
             (void)printf("  %-16s %9llu\n",
-                         serin_flash_fault_name((enum serin_flash_fault_kind)kind),
+                         kind == SERIN_FLASH_FAULT_NONE
+                             ? "an event alone"
+                             : serin_flash_fault_name((enum serin_flash_fault_kind)kind),
                          (wide)of_kind(totals, kind));
         }
     }
-    (void)printf("by where the first fault fell:\n  factory %llu", (wide)totals->factory);
+    (void)printf("by what struck beside it, or alone:\n ");
+    for (enum cuts_event event = CUTS_EVENT_CRASH; event < CUTS_EVENTS; event++) {
+        (void)printf(" %s %llu", cuts_event_name(event), (wide)totals->events[event]);
+    }
+    (void)printf("\nby where the first fault fell:\n  factory %llu", (wide)totals->factory);
     for (size_t c = 0; c < CUTS_CHAPTERS; c++) {
         (void)printf("  %s %llu", cuts_story[c].name, (wide)totals->chapters[c]);
     }

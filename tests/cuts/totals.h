@@ -15,9 +15,9 @@ struct cuts_finding {
     const char *failure;   /* in static storage, the same in all workers */
     const char *places[2]; /* that its faults which left doubt struck, in static storage; NULL */
     char detail[96];       /* of that point */
-    enum serin_flash_fault_kind kind; /* of the last fault */
-    enum serin_flash_torn torn;
-    enum serin_flash_again again;
+    enum cuts_event event;
+    struct serin_flash_fault faults[2]; /* of that point; those that break it alike differ in place
+                                           and contents alone */
     uint64_t count;
     char replay[CUTS_REPLAY_MAX];
 };
@@ -29,6 +29,7 @@ struct cuts_totals {
     uint64_t merged[CUTS_GEOMETRIES]; /* beside them: left a state that was judged already */
     uint64_t singles, pairs, real;    /* the same points: with one fault, with two; with real
                                          cryptography */
+    uint64_t events[CUTS_EVENTS];     /* the same points, by what strikes beside, or instead */
     uint64_t repeated;                /* asked for again, and left out */
     uint64_t steps, boots, cuts;
     uint64_t again_bytes; /* fetched again */
@@ -40,7 +41,7 @@ struct cuts_totals {
 };
 
 /* Whether a fault leaves cells that do not read as what they are: loose ones, torn ones that look
- * erased, rotten ones. */
+ * erased. Rot that reads the same each time is none. */
 bool cuts_leaves_doubt(const struct serin_flash_fault *fault);
 /* Keeps one more that broke a rule; those that break it alike are one finding. */
 void cuts_totals_find(struct cuts_totals *totals, const struct cuts_life *life,

@@ -2,9 +2,10 @@
 # Proves that serin-cut finds what it is there to find: each patch beside this file plants one fault into a copy of the sources, and
 # the sweep over that copy must fail as the patch's head says.
 #
-#   run.sh ROOT BUILD      ROOT: the checkout; BUILD: a folder for the copy
+#   run.sh ROOT BUILD [NAME...]      ROOT: the checkout; BUILD: a folder for the copy; NAME: these patches alone
 #
-# The head of a patch: "Expects: REGEX" (of the sweep's words), and "Part: NAME" where it shows on another part of flash than nor8.
+# The head of a patch: "Expects: REGEX" (of the sweep's words), "Part: NAME" where it shows on another part of flash than ecc256, and
+# "Chapter: NAME" where faults in that chapter alone are enough.
 # A patch that does not apply fails, and so does the copy without a patch if its sweep does not pass.
 set -euo pipefail
 
@@ -41,13 +42,14 @@ tried=0
 for mutant in "$here"/*.patch; do
     [ -f "$mutant" ] || fail "there are no patches"
     name=$(basename "$mutant" .patch)
+    [ $# -le 2 ] || [[ " ${*:3} " == *" $name "* ]] || continue
     expects=$(head_of "$mutant" Expects)
     [ -n "$expects" ] || fail "$name says nothing of what it expects"
-    own=$(head_of "$mutant" Part)
+    own=$(head_of "$mutant" Part) chapter=$(head_of "$mutant" Chapter)
     patch -d "$work/source" -p1 --batch --forward --fuzz=1 <"$mutant" >"$work/patch.log" 2>&1 ||
         { cat "$work/patch.log"; fail "$name does not apply"; }
     plain_build "$work/source" "$work/build" || fail "$name does not build"
-    if sweep "${own:-$part}" --first >"$work/$name.log" 2>&1; then
+    if sweep "${own:-$part}" --first ${chapter:+--chapter "$chapter"} >"$work/$name.log" 2>&1; then
         tail -8 "$work/$name.log"
         fail "$name was not caught"
     fi
