@@ -108,7 +108,7 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
             }
             break;
         case AHEAD:
-            if (!read_number(optarg, AHEAD_MAX_S, &arguments->start.ahead_s)) {
+            if (optarg == NULL || !read_number(optarg, AHEAD_MAX_S, &arguments->start.ahead_s)) {
                 return usage("--signed-ahead takes a whole number of seconds up to 2592000",
                              optarg);
             }
