@@ -86,6 +86,10 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 {
     agent->errors++;
     agent->retry_ms = agent->now_ms + FLASH_RETRY_MS;
+    if (agent->trial && agent->now_ms < agent->window_end_ms &&
+        agent->window_end_ms < agent->retry_ms) {
+        agent->retry_ms = agent->window_end_ms; /* which waits for nothing */
+    }
     return error;
 }
 

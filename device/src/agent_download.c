@@ -383,6 +383,8 @@ static enum serin_error take_slot(struct serin_agent *agent)
     download->proved = true;
     enum serin_error error = serin_fill_prepare(agent);
     download->prepared = error == SERIN_OK;
+    /* After a reset: a recheck may have been cut. */
+    download->recheck = serin_attempt_state(agent) == SERIN_STATE_VERIFYING;
     return error;
 }
 
