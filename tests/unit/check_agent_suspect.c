@@ -30,6 +30,7 @@ static const struct serin_flash *below;
 static struct serin_flash flash;
 static uint32_t tear_at, journal_at, journal_end;
 static bool torn, journal_erased, crashed;
+static bool crashes; /* it stops so at all */
 
 static enum serin_error port_read(void *ctx, uint32_t address, void *out, size_t size)
 {
@@ -53,7 +54,7 @@ static enum serin_error port_program(void *ctx, uint32_t address, const void *da
         };
         ck_assert_int_eq(serin_flash_emulator_arm(bench.emulator, &fault), SERIN_OK);
     }
-    crashed = journal_erased && address >= journal_at && address < journal_end;
+    crashed = crashes && journal_erased && address >= journal_at && address < journal_end;
     return below->ops->program(below->ctx, address, data, size);
 }
 
@@ -76,6 +77,7 @@ static void set_up(const struct bench_geometry *geometry)
     flash.ops = &port;
     bench.boot.flash = &flash;
     torn = true; /* not by the factory */
+    crashes = true;
     v1 = bench_release(1, IMAGE_SIZE, BENCH_GOOD);
     v2 = bench_release(2, IMAGE_SIZE, BENCH_GOOD);
     v3 = bench_release(3, IMAGE_SIZE, BENCH_GOOD);
@@ -179,6 +181,33 @@ START_TEST(a_piece_of_a_download_that_was_cut_is_not_believed_by_the_mirror)
 }
 END_TEST
 
+/* A piece rots when it is in place; verification finds it, and the power goes when it is written
+ * again. */
+START_TEST(a_piece_that_verification_asked_for_and_was_cut_is_not_believed)
+{
+    set_up(&geometries[_i]);
+    bench_provision(&bench, v1);
+    crashes = crashed = false;
+    bench_boot(&bench, SERIN_RESET_POWER);
+    struct serin_directive directive = bench_directive(&bench, v1, v2);
+    bench_publish(&bench, &directive);
+    while (!bench_journaled(&bench, TORN_PIECE + 1u)) {
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    serin_flash_emulator_rot(bench.emulator, tear_at - 100u, 1);
+    torn = false;
+    for (unsigned steps = 0; bench.cuts == 0; steps++) {
+        ck_assert_uint_lt(steps, 2000);
+        ck_assert(bench_step(&bench, UINT64_MAX));
+    }
+    ck_assert(bench_logged(&bench, "the image does not verify: its pieces are looked at again"));
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 4000));
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    check_slot();
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -188,6 +217,8 @@ int main(void)
     tcase_add_loop_test(tests, a_piece_of_another_download_that_was_cut_is_not_believed, 0,
                         (int)GEOMETRIES);
     tcase_add_loop_test(tests, a_piece_of_a_download_that_was_cut_is_not_believed_by_the_mirror, 0,
+                        (int)GEOMETRIES);
+    tcase_add_loop_test(tests, a_piece_that_verification_asked_for_and_was_cut_is_not_believed, 0,
                         (int)GEOMETRIES);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
