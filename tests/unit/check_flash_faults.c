@@ -298,6 +298,7 @@ int main(void)
 {
     Suite *suite = suite_create("flash_faults");
     TCase *tests = tcase_create("flash_faults");
+    tcase_set_timeout(tests, 60); /* a machine may be busy */
     tcase_add_loop_test(tests, every_prefix_of_a_program_is_exact, 0, 12);
     tcase_add_test(tests, a_unit_that_is_new_throughout_may_be_torn);
     tcase_add_loop_test(tests, random_subsets_of_bits_come_from_the_seed, 0, 2);

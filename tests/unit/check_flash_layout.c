@@ -358,6 +358,7 @@ int main(void)
 {
     Suite *suite = suite_create("flash_layout");
     TCase *tests = tcase_create("flash_layout");
+    tcase_set_timeout(tests, 60); /* a machine may be busy */
     tcase_add_test(tests, the_default_layout_is_right_for_every_geometry);
     tcase_add_test(tests, the_parts_of_a_slot_follow_each_other_and_fill_it);
     tcase_add_loop_test(tests, a_bad_geometry_is_named, 0,

@@ -266,6 +266,7 @@ int main(void)
 {
     Suite *suite = suite_create("flash probe");
     TCase *tests = tcase_create("probe");
+    tcase_set_timeout(tests, 60); /* a machine may be busy */
     tcase_add_loop_test(tests, what_drivers_get_wrong_is_found, 0, WRONGS);
     tcase_add_loop_test(tests, a_part_that_is_right_passes_and_is_erased, 0,
                         (int)(sizeof geometries / sizeof geometries[0]));

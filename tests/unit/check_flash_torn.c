@@ -347,6 +347,7 @@ int main(void)
 {
     Suite *suite = suite_create("flash_torn");
     TCase *tests = tcase_create("flash_torn");
+    tcase_set_timeout(tests, 60); /* a machine may be busy */
     tcase_add_test(tests, an_unstable_unit_reads_differently);
     tcase_add_test(tests, an_unstable_unit_of_ecc_faults_now_and_then);
     tcase_add_loop_test(tests, a_weak_unit_flips_at_its_read, 0, 2);

@@ -41,6 +41,7 @@ int main(void)
 {
     Suite *suite = suite_create("flash_vectors");
     TCase *tests = tcase_create("flash_vectors");
+    tcase_set_timeout(tests, 60); /* a machine may be busy */
     tcase_add_test(tests, flash_is_written_as_it_was);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
