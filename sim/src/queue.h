@@ -3,9 +3,10 @@
  * they were put in. Time never runs backwards.
  *
  * A radix heap (Ahuja, Mehlhorn, Orlin and Tarjan, "Faster algorithms for the shortest path
- * problem", 1990): an event stands in the bucket of the highest bit in which its time differs from
- * the present, and moves down as that comes near; a move is a copy in sequence, where a binary heap
- * misses the cache at each level. Events of one time always share a bucket, in which order is kept.
+ * problem", 1990): an event stands in the bucket of the highest digit in which its time differs
+ * from the present, and moves down as that comes near; a move is a copy in sequence, where a binary
+ * heap misses the cache at each level. Digits have nine bits, so that an event of the next hour
+ * moves twice. Events of one time always share a bucket, in which order is kept.
  */
 #ifndef SERIN_SIM_QUEUE_H
 #define SERIN_SIM_QUEUE_H
@@ -27,9 +28,8 @@ struct sim_event {
 
 struct sim_queue; /* opaque */
 
-/* `near` is told of each event once, as it comes within some hundred milliseconds: a fleet is
- * larger than any cache, and what the event will need can be fetched meanwhile. SERIN_ERR_MEMORY.
- */
+/* `near` is told of each event once, some events before it is taken: a fleet is larger than any
+ * cache, and what the event will need can be fetched meanwhile. SERIN_ERR_MEMORY. */
 SERIN_MUST_USE enum serin_error
 sim_queue_open(struct sim_queue **queue, void (*near)(void *ctx, const struct sim_event *event),
                void *ctx);
