@@ -4,6 +4,7 @@
 #include "fold.h"
 #include "memo_beats.h"
 #include "memo_late.h"
+#include "memo_words.h"
 
 #include <serin/assert.h>
 
@@ -61,6 +62,7 @@ struct sim_memo {
     struct serin_crypto_ops ops;
     struct serin_crypto crypto;
     struct serin_codec codec;
+    struct serin_site_codec site_codec;
     enum serin_error (*random)(void *ctx, void *out, size_t size);
     void *random_ctx;
     struct table digests, signatures;
@@ -70,6 +72,7 @@ struct sim_memo {
     unsigned turn[KINDS];
     struct recent recent[KINDS][RECENT];
     struct sim_beats *beats;
+    struct sim_words *words;
 };
 
 /* The codec port has no context; there is one memo at a time. */
@@ -420,10 +423,34 @@ static enum serin_error decode_beat(const uint8_t *data, size_t size, struct ser
     return sim_beats_decode(present->beats, data, size, value);
 }
 
+static enum serin_error encode_report(const struct serin_report *value, uint8_t *out,
+                                      size_t capacity, size_t *size)
+{
+    return sim_words_encode_report(present->words, value, out, capacity, size);
+}
+
+static enum serin_error decode_report(const uint8_t *data, size_t size, struct serin_report *value)
+{
+    return sim_words_decode_report(present->words, data, size, value);
+}
+
+static enum serin_error encode_items(const struct serin_batch_items *value, uint8_t *out,
+                                     size_t capacity, size_t *size)
+{
+    return sim_words_encode_items(present->words, value, out, capacity, size);
+}
+
+static enum serin_error decode_items(const uint8_t *data, size_t size,
+                                     struct serin_batch_items *value)
+{
+    return sim_words_decode_items(present->words, data, size, value);
+}
+
 /* ---- opening ---- */
 
 enum serin_error sim_memo_open(struct sim_memo **memo, const struct serin_crypto *crypto,
                                const struct serin_codec *codec,
+                               const struct serin_site_codec *site_codec,
                                enum serin_error (*random)(void *ctx, void *out, size_t size),
                                void *random_ctx)
 {
@@ -450,8 +477,14 @@ enum serin_error sim_memo_open(struct sim_memo **memo, const struct serin_crypto
     made->codec.decode_hold = decode_hold;
     made->codec.encode_beat = encode_beat;
     made->codec.decode_beat = decode_beat;
+    made->codec.encode_report = encode_report;
+    made->codec.decode_report = decode_report;
+    made->site_codec = *site_codec;
+    made->site_codec.encode_batch_items = encode_items;
+    made->site_codec.decode_batch_items = decode_items;
     present = made;
-    return sim_beats_open(&made->beats, codec);
+    enum serin_error error = sim_beats_open(&made->beats, codec);
+    return error == SERIN_OK ? sim_words_open(&made->words, codec, site_codec) : error;
 }
 
 void sim_memo_close(struct sim_memo *memo)
@@ -462,6 +495,7 @@ void sim_memo_close(struct sim_memo *memo)
     table_close(&memo->digests);
     table_close(&memo->signatures);
     sim_beats_close(memo->beats);
+    sim_words_close(memo->words);
     free(memo);
     present = NULL;
 }
@@ -474,6 +508,11 @@ const struct serin_crypto *sim_memo_crypto(const struct sim_memo *memo)
 const struct serin_codec *sim_memo_codec(const struct sim_memo *memo)
 {
     return &memo->codec;
+}
+
+const struct serin_site_codec *sim_memo_site_codec(const struct sim_memo *memo)
+{
+    return &memo->site_codec;
 }
 
 void sim_memo_look(const struct sim_memo *memo, struct sim_memo_figures *figures)

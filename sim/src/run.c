@@ -162,12 +162,12 @@ static enum serin_error dice_open(struct sim *sim)
 static enum serin_error ports_open(struct sim *sim)
 {
     const struct serin_sim_config *config = sim->config;
-    enum serin_error error =
-        sim_memo_open(&sim->memo, config->crypto, config->codec, random_bytes, sim);
+    enum serin_error error = sim_memo_open(&sim->memo, config->crypto, config->codec,
+                                           config->site_codec, random_bytes, sim);
     if (error == SERIN_OK) {
         sim->crypto = sim_memo_crypto(sim->memo);
         sim->codec = sim_memo_codec(sim->memo);
-        sim->site_codec = config->site_codec;
+        sim->site_codec = sim_memo_site_codec(sim->memo);
     }
     return error;
 }

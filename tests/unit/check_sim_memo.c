@@ -41,9 +41,9 @@ static const struct serin_crypto *crypto;
 
 static void setup(void)
 {
-    ck_assert_int_eq(
-        sim_memo_open(&memo, serin_wolfcrypt(), serin_protobufc(), sevens, &random_calls),
-        SERIN_OK);
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), serin_protobufc(),
+                                   serin_protobufc_site(), sevens, &random_calls),
+                     SERIN_OK);
     crypto = sim_memo_crypto(memo);
 }
 
@@ -244,7 +244,8 @@ START_TEST(beats_say_what_the_real_codec_says)
     static size_t sizes[5000];
     struct serin_codec counted = *serin_protobufc();
     counted.decode_beat = decode_counted;
-    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &counted, sevens, &random_calls),
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &counted, serin_protobufc_site(),
+                                   sevens, &random_calls),
                      SERIN_OK);
     const struct serin_codec *codec = sim_memo_codec(memo);
     decoded = 0;
@@ -328,7 +329,8 @@ START_TEST(beats_are_said_as_the_real_codec_says_them)
     struct serin_codec counted = *serin_protobufc();
     unsigned refused = 0;
     counted.encode_beat = encode_counted;
-    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &counted, sevens, &random_calls),
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &counted, serin_protobufc_site(),
+                                   sevens, &random_calls),
                      SERIN_OK);
     const struct serin_codec *codec = sim_memo_codec(memo);
     encoded = 0;
@@ -385,7 +387,8 @@ START_TEST(a_codec_that_disagrees_is_found)
     struct serin_codec wrong = *serin_protobufc();
     int status = 0;
     wrong.decode_beat = decode_wrong;
-    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &wrong, sevens, &random_calls),
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &wrong, serin_protobufc_site(), sevens,
+                                   &random_calls),
                      SERIN_OK);
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
@@ -413,7 +416,8 @@ START_TEST(a_codec_that_would_say_otherwise_is_found)
     struct serin_codec wrong = *serin_protobufc();
     int status = 0;
     wrong.encode_beat = encode_wrong;
-    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &wrong, sevens, &random_calls),
+    ck_assert_int_eq(sim_memo_open(&memo, serin_wolfcrypt(), &wrong, serin_protobufc_site(), sevens,
+                                   &random_calls),
                      SERIN_OK);
     pid_t child = fork();
     ck_assert_int_ge(child, 0);

@@ -9,7 +9,7 @@ target_compile_definitions(check_cli_simulate PRIVATE _GNU_SOURCE SERIN_PROGRAM=
   SIMULATION_MD="${PROJECT_SOURCE_DIR}/docs/spec/simulation.md")
 add_dependencies(check_cli_simulate serin)
 # The world, tried through its private headers: its parts against plain or real ones, and devices in runs.
-foreach(private sim_queue sim_flash sim_memo)
+foreach(private sim_queue sim_flash sim_memo sim_words)
   serin_unit_test(${private}
     LINK serin::sim serin::device serin::flash_emulator serin::keys serin::wolfcrypt serin::protobufc)
   target_include_directories(check_${private} PRIVATE ${PROJECT_SOURCE_DIR}/sim/src)
