@@ -169,10 +169,19 @@ void gateway_relay_forget(struct sim_gateway *gateway)
 
 /* ---- from nodes ---- */
 
+/* A node stands where it stood when its beat came last, unless the gateway has been down since. */
+static uint32_t find(const struct sim_gateway *gateway, const char *id)
+{
+    const struct sim *sim = gateway->sim;
+    const struct serin_relay_node *last = sim->places[sim_node_index(sim, id)].relay;
+    return last != NULL && strcmp(last->id, id) == 0 ? (uint32_t)(last - gateway->relay_nodes)
+                                                     : serin_relay_find(&gateway->relay, id);
+}
+
 /* The node of a message, learnt now if it is new. */
 static uint32_t learn(struct sim_gateway *gateway, const char *id)
 {
-    uint32_t index = serin_relay_find(&gateway->relay, id);
+    uint32_t index = find(gateway, id);
     if (index == SERIN_RELAY_NONE) {
         index = serin_relay_add(&gateway->relay, id);
         SERIN_ASSERT(index != SERIN_RELAY_NONE); /* there is a place for each node of the site */

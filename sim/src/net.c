@@ -269,6 +269,7 @@ static void from_node(struct sim *sim, uint32_t broker, struct sim_message *mess
                       .to = SIM_BROKER,
                       .index = broker};
     if (node->connected) {
+        sim_prefetch(&sim->places[message->from.index], sizeof *sim->places);
         count_node(sim, node, message->size);
         sim->result->beats += message->topic.kind == SERIN_TOPIC_DEV_BEAT ? 1u : 0u;
         carry(sim, &way, message);

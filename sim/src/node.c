@@ -460,8 +460,13 @@ static enum serin_error make_members(struct sim *sim)
 
 enum serin_error sim_nodes_open(struct sim *sim)
 {
-    sim->nodes = calloc(sim->config->devices, sizeof *sim->nodes);
-    enum serin_error error = sim->nodes != NULL ? SERIN_OK : SERIN_ERR_MEMORY;
+    size_t bytes = sim->config->devices * sizeof *sim->nodes;
+    sim->nodes = aligned_alloc(SIM_LINE, bytes);
+    if (sim->nodes == NULL) {
+        return SERIN_ERR_MEMORY;
+    }
+    memset(sim->nodes, 0, bytes);
+    enum serin_error error = SERIN_OK;
     for (uint32_t i = 0; error == SERIN_OK && i < sim->config->devices; i++) {
         error = node_open(sim, i);
     }

@@ -32,6 +32,7 @@
 #define SIM_CLOUD      0u                   /* the cloud's broker */
 #define SIM_ID_SIZE    10u                  /* "d0000001", "g0000001", with the terminator */
 #define SIM_BLOCK_SIZE 1024u                /* of a device's requests */
+#define SIM_LINE       64u                  /* of the cache, on most hosts */
 
 struct sim;
 struct sim_server;     /* server.c */
@@ -222,7 +223,7 @@ struct sim_heard {
 
 struct sim_node {
     /* What each message and each alarm looks at, side by side. */
-    enum sim_power power;
+    _Alignas(SIM_LINE) enum sim_power power;
     bool connected;
     bool hung; /* the watchdog will end it */
     bool reset_asked;
@@ -377,12 +378,13 @@ void sim_failed(struct sim *sim, enum serin_error error);
 
 /* ---- to look ahead ---- */
 
-/* Asks for memory before it is needed. */
+/* Asks for memory before it is needed: for each line of the cache that has a byte of it. */
 static inline void sim_prefetch(const void *from, size_t size)
 {
     const uint8_t *bytes = from;
-    for (size_t at = 0; at < size; at += 64u) {
-        __builtin_prefetch(bytes + at, 0, 2);
+    size_t before = (uintptr_t)bytes % SIM_LINE;
+    for (size_t at = 0; at < before + size; at += SIM_LINE) {
+        __builtin_prefetch(bytes - before + at, 0, 2);
     }
 }
 
