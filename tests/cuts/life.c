@@ -207,7 +207,15 @@ static void tell_boot(const struct cuts_life *life)
     if (!life->telling) {
         return;
     }
-    enum serin_error error = serin_boot_read(&life->boot, &state);
+    /* From a copy: a reading more would change what cells that are loose give next. */
+    struct serin_flash_emulator *copy;
+    if (serin_flash_emulator_copy(&copy, life->emulator) != SERIN_OK) {
+        return;
+    }
+    struct serin_boot boot = life->boot;
+    boot.flash = serin_flash_emulator_flash(copy);
+    enum serin_error error = serin_boot_read(&boot, &state);
+    serin_flash_emulator_close(copy);
     (void)printf(
         "  [boot %u] operation %llu: slot %u%s; log: %s, record %u, phase %u, %u tries, %u s "
         "of %u, floor %u\n",
@@ -372,10 +380,13 @@ bool cuts_life_step(struct cuts_life *life)
     cuts_story_disturb(life);
     cuts_judge_time(life);
     if (++life->chapter_steps > CHAPTER_STEPS_MAX) {
-        cuts_fail(life, "a chapter does not end", "%s: %s, %u boots, release %u runs",
-                  cuts_story[life->chapter].name,
-                  serin_state_text(serin_attempt_state(&life->agent)), life->boots,
-                  life->agent.running.version.minor);
+        const struct serin_agent *agent = &life->agent;
+        cuts_fail(life, "a chapter does not end",
+                  "%s: %s, %u boots, release %u runs%s, redundancy %u, floor %u, %u of %u reports",
+                  cuts_story[life->chapter].name, serin_state_text(serin_attempt_state(agent)),
+                  life->boots, agent->running.version.minor, agent->confirmed ? "" : " unconfirmed",
+                  (unsigned)agent->redundancy, agent->running.floor, (unsigned)agent->record.acked,
+                  (unsigned)agent->record.number);
     }
     return life->failure == NULL && life->mode != CUTS_OVER;
 }

@@ -124,7 +124,7 @@ struct cuts_life {
     unsigned recoveries;         /* calls of the recovery port */
     enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */
     const char *failure;         /* the rule that broke, in static storage; NULL: all have held */
-    char detail[96];             /* how */
+    char detail[160];            /* how */
 };
 
 /* Opens flash of this geometry, erased; the device waits in the factory. False: `failure` says why.

@@ -14,7 +14,7 @@
 struct cuts_finding {
     const char *failure;   /* in static storage, the same in all workers */
     const char *places[2]; /* that its faults which left doubt struck, in static storage; NULL */
-    char detail[96];       /* of that point */
+    char detail[160];      /* of that point */
     enum cuts_event event;
     struct serin_flash_fault faults[2]; /* of that point; those that break it alike differ in place
                                            and contents alone */
