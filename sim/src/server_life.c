@@ -63,7 +63,8 @@ static void resume_health(struct sim_server *server)
     uint64_t newest_s = 0;
     for (uint32_t i = 0; i < server->store.count; i++) {
         uint64_t heard_s = server->store.health[i].beat_s;
-        newest_s = heard_s > newest_s ? heard_s : newest_s;
+        bool later = heard_s > newest_s && heard_s <= server_now_s(server);
+        newest_s = later ? heard_s : newest_s;
     }
     for (uint32_t i = 0; i < server->store.count; i++) {
         serin_health_resume(&server->store.health[i], newest_s, server_now_s(server));

@@ -168,14 +168,14 @@ void drawn_boot(struct drawn_network *network, uint32_t device, uint64_t now_ms,
 
 void drawn_resume(struct drawn_network *network, uint64_t now_ms)
 {
+    uint64_t now_s = drawn_wall_ms(network->config, now_ms) / 1000u;
     uint64_t newest_s = 0;
     for (uint32_t device = 0; device < network->config->devices; device++) {
         uint64_t heard_s = network->health[device].beat_s;
-        newest_s = heard_s > newest_s ? heard_s : newest_s;
+        newest_s = heard_s > newest_s && heard_s <= now_s ? heard_s : newest_s;
     }
     for (uint32_t device = 0; device < network->config->devices; device++) {
-        serin_health_resume(&network->health[device], newest_s,
-                            drawn_wall_ms(network->config, now_ms) / 1000u);
+        serin_health_resume(&network->health[device], newest_s, now_s);
     }
 }
 
