@@ -201,6 +201,11 @@ START_TEST(a_piece_that_verification_asked_for_and_was_cut_is_not_believed)
         ck_assert(bench_step(&bench, UINT64_MAX));
     }
     ck_assert(bench_logged(&bench, "the image does not verify: its pieces are looked at again"));
+    /* However right it reads, without a server it is missing. */
+    bench_online(&bench, false);
+    bench_run_for(&bench, 5000);
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_VERIFYING);
+    bench_online(&bench, true);
     ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 4000));
     ck_assert_uint_eq(bench_running(&bench), 2);
     check_slot();
