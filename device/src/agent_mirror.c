@@ -115,9 +115,6 @@ static enum serin_error look(struct serin_agent *agent)
 
 /* ---- the copy ---- */
 
-#define COPY_ATTEMPT \
-    0u /* in the journal, beside the id of what runs: no download has that number */
-
 /* One copy under way: from the slot that runs into the other one. */
 struct copying {
     struct serin_slot_map map;
