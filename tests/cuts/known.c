@@ -37,6 +37,7 @@ static const struct known table[] = {
     {"nothing boots", "manifest", KIND(ROT), TORN(UNSTABLE), 40, true, UNSTEADY},
     {"a chapter does not end", "boot log", PROGRAMS, LOOSE, 10, false, RECORD},
     {"an attempt ended for another reason", "boot log", PROGRAMS, LOOSE, 10, false, RECORD},
+    {"a journaled piece is lost", "agent log", PROGRAMS, LOOSE, 10, false, RECORD},
     {"an unconfirmed image boots more often than it may", "boot log", KIND(ROT), LOOSE, 5, false,
      SINGLE},
     {"an unconfirmed image boots more often than it may", "agent log", KIND(ROT), LOOSE, 5, false,

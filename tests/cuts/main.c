@@ -1,9 +1,9 @@
 /*
  * serin-cut: the life of a device, cut at every operation of its flash, on parts of many sorts.
  *
- *   serin-cut --short          the fixed sweep of scripts/check: prints its numbers and demands
- * them serin-cut --minutes N      drawn parts and faults (scripts/soak-flash) serin-cut --replay
- * LINE    one point again, told line by line
+ *   serin-cut --short          the fixed sweep of scripts/check: prints its numbers, demands them
+ *   serin-cut --minutes N      drawn parts and faults (scripts/soak-flash)
+ *   serin-cut --replay LINE    one point again, told line by line
  *
  * Exit status: 0 every rule held; 1 one broke, or the numbers are too small; 2 wrong use, or no
  * memory.
@@ -219,10 +219,24 @@ static int replay(const struct cuts_options *options)
     return cuts_sweep_replay(&sweep, &point) ? 0 : 1;
 }
 
+static bool part_known(const struct cuts_options *options)
+{
+    struct cuts_geometry part;
+    if (options->part == NULL ||
+        (cuts_geometry_named(options->part, &part) &&
+         (!options->brief || cuts_geometry_row(&part) + 1u < CUTS_GEOMETRIES))) {
+        return true;
+    }
+    (void)fprintf(stderr, "no such part%s: %s\n", options->brief ? " in the fixed sweep" : "",
+                  options->part);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     struct cuts_options options;
-    if (!cuts_options_read(&options, argc, argv) || !cuts_goods_make(&goods)) {
+    if (!cuts_options_read(&options, argc, argv) || !part_known(&options) ||
+        !cuts_goods_make(&goods)) {
         return 2;
     }
     int status = options.replay != NULL ? replay(&options) : sweep_all(&options);
