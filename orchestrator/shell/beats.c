@@ -62,7 +62,7 @@ void serind_beats_heard(struct serind *serind, const struct serind_item *item,
 
 struct loading {
     struct serind *serind;
-    uint64_t newest_s; /* when serind last took anything in, by what it kept */
+    uint64_t newest_s; /* when serind last took anything in, by what it kept, but nothing to come */
 };
 
 static uint64_t heard_s(const struct serin_device_record *record)
@@ -75,7 +75,8 @@ static bool find_newest(void *arg, const struct serin_device_record *record)
 {
     struct loading *loading = arg;
     uint64_t heard = heard_s(record);
-    loading->newest_s = heard > loading->newest_s ? heard : loading->newest_s;
+    bool later = heard > loading->newest_s && heard <= serind_now_s(loading->serind);
+    loading->newest_s = later ? heard : loading->newest_s;
     return true;
 }
 

@@ -95,8 +95,9 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
     if (health->beats > 0) {
         struct since since = since_last(health, now_s, beat);
         learn_rates(health, &since, learns);
-        if (learns && now_s > health->beat_s) {
-            learn_gap(health, now_s - health->beat_s);
+        uint64_t heard_s = health->resumed_s > health->beat_s ? health->resumed_s : health->beat_s;
+        if (learns && now_s > heard_s) {
+            learn_gap(health, now_s - heard_s);
         }
     }
     if (health->gap_s < interval_s) {
@@ -118,14 +119,14 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s)
     /* Backwards too: a word that seems to come from the future would cover any silence until then.
      */
     health->beat_s = (uint32_t)least(now_s, UINT32_MAX);
+    health->resumed_s = 0;
 }
 
 void serin_health_resume(struct serin_health *health, uint64_t newest_s, uint64_t now_s)
 {
     uint64_t silence_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
-    if (health->beats > 0 && health->beat_s + silence_s >= newest_s) {
-        serin_health_heard(health, now_s);
-    }
+    bool silent = health->beats == 0 || health->beat_s + silence_s < newest_s;
+    health->resumed_s = silent ? 0 : (uint32_t)least(now_s, UINT32_MAX);
 }
 
 void serin_health_begin_anew(struct serin_health *health, uint64_t beat_s,

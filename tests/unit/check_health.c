@@ -150,7 +150,9 @@ START_TEST(a_past_goes_on_after_a_restart)
     struct serin_health stored = device.health;
     uint64_t now_s = device.now_s + 1000 * HOUR_S;
     serin_health_resume(&stored, device.now_s + 30 * HOUR_S, now_s);
-    ck_assert_uint_eq(stored.beat_s, now_s);
+    ck_assert_uint_eq(stored.beat_s, device.now_s); /* nobody heard it */
+    ck_assert(!serin_health_silent(&stored, now_s + 30 * HOUR_S));
+    ck_assert(serin_health_silent(&stored, now_s + 37 * HOUR_S));
     ck_assert_uint_eq(stored.gap_s, device.health.gap_s);
     ck_assert_uint_eq(stored.lost_s, 0);
     ck_assert(serin_health_known(&stored));
@@ -163,12 +165,37 @@ START_TEST(a_past_goes_on_after_a_restart)
     ck_assert_uint_eq(nothing.beat_s, 0);
     const struct serin_health_beat said = {.interval_s = 3600};
     serin_health_begin_anew(&stored, device.now_s, &said, device.now_s + 3 * HOUR_S, now_s);
-    ck_assert_uint_eq(stored.beat_s, now_s);
+    ck_assert_uint_eq(stored.resumed_s, now_s);
     ck_assert_uint_eq(stored.lost_s, now_s);
     ck_assert_uint_eq(stored.gap_s, 3600);
     ck_assert(!serin_health_known(&stored));
     serin_health_begin_anew(&stored, device.now_s, &said, device.now_s + 3 * HOUR_S + 1, now_s);
     ck_assert_uint_eq(stored.beat_s, device.now_s);
+    ck_assert_uint_eq(stored.resumed_s, 0);
+}
+END_TEST
+
+/* It dies, and the caller restarts more often than it would be missed: it is missed all the same,
+ * as soon as anybody else was heard for so long. One that is well gets no longer gap by the outage.
+ * Caught: one that was not heard taken for heard with each restart; an outage learned for a gap; a
+ * restart that covers for a clock that was set right. */
+START_TEST(who_dies_between_restarts_is_missed)
+{
+    struct device device = make(3600);
+    beats(&device, 14, HOUR_S, 0);
+    struct serin_health dead = device.health;
+    for (unsigned hour = 2; hour <= 8; hour += 2) {
+        uint64_t now_s = device.now_s + hour * HOUR_S;
+        serin_health_resume(&dead, now_s - 60, now_s);
+        ck_assert(serin_health_silent(&dead, now_s) == (hour > 2));
+    }
+    serin_health_resume(&device.health, device.now_s, device.now_s + 100 * HOUR_S);
+    device.now_s += 100 * HOUR_S;
+    beat(&device, HOUR_S, 0);
+    ck_assert_uint_eq(device.health.gap_s, 3600);
+    ck_assert_uint_eq(device.health.resumed_s, 0);
+    serin_health_resume(&device.health, device.now_s, device.now_s + 10000 * HOUR_S);
+    ck_assert(serin_health_silent(&device.health, device.now_s + 4 * HOUR_S));
 }
 END_TEST
 
@@ -358,6 +385,7 @@ int main(void)
         a_device_that_sleeps_is_known_for_it,
         hours_awake_do_not_hide_the_sleep,
         a_past_goes_on_after_a_restart,
+        who_dies_between_restarts_is_missed,
         a_watched_device_is_held_to_its_past,
         errors_are_measured_against_its_own_rate,
         a_device_recovers,

@@ -29,7 +29,7 @@
 #define SERIN_HEALTH_KNOWN_SPANS 2u
 #define SERIN_HEALTH_RATE_ONE    16u /* one error an hour, as rates are kept */
 
-/* 28 bytes; zero: nothing heard. Its fields are the functions' business. */
+/* 32 bytes; zero: nothing heard. Its fields are the functions' business. */
 struct serin_health {
     uint32_t beat_s;   /* Unix seconds of the last word; 0: none */
     uint32_t gap_s;    /* usual gap between words: a running mean, at least what it announced */
@@ -40,8 +40,9 @@ struct serin_health {
     uint16_t beats;      /* heard; saturates */
     uint16_t rated;      /* spans between beats that usual_rate was learned from; saturates */
     uint32_t lost_s;     /* Unix seconds when an earlier past was lost; 0: none was */
+    uint32_t resumed_s;  /* counted as heard then by a restart of the caller; not stored */
 };
-_Static_assert(sizeof(struct serin_health) == 28, "kept by the hundred thousand");
+_Static_assert(sizeof(struct serin_health) == 32, "kept by the hundred thousand");
 
 /* What a beat says of health. */
 struct serin_health_beat {
@@ -66,8 +67,10 @@ void serin_health_updated(struct serin_health *health);
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
 /* After a restart of the caller at `now_s`, with the health that was stored: whoever was not silent
- * when the caller last heard anything of anybody, at `newest_s`, is heard now. The outage is
- * nobody's silence, and mends nobody's. */
+ * when the caller last heard anything of anybody, at `newest_s`, counts as heard now, for the
+ * question whether it is silent and for its usual gap: when it was heard is not changed by that, so
+ * that who dies between two restarts is not heard with each of them. The outage is nobody's
+ * silence, and mends nobody's. */
 void serin_health_resume(struct serin_health *health, uint64_t newest_s, uint64_t now_s);
 /* The same where the store has no more of it than its last beat, at `beat_s`: its past begins
  * anew, and says nothing of whoever was updated by then. */
@@ -88,8 +91,10 @@ static inline bool serin_health_known(const struct serin_health *health)
  * were not heard since. */
 static inline bool serin_health_silent(const struct serin_health *health, uint64_t now_s)
 {
-    return serin_health_known(health) && now_s > health->beat_s &&
-           now_s - health->beat_s > (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+    bool resumed = health->resumed_s > health->beat_s && health->resumed_s <= now_s;
+    uint64_t heard_s = resumed ? health->resumed_s : health->beat_s;
+    return serin_health_known(health) && now_s > heard_s &&
+           now_s - heard_s > (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
 }
 
 /* The same for `gaps` of its usual gaps, where what came before `from_s`, or seems to come from the
