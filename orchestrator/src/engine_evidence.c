@@ -57,6 +57,9 @@ enum serin_evidence_kind serin_evidence_of(const struct serin_rollout *rollout,
     if (earlier == SERIN_EVIDENCE_FAILED || bad == SERIN_EVIDENCE_FAILED) {
         return SERIN_EVIDENCE_FAILED;
     }
+    if (earlier == SERIN_EVIDENCE_PENDING || bad == SERIN_EVIDENCE_PENDING) {
+        return SERIN_EVIDENCE_PENDING; /* what it comes to may be worse than silence */
+    }
     if (earlier != SERIN_EVIDENCE_NONE || bad != SERIN_EVIDENCE_NONE) {
         return earlier != SERIN_EVIDENCE_NONE ? earlier : bad;
     }

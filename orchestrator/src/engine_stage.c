@@ -367,6 +367,7 @@ void serin_effect_site(struct serin_step *step)
     rollout->watch_ms = (uint64_t)rollout->judging_watch_s * 1000u + 1u;
     rollout->judging_threshold = rollout->threshold;
     rollout->evidence.unjudged = rollout->evidence.unjudged_excused = 0;
+    rollout->evidence.undecided = 0;
     rollout->held = false;
     serin_words_site(rollout->why, rollout, step->members, &cluster);
     if (!said) {

@@ -341,6 +341,33 @@ START_TEST(marks_span_a_deadline)
 }
 END_TEST
 
+/* Devices of one gateway fail, ten of them in a night that may go on: what was judged is
+ * not counted as undecided any more, as if it were counted anew. Caught: it is, until a restart. */
+START_TEST(what_is_judged_is_not_undecided)
+{
+    uint32_t behind[30];
+    struct bench bench;
+    make(&bench, 30 * 24, HANG);
+    for (uint32_t i = 0; i < 30; i++) {
+        behind[i] = 2;
+    }
+    bench_sites(&bench, behind, 30);
+    hours(&bench, 18);
+    darken(&bench, FIRST, DARK, true);
+    hours(&bench, 7);
+    ck_assert_uint_eq(bench.rollout.evidence.undecided, HANG);
+    for (uint32_t i = HANG; i < 30 && bench.rollout.state != SERIN_ROLLOUT_PAUSED; i++) {
+        ck_assert_int_eq(bench_member(&bench, i, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH),
+                         SERIN_OK);
+    }
+    ck_state(&bench, "paused");
+    uint32_t undecided = bench.rollout.evidence.undecided;
+    rebuild(&bench);
+    ck_assert_uint_eq(undecided, bench.rollout.evidence.undecided);
+    bench_free(&bench);
+}
+END_TEST
+
 /* ---- a release that hangs ---- */
 
 /* However the nights lie, it halts when the deadline passes, or once the night in which it did is
@@ -494,6 +521,7 @@ int main(void)
         darkness_outside_the_windows_excuses_nobody,
         an_outage_of_reports_forgets_no_silence,
         marks_span_a_deadline,
+        what_is_judged_is_not_undecided,
         what_hangs_halts_through_the_nights,
         nothing_passes_on_more_excuses_than_the_others_explain,
         who_was_heard_between_the_windows_was_heard,
