@@ -33,8 +33,8 @@ struct known {
 static const struct known table[] = {
     {"a chapter does not end", "image", KIND(ROT), TORN(UNSTABLE), 20, false, UNSTEADY},
     {"a chapter does not end", "manifest", KIND(ROT), TORN(UNSTABLE), 20, false, UNSTEADY},
-    {"nothing boots", "image", KIND(ROT), TORN(UNSTABLE), 40, true, UNSTEADY},
-    {"nothing boots", "manifest", KIND(ROT), TORN(UNSTABLE), 40, true, UNSTEADY},
+    {"nothing boots", "image", KIND(ROT), TORN(UNSTABLE), 20, true, UNSTEADY},
+    {"nothing boots", "manifest", KIND(ROT), TORN(UNSTABLE), 20, false, UNSTEADY},
     {"a chapter does not end", "boot log", PROGRAMS, LOOSE, 10, false, RECORD},
     {"an attempt ended for another reason", "boot log", PROGRAMS, LOOSE, 10, false, RECORD},
     {"a journaled piece is lost", "agent log", PROGRAMS, LOOSE, 10, false, RECORD},

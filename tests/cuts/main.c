@@ -69,9 +69,9 @@ static bool sweep_short(struct worker *worker)
         if ((only != NULL && strcmp(only, part->name) != 0) || !go_on(worker)) {
             continue;
         }
-        /* Logs in large sectors take long to read: every fifth operation. */
-        sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 5u : 1u);
-        sweep->real_one_in = 145;
+        /* Logs in large sectors take long to read: every eighth operation. */
+        sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 8u : 1u);
+        sweep->real_one_in = 250;
         sweep->whole_one_in = 64;
         sweep->rots = 6;
         sweep->pairs_in_slots = strcmp(part->name, REWRITING_PART) == 0;
@@ -79,7 +79,7 @@ static bool sweep_short(struct worker *worker)
         bool rewrites =
             part->sector > SERIN_PIECE_SIZE; /* after a cut: a second one falls into it */
         sweep->pairs_one_in = sweep->all_pairs ? 0 : rewrites ? 300 : 1500;
-        sweep->events_one_in = 8;
+        sweep->events_one_in = 16;
         sweep->quota = (struct cuts_quota){
             .each = 1,
             .one_in = 3,

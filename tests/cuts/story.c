@@ -25,6 +25,7 @@ const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
      .mirrored = true,
      .trusts = 2},
     {.name = "crash",
+     .like_another = true,
      .offer = {.stable = 2, .candidate = 3, .attempt = 1},
      .app = CUTS_CRASH,
      .end = SERIN_STATE_ROLLED_BACK,
