@@ -3,12 +3,11 @@
 #include "invariants_internal.h"
 #include "server.h"
 
-#define PERMYRIAD 10000u
-#define SILENT    3u /* usual gaps, as the specification has it */
-#define HOUR_S    UINT64_C(3600)
-#define OUTAGE_S  UINT64_C(300) /* until everybody is connected again, beyond what an outage lasts \
-                                 */
-#define MOST_WELL  10u          /* a tenth of the others may be silent: the network is not dark */
+#define PERMYRIAD  10000u
+#define SILENT     3u            /* usual gaps, as the specification has it */
+#define LATE_S     UINT64_C(60)  /* what was said last may still be on its way */
+#define OUTAGE_S   UINT64_C(300) /* after an outage, until everybody is connected again */
+#define MOST_WELL  10u           /* a tenth of the others may be silent: the network is not dark */
 #define FLEET_MOST 2000u
 
 static bool is_on(const struct serin_gate_policy *gate)
@@ -58,15 +57,16 @@ void sim_judge_deaf(struct sim *sim)
     }
 }
 
-/* For how long nobody could have been heard, at most. */
-static uint64_t outages_s(const struct sim *sim)
+/* For how long nobody could have been heard since a moment, at most. */
+static uint64_t outages_s(const struct sim *sim, uint64_t since_ms)
 {
     const struct serin_sim_scenario *scenario = &sim->config->scenario;
     uint64_t sum_s = 0;
     for (size_t i = 0; i < scenario->event_count; i++) {
         const struct serin_sim_event *event = &scenario->events[i];
         bool outage = event->kind >= SERIN_SIM_EVENT_SERIND_CRASH &&
-                      event->kind <= SERIN_SIM_EVENT_BROKER_OLD && event->at_ms <= sim->now_ms;
+                      event->kind <= SERIN_SIM_EVENT_BROKER_OLD && event->at_ms <= sim->now_ms &&
+                      event->at_ms + event->for_ms >= since_ms;
         sum_s += outage ? event->for_ms / 1000u + OUTAGE_S : 0;
     }
     return sum_s;
@@ -82,11 +82,10 @@ static bool is_unclear(const struct sim *sim)
 }
 
 /* Whether a device fell silent for good so long ago that it must have been missed. */
-static bool is_dead(const struct sim *sim, const struct serin_health *health, uint32_t device,
-                    uint64_t spared_s)
+static bool is_dead(const struct sim *sim, const struct serin_health *health, uint32_t device)
 {
     uint64_t deaf_ms = sim->invariants->devices[device].deaf_ms;
-    uint64_t missed_s = (uint64_t)health->gap_s * SILENT + HOUR_S + spared_s;
+    uint64_t missed_s = (uint64_t)health->gap_s * SILENT + LATE_S + outages_s(sim, deaf_ms);
     return deaf_ms != 0 && serin_health_known(health) &&
            sim->now_ms - deaf_ms > missed_s * UINT64_C(1000);
 }
@@ -104,13 +103,12 @@ static void judge_dead(struct sim *sim, const struct serin_rollout *rollout,
         !is_on(&rollout->policy.gates[SERIN_GATE_SILENCE])) {
         return;
     }
-    uint64_t spared_s = outages_s(sim);
     for (uint32_t i = 0; i < members->count; i++) {
         const struct serin_member *member = &members->list[i];
         const struct serin_health *health = &members->health[member->device];
         if (member->state == SERIN_STATE_CONFIRMED && member->ran_before == 0) {
             confirmed++;
-            dead += is_dead(sim, health, member->device, spared_s) ? 1u : 0u;
+            dead += is_dead(sim, health, member->device) ? 1u : 0u;
         } else if (member->rank > judge->before.threshold && member->state == SERIN_STATE_IDLE &&
                    serin_health_known(health)) {
             others++;

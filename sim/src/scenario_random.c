@@ -195,7 +195,7 @@ static void restarts_random(struct serin_sim_scenario *scenario, uint64_t *state
         scenario->behaviours[0] = (struct serin_sim_behaviour){
             .fault = SERIN_SIM_FAULT_DEAF,
             .share = once_in(state, 2) ? SERIN_SIM_ALL : share_between(state, 200000, 900000),
-            .after_ms = between(state, MINUTE, 2 * HOUR),
+            .after_ms = between(state, MINUTE, HOUR),
         };
         scenario->behaviour_count += scenario->behaviour_count == 0 ? 1u : 0u;
     }

@@ -124,6 +124,41 @@ static void sites_fold(struct serin_sim_config *config)
     }
 }
 
+/* An image that falls silent for good in its soak, under a policy that asks for silence and soaks
+ * for long enough to miss it; serind restarts by turns. Nothing else shows what goes on over the
+ * dead. */
+static void dying_draw(struct serin_sim_config *config, uint64_t *state)
+{
+    struct serin_policy *policy = &config->policy;
+    struct serin_sim_scenario *scenario = &config->scenario;
+    if (!once_in(state, 16)) {
+        return;
+    }
+    config->beat_interval_s = between(state, 15 * MINUTE, 30 * MINUTE);
+    policy->emergency = false;
+    policy->control_minimum = between(state, 1, 10);
+    policy->gates[SERIN_GATE_SILENCE].max_permyriad = between(state, 500, 3000);
+    for (size_t i = 0; i < policy->stage_count; i++) {
+        policy->stages[i].soak_s = between(state, 3 * HOUR, 6 * HOUR);
+    }
+    scenario->behaviour_count = 1;
+    scenario->behaviours[0] = (struct serin_sim_behaviour){
+        .fault = SERIN_SIM_FAULT_DEAF,
+        .share = SERIN_SIM_ALL,
+        .after_ms = UINT64_C(1000) * between(state, MINUTE, 30 * MINUTE),
+    };
+    uint32_t first_s = between(state, 10 * MINUTE, 3 * HOUR);
+    uint32_t apart_s = between(state, 10 * MINUTE, HOUR);
+    scenario->event_count = between(state, 0, 40);
+    for (size_t i = 0; i < scenario->event_count; i++) {
+        scenario->events[i] = (struct serin_sim_event){
+            .kind = SERIN_SIM_EVENT_SERIND_CRASH,
+            .at_ms = UINT64_C(1000) * (first_s + i * apart_s),
+            .for_ms = UINT64_C(1000) * between(state, 1, MINUTE),
+        };
+    }
+}
+
 void soak_draw(struct serin_sim_config *config, uint64_t seed, uint32_t devices_max)
 {
     uint64_t state = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
@@ -146,7 +181,8 @@ void soak_draw(struct serin_sim_config *config, uint64_t seed, uint32_t devices_
     stages_draw(policy, &state, config->devices);
     gates_draw(policy, &state);
     pace_draw(policy, &state);
-    policy_sound(policy);
     serin_sim_scenario_random(&config->scenario, seed);
+    dying_draw(config, &state);
+    policy_sound(policy);
     sites_fold(config);
 }

@@ -690,7 +690,7 @@ START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
     sound();
     nodes[0].deaf = true;
     sim_judge_deaf(&world);
-    later(4);
+    later(3);
     pass_stage(); /* who died last was hardly missed yet */
     sound();
     later(1);
@@ -713,6 +713,9 @@ START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
     config.scenario.event_count = 1;
     config.scenario.events[0] =
         (struct serin_sim_event){.kind = SERIN_SIM_EVENT_SERIND_CRASH, .for_ms = 3600000};
+    pass_stage(); /* that was before */
+    convicted(SERIN_SIM_DEAD);
+    config.scenario.events[0].at_ms = world.now_ms - 3600000;
     pass_stage(); /* nobody was heard for an hour of these */
     sound();
     config.scenario.event_count = 0;
