@@ -183,7 +183,10 @@ static enum serin_error start_copy(struct serin_agent *agent, const struct copyi
     if (goes_on) {
         uint32_t next = agent->job_suspect < copying->count ? agent->job_suspect : copying->count;
         agent->job_position = next < copying->count ? sector_start(agent, copying, next) : next;
-        return SERIN_OK;
+        /* The power may have gone in the last entry, which may be lost later: a second one. */
+        const struct serin_journal_account none = {0};
+        error = serin_journal_write(&copying->journal, end, end->reached, &none);
+        return error == SERIN_ERR_NO_SPACE ? SERIN_OK : error;
     }
     if (unsealed && end->claimed >= SERIN_JOURNAL_TABLE) {
         /* The new journal does not tell it to the next boot. */
