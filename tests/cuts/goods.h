@@ -48,8 +48,7 @@ enum cuts_rot {
 struct cuts_chapter {
     const char *name;
     struct cuts_offer first; /* published before `offer`, where stable is not 0: until its second
-                                piece is in the journal, or the power goes, or a quarter of a
-                                minute has passed */
+                                piece is in the journal, or the power goes, or it takes long */
     struct cuts_offer offer; /* published where stable is not 0 */
     bool restart;            /* the application crashes once the download of `offer` has begun */
     uint32_t spoiled;        /* pieces that arrive damaged the first time, a bit each */

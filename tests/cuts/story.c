@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define LINGER_MS 30000u
-#define TURN_MS   15000u /* that a first offer stands where nothing else ends it */
+#define LINGER_MS  30000u
+#define TURN_STEPS 200u /* that a first offer stands where nothing else ends it */
 
 const struct cuts_chapter cuts_story[CUTS_CHAPTERS] = {
     {.name = "update", /* a rotation adds the key that signed it */
@@ -238,7 +238,7 @@ static void disturb_download(struct cuts_life *life)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
     struct cuts_seen *seen = &life->seen;
-    if (!seen->turned && (life->cuts > life->chapter_cuts || life->now_ms >= TURN_MS ||
+    if (!seen->turned && (life->cuts > life->chapter_cuts || life->chapter_steps >= TURN_STEPS ||
                           (cuts_judge_journaled(life) & 2u) != 0)) {
         turn(life);
         return;

@@ -414,6 +414,13 @@ static void try_operation(struct cuts_sweep *sweep, const struct step *step,
     for (unsigned i = 0; i < count; i++) {
         try_single(sweep, saved, &chosen[i], place, &states);
     }
+    if (operation->kind == SERIN_FLASH_PROGRAM) {
+        /* Whole, and it fades with the power: a drawn place is seldom the last one. */
+        struct serin_flash_fault fades = weak_fault(operation);
+        fades.torn = SERIN_FLASH_TORN_WEAK_POWER;
+        fades.reads = 0;
+        try_single(sweep, saved, &fades, place, &states);
+    }
     try_rots(sweep, step, operation);
     try_loss(sweep, saved, operation);
     struct serin_flash_fault few[FEW];
