@@ -676,12 +676,18 @@ static void later(uint64_t hours)
     }
 }
 
+#define DYING 12u /* the fewest of whom chance is no reason */
+
 START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
 {
     set_up();
     confirm();
     world.now_ms = 1000;
-    for (uint32_t i = 0; i < STAGE; i++) {
+    rollout.policy.control_minimum = 20;
+    rollout.threshold = list[DYING - 1].rank;
+    for (uint32_t i = 0; i < DYING; i++) {
+        list[i].state = SERIN_STATE_CONFIRMED;
+        list[i].stage = 1;
         nodes[i].deaf = i > 0;
     }
     sim_judge_deaf(&world);
@@ -696,11 +702,15 @@ START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
     later(1);
     pass_stage();
     convicted(SERIN_SIM_DEAD);
+    list[0].stage = 2;
+    pass_stage(); /* the others are too few */
+    sound();
+    list[0].stage = 1;
     rollout.policy.control_minimum = DEVICES;
     pass_stage(); /* there is nobody to compare them with */
     sound();
-    rollout.policy.control_minimum = 30;
-    for (uint32_t i = STAGE; i < STAGE + 5; i++) {
+    rollout.policy.control_minimum = 20;
+    for (uint32_t i = DYING; i < DYING + 5; i++) {
         health[i].beat_s -= 4 * 3600;
     }
     pass_stage(); /* the network may be dark */
