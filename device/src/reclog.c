@@ -103,14 +103,15 @@ static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t 
     return crc == CRC_RESIDUE;
 }
 
-/* Places in the order in which they are believed: the higher sequence first; of one sequence, which
- * a torn append leaves behind, the earlier place. Sequence 0 stands behind all others. */
+/* Places in the order in which they are believed: the higher sequence first; of one sequence in one
+ * bank the later place, as a torn record that read as nothing when the next was numbered may read
+ * well again. Sequence 0 stands behind all others. */
 static bool before(const struct place *a, const struct place *b)
 {
     if (a->sequence != b->sequence) {
         return a->sequence > b->sequence;
     }
-    return a->bank != b->bank ? a->bank < b->bank : a->index < b->index;
+    return a->bank != b->bank ? a->bank < b->bank : a->index > b->index;
 }
 
 /* The first place after `last` that claims a record, the first of all where that is NULL; of `only`

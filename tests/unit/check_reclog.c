@@ -341,6 +341,30 @@ START_TEST(after_a_reset_a_place_and_a_sequence_are_left_out)
 }
 END_TEST
 
+START_TEST(a_torn_record_that_reads_again_is_not_the_newest)
+{
+    set_up();
+    ck_assert_int_eq(append(1), SERIN_OK);
+    log_.after_reset = true;
+    serin_flash_emulator_cut(emulator, 2, SERIN_CUT_BEFORE);
+    (void)append_cut(2);
+    uint32_t torn_sequence, sequence;
+    ck_assert_uint_eq(newest(&torn_sequence), 2);
+    uint32_t at = 1024u + 2u * 64u; /* one place is left out */
+    /* Its head reads as nothing while the next one is numbered, and well from then on. */
+    serin_flash_emulator_rot(emulator, at, 1);
+    ck_assert_uint_eq(newest(NULL), 1);
+    ck_assert_int_eq(append(3), SERIN_OK);
+    serin_flash_emulator_rot(emulator, at, 1);
+    ck_assert_uint_eq(newest(&sequence), 3);
+    ck_assert_uint_eq(sequence, torn_sequence);
+    log_.after_reset = false;
+    ck_assert_int_eq(append(4), SERIN_OK);
+    ck_assert_uint_eq(newest(NULL), 4);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_bank_without_the_newest_record_is_suspect)
 {
     set_up();
@@ -400,6 +424,7 @@ int main(void)
     tcase_add_loop_test(tests, rot_of_any_byte_is_read_past_and_mended, 0, 2);
     tcase_add_loop_test(tests, a_broken_bank_is_done_without, 0, 2);
     tcase_add_test(tests, after_a_reset_a_place_and_a_sequence_are_left_out);
+    tcase_add_test(tests, a_torn_record_that_reads_again_is_not_the_newest);
     tcase_add_test(tests, a_bank_without_the_newest_record_is_suspect);
     tcase_add_test(tests, records_of_another_log_do_not_count);
     suite_add_tcase(suite, tests);
