@@ -368,7 +368,14 @@ void cuts_judge_end(struct cuts_life *life)
                          ? life->seen.image_bytes - uncut->image_bytes
                          : 0;
     life->seen.again_bytes += again;
-    if (again > (life->cuts - life->chapter_cuts + life->crashes) * AGAIN_A_CUT) {
+    uint64_t most = (life->cuts - life->chapter_cuts + life->crashes) * AGAIN_A_CUT;
+    if (chapter_of(life)->first.stable != 0) {
+        /* What a download that was given up has left is no promise: the sector that the power went
+         * in is erased whole (docs/spec/flash.md, section 5). */
+        uint32_t sector = life->geometry->sector;
+        most += sector > SERIN_PIECE_SIZE ? AGAIN_A_CUT : 0;
+    }
+    if (again > most) {
         cuts_fail(life, "too much is fetched again", "%llu bytes", (unsigned long long)again);
     }
 }

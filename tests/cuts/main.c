@@ -72,7 +72,7 @@ static bool sweep_short(struct worker *worker)
         /* Logs in large sectors take long to read: every eighth operation. */
         sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 8u : 1u);
         sweep->real_one_in = 250;
-        sweep->whole_one_in = 64;
+        sweep->whole_one_in = 96;
         sweep->rots = 6;
         sweep->pairs_in_slots = strcmp(part->name, REWRITING_PART) == 0;
         sweep->all_pairs = sweep->pairs_in_slots || strcmp(part->name, PAIRS_PART) == 0;

@@ -243,8 +243,11 @@ static void disturb_download(struct cuts_life *life)
         turn(life);
         return;
     }
+    if (!chapter->restart) {
+        return;
+    }
     const struct cuts_release *release = &life->goods->releases[chapter->offer.candidate - 1u];
-    if (chapter->restart && seen->turned && !seen->restarted && life->mode == CUTS_RUNNING &&
+    if (seen->turned && !seen->restarted && life->mode == CUTS_RUNNING &&
         life->agent.download.prepared &&
         serin_attempt_is(&life->agent, release->id, chapter->offer.attempt)) {
         seen->restarted = true;
