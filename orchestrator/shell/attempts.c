@@ -152,12 +152,33 @@ static bool is_ours(struct serind *serind, const struct serin_device_record *rec
     return serind_pass_check(serind, error);
 }
 
+/* The latest attempt, which was confirmed, was left for another image. */
+static void left(struct serind *serind, struct serin_device_record *record, const char *how)
+{
+    if (!serind_pass_check(serind, serind->store.ops->put_attempt(serind->store.ctx, record->id,
+                                                                  &record->last_attempt))) {
+        return;
+    }
+    if (may_tell(serind, record)) {
+        serind_audit(serind,
+                     &(struct serind_audit_line){
+                         .actor = "device", .what = "reverted", .device = record->id},
+                     "%s", how);
+    }
+    tell(serind, record, true);
+}
+
 void serind_attempts_merge(struct serind *serind, struct serin_device_record *record,
                            const struct serin_attempt_report *report)
 {
     const struct serin_store_ops *ops = serind->store.ops;
     if (!is_ours(serind, record, report)) {
         return;
+    }
+    bool anew = false;
+    serin_ledger_taken_anew(&record->last_attempt, report, serind_now_s(serind), &anew);
+    if (anew) {
+        left(serind, record, "it takes an image again that it confirmed before");
     }
     struct serin_attempt_record attempt = {.attempt = 0};
     enum serin_error error = ops->get_attempt(serind->store.ctx, record->id, report->manifest_id,
@@ -197,15 +218,8 @@ void serind_attempts_running(struct serind *serind, struct serin_device_record *
     if (latest->attempt != 0) {
         serin_ledger_running(latest, &record->running, serind_now_s(serind), &changed);
     }
-    if (changed && serind_pass_check(serind, serind->store.ops->put_attempt(serind->store.ctx,
-                                                                            record->id, latest))) {
-        if (may_tell(serind, record)) {
-            serind_audit(serind,
-                         &(struct serind_audit_line){
-                             .actor = "device", .what = "reverted", .device = record->id},
-                         "it runs another image than it confirmed");
-        }
-        tell(serind, record, true);
+    if (changed) {
+        left(serind, record, "it runs another image than it confirmed");
     }
     runs_it(serind, record);
 }

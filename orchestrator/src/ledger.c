@@ -122,3 +122,12 @@ void serin_ledger_running(struct serin_attempt_record *record, const struct seri
                memcmp(record->manifest_id, running->manifest_id, sizeof record->manifest_id) != 0 &&
                enter(record, SERIN_STATE_REVERTED, SERIN_REASON_OTHER_IMAGE, now_s);
 }
+
+void serin_ledger_taken_anew(struct serin_attempt_record *record,
+                             const struct serin_attempt_report *report, uint64_t now_s,
+                             bool *changed)
+{
+    *changed = record->state == SERIN_STATE_CONFIRMED && report->attempt > record->attempt &&
+               memcmp(record->manifest_id, report->manifest_id, sizeof record->manifest_id) == 0 &&
+               enter(record, SERIN_STATE_REVERTED, SERIN_REASON_OTHER_IMAGE, now_s);
+}

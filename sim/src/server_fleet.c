@@ -340,9 +340,28 @@ static struct server_attempt *latest(struct server_record *record,
     return &record->attempts[0];
 }
 
+/* A later attempt at an image that the latest one confirmed says that this was left since. */
+static void leave(struct sim_server *server, uint32_t device,
+                  const struct serin_attempt_report *report)
+{
+    struct server_attempt *kept = &server->store.records[device].attempts[0];
+    struct serin_attempt_record record;
+    bool changed = false;
+    if (kept->attempt == 0) {
+        return;
+    }
+    unpack(kept, &record);
+    serin_ledger_taken_anew(&record, report, server_now_s(server), &changed);
+    if (changed) {
+        pack(&record, kept);
+        tell(server, device, true);
+    }
+}
+
 static void merge(struct sim_server *server, uint32_t device,
                   const struct serin_attempt_report *report)
 {
+    leave(server, device, report);
     struct server_attempt *kept = latest(&server->store.records[device], report);
     struct serin_attempt_record record = {.attempt = 0};
     bool changed = false;

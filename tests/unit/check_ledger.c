@@ -264,6 +264,43 @@ START_TEST(what_was_confirmed_can_regress_once)
 }
 END_TEST
 
+/* Caught: the same attempt, an older one, or one at another image taken for a later one. */
+START_TEST(a_later_attempt_at_what_was_confirmed_says_that_it_was_left)
+{
+    struct serin_attempt_record record = {.attempt = 0};
+    struct serin_attempt_report again = report_of(1);
+    bool changed = true;
+    again.attempt = 3;
+    serin_ledger_taken_anew(&record, &again, 78, &changed);
+    ck_assert(!changed); /* no attempt at all */
+    struct serin_attempt_report report = report_of(WAY - 1);
+    report.attempt = 2;
+    ck_assert(merge(&record, &report));
+    serin_ledger_taken_anew(&record, &again, 78, &changed);
+    ck_assert(!changed); /* not confirmed yet: its end may be lost, and is not known */
+    report = report_of(WAY);
+    report.attempt = 2;
+    ck_assert(merge(&record, &report));
+    for (uint32_t attempt = 1; attempt <= 2; attempt++) {
+        again.attempt = attempt;
+        serin_ledger_taken_anew(&record, &again, 78, &changed);
+        ck_assert(!changed);
+    }
+    again.attempt = 3;
+    again.manifest_id[31] = 1;
+    serin_ledger_taken_anew(&record, &again, 78, &changed);
+    ck_assert(!changed); /* an upgrade ends it rightly */
+    again.manifest_id[31] = 0;
+    serin_ledger_taken_anew(&record, &again, 79, &changed);
+    ck_assert(changed);
+    ck_assert_int_eq(record.state, SERIN_STATE_REVERTED);
+    ck_assert_int_eq(record.reason, SERIN_REASON_OTHER_IMAGE);
+    ck_assert_uint_eq(record.updated_s, 79);
+    serin_ledger_taken_anew(&record, &again, 80, &changed);
+    ck_assert(!changed);
+}
+END_TEST
+
 START_TEST(another_image_after_confirmation_is_reverted)
 {
     struct serin_attempt_record record = {.attempt = 0};
@@ -377,6 +414,7 @@ int main(void)
         what_is_called_off_twice_has_the_later_reason,
         a_random_life_is_told_whole,
         what_was_confirmed_can_regress_once,
+        a_later_attempt_at_what_was_confirmed_says_that_it_was_left,
         another_image_after_confirmation_is_reverted,
         a_timed_out_attempt_stays_so_and_keeps_what_came_later,
         walks_that_states_h_does_not_know_are_refused,

@@ -105,6 +105,26 @@ START_TEST(who_failed_tries_again_and_old_words_do_not_end_it)
 }
 END_TEST
 
+/* It confirmed, and left the image, of which no word came; then it took the retry that is for
+ * another, and failed. Caught: the books call it confirmed for good. */
+START_TEST(who_takes_again_what_it_confirmed_had_left_it)
+{
+    struct serind_bench bench;
+    const char *offered[2];
+    struct serind_slot *slot = four_devices(&bench, offered);
+    crash(&bench, offered[0], 1, 1);
+    retry(&bench, slot);
+    say(&bench, offered[1], 1, 1, SERIN_STATE_CONFIRMED, 2);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, offered[1]), SERIN_STATE_CONFIRMED);
+    crash(&bench, offered[1], 2, 2);
+    ck_assert_int_eq(serind_bench_member(&bench, slot, offered[1]), SERIN_STATE_REVERTED);
+    ck_assert_uint_eq(serind_bench_audited(&bench, "takes an image again"), 1);
+    say(&bench, offered[1], 3, 1, SERIN_STATE_CONFIRMED, 2); /* old news change nothing */
+    ck_assert_int_eq(serind_bench_member(&bench, slot, offered[1]), SERIN_STATE_REVERTED);
+    serind_bench_close(&bench);
+}
+END_TEST
+
 /* Somebody named a number above ours: devices may have tried that one. */
 START_TEST(a_retry_has_a_number_that_nobody_has_named)
 {
@@ -332,6 +352,7 @@ int main(void)
 {
     const TTest *const list[] = {
         who_failed_tries_again_and_old_words_do_not_end_it,
+        who_takes_again_what_it_confirmed_had_left_it,
         a_retry_has_a_number_that_nobody_has_named,
         a_refused_retry_changes_nothing,
         a_verb_for_one_that_was_replaced_names_the_other,

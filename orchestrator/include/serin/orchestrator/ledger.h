@@ -62,4 +62,12 @@ void serin_ledger_expire(struct serin_attempt_record *record, uint64_t now_s, bo
 void serin_ledger_running(struct serin_attempt_record *record, const struct serin_running *running,
                           uint64_t now_s, bool *changed);
 
+/* A report tells of another attempt than the device's latest one, `record` (attempt 0: none). No
+ * device takes an image that it runs: where that is a later attempt at an image that was confirmed,
+ * the image was left since, though the word of it was lost, and the confirmed attempt is reverted.
+ * `changed` as above. Call it before the attempt of the report is merged. */
+void serin_ledger_taken_anew(struct serin_attempt_record *record,
+                             const struct serin_attempt_report *report, uint64_t now_s,
+                             bool *changed);
+
 #endif
