@@ -301,6 +301,10 @@ static void settle(struct serin_step *step)
     for (int i = 0; i < 3 && !step->opened; i++) {
         serin_stage_compare(step);
         enum serin_signal signal = serin_rollout_conclude(rollout, step->members);
+        bool passes = signal == SERIN_SIGNAL_NEXT || signal == SERIN_SIGNAL_DONE;
+        if (passes && serin_stage_compare_last(step)) {
+            signal = serin_rollout_conclude(rollout, step->members);
+        }
         if (signal == SERIN_SIGNAL_NONE) {
             break;
         }

@@ -21,6 +21,11 @@ void serin_step_clock(struct serin_step *step)
                              (last_ms - step->now_ms) / 1000);
         }
         uint64_t back_ms = last_ms - step->now_ms;
+        if (rollout->stage_started_ms > step->now_ms) {
+            /* As far ago as it was; by the clock of now that may be before its beginning. */
+            rollout->stage_started_ms -=
+                rollout->stage_started_ms > back_ms ? back_ms : rollout->stage_started_ms;
+        }
         rollout->rate_ms -= rollout->rate_ms > back_ms ? back_ms : rollout->rate_ms;
         rollout->last_ms = step->now_ms;
         rollout->stood_watch_ms = rollout->watch_ms;

@@ -11,6 +11,7 @@
 #define HOLD_DEVIATION 300u
 /* The same, in standard errors; and what makes a few suspicious. */
 #define HALT_ERRORS 4.0
+#define HOLD_ERRORS 3.0
 #define FEW_ERRORS  2.0
 
 bool serin_gate_boot_reason(enum serin_reason reason)
@@ -395,6 +396,12 @@ static bool unjudged(const struct serin_rollout *rollout, const struct serin_gat
            is_unlikely(c->accepted_unknown, weight * c->others_unknown, weight, FEW_ERRORS);
 }
 
+/* Updated devices that are silent by their own last word. */
+static uint32_t lost_of(const struct serin_rollout *rollout)
+{
+    return rollout->comparison.ever_silent + rollout->comparison.ever_unheard;
+}
+
 /* Why nothing can be said of the updated as a whole. */
 static enum serin_doubt doubt_of_all(const struct serin_rollout *rollout, enum serin_gate gate)
 {
@@ -409,8 +416,38 @@ static enum serin_doubt doubt_of_all(const struct serin_rollout *rollout, enum s
     if (unjudged(rollout, limit)) {
         return SERIN_DOUBT_UNJUDGED;
     }
-    bool unheard = gate == SERIN_GATE_SILENCE && above(limit, c->ever_unheard, c->ever_updated);
-    return unheard ? SERIN_DOUBT_UNHEARD : SERIN_DOUBT_NONE;
+    bool holds = gate == SERIN_GATE_SILENCE && above(limit, c->ever_unheard, c->ever_updated);
+    return holds ? SERIN_DOUBT_UNHEARD : SERIN_DOUBT_NONE;
+}
+
+/* What all others let expect of the lost: hundredths of a percent; too few of them nothing. */
+static uint32_t rest_permyriad(const struct serin_rollout *rollout)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    bool enough = c->rest >= rollout->policy.control_minimum && c->rest > 0;
+    return enough ? serin_gates_share_permyriad(c->rest_silent, c->rest) : 0;
+}
+
+/* Nobody who ran the release and is silent by its own last word is passed over, whatever stage it
+ * fell silent in, and however a restart, an outage or a moment between two stages made it seem: but
+ * as many as others let expect, by as much as chance does. Half of them are no chance; and where
+ * more than half of the others are silent nothing is told by them. */
+static bool is_lost(const struct serin_rollout *rollout, const struct serin_gate_policy *limit)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    uint32_t lost = lost_of(rollout);
+    if (c->rest == 0 || c->rest < rollout->policy.control_minimum ||
+        c->rest_silent > c->rest / 2u) {
+        return exceeds(limit, lost, c->ever_updated, 0);
+    }
+    uint32_t expected = rest_permyriad(rollout);
+    if (!exceeds(limit, lost, c->ever_updated, expected)) {
+        return false;
+    }
+    double ratio = (double)c->ever_updated / c->rest;
+    bool most = lost > c->ever_updated / 2u &&
+                lost * (uint64_t)PERMYRIAD > UINT64_C(2) * expected * c->ever_updated;
+    return most || is_unlikely(lost, ratio * c->rest_silent, ratio, HOLD_ERRORS);
 }
 
 /* The figures that a doubt is about. */
@@ -427,10 +464,24 @@ static struct symptom doubted(const struct serin_rollout *rollout, enum serin_ga
         s.of = c->ever_updated;
         s.bad = c->ever_unheard;
     } else if (!can_judge(rollout, gate)) {
-        s.of = c->ever_updated;
-        s.bad = gate == SERIN_GATE_SILENCE ? c->ever_silent : c->ever_unwell;
+        bool silence = gate == SERIN_GATE_SILENCE;
+        s.of = silence ? c->ever_updated : c->ever_known;
+        s.bad = silence ? c->ever_silent : c->ever_unwell;
     }
     return s;
+}
+
+/* The figures of those that are lost. */
+static void fill_lost(struct serin_trip *trip, const struct serin_rollout *rollout)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    const struct symptom s = {.bad = lost_of(rollout),
+                              .of = c->ever_updated,
+                              .control_bad = c->rest_silent,
+                              .expected_permyriad = rest_permyriad(rollout)};
+    fill(trip, rollout, SERIN_GATE_SILENCE, &s);
+    trip->control_of = c->rest;
+    trip->doubt = SERIN_DOUBT_LOST;
 }
 
 static bool symptom_holds(const struct serin_rollout *rollout, enum serin_gate gate,
@@ -445,7 +496,12 @@ static bool symptom_holds(const struct serin_rollout *rollout, enum serin_gate g
         doubt = doubt_of_few(rollout, limit, &s);
     }
     if (doubt == SERIN_DOUBT_NONE) {
-        return false;
+        bool lost =
+            gate == SERIN_GATE_SILENCE && is_compared(rollout, gate) && is_lost(rollout, limit);
+        if (lost) {
+            fill_lost(trip, rollout);
+        }
+        return lost;
     }
     fill(trip, rollout, gate, &s);
     trip->doubt = doubt;

@@ -13,6 +13,8 @@
 /* Members stand by rank, their health by number: what is known of one is asked for in memory so
  * many members before it is looked at. */
 #define AHEAD 16u
+/* A device's word may be so much later than the step in which it is asked for. */
+#define SLEW_S (SERIN_ENGINE_SLEW_MS / 1000u + 1u)
 
 /* Silence or errors of the updated, by the gateway that more than half of those who show it can
  * stand behind (Boyer and Moore), and what is behind it. */
@@ -131,33 +133,74 @@ static bool has_past(const struct serin_rollout *rollout, const struct serin_mem
     return serin_health_known(health) && !lost;
 }
 
-/* Whether a device counts: enough is known of it, and it was not silent at `since_s`. Who was heard
- * of late was not silent then either, as far as anybody knows. */
-static bool counts(const struct walk *walk, const struct serin_health *health, uint64_t since_s)
+/* Whether a device counts for the stage: enough is known of it, and it was not silent when that
+ * opened. Who was heard of late was not silent then either, as far as anybody knows. Others count
+ * until they were silent for one more of their usual gaps when it opened: what cut off an updated
+ * device, silent by a hair since then, may have cut them off with it, and is to be expected of both
+ * or of none. */
+static bool counts_here(const struct walk *walk, const struct serin_health *health, enum role role)
 {
+    uint64_t gap_s = role == ROLE_CONTROL ? health->gap_s : 0;
+    uint64_t since_s = walk->opened_s > gap_s ? walk->opened_s - gap_s : 0;
     return serin_health_known(health) &&
            (!serin_health_silent(health, walk->now_s) || !serin_health_silent(health, since_s));
 }
 
-/* The same for the stage. Others count until they were silent for one more of their usual gaps when
- * it opened: what cut off an updated device, silent by a hair since then, may have cut them off
- * with it, and is to be expected of both or of none. */
-static bool counts_here(const struct walk *walk, const struct serin_health *health, enum role role)
+/* What a device's own last word says of it, whatever is known of it else. */
+enum word {
+    WORD_NONE, /* it never beat, and nobody expects it to */
+    WORD_HEARD,
+    WORD_UNHEARD, /* not for long, but it had no time to be since reports are up */
+    WORD_SILENT
+};
+
+/* No restart, outage or earlier moment counts for a word here; and one that seems to come from the
+ * future, but for the noise of a disciplined clock, is none. */
+static enum word word_of(const struct walk *walk, const struct serin_health *health)
 {
-    uint64_t gap_s = role == ROLE_CONTROL ? health->gap_s : 0;
-    return counts(walk, health, walk->opened_s > gap_s ? walk->opened_s - gap_s : 0);
+    uint64_t span_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+    bool ahead = health->beat_s > walk->now_s + SLEW_S;
+    if (health->beats == 0) {
+        return WORD_NONE;
+    }
+    if (!ahead && health->beat_s + span_s >= walk->now_s) {
+        return WORD_HEARD;
+    }
+    bool before = ahead || health->beat_s < walk->heard_from_s;
+    uint64_t heard_s = before ? walk->heard_from_s : health->beat_s;
+    return heard_s + span_s < walk->now_s ? WORD_SILENT : WORD_UNHEARD;
 }
 
-/* What all that the rollout updated show. Who accepted was heard then: those that are silent fell
- * silent since, in whatever stage. */
-static void count_ever(struct walk *walk, const struct serin_health *health, bool silent)
+/* Who was silent before the rollout began is nobody's: others, and who ran the release already.
+ * Whoever accepted was heard then. */
+static bool was_silent(const struct walk *walk, const struct serin_member *member, enum role role,
+                       const struct serin_health *health)
 {
-    if (counts(walk, health, walk->created_s)) {
-        walk->found.ever_updated++;
-        walk->found.ever_silent += silent ? 1 : 0;
-        walk->found.ever_unwell += serin_health_unwell(health) ? 1 : 0;
-        walk->found.ever_unheard += !silent && serin_health_silent(health, walk->now_s) ? 1 : 0;
+    uint64_t span_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
+    return (role == ROLE_CONTROL || member->ran_before) &&
+           health->beat_s + span_s < walk->created_s;
+}
+
+/* What all that the rollout updated show, in whatever stage they fell silent, and all others. */
+static void count_ever(struct walk *walk, const struct serin_member *member, enum role role,
+                       bool known)
+{
+    const struct serin_health *health = &walk->members->health[member->device];
+    enum word word = word_of(walk, health);
+    if (word == WORD_NONE || role == ROLE_GONE ||
+        (word != WORD_HEARD && was_silent(walk, member, role, health))) {
+        return;
     }
+    if (role == ROLE_CONTROL) {
+        walk->found.rest++;
+        walk->found.rest_silent += word == WORD_SILENT ? 1 : 0;
+        return;
+    }
+    walk->found.ever_updated++;
+    walk->found.ever_silent += word == WORD_SILENT ? 1 : 0;
+    walk->found.ever_unheard += word == WORD_UNHEARD ? 1 : 0;
+    walk->found.ever_known += known ? 1 : 0;
+    walk->found.ever_unwell += known && serin_health_unwell(health) ? 1 : 0;
 }
 
 /* Where a device is counted: in its stratum, of whose first device the revision is asked, or in its
@@ -232,10 +275,12 @@ static void count_fresh(struct walk *walk, const struct serin_member *member, en
     }
     if (role == ROLE_UPDATED) {
         walk->found.ever_updated++;
+        walk->found.ever_known++;
         walk->found.ever_unwell += unwell ? 1 : 0;
         walk->confirmed.of += confirmed_before(walk, member) ? 1 : 0;
         count_shown(walk, member->device, false, unwell);
     } else {
+        walk->found.rest++;
         walk->others.of++;
     }
     add(place_of(walk, member->device), role, false, unwell);
@@ -246,19 +291,18 @@ static void count_member(struct walk *walk, const struct serin_member *member, e
     const struct serin_health *health = &walk->members->health[member->device];
     bool known = has_past(walk->rollout, member, health, role);
     count_known(&walk->found, role, known);
-    if (!known) {
-        return;
-    }
-    if (is_fresh(walk, health)) {
+    if (known && is_fresh(walk, health)) {
         count_fresh(walk, member, role, serin_health_unwell(health));
         return;
     }
+    count_ever(walk, member, role, known);
+    if (!known) {
+        return;
+    }
     bool silent = is_silent(walk, health);
-    if (role == ROLE_UPDATED) {
-        count_ever(walk, health, silent);
-        if (confirmed_before(walk, member) && counts_here(walk, health, ROLE_CONTROL)) {
-            serin_spells_count(&walk->confirmed, walk->rollout, health, walk->now_s);
-        }
+    if (role == ROLE_UPDATED && confirmed_before(walk, member) &&
+        counts_here(walk, health, ROLE_CONTROL)) {
+        serin_spells_count(&walk->confirmed, walk->rollout, health, walk->now_s);
     }
     if (role == ROLE_GONE || !counts_here(walk, health, role)) {
         return;
@@ -411,6 +455,10 @@ static void compare(struct serin_step *step)
         found->known_most = 0; /* it falls from one TICK to the next, and nobody is forgotten */
     }
     uint32_t minimum = rollout->policy.control_minimum;
+    if (found->rest < minimum && last->rest >= minimum) {
+        found->rest = last->rest;
+        found->rest_silent = last->rest_silent;
+    }
     if (found->control < minimum && last->control >= minimum) {
         keep_control(found, last);
     } else if (found->control > 0 && found->updated > 0) {
@@ -489,4 +537,15 @@ void serin_gates_compare(struct serin_step *step)
     if (due_ms != NEVER && (due_ms <= step->now_ms || passes)) {
         compare(step);
     }
+}
+
+bool serin_gates_compare_last(struct serin_step *step)
+{
+    const struct serin_rollout *rollout = step->rollout;
+    uint64_t due_ms = serin_gates_compare_due_ms(rollout, step->members);
+    if (due_ms == NEVER || rollout->comparison.at_ms == step->now_ms) {
+        return false;
+    }
+    compare(step);
+    return true;
 }

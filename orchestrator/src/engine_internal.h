@@ -110,6 +110,9 @@ bool serin_stage_open(const struct serin_rollout *rollout);
 uint64_t serin_soak_left_ms(const struct serin_rollout *rollout);
 /* Compares once more where the stage may pass now, whatever event found that. */
 void serin_stage_compare(struct serin_step *step);
+/* The same where nothing but that keeps it from passing, be it that it was held, or waited for an
+ * approval, until now. True: a comparison was made, and the conclusion is to be drawn anew. */
+bool serin_stage_compare_last(struct serin_step *step);
 /* Notes whether the test accepts the stage as it stands. */
 void serin_stage_accept(struct serin_step *step);
 /* Whether the stage would pass on the word of one gateway, and one elsewhere could speak too, and
@@ -323,6 +326,7 @@ enum serin_doubt {
     SERIN_DOUBT_UNKNOWN,       /* of many updated devices nothing is known any more */
     SERIN_DOUBT_UNJUDGED,      /* of many too little is known to judge them, but not of others */
     SERIN_DOUBT_UNHEARD,       /* many were not heard yet since reports are up */
+    SERIN_DOUBT_LOST,          /* many that some stage updated are silent, more than others */
     SERIN_DOUBT_YOUNG          /* it would halt, but was not found for long enough */
 };
 
@@ -334,7 +338,8 @@ struct serin_trip {
     struct serin_gate_policy limit;
     uint32_t bad, of; /* without those behind `without` */
     uint32_t without; /* the gateway left out, or SERIN_SITE_DIRECT */
-    /* SILENCE and ERRORS: the control group, what it let expect, and how old its figures are. */
+    /* SILENCE and ERRORS: the control group, what it let expect, and how old its figures are. Of
+     * those that are lost: all others. */
     uint32_t control_bad, control_of, expected_permyriad, age_s;
 };
 
@@ -387,6 +392,9 @@ bool serin_gate_boot_reason(enum serin_reason reason);
 /* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
  * Call it on each TICK of a state with a gate, before conclusions are drawn. */
 void serin_gates_compare(struct serin_step *step);
+/* Compares now, whatever is due, for a stage that is about to pass. False: that was done in this
+ * step, or no gate asks for it. */
+bool serin_gates_compare_last(struct serin_step *step);
 /* The gateway behind which most of the silent, or of the unwell, stand; walks over the members. */
 uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
                           enum serin_gate gate);

@@ -374,6 +374,10 @@ void serin_rollout_rebuild(struct serin_rollout *rollout, struct serin_members *
         book(rollout, member, i, true);
     }
     serin_test_update(rollout);
+    if (!rollout->reports_up && rollout->down_ms == 0) {
+        rollout->down_ms =
+            rollout->last_ms; /* after loading: the caller was up that long at least */
+    }
     rollout->retry_next = 0;
     rollout->sweeping = false;
     rollout->sweep_next = 0;

@@ -286,13 +286,20 @@ void serin_effect_member(struct serin_step *step)
     }
 }
 
+/* What a comparison says of the network. */
+static void compared(struct serin_step *step)
+{
+    if (serin_spells_compared(step->rollout)) {
+        serin_evidence_recount(step->rollout, step->members);
+    }
+}
+
 static void compare(struct serin_step *step)
 {
-    struct serin_rollout *rollout = step->rollout;
-    uint64_t compared_ms = rollout->comparison.at_ms;
+    uint64_t compared_ms = step->rollout->comparison.at_ms;
     serin_gates_compare(step);
-    if (rollout->comparison.at_ms != compared_ms && serin_spells_compared(rollout)) {
-        serin_evidence_recount(rollout, step->members);
+    if (step->rollout->comparison.at_ms != compared_ms) {
+        compared(step);
     }
 }
 
@@ -304,6 +311,15 @@ void serin_stage_compare(struct serin_step *step)
     if ((soaked || waits) && serin_time_allows(rollout)) {
         compare(step);
     }
+}
+
+bool serin_stage_compare_last(struct serin_step *step)
+{
+    if (step->rollout->stage == 0 || !serin_gates_compare_last(step)) {
+        return false;
+    }
+    compared(step);
+    return true;
 }
 
 void serin_effect_tick(struct serin_step *step)

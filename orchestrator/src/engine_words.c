@@ -375,8 +375,11 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
                trip->bad, trip->of);
         return;
     }
-    append(out, "%u of %u %s", trip->bad, trip->of, gate_words[trip->gate]);
-    if (trip->doubt == SERIN_DOUBT_CONTROL_SMALL) {
+    bool lost = trip->doubt == SERIN_DOUBT_LOST;
+    append(out, "%u of %u %s", trip->bad, trip->of,
+           lost ? "updated since it began are not heard any more" : gate_words[trip->gate]);
+    if (trip->doubt == SERIN_DOUBT_CONTROL_SMALL ||
+        (lost && trip->control_of < rollout->policy.control_minimum)) {
         append(out, ", and %u others are too few to compare them with (minimum %u)",
                trip->control_of, rollout->policy.control_minimum);
         return;

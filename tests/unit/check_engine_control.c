@@ -404,6 +404,13 @@ START_TEST(an_old_control_group_holds_and_says_how_old)
     ck_assert(bench_said(&bench, " min ago) (limit 10.00 %)"));
     quiet[bench.members.list[62].device] = false; /* 15 % of 913 are less than 137 */
     hours(&bench, 2);
+    ck_state(&bench, "awaiting"); /* but with those of the stage before they are more than of all */
+    ck_assert_uint_eq(bench.rollout.comparison.ever_silent, 223);
+    ck_assert_uint_eq(bench.rollout.comparison.ever_updated, 1000);
+    for (uint32_t i = 0; i < 75; i++) { /* who confirmed lives */
+        quiet[bench.members.list[i].device] = false;
+    }
+    hours(&bench, 2);
     ck_state(&bench, "completed");
     bench_free(&bench);
 }

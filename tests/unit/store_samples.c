@@ -347,7 +347,14 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
                                                    .known_most = dice32(&seed),
                                                    .ever_updated = dice32(&seed),
                                                    .ever_silent = dice32(&seed),
-                                                   .ever_unwell = dice32(&seed)};
+                                                   .ever_unwell = dice32(&seed),
+                                                   .rest = dice32(&seed),
+                                                   .rest_silent = dice32(&seed)};
+    rollout.outage_count = dice32(&seed) % (SERIN_ENGINE_OUTAGES_MAX + 1);
+    for (uint32_t i = 0; i < rollout.outage_count; i++) {
+        rollout.outages[i] =
+            (struct serin_outage){.watch_s = dice32(&seed), .for_s = dice32(&seed)};
+    }
     rollout.attempt_first = dice32(&seed);
     rollout.reverted_by = dice(&seed);
     name(&seed, rollout.revert_why, sizeof rollout.revert_why, false);

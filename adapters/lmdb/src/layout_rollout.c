@@ -259,6 +259,23 @@ static void judgement_fields(struct record_io *io, struct serin_rollout *rollout
     }
 }
 
+/* What version 6 brought. Before it the control group was all that was known of others. */
+static void silence_fields(struct record_io *io, struct serin_rollout *rollout)
+{
+    if (io->version < 6) {
+        rollout->comparison.rest = rollout->comparison.control;
+        rollout->comparison.rest_silent = rollout->comparison.control_silent;
+        return;
+    }
+    rollout->comparison.rest = record_u32(io, rollout->comparison.rest);
+    rollout->comparison.rest_silent = record_u32(io, rollout->comparison.rest_silent);
+    rollout->outage_count = record_range(io, rollout->outage_count, 0, SERIN_ENGINE_OUTAGES_MAX);
+    for (uint32_t i = 0; i < rollout->outage_count; i++) {
+        rollout->outages[i].watch_s = record_u32(io, rollout->outages[i].watch_s);
+        rollout->outages[i].for_s = record_u32(io, rollout->outages[i].for_s);
+    }
+}
+
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
 void layout_rollout(struct record_io *io, union record_value *value)
 {
@@ -300,6 +317,7 @@ void layout_rollout(struct record_io *io, union record_value *value)
         spells_fields(io, rollout);
     }
     judgement_fields(io, rollout);
+    silence_fields(io, rollout);
 }
 
 void layout_member(struct record_io *io, union record_value *value)

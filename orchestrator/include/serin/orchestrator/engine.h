@@ -208,10 +208,15 @@ struct serin_comparison {
     /* Of all that spoke of the release, those of which enough was heard to judge them: now, and at
      * most in this rollout. A restart of the caller, which forgets beats, shows as a fall. */
     uint32_t known, known_most;
-    /* All that the rollout updated, also those that fell silent in an earlier stage; only who was
-     * silent when it was created is nobody's. They are asked where `updated` is below a gate's
-     * minimum, so that no fleet is too small to be held. */
+    /* All that the rollout updated and that ever beat, in whatever stage they fell silent, and
+     * whether or not enough is known of them: no stage passes over those of them that are silent by
+     * their own last word, but as others are. Only who ran the release before, and was silent when
+     * the rollout was created, is nobody's. Unwell are those of them of which enough is known. */
     uint32_t ever_updated, ever_silent, ever_unwell;
+    /* All that were not offered the release, ever beat and were not silent when the rollout was
+     * created, and of them those that are silent now: what is expected of the former. As they were
+     * when they were last `control_minimum` or more. */
+    uint32_t rest, rest_silent;
     /* What follows is not stored: nothing is taken for lasting after a restart of the caller, and
      * nothing passes before it was counted anew (`compared`). */
     struct serin_lasting silent_lasting, unwell_lasting;
@@ -226,9 +231,9 @@ struct serin_comparison {
     /* Of dark_lasting, those that reports could not have told for so long without an outage. */
     uint32_t dark_pieced;
     uint32_t dark_silence_s, dark_gap_s;
-    /* Of ever_updated, those that would be silent, but that not everybody had time to be heard yet
-     * since reports are up. */
-    uint32_t ever_unheard;
+    /* Of ever_updated, those that are silent by their own last word, but had no time to be heard
+     * since reports are up; and those of which enough is known to judge them. */
+    uint32_t ever_unheard, ever_known;
     /* All that accepted, and all that were not offered it; and of them those of which too little
      * was heard to judge them. */
     uint32_t accepted, accepted_unknown;
@@ -333,6 +338,9 @@ struct serin_rollout {
     /* The watch, in seconds, at the first time-out that RETRY let try again before it was known
      * whether the network excuses it; 0: there was none. */
     uint32_t retried_s;
+    /* The last outages of reports, in order; of before the first nothing is known. */
+    uint32_t outage_count;
+    struct serin_outage outages[SERIN_ENGINE_OUTAGES_MAX];
     /* Derived; serin_rollout_rebuild sets them. */
     uint32_t late; /* open devices that joined during this stage: it does not wait for them */
     uint32_t rolled_back; /* part of tally.failed */
@@ -341,10 +349,8 @@ struct serin_rollout {
     uint32_t counted_s;   /* the watch that the evidence was counted for: spells settle */
     struct serin_evidence evidence;
     uint64_t stood_watch_ms; /* the watch when it last stood still; not stored */
-    /* The last outages, in order, that of a restart first; of before nothing is known. And since
-     * when reports are down (Unix ms), 0: not known. Not stored. */
-    uint32_t outage_count;
-    struct serin_outage outages[SERIN_ENGINE_OUTAGES_MAX];
+    /* Since when reports are down (Unix ms), 0: not known. Not stored: on loading it is the last
+     * step, until which the caller was surely up. */
     uint64_t down_ms;
     struct serin_sites_seen seen;
     uint32_t sweep_next;   /* member at which the next TICK looks for deadlines */
