@@ -86,10 +86,6 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 {
     agent->errors++;
     agent->retry_ms = agent->now_ms + FLASH_RETRY_MS;
-    if (agent->trial && agent->now_ms < agent->window_end_ms &&
-        agent->window_end_ms < agent->retry_ms) {
-        agent->retry_ms = agent->window_end_ms; /* which waits for nothing */
-    }
     return error;
 }
 
@@ -187,11 +183,12 @@ static enum serin_error learn_running(struct serin_agent *agent)
         memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
         return SERIN_OK;
     }
-    agent->confirmed = state.phase == SERIN_BOOT_STEADY && state.active == agent->info.slot &&
-                       state.active_confirmed;
+    agent->confirmed = !agent->info.trial && state.phase == SERIN_BOOT_STEADY &&
+                       state.active == agent->info.slot && state.active_confirmed;
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
-    if (forgotten && agent->record.floor <= manifest.security_counter &&
+    /* Nothing is committed on trial, and a lost log is not replaced: it is the trial's end. */
+    if (forgotten && !agent->info.trial && agent->record.floor <= manifest.security_counter &&
         serin_boot_commit(boot, agent->record.floor) != SERIN_OK) {
         serin_agent_log(agent, "the committed floor could not be logged", "the next boot tries");
     }
@@ -209,7 +206,13 @@ static enum serin_error be_born(struct serin_agent *agent)
         return SERIN_ERR_CRYPTO;
     }
     first.incarnation = serin_get_le64(bytes) | 1u;
-    return serin_record_store(agent, &first);
+    serin_record_copy(&agent->record, &first);
+    agent->unborn = serin_record_store(agent, &first) != SERIN_OK;
+    if (agent->unborn) {
+        /* What runs goes on, as it is whole; until the log takes a record, nothing is begun. */
+        serin_agent_log(agent, "the agent log takes no record", "trying again");
+    }
+    return SERIN_OK;
 }
 
 enum serin_error serin_agent_init(struct serin_agent *agent,
@@ -331,14 +334,23 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When a trial has something to log, or its account has: the window waits for neither. */
+static uint64_t trial_ms(const struct serin_agent *agent)
+{
+    return agent->unsettled || agent->unborn ? earlier(agent->elapse_ms, agent->retry_ms)
+                                             : agent->elapse_ms;
+}
+
 /* When the present state has something to do by itself. */
 static uint64_t work_ms(const struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
-    if (agent->trial) {
-        return earlier(agent->elapse_ms, agent->window_end_ms);
-    }
-    if (agent->unsettled) {
+    if (agent->unsettled || agent->unborn) {
         return agent->retry_ms;
     }
     if (agent->stopped) {
@@ -365,11 +377,8 @@ static uint64_t work_ms(const struct serin_agent *agent)
 
 uint64_t serin_agent_next_ms(const struct serin_agent *agent)
 {
-    uint64_t due = work_ms(agent);
-    if (due < agent->retry_ms) {
-        due = agent->retry_ms;
-    }
-    if (agent->connected) {
+    uint64_t due = agent->trial ? trial_ms(agent) : later(work_ms(agent), agent->retry_ms);
+    if (agent->connected && !agent->unborn) {
         bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
         due = earlier(due, owed ? agent->report_due_ms : SERIN_NEVER_MS);
         due = earlier(due, agent->beat_due_ms);

@@ -1,6 +1,7 @@
 /* Manifest, piece table and image into the slot that does not run (design decisions 10 and 16). */
 #include "agent_internal.h"
 #include "flash_io.h"
+#include "journal.h"
 
 #include <serin/piece.h>
 
@@ -10,7 +11,7 @@
 #define BAD_IN_A_ROW_MAX 5u
 #define RUN_GROWTH_MAX   16u /* pieces that join a run in one step: each may cost a hash */
 #define CHECK_SLICE      (64u * 1024u) /* bytes of an image that are read back in one step */
-#define RECHECKS_MAX     3u /* since boot: verifications that fail before the attempt does */
+#define RECHECKS_MAX     3u /* since boot: how often what was in place may turn out not to be */
 
 static struct serin_attempt_report *account_of(struct serin_agent *agent)
 {
@@ -29,19 +30,55 @@ void serin_download_stop(struct serin_agent *agent)
     agent->checking = false;
 }
 
-static enum serin_error end(struct serin_agent *agent, enum serin_attempt_event event,
-                            enum serin_reason reason, uint32_t detail)
+/* Tells the end of the attempt; `over` until that is durable, and nothing is fetched or written any
+ * more. */
+static enum serin_error tell_end(struct serin_agent *agent)
 {
-    enum serin_error error = serin_attempt_move(agent, event, reason, detail);
+    const struct serin_agent_download *download = &agent->download;
+    enum serin_error error =
+        serin_attempt_move(agent, (enum serin_attempt_event)download->end_event,
+                           download->end_reason, download->end_detail);
     if (error == SERIN_OK) {
         serin_download_stop(agent);
     }
     return error;
 }
 
+static enum serin_error end(struct serin_agent *agent, enum serin_attempt_event event,
+                            enum serin_reason reason, uint32_t detail)
+{
+    struct serin_agent_download *download = &agent->download;
+    serin_fetch_stop(agent);
+    agent->checking = false;
+    download->target = SERIN_AGENT_TARGET_NONE;
+    download->over = true;
+    download->end_event = (uint8_t)event;
+    download->end_reason = reason;
+    download->end_detail = detail;
+    return tell_end(agent);
+}
+
 static enum serin_error fail(struct serin_agent *agent, enum serin_reason reason, uint32_t detail)
 {
     return end(agent, SERIN_ATTEMPT_FAIL, reason, detail);
+}
+
+/* Counts that what was in place is not any more: flash that does not keep what it takes is not
+ * filled for ever. True: the attempt is over, or will be once the log takes that. */
+static bool given_up(struct serin_agent *agent, enum serin_reason reason, enum serin_error *error)
+{
+    if (++agent->download.rechecks <= RECHECKS_MAX) {
+        return false;
+    }
+    *error = fail(agent, reason, 0);
+    return true;
+}
+
+/* What flash does not take is tried again a few times. */
+static enum serin_error count_failure(struct serin_agent *agent, enum serin_error error)
+{
+    bool worn = error == SERIN_ERR_FLASH && ++agent->download.bad_rows >= BAD_IN_A_ROW_MAX;
+    return worn ? fail(agent, SERIN_REASON_FLASH, 0) : error;
 }
 
 /* Whether the manifest in scratch may be taken, in full, before anything else of the release is
@@ -117,10 +154,11 @@ __attribute__((noinline)) static enum serin_error accept_manifest(struct serin_a
     }
     account_of(agent)->version = agent->download.manifest.version;
     enum serin_error error = serin_fill_store_manifest(agent, size);
+    agent->download.have_manifest = error == SERIN_OK;
     if (error == SERIN_OK && pending) {
+        /* Where that is not durable yet, it is tried again without the manifest being fetched. */
         error = serin_attempt_move(agent, SERIN_ATTEMPT_SUITS, SERIN_REASON_NONE, 0);
     }
-    agent->download.have_manifest = error == SERIN_OK;
     return error;
 }
 
@@ -183,6 +221,7 @@ static enum serin_error start_recheck(struct serin_agent *agent)
         download->target = SERIN_AGENT_TARGET_NONE;
         download->recheck = true;
         download->pieces_found = 0;
+        download->next_part = SERIN_JOURNAL_TABLE;
     }
     return error;
 }
@@ -201,9 +240,14 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
         return fail(agent, reason, detail);
     }
     /* Not the piece may be wrong, but what it is measured by. */
-    if (!table && error == SERIN_ERR_DIGEST && !serin_fill_table_right(agent) &&
-        start_recheck(agent) == SERIN_OK) {
-        return error;
+    if (!table && error == SERIN_ERR_DIGEST && !serin_fill_table_right(agent)) {
+        enum serin_error ended;
+        if (given_up(agent, SERIN_REASON_PIECE_TABLE, &ended)) {
+            return ended;
+        }
+        if (start_recheck(agent) == SERIN_OK) {
+            return error;
+        }
     }
     serin_fetch_rewind(agent, position);
     return error;
@@ -333,24 +377,34 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
     return SERIN_OK;
 }
 
-static void fetch(struct serin_agent *agent, enum serin_agent_target target, const uint8_t *object,
-                  uint32_t size, uint32_t position)
+/* Starts to fetch `part`, a position of the journal, 0 for the manifest. Parts are fetched in this
+ * order, so an earlier one was in place before. */
+static enum serin_error fetch(struct serin_agent *agent, enum serin_agent_target target,
+                              uint32_t part, const uint8_t *object, uint32_t size,
+                              uint32_t position)
 {
-    agent->download.target = target;
-    agent->download.bad_rows = 0;
+    struct serin_agent_download *download = &agent->download;
+    enum serin_error error = SERIN_OK;
+    if (part >= download->next_part) {
+        download->next_part = part + 1u;
+    } else if (given_up(agent, SERIN_REASON_FLASH, &error)) {
+        return error;
+    }
+    download->target = target;
+    download->bad_rows = 0;
     serin_fetch_start(agent, object, size, position);
+    return SERIN_OK;
 }
 
-/* Goes on to verify what runs, before the only other slot that may boot is given up: flash rots
- * while an image runs. SERIN_ERR_AGAIN: call again. */
-static enum serin_error prove_running(struct serin_agent *agent)
+/* Goes on to verify what is in `slot`. SERIN_ERR_AGAIN: call again. */
+static enum serin_error prove(struct serin_agent *agent, enum serin_slot slot)
 {
     const struct serin_boot *boot = agent->config->boot;
     struct serin_manifest manifest;
-    enum serin_error error = serin_slot_manifest_open(boot, &agent->trust, agent->info.slot,
-                                                      agent->running.floor, &manifest, NULL);
+    enum serin_error error =
+        serin_slot_manifest_open(boot, &agent->trust, slot, agent->running.floor, &manifest, NULL);
     if (error == SERIN_OK && !agent->checking) {
-        serin_image_check_start(&agent->check, boot, agent->info.slot, manifest.image_size_bytes);
+        serin_image_check_start(&agent->check, boot, slot, manifest.image_size_bytes);
         agent->checking = true;
     }
     if (error == SERIN_OK) {
@@ -364,21 +418,38 @@ static enum serin_error prove_running(struct serin_agent *agent)
     return error == SERIN_OK ? serin_image_check_end(&agent->check, boot, &manifest) : error;
 }
 
+/* Goes on to find out whether the slot that does not run may be given up: flash rots while an image
+ * runs, and what is in the other slot may be all that boots, confirmed or not. Where neither
+ * verifies, there is nothing to lose, and the download is the way out. SERIN_ERR_AGAIN: call again,
+ * or the attempt is over. */
+static enum serin_error may_take(struct serin_agent *agent)
+{
+    struct serin_agent_download *download = &agent->download;
+    enum serin_error error =
+        prove(agent, download->rotten ? serin_agent_spare(agent) : agent->info.slot);
+    if (error == SERIN_ERR_AGAIN) {
+        return error;
+    }
+    if (download->rotten && error == SERIN_OK) {
+        error = fail(agent, SERIN_REASON_FLASH, 0);
+        return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
+    }
+    download->proved = download->rotten || error == SERIN_OK;
+    if (!download->proved) {
+        download->rotten = true;
+        agent->errors++;
+        serin_agent_log(agent, "what runs does not verify any more", serin_error_text(error));
+    }
+    return SERIN_ERR_AGAIN; /* the slot is for the next step */
+}
+
 /* Takes the slot that does not run for this download. SERIN_ERR_AGAIN: call again, or the attempt
  * is over. */
 static enum serin_error take_slot(struct serin_agent *agent)
 {
     struct serin_agent_download *download = &agent->download;
-    if (!download->proved && agent->redundancy != SERIN_REDUNDANCY_NONE) {
-        enum serin_error error = prove_running(agent);
-        download->proved = error == SERIN_OK;
-        if (error == SERIN_OK || error == SERIN_ERR_AGAIN) {
-            return SERIN_ERR_AGAIN; /* the slot is for the next step */
-        }
-        agent->errors++;
-        serin_agent_log(agent, "what runs does not verify any more", serin_error_text(error));
-        error = fail(agent, SERIN_REASON_FLASH, 0);
-        return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
+    if (!download->proved && !serin_slot_unsealed(agent->config->boot, serin_agent_spare(agent))) {
+        return may_take(agent);
     }
     download->proved = true;
     enum serin_error error = serin_fill_prepare(agent);
@@ -404,9 +475,8 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
         return error;
     }
     if (!found) {
-        fetch(agent, SERIN_AGENT_TARGET_TABLE, manifest->pieces_sha256,
-              serin_piece_table_size(manifest->image_size_bytes), from);
-        return SERIN_OK;
+        return fetch(agent, SERIN_AGENT_TARGET_TABLE, SERIN_JOURNAL_TABLE, manifest->pieces_sha256,
+                     serin_piece_table_size(manifest->image_size_bytes), from);
     }
     uint32_t index;
     error = serin_fill_find_piece(agent, &index);
@@ -415,13 +485,15 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
     }
     *all = index == serin_piece_count(manifest->image_size_bytes);
     if (!*all) {
-        fetch(agent, SERIN_AGENT_TARGET_IMAGE, manifest->image_sha256, manifest->image_size_bytes,
-              index * SERIN_PIECE_SIZE);
+        error = fetch(agent, SERIN_AGENT_TARGET_IMAGE, SERIN_JOURNAL_FIRST_PIECE + index,
+                      manifest->image_sha256, manifest->image_size_bytes, index * SERIN_PIECE_SIZE);
+    }
+    if (!*all && error == SERIN_OK && agent->fetch.active) {
         agent->fetch.end =
             agent->fetch.position + serin_piece_size(manifest->image_size_bytes, index);
         grow_run(agent, index);
     }
-    return SERIN_OK;
+    return error;
 }
 
 /* With all in place the attempt moves on to verifying, or back to it. */
@@ -429,10 +501,10 @@ static enum serin_error find_next(struct serin_agent *agent)
 {
     bool all = false;
     enum serin_error error = find_missing(agent, &all);
-    if (error == SERIN_ERR_AGAIN) {
-        return SERIN_OK;
+    if (error != SERIN_OK) {
+        return error == SERIN_ERR_AGAIN ? SERIN_OK : count_failure(agent, error);
     }
-    if (error == SERIN_OK && all) {
+    if (all) {
         agent->download.recheck = false;
         if (serin_attempt_state(agent) == SERIN_STATE_DOWNLOADING) {
             error = serin_attempt_move(agent, SERIN_ATTEMPT_FETCHED, SERIN_REASON_NONE, 0);
@@ -446,15 +518,15 @@ static enum serin_error seal(struct serin_agent *agent)
 {
     serin_agent_fault_point(agent, "agent.verified");
     enum serin_error error = serin_fill_seal(agent);
+    agent->download.sealed = error == SERIN_OK;
     if (error == SERIN_ERR_NOT_FOUND) {
         agent->download.have_manifest =
             false; /* the download record has rotted: fetch the manifest again */
         return SERIN_OK;
     }
-    if (error == SERIN_OK) {
-        error = serin_attempt_move(agent, SERIN_ATTEMPT_VERIFIED, SERIN_REASON_NONE, 0);
-    }
-    return error;
+    return error == SERIN_OK
+               ? serin_attempt_move(agent, SERIN_ATTEMPT_VERIFIED, SERIN_REASON_NONE, 0)
+               : count_failure(agent, error);
 }
 
 static enum serin_error verify(struct serin_agent *agent)
@@ -478,41 +550,58 @@ static enum serin_error verify(struct serin_agent *agent)
     if (error == SERIN_OK) {
         return seal(agent);
     }
-    if (++agent->download.rechecks > RECHECKS_MAX) {
-        return fail(agent, serin_intake_reason(error), 0);
+    if (given_up(agent, serin_intake_reason(error), &error)) {
+        return error;
     }
     serin_agent_log(agent, "the image does not verify: its pieces are looked at again", NULL);
-    return start_recheck(agent);
+    return count_failure(agent, start_recheck(agent));
 }
 
 /* Starts to fetch the manifest, once its time has come. */
-static void want_manifest(struct serin_agent *agent, const struct serin_agent_standing *standing)
+static enum serin_error want_manifest(struct serin_agent *agent,
+                                      const struct serin_agent_standing *standing)
 {
     bool early = serin_attempt_state(agent) == SERIN_STATE_PENDING && standing != NULL &&
                  agent->now_ms < standing->start_ms;
-    if (standing != NULL && !early) {
-        fetch(agent, SERIN_AGENT_TARGET_MANIFEST, serin_attempt_current(agent)->manifest_id, 0, 0);
+    if (standing == NULL || early) {
+        return SERIN_OK;
     }
+    return fetch(agent, SERIN_AGENT_TARGET_MANIFEST, SERIN_JOURNAL_PREPARED,
+                 serin_attempt_current(agent)->manifest_id, 0, 0);
+}
+
+/* What is in flash already, and only not told yet: nothing is written for it again. */
+static enum serin_error tell(struct serin_agent *agent)
+{
+    if (agent->download.over) {
+        return tell_end(agent);
+    }
+    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
+    return serin_attempt_move(agent, pending ? SERIN_ATTEMPT_SUITS : SERIN_ATTEMPT_VERIFIED,
+                              SERIN_REASON_NONE, 0);
+}
+
+static enum serin_error work(struct serin_agent *agent, const struct serin_agent_standing *standing)
+{
+    struct serin_agent_download *download = &agent->download;
+    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
+    bool verifying = serin_attempt_state(agent) == SERIN_STATE_VERIFYING;
+    if (download->over || download->sealed || (pending && download->have_manifest)) {
+        return tell(agent);
+    }
+    if (download->have_manifest && verifying && download->prepared && !download->recheck) {
+        return verify(agent);
+    }
+    if (download->target != SERIN_AGENT_TARGET_NONE) {
+        return SERIN_OK; /* it comes block by block */
+    }
+    return download->have_manifest ? find_next(agent) : want_manifest(agent, standing);
 }
 
 enum serin_error serin_download_pursue(struct serin_agent *agent,
                                        const struct serin_agent_standing *standing)
 {
-    struct serin_agent_download *download = &agent->download;
-    enum serin_error error = SERIN_OK;
-    if (!download->have_manifest) {
-        if (download->target == SERIN_AGENT_TARGET_NONE) {
-            want_manifest(agent, standing);
-        }
-    } else if (serin_attempt_state(agent) == SERIN_STATE_VERIFYING && download->prepared &&
-               !download->recheck) {
-        error = verify(agent);
-    } else if (download->target == SERIN_AGENT_TARGET_NONE) {
-        error = find_next(agent);
-    }
-    if (error == SERIN_ERR_FLASH && ++download->bad_rows >= BAD_IN_A_ROW_MAX) {
-        return fail(agent, SERIN_REASON_FLASH, 0);
-    }
+    enum serin_error error = work(agent, standing);
     enum serin_reason failed;
     serin_fetch_poll(agent, &failed);
     return error == SERIN_OK && failed != SERIN_REASON_NONE ? fail(agent, failed, 0) : error;

@@ -64,6 +64,9 @@ void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_r
 SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
                                                    const struct serin_agent_record *next);
 
+/* Stores the agent's record as it is. SERIN_ERR_FLASH: not durable. */
+SERIN_MUST_USE enum serin_error serin_record_again(struct serin_agent *agent);
+
 /* Stores the agent's record once more where the log is suspect: once, after it is loaded. */
 void serin_record_refresh(struct serin_agent *agent);
 

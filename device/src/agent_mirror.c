@@ -325,6 +325,9 @@ static enum serin_error check(struct serin_agent *agent)
         error = seal(agent, &manifest);
     }
     serin_mirror_learn(agent);
+    if (error == SERIN_OK && agent->redundancy != SERIN_REDUNDANCY_MIRRORED) {
+        error = SERIN_ERR_FLASH; /* cells that lose what they have just read back */
+    }
     if (error != SERIN_OK) {
         /* What its journal tells is not so: at the next boot, too, all of it is looked at. */
         enum serin_error forgotten = serin_slot_forget(boot_of(agent), serin_agent_spare(agent));

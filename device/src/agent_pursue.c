@@ -84,9 +84,6 @@ static bool may_commit(const struct serin_agent *agent, const struct serin_agent
 
 static enum serin_error act(struct serin_agent *agent, const struct serin_agent_standing *standing)
 {
-    if (agent->trial) {
-        return serin_trial_run(agent);
-    }
     enum serin_state state = serin_attempt_state(agent);
     if (state == SERIN_STATE_STAGED) {
         return serin_trial_start(agent, standing);
@@ -97,23 +94,32 @@ static enum serin_error act(struct serin_agent *agent, const struct serin_agent_
     return serin_mirror_run(agent, may_commit(agent, standing));
 }
 
+/* Brings the account up to date, then the attempt on, each only where the one before it is durable.
+ */
+static enum serin_error advance(struct serin_agent *agent)
+{
+    const struct serin_agent_standing *standing = serin_intake_standing(agent);
+    enum serin_error error = agent->unborn ? serin_record_again(agent) : SERIN_OK;
+    if (error == SERIN_OK && agent->unsettled) {
+        error = serin_trial_settle(agent);
+    }
+    if (error == SERIN_OK && standing != NULL) {
+        error = weigh(agent, standing);
+    }
+    if (error == SERIN_OK && !agent->stopped && !agent->trial) {
+        error = act(agent, standing);
+    }
+    return error;
+}
+
 void serin_agent_pursue(struct serin_agent *agent)
 {
-    if (agent->now_ms >= agent->retry_ms) {
-        const struct serin_agent_standing *standing = serin_intake_standing(agent);
-        enum serin_error error = SERIN_OK;
-        if (agent->unsettled) {
-            error = serin_trial_settle(agent);
-        }
-        if (error == SERIN_OK && standing != NULL) {
-            error = weigh(agent, standing);
-        }
-        if (error == SERIN_OK && !agent->stopped) {
-            error = act(agent, standing);
-        }
-        if (error == SERIN_ERR_FLASH) {
-            (void)serin_agent_failed(agent, error);
-        }
+    if (agent->now_ms >= agent->retry_ms && advance(agent) == SERIN_ERR_FLASH) {
+        (void)serin_agent_failed(agent, SERIN_ERR_FLASH);
+    }
+    /* A trial is over in time, whatever could not be written before, and waits for nothing. */
+    if (agent->trial && !agent->stopped && serin_trial_run(agent) == SERIN_ERR_FLASH) {
+        (void)serin_agent_failed(agent, SERIN_ERR_FLASH);
     }
     serin_report_poll(agent);
 }

@@ -243,6 +243,7 @@ static enum serin_error append(struct serin_agent *agent, const struct serin_age
     serin_record_encode(record, payload);
     enum serin_error error = serin_reclog_append(&log, payload);
     agent->stored = agent->stored || error == SERIN_OK;
+    agent->unborn = agent->unborn && error != SERIN_OK;
     return error == SERIN_OK ? SERIN_OK : serin_agent_failed(agent, error);
 }
 
@@ -254,6 +255,11 @@ enum serin_error serin_record_store(struct serin_agent *agent,
         serin_record_copy(&agent->record, next);
     }
     return error;
+}
+
+enum serin_error serin_record_again(struct serin_agent *agent)
+{
+    return append(agent, &agent->record);
 }
 
 void serin_record_refresh(struct serin_agent *agent)

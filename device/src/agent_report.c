@@ -139,8 +139,8 @@ static void send_beat(struct serin_agent *agent)
 
 void serin_report_poll(struct serin_agent *agent)
 {
-    if (!agent->connected) {
-        return;
+    if (!agent->connected || agent->unborn) {
+        return; /* an incarnation that is not durable is told to nobody */
     }
     bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
     if (owed && agent->now_ms >= agent->report_due_ms) {

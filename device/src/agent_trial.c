@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ELAPSE_STEP_MS 10000u
+#define ENTRY_RETRY_MS 1000u  /* an entry that the log did not take */
 #define ABANDON_MS     10000u /* for the log to take the end of a window */
 
 static const struct serin_boot *boot_of(const struct serin_agent *agent)
@@ -52,31 +53,52 @@ static enum serin_error close_account(struct serin_agent *agent,
                               (uint32_t)state->last_cause);
 }
 
+/* The log is due again after `wait_ms`, and at the window's end at the latest. */
+static void next_entry(struct serin_agent *agent, uint32_t wait_ms)
+{
+    agent->elapse_ms = agent->now_ms + wait_ms;
+    if (agent->now_ms < agent->window_end_ms && agent->window_end_ms < agent->elapse_ms) {
+        agent->elapse_ms = agent->window_end_ms;
+    }
+}
+
+/* The window of a trial runs from the agent's start on, by what the log tells of it. */
 static void start_window(struct serin_agent *agent, const struct serin_boot_state *state)
 {
     uint32_t left_s =
         state->window_s > state->elapsed_s ? (uint32_t)state->window_s - state->elapsed_s : 0;
-    agent->trial = true;
-    agent->elapsed_to_ms = agent->now_ms;
-    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_MS;
-    agent->window_end_ms = agent->now_ms + (uint64_t)left_s * 1000u;
+    agent->windowed = true;
+    agent->window_end_ms = agent->elapsed_to_ms + (uint64_t)left_s * 1000u;
+    next_entry(agent, ELAPSE_STEP_MS);
 }
 
-/* Ends the trial that runs. Where the log knows of none any more it is lost: the bootloader then
- * chooses among what is confirmed. Where it cannot be written, tries and window are given once
- * more at most, as the bootloader starts no trial that it cannot record. */
-static enum serin_error abandon(struct serin_agent *agent, enum serin_reason reason)
+/* Ends the trial that runs, or whose window is over. Where the log knows of none any more it is
+ * lost: the bootloader then chooses among what is confirmed. Where it cannot be written, tries and
+ * window are given once more at most, as the bootloader starts no trial that it cannot record. */
+static enum serin_error abandon(struct serin_agent *agent)
 {
-    enum serin_error error = serin_boot_abandon(boot_of(agent), reason);
+    enum serin_error error = serin_boot_abandon(boot_of(agent), agent->trial_reason);
     bool late =
         agent->now_ms >= agent->window_end_ms && agent->now_ms - agent->window_end_ms >= ABANDON_MS;
     if (error == SERIN_ERR_FLASH && !late) {
+        next_entry(agent, ENTRY_RETRY_MS);
         return error;
     }
     serin_agent_fault_point(agent, "agent.abandoned");
     agent->trial = false;
     ask_reset(agent);
     return SERIN_OK;
+}
+
+/* Ends the window, and the trial with it: whether or not the log takes that at once, nothing
+ * confirms it any more. */
+static enum serin_error abandon_for(struct serin_agent *agent, enum serin_reason reason)
+{
+    if (agent->now_ms < agent->window_end_ms) {
+        agent->window_end_ms = agent->now_ms;
+        agent->trial_reason = reason;
+    }
+    return abandon(agent);
 }
 
 /* Brings the account up to what the boot log tells. */
@@ -87,7 +109,7 @@ static enum serin_error settle_account(struct serin_agent *agent,
     bool mine = of_current(agent, state);
     if (agent->trial) {
         if (attempt == SERIN_STATE_FAILED && mine) {
-            return abandon(agent, SERIN_REASON_FLASH); /* it could not be disarmed in time */
+            return abandon_for(agent, SERIN_REASON_FLASH); /* it could not be disarmed in time */
         }
         return attempt == SERIN_STATE_STAGED && mine
                    ? serin_attempt_move(agent, SERIN_ATTEMPT_BOOTED, SERIN_REASON_NONE,
@@ -138,8 +160,11 @@ static enum serin_error end_unrecorded(struct serin_agent *agent, struct serin_b
 enum serin_error serin_trial_settle(struct serin_agent *agent)
 {
     struct serin_boot_state state;
-    if (serin_boot_read(boot_of(agent), &state) != SERIN_OK) {
-        agent->errors++; /* lost: `state` is what the slots tell */
+    bool lost = serin_boot_read(boot_of(agent), &state) != SERIN_OK;
+    if (lost) {
+        agent->errors++; /* `state` is what the slots tell */
+    } else if (agent->trial && !agent->windowed && state.phase == SERIN_BOOT_TRIAL) {
+        start_window(agent, &state);
     }
     enum serin_error error = SERIN_OK;
     if (state.phase != SERIN_BOOT_STEADY && !agent->info.trial) {
@@ -148,19 +173,22 @@ enum serin_error serin_trial_settle(struct serin_agent *agent)
     if (error == SERIN_OK) {
         error = settle_account(agent, &state);
     }
-    agent->unsettled = error != SERIN_OK;
+    agent->unsettled = error != SERIN_OK || (agent->trial && !agent->windowed);
     return error;
 }
 
 void serin_trial_resume(struct serin_agent *agent)
 {
-    struct serin_boot_state state;
-    if (agent->info.trial && serin_boot_read(boot_of(agent), &state) == SERIN_OK &&
-        state.phase == SERIN_BOOT_TRIAL) {
-        start_window(agent, &state);
-    }
+    /* What the bootloader started as a trial is one, whatever its log tells a moment later. Without
+     * a window it ends at the first step, unless the log can be read by then. */
+    agent->trial = agent->info.trial;
+    agent->trial_reason = SERIN_REASON_NOT_CONFIRMED;
+    agent->elapsed_to_ms = agent->elapse_ms = agent->window_end_ms = agent->now_ms;
     if (serin_trial_settle(agent) != SERIN_OK) {
         serin_agent_log(agent, "the account could not be written", "trying again");
+    }
+    if (agent->trial && !agent->windowed) {
+        serin_agent_log(agent, "the boot log knows no window of this trial", NULL);
     }
 }
 
@@ -244,30 +272,33 @@ enum serin_error serin_trial_start(struct serin_agent *agent,
 static void log_elapsed(struct serin_agent *agent)
 {
     uint64_t seconds = (agent->now_ms - agent->elapsed_to_ms + 999u) / 1000u;
-    if (seconds > 0 &&
-        serin_boot_elapse(boot_of(agent),
+    uint32_t wait_ms = ENTRY_RETRY_MS;
+    if (serin_boot_elapse(boot_of(agent),
                           (uint16_t)(seconds < UINT16_MAX ? seconds : UINT16_MAX)) == SERIN_OK) {
         agent->elapsed_to_ms = agent->now_ms;
+        wait_ms = ELAPSE_STEP_MS;
     }
-    agent->elapse_ms = agent->now_ms + ELAPSE_STEP_MS;
+    next_entry(agent, wait_ms);
 }
 
 static bool may_confirm(const struct serin_agent *agent)
 {
     /* Not before the account has the trial: a later boot would take the end for another's. */
-    return agent->trial && !agent->unsettled && agent->now_ms < agent->window_end_ms &&
+    return agent->trial && !agent->unsettled && !agent->unborn &&
+           agent->now_ms < agent->window_end_ms &&
            (!agent->config->confirm_needs_directive || (agent->connected && agent->directive_seen));
 }
 
 enum serin_error serin_trial_run(struct serin_agent *agent)
 {
+    bool due = agent->now_ms >= agent->elapse_ms;
     if (agent->now_ms >= agent->window_end_ms) {
-        return abandon(agent, SERIN_REASON_NOT_CONFIRMED);
+        return due ? abandon(agent) : SERIN_OK;
     }
-    if (agent->now_ms >= agent->elapse_ms) {
+    if (due) {
         log_elapsed(agent);
     }
-    if (agent->config->auto_confirm && may_confirm(agent)) {
+    if (agent->config->auto_confirm && may_confirm(agent) && agent->now_ms >= agent->retry_ms) {
         return serin_trial_confirm(agent);
     }
     return SERIN_OK;
@@ -293,6 +324,7 @@ enum serin_error serin_trial_confirm(struct serin_agent *agent)
     serin_mirror_learn(agent);
     if (serin_attempt_state(agent) == SERIN_STATE_TRIAL) {
         error = serin_attempt_move(agent, SERIN_ATTEMPT_CONFIRM, SERIN_REASON_NONE, 0);
+        agent->unsettled = error != SERIN_OK; /* the boot log has it: nobody need say it again */
     }
     return error;
 }
@@ -307,7 +339,7 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
         reason = SERIN_REASON_HEALTH;
     }
     if (agent->trial) {
-        return abandon(agent, reason);
+        return abandon_for(agent, reason);
     }
     serin_beat_soon(agent);
     if (runs_current(agent) && serin_attempt_state(agent) == SERIN_STATE_CONFIRMED) {

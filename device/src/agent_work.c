@@ -15,7 +15,8 @@
 #define RUN_GROWTH    16u /* pieces that a run grows by at the end of each piece */
 #define APPENDS       4u  /* to each log, in one step */
 #define BANKS         2u  /* that each record goes to */
-#define LOG_READS     5u  /* of each log, in one step */
+#define LOG_READS     5u  /* of each log, in one step, */
+#define INIT_READS    3u  /* and as the agent starts */
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
 #define SMALL_READS   (16u * 1024u) /* manifests, markers, entries of the journal */
 #define VERIFICATIONS 24u
@@ -50,13 +51,13 @@ static uint64_t log_erased(const struct serin_flash *flash, const struct serin_r
 }
 
 /* What the logs cost in any step, and the trust region in one that takes a record. */
-static void add_logs(const struct serin_boot *boot, struct serin_agent_work *work)
+static void add_logs(const struct serin_boot *boot, uint32_t reads, struct serin_agent_work *work)
 {
     const struct serin_flash *flash = boot->flash;
     const struct serin_layout *layout = boot->layout;
     uint64_t regions =
         (uint64_t)layout->boot_log.size + layout->agent_log.size + layout->trust.size;
-    work->read_bytes = add(work->read_bytes, LOG_READS * regions);
+    work->read_bytes = add(work->read_bytes, (uint64_t)reads * regions);
     work->erase_bytes =
         add(work->erase_bytes, log_erased(flash, &layout->boot_log, SERIN_BOOT_RECORD_SIZE) +
                                    log_erased(flash, &layout->agent_log, SERIN_AGENT_RECORD_SIZE) +
@@ -130,7 +131,7 @@ void serin_agent_work_max(const struct serin_agent_config *config, bool init,
     work->hashed_bytes = SMALL_HASHES;
     work->read_bytes = SMALL_READS;
     work->verifications = VERIFICATIONS;
-    add_logs(config->boot, work);
+    add_logs(config->boot, init ? INIT_READS : LOG_READS, work);
     if (!init) {
         add_slot(config, work);
     }

@@ -30,13 +30,19 @@ enum serin_error serin_boot_verify_slot(const struct serin_boot *boot, enum seri
 }
 
 /* Applies a change to the state in the log and appends the result. A lost log is replaced by what
- * the slots tell. */
+ * the slots tell, which are asked only for what changes a steady state: they tell of no trial. */
 static enum serin_error change_log(const struct serin_boot *boot,
                                    const struct serin_boot_change *change)
 {
     struct serin_boot_state state;
-    if (serin_boot_read(boot, &state) != SERIN_OK && state.active == SERIN_SLOT_NONE) {
-        return SERIN_ERR_NOT_FOUND;
+    if (serin_boot_log_read(boot, &state) != SERIN_OK) {
+        if (serin_boot_next(SERIN_BOOT_STEADY, change->event) == SERIN_BOOT_INVALID) {
+            return SERIN_ERR_STATE;
+        }
+        serin_boot_derive(boot, &state);
+        if (state.active == SERIN_SLOT_NONE) {
+            return SERIN_ERR_NOT_FOUND;
+        }
     }
     if (change->event == SERIN_BOOT_EVENT_STAGE && change->slot == state.active) {
         return SERIN_ERR_STATE;

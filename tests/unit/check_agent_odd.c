@@ -244,8 +244,15 @@ START_TEST(a_trial_that_the_log_does_not_know_has_no_window)
     set_up();
     struct serin_agent_boot_info info = {.slot = SERIN_SLOT_A, .trial = true};
     ck_assert_int_eq(serin_agent_init(&bench.agent, &bench.config, &info, 0), SERIN_OK);
-    ck_assert(!bench.agent.trial);
-    ck_assert(serin_agent_may_feed(&bench.agent, UINT64_MAX));
+    ck_assert(bench.agent.trial);
+    ck_assert(!serin_agent_may_feed(&bench.agent, 0));
+    bench.now_ms = 0;
+    ck_assert(!bench.reset_asked);
+    bench_event(&bench, SERIN_AGENT_TICK, SERIN_REASON_INVALID);
+    ck_assert(bench.reset_asked);
+    ck_assert(!serin_agent_may_feed(&bench.agent, 0) || bench.agent.stopped);
+    ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_CONFIRM, SERIN_REASON_INVALID),
+                     SERIN_ERR_STATE);
     tear_down();
 }
 END_TEST

@@ -64,10 +64,10 @@ START_TEST(nothing_is_changed_where_nothing_boots)
     ck_assert_int_eq(serin_boot_read(&bench.boot, &state), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(state.active, SERIN_SLOT_NONE);
     ck_assert_int_eq(serin_boot_stage(&bench.boot, SERIN_SLOT_B), SERIN_ERR_NOT_FOUND);
-    ck_assert_int_eq(serin_boot_unstage(&bench.boot), SERIN_ERR_NOT_FOUND);
-    ck_assert_int_eq(serin_boot_elapse(&bench.boot, 10), SERIN_ERR_NOT_FOUND);
+    ck_assert_int_eq(serin_boot_unstage(&bench.boot), SERIN_ERR_STATE);
+    ck_assert_int_eq(serin_boot_elapse(&bench.boot, 10), SERIN_ERR_STATE);
     ck_assert_int_eq(serin_boot_confirm(&bench.boot), SERIN_ERR_STATE);
-    ck_assert_int_eq(serin_boot_abandon(&bench.boot, SERIN_REASON_CRASH), SERIN_ERR_NOT_FOUND);
+    ck_assert_int_eq(serin_boot_abandon(&bench.boot, SERIN_REASON_CRASH), SERIN_ERR_STATE);
     ck_assert_int_eq(serin_boot_commit(&bench.boot, 9), SERIN_ERR_NOT_FOUND);
     ck_assert_int_eq(serin_boot_forget(&bench.boot), SERIN_OK);
     ck_assert_int_eq(serin_boot_end_trial(&bench.boot, SERIN_RESET_POWER), SERIN_ERR_STATE);

@@ -384,6 +384,9 @@ static bool try_boot(struct bench *bench, enum serin_reset_cause cause)
         return false;
     }
     ck_assert_msg(error == SERIN_OK, "nothing boots: %s", serin_error_text(error));
+    if (bench->between != NULL) {
+        bench->between(bench);
+    }
     struct serin_agent_boot_info info = {
         .slot = bench->choice.slot, .trial = bench->choice.trial, .cause = cause};
     error = serin_agent_init(&bench->agent, &bench->config, &info, 0);

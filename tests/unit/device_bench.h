@@ -73,6 +73,8 @@ struct bench {
     const char *kill_point; /* the power goes at this fault point ... */
     unsigned kill_nth;      /* ... when it is passed for the n-th time */
     bool killed;
+    /* Called between the bootloader's choice and the agent's start; NULL: nothing happens there. */
+    void (*between)(struct bench *bench);
     uint64_t second_cut_nth; /* once the power is back from the first cut; 0: none */
     enum serin_cut second_cut;
     /* the server */

@@ -89,7 +89,9 @@ enum serin_agent_event_kind {
     SERIN_AGENT_CONFIRM,
     /* The application, or the launcher, reports bad health: `reason`, `detail`. A trial is
      * abandoned and a reset asked for; a confirmed attempt becomes regressed; both are counted in
-     * beats. */
+     * beats. SERIN_ERR_FLASH: the log does not take it yet. A trial is over all the same: nothing
+     * confirms it, the watchdog is not fed any more, and the agent asks for the reset within 10 s.
+     */
     SERIN_AGENT_UNHEALTHY
 };
 
@@ -120,11 +122,13 @@ struct serin_agent_boot_info {
 };
 
 /* Prepares `agent` (serin_agent_size() bytes, aligned as max_align_t) and reads its stores.
- * `now_ms` is the uptime: a trial's window runs from here on. An empty agent log is started (new
- * incarnation). SERIN_ERR_LAYOUT; SERIN_ERR_CONFIG: a value is out of its range, or the identity is
- * not one; SERIN_ERR_CRYPTO: no random incarnation to be had; SERIN_ERR_FLASH: the first record
- * cannot be written. After an error the agent must not be stepped. A log that can be read but not
- * written is no error: the agent tries again. */
+ * `now_ms` is the uptime: a trial's window runs from here on; a trial of which the boot log does
+ * not tell by now, nor at the first step, has none, and ends there. An empty agent log is started
+ * (new incarnation). SERIN_ERR_LAYOUT; SERIN_ERR_CONFIG: a value is out of its range, or the
+ * identity is not one; SERIN_ERR_CRYPTO: no random incarnation to be had. After an error the agent
+ * must not be stepped. A log that cannot be written is no error, nor is one that cannot be read:
+ * what runs goes on, and the agent tries again each second. Until its log takes a first record it
+ * begins nothing, confirms nothing and tells nobody of itself. */
 SERIN_MUST_USE enum serin_error serin_agent_init(struct serin_agent *agent,
                                                  const struct serin_agent_config *config,
                                                  const struct serin_agent_boot_info *info,

@@ -104,13 +104,20 @@ struct serin_agent_room {
 
 struct serin_agent_download {
     enum serin_agent_target target;
-    bool have_manifest;    /* `manifest` is opened and suits */
-    bool proved;           /* what runs was verified, or no other slot is given up */
-    bool prepared;         /* the slot is invalidated, its journal belongs to this attempt */
+    bool have_manifest; /* `manifest` is opened and suits */
+    bool proved;        /* what runs was verified, or nothing else that boots is given up */
+    bool rotten;        /* what runs did not verify: does the other slot? */
+    bool prepared;      /* the slot is invalidated, its journal belongs to this attempt */
+    bool sealed;        /* the image verified, and its manifest is in the slot */
+    bool over;          /* the attempt is, for what follows; not durable yet */
+    uint8_t end_event;  /* enum serin_attempt_event, of device/src */
+    enum serin_reason end_reason;
+    uint32_t end_detail;
     bool recheck;          /* verification failed: what is in place is looked at afresh */
     bool table_clean;      /* the place of the piece table was just erased */
     uint32_t suspect[2];   /* positions that the power may have gone in; 0: in none */
-    uint32_t rechecks;     /* since boot */
+    uint32_t next_part;    /* in order of the journal: what lies before it was in place */
+    uint32_t rechecks;     /* since boot: times that it was not any more */
     uint32_t bad_rows;     /* failures in a row of the part being fetched */
     uint32_t pieces_found; /* from the first on, since boot or since the attempt began */
     struct serin_journal_end journal; /* valid with `prepared` */
@@ -140,9 +147,10 @@ struct serin_agent {
     struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
 
     /* the trial */
-    uint64_t elapse_ms;     /* when the next part of the window is logged */
+    uint64_t elapse_ms;     /* when the next part of the window, or its end, is logged */
     uint64_t elapsed_to_ms; /* what is logged so far */
     uint64_t window_end_ms;
+    enum serin_reason trial_reason;     /* why it ends, once its window is over */
     uint64_t hold_lease_end_ms;         /* valid with hold_heard, as are these: */
     uint64_t hold_time_s, hold_time_ms; /* the time that it told, and the uptime at which it did */
 
@@ -170,14 +178,16 @@ struct serin_agent {
     bool have_trust;
     bool trust_single; /* the trust record has no second copy: rot of it would leave nothing */
     bool stored;       /* a record, since boot */
+    bool unborn;       /* there is none, and the first one could not be stored yet */
     bool connected;
     bool linked;         /* was connected since boot */
     bool directive_seen; /* verified one since boot */
     bool armed;          /* the boot log is staged; a reset is asked for */
     bool stopped;        /* a reset is asked for; nothing is done any more */
-    bool trial;
-    bool confirmed; /* what runs is, by the boot log */
-    bool unsettled; /* what the last boots did is not in the account yet */
+    bool trial;          /* what runs is on trial, as the bootloader said */
+    bool windowed;       /* its window is known; else it has none */
+    bool confirmed;      /* what runs is, by the boot log */
+    bool unsettled;      /* what the last boots did is not in the account yet */
     bool held, hold_heard;
     bool checking; /* `check` runs over the downloaded image, else over the job's */
     bool looked;   /* the other slot was checked since boot */
