@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MINUTE_MS UINT64_C(60000)
+/* So many steps of the engine may fall into one minute: a device has some ten reports to make, and
+ * each may come more than once. */
+#define STEPS_LEAST  UINT64_C(4096)
+#define STEPS_DEVICE UINT64_C(64)
+
 #define ENDS_BADLY(state)                                                   \
     ((state) == SERIN_STATE_FAILED || (state) == SERIN_STATE_ROLLED_BACK || \
      (state) == SERIN_STATE_REJECTED)
@@ -253,6 +259,9 @@ void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout)
             .threshold = rollout->threshold,
             .publishes = rollout->publishes,
             .stage = rollout->stage,
+            .attempt = rollout->attempt,
+            .state = rollout->state,
+            .closed = rollout->closed,
             .retrying = rollout->retrying,
             .completed = rollout->state == SERIN_ROLLOUT_COMPLETED,
         };
@@ -271,6 +280,38 @@ static void judge_member(struct sim *sim, const struct serin_rollout *rollout,
                    serin_state_text(from), serin_state_text(to));
     }
     judge->states[member->device] = member->state;
+}
+
+/* Whether a directive says something else than before the step: each one reaches every device of
+ * the channel, and none is for nothing. Renewals and repairs are no step's. */
+static bool says_more(const struct judged_step *before, const struct serin_rollout *rollout)
+{
+    return rollout->threshold != before->threshold || rollout->stage != before->stage ||
+           rollout->state != before->state || rollout->attempt != before->attempt ||
+           rollout->closed != before->closed;
+}
+
+/* What has ended stays so; a halted rollout may be aborted, and goes on in no other way. */
+static bool has_left_its_end(enum serin_rollout_state from, enum serin_rollout_state to)
+{
+    bool ended = from == SERIN_ROLLOUT_HALTED || from == SERIN_ROLLOUT_COMPLETED ||
+                 from == SERIN_ROLLOUT_ABORTED || from == SERIN_ROLLOUT_SUPERSEDED;
+    return ended && from != to && !(from == SERIN_ROLLOUT_HALTED && to == SERIN_ROLLOUT_ABORTED);
+}
+
+/* An engine that wants ever more at once would keep the run in one day for ever. */
+static void judge_pace(struct sim *sim)
+{
+    struct judged_pace *pace = &sim->invariants->pace;
+    uint64_t minute = sim->now_ms / MINUTE_MS;
+    if (pace->minute != minute) {
+        *pace = (struct judged_pace){.minute = minute};
+    }
+    pace->steps++;
+    if (pace->steps > STEPS_LEAST + STEPS_DEVICE * sim->config->devices) {
+        sim_broken(sim, SERIN_SIM_SPIN, "%llu steps of the engine in one minute",
+                   (unsigned long long)pace->steps);
+    }
 }
 
 void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
@@ -297,6 +338,18 @@ void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
         sim_broken(sim, SERIN_SIM_PUBLISHES, "one step of the engine asked for %u publishes",
                    publishes);
     }
+    if (publishes == 1 && !says_more(&judge->before, rollout)) {
+        sim_broken(sim, SERIN_SIM_PUBLISHES,
+                   "a step asked for a publish that says nothing new: "
+                   "stage %u, %u offered",
+                   rollout->stage, rollout->tally.offered);
+    }
+    if (has_left_its_end(judge->before.state, rollout->state)) {
+        sim_broken(sim, SERIN_SIM_FINAL_LEFT, "the engine took the rollout from %s to %s",
+                   serin_rollout_state_text(judge->before.state),
+                   serin_rollout_state_text(rollout->state));
+    }
+    judge_pace(sim);
     sim_judge_passed(sim, rollout, members);
     if (rollout->threshold != judge->before.threshold) {
         sim_judge_threshold(sim, rollout, members, judge->before.threshold, elsewhere);

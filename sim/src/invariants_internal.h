@@ -15,8 +15,15 @@ struct judged_device {
 
 struct judged_step {
     uint64_t threshold;
-    uint32_t publishes, stage;
-    bool retrying, completed;
+    uint32_t publishes, stage, attempt;
+    enum serin_rollout_state state;
+    bool retrying, completed, closed;
+};
+
+/* How much the engine did in one minute. */
+struct judged_pace {
+    uint64_t minute;
+    uint64_t steps;
 };
 
 struct judged_directive {
@@ -30,6 +37,7 @@ struct sim_invariants {
     uint64_t *ranks; /* by device */
     struct judged_device *devices;
     struct judged_step before;
+    struct judged_pace pace;
     struct judged_directive made;
     bool published, promoted; /* a candidate was; it became the stable release */
     uint64_t threshold;       /* the highest published */

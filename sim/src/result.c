@@ -24,6 +24,7 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
         [SERIN_SIM_GATE] = "no rollout goes on above its own limit",
         [SERIN_SIM_STALE] = "no stage passes on figures of before a restart",
         [SERIN_SIM_DEAD] = "no stage follows on one whose devices are all dead",
+        [SERIN_SIM_SPIN] = "time goes on",
     };
     bool known = invariant >= SERIN_SIM_SOUND && invariant < SERIN_SIM_INVARIANT_COUNT;
     return known ? texts[invariant] : "unknown";

@@ -17,6 +17,9 @@
 #define LOOK_MS        60000u
 #define MESSAGE_HEAD   200u   /* of a payload: all of a beat, and the start of others */
 #define PROGRESS_EVERY 32768u /* events: some ten milliseconds */
+/* So many events may stand in one millisecond: what is due at once, and what follows from it. */
+#define AT_ONCE_LEAST  UINT64_C(1000000)
+#define AT_ONCE_DEVICE UINT64_C(1000)
 
 /* ---- the configuration ---- */
 
@@ -353,6 +356,17 @@ static void sample_before(struct sim *sim, uint64_t at_ms)
     }
 }
 
+/* Counts what happens in one millisecond: whatever wants its next turn at once, for ever, would
+ * stop time, and the run with it. */
+static void keep_going(struct sim *sim, uint64_t at_ms)
+{
+    sim->at_once = at_ms == sim->now_ms ? sim->at_once + 1u : 0;
+    if (sim->at_once > AT_ONCE_LEAST + AT_ONCE_DEVICE * sim->config->devices) {
+        sim_broken(sim, SERIN_SIM_SPIN, "%llu events in one millisecond",
+                   (unsigned long long)sim->at_once);
+    }
+}
+
 /* Until the run is over: by itself, by a breach or an error, or by its limit. */
 static void loop(struct sim *sim)
 {
@@ -369,6 +383,7 @@ static void loop(struct sim *sim)
             return;
         }
         look_at_next(sim);
+        keep_going(sim, event.at_ms);
         dispatch(sim, &event);
     }
 }

@@ -357,6 +357,7 @@ struct sim {
     uint32_t (*dice)[SIM_DICE_COUNT];
     uint64_t digest[4];
     uint64_t sample_ms;     /* of the next sample */
+    uint64_t at_once;       /* events before this one in the same millisecond */
     struct sim_from actor;  /* whose handler runs: whose dice the crypto port throws */
     enum serin_error error; /* memory or a port failed: the run ends with it */
 };

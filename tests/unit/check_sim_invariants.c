@@ -562,6 +562,81 @@ START_TEST(silence_past_the_deadline_is_a_failure)
 }
 END_TEST
 
+START_TEST(a_publish_says_something_new)
+{
+    struct serin_rollout_actions publishes = {.count = 1,
+                                              .list = {{.kind = SERIN_ROLLOUT_ACT_PUBLISH}}};
+    set_up();
+    roll();
+    sim_check_step_before(&world, &rollout);
+    rollout.publishes++;
+    sim_check_step(&world, &rollout, &members, &publishes);
+    convicted(SERIN_SIM_PUBLISHES);
+    sim_check_step_before(&world, &rollout);
+    rollout.publishes++;
+    rollout.closed = true;
+    sim_check_step(&world, &rollout, &members, &publishes);
+    sound();
+    sim_check_step_before(&world, &rollout);
+    rollout.publishes++;
+    rollout.attempt++;
+    sim_check_step(&world, &rollout, &members, &publishes);
+    sound();
+    sim_check_step_before(&world, &rollout);
+    rollout.publishes++;
+    rollout.state = SERIN_ROLLOUT_HALTED;
+    sim_check_step(&world, &rollout, &members, &publishes);
+    sound();
+    tear_down();
+}
+END_TEST
+
+/* Of all ways from one state of a rollout to another. */
+START_TEST(a_rollout_does_not_leave_its_end)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    for (int from = SERIN_ROLLOUT_AWAITING; from < SERIN_ROLLOUT_STATE_COUNT; from++) {
+        for (int to = SERIN_ROLLOUT_AWAITING; to < SERIN_ROLLOUT_STATE_COUNT; to++) {
+            bool ended = from == SERIN_ROLLOUT_HALTED || from == SERIN_ROLLOUT_COMPLETED ||
+                         from == SERIN_ROLLOUT_ABORTED || from == SERIN_ROLLOUT_SUPERSEDED;
+            bool aborts = from == SERIN_ROLLOUT_HALTED && to == SERIN_ROLLOUT_ABORTED;
+            rollout.state = (enum serin_rollout_state)from;
+            sim_check_step_before(&world, &rollout);
+            rollout.state = (enum serin_rollout_state)to;
+            sim_check_step(&world, &rollout, &members, &none);
+            if (ended && from != to && !aborts) {
+                convicted(SERIN_SIM_FINAL_LEFT);
+            } else {
+                sound();
+            }
+        }
+    }
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_engine_that_wants_ever_more_at_once_is_stopped)
+{
+    struct serin_rollout_actions none = {.count = 0};
+    set_up();
+    roll();
+    for (int i = 0; i < 4096; i++) {
+        sim_check_step_before(&world, &rollout);
+        sim_check_step(&world, &rollout, &members, &none);
+    }
+    sound();
+    world.now_ms += 60000;
+    sim_check_step(&world, &rollout, &members, &none);
+    sound(); /* another minute */
+    for (uint32_t i = 0; i < 4096u + 64u * config.devices; i++) {
+        sim_check_step(&world, &rollout, &members, &none);
+    }
+    convicted(SERIN_SIM_SPIN);
+    tear_down();
+}
+END_TEST
+
 START_TEST(no_rollout_goes_on_above_its_limit)
 {
     struct serin_rollout_actions none = {.count = 0};
@@ -763,6 +838,9 @@ int main(void)
         replacements_are_within_the_stage,
         a_search_ends_with_as_many_again,
         silence_past_the_deadline_is_a_failure,
+        a_publish_says_something_new,
+        a_rollout_does_not_leave_its_end,
+        an_engine_that_wants_ever_more_at_once_is_stopped,
         no_rollout_goes_on_above_its_limit,
         no_stage_passes_on_figures_of_before_a_restart,
         nothing_is_completed_on_figures_of_before_a_restart,

@@ -192,7 +192,7 @@ enum serin_sim_invariant {
     SERIN_SIM_FINAL_LEFT = 4,    /* a final state was left */
     SERIN_SIM_TWICE = 5,         /* an attempt was taken twice */
     SERIN_SIM_COHORT = 6, /* a device outside the cohort took the candidate, or it is not exact */
-    SERIN_SIM_PUBLISHES = 7, /* more than one publish for a step and broker */
+    SERIN_SIM_PUBLISHES = 7, /* more than one publish for a step and broker, or one for nothing */
     SERIN_SIM_TRIAL_TOO_LATE =
         8,                   /* a trial began where the end of the lease, or a halt, was known */
     SERIN_SIM_ACK_EARLY = 9, /* an acknowledgement of what the store had not committed */
@@ -203,6 +203,7 @@ enum serin_sim_invariant {
     SERIN_SIM_GATE = 13,  /* the rollout went on where its own figures forbade it */
     SERIN_SIM_STALE = 14, /* a stage passed on figures of before serind's restart */
     SERIN_SIM_DEAD = 15, /* a stage passed though all that confirmed it are dead, and others live */
+    SERIN_SIM_SPIN = 16, /* so much was done in so little time that it would go on for ever */
     SERIN_SIM_INVARIANT_COUNT
 };
 
