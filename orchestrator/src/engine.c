@@ -191,6 +191,7 @@ static void enter(struct serin_step *step, enum serin_rollout_state to)
     }
     if (rollout->state == PAUSED && to != PAUSED) {
         rollout->compared = false; /* no TICK was due in it */
+        rollout->asked_from_ms = step->now_ms;
     }
     if (to != PAUSED) {
         rollout->resume_to = SERIN_ROLLOUT_INVALID;

@@ -25,7 +25,7 @@ struct majority {
 struct walk {
     const struct serin_rollout *rollout;
     const struct serin_members *members;
-    uint64_t now_s, opened_s, created_s, heard_from_s;
+    uint64_t now_s, opened_s, created_s, heard_from_s, asked_from_s;
     struct serin_comparison found;
     struct majority silent, unwell;
     struct serin_dark others, confirmed;        /* who may say whether the network is dark */
@@ -166,8 +166,8 @@ static enum word word_of(const struct walk *walk, const struct serin_health *hea
     if (!ahead && health->beat_s + span_s >= walk->now_s) {
         return WORD_HEARD;
     }
-    bool before = ahead || health->beat_s < walk->heard_from_s;
-    uint64_t heard_s = before ? walk->heard_from_s : health->beat_s;
+    bool before = ahead || health->beat_s < walk->asked_from_s;
+    uint64_t heard_s = before ? walk->asked_from_s : health->beat_s;
     return heard_s + span_s < walk->now_s ? WORD_SILENT : WORD_UNHEARD;
 }
 
@@ -436,6 +436,7 @@ static struct walk begin(const struct serin_rollout *rollout, const struct serin
         .opened_s = opened_ms / 1000u,
         .created_s = created_ms / 1000u,
         .heard_from_s = rollout->heard_from_ms / 1000u,
+        .asked_from_s = rollout->asked_from_ms / 1000u,
         .found = {.at_ms = now_ms, .control_at_ms = now_ms},
     };
 }

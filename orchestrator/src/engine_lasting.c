@@ -53,7 +53,7 @@ static struct serin_lasting *lasting_of(struct serin_rollout *rollout, enum seri
 
 void serin_gates_unsettle(struct serin_rollout *rollout, uint64_t now_ms)
 {
-    rollout->heard_from_ms = now_ms;
+    rollout->heard_from_ms = rollout->asked_from_ms = now_ms;
     rollout->comparison.silent_lasting.from_ms = 0;
     rollout->comparison.unwell_lasting.from_ms = 0;
 }

@@ -272,6 +272,9 @@ struct serin_rollout {
     /* Since when reports arrive and the clock goes steadily (Unix ms; not stored): no device is
      * silent before it had time enough to be heard since then. */
     uint64_t heard_from_ms;
+    /* The same, or when the last pause ended: in one no time is told from a jump of the clock. No
+     * stage passes over who was heard before only (not stored). */
+    uint64_t asked_from_ms;
     uint64_t watch_ms;       /* time in which reports could arrive, since the start, all stages */
     uint64_t stage_watch_ms; /* the watch when this stage started */
     /* The watch when the threshold of this stage last rose to replace silent devices. */
