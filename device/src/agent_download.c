@@ -1,27 +1,14 @@
-/* Manifest, piece table and image into the slot that does not run (design decisions 10 and 16). */
-#include "agent_internal.h"
-#include "flash_io.h"
+/* Piece table and image into the slot that does not run (design decisions 10 and 16). */
+#include "agent_download.h"
 #include "journal.h"
 
 #include <serin/piece.h>
 
 #include <string.h>
 
-/* Fetches of one part that fail its digest, before the attempt fails. */
-#define BAD_IN_A_ROW_MAX 5u
-#define RUN_GROWTH_MAX   16u /* pieces that join a run in one step: each may cost a hash */
-#define CHECK_SLICE      (64u * 1024u) /* bytes of an image that are read back in one step */
-#define RECHECKS_MAX     3u /* since boot: how often what was in place may turn out not to be */
-
-static struct serin_attempt_report *account_of(struct serin_agent *agent)
-{
-    return &agent->record.attempts[agent->record.attempt_count - 1u];
-}
-
-static uint8_t *manifest_bytes(const struct serin_agent *agent)
-{
-    return agent->config->scratch + SERIN_DOWNLOAD_RECORD_HEAD;
-}
+#define RUN_GROWTH_MAX 16u           /* pieces that join a run in one step: each may cost a hash */
+#define CHECK_SLICE    (64u * 1024u) /* bytes of an image that are read back in one step */
+#define RECHECKS_MAX   3u /* since boot: how often what was in place may turn out not to be */
 
 void serin_download_stop(struct serin_agent *agent)
 {
@@ -44,8 +31,8 @@ static enum serin_error tell_end(struct serin_agent *agent)
     return error;
 }
 
-static enum serin_error end(struct serin_agent *agent, enum serin_attempt_event event,
-                            enum serin_reason reason, uint32_t detail)
+enum serin_error serin_download_end(struct serin_agent *agent, enum serin_attempt_event event,
+                                    enum serin_reason reason, uint32_t detail)
 {
     struct serin_agent_download *download = &agent->download;
     serin_fetch_stop(agent);
@@ -60,7 +47,7 @@ static enum serin_error end(struct serin_agent *agent, enum serin_attempt_event 
 
 static enum serin_error fail(struct serin_agent *agent, enum serin_reason reason, uint32_t detail)
 {
-    return end(agent, SERIN_ATTEMPT_FAIL, reason, detail);
+    return serin_download_end(agent, SERIN_ATTEMPT_FAIL, reason, detail);
 }
 
 /* Counts that what was in place is not any more: flash that does not keep what it takes is not
@@ -77,128 +64,8 @@ static bool given_up(struct serin_agent *agent, enum serin_reason reason, enum s
 /* What flash does not take is tried again a few times. */
 static enum serin_error count_failure(struct serin_agent *agent, enum serin_error error)
 {
-    bool worn = error == SERIN_ERR_FLASH && ++agent->download.bad_rows >= BAD_IN_A_ROW_MAX;
+    bool worn = error == SERIN_ERR_FLASH && ++agent->download.bad_rows >= SERIN_BAD_IN_A_ROW_MAX;
     return worn ? fail(agent, SERIN_REASON_FLASH, 0) : error;
-}
-
-/* Whether the manifest in scratch may be taken, in full, before anything else of the release is
- * used. Who takes it asks `proof` once more, both of its runs. */
-static enum serin_reason judge_manifest(struct serin_agent *agent, size_t size, bool revert,
-                                        struct serin_proof *proof)
-{
-    const struct serin_boot *boot = agent->config->boot;
-    struct serin_manifest *manifest = &agent->download.manifest;
-    enum serin_slot spare = serin_agent_spare(agent);
-    *proof = (struct serin_proof){.first = 0};
-    enum serin_error error =
-        agent->have_trust ? serin_manifest_open_twice(boot->crypto, &agent->trust,
-                                                      manifest_bytes(agent), size, manifest, proof)
-                          : SERIN_ERR_KEY;
-    struct serin_run first = {.mask = SERIN_RUN_FIRST, .evidence = proof->first};
-    struct serin_run second = {.mask = SERIN_RUN_SECOND, .evidence = proof->second};
-    if (error == SERIN_OK) {
-        error = serin_slot_suits_prove(boot, spare, agent->running.floor, manifest, &first);
-    }
-    if (error == SERIN_OK) {
-        error = serin_slot_suits_prove(boot, spare, agent->running.floor, manifest, &second);
-    }
-    proof->first = first.evidence;
-    proof->second = second.evidence;
-    if (error != SERIN_OK) {
-        return serin_intake_reason(error);
-    }
-    if (!revert && serin_version_compare(manifest->version, agent->running.version) <= 0) {
-        return SERIN_REASON_NOT_NEWER;
-    }
-    return SERIN_REASON_NONE;
-}
-
-/* Whether scratch holds the manifest that the directive names. */
-static bool manifest_named(const struct serin_agent *agent, size_t size)
-{
-    uint8_t id[SERIN_SHA256_SIZE];
-    if (size < SERIN_MANIFEST_BODY_SIZE) {
-        return false;
-    }
-    serin_manifest_id(agent->config->boot->crypto, manifest_bytes(agent), id);
-    return serin_bytes_equal(id, serin_attempt_current(agent)->manifest_id, sizeof id);
-}
-
-/* Whether the copy of a manifest that has its id may be to blame for `reason`: the id covers the
- * body alone, so a byte that a cache spoiled in the signature area shows only here. */
-static bool copy_suspect(const struct serin_agent *agent, size_t size, enum serin_reason reason)
-{
-    struct serin_signature_area area;
-    return reason == SERIN_REASON_SIGNATURE || reason == SERIN_REASON_KEY ||
-           serin_signature_area_decode(manifest_bytes(agent), size, SERIN_MANIFEST_BODY_SIZE,
-                                       &area) != SERIN_OK;
-}
-
-/* A manifest that came damaged, or seems so, is fetched again a few times before the attempt ends
- * with `event`. */
-static enum serin_error bad_manifest(struct serin_agent *agent, enum serin_attempt_event event,
-                                     enum serin_reason reason)
-{
-    serin_fetch_again(agent, agent->download.bad_rows);
-    return ++agent->download.bad_rows >= BAD_IN_A_ROW_MAX ? end(agent, event, reason, 0) : SERIN_OK;
-}
-
-/* A manifest that was judged good. A function of its own: what a glitch makes of the comparison
- * before it, and of the return behind that, still meets this one. */
-__attribute__((noinline)) static enum serin_error accept_manifest(struct serin_agent *agent,
-                                                                  size_t size, bool pending,
-                                                                  const struct serin_proof *proof)
-{
-    if (!serin_proof_second(proof, SERIN_PROOF_OFFER)) {
-        return end(agent, SERIN_ATTEMPT_REJECT, SERIN_REASON_SIGNATURE, 0);
-    }
-    account_of(agent)->version = agent->download.manifest.version;
-    enum serin_error error = serin_fill_store_manifest(agent, size);
-    agent->download.have_manifest = error == SERIN_OK;
-    if (error == SERIN_OK && pending) {
-        /* Where that is not durable yet, it is tried again without the manifest being fetched. */
-        error = serin_attempt_move(agent, SERIN_ATTEMPT_SUITS, SERIN_REASON_NONE, 0);
-    }
-    return error;
-}
-
-/* A whole manifest has arrived. */
-static enum serin_error take_manifest(struct serin_agent *agent, size_t size)
-{
-    const struct serin_agent_standing *standing = serin_intake_standing(agent);
-    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
-    if (!manifest_named(agent, size)) {
-        return bad_manifest(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_DIGEST);
-    }
-    /* Only the first look compares versions: what was accepted once is not weighed again. */
-    bool revert = !pending || (standing != NULL && (standing->flags & SERIN_RELEASE_REVERT) != 0);
-    struct serin_proof proof;
-    enum serin_reason reason = judge_manifest(agent, size, revert, &proof);
-    if (reason != SERIN_REASON_NONE && copy_suspect(agent, size, reason)) {
-        return bad_manifest(agent, SERIN_ATTEMPT_REJECT, reason);
-    }
-    serin_fetch_stop(agent);
-    agent->download.target = SERIN_AGENT_TARGET_NONE;
-    agent->download.bad_rows = 0;
-    if (reason == SERIN_REASON_NONE && !serin_proof_first(&proof, SERIN_PROOF_OFFER)) {
-        reason = SERIN_REASON_SIGNATURE;
-    }
-    return reason == SERIN_REASON_NONE ? accept_manifest(agent, size, pending, &proof)
-                                       : end(agent, SERIN_ATTEMPT_REJECT, reason, 0);
-}
-
-void serin_download_resume(struct serin_agent *agent)
-{
-    enum serin_state state = serin_attempt_state(agent);
-    struct serin_proof proof;
-    size_t size;
-    if ((state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING) &&
-        serin_fill_load_manifest(agent, &size) == SERIN_OK && manifest_named(agent, size) &&
-        judge_manifest(agent, size, true, &proof) == SERIN_REASON_NONE &&
-        serin_proof_first(&proof, SERIN_PROOF_OFFER)) {
-        agent->download.have_manifest = serin_proof_second(&proof, SERIN_PROOF_OFFER);
-        serin_agent_log(agent, "download resumed", NULL);
-    }
 }
 
 /* Bytes of `data` that belong to the object and fill whole write units, or reach its end. */
@@ -234,9 +101,9 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
     enum serin_reason reason = table ? SERIN_REASON_PIECE_TABLE : SERIN_REASON_DIGEST;
     reason = error == SERIN_ERR_FLASH ? SERIN_REASON_FLASH : reason;
     if (!table && error == SERIN_ERR_DIGEST) {
-        account_of(agent)->pieces_refetched++;
+        serin_download_account(agent)->pieces_refetched++;
     }
-    if (++agent->download.bad_rows >= BAD_IN_A_ROW_MAX) {
+    if (++agent->download.bad_rows >= SERIN_BAD_IN_A_ROW_MAX) {
         return fail(agent, reason, detail);
     }
     /* Not the piece may be wrong, but what it is measured by. */
@@ -319,22 +186,11 @@ static enum serin_error store_table(struct serin_agent *agent, const uint8_t *da
     return erased != SERIN_OK ? erased : error;
 }
 
-static enum serin_error store_manifest(struct serin_agent *agent, const uint8_t *data,
-                                       uint32_t size)
-{
-    if (agent->fetch.size > SERIN_MANIFEST_MAX) {
-        enum serin_error error = bad_manifest(agent, SERIN_ATTEMPT_FAIL, SERIN_REASON_FORMAT);
-        return error != SERIN_OK ? error : SERIN_ERR_TOO_LARGE;
-    }
-    memcpy(manifest_bytes(agent) + agent->fetch.position, data, size);
-    return SERIN_OK;
-}
-
 static enum serin_error store(struct serin_agent *agent, const uint8_t *data, uint32_t size)
 {
     switch (agent->download.target) {
     case SERIN_AGENT_TARGET_MANIFEST:
-        return store_manifest(agent, data, size);
+        return serin_download_store_manifest(agent, data, size);
     case SERIN_AGENT_TARGET_TABLE:
         return store_table(agent, data, size);
     case SERIN_AGENT_TARGET_IMAGE:
@@ -351,7 +207,7 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
     struct serin_block block;
     enum serin_error error = serin_fetch_block(agent, payload, size, &block);
     if (serin_attempt_in_progress(serin_attempt_state(agent))) {
-        account_of(agent)->bytes_fetched += agent->fetch.received;
+        serin_download_account(agent)->bytes_fetched += agent->fetch.received;
     }
     if (error != SERIN_OK) {
         return error;
@@ -368,7 +224,7 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
     serin_fetch_took(agent, take, take == block.data_size);
     bool whole = agent->fetch.position == agent->fetch.end;
     if (whole && agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
-        return take_manifest(agent, agent->fetch.size);
+        return serin_download_take_manifest(agent, agent->fetch.size);
     }
     if (whole) {
         serin_fetch_stop(agent);

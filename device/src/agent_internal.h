@@ -7,7 +7,8 @@
  *   agent_intake     directives, trust, hold
  *   agent_pursue     what to do next
  *   agent_fetch      one object, block by block
- *   agent_download   manifest, piece table and image into the slot
+ *   agent_manifest   the manifest of a download (agent_download.h)
+ *   agent_download   piece table and image into the slot
  *   agent_fill       what of them is in place (agent_fill.h)
  *   agent_room       an erased place for a piece
  *   agent_trial      staged, trial, confirm, commit
