@@ -592,6 +592,10 @@ void serin_words_cluster(char *out, const struct serin_rollout *rollout,
 /* The same behind figures of one stage: of how many failures in all. False: nothing was added. */
 bool serin_words_cluster_held(char *out, const struct serin_rollout *rollout,
                               const struct serin_members *members);
+/* What the present stage passes on, as it stands: of its own devices, of all that ever confirmed,
+ * and of the last comparison, if one was made. */
+void serin_words_passes(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                        const char *verb);
 /* Why a gate halted: the figures, the gateway or revision where most failures are of one, the limit
  * and the commonest reason; and why one holds. */
 void serin_words_trip(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,

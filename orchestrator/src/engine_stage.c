@@ -118,9 +118,19 @@ static void begin_stage(struct serin_rollout *rollout, uint64_t now_ms)
     memset(rollout->why, 0, sizeof rollout->why);
 }
 
+/* The decision that exposes the fleet stands in the log with its figures, as a halt does. */
+static void say_passes(struct serin_step *step, const char *verb)
+{
+    if (step->rollout->stage > 0) {
+        serin_words_passes(serin_step_act(step, SERIN_ROLLOUT_ACT_AUDIT)->text, step->rollout,
+                           verb);
+    }
+}
+
 void serin_effect_open_stage(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
+    say_passes(step, rollout->approved ? "passes by advance" : "passes");
     begin_stage(rollout, step->now_ms);
     rollout->target = stage_target(rollout, step->members->count);
     uint32_t size = serin_stage_short(rollout) ? serin_ramp_step(rollout) : 0;
@@ -407,12 +417,14 @@ void serin_effect_ask(struct serin_step *step)
 {
     step->rollout->held = false;
     memset(step->rollout->why, 0, sizeof step->rollout->why);
+    say_passes(step, "may pass");
     serin_step_audit(step, "stage %u waits for approval", step->rollout->stage + 1);
 }
 
 void serin_effect_done(struct serin_step *step)
 {
     const struct serin_tally *tally = &step->rollout->tally;
+    say_passes(step, step->rollout->approved ? "passes by advance" : "passes");
     serin_step_act(step, SERIN_ROLLOUT_ACT_PROMOTE);
     step->publish = true;
     memset(step->rollout->why, 0, sizeof step->rollout->why);

@@ -410,3 +410,20 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
         (void)serin_words_cluster_held(out, rollout, members);
     }
 }
+
+void serin_words_passes(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                        const char *verb)
+{
+    const struct serin_evidence *evidence = &rollout->evidence;
+    const struct serin_comparison *c = &rollout->comparison;
+    const struct serin_tally *tally = &rollout->tally;
+    out[0] = '\0';
+    append(out, "stage %u %s: %u well, %u failed, %u silent, %u of %u regressed", rollout->stage,
+           verb, evidence->stage_well, evidence->stage_failed, evidence->stage_silent,
+           tally->regressed, tally->confirmed + tally->regressed);
+    if (c->at_ms != 0) {
+        append(out, "; of %u updated %u silent, %u worse; of %u others %u and %u", c->updated,
+               c->updated_silent, c->updated_unwell, c->control, c->control_silent,
+               c->control_unwell);
+    }
+}

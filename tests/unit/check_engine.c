@@ -7,6 +7,7 @@
 #include "check_main.h"
 #include "engine_bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the table ---- */
@@ -251,6 +252,35 @@ START_TEST(approval_is_asked_for)
     ck_state(&bench, "halted");
     ck_assert_str_eq(bench.rollout.why,
                      "halted: 1 of 10 resolved failed (limit 2.00 %, minimum 1): health");
+    bench_free(&bench);
+}
+END_TEST
+
+/* Caught: a stage that opens, a question or an end without the figures that it was taken on;
+ * figures after they were set back for the next stage. */
+START_TEST(what_a_stage_passes_on_is_said)
+{
+    struct serin_policy policy = bench_policy();
+    policy.stages[2].approval = true;
+    struct bench bench;
+    bench_make(&bench, &policy, 20, 4);
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    ck_assert(!bench_said(&bench, "passes")); /* nothing was before it */
+    char words[64];
+    for (uint32_t stage = 1; stage <= 4; stage++) {
+        uint32_t before = bench.rollout.tally.confirmed;
+        bench_confirm_offered(&bench);
+        uint32_t well = bench.rollout.tally.confirmed;
+        bench_do(&bench, SERIN_ROLLOUT_ADVANCE); /* the soak is over */
+        (void)snprintf(words, sizeof words, "stage %u %s: %u well, 0 failed, 0 silent, 0 of %u",
+                       stage, stage == 2 ? "may pass" : "passes", well - before, well);
+        ck_assert_msg(bench_said(&bench, words), "not said: %s", words);
+        if (stage == 2) {
+            bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+            ck_assert(bench_said(&bench, "stage 2 passes by advance: "));
+        }
+    }
+    ck_state(&bench, "completed");
     bench_free(&bench);
 }
 END_TEST
@@ -553,6 +583,7 @@ int main(void)
         a_good_release_goes_all_the_way,
         emergency_skips_the_soak_but_not_the_ramp,
         approval_is_asked_for,
+        what_a_stage_passes_on_is_said,
         the_first_failure_of_one_halts_at_once,
         the_gate_halts_above_its_limit_not_at_it,
         the_gate_waits_for_its_minimum,
