@@ -20,6 +20,10 @@
 #define BOOT_SLACK   8u
 #define BOOT_SLACK_S 60u
 
+/* A word may be so much later than the moment in which it is asked for: the clock is disciplined.
+ */
+#define AHEAD_S 2u
+
 /* The late rate follows the last hours, the usual one the last day. */
 #define LATE_S  (2 * HOUR_S)
 #define USUAL_S DAY_S
@@ -120,6 +124,15 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s)
      */
     health->beat_s = (uint32_t)least(now_s, UINT32_MAX);
     health->resumed_s = 0;
+}
+
+bool serin_health_set_back(struct serin_health *health, uint64_t now_s)
+{
+    if (health->beat_s <= now_s + AHEAD_S) {
+        return false;
+    }
+    serin_health_heard(health, now_s);
+    return true;
 }
 
 void serin_health_resume(struct serin_health *health, uint64_t newest_s, uint64_t now_s)

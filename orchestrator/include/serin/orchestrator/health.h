@@ -66,6 +66,12 @@ void serin_health_updated(struct serin_health *health);
 /* Any other word of the device: it is not silent. */
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
+/* Where the caller's clock was set back, or may have been while it was away: a word that seems to
+ * come from the future, as far as a word of the present cannot, is one of now from now on. True: it
+ * was one, and is to be stored, or it would be heard anew with each restart until the clock has
+ * caught up with it, and then once more. */
+SERIN_MUST_USE bool serin_health_set_back(struct serin_health *health, uint64_t now_s);
+
 /* After a restart of the caller at `now_s`, with the health that was stored: whoever was not silent
  * when the caller last heard anything of anybody, at `newest_s`, counts as heard now, for the
  * question whether it is silent and for its usual gap: when it was heard is not changed by that, so
