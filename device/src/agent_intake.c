@@ -1,6 +1,7 @@
 /* Directives, trust records and holds: what the agent believes, and in which order it checks
  * (docs/spec/directive.md). */
 #include "agent_internal.h"
+#include "trust_region.h"
 
 #include <serin/order_guard.h>
 
@@ -323,7 +324,9 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     }
     enum serin_error error = agent->config->codec->decode_trust_payload(payload, size, &trust);
     if (error == SERIN_OK) {
-        error = serin_trust_region_update(agent->config->boot, trust.record, trust.record_size);
+        error =
+            serin_trust_region_renew(agent->config->boot, agent->have_trust ? &agent->trust : NULL,
+                                     trust.record, trust.record_size);
     }
     if (error == SERIN_ERR_STALE) {
         /* The retained record, once more. */

@@ -260,6 +260,28 @@ enum serin_error serin_trust_region_mend(const struct serin_boot *boot, uint32_t
 enum serin_error serin_trust_region_update(const struct serin_boot *boot, const uint8_t *record,
                                            size_t size)
 {
+    return serin_trust_region_renew(boot, NULL, record, size);
+}
+
+/* Whether `after` may take the place of what bank `n`, or `known` where there is none, holds. */
+static enum serin_error may_follow(const struct serin_boot *boot, uint32_t n,
+                                   const struct serin_trust *newest_read,
+                                   const struct serin_trust *known, const struct serin_trust *after)
+{
+    const struct serin_trust *before = n < BANK_COUNT ? newest_read : known;
+    if (before == NULL) {
+        return SERIN_OK;
+    }
+    if (after->version < before->version || (n < BANK_COUNT && after->version == before->version)) {
+        return SERIN_ERR_STALE;
+    }
+    return keeps_bootable(boot, before, after);
+}
+
+enum serin_error serin_trust_region_renew(const struct serin_boot *boot,
+                                          const struct serin_trust *known, const uint8_t *record,
+                                          size_t size)
+{
     struct serin_trust after, before;
     struct serin_proof proof;
     struct serin_run run;
@@ -276,12 +298,7 @@ enum serin_error serin_trust_region_update(const struct serin_boot *boot, const 
     }
     serin_run_start(&run, SERIN_RUN_FIRST);
     uint32_t n = newest(boot, &before, &run);
-    if (n < BANK_COUNT && after.version <= before.version) {
-        return SERIN_ERR_STALE;
-    }
-    if (n < BANK_COUNT) {
-        error = keeps_bootable(boot, &before, &after);
-    }
+    error = may_follow(boot, n, &before, known, &after);
     if (error != SERIN_OK) {
         return error;
     }

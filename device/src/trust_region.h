@@ -20,6 +20,13 @@ SERIN_MUST_USE enum serin_error serin_trust_region_prove(const struct serin_boot
                                                          struct serin_trust *trust,
                                                          struct serin_run *run);
 
+/* serin_trust_region_update, by who has `known`, which verified before, or NULL: where neither bank
+ * reads now it counts for what stands there, so that no older record is taken, nor one that would
+ * not let what runs boot; the same one once more is, and mends the region. */
+SERIN_MUST_USE enum serin_error serin_trust_region_renew(const struct serin_boot *boot,
+                                                         const struct serin_trust *known,
+                                                         const uint8_t *record, size_t size);
+
 /* Bytes that a bank needs at least. */
 uint32_t serin_trust_bank_size(const struct serin_flash *flash);
 

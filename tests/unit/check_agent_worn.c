@@ -21,9 +21,15 @@ static uint32_t weak_address; /* 0: none */
 static unsigned weak_reads, weak_programs;
 static struct serin_region watched;
 static unsigned watched_erases;
+static unsigned hidden_reads; /* of the trust region, that fail */
 
 static enum serin_error weak_read(void *ctx, uint32_t address, void *out, size_t size)
 {
+    const struct serin_region *trust = &bench.layout.trust;
+    if (hidden_reads > 0 && address >= trust->address && address < trust->address + trust->size) {
+        hidden_reads--;
+        return SERIN_ERR_FLASH;
+    }
     enum serin_error error = below->ops->read(ctx, address, out, size);
     bool hit = weak_address >= address && weak_address - address < size;
     if (error == SERIN_OK && hit && weak_programs > 0 && ++weak_reads > 1) {
@@ -63,7 +69,7 @@ static void set_up(enum bench_app app)
     above = *below;
     above.ops = &ops;
     bench.boot.flash = &above;
-    weak_address = weak_reads = weak_programs = watched_erases = 0;
+    weak_address = weak_reads = weak_programs = watched_erases = hidden_reads = 0;
     watched = (struct serin_region){.address = 0, .size = 0};
     bench_boot(&bench, SERIN_RESET_POWER);
 }
@@ -414,6 +420,46 @@ START_TEST(a_download_is_the_way_out_where_neither_slot_verifies)
 }
 END_TEST
 
+/* A moment in which neither bank of the trust record reads lets no other one through. */
+START_TEST(a_trust_record_that_does_not_read_for_a_moment_counts)
+{
+    set_up(BENCH_SILENT);
+    bench_release_seal_second(v2);
+    bench_publish_trust(&bench, 2, true);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
+    bench_run_for(&bench, 1000);
+    hidden_reads = 4; /* two looks at two banks */
+    bench_publish_trust(&bench, _i == 0 ? 3 : 1, false); /* without the key of what runs */
+    bench_step(&bench, UINT64_MAX);
+    ck_assert_uint_eq(hidden_reads, 0);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    ck_assert(!bench.agent.trust_single);
+    ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_CONFIRM, SERIN_REASON_INVALID), SERIN_OK);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_trust_region_that_is_lost_is_written_again_by_the_same_record)
+{
+    set_up(BENCH_GOOD);
+    bench_publish_trust(&bench, 2, true);
+    bench_run_for(&bench, 1000);
+    const struct serin_region *trust = &bench.layout.trust;
+    ck_assert_int_eq(below->ops->erase(below->ctx, trust->address, trust->size), SERIN_OK);
+    bench_online(&bench, false);
+    bench_online(&bench, true);
+    bench_run_for(&bench, 1000);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    ck_assert(!bench.agent.trust_single);
+    tear_down();
+}
+END_TEST
+
 static void hide_account(struct bench *b)
 {
     breaks(&b->layout.agent_log, SERIN_BREAKAGE_UNREADABLE);
@@ -485,6 +531,8 @@ int main(void)
     tcase_add_test(tests, a_copy_that_does_not_keep_its_manifest_is_not_made_for_ever);
     tcase_add_test(tests, what_waits_for_its_trial_is_not_given_up_where_what_runs_has_rotted);
     tcase_add_test(tests, a_download_is_the_way_out_where_neither_slot_verifies);
+    tcase_add_loop_test(tests, a_trust_record_that_does_not_read_for_a_moment_counts, 0, 2);
+    tcase_add_test(tests, a_trust_region_that_is_lost_is_written_again_by_the_same_record);
     tcase_add_test(tests, what_is_confirmed_runs_without_an_agent_log);
     tcase_add_test(tests, nothing_is_confirmed_without_an_agent_log);
     tcase_set_timeout(tests, 60);
