@@ -253,7 +253,10 @@ static const struct serin_cli_command commands[] = {
      .online = true,
      .grave = true,
      .summary = "go on with a paused rollout",
-     .details = "",
+     .details = "Of a rollout that paused by itself, because all failures stand behind one gateway "
+                "or on one\n"
+                "hardware revision, this accepts the failures so far: they count against the "
+                "release no more.",
      .examples = "serin rollout resume 3",
      .run = serin_cli_run_rollout_command},
     {.name = "rollout halt",
@@ -277,7 +280,13 @@ static const struct serin_cli_command commands[] = {
      .online = true,
      .grave = true,
      .summary = "go to the next stage now, or approve it",
-     .details = "",
+     .details =
+         "While a stage soaks, the rest of its soak is skipped; where the next stage asks for "
+         "approval,\n"
+         "it is given; where a stage is held, it goes on without the proof that it waits "
+         "for, on the\n"
+         "operator's word. Gates and test go on judging. Refused while devices of the stage "
+         "are at it.",
      .examples = "serin rollout advance 3",
      .run = serin_cli_run_rollout_command},
     {.name = "rollout retry",

@@ -310,9 +310,8 @@ const struct serin_cli_option serin_cli_options_simulate[] = {
      .help = "when a rollout that has not come to its end is left alone"},
     {.name = "raises-counter",
      .kind = SERIN_CLI_FLAG,
-     .help = "the release raises the security counter: who committed it takes nothing older, so "
-             "that no "
-             "halt can take it back"},
+     .help = "the release raises the security counter: a device that committed it takes nothing "
+             "older, and no halt takes it back"},
     {.name = "unchecked",
      .kind = SERIN_CLI_FLAG,
      .help = "do not check the invariants, to see what that costs"},
@@ -327,7 +326,7 @@ const struct serin_cli_option serin_cli_options_reason[] = {
     {.name = "reason",
      .kind = SERIN_CLI_REASON,
      .value = "TEXT",
-     .help = "why, for the audit log; `show` tells that of a halt"},
+     .help = "why, for the audit log; `show` tells that of a pause, a halt and an abort"},
     SERIN_CLI_END,
 };
 

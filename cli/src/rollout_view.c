@@ -81,9 +81,29 @@ static void print_current(const struct serin_cli *cli, const struct serin_json *
         serin_cli_print(cli, ", 'serin rollout resume' goes on, 'halt' or 'abort' ends it");
     } else if (serin_cli_truth(rollout, "closed")) {
         serin_cli_print(cli, ", outside of its windows");
-    } else if (strcmp(state, "awaiting") == 0) {
-        serin_cli_print(cli, ", waits for 'serin rollout advance'");
     }
+}
+
+/* What the next stage waits for, where that is not the evidence on the present one; "": nothing of
+ * that. */
+static const char *next_waits(const struct serin_json *rollout)
+{
+    const struct serin_json *stages = serin_json_get(rollout, "stages");
+    const struct serin_json *next = serin_json_at(stages, serin_cli_count(rollout, "stage"));
+
+    if (strcmp(serin_cli_member(rollout, "state"), "awaiting") != 0 ||
+        serin_cli_truth(rollout, "held")) {
+        return "";
+    }
+    if (serin_cli_truth(rollout, "approved")) {
+        return "approved, opens as soon as its start and windows allow";
+    }
+    if (serin_cli_truth(next, "approval")) {
+        return "waits for 'serin rollout advance'";
+    }
+    bool hours =
+        serin_cli_truth(rollout, "closed") || serin_cli_member(rollout, "next_edge")[0] != '\0';
+    return hours ? "waits for its start or a window" : "";
 }
 
 /* A stage's share; of the present one all that were offered it, where they are more: in place of
@@ -114,11 +134,14 @@ static void print_stage(const struct serin_cli *cli, const struct serin_json *ro
         print_current(cli, rollout, devices);
     } else {
         serin_cli_print_bar(cli, 0, 1, SERIN_CLI_DIM);
+        const char *waits = number == current + 1 ? next_waits(rollout) : "";
+        serin_cli_print(cli, "%s%s", waits[0] != '\0' ? " " : "", waits);
     }
     serin_cli_print(cli, "\n");
 }
 
-const char *serin_cli_rollout_why(const struct serin_json *rollout)
+/* Without the state's word in front. */
+static const char *told_why(const struct serin_json *rollout)
 {
     const char *state = serin_cli_member(rollout, "state");
     const char *why = serin_cli_member(rollout, "why");
@@ -129,13 +152,32 @@ const char *serin_cli_rollout_why(const struct serin_json *rollout)
                : why;
 }
 
+void serin_cli_rollout_why(const struct serin_json *rollout, char out[SERIN_CLI_WHY_SIZE])
+{
+    uint64_t by = serin_cli_count(rollout, "replaced_by");
+    const char *waits = next_waits(rollout);
+
+    (void)snprintf(out, SERIN_CLI_WHY_SIZE, "%s", told_why(rollout));
+    if (out[0] != '\0') {
+        return;
+    }
+    if (waits[0] != '\0') {
+        (void)snprintf(out, SERIN_CLI_WHY_SIZE, "stage %llu %s",
+                       (unsigned long long)serin_cli_count(rollout, "stage") + 1u, waits);
+    } else if (strcmp(serin_cli_member(rollout, "state"), "superseded") == 0 && by != 0) {
+        (void)snprintf(out, SERIN_CLI_WHY_SIZE, "rollout %llu took its place",
+                       (unsigned long long)by);
+    }
+}
+
 unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *stages = serin_json_get(rollout, "stages");
     const char *state = serin_cli_member(rollout, "state");
-    const char *why = serin_cli_rollout_why(rollout);
+    char why[SERIN_CLI_WHY_SIZE];
     unsigned lines = 1;
 
+    serin_cli_rollout_why(rollout, why);
     serin_cli_print(cli, "rollout %llu ", (unsigned long long)serin_cli_count(rollout, "id"));
     serin_cli_print_foreign(cli, serin_cli_member(rollout, "name"), 0);
     serin_cli_print(cli, " (");
@@ -161,10 +203,11 @@ unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin
 void serin_cli_rollout_line(const struct serin_cli *cli, const struct serin_json *rollout)
 {
     const struct serin_json *tally = serin_json_get(rollout, "tally");
-    const char *why = serin_cli_rollout_why(rollout);
+    char why[SERIN_CLI_WHY_SIZE];
     uint64_t reached = 0;
     uint64_t target = 0;
 
+    serin_cli_rollout_why(rollout, why);
     serin_cli_print_foreign(cli, serin_cli_member(rollout, "state"), 0);
     serin_cli_print(cli, " stage %llu/%zu, offered to %llu of %llu:",
                     (unsigned long long)serin_cli_count(rollout, "stage"),

@@ -63,6 +63,7 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *rollou
     const struct serin_json *tally = serin_json_get(rollout, "tally");
     const struct serin_json *release = serin_json_at(serin_json_get(rollout, "releases"), 0);
     const char *state = serin_cli_member(rollout, "state");
+    char why[SERIN_CLI_WHY_SIZE];
 
     serin_cli_grid_format(grid, "%llu", (unsigned long long)serin_cli_count(rollout, "id"));
     serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_member(rollout, "name"));
@@ -76,7 +77,8 @@ static void add_row(struct serin_cli_grid *grid, const struct serin_json *rollou
                           (unsigned long long)serin_cli_count(tally, "confirmed"),
                           (unsigned long long)serin_cli_count(tally, "offered"));
     serin_cli_grid_format(grid, "%llu", (unsigned long long)serin_cli_count(tally, "failed"));
-    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, serin_cli_rollout_why(rollout));
+    serin_cli_rollout_why(rollout, why);
+    serin_cli_grid_cell(grid, SERIN_CLI_PLAIN, why);
 }
 
 enum serin_cli_exit serin_cli_run_rollout_list(struct serin_cli *cli)

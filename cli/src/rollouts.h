@@ -16,9 +16,10 @@ bool serin_cli_rollout_over(const char *state, enum serin_cli_exit *exit);
 /* Prints name, state and stages with their progress; returns how many lines. */
 unsigned serin_cli_rollout_print(const struct serin_cli *cli, const struct serin_json *rollout);
 
-/* Why the rollout is in its state, without the state's word in front, which is printed beside it;
- * "" where that is not told. */
-const char *serin_cli_rollout_why(const struct serin_json *rollout);
+/* Why the rollout is in its state, without the state's word in front, which is printed beside it,
+ * or what it waits for, or what took its place; "" where nothing of that is told. */
+#define SERIN_CLI_WHY_SIZE 512u
+void serin_cli_rollout_why(const struct serin_json *rollout, char out[SERIN_CLI_WHY_SIZE]);
 
 /* Prints how it ended and what may follow, and what it is judged by: the step of its ramp, the
  * sequential test, gates, control group, hours, and what a halt does. An older serind tells nothing

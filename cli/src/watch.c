@@ -21,15 +21,15 @@ static void digest(const struct serin_json *rollout, char out[DIGEST_SIZE])
     static const char *const counts[] = {"offered",  "accepted",  "confirmed", "failed",
                                          "rejected", "unreached", "regressed", "other"};
     const struct serin_json *tally = serin_json_get(rollout, "tally");
-    int used =
-        snprintf(out, DIGEST_SIZE, "%.40s|%.160s|%llu|%llu|%llu|%llu|%llu|%d",
-                 serin_cli_member(rollout, "state"), serin_cli_member(rollout, "why"),
-                 (unsigned long long)serin_cli_count(rollout, "stage"),
-                 (unsigned long long)serin_cli_count(rollout, "target"),
-                 (unsigned long long)serin_cli_count(rollout, "population"),
-                 (unsigned long long)serin_cli_count(rollout, "publishes"),
-                 (unsigned long long)serin_cli_count(serin_json_get(rollout, "ramp"), "reached"),
-                 serin_cli_truth(rollout, "closed") ? 1 : 0);
+    int used = snprintf(
+        out, DIGEST_SIZE, "%.40s|%.160s|%llu|%llu|%llu|%llu|%llu|%d%d",
+        serin_cli_member(rollout, "state"), serin_cli_member(rollout, "why"),
+        (unsigned long long)serin_cli_count(rollout, "stage"),
+        (unsigned long long)serin_cli_count(rollout, "target"),
+        (unsigned long long)serin_cli_count(rollout, "population"),
+        (unsigned long long)serin_cli_count(rollout, "publishes"),
+        (unsigned long long)serin_cli_count(serin_json_get(rollout, "ramp"), "reached"),
+        serin_cli_truth(rollout, "closed") ? 1 : 0, serin_cli_truth(rollout, "approved") ? 1 : 0);
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         used += snprintf(out + used, DIGEST_SIZE - (size_t)used, "|%llu",

@@ -217,6 +217,7 @@ struct serin_json *serind_rollout_json(struct serind *serind, const struct serin
     serin_json_put_number(object, "target", rollout->target);
     serin_json_put(object, "ramp", ramp_json(rollout));
     serin_json_put_bool(object, "held", rollout->held);
+    serin_json_put_bool(object, "approved", rollout->approved);
     put_hours(object, rollout);
     char threshold[17];
     (void)snprintf(threshold, sizeof threshold, "%016" PRIx64, rollout->threshold);

@@ -57,7 +57,7 @@ static void add_stages(struct line *line, const struct serin_policy *policy)
         } else {
             add(line, "%u devices", stage->count);
         }
-        add(line, " soak %u s%s", stage->soak_s, stage->approval ? " approved" : "");
+        add(line, " soak %u s%s", stage->soak_s, stage->approval ? " asks for approval" : "");
     }
 }
 

@@ -88,7 +88,8 @@ refused "is completed: " retry "$id"
 title "stable: the window opens, the second stage waits for approval"
 stage() { rollout_json "$window" | jq -e --argjson n "$1" --arg s "$2" '.stage == $n and .state == $s'; }
 wait_for 70 "the second stage asks" stage 1 awaiting
-rollout_json "$window" | jq -e '(.held | not) and (.closed | not) and .tally.confirmed == 1' >/dev/null || fail "$(rollout_json "$window")"
+"$SERIN" rollout show "$window" | grep -q "stage 2 waits for 'serin rollout advance'" || fail "$("$SERIN" rollout show "$window")"
+rollout_json "$window" | jq -e '(.held | not) and (.closed | not) and (.approved | not) and .tally.confirmed == 1' >/dev/null || fail "$(rollout_json "$window")"
 "$SERIN" rollout advance "$window" >/dev/null || fail "advance"
 wait_for 60 "2.0.0 is stable" rollout_is "$window" completed
 for words in 'policy sha256' '"what":"command".*retry: the line was noisy' '"what":"refused".*is not paused'; do

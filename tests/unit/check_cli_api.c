@@ -441,6 +441,46 @@ START_TEST(what_judges_a_rollout_is_shown)
 }
 END_TEST
 
+#define AWAITING(first_, second_, more_)                                                      \
+    "{\"id\":3,\"name\":\"spring\",\"product\":\"lamp\",\"channel\":\"stable\",\"state\":"    \
+    "\"awaiting\",\"why\":\"\",\"stage\":" first_                                             \
+    ",\"stages\":[{\"percent\":1.0,\"devices\":1,\"approval\":true},{\"percent\":100.0,"      \
+    "\"devices\":100,\"approval\":" second_                                                   \
+    "}],\"releases\":[{\"version\":\"2.0.0\"}],\"population\":100,\"tally\":{\"offered\":1}," \
+    "\"held\":false" more_ "}"
+
+/* Caught: an approval that is not asked for, or asked for once it was given; the approval of one
+ * stage read of another; a window that nobody tells of. */
+START_TEST(what_a_stage_waits_for_is_told)
+{
+    const struct api_answer answers[] = {
+        {"GET /v1/rollouts/1", 200, AWAITING("0", "false", "")},
+        {"GET /v1/rollouts/2", 200, AWAITING("1", "true", ",\"approved\":false")},
+        {"GET /v1/rollouts/3", 200, AWAITING("1", "true", ",\"approved\":true")},
+        {"GET /v1/rollouts/4", 200, AWAITING("1", "false", ",\"closed\":true")},
+        {"GET /v1/rollouts", 200,
+         "{\"rollouts\":[" AWAITING("0", "false",
+                                    "") ",{\"id\":4,\"state\":\"superseded\","
+                                        "\"why\":\"\",\"replaced_by\":5,\"releases\":[{}]}]}"},
+        {NULL, 0, NULL}};
+
+    start(answers);
+    SUCCEEDS("rollout show 1");
+    expect_shown("  because stage 1 waits for 'serin rollout advance'\n");
+    expect_shown(" waits for 'serin rollout advance'\n   2 ");
+    SUCCEEDS("rollout show 2");
+    expect_shown("  because stage 2 waits for 'serin rollout advance'\n");
+    SUCCEEDS("rollout show 3");
+    expect_shown(" approved, opens as soon as its start and windows allow\n");
+    ck_assert_ptr_null(strstr(result->out, "advance"));
+    SUCCEEDS("rollout show 4");
+    expect_shown("  because stage 2 waits for its start or a window\n");
+    SUCCEEDS("rollout list");
+    expect_shown("  stage 1 waits for 'serin rollout advance'\n");
+    expect_shown("  rollout 5 took its place\n");
+}
+END_TEST
+
 /* Caught: a retry that does not say which attempt it began; a share of failures under the name of
  * the gate on successes. */
 START_TEST(a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy)
@@ -714,6 +754,7 @@ int main(void)
     tcase_add_test(tests, tables_align);
     tcase_add_test(tests, what_was_offered_is_shown_and_not_the_share);
     tcase_add_test(tests, what_judges_a_rollout_is_shown);
+    tcase_add_test(tests, what_a_stage_waits_for_is_told);
     tcase_add_test(tests, a_retry_tells_its_attempt_and_gates_are_named_as_in_the_policy);
     tcase_add_test(tests, many_devices_are_decided_at_once);
     tcase_add_test(tests, status_says_who_waits);

@@ -511,9 +511,11 @@ START_TEST(a_policy_is_said_as_it_was_written)
     struct serin_policy policy;
     serin_policy_default(&policy);
     policy.gates[SERIN_GATE_BOOTS].max_permyriad = 1250; /* min_percent: 87.5 */
+    policy.stages[1].approval = true;
     serind_policy_text(&policy, text);
     ck_assert_msg(strstr(text, ", boot_success 87.50 % of 30,") != NULL, "%s", text);
     ck_assert_msg(strstr(text, ", rollbacks 10.00 % of 30,") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, " s asks for approval, ") != NULL, "%s", text);
 }
 END_TEST
 
