@@ -118,6 +118,21 @@ static bool clear(struct probe *probe, uint32_t from, uint32_t end)
     return look(probe, from, end, true, "a sector is not erased whole");
 }
 
+/* All of it goes by one erase, as whole regions do: something stands at the end of each sector. */
+static bool at_once(struct probe *probe, uint32_t from, uint32_t end)
+{
+    uint32_t unit = probe->flash->write_unit;
+    for (uint32_t at = from; at < end;) {
+        struct serin_region sector = serin_flash_sector(probe->flash, at);
+        at += sector.size;
+        if (!fill(probe, at - unit, at)) {
+            return false;
+        }
+    }
+    return erase(probe, from, end - from) &&
+           look(probe, from, end, true, "an erase of several sectors leaves some");
+}
+
 enum serin_error serin_flash_probe(const struct serin_flash *flash,
                                    const struct serin_region *region, uint8_t *scratch,
                                    const char **what, uint32_t *address)
@@ -132,7 +147,7 @@ enum serin_error serin_flash_probe(const struct serin_flash *flash,
                  look(&probe, from, end, false, "a program changes what was there") &&
                  middle(&probe, from, end) &&
                  look(&probe, from, end, false, "a program changes what was there") &&
-                 clear(&probe, from, end);
+                 clear(&probe, from, end) && at_once(&probe, from, end);
     if (what != NULL) {
         *what = probe.what;
     }

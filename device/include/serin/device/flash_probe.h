@@ -10,10 +10,10 @@
 #include <serin/device/flash.h>
 
 /* Erases `region`, fills it, erases one sector in its middle, fills that again, and erases the
- * whole at last, sector by sector; looks at all of it after each. What was there is lost; each
- * sector is erased twice, one of them three times. `region` is whole sectors, three at least to
- * tell all of the above; `scratch` has SERIN_PIECE_SIZE bytes, as large as a program or a read of
- * Serin's gets.
+ * whole sector by sector, and once more at once, with something at the end of each; looks at all of
+ * it after each. What was there is lost; each sector is erased three times, one of them four times.
+ * `region` is whole sectors, three at least to tell all of the above; `scratch` has
+ * SERIN_PIECE_SIZE bytes, as large as a program or a read of Serin's gets.
  *
  * SERIN_ERR_FLASH: `*what` (may be NULL) says what did not hold, `*address` (may be NULL) about
  * where. */
