@@ -103,11 +103,7 @@ static enum serin_error complete_trust(struct serin_agent *agent)
         return error;
     }
     serin_agent_fault_point(agent, "agent.trust.proved");
-    error = serin_trust_region_mend(agent->config->boot, agent->trust.version);
-    if (error == SERIN_OK) {
-        agent->record.trust_proved = 0; /* flash learns it with the next record */
-    }
-    return error;
+    return serin_trust_region_mend(agent->config->boot, agent->trust.version);
 }
 
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
@@ -120,6 +116,10 @@ void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
     }
     agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
     agent->trust_single = !agent->have_trust || error != SERIN_OK;
+    if (!agent->trust_single) {
+        agent->record.trust_proved =
+            agent->trust.version; /* flash learns it with the next record */
+    }
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;
         serin_agent_log(agent, "the trust record has no second copy", "the next boot tries");

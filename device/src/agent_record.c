@@ -17,7 +17,7 @@
  *      104  832  attempts, 2 × 416                    a transition: state 1, reason 1, time 8,
  *      936    8  when the last attempt starts         uptime 8, detail 4
  *      944   32  what the orders said, 2 × 16
- *      976    4  trust version that is proved in one bank
+ *      976    4  trust version that was proved last
  *      980    4  generation of the journal
  *      984    8  base of the journal, the highest position that it knew
  *      992    4  rewritings of large sectors
@@ -41,7 +41,7 @@
 #define OFFSET_ATTEMPTS 104u
 #define OFFSET_START    936u
 #define OFFSET_SAID     944u
-#define OFFSET_TRUST    976u
+#define OFFSET_TRUST    SERIN_AGENT_TRUST_OFFSET
 #define OFFSET_JOURNAL  980u
 #define OFFSET_REWRITES 992u
 #define OFFSET_RESERVED 996u

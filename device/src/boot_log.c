@@ -38,30 +38,30 @@ enum serin_error serin_boot_log_append(const struct serin_boot *boot,
     return serin_reclog_append(&log, payload);
 }
 
-enum serin_error serin_boot_log_format(const struct serin_boot *boot)
-{
-    struct serin_reclog log = log_of(boot);
-    return serin_reclog_format(&log);
-}
-
-/* The floor that the agent's log remembers, 0 where it tells none. */
-static uint32_t agents_floor(const struct serin_boot *boot)
+/* The number at `offset` of what the agent's log remembers, 0 where it tells none. */
+static uint32_t agents_number(const struct serin_boot *boot, uint32_t offset)
 {
     const struct serin_reclog log = {.flash = boot->flash,
                                      .region = boot->layout->agent_log,
                                      .magic = SERIN_AGENT_LOG_MAGIC,
                                      .payload_size = SERIN_AGENT_PAYLOAD_SIZE};
-    uint8_t head[SERIN_AGENT_FLOOR_OFFSET + 4u];
-    if (serin_reclog_read_part(&log, 0, head, sizeof head) != SERIN_OK ||
-        serin_get_le16(head) != SERIN_AGENT_FORMAT) {
+    uint8_t format[2], number[4];
+    if (serin_reclog_read_part(&log, 0, format, sizeof format) != SERIN_OK ||
+        serin_get_le16(format) != SERIN_AGENT_FORMAT ||
+        serin_reclog_read_part(&log, offset, number, sizeof number) != SERIN_OK) {
         return 0;
     }
-    return serin_get_le32(head + SERIN_AGENT_FLOOR_OFFSET);
+    return serin_get_le32(number);
+}
+
+uint32_t serin_boot_trust_version(const struct serin_boot *boot)
+{
+    return agents_number(boot, SERIN_AGENT_TRUST_OFFSET);
 }
 
 uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state)
 {
-    uint32_t floor = agents_floor(boot);
+    uint32_t floor = agents_number(boot, SERIN_AGENT_FLOOR_OFFSET);
     floor = state->floor > floor ? state->floor : floor;
     return boot->floor_constant > floor ? boot->floor_constant : floor;
 }

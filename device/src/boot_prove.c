@@ -70,6 +70,17 @@ static uint32_t seal_of(const struct serin_boot_choice *choice)
     return SERIN_PROOF_AFTER(seal, choice->manifest.entry_address);
 }
 
+/* Whether an image that runs in place was made for its place. */
+static enum serin_error check_place(const struct serin_boot *boot,
+                                    const struct serin_boot_choice *choice)
+{
+    uint32_t load_address = choice->manifest.load_address;
+    return boot->in_place_address == 0 || load_address == 0 ||
+                   load_address == boot->in_place_address + choice->image_address
+               ? SERIN_OK
+               : SERIN_ERR_UNSUPPORTED;
+}
+
 /* Decides: fills the choice. */
 static enum serin_error first_run(const struct serin_boot *boot, enum serin_slot slot,
                                   uint32_t floor, struct serin_boot_choice *choice)
@@ -90,7 +101,7 @@ static enum serin_error first_run(const struct serin_boot *boot, enum serin_slot
     choice->slot = slot;
     choice->image_address = serin_slot_address(boot, slot, map.image_offset);
     choice->image_size = choice->manifest.image_size_bytes;
-    error = boot->loader != NULL ? load(boot, choice) : SERIN_OK;
+    error = boot->loader != NULL ? load(boot, choice) : check_place(boot, choice);
     if (error == SERIN_OK) {
         error = prove_image(boot, choice->image_address, choice->image_size, slot,
                             &choice->manifest, &run);

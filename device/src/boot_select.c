@@ -147,11 +147,30 @@ static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_c
     /* A confirmed image needs no record to run: a worn log must not stop it, and the same is
      * decided at the next reset. In another phase the trial could not be recorded; its state stays
      * as it is. */
-    bool record = error == SERIN_OK && state.phase == SERIN_BOOT_STEADY;
-    if (record && serin_boot_log_append(boot, &state, may_have_cut(cause)) != SERIN_OK) {
-        choice->log_failed = true;
+    if (error == SERIN_OK) {
+        choice->log_failed = state.phase != SERIN_BOOT_STEADY ||
+                             serin_boot_log_append(boot, &state, may_have_cut(cause)) != SERIN_OK;
     }
     return error;
+}
+
+/* Something was provisioned in the recovery port: whatever that was, the floor does not go down
+ * with it, now or at a later reset. Where it cannot be written it holds for this boot, as the
+ * bootloader's constant. */
+static enum serin_error decide_again(const struct serin_boot *boot, enum serin_reset_cause cause,
+                                     struct serin_boot_choice *choice, uint32_t floor)
+{
+    struct serin_boot kept = *boot;
+    struct serin_boot_state state;
+    struct serin_recovery_account account;
+    kept.floor_constant = floor;
+    if (serin_boot_log_read(boot, &state) == SERIN_OK && state.floor < floor &&
+        state.phase == SERIN_BOOT_STEADY) {
+        change_state(&state,
+                     (struct serin_boot_change){.event = SERIN_BOOT_EVENT_COMMIT, .floor = floor});
+        (void)!serin_boot_log_append(boot, &state, true);
+    }
+    return decide(&kept, cause, choice, &account);
 }
 
 enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_reset_cause cause,
@@ -166,9 +185,13 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
     }
     struct serin_trust trust;
     account.trust = serin_trust_region_read(boot, &trust);
+    account.trust_version = serin_boot_trust_version(boot);
+    if (account.trust == SERIN_OK && trust.version > account.trust_version) {
+        account.trust_version = trust.version;
+    }
     memset(choice, 0, sizeof *choice);
     return recovery->ops->nothing_boots(recovery->ctx, &account) == SERIN_OK
-               ? decide(boot, cause, choice, &account)
+               ? decide_again(boot, cause, choice, account.floor)
                : error;
 }
 

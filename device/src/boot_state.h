@@ -7,9 +7,10 @@
  *        1    1  active slot                              16    1  last outcome
  *        2    1  trial slot                               17    1  last reason
  *        3    1  tries left                               18    1  last reset cause
- *        4    2  elapsed, seconds                         19    1  flags: bit 0 active is
- * confirmed, 6    2  window, seconds                                    bit 1 the other one runs 20
- * 32  last manifest id 8    4  floor                                    52       end
+ *        4    2  elapsed, seconds                         19    1  flags: 1 active is confirmed,
+ *        6    2  window, seconds                                         2 the other one runs
+ *        8    4  floor                                    20   32  last manifest id
+ *                                                         52       end
  */
 #ifndef SERIN_DEVICE_SRC_BOOT_STATE_H
 #define SERIN_DEVICE_SRC_BOOT_STATE_H
@@ -74,7 +75,6 @@ SERIN_MUST_USE enum serin_error serin_boot_log_read(const struct serin_boot *boo
 SERIN_MUST_USE enum serin_error serin_boot_log_append(const struct serin_boot *boot,
                                                       const struct serin_boot_state *state,
                                                       bool after_reset);
-SERIN_MUST_USE enum serin_error serin_boot_log_format(const struct serin_boot *boot);
 
 /* The state that the slots tell where the log is lost. Verifies both images. */
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state);
@@ -84,12 +84,16 @@ void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *s
  * is confirmed in both slots is committed. */
 uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state);
 
+/* The trust version that the agent's log remembers as proved, 0 where it tells none. */
+uint32_t serin_boot_trust_version(const struct serin_boot *boot);
+
 /* ---- what the bootloader knows of the agent's log (docs/spec/agent-log.md) ---- */
 
 #define SERIN_AGENT_LOG_MAGIC    0x414E5253u /* "SRNA" */
 #define SERIN_AGENT_PAYLOAD_SIZE 1012u
-#define SERIN_AGENT_FORMAT       1u /* at offset 0, 2 bytes */
-#define SERIN_AGENT_FLOOR_OFFSET 4u /* 4 bytes */
+#define SERIN_AGENT_FORMAT       1u   /* at offset 0, 2 bytes */
+#define SERIN_AGENT_FLOOR_OFFSET 4u   /* 4 bytes */
+#define SERIN_AGENT_TRUST_OFFSET 976u /* 4 bytes */
 _Static_assert(SERIN_AGENT_PAYLOAD_SIZE + SERIN_RECLOG_OVERHEAD == SERIN_AGENT_RECORD_SIZE,
                "docs/spec/agent-log.md");
 

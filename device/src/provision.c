@@ -15,15 +15,12 @@ static enum serin_error erase_region(const struct serin_boot *boot,
 }
 
 /* `both`: the slots; else B is invalidated alone. */
-static enum serin_error erase_all(const struct serin_boot *boot, bool both)
+static enum serin_error erase_slots(const struct serin_boot *boot, bool both)
 {
     const struct serin_layout *layout = boot->layout;
-    /* The trust record goes first: until it is written again, at the end, nothing boots. */
-    const struct serin_region *const regions[] = {
-        &layout->trust, &layout->boot_log, &layout->agent_log, &layout->scratch, &layout->slot[0]};
-    enum serin_error error = SERIN_OK;
-    for (size_t i = 0; i < sizeof regions / sizeof regions[0] && error == SERIN_OK; i++) {
-        error = erase_region(boot, regions[i]);
+    enum serin_error error = erase_region(boot, &layout->scratch);
+    if (error == SERIN_OK) {
+        error = erase_region(boot, &layout->slot[0]);
     }
     if (error != SERIN_OK) {
         return error;
@@ -81,7 +78,8 @@ static enum serin_error install(const struct serin_boot *boot,
 }
 
 /* A factory image is committed from the start: there is nothing older to go back to. */
-static enum serin_error first_record(const struct serin_boot *boot, uint32_t counter)
+static enum serin_error first_record(const struct serin_boot *boot, uint32_t counter,
+                                     bool after_reset)
 {
     struct serin_boot_state state;
     memset(&state, 0, sizeof state);
@@ -89,21 +87,51 @@ static enum serin_error first_record(const struct serin_boot *boot, uint32_t cou
     state.active = SERIN_SLOT_A;
     state.active_confirmed = true;
     state.floor = counter > boot->floor_constant ? counter : boot->floor_constant;
-    return serin_boot_log_append(boot, &state, false);
+    return serin_boot_log_append(boot, &state, after_reset);
+}
+
+/* What is to be put in. */
+struct input {
+    const uint8_t *trust_record;
+    size_t trust_size;
+    const struct serin_factory_image *image;
+    uint32_t trust_version; /* that the trust record has at least */
+    bool anew;              /* it was a device before, and goes on as that one */
+};
+
+/* What is there of a device goes: the trust record first, until it is written again, at the end,
+ * nothing boots. The floor of one that goes on as itself is at each moment in its boot log, which
+ * is not erased then, and what its agent knows stays until the images are in place: whoever takes
+ * the power away meanwhile finds what there was to find. */
+static enum serin_error begin(const struct serin_boot *boot, const struct input *input, bool both)
+{
+    enum serin_error error = erase_region(boot, &boot->layout->trust);
+    if (error == SERIN_OK) {
+        error =
+            input->anew ? first_record(boot, 0, true) : erase_region(boot, &boot->layout->boot_log);
+    }
+    if (error == SERIN_OK && !input->anew) {
+        error = erase_region(boot, &boot->layout->agent_log);
+    }
+    return error == SERIN_OK ? erase_slots(boot, both) : error;
 }
 
 /* Everything that can be checked without writing. */
-static enum serin_error check_input(const struct serin_boot *boot, const uint8_t *trust_record,
-                                    size_t trust_size, const struct serin_factory_image *image,
+static enum serin_error check_input(const struct serin_boot *boot, const struct input *input,
                                     struct serin_manifest *manifest, uint8_t id[SERIN_SHA256_SIZE])
 {
+    const struct serin_factory_image *image = input->image;
     struct serin_trust trust;
     enum serin_error error = serin_layout_check(boot->flash, boot->layout, NULL);
     if (error == SERIN_OK && image->manifest_size > SERIN_MANIFEST_SIZE_P256) {
         error = SERIN_ERR_TOO_LARGE;
     }
     if (error == SERIN_OK) {
-        error = serin_trust_open(boot->crypto, boot->root_key, trust_record, trust_size, &trust);
+        error = serin_trust_open(boot->crypto, boot->root_key, input->trust_record,
+                                 input->trust_size, &trust);
+    }
+    if (error == SERIN_OK && trust.version < input->trust_version) {
+        error = SERIN_ERR_STALE;
     }
     if (error == SERIN_OK && strcmp(trust.product, boot->identity.product) != 0) {
         error = SERIN_ERR_PRODUCT;
@@ -118,18 +146,18 @@ static enum serin_error check_input(const struct serin_boot *boot, const uint8_t
     return error;
 }
 
-enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8_t *trust_record,
-                                      size_t trust_size, const struct serin_factory_image *image)
+static enum serin_error provision(const struct serin_boot *boot, const struct input *input)
 {
+    const struct serin_factory_image *image = input->image;
     struct serin_manifest manifest;
     uint8_t id[SERIN_SHA256_SIZE];
-    enum serin_error error = check_input(boot, trust_record, trust_size, image, &manifest, id);
+    enum serin_error error = check_input(boot, input, &manifest, id);
     if (error != SERIN_OK) {
         return error;
     }
     bool both = !image->one_slot &&
                 serin_slot_suits(boot, SERIN_SLOT_B, boot->floor_constant, &manifest) == SERIN_OK;
-    error = erase_all(boot, both);
+    error = begin(boot, input, both);
     if (error == SERIN_OK) {
         error = install(boot, image, SERIN_SLOT_A, &manifest, id);
     }
@@ -137,11 +165,40 @@ enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8
         error = install(boot, image, SERIN_SLOT_B, &manifest, id);
     }
     if (error == SERIN_OK) {
-        error = first_record(boot, manifest.security_counter);
+        error = first_record(boot, manifest.security_counter, false);
+    }
+    if (error == SERIN_OK && input->anew) {
+        error = erase_region(boot, &boot->layout->agent_log);
     }
     if (error == SERIN_OK) {
-        error = serin_trust_region_update(boot, trust_record, trust_size);
+        error = serin_trust_region_update(boot, input->trust_record, input->trust_size);
     }
     /* Both banks were erased in this very run. */
     return error == SERIN_OK ? serin_trust_region_mend(boot, 0) : error;
+}
+
+enum serin_error serin_boot_provision(const struct serin_boot *boot, const uint8_t *trust_record,
+                                      size_t trust_size, const struct serin_factory_image *image)
+{
+    const struct input input = {
+        .trust_record = trust_record, .trust_size = trust_size, .image = image};
+    return provision(boot, &input);
+}
+
+enum serin_error serin_boot_provision_anew(const struct serin_boot *boot,
+                                           const struct serin_recovery_account *account,
+                                           const uint8_t *trust_record, size_t trust_size,
+                                           const struct serin_factory_image *image)
+{
+    const struct input input = {.trust_record = trust_record,
+                                .trust_size = trust_size,
+                                .image = image,
+                                .trust_version = account->trust_version,
+                                .anew = true};
+    /* The first record takes the floor over from what is erased here. */
+    struct serin_boot kept = *boot;
+    if (account->floor > kept.floor_constant) {
+        kept.floor_constant = account->floor;
+    }
+    return provision(&kept, &input);
 }

@@ -207,8 +207,7 @@ static enum serin_error write_from(const struct serin_reclog *log, uint32_t bank
             break;
         }
         uint32_t address = address_of(log, bank, index++);
-        if (log->flash->ops->program(log->flash->ctx, address, record, stride_of(log)) ==
-                SERIN_OK &&
+        if (serin_flash_program(log->flash, address, record, stride_of(log)) == SERIN_OK &&
             serin_flash_holds(log->flash, address, record, stride_of(log))) {
             return SERIN_OK;
         }
@@ -357,9 +356,4 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
     }
     record_encode(log, sequence, payload, record);
     return append_twice(log, sides, record);
-}
-
-enum serin_error serin_reclog_format(const struct serin_reclog *log)
-{
-    return serin_flash_erase(log->flash, log->region.address, log->region.size);
 }

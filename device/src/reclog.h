@@ -63,7 +63,4 @@ bool serin_reclog_suspect(const struct serin_reclog *log);
 SERIN_MUST_USE enum serin_error serin_reclog_append(const struct serin_reclog *log,
                                                     const void *payload);
 
-/* Erases both banks: for the factory. */
-SERIN_MUST_USE enum serin_error serin_reclog_format(const struct serin_reclog *log);
-
 #endif

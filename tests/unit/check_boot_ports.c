@@ -216,6 +216,30 @@ static enum serin_error failing_read(void *ctx, uint32_t offset, void *out, size
 static const struct serin_image_loader_ops failing_ops = {
     .begin = failing_begin, .write = failing_write, .end = failing_end, .read = failing_read};
 
+/* In place: an image that was linked for one slot does not run from the other. */
+START_TEST(an_image_in_place_runs_where_it_was_linked_for)
+{
+    set_up();
+    struct serin_boot_choice choice;
+    v1->manifest.load_address = 0x08000000u + image_address(SERIN_SLOT_B);
+    bench_release_seal(v1);
+    bench_provision(&bench, v1);
+    ck_assert_int_eq(select_boot(&choice), SERIN_OK);
+    ck_assert_int_eq(choice.slot, SERIN_SLOT_A); /* nobody told where flash is */
+    bench.boot.in_place_address = 0x08000000u;
+    ck_assert_int_eq(select_boot(&choice), SERIN_OK);
+    ck_assert_int_eq(choice.slot, SERIN_SLOT_B);
+    ck_assert_uint_eq(jumps(&choice), 1);
+    bench.boot.in_place_address = 0x08001000u;
+    ck_assert_int_eq(select_boot(&choice), SERIN_ERR_NOT_FOUND);
+    v1->manifest.load_address = 0; /* it runs anywhere */
+    bench_release_seal(v1);
+    bench_provision(&bench, v1);
+    ck_assert_int_eq(select_boot(&choice), SERIN_OK);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_loader_that_fails_costs_the_slot_and_no_more)
 {
     set_up();
@@ -461,6 +485,7 @@ int main(void)
                                   an_image_runs_from_where_it_was_hashed,
                                   a_trial_is_loaded_too,
                                   a_loader_refuses_what_it_cannot_place,
+                                  an_image_in_place_runs_where_it_was_linked_for,
                                   a_loader_that_fails_costs_the_slot_and_no_more,
                                   a_copy_that_changes_between_the_runs_does_not_boot,
                                   what_runs_is_what_was_verified_of_cells_that_read_now_so_now_so,

@@ -10,7 +10,7 @@ pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
 target_link_libraries(serin_device_bench PUBLIC PkgConfig::CHECK)
 target_compile_options(serin_device_bench PRIVATE -Wall -Wextra -Werror)
 
-foreach(module flash_layout flash_emulator flash_faults flash_shared flash_snapshots flash_torn reclog boot boot_copies boot_ports boot_torn journal agent_table agent_life agent_end
+foreach(module flash_layout flash_emulator flash_faults flash_shared flash_snapshots flash_torn reclog boot boot_copies boot_ports boot_recovery boot_torn journal agent_table agent_life agent_end
                agent_orders agent_refuse agent_slots agent_report)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()

@@ -33,7 +33,7 @@ struct serin_agent_record {
     uint32_t floor;                   /* committed: kept here, too, should the boot log be lost */
     struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
     uint64_t start_s; /* signed time from which the current one may start: its spread is over */
-    uint32_t trust_proved; /* version that was proved in one bank, while the other waits; or 0 */
+    uint32_t trust_proved; /* version that was proved last, in one bank at least; 0: none */
     /* The journal of the current attempt: 0, or how often it was begun anew; up to where everything
      * was in place then, and the highest position that it knew (device/src/journal.h). */
     uint32_t journal_generation, journal_base, journal_reached;

@@ -66,17 +66,22 @@ struct serin_recovery_account {
      * SERIN_ERR_AGAIN: it verified in the first run and not in the second, as from cells that read
      * now so, now so. */
     enum serin_error slots[2];
-    uint32_t floor; /* below which nothing may boot */
+    /* Below these nothing may boot, be it provisioned anew: the floor, and the highest version of a
+     * trust record that the trust region or the agent's log knows of, 0 where neither does. Keys
+     * that an update retired must not come back with an older record. */
+    uint32_t floor, trust_version;
 };
 
 /* The recovery port: what is left when nothing boots. The bootloader must not end in a loop of
  * resets that nobody sees: it tells of it (a lamp, a serial line), and where the board has a way,
- * waits there for a provisioning (serin_boot_provision needs no boot state). It is called with
- * nothing locked, may take as long as it likes, feeds the watchdog itself, and need not return.
+ * waits there for a provisioning, by serin_boot_provision_anew, which needs no boot state. It is
+ * called with nothing locked, may take as long as it likes, feeds the watchdog itself, and need not
+ * return.
  *
- * SERIN_OK: the device was provisioned anew, and serin_boot_select decides once more, once. Any
- * other value: serin_boot_select returns SERIN_ERR_NOT_FOUND; the board resets, or stays off. It
- * cannot make anything boot that does not verify. */
+ * SERIN_OK: the device was provisioned anew, and serin_boot_select decides once more, once; it
+ * writes `floor` of the account to the boot log where something lower was provisioned all the same.
+ * Any other value: serin_boot_select returns SERIN_ERR_NOT_FOUND; the board resets, or stays off.
+ * It cannot make anything boot that does not verify. */
 struct serin_recovery_ops {
     enum serin_error (*nothing_boots)(void *ctx, const struct serin_recovery_account *account);
 };
@@ -96,7 +101,11 @@ struct serin_boot {
     uint32_t floor_constant; /* the bootloader's own; the floor is the highest of all sources */
     /* For serin_boot_select alone. */
     const struct serin_image_loader *loader; /* NULL: images run in place */
-    const struct serin_recovery *recovery;   /* NULL: none */
+    /* For images in place: where the processor sees address 0 of `flash`. An image whose load
+     * address is another than its own place does not boot there (SERIN_ERR_UNSUPPORTED). 0: not
+     * told, and nobody looks at the load address but `jump`, which then must (serin_boot_jump). */
+    uint32_t in_place_address;
+    const struct serin_recovery *recovery; /* NULL: none */
 };
 
 enum serin_boot_phase {
@@ -149,7 +158,9 @@ struct serin_boot_choice {
     struct serin_manifest manifest;
     uint8_t manifest_id[SERIN_SHA256_SIZE];
     uint16_t window_left_s; /* of a trial */
-    bool log_failed; /* the boot log could not be written; the confirmed image runs nevertheless */
+    /* The boot log could not be written, or waits with a trial that could not be recorded; the
+     * confirmed image runs nevertheless. */
+    bool log_failed;
     struct serin_proof proof; /* of slot, image, manifest id, load and entry address together */
 };
 
@@ -190,7 +201,11 @@ bool serin_boot_proved_second(const struct serin_boot_choice *choice);
 /* Calls `jump`, which starts the watchdog (serin/device/agent.h) and the image, if both runs have
  * proved `choice`, each asked here by itself; returns otherwise, and the board must reset then. A
  * bootloader that jumps another way asks for both itself, right before, in two functions, of which
- * the first one calls the second. */
+ * the first one calls the second.
+ *
+ * Where images run in place and `in_place_address` is not told, `jump` compares the manifest's load
+ * address, unless it is 0, with the place of the image, and resets the board where they differ: an
+ * image linked for elsewhere would fault at once. */
 void serin_boot_jump(const struct serin_boot_choice *choice,
                      void (*jump)(void *ctx, const struct serin_boot_choice *choice), void *ctx);
 
@@ -205,7 +220,8 @@ SERIN_MUST_USE enum serin_error serin_boot_verify_slot(const struct serin_boot *
 
 /* Arms `slot`, which has just been verified, for its trial; tries and window are its manifest's.
  * SERIN_ERR_STATE: a trial is staged or runs, or the slot is the active one. Errors as
- * serin_manifest_open; SERIN_ERR_FLASH: not armed. */
+ * serin_manifest_open; SERIN_ERR_NOT_FOUND: no manifest, no trust record, or the log is lost and
+ * neither slot verifies; SERIN_ERR_FLASH: not armed. */
 SERIN_MUST_USE enum serin_error serin_boot_stage(const struct serin_boot *boot,
                                                  enum serin_slot slot);
 
@@ -243,7 +259,8 @@ SERIN_MUST_USE enum serin_error serin_boot_end_trial(const struct serin_boot *bo
                                                      enum serin_reset_cause cause);
 
 /* Raises the floor to `counter`, which the running confirmed image carries. Never lowers it.
- * SERIN_ERR_STATE: a trial is staged or runs. */
+ * SERIN_ERR_STATE: a trial is staged or runs. SERIN_ERR_NOT_FOUND: the log is lost and neither slot
+ * verifies. SERIN_ERR_FLASH: not raised. */
 SERIN_MUST_USE enum serin_error serin_boot_commit(const struct serin_boot *boot, uint32_t counter);
 
 /* Forgets how the last trial ended, once the account tells: another attempt at the same manifest
@@ -275,6 +292,21 @@ struct serin_factory_image {
 SERIN_MUST_USE enum serin_error serin_boot_provision(const struct serin_boot *boot,
                                                      const uint8_t *trust_record, size_t trust_size,
                                                      const struct serin_factory_image *image);
+
+/* The same for a device that was one before, from its recovery port: what its floor and its trust
+ * record kept out stays out, and the floor stands in the first record. serin_boot_provision by
+ * itself begins with the floor of what it is given, as for a part that comes from the factory: in a
+ * recovery it would let an old release in, and old keys.
+ *
+ * Errors as above, before anything is erased; SERIN_ERR_COUNTER: the image is below
+ * `account->floor`. SERIN_ERR_STALE: the trust record is older than `account->trust_version`. An
+ * interrupted run is repeated, with the account that the next boot gives: the floor in it is the
+ * same. The trust version is, too, unless the run ended in its last moments, between the erase of
+ * the agent's log and the trust record: then nothing tells it any more. */
+SERIN_MUST_USE enum serin_error
+serin_boot_provision_anew(const struct serin_boot *boot,
+                          const struct serin_recovery_account *account, const uint8_t *trust_record,
+                          size_t trust_size, const struct serin_factory_image *image);
 
 /* ---- trust record region ---- */
 
