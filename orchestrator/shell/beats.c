@@ -1,6 +1,7 @@
 /* Health and comparison (beats.h). */
 #include "beats.h"
 
+#include "pass.h"
 #include "serind.h"
 
 #include <string.h>
@@ -58,11 +59,45 @@ void serind_beats_heard(struct serind *serind, const struct serind_item *item,
     serin_health_beat(health, serind_now_s(serind), &told, is_watched(serind, item));
 }
 
+/* ---- a clock that was set back ---- */
+
+bool serind_beats_due(const struct serind *serind)
+{
+    return serind->now_ms + SERIN_ENGINE_SLEW_MS < serind->beats_ms;
+}
+
+/* A record that cannot be read stays as it is: its next word says so. */
+static bool set_back(struct serind *serind, uint32_t device)
+{
+    const struct serin_store_ops *ops = serind->store.ops;
+    struct serin_device_record record;
+    if (ops->get_device(serind->store.ctx, serind->index.list[device].id, &record) != SERIN_OK ||
+        !serin_health_set_back(&record.health, serind_now_s(serind))) {
+        return true;
+    }
+    serind->index.health[device] = record.health;
+    return serind_pass_check(serind, ops->put_device(serind->store.ctx, &record));
+}
+
+void serind_beats_tend(struct serind *serind)
+{
+    bool sound = serind_beats_due(serind);
+    for (uint32_t i = 0; sound && i < serind->index.count; i++) {
+        sound = set_back(serind, i);
+    }
+}
+
+void serind_beats_keep(struct serind *serind)
+{
+    serind->beats_ms = serind->now_ms;
+}
+
 /* ---- at the start ---- */
 
 struct loading {
     struct serind *serind;
     uint64_t newest_s; /* when serind last took anything in, by what it kept, but nothing to come */
+    bool ahead;        /* somebody's word seems to come from the future */
 };
 
 static uint64_t heard_s(const struct serin_device_record *record)
@@ -82,7 +117,7 @@ static bool find_newest(void *arg, const struct serin_device_record *record)
 
 static bool load(void *arg, const struct serin_device_record *record)
 {
-    const struct loading *loading = arg;
+    struct loading *loading = arg;
     struct serind *serind = loading->serind;
     uint32_t device = serind_index_find(&serind->index, record->id);
     if (device == SERIND_NO_DEVICE) {
@@ -95,6 +130,7 @@ static bool load(void *arg, const struct serin_device_record *record)
     struct serin_health *health = &serind->index.health[device];
     if (record->health.beats > 0) {
         *health = record->health;
+        loading->ahead = loading->ahead || health->beat_s > serind_now_s(serind);
         serin_health_resume(health, loading->newest_s, serind_now_s(serind));
         return true;
     }
@@ -112,5 +148,9 @@ enum serin_error serind_beats_load(struct serind *serind)
     struct loading loading = {.serind = serind};
     const struct serin_store_ops *ops = serind->store.ops;
     enum serin_error error = ops->each_device(serind->store.ctx, NULL, find_newest, &loading);
-    return error == SERIN_OK ? ops->each_device(serind->store.ctx, NULL, load, &loading) : error;
+    if (error == SERIN_OK) {
+        error = ops->each_device(serind->store.ctx, NULL, load, &loading);
+    }
+    serind->beats_ms = loading.ahead ? UINT64_MAX : serind->now_ms;
+    return error;
 }

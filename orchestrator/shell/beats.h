@@ -21,6 +21,14 @@ void serind_beats_heard(struct serind *serind, const struct serind_item *item,
 /* Its hardware and its site, as the store or an operator has them. */
 void serind_beats_describe(struct serind *serind, uint32_t device, uint16_t hardware);
 
+/* Whether the clock was set back since the last sound pass, or was while serind was away. */
+bool serind_beats_due(const struct serind *serind);
+/* Words that seem to come from the future since are words of now, in the store as well. In a pass;
+ * reads every device where it is due. */
+void serind_beats_tend(struct serind *serind);
+/* The pass was sound; one that fails is done once more, from what is stored. */
+void serind_beats_keep(struct serind *serind);
+
 /* What is known of all of them at the start, inside a transaction, after the devices. Who was not
  * silent when serind was last heard of is not silent now: an outage of ours is nobody's silence.
  * Errors of the store. */

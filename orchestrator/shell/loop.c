@@ -1,5 +1,6 @@
 /* The loop: one thread that waits for brokers, operators, signals and time (serind.h). */
 #define _GNU_SOURCE
+#include "beats.h"
 #include "fleet.h"
 #include "pass.h"
 #include "revert.h"
@@ -64,8 +65,8 @@ static bool heed(struct serind *serind, int file)
 
 static bool pass_due(struct serind *serind)
 {
-    return serind_intake_due(serind) || serind_publisher_due(serind) || serind_sites_due(serind) ||
-           serind_rollouts_deadline_ms(serind) <= serind->now_ms;
+    return serind_intake_due(serind) || serind_beats_due(serind) || serind_publisher_due(serind) ||
+           serind_sites_due(serind) || serind_rollouts_deadline_ms(serind) <= serind->now_ms;
 }
 
 /* What devices sent, what time brought, what must be renewed: one transaction. A pass that fails is
@@ -85,10 +86,14 @@ static void work(struct serind *serind)
     }
     enum serin_error error = serind_pass_begin(serind);
     if (error == SERIN_OK) {
+        serind_beats_tend(serind);
         serind_fleet_take(serind);
         serind_rollouts_tick(serind);
         serind_publisher_renew(serind);
         error = serind_pass_end(serind);
+    }
+    if (error == SERIN_OK) {
+        serind_beats_keep(serind);
     }
     serind->pass_retry_at_ms = error == SERIN_OK ? 0 : serind->mono_ms + SERIND_PASS_RETRY_MS;
 }

@@ -83,6 +83,7 @@ struct serind {
     struct serind_publisher publisher;
     struct serind_outbox outbox;
     struct serind_intake intake;
+    uint64_t beats_ms; /* Unix; when words from the future were last looked for (beats.h) */
 
     /* The pass under way (pass.h). */
     bool in_pass;

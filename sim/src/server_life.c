@@ -57,6 +57,14 @@ void sim_server_message(struct sim *sim, struct sim_topic topic, const uint8_t *
     server_wake(server);
 }
 
+/* What serind does of words from the future, when the clock was set back and at each start. */
+static void set_back(struct sim_server *server)
+{
+    for (uint32_t i = 0; i < server->store.count; i++) {
+        (void)serin_health_set_back(&server->store.health[i], server_now_s(server));
+    }
+}
+
 /* Each beat is stored with its device, and with it what beats came to: it goes on from there. */
 static void resume_health(struct sim_server *server)
 {
@@ -69,6 +77,7 @@ static void resume_health(struct sim_server *server)
     for (uint32_t i = 0; i < server->store.count; i++) {
         serin_health_resume(&server->store.health[i], newest_s, server_now_s(server));
     }
+    set_back(server);
 }
 
 static void judge_loaded(struct sim *sim)
@@ -131,6 +140,7 @@ void sim_server_restore(struct sim *sim, uint64_t at_ms)
 void sim_server_jumped(struct sim *sim)
 {
     sim->server->tend_ms = 0;
+    set_back(sim->server);
     server_wake(sim->server);
 }
 

@@ -70,7 +70,7 @@ void serin_health_heard(struct serin_health *health, uint64_t now_s);
  * come from the future, as far as a word of the present cannot, is one of now from now on. True: it
  * was one, and is to be stored, or it would be heard anew with each restart until the clock has
  * caught up with it, and then once more. */
-SERIN_MUST_USE bool serin_health_set_back(struct serin_health *health, uint64_t now_s);
+bool serin_health_set_back(struct serin_health *health, uint64_t now_s);
 
 /* After a restart of the caller at `now_s`, with the health that was stored: whoever was not silent
  * when the caller last heard anything of anybody, at `newest_s`, counts as heard now, for the
