@@ -25,9 +25,11 @@ enum serin_error sim_invariants_open(struct sim *sim)
     }
     sim->invariants = judge;
     judge->states = calloc(count, sizeof *judge->states);
+    judge->reasons = calloc(count, sizeof *judge->reasons);
     judge->ranks = calloc(count, sizeof *judge->ranks);
     judge->devices = calloc(count, sizeof *judge->devices);
-    bool made = judge->states != NULL && judge->ranks != NULL && judge->devices != NULL;
+    bool made = judge->states != NULL && judge->reasons != NULL && judge->ranks != NULL &&
+                judge->devices != NULL;
     return made ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
@@ -36,6 +38,7 @@ void sim_invariants_close(struct sim *sim)
     struct sim_invariants *judge = sim->invariants;
     if (judge != NULL) {
         free(judge->states);
+        free(judge->reasons);
         free(judge->ranks);
         free(judge->devices);
         free(judge);
@@ -233,6 +236,8 @@ void sim_check_created(struct sim *sim, const struct serin_rollout *rollout,
         judge->ranks[members->list[i].device] = members->list[i].rank;
         judge->states[members->list[i].device] = members->list[i].state;
     }
+    judge->paused = false;
+    sim_judge_ends(sim, rollout, members);
     sim_check_books(sim, rollout, members);
 }
 
@@ -247,8 +252,8 @@ void sim_check_restored(struct sim *sim, const struct serin_rollout *rollout,
         judge->states[members->list[i].device] = members->list[i].state;
     }
     judge->went_back = true;
+    sim_judge_ends(sim, rollout, members);
     sim_judge_restored(sim);
-    (void)rollout;
 }
 
 void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout)
@@ -279,6 +284,7 @@ static void judge_member(struct sim *sim, const struct serin_rollout *rollout,
         sim_broken(sim, SERIN_SIM_FINAL_LEFT, "the engine took d%07u from %s to %s", member->device,
                    serin_state_text(from), serin_state_text(to));
     }
+    sim_judge_end(sim, rollout, member);
     judge->states[member->device] = member->state;
 }
 
@@ -350,6 +356,7 @@ void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
                    serin_rollout_state_text(rollout->state));
     }
     judge_pace(sim);
+    judge->paused = judge->paused || rollout->state == SERIN_ROLLOUT_PAUSED;
     sim_judge_passed(sim, rollout, members);
     if (rollout->threshold != judge->before.threshold) {
         sim_judge_threshold(sim, rollout, members, judge->before.threshold, elsewhere);

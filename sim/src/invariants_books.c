@@ -291,31 +291,7 @@ void sim_judge_threshold(struct sim *sim, const struct serin_rollout *rollout,
                    (unsigned long long)rollout->threshold, rollout->stage);
     }
     judge_search(sim, rollout, &cover, target);
-}
-
-/* ---- gates ---- */
-
-/* A plain reading of the limit on failures: what goes on above it, with enough resolved, has looked
- * the other way. Time-outs that the network excuses are none of it; failures that an operator has
- * accepted, or that stand behind one gateway, are the engine's to judge. */
-void sim_judge_gates(struct sim *sim, const struct serin_rollout *rollout)
-{
-    const struct serin_gate_policy *gate = &rollout->policy.gates[SERIN_GATE_FAILURES];
-    const struct serin_tally *tally = &rollout->tally;
-    uint64_t failures = (uint64_t)tally->failed + tally->rejected - rollout->evidence.excused;
-    uint64_t resolved = failures + tally->confirmed;
-    bool goes_on = rollout->state == SERIN_ROLLOUT_ROLLING ||
-                   rollout->state == SERIN_ROLLOUT_SOAKING ||
-                   rollout->state == SERIN_ROLLOUT_AWAITING;
-    if (goes_on && rollout->judged == 0 && gate->max_permyriad < 10000u &&
-        resolved >= gate->minimum && failures * 10000u > resolved * gate->max_permyriad) {
-        sim_broken(sim, SERIN_SIM_GATE,
-                   "%llu of %llu resolved devices have failed, above %u.%02u %%, and the rollout "
-                   "is %s",
-                   (unsigned long long)failures, (unsigned long long)resolved,
-                   gate->max_permyriad / 100u, gate->max_permyriad % 100u,
-                   serin_rollout_state_text(rollout->state));
-    }
+    sim_judge_ends(sim, rollout, members);
 }
 
 /* ---- the end ---- */

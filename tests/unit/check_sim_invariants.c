@@ -637,29 +637,139 @@ START_TEST(an_engine_that_wants_ever_more_at_once_is_stopped)
 }
 END_TEST
 
+/* What became of the first devices, one letter each: c confirmed, f failed, r rolled back after a
+ * crash, g regressed, t timed out, x rejected as older. The engine has told of the last of them,
+ * and the judges have counted the others anew. */
+static void become(const char *ends)
+{
+    static const struct {
+        char letter;
+        enum serin_state state;
+        enum serin_reason reason;
+    } kinds[] = {
+        {'c', SERIN_STATE_CONFIRMED, SERIN_REASON_NONE},
+        {'f', SERIN_STATE_FAILED, SERIN_REASON_DOWNLOAD},
+        {'r', SERIN_STATE_ROLLED_BACK, SERIN_REASON_CRASH},
+        {'g', SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH},
+        {'t', SERIN_STATE_TIMED_OUT, SERIN_REASON_DEADLINE},
+        {'x', SERIN_STATE_REJECTED, SERIN_REASON_NOT_NEWER},
+    };
+    struct serin_rollout_actions told = {.count = 1,
+                                         .list = {{.kind = SERIN_ROLLOUT_ACT_SAVE_MEMBER}}};
+    uint32_t count = (uint32_t)strlen(ends);
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        list[i].state = SERIN_STATE_IDLE;
+        list[i].reason = SERIN_REASON_NONE;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + 1u == count) {
+            sim_check_restored(&world, &rollout, &members);
+            sim_check_step_before(&world, &rollout);
+        }
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+            if (kinds[k].letter == ends[i]) {
+                list[i].state = (uint8_t)kinds[k].state;
+                list[i].reason = (uint8_t)kinds[k].reason;
+            }
+        }
+    }
+    told.list[0].member = count - 1u;
+    sim_check_step(&world, &rollout, &members, &told);
+}
+
+/* All are offered it, and one gate is on. */
+static void limit(struct serin_gate_policy *gate, uint32_t max_permyriad, uint32_t minimum)
+{
+    set_up();
+    for (int i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
+        rollout.policy.gates[i].max_permyriad = 10000;
+    }
+    *gate = (struct serin_gate_policy){.max_permyriad = max_permyriad, .minimum = minimum};
+    roll();
+    rollout.threshold = SERIN_COHORT_EVERYONE;
+}
+
 START_TEST(no_rollout_goes_on_above_its_limit)
 {
+    limit(&rollout.policy.gates[SERIN_GATE_FAILURES], 5000, 4);
+    become("cfcf");
+    sound(); /* at the limit */
+    become("cfrf");
+    convicted(SERIN_SIM_GATE);
+    become("fffg");
+    convicted(SERIN_SIM_GATE);
+    become("fff");
+    sound(); /* below the minimum */
+    become("fffxc");
+    convicted(SERIN_SIM_GATE);
+    become("fffx");
+    sound(); /* who runs something newer counts in nothing */
+    become("ccfttttt");
+    sound(); /* the network may be why */
+    become("cffttttt");
+    sound(); /* and is, with three that count */
+    become("ccffftt");
+    convicted(SERIN_SIM_GATE); /* and may not be for these */
+    rollout.state = SERIN_ROLLOUT_HALTED;
+    become("ffff");
+    sound();
+    tear_down();
+}
+END_TEST
+
+/* Caught: a quotient of all that were offered it; one limit read for another. */
+START_TEST(every_limit_has_its_own_quotient)
+{
+    limit(&rollout.policy.gates[SERIN_GATE_ROLLBACKS], 2000, 5);
+    become("ffffrc");
+    sound();
+    become("ccccr");
+    sound(); /* at the limit */
+    become("cccrr");
+    convicted(SERIN_SIM_GATE);
+    become("ccccrrtttt");
+    sound(); /* a fifth, with those that the network may not excuse */
+    become("ccccrrttt");
+    convicted(SERIN_SIM_GATE);
+    tear_down();
+    limit(&rollout.policy.gates[SERIN_GATE_BOOTS], 2000, 5);
+    become("ccccr");
+    sound();
+    become("cccrrfff");
+    convicted(SERIN_SIM_GATE);
+    become("gggrr");
+    convicted(SERIN_SIM_GATE); /* these booted, whatever became of them */
+    become("fffrr");
+    sound(); /* nobody knows whether those would */
+    tear_down();
+    limit(&rollout.policy.reasons[0].gate, 2000, 5);
+    rollout.policy.reasons[0].reason = SERIN_REASON_DOWNLOAD;
+    rollout.policy.reason_count = 1;
+    become("ccccf");
+    sound();
+    become("ccrff");
+    convicted(SERIN_SIM_GATE);
+    become("ccrrr");
+    sound();
+    tear_down();
+}
+END_TEST
+
+/* An operator who goes on after a pause may have accepted what failed. */
+START_TEST(what_was_paused_may_be_accepted)
+{
     struct serin_rollout_actions none = {.count = 0};
-    set_up();
-    rollout.policy.gates[SERIN_GATE_FAILURES] =
-        (struct serin_gate_policy){.max_permyriad = 5000, .minimum = 4};
-    roll();
-    rollout.tally.failed = 2;
-    rollout.tally.confirmed = 2;
+    limit(&rollout.policy.gates[SERIN_GATE_FAILURES], 5000, 4);
+    rollout.state = SERIN_ROLLOUT_PAUSED;
     sim_check_step_before(&world, &rollout);
     sim_check_step(&world, &rollout, &members, &none);
-    sound(); /* at the limit */
-    rollout.tally.failed = 3;
-    rollout.tally.confirmed = 1;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_GATE);
-    rollout.state = SERIN_ROLLOUT_HALTED;
-    sim_check_step(&world, &rollout, &members, &none);
-    sound();
     rollout.state = SERIN_ROLLOUT_ROLLING;
-    rollout.tally.confirmed = 0; /* below the minimum */
-    sim_check_step(&world, &rollout, &members, &none);
+    become("ffff");
     sound();
+    sim_check_created(&world, &rollout, &members); /* another rollout */
+    result.broken = SERIN_SIM_SOUND;
+    become("ffff");
+    convicted(SERIN_SIM_GATE);
     tear_down();
 }
 END_TEST
@@ -842,6 +952,8 @@ int main(void)
         a_rollout_does_not_leave_its_end,
         an_engine_that_wants_ever_more_at_once_is_stopped,
         no_rollout_goes_on_above_its_limit,
+        every_limit_has_its_own_quotient,
+        what_was_paused_may_be_accepted,
         no_stage_passes_on_figures_of_before_a_restart,
         nothing_is_completed_on_figures_of_before_a_restart,
         no_stage_follows_on_one_whose_devices_are_all_dead,
