@@ -7,6 +7,7 @@
 #include "check_main.h"
 #include "engine_bench.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The same through a ramp of so many at a time: whoever is offered it and silent counts as well. */
@@ -37,6 +38,48 @@ START_TEST(three_failures_of_three_are_enough)
                      "2299 to 1, limit 100): not_confirmed");
     ck_assert(bench_acted(&bench, SERIN_ROLLOUT_ACT_PUBLISH));
     bench_free(&bench);
+}
+END_TEST
+
+/* Of so many that were offered it so many fail, under this α. */
+static struct bench failed_bench(uint32_t offered, uint32_t failed, uint32_t alpha_permyriad)
+{
+    struct serin_policy policy = bench_tested_policy();
+    struct bench bench;
+    policy.test.alpha_permyriad = alpha_permyriad;
+    bench_start(&bench, &policy, offered);
+    for (uint32_t i = 0; i < failed; i++) {
+        bench_fail(&bench, i * (offered / failed));
+    }
+    return bench;
+}
+
+/* The statistic S halts at 1/α and above: at the least α (in hundredths of a percent) with 1/α ≤ S,
+ * and not at the next below it. What S must be the bench computes by itself. Caught: a limit that
+ * is a quarter too low or too high, which costs one failure less or more. */
+START_TEST(it_halts_at_the_limit_and_not_below)
+{
+    static const uint32_t sizes[] = {8, 40, 120, 300, 900};
+    unsigned tried = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (uint32_t failed = 1; failed <= 8; failed++) {
+            struct bench bench = failed_bench(sizes[i], failed, 1);
+            double statistic = bench.rollout.evidence.against;
+            bench_free(&bench);
+            uint32_t alpha = statistic > 1 ? (uint32_t)ceil(10000 / statistic) : 0;
+            if (alpha < 2 || alpha > 2000) {
+                continue; /* no policy has such an α */
+            }
+            bench = failed_bench(sizes[i], failed, alpha);
+            ck_state(&bench, "halted");
+            bench_free(&bench);
+            bench = failed_bench(sizes[i], failed, alpha - 1u);
+            ck_state(&bench, "rolling");
+            bench_free(&bench);
+            tried++;
+        }
+    }
+    ck_assert_uint_ge(tried, 10);
 }
 END_TEST
 
@@ -646,6 +689,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         three_failures_of_three_are_enough,
+        it_halts_at_the_limit_and_not_below,
         devices_that_are_still_at_it_count_as_well,
         the_order_of_reports_changes_nothing,
         old_good_evidence_masks_no_change,
