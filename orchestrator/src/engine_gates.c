@@ -328,6 +328,13 @@ bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_me
 
 /* ---- what may not pass ---- */
 
+/* More than half show it, and twice as many as others let expect: however few they are, that is not
+ * taken for chance. */
+static bool is_most(uint64_t bad, uint64_t of, uint32_t expected_permyriad)
+{
+    return 2u * bad > of && bad * PERMYRIAD > UINT64_C(2) * expected_permyriad * of;
+}
+
 /* Why a share above the limit does not trip, if the stage may not pass on it either. */
 static enum serin_doubt doubt_of(const struct serin_rollout *rollout, enum serin_gate gate,
                                  const struct symptom *s)
@@ -343,7 +350,7 @@ static enum serin_doubt doubt_of(const struct serin_rollout *rollout, enum serin
     if (c->control_at_ms != c->at_ms) {
         return SERIN_DOUBT_CONTROL_OLD;
     }
-    if (s->deviation <= HOLD_DEVIATION) {
+    if (s->deviation <= HOLD_DEVIATION && !is_most(s->bad, s->of, s->expected_permyriad)) {
         return SERIN_DOUBT_NONE; /* chance does as much */
     }
     if (serin_gates_exceeds(rollout, gate)) {
@@ -445,9 +452,8 @@ static bool is_lost(const struct serin_rollout *rollout, const struct serin_gate
         return false;
     }
     double ratio = (double)c->ever_updated / c->rest;
-    bool most = lost > c->ever_updated / 2u &&
-                lost * (uint64_t)PERMYRIAD > UINT64_C(2) * expected * c->ever_updated;
-    return most || is_unlikely(lost, ratio * c->rest_silent, ratio, HOLD_ERRORS);
+    return is_most(lost, c->ever_updated, expected) ||
+           is_unlikely(lost, ratio * c->rest_silent, ratio, HOLD_ERRORS);
 }
 
 /* The figures that a doubt is about. */
