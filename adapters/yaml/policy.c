@@ -275,6 +275,23 @@ static enum serin_error file_read(const struct policy_reader *reader)
     return SERIN_OK;
 }
 
+/* Who gives a gate one word most often wants it off. */
+static void tell_off(struct serin_yaml_error *error)
+{
+    const char *key =
+        strcmp(error->field, "gates.boot_success") == 0 ? "min_percent" : "max_percent";
+    char *const texts[] = {error->reason, error->text};
+    const size_t sizes[] = {sizeof error->reason, sizeof error->text};
+    if (strncmp(error->field, "gates.", 6) != 0 ||
+        strstr(error->reason, "must be a mapping of keys to values; its keys are ") == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size_t used = strlen(texts[i]);
+        (void)snprintf(texts[i] + used, sizes[i] - used, "; '%s: off' switches it off", key);
+    }
+}
+
 enum serin_error serin_policy_file_open(struct serin_policy_file *file, const char *name,
                                         const void *text, size_t size,
                                         struct serin_yaml_error *error)
@@ -283,6 +300,7 @@ enum serin_error serin_policy_file_open(struct serin_policy_file *file, const ch
     enum serin_error result =
         serin_yaml_open(&file->document, name, text, size, &policy_schema, error);
     if (result != SERIN_OK) {
+        tell_off(error);
         return result;
     }
     const struct policy_reader reader = {

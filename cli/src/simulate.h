@@ -21,6 +21,8 @@ struct serin_cli_stage {
     uint32_t target; /* devices that it covers */
     /* Over all stages: when it ended, or with the rollout, or at the end of the run. */
     uint32_t exposed, confirmed, failed;
+    /* The same when the audit log had something to say of this stage, the last time. */
+    uint32_t told_exposed, told_confirmed, told_failed;
 };
 
 /* The stages of one rollout. */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct replay {
     char *text;
@@ -54,6 +55,16 @@ static void replay_value(struct replay *replay, const char *option, const char *
     replay_quoted(replay, value);
 }
 
+/* Whoever copies the command is told, in a comment of the shell, that what it names is gone. */
+static void replay_piped(struct replay *replay, const char *path)
+{
+    struct stat info;
+
+    if (path != NULL && (stat(path, &info) != 0 || !S_ISREG(info.st_mode))) {
+        replay_add(replay, "  # %s was a pipe: save what it says in a file, and name that", path);
+    }
+}
+
 void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
                                  char text[SERIN_CLI_REPLAY_SIZE])
 {
@@ -79,4 +90,6 @@ void serin_cli_simulation_replay(const struct serin_cli_simulation *simulation,
     }
     replay_add(&replay, "%s%s", config->raises_counter ? " --raises-counter" : "",
                config->check ? "" : " --unchecked");
+    replay_piped(&replay, cli->args.operands[0]);
+    replay_piped(&replay, serin_cli_text(cli, "scenario"));
 }

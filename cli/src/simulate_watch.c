@@ -34,6 +34,25 @@ static void stage_count(struct serin_cli_stage *stage, const struct serin_sim_mo
     stage->exposed = moment->rollout->policy.revert ? tally->accepted : moment->exposed;
     stage->confirmed = tally->confirmed;
     stage->failed = tally->failed + tally->rejected;
+    if (moment->text != NULL) {
+        stage->told_exposed = stage->exposed;
+        stage->told_confirmed = stage->confirmed;
+        stage->told_failed = stage->failed;
+    }
+}
+
+/* The next stage is open. On the way back it covers many at once that run the stable release
+ * already, and count with the moment, but not with this stage. */
+static void stage_end(struct serin_cli_stage *stage, const struct serin_sim_moment *moment)
+{
+    stage->ended_ms = moment->at_ms;
+    if (moment->rollout->policy.revert) {
+        stage->exposed = stage->told_exposed;
+        stage->confirmed = stage->told_confirmed;
+        stage->failed = stage->told_failed;
+    } else {
+        stage_count(stage, moment);
+    }
 }
 
 /* The row of the stage that the rollout is in: stages before it have ended by now, and one after it
@@ -49,8 +68,7 @@ static struct serin_cli_stage *stage_of(struct serin_cli_course *course,
     }
     while (course->count < stage) {
         if (course->count > 0) {
-            stage_count(&course->stages[course->count - 1], moment);
-            course->stages[course->count - 1].ended_ms = moment->at_ms;
+            stage_end(&course->stages[course->count - 1], moment);
         }
         course->stages[course->count++] =
             (struct serin_cli_stage){.opened = true, .opened_ms = moment->at_ms};

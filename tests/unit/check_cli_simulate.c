@@ -359,6 +359,23 @@ START_TEST(an_older_store_takes_rows_back)
 }
 END_TEST
 
+/* Those that the second stage adds, and that never left the stable release, are not the first's. */
+START_TEST(a_way_back_counts_each_stage_by_itself)
+{
+    unsigned first = 0, exposed = 0;
+    write_text("late.yaml", "product: lamp\nchannel: stable\nreleases: [{version: 2.0.0}]\n"
+                            "on_halt: revert\ngates: {regressions: {max_percent: 2, minimum: 3}}\n"
+                            "stages: [{percent: 10, soak: 1h}, {percent: 100, soak: 24h}]\n");
+    write_text("regress.yaml", "image: [{fault: regress, percent: 60, after: 20m}]\n");
+    SUCCEEDS("late.yaml --devices 200 --gateways 2 --seed 1 --scenario regress.yaml --json");
+    const char *stages = strstr(strstr(result->out, "\"revert\":{"), "\"stages\":[");
+    ck_assert_int_eq(sscanf(stages, "\"stages\":[{\"stage\":1,\"devices\":%u,", &first), 1);
+    ck_assert_int_eq(sscanf(strstr(stages, "\"exposed\":"), "\"exposed\":%u,", &exposed), 1);
+    ck_assert_uint_eq(first, 20);
+    ck_assert_uint_eq(exposed, first);
+}
+END_TEST
+
 START_TEST(a_way_back_stands_by_itself)
 {
     SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
@@ -465,6 +482,19 @@ START_TEST(a_scenario_may_come_from_a_pipe)
         int status = serin("policy.yaml " SMALL "--seed 2 --scenario pipe --expect halted");
         ck_assert_int_eq(waitpid(writer, NULL, 0), writer);
         ck_assert_msg(status == (i == 0 ? SERIN_CLI_DONE : SERIN_CLI_INPUT), "%s", result->err);
+        if (i == 0) {
+            ck_assert_int_eq(unlink(path_of("pipe")), 0);
+            ck_assert_int_eq(mkfifo(path_of("pipe"), 0600), 0);
+            writer = fork();
+            if (writer == 0) {
+                write_text("pipe", texts[i]);
+                _exit(0);
+            }
+            status = serin("policy.yaml " SMALL "--seed 2 --scenario pipe --expect completed");
+            ck_assert_int_eq(waitpid(writer, NULL, 0), writer);
+            ck_assert_int_eq(status, SERIN_CLI_REFUSED);
+            ck_assert_ptr_nonnull(strstr(result->err, " --scenario pipe  # pipe was a pipe: "));
+        }
         ck_assert_int_eq(unlink(path_of("pipe")), 0);
     }
     ck_assert_ptr_nonnull(strstr(result->err, "pipe: nothing came out of it"));
@@ -617,6 +647,7 @@ int main(void)
         cost_stands_on_the_side,
         a_time_line_changes_nothing,
         stages_stand_as_they_ended,
+        a_way_back_counts_each_stage_by_itself,
         a_way_back_stands_by_itself,
         what_befell_is_told,
         who_waits_for_an_operator_says_so,

@@ -387,7 +387,11 @@ static const struct {
     {"gates: {reasons: [{reason: crash}]}", "gates.reasons[0].max_percent",
      "'max_percent' is missing in 'gates.reasons[0]'"},
     {"gates: {failures: off}", "gates.failures",
-     "'gates.failures' must be a mapping of keys to values; its keys are max_percent, minimum"},
+     "'gates.failures' must be a mapping of keys to values; its keys are max_percent, minimum; "
+     "'max_percent: off' switches it off"},
+    {"gates: {boot_success: off}", "gates.boot_success",
+     "'gates.boot_success' must be a mapping of keys to values; its keys are min_percent, minimum; "
+     "'min_percent: off' switches it off"},
     {"test: {alpha: 1}", "test.alpha",
      "unknown key 'alpha' in 'test'; its keys are accepted_percent, rejected_percent, "
      "alpha_percent, beta_percent, small_stages"},

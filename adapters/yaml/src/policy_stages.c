@@ -1,6 +1,7 @@
 /* The stages of a policy (policy_parts.h). */
 #include "policy_parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define SECOND_MS     UINT64_C(1000)
@@ -50,6 +51,25 @@ static enum serin_error stage_read(const struct policy_reader *reader, size_t in
                           (uint64_t)SERIN_POLICY_SOAK_MAX_S * SECOND_MS, &stage->soak_s);
 }
 
+static enum serin_error fail_smaller(const struct policy_reader *reader, const char *field,
+                                     const struct serin_stage_policy *stage, uint32_t share,
+                                     uint32_t count)
+{
+    const struct serin_yaml *document = reader->file->document;
+    if (stage->permyriad == 0) {
+        return serin_yaml_fail(document, reader->error, field,
+                               "must be larger than in the stages before: %" PRIu32
+                               " after %" PRIu32,
+                               stage->count, count);
+    }
+    char own[SERIN_PERCENT_SIZE];
+    char before[SERIN_PERCENT_SIZE];
+    serin_percent_format(stage->permyriad, own);
+    serin_percent_format(share, before);
+    return serin_yaml_fail(document, reader->error, field,
+                           "must be larger than in the stages before: %s after %s", own, before);
+}
+
 /* Each stage must contain the last one and the last must be everyone. A count and a share cannot be
  * compared before the population is known; the engine's threshold never falls whatever they are. */
 static enum serin_error stages_grow(const struct policy_reader *reader)
@@ -65,8 +85,7 @@ static enum serin_error stages_grow(const struct policy_reader *reader)
         if (!grows) {
             (void)snprintf(field, sizeof field, "stages[%zu].%s", i,
                            stage->permyriad > 0 ? "percent" : "count");
-            return serin_yaml_fail(document, reader->error, field,
-                                   "must be larger than in the stages before");
+            return fail_smaller(reader, field, stage, share, count);
         }
         share = stage->permyriad > 0 ? stage->permyriad : share;
         count = stage->count > 0 ? stage->count : count;
