@@ -8,8 +8,7 @@
 #include <string.h>
 
 #define BOOTS_A_CUT 2u
-#define AGAIN_A_CUT \
-    (UINT64_C(2) * SERIN_PIECE_SIZE) /* the piece at work, and the window in flight */
+#define AGAIN_A_CUT ((uint64_t)SERIN_PIECE_SIZE) /* the piece at work */
 #define UNLOGGED_MS 10000u /* of the window, that a reset may lose: docs/spec/boot.md, 4 */
 #define MESSAGE_MS                                                                \
     1u /* that each message takes: a full queue may stand before the window's end \
@@ -24,7 +23,8 @@ static const struct cuts_chapter *chapter_of(const struct cuts_life *life)
 static bool may_run(const struct cuts_life *life, unsigned minor)
 {
     unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
-    if (life->harmed && minor == chapter_of(life)->offer.candidate) {
+    if (life->harmed && (minor == chapter_of(life)->offer.candidate ||
+                         minor == chapter_of(life)->first.candidate)) {
         return true; /* the last resort */
     }
     if (life->recoveries > 0) {
@@ -110,8 +110,11 @@ static void judge_floor(struct cuts_life *life)
 static void judge_trial(struct cuts_life *life, unsigned minor)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
-    if (minor != chapter->offer.candidate && life->recoveries > 0) {
-        return;
+    bool other =
+        minor != chapter->offer.candidate &&
+        (life->recoveries > 0 || (cuts_is_harmed(life) && minor == chapter->first.candidate));
+    if (other) {
+        return; /* still retained; or the first offer, of which harm hid that it was far enough */
     }
     if (minor != chapter->offer.candidate) {
         cuts_fail(life, "what nobody offers runs on trial", "release %u", minor);
@@ -369,11 +372,13 @@ void cuts_judge_end(struct cuts_life *life)
                          : 0;
     life->seen.again_bytes += again;
     uint64_t most = (life->cuts - life->chapter_cuts + life->crashes) * AGAIN_A_CUT;
+    /* An entry that reads now so, now so, makes the piece behind it suspect as well. */
+    most += (uint64_t)life->doubts * SERIN_PIECE_SIZE;
     if (chapter_of(life)->first.stable != 0) {
-        /* What a download that was given up has left is no promise: the sector that the power went
-         * in is erased whole (docs/spec/flash.md, section 5). */
-        uint32_t sector = life->geometry->sector;
-        most += sector > SERIN_PIECE_SIZE ? AGAIN_A_CUT : 0;
+        /* What a download that was given up has left is no promise: the piece that the power went
+         * in is erased, with the whole sector that it stands in (docs/spec/flash.md, section 5). */
+        most +=
+            life->geometry->sector > SERIN_PIECE_SIZE ? 2u * SERIN_PIECE_SIZE : SERIN_PIECE_SIZE;
     }
     if (again > most) {
         cuts_fail(life, "too much is fetched again", "%llu bytes", (unsigned long long)again);

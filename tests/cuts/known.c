@@ -26,7 +26,7 @@ struct known {
 
 /* Bits that read now so, now so, are no proof against what is read once, or four times. */
 #define UNSTEADY "what runs reads right when it is proved, and wrong when it boots next"
-#define RECORD   "a record that was torn and read well is lost later, and its sequence used again"
+#define FADES    "the first copy of the newest record is torn, read well and acted on, and lost later"
 #define BANK     "a bank that an erase was cut in and that reads well is believed, the other erased"
 #define SINGLE   "the only copy of a record, rotten, reads well four times in a row"
 
@@ -35,9 +35,9 @@ static const struct known table[] = {
     {"a chapter does not end", "manifest", KIND(ROT), TORN(UNSTABLE), 20, false, UNSTEADY},
     {"nothing boots", "image", KIND(ROT), TORN(UNSTABLE), 20, true, UNSTEADY},
     {"nothing boots", "manifest", KIND(ROT), TORN(UNSTABLE), 20, false, UNSTEADY},
-    {"a chapter does not end", "boot log", PROGRAMS, LOOSE, 10, false, RECORD},
-    {"an attempt ended for another reason", "boot log", PROGRAMS, LOOSE, 10, false, RECORD},
-    {"a journaled piece is lost", "agent log", PROGRAMS, LOOSE, 10, false, RECORD},
+    {"a journaled piece is lost", "agent log", PROGRAMS, LOOSE, 10, false, FADES},
+    {"an unconfirmed image boots more often than it may", "agent log", PROGRAMS, LOOSE, 5, false,
+     FADES},
     {"an unconfirmed image boots more often than it may", "boot log", KIND(ROT), LOOSE, 5, false,
      SINGLE},
     {"an unconfirmed image boots more often than it may", "agent log", KIND(ROT), LOOSE, 5, false,

@@ -19,10 +19,11 @@
 #define CUTS_QUEUE     64u
 #define CUTS_SETTLE_MS 61000u /* a boot that lasts longer than a trial's window: it has settled */
 
-#define CUTS_RUNS 3u
+#define CUTS_RUNS SERIN_FLASH_RUNS_MAX
+#define CUTS_NAME 96u /* of a part, with its NUL */
 
 struct cuts_geometry {
-    char name[24];
+    char name[CUTS_NAME];
     uint32_t size, sector, unit;
     uint8_t erased;
     bool ecc;
@@ -120,6 +121,7 @@ struct cuts_life {
     enum cuts_event event;       /* that is to strike, */
     unsigned event_cuts;         /* CRASH: after so many cuts, */
     unsigned event_step;         /* and so many steps, at least one; others: before this step */
+    unsigned doubts;             /* faults of this life that leave cells in doubt */
     bool struck;                 /* it has */
     unsigned recoveries;         /* calls of the recovery port */
     enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */

@@ -71,9 +71,9 @@ static bool sweep_short(struct worker *worker)
         }
         /* Logs in large sectors take long to read: every eighth operation. */
         sweep->jobs = worker->options->jobs * (part->sector > LARGE_SECTOR ? 8u : 1u);
-        sweep->real_one_in = 250;
+        sweep->real_one_in = 200;
         sweep->whole_one_in = 96;
-        sweep->rots = 6;
+        sweep->rots = 5;
         sweep->pairs_in_slots = strcmp(part->name, REWRITING_PART) == 0;
         sweep->all_pairs = sweep->pairs_in_slots || strcmp(part->name, PAIRS_PART) == 0;
         bool rewrites =
@@ -82,7 +82,7 @@ static bool sweep_short(struct worker *worker)
         sweep->events_one_in = 16;
         sweep->quota = (struct cuts_quota){
             .each = 1,
-            .one_in = 3,
+            .one_in = 4,
             .prefixes = strcmp(part->name, PAIRS_PART) == 0 ? RECORD_PREFIXES : 8,
             .salt = 1};
         if (!cuts_sweep_part(sweep, part)) {

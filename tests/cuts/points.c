@@ -93,7 +93,7 @@ static bool take_number(const char **line, const char *word, unsigned long most,
 /* What stands before the faults. `*line` is what is left. */
 static bool head_parse(const char **line, struct cuts_point *point)
 {
-    char name[24], event[24];
+    char name[CUTS_NAME], event[24];
     if (!take_word(line, "part=", name, sizeof name) ||
         !take_number(line, "until=", CUTS_CHAPTERS - 1u, &point->until) ||
         !cuts_geometry_named(name, &point->geometry)) {
@@ -140,6 +140,10 @@ static uint64_t key_of(const struct cuts_point *point)
     const struct cuts_geometry *part = &point->geometry;
     uint64_t hash = fold(part->sector, (uint64_t)part->unit << 32 | (uint64_t)part->erased << 16 |
                                            (part->and ? 2u : 0u) | (part->ecc ? 1u : 0u));
+    hash = fold(hash, part->size);
+    for (unsigned i = 0; i < CUTS_RUNS; i++) {
+        hash = fold(hash, (uint64_t)part->runs[i].count << 32 | part->runs[i].size);
+    }
     hash = fold(hash, (uint64_t)point->event << 32 | point->step);
     for (unsigned i = 0; i < point->count; i++) {
         const struct serin_flash_fault *fault = &point->faults[i];

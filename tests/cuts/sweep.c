@@ -150,6 +150,18 @@ static void set_fault(const struct serin_flash_fault *fault)
     }
 }
 
+/* What the life is told of the point before it goes on. */
+static void prepare(const struct cuts_point *point)
+{
+    life.event = point->event;
+    life.event_cuts = point->count;
+    life.event_step = point->step;
+    life.doubts = 0;
+    for (unsigned i = 0; i < point->count; i++) {
+        life.doubts += cuts_leaves_doubt(&point->faults[i]) ? 1u : 0;
+    }
+}
+
 /* Lives `point`, whose last fault falls into the step after `saved`. True: its state is new, and
  * all rules held, so that a second fault may follow. */
 static bool try_point(struct cuts_sweep *sweep, const struct cuts_saved *saved,
@@ -167,9 +179,7 @@ static bool try_point(struct cuts_sweep *sweep, const struct cuts_saved *saved,
     sweep->tried++;
     cuts_life_restore(&life, saved);
     life.last = point->until;
-    life.event = point->event;
-    life.event_cuts = point->count;
-    life.event_step = point->step;
+    prepare(point);
     uint64_t expected = fired() + (fault != NULL ? 1u : 0u);
     if (fault != NULL) {
         set_fault(fault);
@@ -288,7 +298,10 @@ static void try_second(struct cuts_sweep *sweep, const struct cuts_saved *before
         return;
     }
     unsigned count = choose_few(sweep, operation, few);
-    for (unsigned i = 0; i < count; i++) {
+    /* Behind a clean first cut both, else one of them by turns. */
+    bool clean = first->faults[0].kind == SERIN_FLASH_FAULT_AFTER;
+    for (unsigned i = clean ? 0 : (unsigned)(operation->number % count); i < count;
+         i += clean ? 1u : FEW) {
         struct cuts_point point = *first;
         point.count = 2;
         point.faults[1] = few[i];
@@ -490,9 +503,7 @@ bool cuts_sweep_replay(struct cuts_sweep *sweep, const struct cuts_point *point)
     life.uncut = sweep->uncut;
     life.last = point->until;
     life.telling = true;
-    life.event = point->event;
-    life.event_cuts = point->count;
-    life.event_step = point->step;
+    prepare(point);
     /* Rot strikes when the step begins, not at the end of the operation before it. */
     bool late = point->step != 0 && point->event == CUTS_EVENT_NONE;
     for (unsigned i = 0; i < point->count && !late; i++) {

@@ -5,7 +5,7 @@
 #   run.sh ROOT BUILD [NAME...]      ROOT: the checkout; BUILD: a folder for the copy; NAME: these patches alone
 #
 # The head of a patch: "Expects: REGEX" (of the sweep's words), "Part: NAME" where it shows on another part of flash than ecc256, and
-# "Chapter: NAME" where faults in that chapter alone are enough.
+# "Chapter: NAME" where faults in that chapter alone are enough, "Uncut: yes" where the life that nobody cuts shows it: any other must need a cut.
 # A patch that does not apply fails, and so does the copy without a patch if its sweep does not pass.
 set -euo pipefail
 
@@ -54,8 +54,13 @@ for mutant in "$here"/*.patch; do
         fail "$name was not caught"
     fi
     grep -q -E "$expects" "$work/$name.log" || { tail -12 "$work/$name.log"; fail "$name was caught as something else than '$expects'"; }
+    if grep -q "^0 distinct points" "$work/$name.log"; then
+        [ -n "$(head_of "$mutant" Uncut)" ] || fail "$name shows without any cut"
+    fi
     say "$name: caught: $(grep -m1 -E "$expects" "$work/$name.log")"
     patch -d "$work/source" -p1 --batch --reverse --fuzz=1 <"$mutant" >"$work/patch.log" 2>&1 || fail "$name cannot be taken back"
     tried=$((tried + 1))
 done
+[ "$tried" -gt 0 ] || fail "there is no such patch"
+if [ $# -gt 2 ] && [ "$tried" -ne $(($# - 2)) ]; then fail "one of them is no patch"; fi
 say "$tried mutants, all caught"
