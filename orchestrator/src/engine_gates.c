@@ -55,10 +55,13 @@ bool serin_gates_excuse(const struct serin_rollout *rollout, const struct serin_
 
 /* How many of those that timed out the network may have silenced: of as many as resolved the
  * largest share that it ever did, with what chance may have hidden of it, and two standard errors
- * of these more. Without the root, where it explains all of them: the gates ask with each report.
- */
+ * of these more. Without the root, where it explains all of them, and at once where there are none:
+ * the gates ask with each report. */
 static uint32_t explained(const struct serin_rollout *rollout, const struct serin_ends *all)
 {
+    if (all->excused == 0) {
+        return 0;
+    }
     double expected = (double)rollout->silenced_permyriad * all->resolved / PERMYRIAD + 0.375;
     double rest = (double)all->excused - expected - 1;
     if (rest <= 0 || rest * rest <= 4 * expected) {
