@@ -153,7 +153,9 @@ static void publish(struct world *world, const struct bench_release *release, ui
 
 /* ---- the world ---- */
 
-static enum serin_error provision(struct world *world, const struct bench_release *release)
+/* What the line, or a service tool, brings; `record`: room for its trust record. */
+static struct factory_input input_of(const struct bench_release *release,
+                                     uint8_t record[SERIN_TRUST_SIZE_P256])
 {
     struct factory_input input = {.burnt.identity = {.device_id = "pump-01",
                                                      .product = "pump",
@@ -164,13 +166,19 @@ static enum serin_error provision(struct world *world, const struct bench_releas
                                   .image = release->image,
                                   .image_size = release->manifest.image_size_bytes};
     struct serin_trust trust;
-    uint8_t record[SERIN_TRUST_SIZE_P256];
     memcpy(input.burnt.root_key, test_keys[TEST_ROOT].public_key, SERIN_P256_PUBLIC_SIZE);
     test_trust(&trust, "pump");
     ck_assert_int_eq(serin_trust_seal(bench_crypto(), &test_keys[TEST_ROOT].signer, &trust, record),
                      SERIN_OK);
     input.trust = record;
-    input.trust_size = sizeof record;
+    input.trust_size = SERIN_TRUST_SIZE_P256;
+    return input;
+}
+
+static enum serin_error provision(struct world *world, const struct bench_release *release)
+{
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    const struct factory_input input = input_of(release, record);
     return factory_provision(&world->board, &input);
 }
 
@@ -466,6 +474,14 @@ START_TEST(a_worn_part_does_not_leave_the_line)
 }
 END_TEST
 
+static void rot_both_slots(void)
+{
+    for (size_t i = 0; i < 2; i++) {
+        serin_flash_emulator_rot(world.board.hw.flash,
+                                 BOARD_SERIN_ADDRESS + board_layout.slot[i].address + 100, 1);
+    }
+}
+
 START_TEST(the_lamp_is_lit_where_nothing_boots)
 {
     open_world(&world);
@@ -473,10 +489,7 @@ START_TEST(the_lamp_is_lit_where_nothing_boots)
     run_for(&world, 1);
     ck_assert(world.board.hw.lamp); /* no identity */
     ck_assert_int_eq(provision(&world, world.releases[0]), SERIN_OK);
-    for (size_t i = 0; i < 2; i++) {
-        serin_flash_emulator_rot(world.board.hw.flash,
-                                 BOARD_SERIN_ADDRESS + board_layout.slot[i].address + 100, 1);
-    }
+    rot_both_slots();
     hw_power_on(&world.board.hw);
     run_for(&world, 1);
     ck_assert(world.board.hw.lamp);
@@ -486,6 +499,53 @@ START_TEST(the_lamp_is_lit_where_nothing_boots)
     run_for(&world, 1);
     ck_assert(!world.board.hw.lamp);
     ck_assert_ptr_eq(running(&world), world.releases[0]);
+    close_world(&world);
+}
+END_TEST
+
+START_TEST(a_service_tool_brings_nothing_older)
+{
+    uint8_t record[SERIN_TRUST_SIZE_P256];
+    open_world(&world);
+    ck_assert_int_eq(provision(&world, world.releases[0]), SERIN_OK);
+    live_to_second();
+    rot_both_slots();
+    struct factory_input input = input_of(world.releases[0], record);
+    world.board.service = &input;
+    hw_power_on(&world.board.hw);
+    run_for(&world, 1);
+    ck_assert(world.board.hw.lamp);
+    ck_assert_str_eq(world.board.hw.printed, "nothing boots");
+    ck_assert_ptr_null(world.board.hw.program);
+    input = input_of(world.releases[1], record);
+    hw_power_on(&world.board.hw);
+    run_for(&world, 5);
+    ck_assert(!world.board.hw.lamp);
+    ck_assert_ptr_eq(running(&world), world.releases[1]);
+    ck_assert_uint_eq(world.beat.running.floor, 2);
+    close_world(&world);
+}
+END_TEST
+
+/* A trial waits, and no log takes that it begins: the board says so. */
+START_TEST(a_log_that_takes_no_trial_is_told)
+{
+    open_world(&world);
+    ck_assert_int_eq(provision(&world, world.releases[0]), SERIN_OK);
+    hw_power_on(&world.board.hw);
+    run_for(&world, 2);
+    ck_assert_ptr_null(world.board.hw.printed);
+    publish(&world, world.releases[1], 0);
+    for (unsigned i = 0; i < SETTLE_PASSES && !world.board.hw.halted; i++) {
+        pass(&world);
+    }
+    ck_assert(world.board.hw.halted); /* it is staged */
+    serin_flash_emulator_break(world.board.hw.flash,
+                               BOARD_SERIN_ADDRESS + board_layout.boot_log.address,
+                               board_layout.boot_log.size, SERIN_BREAKAGE_FAILS);
+    pass(&world);
+    ck_assert_ptr_eq(running(&world), world.releases[0]);
+    ck_assert_ptr_nonnull(world.board.hw.printed);
     close_world(&world);
 }
 END_TEST
@@ -532,6 +592,8 @@ int main(void)
                                   a_line_that_is_interrupted_begins_anew,
                                   a_worn_part_does_not_leave_the_line,
                                   the_lamp_is_lit_where_nothing_boots,
+                                  a_service_tool_brings_nothing_older,
+                                  a_log_that_takes_no_trial_is_told,
                                   why_it_was_reset_is_told_apart,
                                   NULL};
     bench_open_keys();

@@ -74,8 +74,9 @@ struct application {
 struct board {
     struct hardware hw;
     const struct serin_crypto *crypto; /* wolfCrypt, with the board's entropy */
-    const struct serin_codec *codec;   /* nanopb */
+    const struct serin_codec *codec;   /* adapters/protobufc, or one of the board's own */
     const struct board_client *client;
+    const struct factory_input *service; /* of a tool on the serial line; NULL: nobody is there */
     struct serin_flash flash;
     struct board_identity burnt;
     struct application app;
@@ -125,5 +126,10 @@ struct factory_input {
 /* SERIN_OK: the device may leave the line. */
 SERIN_MUST_USE enum serin_error factory_provision(struct board *board,
                                                   const struct factory_input *input);
+/* For a device on which nothing boots: its identity stays, and its floor and trust version, which
+ * `account` tells, are not gone below. */
+SERIN_MUST_USE enum serin_error factory_provision_anew(struct board *board,
+                                                       const struct serin_recovery_account *account,
+                                                       const struct factory_input *input);
 
 #endif

@@ -3,14 +3,19 @@
 
 #include <string.h>
 
-/* Nothing boots: light the lamp and wait for the line's tool to provision anew. This board has no
- * way for it but its debug port, so it stays here; the watchdog does not run yet. */
+/* Nothing boots: light the lamp, say so, and take what a service tool brings, if it is there. The
+ * board stays here until then; the watchdog does not run yet. */
 static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_account *account)
 {
     struct board *board = ctx;
-    (void)account; /* a board with a serial line prints it */
     board->hw.lamp = true;
-    return SERIN_ERR_NOT_FOUND;
+    hw_print(&board->hw, "nothing boots"); /* and why: a real one prints the account */
+    if (board->service == NULL) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    enum serin_error error = factory_provision_anew(board, account, board->service);
+    board->hw.lamp = error != SERIN_OK;
+    return error;
 }
 
 static const struct serin_recovery_ops recovery_ops = {.nothing_boots = nothing_boots};
@@ -45,6 +50,9 @@ void bootloader_main(struct board *board)
     boot.loader = &loader;
     boot.recovery = &recovery;
     if (serin_boot_select(&boot, cause, &choice) == SERIN_OK) {
+        if (choice.log_failed) {
+            hw_print(&board->hw, "the boot log cannot be written: no trial runs");
+        }
         board_hand_over(board, &(struct serin_agent_boot_info){
                                    .slot = choice.slot, .trial = choice.trial, .cause = cause});
         serin_boot_jump(&choice, jump, board);

@@ -35,13 +35,18 @@ static enum serin_error check_device(struct board *board)
     return error;
 }
 
+static struct serin_factory_image image_of(const struct factory_input *input)
+{
+    return (struct serin_factory_image){.manifest = input->manifest,
+                                        .manifest_size = input->manifest_size,
+                                        .read = read_image,
+                                        .ctx = (void *)(uintptr_t)input};
+}
+
 enum serin_error factory_provision(struct board *board, const struct factory_input *input)
 {
     struct serin_boot boot;
-    const struct serin_factory_image image = {.manifest = input->manifest,
-                                              .manifest_size = input->manifest_size,
-                                              .read = read_image,
-                                              .ctx = (void *)(uintptr_t)input};
+    const struct serin_factory_image image = image_of(input);
     enum serin_error error = board_identity_write(board, &input->burnt);
     if (error == SERIN_OK) {
         error = board_open(board, &boot);
@@ -55,4 +60,16 @@ enum serin_error factory_provision(struct board *board, const struct factory_inp
         error = serin_boot_provision(&boot, input->trust, input->trust_size, &image);
     }
     return error == SERIN_OK ? check_device(board) : error;
+}
+
+enum serin_error factory_provision_anew(struct board *board,
+                                        const struct serin_recovery_account *account,
+                                        const struct factory_input *input)
+{
+    struct serin_boot boot;
+    const struct serin_factory_image image = image_of(input);
+    enum serin_error error = board_open(board, &boot);
+    return error == SERIN_OK
+               ? serin_boot_provision_anew(&boot, account, input->trust, input->trust_size, &image)
+               : error;
 }

@@ -38,6 +38,7 @@ void hw_reset(struct hardware *hw, uint32_t flag)
     hw->halted = true;
     hw->program = NULL;
     hw->lamp = false;
+    hw->printed = NULL;
 }
 
 void hw_pass(struct hardware *hw, uint32_t ms)
@@ -70,6 +71,11 @@ void hw_watchdog_start(struct hardware *hw, uint32_t period_ms)
 {
     hw->watchdog_ms = period_ms;
     hw_watchdog_feed(hw);
+}
+
+void hw_print(struct hardware *hw, const char *text)
+{
+    hw->printed = text;
 }
 
 void hw_watchdog_feed(struct hardware *hw)

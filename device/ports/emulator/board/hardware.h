@@ -33,6 +33,7 @@ struct hardware {
     bool halted;              /* a reset is under way: nothing runs any more */
     const uint8_t *program;   /* what the processor runs from; NULL: the bootloader */
     bool lamp;                /* the red one */
+    const char *printed;      /* the last line on the serial line; NULL: none since the reset */
 };
 
 /* A factory-new part: all erased. SERIN_ERR_MEMORY. */
@@ -45,6 +46,9 @@ void hw_power_on(struct hardware *hw);
 void hw_pass(struct hardware *hw, uint32_t ms);
 /* What every reset does: the bootloader runs next. */
 void hw_reset(struct hardware *hw, uint32_t flag);
+
+/* A line on the serial line. `text` is a constant. */
+void hw_print(struct hardware *hw, const char *text);
 
 /* The flash controller, as vendors write its driver: 0, or -1. A read of a word that its ECC cannot
  * correct fails: a real driver catches the fault that the processor takes there. */

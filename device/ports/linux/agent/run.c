@@ -117,10 +117,11 @@ static enum serin_error recovery_tell(void *ctx, const struct serin_recovery_acc
     (void)ctx;
     serin_log(SERIN_LOG_ERROR,
               "NOTHING BOOTS: neither slot holds an image that verifies; trust=%s a=%s b=%s "
-              "log=%s floor=%u cause=%s; provision the device anew",
+              "log=%s floor=%u trust_version=%u cause=%s; provision the device anew, with nothing "
+              "older",
               serin_error_name(account->trust), serin_error_name(account->slots[0]),
               serin_error_name(account->slots[1]), account->log_lost ? "lost" : "OK",
-              account->floor, cause_text(account->cause));
+              account->floor, account->trust_version, cause_text(account->cause));
     return SERIN_ERR_NOT_FOUND;
 }
 
@@ -180,6 +181,9 @@ static void boot_announce(const struct runtime *runtime)
     serin_log(SERIN_LOG_INFO, "boots version=%s slot=%s trial=%d window_s=%u cause=%s manifest=%s",
               version, runtime->choice.slot == SERIN_SLOT_A ? "a" : "b", runtime->choice.trial,
               runtime->choice.window_left_s, cause_text(runtime->cause), id);
+    if (runtime->choice.log_failed) {
+        serin_log(SERIN_LOG_WARN, "the boot log cannot be written: no trial runs while that lasts");
+    }
 }
 
 /* From one reset to the next. */
