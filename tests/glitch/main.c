@@ -4,9 +4,14 @@
  *
  *   serin-glitch [--only NAME] [--hits N] [--zero 1] [--brief 1|2]
  *   serin-glitch --play NAME:KIND:OFFSET:NTH
+ *
+ * Exit status: 0: nothing was accepted that should not be; 1: something was, or a glitch did not
+ * fire; 2: nothing was tried.
  */
 #include "scene.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +52,8 @@ static int play(const char *what)
             enum glitch_end end = glitch_play(&trial, n, offset, nth, &fired);
             printf("%s: %s%s\n", what, glitch_ends[end], fired ? "" : " (not fired)");
             scene_close(trial.ctx);
-            return end == GLITCH_BREACH;
+            /* One that did not fire proves nothing. */
+            return end == GLITCH_BREACH || !fired ? 1 : 0;
         }
     }
     (void)fprintf(stderr, "serin-glitch: there is no such trial or kind\n");
@@ -85,16 +91,57 @@ static int sweep(const struct options *options)
 {
     struct glitch_totals sum = {.points = 0};
     bool good = true;
+    size_t tried = 0;
     for (size_t i = 0; i < trial_count(); i++) {
         const struct glitch_trial *trial = &trial_at(i)->trial;
         if ((options->only == NULL || strcmp(options->only, trial->name) == 0) &&
             trial->brief >= options->brief) {
             good = sweep_one(trial_at(i), options, &sum) && good;
+            tried++;
         }
+    }
+    if (tried == 0) {
+        (void)fprintf(stderr, "serin-glitch: there is no such trial\n");
+        return 2;
     }
     printf("%zu glitches, %zu breaches, %zu that did not fire\n", sum.points,
            sum.ends[GLITCH_BREACH], sum.unfired);
     return good && sum.ends[GLITCH_BREACH] == 0 && sum.unfired == 0 ? 0 : 1;
+}
+
+/* A number from `least` to `most`. */
+static bool number(const char *text, unsigned least, unsigned most, unsigned *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
+        value > most) {
+        return false;
+    }
+    *out = (unsigned)value;
+    return true;
+}
+
+static bool option_set(struct options *options, const char *name, const char *value)
+{
+    unsigned zero = 0;
+    if (strcmp(name, "--hits") == 0) {
+        return number(value, 1, UINT_MAX, &options->effort.hits);
+    }
+    if (strcmp(name, "--zero") == 0 && number(value, 0, 1, &zero)) {
+        options->effort.zero = zero == 1;
+        return true;
+    }
+    if (strcmp(name, "--brief") == 0) {
+        return number(value, 1, 2, &options->brief);
+    }
+    if (strcmp(name, "--only") == 0) {
+        options->only = value;
+        return true;
+    }
+    options->play = value;
+    return strcmp(name, "--play") == 0;
 }
 
 int main(int argc, char **argv)
@@ -102,22 +149,9 @@ int main(int argc, char **argv)
     struct options options = {.effort = {.hits = 1}};
     for (int i = 1; i < argc; i += 2) {
         const char *value = argv[i + 1];
-        if (value == NULL) {
-            (void)fprintf(stderr, "serin-glitch: %s wants a value\n", argv[i]);
-            return 2;
-        }
-        if (strcmp(argv[i], "--hits") == 0) {
-            options.effort.hits = (unsigned)strtoul(value, NULL, 10);
-        } else if (strcmp(argv[i], "--zero") == 0) {
-            options.effort.zero = strcmp(value, "0") != 0;
-        } else if (strcmp(argv[i], "--brief") == 0) {
-            options.brief = (unsigned)strtoul(value, NULL, 10);
-        } else if (strcmp(argv[i], "--only") == 0) {
-            options.only = value;
-        } else if (strcmp(argv[i], "--play") == 0) {
-            options.play = value;
-        } else {
-            (void)fprintf(stderr, "serin-glitch: %s is not an option\n", argv[i]);
+        if (value == NULL || !option_set(&options, argv[i], value)) {
+            (void)fprintf(stderr, "serin-glitch: %s %s is not an option\n", argv[i],
+                          value != NULL ? value : "without a value");
             return 2;
         }
     }
