@@ -210,7 +210,8 @@ START_TEST(both_witnesses_of_the_trust_version_are_asked)
 }
 END_TEST
 
-/* Whoever takes the power away during a recovery finds the floor where it was. */
+/* Whoever takes the power away during a recovery finds the floor where it was, whichever log tells
+ * it. */
 START_TEST(a_recovery_that_is_cut_keeps_the_floor)
 {
     static struct serin_flash_snapshot *lost;
@@ -218,8 +219,8 @@ START_TEST(a_recovery_that_is_cut_keeps_the_floor)
     struct serin_boot_choice choice;
     set_up();
     lose(&bench.layout.trust);
-    if (_i == 1) {
-        lose(&bench.layout.boot_log);
+    if (_i > 0) {
+        lose(_i == 1 ? &bench.layout.boot_log : &bench.layout.agent_log);
     }
     ck_assert_int_eq(serin_flash_emulator_snapshot(bench.emulator, &lost), SERIN_OK);
     for (bool fired = true; fired; cuts++) {
@@ -247,7 +248,7 @@ START_TEST(a_recovery_that_is_cut_keeps_the_floor)
     ck_assert_uint_gt(cuts, 15);
     /* From inside the erase of the agent's log to inside the program of the trust record, with the
      * erase before that: the last operations but one. */
-    ck_assert_uint_le(versions_lost, 7);
+    ck_assert(versions_lost <= 7 || _i == 2);
     serin_flash_snapshot_free(lost);
     tear_down();
 }
@@ -263,7 +264,7 @@ int main(void)
     tcase_add_test(tests, a_floor_above_the_images_counter_stands_in_the_first_record);
     tcase_add_test(tests, a_port_that_forgets_the_floor_does_not_lower_it);
     tcase_add_test(tests, both_witnesses_of_the_trust_version_are_asked);
-    tcase_add_loop_test(tests, a_recovery_that_is_cut_keeps_the_floor, 0, 2);
+    tcase_add_loop_test(tests, a_recovery_that_is_cut_keeps_the_floor, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
