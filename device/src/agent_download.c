@@ -432,9 +432,7 @@ static enum serin_error tell(struct serin_agent *agent)
     if (agent->download.over) {
         return tell_end(agent);
     }
-    bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
-    return serin_attempt_move(agent, pending ? SERIN_ATTEMPT_SUITS : SERIN_ATTEMPT_VERIFIED,
-                              SERIN_REASON_NONE, 0);
+    return serin_attempt_move(agent, SERIN_ATTEMPT_VERIFIED, SERIN_REASON_NONE, 0);
 }
 
 static enum serin_error work(struct serin_agent *agent, const struct serin_agent_standing *standing)
@@ -442,8 +440,11 @@ static enum serin_error work(struct serin_agent *agent, const struct serin_agent
     struct serin_agent_download *download = &agent->download;
     bool pending = serin_attempt_state(agent) == SERIN_STATE_PENDING;
     bool verifying = serin_attempt_state(agent) == SERIN_STATE_VERIFYING;
-    if (download->over || download->sealed || (pending && download->have_manifest)) {
+    if (download->over || download->sealed) {
         return tell(agent);
+    }
+    if (pending && download->have_manifest) {
+        return serin_download_retake_manifest(agent);
     }
     if (download->have_manifest && verifying && download->prepared && !download->recheck) {
         return verify(agent);

@@ -30,5 +30,8 @@ SERIN_MUST_USE enum serin_error serin_download_store_manifest(struct serin_agent
  * SERIN_ERR_FLASH: it could not be kept, or that not be told. */
 SERIN_MUST_USE enum serin_error serin_download_take_manifest(struct serin_agent *agent,
                                                              size_t size);
+/* The same for the one in the download record, whose taking was not durable. It is judged again: no
+ * word in memory stands for that. */
+SERIN_MUST_USE enum serin_error serin_download_retake_manifest(struct serin_agent *agent);
 
 #endif

@@ -82,7 +82,8 @@ __attribute__((noinline)) static enum serin_error accept_manifest(struct serin_a
         return serin_download_end(agent, SERIN_ATTEMPT_REJECT, SERIN_REASON_SIGNATURE, 0);
     }
     serin_download_account(agent)->version = agent->download.manifest.version;
-    enum serin_error error = serin_fill_store_manifest(agent, size);
+    enum serin_error error =
+        agent->download.have_manifest ? SERIN_OK : serin_fill_store_manifest(agent, size);
     agent->download.have_manifest = error == SERIN_OK;
     if (error == SERIN_OK && pending) {
         /* Where that is not durable yet, it is tried again without the manifest being fetched. */
@@ -113,6 +114,16 @@ enum serin_error serin_download_take_manifest(struct serin_agent *agent, size_t 
     }
     return reason == SERIN_REASON_NONE ? accept_manifest(agent, size, pending, &proof)
                                        : serin_download_end(agent, SERIN_ATTEMPT_REJECT, reason, 0);
+}
+
+enum serin_error serin_download_retake_manifest(struct serin_agent *agent)
+{
+    size_t size;
+    if (serin_fill_load_manifest(agent, &size) != SERIN_OK) {
+        agent->download.have_manifest = false; /* it has rotted since: it is fetched again */
+        return SERIN_OK;
+    }
+    return serin_download_take_manifest(agent, size);
 }
 
 void serin_download_resume(struct serin_agent *agent)
