@@ -1,7 +1,7 @@
 /*
  * The judges (docs/spec/simulation.md, section 6): what must hold of a fleet whatever befalls it,
  * checked at the moments that can break it. Each figure is counted here anew, by the plainest
- * means, and never taken from what is judged.
+ * means; section 6 says what little nobody but the engine could know, and is taken from it.
  *
  * All of these do nothing in a run that is not checked.
  */
