@@ -393,8 +393,9 @@ uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
 
 bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms)
 {
-    if (agent->stopped && serin_attempt_state(agent) == SERIN_STATE_TRIAL) {
-        return false; /* abandoned: should the reset not come, the watchdog brings it */
+    if (agent->stopped && agent->info.trial && !agent->confirmed) {
+        return false; /* abandoned, whatever the account says of it: should the reset not come, the
+                         watchdog brings it */
     }
     return !agent->trial || now_ms < agent->window_end_ms;
 }

@@ -19,7 +19,7 @@
 #define INIT_READS    3u  /* and as the agent starts */
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
 #define SMALL_READS   (16u * 1024u) /* manifests, markers, entries of the journal */
-#define VERIFICATIONS 24u
+#define VERIFICATIONS 32u
 #define ROOMS         3u /* sectors rewritten in a step, beside those that a block fills */
 #define ROOM_READS    6u /* of the sector, for its neighbours' digests, and of what was written */
 #define MARK_READS    1u /* of the spare sector, for the marks of a rewriting that was cut */

@@ -1,6 +1,7 @@
 /* The trust region: the record that counts, in two banks. */
 #include "trust_region.h"
 
+#include "boot_state.h"
 #include "flash_io.h"
 #include "slot.h"
 
@@ -13,6 +14,7 @@
 #define BANK_MAGIC     0x4B4E5253u /* "SRNK" */
 #define BANK_COUNT     2u
 #define LOOKS_MAX      4u  /* at banks that read now so, now so */
+#define READINGS_MAX   3u  /* of what may be lost, or may have read wrong */
 #define VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
 
 /* One bank's content, unverified. */
@@ -129,17 +131,39 @@ enum serin_error serin_trust_region_read(const struct serin_boot *boot, struct s
     return error;
 }
 
-/* Refuses `after` where `slot` verifies now and would not any more. */
+/* Refuses `after` where `slot` verifies and would not any more. One reading may be wrong: what does
+ * not verify is lost only where none of several readings does. SERIN_ERR_FLASH: none tells. */
 static enum serin_error keeps_slot(const struct serin_boot *boot, const struct serin_trust *before,
                                    const struct serin_trust *after, enum serin_slot slot,
                                    uint32_t floor)
 {
     struct serin_manifest manifest;
-    if (slot == SERIN_SLOT_NONE ||
-        serin_slot_manifest_open(boot, before, slot, floor, &manifest, NULL) != SERIN_OK) {
-        return SERIN_OK;
+    enum serin_error refused = SERIN_ERR_FLASH;
+    for (unsigned reading = 0; slot != SERIN_SLOT_NONE && reading < READINGS_MAX; reading++) {
+        enum serin_error error =
+            serin_slot_manifest_open(boot, after, slot, floor, &manifest, NULL);
+        if (error == SERIN_OK) {
+            return SERIN_OK;
+        }
+        enum serin_error now = serin_slot_manifest_open(boot, before, slot, floor, &manifest, NULL);
+        if (now == SERIN_OK) {
+            refused = error;
+        } else if (now != SERIN_ERR_FLASH && refused == SERIN_ERR_FLASH) {
+            refused = SERIN_OK; /* it was read, and does not verify: unless another reading does */
+        }
     }
-    return serin_slot_manifest_open(boot, after, slot, floor, &manifest, NULL);
+    return slot == SERIN_SLOT_NONE ? SERIN_OK : refused;
+}
+
+/* The same with the log lost: nobody tells which slot runs, so each that verifies may. */
+static enum serin_error keeps_both(const struct serin_boot *boot, const struct serin_trust *before,
+                                   const struct serin_trust *after)
+{
+    struct serin_boot_state state;
+    memset(&state, 0, sizeof state);
+    uint32_t floor = serin_boot_floor(boot, &state);
+    enum serin_error error = keeps_slot(boot, before, after, SERIN_SLOT_A, floor);
+    return error == SERIN_OK ? keeps_slot(boot, before, after, SERIN_SLOT_B, floor) : error;
 }
 
 /* What boots must stay bootable: a record that drops the key of the confirmed image, or of the one
@@ -150,11 +174,16 @@ static enum serin_error keeps_bootable(const struct serin_boot *boot,
                                        const struct serin_trust *after)
 {
     struct serin_boot_state state;
-    if (serin_boot_read(boot, &state) != SERIN_OK && state.active == SERIN_SLOT_NONE) {
-        return SERIN_OK; /* nothing boots that could be kept */
+    enum serin_error error = SERIN_ERR_NOT_FOUND;
+    for (unsigned reading = 0; reading < READINGS_MAX && error != SERIN_OK; reading++) {
+        error = serin_boot_log_read(boot, &state);
     }
-    enum serin_error error = keeps_slot(boot, before, after, state.active, state.floor);
-    if (error == SERIN_OK && state.last_resort) {
+    if (error != SERIN_OK) {
+        return keeps_both(boot, before, after);
+    }
+    error = keeps_slot(boot, before, after, state.active, state.floor);
+    if (state.last_resort && (error == SERIN_OK || error == SERIN_ERR_FLASH)) {
+        /* The active one did not verify at boot either; it is the other one that runs. */
         error = keeps_slot(boot, before, after, serin_slot_other(state.active), state.floor);
     }
     return error == SERIN_OK ? keeps_slot(boot, before, after, state.trial, state.floor) : error;
@@ -240,8 +269,13 @@ static enum serin_error mend_once(const struct serin_boot *boot, uint32_t proved
     /* An update was cut. Either record may stand on torn cells that happen to read right: the newer
      * one until it was proved, the older one from then on. The one that does is written, and only
      * while the other verifies what runs. */
-    if (look.trust[n].version != proved &&
-        keeps_bootable(boot, &look.trust[n], &look.trust[other]) == SERIN_OK) {
+    enum serin_error keeps = look.trust[n].version != proved
+                                 ? keeps_bootable(boot, &look.trust[n], &look.trust[other])
+                                 : SERIN_ERR_STALE;
+    if (keeps == SERIN_ERR_FLASH) {
+        return keeps; /* nothing is given up for what does not read now */
+    }
+    if (keeps == SERIN_OK) {
         enum serin_error error = bank_write(boot, n, &look.banks[n]);
         return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
     }

@@ -21,7 +21,11 @@ static uint32_t weak_address; /* 0: none */
 static unsigned weak_reads, weak_programs;
 static struct serin_region watched;
 static unsigned watched_erases;
-static unsigned hidden_reads; /* of the trust region, that fail */
+static unsigned hidden_reads;     /* of the trust region, that fail */
+static struct serin_region blind; /* reads of it come wrong, ... */
+static unsigned blind_reads;      /* ... so many of at least so many bytes, ... */
+static size_t blind_least;
+static bool blind_fails; /* ... with an error, or else with a bit that is not there */
 
 static enum serin_error weak_read(void *ctx, uint32_t address, void *out, size_t size)
 {
@@ -31,6 +35,12 @@ static enum serin_error weak_read(void *ctx, uint32_t address, void *out, size_t
         return SERIN_ERR_FLASH;
     }
     enum serin_error error = below->ops->read(ctx, address, out, size);
+    if (blind_reads > 0 && size >= blind_least && address >= blind.address &&
+        address - blind.address < blind.size) {
+        blind_reads--;
+        ((uint8_t *)out)[size / 2u] ^= 4;
+        return blind_fails ? SERIN_ERR_FLASH : error;
+    }
     bool hit = weak_address >= address && weak_address - address < size;
     if (error == SERIN_OK && hit && weak_programs > 0 && ++weak_reads > 1) {
         ((uint8_t *)out)[weak_address - address] ^= 4; /* it read right once */
@@ -69,7 +79,7 @@ static void set_up(enum bench_app app)
     above = *below;
     above.ops = &ops;
     bench.boot.flash = &above;
-    weak_address = weak_reads = weak_programs = watched_erases = hidden_reads = 0;
+    weak_address = weak_reads = weak_programs = watched_erases = hidden_reads = blind_reads = 0;
     watched = (struct serin_region){.address = 0, .size = 0};
     bench_boot(&bench, SERIN_RESET_POWER);
 }
@@ -227,6 +237,35 @@ START_TEST(bad_health_ends_a_trial_that_the_log_does_not_end)
     ck_assert_uint_eq(bench_running(&bench), 1);
     ck_assert_int_eq(bench_state(&bench), SERIN_STATE_ROLLED_BACK);
     ck_assert_int_eq(bench_reason(&bench), SERIN_REASON_HEALTH);
+    tear_down();
+}
+END_TEST
+
+static void hold_account_of_trial(struct bench *b)
+{
+    if (b->choice.trial) {
+        breaks(&b->layout.agent_log,
+               between_lost ? SERIN_BREAKAGE_UNREADABLE : SERIN_BREAKAGE_FAILS);
+    }
+}
+
+/* Also where the account, which takes nothing, knows of no trial. */
+START_TEST(an_abandoned_trial_is_not_fed_again)
+{
+    set_up(BENCH_SILENT);
+    between_lost = _i == 0;
+    bench.between = hold_account_of_trial;
+    offer(v2);
+    run_to_trial_boot();
+    const struct serin_agent_event tick = {.kind = SERIN_AGENT_TICK};
+    uint64_t end_ms = bench.now_ms + 75000u; /* of the window, and of what its end may take */
+    for (unsigned s = 0; s < 600; s++) {     /* the reset does not come */
+        bench.now_ms += 1000;
+        (void)serin_agent_step(&bench.agent, bench.now_ms, &tick);
+        bool over = bench.now_ms > end_ms;
+        ck_assert(!over || bench.reset_asked);
+        ck_assert(!bench.reset_asked || !serin_agent_may_feed(&bench.agent, bench.now_ms));
+    }
     tear_down();
 }
 END_TEST
@@ -429,7 +468,7 @@ START_TEST(a_trust_record_that_does_not_read_for_a_moment_counts)
     offer(v2);
     ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
     bench_run_for(&bench, 1000);
-    hidden_reads = 4; /* two looks at two banks */
+    hidden_reads = 4;                                    /* two looks at two banks */
     bench_publish_trust(&bench, _i == 0 ? 3 : 1, false); /* without the key of what runs */
     bench_step(&bench, UINT64_MAX);
     ck_assert_uint_eq(hidden_reads, 0);
@@ -439,6 +478,52 @@ START_TEST(a_trust_record_that_does_not_read_for_a_moment_counts)
     bench_power_cycle(&bench);
     ck_assert_uint_eq(bench_running(&bench), 2);
     ck_assert_uint_eq(bench.agent.trust.version, 2);
+    tear_down();
+}
+END_TEST
+
+static void hide_for_a_moment(const struct serin_region *region, size_t least, unsigned reads,
+                              bool fails)
+{
+    blind = *region;
+    blind_reads = reads;
+    blind_least = least;
+    blind_fails = fails;
+}
+
+/* The key of what runs is not dropped, whatever reads wrong at that moment: its manifest, or the
+ * log that tells which slot runs. */
+START_TEST(a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs)
+{
+    set_up(BENCH_GOOD);
+    bench_release_seal_second(v2);
+    bench_publish_trust(&bench, 2, true);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 1000);
+    const struct serin_region *slot = &bench.layout.slot[bench.choice.slot == SERIN_SLOT_A ? 0 : 1];
+    const struct serin_region manifest = {slot->address, SERIN_MANIFEST_SIZE_P256};
+    /* How many readings fail: one, or all of them. What reads wrong each time has rotted. */
+    static const unsigned moments[] = {1, 1, 2, 1000};
+    unsigned moment = (unsigned)_i % 4u;
+    bool log = _i >= 4;
+    unsigned refusals = bench.agent.refusals;
+    bench_publish_trust(&bench, 3, false);
+    /* What reads less of a manifest looks whether there is one. */
+    hide_for_a_moment(log ? &bench.layout.boot_log : &manifest, log ? 1 : manifest.size,
+                      moments[moment], moment != 0);
+    while (bench.queue_count > 0) {
+        bench_step(&bench, UINT64_MAX);
+    }
+    ck_assert(moment == 3 || blind_reads == 0);
+    ck_assert(moment == 3 || bench.agent.refusals == refusals + 1u);
+    blind_reads = 0;
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    bench_run_for(&bench, 5000);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 2);
     tear_down();
 }
 END_TEST
@@ -522,6 +607,7 @@ int main(void)
     tcase_add_loop_test(tests, a_trial_without_a_window_is_confirmed_by_nobody, 0, 2);
     tcase_add_test(tests, a_window_that_reads_again_at_the_first_step_goes_on);
     tcase_add_test(tests, bad_health_ends_a_trial_that_the_log_does_not_end);
+    tcase_add_loop_test(tests, an_abandoned_trial_is_not_fed_again, 0, 2);
     tcase_add_test(tests, a_confirmation_that_the_account_did_not_take_is_told_in_the_same_boot);
     tcase_add_loop_test(tests, a_cell_that_keeps_nothing_ends_the_download, 0, 2);
     tcase_add_loop_test(tests, a_download_record_that_cannot_be_written_ends_the_attempt, 0, 3);
@@ -532,6 +618,8 @@ int main(void)
     tcase_add_test(tests, what_waits_for_its_trial_is_not_given_up_where_what_runs_has_rotted);
     tcase_add_test(tests, a_download_is_the_way_out_where_neither_slot_verifies);
     tcase_add_loop_test(tests, a_trust_record_that_does_not_read_for_a_moment_counts, 0, 2);
+    tcase_add_loop_test(tests, a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs, 0,
+                        8);
     tcase_add_test(tests, a_trust_region_that_is_lost_is_written_again_by_the_same_record);
     tcase_add_test(tests, what_is_confirmed_runs_without_an_agent_log);
     tcase_add_test(tests, nothing_is_confirmed_without_an_agent_log);

@@ -317,7 +317,8 @@ SERIN_MUST_USE enum serin_error serin_trust_region_read(const struct serin_boot 
 /* Stores a record of a higher version, verified first. SERIN_ERR_STALE: version not higher.
  * SERIN_ERR_PRODUCT. Errors of serin_trust_open. SERIN_ERR_KEY, too, where the record drops the
  * release key of the confirmed image, or of one that is staged or on trial, which would not boot
- * any more.
+ * any more; with the boot log lost, of either slot's. SERIN_ERR_FLASH where their manifests cannot
+ * be read.
  *
  * The record goes to one bank and is proved there; the older one stays in the other until
  * serin_trust_region_mend replaces it, which an update is not complete without. SERIN_OK: the
