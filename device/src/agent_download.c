@@ -8,6 +8,7 @@
 
 #define RUN_GROWTH_MAX 16u           /* pieces that join a run in one step: each may cost a hash */
 #define CHECK_SLICE    (64u * 1024u) /* bytes of an image that are read back in one step */
+#define PROOFS_MAX     3u            /* that do not hold in a row, before a slot counts as lost */
 #define RECHECKS_MAX   3u /* since boot: how often what was in place may turn out not to be */
 
 void serin_download_stop(struct serin_agent *agent)
@@ -274,10 +275,40 @@ static enum serin_error prove(struct serin_agent *agent, enum serin_slot slot)
     return error == SERIN_OK ? serin_image_check_end(&agent->check, boot, &manifest) : error;
 }
 
+/* Whether what is in the other slot was tried here, failed, and was never confirmed since. A wrong
+ * reading of its marker does not tell that. */
+static bool spare_failed(const struct serin_agent *agent)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    enum serin_slot spare = serin_agent_spare(agent);
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    bool opened = false;
+    for (unsigned reading = 0; reading < PROOFS_MAX; reading++) {
+        uint8_t found[SERIN_SHA256_SIZE];
+        if (serin_slot_manifest_open(boot, &agent->trust, spare, agent->running.floor, &manifest,
+                                     found) == SERIN_OK) {
+            memcpy(id, found, sizeof id);
+            opened = true;
+            if (serin_slot_marked(boot, spare, id)) {
+                return false;
+            }
+        }
+    }
+    for (size_t i = 0; opened && i < SERIN_AGENT_TRIED_MAX; i++) {
+        const struct serin_agent_tried *tried = &agent->record.tried[i];
+        if (tried->attempt != 0 && memcmp(tried->manifest_id, id, sizeof tried->manifest_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Goes on to find out whether the slot that does not run may be given up: flash rots while an image
  * runs, and what is in the other slot may be all that boots, confirmed or not. Where neither
- * verifies, there is nothing to lose, and the download is the way out. SERIN_ERR_AGAIN: call again,
- * or the attempt is over. */
+ * verifies, or the other one failed its trial, there is nothing to lose, and the download is the
+ * way out. What does not verify once may have read wrong. SERIN_ERR_AGAIN: call again, or the
+ * attempt is over. */
 static enum serin_error may_take(struct serin_agent *agent)
 {
     struct serin_agent_download *download = &agent->download;
@@ -286,7 +317,11 @@ static enum serin_error may_take(struct serin_agent *agent)
     if (error == SERIN_ERR_AGAIN) {
         return error;
     }
-    if (download->rotten && error == SERIN_OK) {
+    if (error != SERIN_OK && ++download->doubts < PROOFS_MAX) {
+        return SERIN_ERR_AGAIN;
+    }
+    download->doubts = 0;
+    if (download->rotten && error == SERIN_OK && !spare_failed(agent)) {
         error = fail(agent, SERIN_REASON_FLASH, 0);
         return error == SERIN_OK ? SERIN_ERR_AGAIN : error;
     }

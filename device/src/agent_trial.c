@@ -7,6 +7,7 @@
 #define ELAPSE_STEP_MS 10000u
 #define ENTRY_RETRY_MS 1000u  /* an entry that the log did not take */
 #define ABANDON_MS     10000u /* for the log to take the end of a window */
+#define ARMINGS_MAX    3u     /* before what does not verify counts as lost */
 
 static const struct serin_boot *boot_of(const struct serin_agent *agent)
 {
@@ -262,6 +263,10 @@ enum serin_error serin_trial_start(struct serin_agent *agent,
         return SERIN_OK;
     }
     enum serin_error error = arm(agent);
+    for (unsigned armings = 1;
+         error != SERIN_OK && error != SERIN_ERR_FLASH && armings < ARMINGS_MAX; armings++) {
+        error = arm(agent); /* one reading may have been wrong, and this would end it for good */
+    }
     if (error != SERIN_OK && error != SERIN_ERR_FLASH) {
         error = serin_attempt_move(agent, SERIN_ATTEMPT_FAIL, serin_intake_reason(error), 0);
     }

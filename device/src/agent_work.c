@@ -15,6 +15,7 @@
 #define RUN_GROWTH    16u /* pieces that a run grows by at the end of each piece */
 #define APPENDS       4u  /* to each log, in one step */
 #define BANKS         2u  /* that each record goes to */
+#define TRUST_WRITES  4u  /* of a bank: the record's, up to three, and that of the other bank */
 #define LOG_READS     5u  /* of each log, in one step, */
 #define INIT_READS    3u  /* and as the agent starts */
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
@@ -61,11 +62,12 @@ static void add_logs(const struct serin_boot *boot, uint32_t reads, struct serin
     work->erase_bytes =
         add(work->erase_bytes, log_erased(flash, &layout->boot_log, SERIN_BOOT_RECORD_SIZE) +
                                    log_erased(flash, &layout->agent_log, SERIN_AGENT_RECORD_SIZE) +
-                                   layout->trust.size);
+                                   (uint64_t)TRUST_WRITES / BANKS * layout->trust.size);
     uint64_t records = serin_round_up(SERIN_BOOT_RECORD_SIZE, flash->write_unit) +
                        serin_round_up(SERIN_AGENT_RECORD_SIZE, flash->write_unit);
     uint64_t trust = serin_round_up(SERIN_TRUST_SIZE_P256, flash->write_unit);
-    work->program_bytes = add(work->program_bytes, BANKS * (APPENDS * records + trust));
+    work->program_bytes =
+        add(work->program_bytes, BANKS * APPENDS * records + TRUST_WRITES * trust);
 }
 
 /* Pieces that one block completes, and those that are looked at to make its window whole. */

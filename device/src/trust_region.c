@@ -9,11 +9,13 @@
 
 #include <string.h>
 
-#define HEAD_SIZE      16u
-#define HEAD_CRC       12u
-#define BANK_MAGIC     0x4B4E5253u /* "SRNK" */
-#define BANK_COUNT     2u
-#define LOOKS_MAX      4u  /* at banks that read now so, now so */
+#define HEAD_SIZE  16u
+#define HEAD_CRC   12u
+#define BANK_MAGIC 0x4B4E5253u /* "SRNK" */
+#define BANK_COUNT 2u
+#define LOOKS_MAX  4u /* at banks that read now so, now so */
+#define WRITES_MAX 3u /* of a record that comes once: the server offers it again when asked anew \
+                       */
 #define READINGS_MAX   3u  /* of what may be lost, or may have read wrong */
 #define VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
 
@@ -344,5 +346,9 @@ enum serin_error serin_trust_region_renew(const struct serin_boot *boot,
     }
     struct bank bank;
     bank_fill(&bank, record, size);
-    return bank_write(boot, n == 0 ? 1 : 0, &bank);
+    error = SERIN_ERR_FLASH;
+    for (unsigned writes = 0; writes < WRITES_MAX && error != SERIN_OK; writes++) {
+        error = bank_write(boot, n == 0 ? 1 : 0, &bank);
+    }
+    return error;
 }

@@ -21,6 +21,7 @@ static uint32_t weak_address; /* 0: none */
 static unsigned weak_reads, weak_programs;
 static struct serin_region watched;
 static unsigned watched_erases;
+static unsigned failing_programs; /* of the trust region */
 static unsigned hidden_reads;     /* of the trust region, that fail */
 static struct serin_region blind; /* reads of it come wrong, ... */
 static unsigned blind_reads;      /* ... so many of at least so many bytes, ... */
@@ -54,6 +55,12 @@ static enum serin_error weak_program(void *ctx, uint32_t address, const void *da
         weak_programs++;
         weak_reads = 0;
     }
+    const struct serin_region *trust = &bench.layout.trust;
+    if (failing_programs > 0 && address >= trust->address &&
+        address - trust->address < trust->size) {
+        failing_programs--;
+        return SERIN_ERR_FLASH;
+    }
     return below->ops->program(ctx, address, data, size);
 }
 
@@ -79,7 +86,8 @@ static void set_up(enum bench_app app)
     above = *below;
     above.ops = &ops;
     bench.boot.flash = &above;
-    weak_address = weak_reads = weak_programs = watched_erases = hidden_reads = blind_reads = 0;
+    weak_address = weak_reads = weak_programs = watched_erases = hidden_reads = blind_reads =
+        failing_programs = 0;
     watched = (struct serin_region){.address = 0, .size = 0};
     bench_boot(&bench, SERIN_RESET_POWER);
 }
@@ -98,6 +106,15 @@ static void offer(const struct bench_release *candidate)
 static void breaks(const struct serin_region *region, enum serin_breakage breakage)
 {
     serin_flash_emulator_break(bench.emulator, region->address, region->size, breakage);
+}
+
+static void hide_for_a_moment(const struct serin_region *region, size_t least, unsigned reads,
+                              bool fails)
+{
+    blind = *region;
+    blind_reads = reads;
+    blind_least = least;
+    blind_fails = fails;
 }
 
 static void mends(void)
@@ -443,6 +460,76 @@ START_TEST(what_waits_for_its_trial_is_not_given_up_where_what_runs_has_rotted)
 }
 END_TEST
 
+/* Nobody takes the release that crashed for what boots: it waits for no trial any more. */
+START_TEST(what_failed_its_trial_does_not_keep_a_rotten_device_from_a_new_image)
+{
+    set_up(BENCH_CRASH);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 1000));
+    bench_run_for(&bench, 1000);
+    rot_image(0);
+    offer(v3);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 2000));
+    ck_assert_uint_eq(bench_running(&bench), 3);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 3);
+    tear_down();
+}
+END_TEST
+
+static struct serin_region part_of_image(int slot)
+{
+    struct serin_slot_map map;
+    serin_slot_map(below, &bench.layout, &map);
+    return (struct serin_region){bench.layout.slot[slot].address + map.image_offset, 4096};
+}
+
+/* What runs, then what waits in the other slot where the first has rotted, reads wrong once. */
+START_TEST(a_wrong_reading_fails_no_download_and_gives_up_nothing)
+{
+    set_up(BENCH_GOOD);
+    if (_i == 1) {
+        stage_and_hold();
+        rot_image(0);
+    }
+    const struct serin_region part = part_of_image(_i);
+    bench_run_for(&bench, 10000);
+    hide_for_a_moment(&part, 1, _i == 0 ? 2 : 1, false);
+    offer(v3);
+    ck_assert(bench_run_to(&bench, _i == 0 ? SERIN_STATE_CONFIRMED : SERIN_STATE_FAILED, 2000));
+    ck_assert_uint_eq(blind_reads, 0);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), _i == 0 ? 3 : 2);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_wrong_reading_fails_no_staged_image)
+{
+    set_up(BENCH_GOOD);
+    stage_and_hold();
+    const struct serin_region manifest = {bench.layout.slot[1].address, SERIN_MANIFEST_SIZE_P256};
+    hide_for_a_moment(&manifest, manifest.size, 2, false);
+    bench_send(&bench, SERIN_TOPIC_HOLD, NULL, 0);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_uint_eq(blind_reads, 0);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_trust_record_whose_write_fails_once_is_stored)
+{
+    set_up(BENCH_GOOD);
+    bench_run_for(&bench, 1000);
+    failing_programs = 2;
+    bench_publish_trust(&bench, 2, true);
+    bench_step(&bench, UINT64_MAX);
+    ck_assert_uint_eq(failing_programs, 0);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_download_is_the_way_out_where_neither_slot_verifies)
 {
     set_up(BENCH_GOOD);
@@ -481,15 +568,6 @@ START_TEST(a_trust_record_that_does_not_read_for_a_moment_counts)
     tear_down();
 }
 END_TEST
-
-static void hide_for_a_moment(const struct serin_region *region, size_t least, unsigned reads,
-                              bool fails)
-{
-    blind = *region;
-    blind_reads = reads;
-    blind_least = least;
-    blind_fails = fails;
-}
 
 /* The key of what runs is not dropped, whatever reads wrong at that moment: its manifest, or the
  * log that tells which slot runs. */
@@ -616,6 +694,10 @@ int main(void)
     tcase_add_test(tests, a_manifest_that_suits_is_not_fetched_again_for_the_account);
     tcase_add_test(tests, a_copy_that_does_not_keep_its_manifest_is_not_made_for_ever);
     tcase_add_test(tests, what_waits_for_its_trial_is_not_given_up_where_what_runs_has_rotted);
+    tcase_add_test(tests, what_failed_its_trial_does_not_keep_a_rotten_device_from_a_new_image);
+    tcase_add_loop_test(tests, a_wrong_reading_fails_no_download_and_gives_up_nothing, 0, 2);
+    tcase_add_test(tests, a_wrong_reading_fails_no_staged_image);
+    tcase_add_test(tests, a_trust_record_whose_write_fails_once_is_stored);
     tcase_add_test(tests, a_download_is_the_way_out_where_neither_slot_verifies);
     tcase_add_loop_test(tests, a_trust_record_that_does_not_read_for_a_moment_counts, 0, 2);
     tcase_add_loop_test(tests, a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs, 0,

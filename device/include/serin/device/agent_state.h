@@ -107,6 +107,7 @@ struct serin_agent_download {
     bool have_manifest; /* `manifest` is opened and suits */
     bool proved;        /* what runs was verified, or nothing else that boots is given up */
     bool rotten;        /* what runs did not verify: does the other slot? */
+    uint8_t doubts;     /* proofs in a row that did not hold, of the slot that is asked */
     bool prepared;      /* the slot is invalidated, its journal belongs to this attempt */
     bool sealed;        /* the image verified, and its manifest is in the slot */
     bool over;          /* the attempt is, for what follows; not durable yet */
