@@ -406,10 +406,20 @@ static bool unjudged(const struct serin_rollout *rollout, const struct serin_gat
            is_unlikely(c->accepted_unknown, weight * c->others_unknown, weight, FEW_ERRORS);
 }
 
-/* Updated devices that are silent by their own last word. */
-static uint32_t lost_of(const struct serin_rollout *rollout)
+uint32_t serin_gates_lost(const struct serin_rollout *rollout)
 {
     return rollout->comparison.ever_silent + rollout->comparison.ever_unheard;
+}
+
+bool serin_gates_worse(const struct serin_rollout *rollout, enum serin_gate gate)
+{
+    /* Figures of silence and errors come and go with every beat; a failure stays one. */
+    const struct serin_comparison *c = &rollout->comparison;
+    bool silence = gate == SERIN_GATE_SILENCE;
+    uint32_t bad = silence ? serin_gates_lost(rollout) : c->ever_unwell;
+    uint32_t waived = silence ? rollout->waived_lost : rollout->waived_unwell;
+    return bad > waived && above(&rollout->policy.gates[gate], bad - waived,
+                                 silence ? c->ever_updated : c->ever_known);
 }
 
 /* Why nothing can be said of the updated as a whole. */
@@ -445,7 +455,7 @@ static uint32_t rest_permyriad(const struct serin_rollout *rollout)
 static bool is_lost(const struct serin_rollout *rollout, const struct serin_gate_policy *limit)
 {
     const struct serin_comparison *c = &rollout->comparison;
-    uint32_t lost = lost_of(rollout);
+    uint32_t lost = serin_gates_lost(rollout);
     if (c->rest == 0 || c->rest < rollout->policy.control_minimum ||
         c->rest_silent > c->rest / 2u) {
         return exceeds(limit, lost, c->ever_updated, 0);
@@ -484,7 +494,7 @@ static struct symptom doubted(const struct serin_rollout *rollout, enum serin_ga
 static void fill_lost(struct serin_trip *trip, const struct serin_rollout *rollout)
 {
     const struct serin_comparison *c = &rollout->comparison;
-    const struct symptom s = {.bad = lost_of(rollout),
+    const struct symptom s = {.bad = serin_gates_lost(rollout),
                               .of = c->ever_updated,
                               .control_bad = c->rest_silent,
                               .expected_permyriad = rest_permyriad(rollout)};

@@ -28,7 +28,8 @@ struct walk {
     uint64_t now_s, opened_s, created_s, heard_from_s, asked_from_s;
     struct serin_comparison found;
     struct majority silent, unwell;
-    struct serin_dark others, confirmed;        /* who may say whether the network is dark */
+    struct serin_dark others, confirmed; /* who may say whether the network is dark */
+    uint32_t earlier, earlier_lost;      /* confirmed by earlier stages; and not heard any more */
     struct serin_gaps silent_gaps, unwell_gaps; /* of the updated that show it */
     uint32_t revisions;                         /* rows in use */
     uint16_t revision[SERIN_REVISION_ROWS];
@@ -181,6 +182,22 @@ static bool was_silent(const struct walk *walk, const struct serin_member *membe
            health->beat_s + span_s < walk->created_s;
 }
 
+/* Whether an earlier stage confirmed a device, before this one began: it runs the release, but was
+ * well with it for a while. */
+static bool confirmed_before(const struct walk *walk, const struct serin_member *member)
+{
+    return member->state == SERIN_STATE_CONFIRMED && member->stage < walk->rollout->stage &&
+           member->since_s < walk->opened_s;
+}
+
+static void count_earlier(struct walk *walk, const struct serin_member *member, bool lost)
+{
+    if (confirmed_before(walk, member)) {
+        walk->earlier++;
+        walk->earlier_lost += lost ? 1 : 0;
+    }
+}
+
 /* What all that the rollout updated show, in whatever stage they fell silent, and all others. */
 static void count_ever(struct walk *walk, const struct serin_member *member, enum role role,
                        bool known)
@@ -196,6 +213,7 @@ static void count_ever(struct walk *walk, const struct serin_member *member, enu
         walk->found.rest_silent += word == WORD_SILENT ? 1 : 0;
         return;
     }
+    count_earlier(walk, member, word != WORD_HEARD);
     walk->found.ever_updated++;
     walk->found.ever_silent += word == WORD_SILENT ? 1 : 0;
     walk->found.ever_unheard += word == WORD_UNHEARD ? 1 : 0;
@@ -251,14 +269,6 @@ static void count_shown(struct walk *walk, uint32_t device, bool silent, bool un
     }
 }
 
-/* Whether an earlier stage confirmed a device, before this one began: it runs the release, but was
- * well with it for a while. */
-static bool confirmed_before(const struct walk *walk, const struct serin_member *member)
-{
-    return member->state == SERIN_STATE_CONFIRMED && member->stage < walk->rollout->stage &&
-           member->since_s < walk->opened_s;
-}
-
 /* Whether a device was heard so lately that nothing of its silence need be asked: most were. */
 static bool is_fresh(const struct walk *walk, const struct serin_health *health)
 {
@@ -274,6 +284,7 @@ static void count_fresh(struct walk *walk, const struct serin_member *member, en
         return;
     }
     if (role == ROLE_UPDATED) {
+        count_earlier(walk, member, false);
         walk->found.ever_updated++;
         walk->found.ever_known++;
         walk->found.ever_unwell += unwell ? 1 : 0;
@@ -413,6 +424,43 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->unwell_deviation = last->unwell_deviation;
 }
 
+/* What all others showed when they were last enough. */
+static void keep_rest(struct serin_comparison *found, const struct serin_comparison *last)
+{
+    found->rest = last->rest;
+    found->rest_silent = last->rest_silent;
+}
+
+/* What is kept was counted at one moment, and a night that it was counted in ends: nothing excuses
+ * more silence from then on than those show that earlier stages confirmed, with what chance may
+ * hide of it. Those of this stage were all heard when they accepted, and say less. */
+static void let_fall(struct walk *walk, bool kept_control, bool kept_rest)
+{
+    struct serin_comparison *found = &walk->found;
+    if (walk->earlier == 0) {
+        return;
+    }
+    double most = serin_test_root(walk->earlier_lost + 0.375) + 1;
+    uint32_t share = serin_gates_share_permyriad(most * most, walk->earlier);
+    if (kept_control && found->expected_silent_permyriad > share) {
+        found->expected_silent_permyriad = share;
+    }
+    uint64_t rest_most = (uint64_t)found->rest * share / PERMYRIAD;
+    if (kept_rest && found->rest_silent > rest_most) {
+        found->rest_silent = (uint32_t)rest_most;
+    }
+}
+
+/* Of those that an operator went on over, who is heard or well again is waived no longer: or others
+ * could fall silent in their place. */
+static void keep_waived(struct serin_rollout *rollout)
+{
+    uint32_t lost = serin_gates_lost(rollout);
+    uint32_t unwell = rollout->comparison.ever_unwell;
+    rollout->waived_lost = lost < rollout->waived_lost ? lost : rollout->waived_lost;
+    rollout->waived_unwell = unwell < rollout->waived_unwell ? unwell : rollout->waived_unwell;
+}
+
 /* When the stage opened, by the clock of now. Where the clock was set back since, that is not
  * known: the last step of the ramp, on the watch, is as near as it gets. */
 static uint64_t opened_ms_of(const struct serin_rollout *rollout, uint64_t now_ms)
@@ -456,11 +504,12 @@ static void compare(struct serin_step *step)
         found->known_most = 0; /* it falls from one TICK to the next, and nobody is forgotten */
     }
     uint32_t minimum = rollout->policy.control_minimum;
-    if (found->rest < minimum && last->rest >= minimum) {
-        found->rest = last->rest;
-        found->rest_silent = last->rest_silent;
+    bool kept_rest = found->rest < minimum && last->rest >= minimum;
+    if (kept_rest) {
+        keep_rest(found, last);
     }
-    if (found->control < minimum && last->control >= minimum) {
+    bool kept_control = found->control < minimum && last->control >= minimum;
+    if (kept_control) {
         keep_control(found, last);
     } else if (found->control > 0 && found->updated > 0) {
         struct serin_expectation sum = serin_gates_expect(step->members, walk.rows, &walk.all);
@@ -470,8 +519,10 @@ static void compare(struct serin_step *step)
         found->silent_deviation = serin_gates_deviation(found->updated_silent, sum.silent, ratio);
         found->unwell_deviation = serin_gates_deviation(found->updated_unwell, sum.unwell, ratio);
     }
+    let_fall(&walk, kept_control, kept_rest);
     rollout->comparison = *found;
     rollout->compared = true;
+    keep_waived(rollout);
     serin_gates_go_on(rollout, SERIN_GATE_SILENCE, &last->silent_lasting, &walk.silent_gaps);
     serin_gates_go_on(rollout, SERIN_GATE_ERRORS, &last->unwell_lasting, &walk.unwell_gaps);
 }

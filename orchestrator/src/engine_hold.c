@@ -46,10 +46,14 @@ bool serin_stage_passes(const struct serin_rollout *rollout, const struct serin_
     if (doubts == 0) {
         return true;
     }
-    /* Figures of silence and errors come and go with every beat; a failure stays one. */
     uint32_t failures = SERIN_STAGE_UNDECIDED | SERIN_STAGE_REGRESSIONS | SERIN_STAGE_EXCUSED;
-    bool worse = (doubts & failures) != 0 &&
-                 serin_tally_failures(&rollout->tally) > rollout->waived_failures;
+    bool failed = (doubts & failures) != 0 &&
+                  serin_tally_failures(&rollout->tally) > rollout->waived_failures;
+    bool lost =
+        (doubts & SERIN_STAGE_SILENCE) != 0 && serin_gates_worse(rollout, SERIN_GATE_SILENCE);
+    bool unwell =
+        (doubts & SERIN_STAGE_ERRORS) != 0 && serin_gates_worse(rollout, SERIN_GATE_ERRORS);
+    bool worse = failed || lost || unwell;
     return rollout->approved && (doubts & ~rollout->waived) == 0 && !worse;
 }
 

@@ -443,6 +443,11 @@ uint32_t serin_gaps_matter(const struct serin_gaps *gaps, uint64_t few);
 /* From now on everybody has to be heard anew, and nothing lasts: after REPORTS_UP, and after a jump
  * of the clock. */
 void serin_gates_unsettle(struct serin_rollout *rollout, uint64_t now_ms);
+/* Updated devices that are silent, or not heard, by their own last word. */
+uint32_t serin_gates_lost(const struct serin_rollout *rollout);
+/* Whether more show silence, or errors, than an operator went on over, by more than the gate's
+ * limit. */
+bool serin_gates_worse(const struct serin_rollout *rollout, enum serin_gate gate);
 /* Whether what would halt was found for so long that it does: longer than any two devices can
  * differ in when they are missed, or heard again, though the same befell them. */
 bool serin_gates_lasts(const struct serin_rollout *rollout, enum serin_gate gate);

@@ -125,6 +125,8 @@ static void waive(struct serin_step *step)
     struct serin_rollout *rollout = step->rollout;
     rollout->waived = rollout->held ? serin_stage_doubts(rollout, step->members) : 0;
     rollout->waived_failures = serin_tally_failures(&rollout->tally);
+    rollout->waived_lost = serin_gates_lost(rollout);
+    rollout->waived_unwell = rollout->comparison.ever_unwell;
     if (rollout->held && rollout->unproven) {
         rollout->forgiven = serin_ramp_unresolved(rollout);
     }

@@ -48,12 +48,19 @@ struct since {
     uint64_t errors, span_s;
 };
 
+/* When it was heard last, or counts as heard. */
+static uint64_t heard_s_of(const struct serin_health *health)
+{
+    return health->resumed_s > health->beat_s ? health->resumed_s : health->beat_s;
+}
+
 /* Whether the device booted since its last beat: its uptime or its counters fell, or it is up for
  * less than it was then and the time since. */
 static bool has_booted(const struct serin_health *health, uint64_t now_s, uint64_t uptime_s,
                        uint64_t errors)
 {
-    uint64_t gap_s = now_s > health->beat_s ? now_s - health->beat_s : 0;
+    uint64_t heard_s = heard_s_of(health);
+    uint64_t gap_s = now_s > heard_s ? now_s - heard_s : 0;
     return uptime_s < health->uptime_s || errors < health->errors ||
            uptime_s + gap_s / BOOT_SLACK + BOOT_SLACK_S < health->uptime_s + gap_s;
 }
@@ -99,7 +106,7 @@ void serin_health_beat(struct serin_health *health, uint64_t now_s,
     if (health->beats > 0) {
         struct since since = since_last(health, now_s, beat);
         learn_rates(health, &since, learns);
-        uint64_t heard_s = health->resumed_s > health->beat_s ? health->resumed_s : health->beat_s;
+        uint64_t heard_s = heard_s_of(health);
         if (learns && now_s > heard_s) {
             learn_gap(health, now_s - heard_s);
         }
@@ -131,7 +138,9 @@ bool serin_health_set_back(struct serin_health *health, uint64_t now_s)
     if (health->beat_s <= now_s + AHEAD_S) {
         return false;
     }
-    serin_health_heard(health, now_s);
+    uint64_t span_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS + 1u;
+    health->beat_s = (uint32_t)least(now_s > span_s ? now_s - span_s : 0, UINT32_MAX);
+    health->resumed_s = (uint32_t)least(now_s, UINT32_MAX);
     return true;
 }
 

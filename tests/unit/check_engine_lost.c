@@ -70,9 +70,9 @@ static void minutes(struct bench *bench, unsigned count)
     }
 }
 
-/* A fleet that was heard for so long, and whose first ones have just confirmed. */
-static void make(struct bench *bench, const struct serin_policy *policy, uint32_t count,
-                 unsigned known_min)
+/* A fleet that was heard for so long. */
+static void prepare(struct bench *bench, const struct serin_policy *policy, uint32_t count,
+                    unsigned known_min)
 {
     memset(health, 0, sizeof health);
     memset(stored, 0, sizeof stored);
@@ -82,9 +82,40 @@ static void make(struct bench *bench, const struct serin_policy *policy, uint32_
     bench->check = false;
     bench->members.health = health;
     minutes(bench, known_min);
+}
+
+/* The same, and its first ones have just confirmed. */
+static void make(struct bench *bench, const struct serin_policy *policy, uint32_t count,
+                 unsigned known_min)
+{
+    prepare(bench, policy, count, known_min);
     bench_do(bench, SERIN_ROLLOUT_START);
     bench_confirm_offered(bench);
     ck_state(bench, "soaking");
+}
+
+/* Whoever is offered it and lives takes it, and confirms with the next call. */
+static void take(struct bench *bench)
+{
+    for (uint32_t i = 0; i < bench->rollout.tally.offered && !bench->rollout.closed; i++) {
+        const struct serin_member *member = &bench->members.list[i];
+        bool idle = member->state == SERIN_STATE_IDLE || member->state == SERIN_STATE_UNREACHED;
+        if (dead[member->device] || (!idle && member->state != SERIN_STATE_PENDING)) {
+            continue;
+        }
+        bench_member(bench, i, idle ? SERIN_STATE_PENDING : SERIN_STATE_CONFIRMED,
+                     SERIN_REASON_NONE);
+    }
+}
+
+static void take_until(struct bench *bench, enum serin_rollout_state state)
+{
+    for (unsigned i = 0; i < 48 * 6 && bench->rollout.state != state; i++) {
+        minutes(bench, 10);
+        take(bench);
+    }
+    ck_assert_str_eq(serin_rollout_state_text(bench->rollout.state),
+                     serin_rollout_state_text(state));
 }
 
 static void kill_offered(const struct bench *bench, bool die)
@@ -373,6 +404,133 @@ START_TEST(as_many_as_others_are_lost_is_no_loss)
 }
 END_TEST
 
+/* Two of twenty are silent, an operator goes on over them, and before the next stage may open (the
+ * window is closed, or reports are down) two more die, or the two are well again and two others
+ * die. Who was waived stays so. Caught: a waiver of silence, however many fall silent later; one of
+ * as many as were silent once. */
+START_TEST(an_approval_over_a_few_silent_is_of_those_alone)
+{
+    enum { NONE, MORE, OTHERS, CASES };
+    for (unsigned c = 0; c < 2u * CASES; c++) {
+        bool windows = c % 2 == 0;
+        struct serin_policy policy = lost_policy(20);
+        if (windows) {
+            policy.window_count = 1;
+            policy.windows[0] =
+                (struct serin_window){.days = 127, .from_min = 8 * 60, .until_min = 18 * 60};
+        }
+        struct bench bench;
+        gap_min = HOUR_MIN;
+        prepare(&bench, &policy, MOST, 5 * HOUR_MIN);
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        take_until(&bench, SERIN_ROLLOUT_SOAKING);
+        const struct serin_member *list = bench.members.list;
+        dead[list[0].device] = dead[list[1].device] = true;
+        take_until(&bench, SERIN_ROLLOUT_AWAITING);
+        ck_assert(bench.rollout.held);
+        while (windows && !bench.rollout.closed) {
+            minutes(&bench, 10);
+        }
+        if (!windows) {
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+        }
+        bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+        if (c / 2 == OTHERS && windows) {
+            dead[list[0].device] = dead[list[1].device] = false;
+            minutes(&bench, 2 * HOUR_MIN);
+        }
+        for (uint32_t i = 2; i < 20 && c / 2 != NONE; i++) {
+            dead[list[i].device] = c / 2 == MORE || i < 4;
+        }
+        unsigned down_h = c / 2 == NONE ? 1 : 10;
+        minutes(&bench, (windows ? 16 : down_h) * HOUR_MIN);
+        if (!windows) {
+            bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+            bench_settle(&bench);
+            minutes(&bench, c / 2 == NONE ? HOUR_MIN : 0);
+        }
+        bool passes = c / 2 == NONE;
+        ck_assert_msg(bench.rollout.stage == (passes ? 2 : 1), "case %u: stage %u, %s", c,
+                      bench.rollout.stage, bench.rollout.why);
+        ck_assert(passes || (bench.rollout.held && !bench.rollout.approved));
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* Two fifths are dark each night from 20:00 to 4:00. The last stage opens at eleven at night, when
+ * the others were last enough to compare with, and at noon 350 of 1000 die, long before it is
+ * soaked. Caught: what others showed in the night expected of the updated for good. */
+START_TEST(a_night_excuses_nobody_when_it_is_over)
+{
+    for (unsigned die = 0; die <= 1; die++) {
+        struct serin_policy policy = lost_policy(FIRST);
+        policy.stages[1].soak_s = 30 * 3600;
+        policy.stages[1].approval = true;
+        struct bench bench;
+        gap_min = HOUR_MIN;
+        prepare(&bench, &policy, MOST, 5 * HOUR_MIN);
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        bool died = false;
+        for (unsigned at = 5 * 6; at < 80 * 6; at++) { /* ten minutes each */
+            unsigned hour = at / 6 % 24;
+            bool night = hour >= 20 || hour < 4;
+            died = died || (die && at >= 36 * 6);
+            for (uint32_t device = 0; device < MOST; device++) {
+                dead[device] = (night && device * 37u % 100u < 40) ||
+                               (died && (device * 53u + 7u) % 100u < 35);
+            }
+            minutes(&bench, 10);
+            take(&bench);
+            if (at == 23 * 6) {
+                ck_assert_uint_eq(bench.rollout.stage, 1);
+                bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+            }
+        }
+        ck_assert_uint_eq(bench.rollout.stage, 2);
+        ck_assert_uint_eq(bench.rollout.tally.confirmed, MOST);
+        ck_assert_msg((bench.rollout.state == SERIN_ROLLOUT_COMPLETED) == !die, "%s: %s",
+                      serin_rollout_state_text(bench.rollout.state), bench.rollout.why);
+        ck_assert(!die || bench.rollout.held);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* They die while the clock is a day ahead, and it is set right an hour before the stage is soaked.
+ * Caught: words from the future that are words of the moment in which the clock is set right. */
+START_TEST(a_clock_that_is_set_right_wakes_nobody)
+{
+    static const uint32_t fleets[][2] = {{5, 5}, {20, 2}, {MOST, FIRST}};
+    for (size_t c = 0; c < 2 * sizeof fleets / sizeof fleets[0]; c++) {
+        bool die = c % 2 == 1;
+        uint32_t count = fleets[c / 2][0];
+        struct serin_policy policy = lost_policy(fleets[c / 2][1]);
+        if (count == 5) {
+            policy.stage_count = 1;
+            policy.stages[0].permyriad = 10000;
+            policy.stages[0].count = 0;
+        }
+        struct bench bench;
+        gap_min = HOUR_MIN;
+        prepare(&bench, &policy, count, 0);
+        bench.now_ms += 24 * HOUR_MS;
+        minutes(&bench, 5 * HOUR_MIN);
+        bench_do(&bench, SERIN_ROLLOUT_START);
+        take_until(&bench, SERIN_ROLLOUT_SOAKING);
+        minutes(&bench, HOUR_MIN);
+        kill_offered(&bench, die);
+        for (unsigned i = 0; i < 10; i++) {
+            minutes(&bench, HOUR_MIN);
+            blink(&bench); /* nobody halts, or is silent yet */
+        }
+        set_back(&bench, 24 * HOUR_MS);
+        go_on(&bench, 2 * HOUR_MIN);
+        judge(&bench, die, "set right");
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -384,6 +542,9 @@ int main(void)
         words_from_the_future_are_no_words,
         a_jump_in_a_pause_hides_nobody,
         as_many_as_others_are_lost_is_no_loss,
+        an_approval_over_a_few_silent_is_of_those_alone,
+        a_night_excuses_nobody_when_it_is_over,
+        a_clock_that_is_set_right_wakes_nobody,
         NULL,
     };
     return check_run("engine_lost", tests);

@@ -454,7 +454,7 @@ START_TEST(a_rollout_of_version_3_waives_nothing)
     size_t spells =
         1 + value.rollout.spell_count * sizeof(struct serin_spell) + 2 * sizeof(uint32_t);
     size_t outages =
-        1 + value.rollout.outage_count * sizeof(struct serin_outage) + 2 * sizeof(uint32_t);
+        1 + value.rollout.outage_count * sizeof(struct serin_outage) + 4 * sizeof(uint32_t);
     ck_assert_uint_eq(whole - size,
                       1 + 3 * sizeof(uint32_t) + spells + 2 * sizeof(uint64_t) + 4 + outages);
     ck_assert_uint_eq(old.rollout.reached, value.rollout.reached);
@@ -512,7 +512,7 @@ START_TEST(a_rollout_of_version_5_knows_of_no_outage)
     sample(RECORD_ROLLOUT, 3, &value);
     value.rollout.outage_count = 2;
     ck_assert_int_eq(record_encode(RECORD_ROLLOUT, &key, &value, bytes, &size), SERIN_OK);
-    size_t whole = size - (1 + 2 * sizeof(struct serin_outage) + 2 * sizeof(uint32_t));
+    size_t whole = size - (1 + 2 * sizeof(struct serin_outage) + 4 * sizeof(uint32_t));
     ck_assert_uint_eq(cut_to_version(RECORD_ROLLOUT, 5, bytes, size, &old), whole);
     ck_assert_uint_eq(old.rollout.retried_s, value.rollout.retried_s);
     ck_assert_uint_eq(old.rollout.outage_count, 0);

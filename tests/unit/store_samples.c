@@ -325,6 +325,8 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
     rollout.unproven = dice(&seed) & 1;
     rollout.waived = dice32(&seed);
     rollout.waived_failures = dice32(&seed);
+    rollout.waived_lost = dice32(&seed);
+    rollout.waived_unwell = dice32(&seed);
     rollout.forgiven = dice32(&seed);
     rollout.retry_watch_ms = dice(&seed);
     rollout.comparison = (struct serin_comparison){.at_ms = dice(&seed),

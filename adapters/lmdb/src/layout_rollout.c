@@ -269,6 +269,8 @@ static void silence_fields(struct record_io *io, struct serin_rollout *rollout)
     }
     rollout->comparison.rest = record_u32(io, rollout->comparison.rest);
     rollout->comparison.rest_silent = record_u32(io, rollout->comparison.rest_silent);
+    rollout->waived_lost = record_u32(io, rollout->waived_lost);
+    rollout->waived_unwell = record_u32(io, rollout->waived_unwell);
     rollout->outage_count = record_range(io, rollout->outage_count, 0, SERIN_ENGINE_OUTAGES_MAX);
     for (uint32_t i = 0; i < rollout->outage_count; i++) {
         rollout->outages[i].watch_s = record_u32(io, rollout->outages[i].watch_s);

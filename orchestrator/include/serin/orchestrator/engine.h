@@ -308,6 +308,10 @@ struct serin_rollout {
     /* What `approved` waives of what held the stage, a bit a doubt, and how many had failed then:
      * another doubt, or more failures, ask the operator again. */
     uint32_t waived, waived_failures;
+    /* The same of those that were lost (silent or not heard by their own last word) and unwell, but
+     * for those of them that were heard, or well, since: more of them ask again where the more
+     * alone are above the gate's limit. Version 6 of the record; of before none were waived. */
+    uint32_t waived_lost, waived_unwell;
     /* Devices that were offered it and had not come to an end when an operator went on without
      * them: the ramp waits for so many no longer, or for as many as are left. */
     uint32_t forgiven;

@@ -67,9 +67,12 @@ void serin_health_updated(struct serin_health *health);
 void serin_health_heard(struct serin_health *health, uint64_t now_s);
 
 /* Where the caller's clock was set back, or may have been while it was away: a word that seems to
- * come from the future, as far as a word of the present cannot, is one of now from now on. True: it
- * was one, and is to be stored, or it would be heard anew with each restart until the clock has
- * caught up with it, and then once more. */
+ * come from the future, as far as a word of the present cannot, is one of just more than
+ * SERIN_HEALTH_SILENT_GAPS of its usual gaps ago from now on. When it was is not known, so the
+ * device counts as heard now for the question whether it is silent, as after a restart; but it is
+ * not heard by its own last word before it says another, so that nobody who died is passed over.
+ * True: it was one, and is to be stored, or it would be heard anew with each restart until the
+ * clock has caught up with it, and then once more. */
 bool serin_health_set_back(struct serin_health *health, uint64_t now_s);
 
 /* After a restart of the caller at `now_s`, with the health that was stored: whoever was not silent
