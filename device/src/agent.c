@@ -8,6 +8,8 @@
 #define FLASH_RETRY_MS 1000u
 #define IDLE_TICK_MS   60000u
 #define LOG_LINE_MAX   160u
+#define READINGS_MAX   3u    /* of an agent log that cannot be read, a second apart */
+#define KEPT_MAX       1024u /* bytes of a directive that waits for the account */
 
 size_t serin_agent_size(void)
 {
@@ -160,7 +162,7 @@ static void witness_floor(struct serin_agent *agent)
 }
 
 /* What runs, by the manifest that verified at boot. */
-static enum serin_error learn_running(struct serin_agent *agent)
+static void learn_running(struct serin_agent *agent)
 {
     const struct serin_boot *boot = agent->config->boot;
     struct serin_boot_state state;
@@ -181,7 +183,7 @@ static enum serin_error learn_running(struct serin_agent *agent)
                                  &manifest, agent->running.manifest_id) != SERIN_OK) {
         /* A factory image without a manifest: all zero, older than everything. */
         memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
-        return SERIN_OK;
+        return;
     }
     agent->confirmed = !agent->info.trial && state.phase == SERIN_BOOT_STEADY &&
                        state.active == agent->info.slot && state.active_confirmed;
@@ -192,7 +194,18 @@ static enum serin_error learn_running(struct serin_agent *agent)
         serin_boot_commit(boot, agent->record.floor) != SERIN_OK) {
         serin_agent_log(agent, "the committed floor could not be logged", "the next boot tries");
     }
-    return SERIN_OK;
+}
+
+/* What the agent's log holds. Once more where it did not read: `unread` tells whether it did not
+ * read through in between, so that it need not be lost. */
+static bool load(const struct serin_boot *boot, struct serin_agent_record *record, bool *unread)
+{
+    *unread = false;
+    if (serin_record_load(boot, record) == SERIN_OK) {
+        return true;
+    }
+    *unread = !serin_record_readable(boot);
+    return serin_record_load(boot, record) == SERIN_OK;
 }
 
 /* A fresh store is a new life of the device: its numbers start again, under another incarnation. */
@@ -207,6 +220,7 @@ static enum serin_error be_born(struct serin_agent *agent)
     }
     first.incarnation = serin_get_le64(bytes) | 1u;
     serin_record_copy(&agent->record, &first);
+    agent->readings = 1;
     agent->unborn = serin_record_store(agent, &first) != SERIN_OK;
     if (agent->unborn) {
         /* What runs goes on, as it is whole; until the log takes a record, nothing is begun. */
@@ -235,10 +249,11 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
     feed(agent);
-    if (serin_record_load(boot, &agent->record) != SERIN_OK) {
-        error = be_born(agent);
-    } else {
+    if (load(boot, &agent->record, &agent->unread)) {
+        agent->unread = false;
         serin_record_refresh(agent);
+    } else {
+        error = be_born(agent);
     }
     if (error == SERIN_OK) {
         serin_agent_keep_trust(agent, false);
@@ -248,9 +263,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->crashes = info->cause == SERIN_RESET_CRASH ? 1u : 0u;
     agent->watchdogs = info->cause == SERIN_RESET_WATCHDOG ? 1u : 0u;
     if (error == SERIN_OK) {
-        error = learn_running(agent);
-    }
-    if (error == SERIN_OK) {
+        learn_running(agent);
         serin_mirror_learn(agent);
         serin_trial_resume(agent);
         serin_download_resume(agent);
@@ -259,14 +272,80 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     return error;
 }
 
+/* What was signed, and the account could not take as there is none: it comes once in a connection.
+ * The scratch memory is used by nothing that begins without an account. */
+static uint8_t *kept_place(const struct serin_agent *agent, enum serin_agent_source source)
+{
+    return agent->config->scratch + (source == SERIN_AGENT_CHANNEL ? 0 : KEPT_MAX);
+}
+
+static enum serin_error take_directive(struct serin_agent *agent, enum serin_agent_source source,
+                                       const uint8_t *payload, size_t size)
+{
+    enum serin_error error = serin_intake_directive(agent, source, payload, size);
+    if (agent->unborn && error == SERIN_ERR_FLASH && size <= KEPT_MAX) {
+        memcpy(kept_place(agent, source), payload, size);
+        agent->kept[source] = (uint16_t)size;
+    }
+    return error;
+}
+
+/* Takes what was kept, now that there is an account. */
+static void take_kept(struct serin_agent *agent)
+{
+    for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
+        enum serin_agent_source source = (enum serin_agent_source)n;
+        size_t size = agent->kept[source];
+        agent->kept[source] = 0;
+        if (size > 0) {
+            (void)serin_intake_directive(agent, source, kept_place(agent, source), size);
+        }
+    }
+}
+
+/* The account of before. Nothing was begun without it; a directive that was heeded as it only stops
+ * is judged afresh, as it may be older than what the account knows. */
+static void find_account(struct serin_agent *agent, const struct serin_agent_record *found)
+{
+    serin_record_copy(&agent->record, found);
+    agent->unread = agent->unborn = false;
+    agent->unsettled = true;
+    memset(agent->standing, 0, sizeof agent->standing);
+    if (found->signed_time_s > serin_agent_time_s(agent)) {
+        agent->time_base_s = found->signed_time_s;
+        agent->time_base_ms = agent->now_ms;
+    }
+    learn_running(agent);
+    serin_mirror_learn(agent);
+    serin_agent_log(agent, "the agent log reads again", NULL);
+}
+
+enum serin_error serin_agent_be_born(struct serin_agent *agent)
+{
+    struct serin_agent_record found;
+    bool unread = false;
+    if (agent->unread && load(agent->config->boot, &found, &unread)) {
+        find_account(agent, &found);
+    } else if (unread && ++agent->readings < READINGS_MAX) {
+        return SERIN_ERR_FLASH;
+    }
+    agent->unread = false;
+    enum serin_error error = agent->unborn ? serin_record_again(agent) : SERIN_OK;
+    if (error == SERIN_OK) {
+        take_kept(agent);
+        serin_download_resume(agent);
+    }
+    return error;
+}
+
 static enum serin_error take_channel(struct serin_agent *agent, const uint8_t *payload, size_t size)
 {
-    return serin_intake_directive(agent, SERIN_AGENT_CHANNEL, payload, size);
+    return take_directive(agent, SERIN_AGENT_CHANNEL, payload, size);
 }
 
 static enum serin_error take_own(struct serin_agent *agent, const uint8_t *payload, size_t size)
 {
-    return serin_intake_directive(agent, SERIN_AGENT_OWN, payload, size);
+    return take_directive(agent, SERIN_AGENT_OWN, payload, size);
 }
 
 /* What is not listed is not for a device. */

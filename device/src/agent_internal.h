@@ -42,6 +42,9 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
  * `updated`: a newer one was just stored in one bank, and is proved there. */
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
+/* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
+ * new one where it does not after several readings. SERIN_ERR_FLASH: none yet. */
+SERIN_MUST_USE enum serin_error serin_agent_be_born(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
 {
@@ -64,6 +67,10 @@ void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_r
 /* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. */
 SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
                                                    const struct serin_agent_record *next);
+
+/* Whether the agent's log can be read at all: one that cannot is not lost yet, it may read a moment
+ * later. */
+bool serin_record_readable(const struct serin_boot *boot);
 
 /* Stores the agent's record as it is. SERIN_ERR_FLASH: not durable. */
 SERIN_MUST_USE enum serin_error serin_record_again(struct serin_agent *agent);

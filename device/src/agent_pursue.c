@@ -98,8 +98,8 @@ static enum serin_error act(struct serin_agent *agent, const struct serin_agent_
  */
 static enum serin_error advance(struct serin_agent *agent)
 {
+    enum serin_error error = agent->unborn ? serin_agent_be_born(agent) : SERIN_OK;
     const struct serin_agent_standing *standing = serin_intake_standing(agent);
-    enum serin_error error = agent->unborn ? serin_record_again(agent) : SERIN_OK;
     if (error == SERIN_OK && agent->unsettled) {
         error = serin_trial_settle(agent);
     }

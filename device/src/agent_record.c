@@ -26,6 +26,7 @@
  */
 #include "agent_internal.h"
 #include "boot_state.h"
+#include "flash_io.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -235,9 +236,26 @@ enum serin_error serin_record_load(const struct serin_boot *boot, struct serin_a
     return error == SERIN_OK ? SERIN_OK : SERIN_ERR_NOT_FOUND;
 }
 
+bool serin_record_readable(const struct serin_boot *boot)
+{
+    uint8_t chunk[SERIN_FLASH_PIECE];
+    const struct serin_region *log = &boot->layout->agent_log;
+    for (uint32_t done = 0; done < log->size;) {
+        uint32_t size = log->size - done < sizeof chunk ? log->size - done : (uint32_t)sizeof chunk;
+        if (serin_flash_read(boot->flash, log->address + done, chunk, size) != SERIN_OK) {
+            return false;
+        }
+        done += size;
+    }
+    return true;
+}
+
 static enum serin_error append(struct serin_agent *agent, const struct serin_agent_record *record)
 {
     uint8_t payload[SERIN_RECORD_PAYLOAD_SIZE];
+    if (agent->unread) {
+        return serin_agent_failed(agent, SERIN_ERR_FLASH); /* it would erase what may read again */
+    }
     struct serin_reclog log = log_of(agent->config->boot);
     log.after_reset = !agent->stored && agent->info.cause != SERIN_RESET_REQUESTED;
     serin_record_encode(record, payload);

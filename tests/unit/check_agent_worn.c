@@ -653,6 +653,62 @@ START_TEST(what_is_confirmed_runs_without_an_agent_log)
 }
 END_TEST
 
+static void hide_account_once(struct bench *b)
+{
+    hide_account(b);
+    b->between = NULL;
+}
+
+/* The account is not lost for it: what was tried stays tried, nothing that is older is obeyed, and
+ * a directive that comes meanwhile is. */
+START_TEST(an_agent_log_that_does_not_read_for_a_moment_is_not_erased)
+{
+    set_up(BENCH_CRASH);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 1000));
+    bench_run_for(&bench, 1000);
+    uint64_t incarnation = bench.agent.record.incarnation;
+    struct serin_order order = bench.agent.record.order[SERIN_AGENT_CHANNEL];
+    watched = bench.layout.agent_log;
+    watched_erases = 0;
+    bench.between = hide_account_once;
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 900u + 1000u * (unsigned)_i); /* the retained directive comes */
+    ck_assert(bench.agent.unborn);
+    mends();
+    bench_run_for(&bench, 2000);
+    ck_assert_uint_eq(bench.agent.record.incarnation, incarnation);
+    ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].epoch, order.epoch);
+    ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].sequence, order.sequence);
+    ck_assert(bench.agent.directive_seen);
+    ck_assert_uint_ne(bench.agent.record.tried[0].attempt, 0);
+    ck_assert_uint_eq(watched_erases, 0);
+    unsigned gets = bench.gets;
+    bench_run_for(&bench, 60000);
+    ck_assert_uint_eq(bench.gets, gets);
+    offer(v3);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    tear_down();
+}
+END_TEST
+
+/* A download that was under way goes on, under what is heard before it is known again. */
+START_TEST(a_download_goes_on_once_the_agent_log_reads_again)
+{
+    set_up(BENCH_GOOD);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_DOWNLOADING, 1000));
+    bench.between = hide_account_once;
+    bench_power_cycle(&bench);
+    bench_run_for(&bench, 500);
+    ck_assert(bench.agent.unborn);
+    mends();
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_uint_eq(bench.report.attempt_count, 1);
+    tear_down();
+}
+END_TEST
+
 static void hide_account_of_trial(struct bench *b)
 {
     if (b->choice.trial) {
@@ -704,6 +760,8 @@ int main(void)
                         8);
     tcase_add_test(tests, a_trust_region_that_is_lost_is_written_again_by_the_same_record);
     tcase_add_test(tests, what_is_confirmed_runs_without_an_agent_log);
+    tcase_add_loop_test(tests, an_agent_log_that_does_not_read_for_a_moment_is_not_erased, 0, 2);
+    tcase_add_test(tests, a_download_goes_on_once_the_agent_log_reads_again);
     tcase_add_test(tests, nothing_is_confirmed_without_an_agent_log);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);

@@ -128,7 +128,9 @@ struct serin_agent_boot_info {
  * identity is not one; SERIN_ERR_CRYPTO: no random incarnation to be had. After an error the agent
  * must not be stepped. A log that cannot be written is no error, nor is one that cannot be read:
  * what runs goes on, and the agent tries again each second. Until its log takes a first record it
- * begins nothing, confirms nothing and tells nobody of itself. */
+ * begins nothing, confirms nothing and tells nobody of itself. A log that cannot be read counts as
+ * lost, and is erased, after the third reading, a second apart; a directive that comes until then
+ * is not lost. */
 SERIN_MUST_USE enum serin_error serin_agent_init(struct serin_agent *agent,
                                                  const struct serin_agent_config *config,
                                                  const struct serin_agent_boot_info *info,

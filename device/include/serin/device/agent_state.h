@@ -180,6 +180,9 @@ struct serin_agent {
     bool trust_single; /* the trust record has no second copy: rot of it would leave nothing */
     bool stored;       /* a record, since boot */
     bool unborn;       /* there is none, and the first one could not be stored yet */
+    bool unread;       /* there may be one, in a log that cannot be read: nothing is stored */
+    uint8_t readings;  /* of that log, so far */
+    uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     bool connected;
     bool linked;         /* was connected since boot */
     bool directive_seen; /* verified one since boot */
