@@ -4,6 +4,7 @@
 #include "agent_internal.h"
 #include "flash_io.h"
 #include "journal.h"
+#include "trust_region.h"
 
 #include <string.h>
 
@@ -26,6 +27,9 @@ static bool may_run(const struct cuts_life *life, unsigned minor)
     if (life->harmed && (minor == chapter_of(life)->offer.candidate ||
                          minor == chapter_of(life)->first.candidate)) {
         return true; /* the last resort */
+    }
+    if (life->calm != CUTS_CHAPTERS && minor == 1) {
+        return true; /* trouble may have kept every other release out so far */
     }
     if (life->recoveries > 0) {
         return true; /* a device made anew takes what is still retained */
@@ -300,11 +304,23 @@ void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset
 
 /* ---- when ---- */
 
+/* The version of the trust record; 0: there is none. In trouble that passes the agent may not see
+ * for a moment what stands there, so the flash is asked. */
+static uint32_t trust_version(const struct cuts_life *life)
+{
+    struct serin_trust trust;
+    if (life->calm == CUTS_CHAPTERS) {
+        return life->agent.have_trust ? life->agent.trust.version : 0;
+    }
+    return serin_trust_region_read(&life->boot, &trust) == SERIN_OK ? trust.version : 0;
+}
+
 void cuts_judge_agent(struct cuts_life *life)
 {
-    if (!life->agent.have_trust || life->agent.trust.version < life->seen.trust) {
+    uint32_t version = trust_version(life);
+    if (version == 0 || version < life->seen.trust) {
         cuts_fail(life, "the trust record fell", "from version %u to %u", life->seen.trust,
-                  life->agent.have_trust ? life->agent.trust.version : 0);
+                  version);
     }
     judge_journal(life, true);
 }
@@ -316,7 +332,7 @@ void cuts_judge_step(struct cuts_life *life)
     }
     judge_floor(life);
     judge_journal(life, false);
-    life->seen.trust = life->agent.have_trust ? life->agent.trust.version : 0;
+    life->seen.trust = trust_version(life);
 }
 
 void cuts_judge_time(struct cuts_life *life)

@@ -88,6 +88,9 @@ static void print_finding(const struct cuts_finding *finding)
 {
     (void)printf("BROKEN: %s (%s)\n  %llu times after", finding->failure, finding->detail,
                  (unsigned long long)finding->count);
+    if (finding->trouble) {
+        (void)printf(" trouble that passes");
+    }
     for (unsigned n = 0; n < 2 && finding->faults[n].kind != SERIN_FLASH_FAULT_NONE; n++) {
         (void)printf(" %s, torn %s%s%s%s", serin_flash_fault_name(finding->faults[n].kind),
                      torn_names[finding->faults[n].torn], finding->places[n] != NULL ? " in " : "",

@@ -101,6 +101,7 @@ bool cuts_life_open(struct cuts_life *life, const struct cuts_goods *goods,
     life->geometry = geometry;
     life->random = 88172645463325252u;
     life->last = CUTS_CHAPTERS - 1u;
+    life->calm = CUTS_CHAPTERS;
     struct serin_flash_emulator_config config = {
         .size_bytes = geometry->size,
         .sector_size = geometry->sector,
@@ -381,7 +382,9 @@ bool cuts_life_step(struct cuts_life *life)
     cuts_judge_time(life);
     if (++life->chapter_steps > CHAPTER_STEPS_MAX) {
         const struct serin_agent *agent = &life->agent;
-        cuts_fail(life, "a chapter does not end",
+        cuts_fail(life,
+                  life->chapter < life->calm ? "a chapter does not end"
+                                             : "a sound release does not get in after the trouble",
                   "%s: %s, %u boots, release %u runs%s, redundancy %u, floor %u, %u of %u reports",
                   cuts_story[life->chapter].name, serin_state_text(serin_attempt_state(agent)),
                   life->boots, agent->running.version.minor, agent->confirmed ? "" : " unconfirmed",

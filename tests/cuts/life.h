@@ -117,12 +117,14 @@ struct cuts_life {
     struct cuts_seen seen;
     /* Harm that is no cut (rot, an operation that fails): the story need not end as told, but the
      * device settles, and every other rule holds. */
-    bool harm_armed, harmed;     /* it is to strike; it has */
-    enum cuts_event event;       /* that is to strike, */
-    unsigned event_cuts;         /* CRASH: after so many cuts, */
-    unsigned event_step;         /* and so many steps, at least one; others: before this step */
-    unsigned doubts;             /* faults of this life that leave cells in doubt */
-    bool struck;                 /* it has */
+    bool harm_armed, harmed; /* it is to strike; it has */
+    enum cuts_event event;   /* that is to strike, */
+    unsigned event_cuts;     /* CRASH: after so many cuts, */
+    unsigned event_step;     /* and so many steps, at least one; others: before this step */
+    unsigned calm;   /* from this chapter on nothing strikes any more, and what is offered must get
+                        in, harmed or not; CUTS_CHAPTERS: there is none */
+    unsigned doubts; /* faults of this life that leave cells in doubt */
+    bool struck;     /* it has */
     unsigned recoveries;         /* calls of the recovery port */
     enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */
     const char *failure;         /* the rule that broke, in static storage; NULL: all have held */

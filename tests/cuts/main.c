@@ -3,6 +3,7 @@
  *
  *   serin-cut --short          the fixed sweep of scripts/check: prints its numbers, demands them
  *   serin-cut --minutes N      drawn parts and faults (scripts/soak-flash)
+ *   serin-cut --trouble LIVES  so many lives in trouble that passes, and no cuts
  *   serin-cut --replay LINE    one point again, told line by line
  *
  * Exit status: 0 every rule held; 1 one broke, or the numbers are too small; 2 wrong use, or no
@@ -12,6 +13,7 @@
 #include "memo.h"
 #include "options.h"
 #include "sweep.h"
+#include "trouble.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +26,8 @@
 
 #define SHORT_POINTS 100000u
 #define SHORT_REAL   1000u
+#define SHORT_LIVES  300u /* in trouble that passes; two thirds of them must be struck */
+#define DRAWN_LIVES  4u   /* on each part that is drawn */
 #define KEYS         (1u << 20)
 #define DRAWN_SHARE  32u
 #define RECORD_PREFIXES \
@@ -59,6 +63,34 @@ static bool go_on(void *ctx)
     return worker->until <= 0 || seconds_now() < worker->until;
 }
 
+/* Lives in trouble numbered from `first` on, each part in its turn but those of large sectors,
+ * which take long. */
+static bool live_troubled(struct worker *worker, uint32_t first, unsigned lives)
+{
+    const struct cuts_options *options = worker->options;
+    unsigned turn = 0;
+    for (unsigned i = 0; i < lives && go_on(worker); i++) {
+        struct cuts_trouble trouble;
+        do {
+            turn = (turn + 1u) % (CUTS_GEOMETRIES - 1u);
+        } while (cuts_geometries[turn].sector > LARGE_SECTOR - 1u);
+        if (i % options->jobs != worker->sweep.job ||
+            (options->part != NULL && options->lives == 0 &&
+             strcmp(options->part, cuts_geometries[turn].name) != 0)) {
+            continue;
+        }
+        struct cuts_geometry part = cuts_geometries[turn];
+        if (options->lives > 0 && options->part != NULL) {
+            (void)cuts_geometry_named(options->part, &part); /* known: part_known */
+        }
+        cuts_trouble_draw(&part, first + i, &trouble);
+        if (!cuts_trouble_live(&goods, &trouble, worker->sweep.totals)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The fixed sweep: every part. */
 static bool sweep_short(struct worker *worker)
 {
@@ -89,7 +121,7 @@ static bool sweep_short(struct worker *worker)
             return false;
         }
     }
-    return true;
+    return worker->options->chapter != CUTS_CHAPTERS || live_troubled(worker, 1, SHORT_LIVES);
 }
 
 /* Drawn parts and quotas until the time is over. */
@@ -114,6 +146,13 @@ static bool sweep_drawn(struct worker *worker)
         sweep->pairs_one_in = 100;
         sweep->events_one_in = 4;
         sweep->all_pairs = part.sector <= SMALL_SECTOR && cuts_dice(&sweep->dice) % 4u == 0;
+        struct cuts_trouble trouble;
+        for (unsigned i = 0; i < DRAWN_LIVES && go_on(worker); i++) {
+            cuts_trouble_draw(&part, (uint32_t)cuts_dice(&sweep->dice), &trouble);
+            if (!cuts_trouble_live(&goods, &trouble, sweep->totals)) {
+                return false;
+            }
+        }
         if (!cuts_sweep_part(sweep, &part)) {
             return false;
         }
@@ -140,7 +179,10 @@ static bool work(const struct cuts_options *options, unsigned job, double until,
     if (!cuts_keys_open(&worker.sweep.keys, KEYS)) {
         return false;
     }
-    totals->done = options->brief ? sweep_short(&worker) : sweep_drawn(&worker);
+    totals->done = options->lives > 0
+                       ? live_troubled(&worker, (uint32_t)options->seed, options->lives)
+                   : options->brief ? sweep_short(&worker)
+                                    : sweep_drawn(&worker);
     cuts_keys_close(&worker.sweep.keys);
     return totals->done;
 }
@@ -201,6 +243,8 @@ static int sweep_all(const struct cuts_options *options)
     if (all) {
         good = demand(cuts_totals_points(&sum), SHORT_POINTS, "distinct points") && good;
         good = demand(sum.real, SHORT_REAL, "points with real cryptography") && good;
+        good = demand(sum.lives, SHORT_LIVES, "lives in trouble") && good;
+        good = demand(sum.lives_struck, SHORT_LIVES / 3u * 2u, "of them struck") && good;
     }
     good = cuts_known_judge(&sum, all) == 0 && good;
     (void)munmap(shared, size);
@@ -211,6 +255,10 @@ static int sweep_all(const struct cuts_options *options)
 static int replay(const struct cuts_options *options)
 {
     struct cuts_point point;
+    struct cuts_trouble trouble;
+    if (cuts_trouble_parse(options->replay, &trouble)) {
+        return cuts_trouble_replay(&goods, &trouble) ? 0 : 1;
+    }
     if (!cuts_point_parse(options->replay, &point)) {
         (void)fprintf(stderr, "no such point: %s\n", options->replay);
         return 2;

@@ -13,6 +13,7 @@ static bool usage(void)
     (void)fprintf(stderr,
                   "usage: serin-cut --short [--first] [--jobs N] [--part NAME] [--chapter NAME]\n"
                   "       serin-cut --minutes N [--seed S] [--first] [--jobs N] [--part NAME]\n"
+                  "       serin-cut --trouble LIVES [--seed S] [--first] [--jobs N] [--part NAME]\n"
                   "       serin-cut --replay LINE\n");
     return false;
 }
@@ -41,6 +42,8 @@ static bool pair_read(struct cuts_options *options, const char *name, const char
     double number = 0;
     if (strcmp(name, "--minutes") == 0 && number_read(value, 0.01, 100000, &number)) {
         options->minutes = number;
+    } else if (strcmp(name, "--trouble") == 0 && number_read(value, 1, 1e6, &number)) {
+        options->lives = (unsigned)number;
     } else if (strcmp(name, "--seed") == 0 && number_read(value, 0, 1e15, &number)) {
         options->seed = (uint64_t)number;
     } else if (strcmp(name, "--jobs") == 0 && number_read(value, 1, CUTS_JOBS_MAX, &number)) {
@@ -72,6 +75,6 @@ bool cuts_options_read(struct cuts_options *options, int argc, char **argv)
         }
     }
     int forms = (options->brief ? 1 : 0) + (options->minutes > 0 ? 1 : 0) +
-                (options->replay != NULL ? 1 : 0);
+                (options->lives > 0 ? 1 : 0) + (options->replay != NULL ? 1 : 0);
     return forms == 1 || usage();
 }

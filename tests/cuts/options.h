@@ -9,6 +9,7 @@
 
 struct cuts_options {
     bool brief;         /* the form for ctest: fixed parts, fixed quotas, the numbers demanded */
+    unsigned lives;     /* else: so many lives in trouble that passes, alone */
     double minutes;     /* else: drawn parts and faults for so long */
     uint64_t seed;      /* of what is drawn; 1 by default */
     unsigned jobs;      /* workers; 2 by default */

@@ -61,8 +61,7 @@ void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX]
     }
 }
 
-/* Takes what stands between `word` and the next space; moves `*line` behind that. */
-static bool take_word(const char **line, const char *word, char *value, size_t size)
+bool cuts_line_word(const char **line, const char *word, char *value, size_t size)
 {
     size_t begins = strlen(word);
     if (strncmp(*line, word, begins) != 0) {
@@ -79,10 +78,10 @@ static bool take_word(const char **line, const char *word, char *value, size_t s
     return true;
 }
 
-static bool take_number(const char **line, const char *word, unsigned long most, unsigned *number)
+bool cuts_line_number(const char **line, const char *word, unsigned long most, unsigned *number)
 {
     char digits[12], *end = NULL;
-    if (!take_word(line, word, digits, sizeof digits)) {
+    if (!cuts_line_word(line, word, digits, sizeof digits)) {
         return false;
     }
     unsigned long value = strtoul(digits, &end, 10);
@@ -94,13 +93,14 @@ static bool take_number(const char **line, const char *word, unsigned long most,
 static bool head_parse(const char **line, struct cuts_point *point)
 {
     char name[CUTS_NAME], event[24];
-    if (!take_word(line, "part=", name, sizeof name) ||
-        !take_number(line, "until=", CUTS_CHAPTERS - 1u, &point->until) ||
+    if (!cuts_line_word(line, "part=", name, sizeof name) ||
+        !cuts_line_number(line, "until=", CUTS_CHAPTERS - 1u, &point->until) ||
         !cuts_geometry_named(name, &point->geometry)) {
         return false;
     }
-    (void)take_number(line, "step=", STEPS_MAX, &point->step);
-    return !take_word(line, "event=", event, sizeof event) || event_named(event, &point->event);
+    (void)cuts_line_number(line, "step=", STEPS_MAX, &point->step);
+    return !cuts_line_word(line, "event=", event, sizeof event) ||
+           event_named(event, &point->event);
 }
 
 bool cuts_point_parse(const char *line, struct cuts_point *point)

@@ -33,6 +33,11 @@ void cuts_point_print(const struct cuts_point *point, char line[CUTS_REPLAY_MAX]
 /* False: it is no such line. */
 bool cuts_point_parse(const char *line, struct cuts_point *point);
 
+/* Takes what stands between `word` and the next space; moves `*line` behind that. False: `*line`
+ * begins otherwise, or it is too long or more than `most`. */
+bool cuts_line_word(const char **line, const char *word, char *value, size_t size);
+bool cuts_line_number(const char **line, const char *word, unsigned long most, unsigned *number);
+
 /* The points that were tried; bounded: a full set forgets all of them. */
 struct cuts_keys {
     uint64_t *keys;

@@ -162,7 +162,9 @@ void cuts_story_begin(struct cuts_life *life)
     } else {
         turn(life);
     }
-    if (chapter->rot == CUTS_ROT_ACTIVE) {
+    /* After harm the other slot may not hold what could take over yet. */
+    if (chapter->rot == CUTS_ROT_ACTIVE &&
+        (!life->harmed || cuts_judge_spare(life, life->choice.slot))) {
         rot_active(life);
     }
 }
@@ -179,13 +181,26 @@ static bool attempt_ended(const struct cuts_life *life)
            life->agent.record.acked == life->agent.record.number;
 }
 
+/* Whether what a chapter after the trouble offers has got in; the mirrored one is the last, where
+ * the trust record that an older release stood against must be taken, too. */
+static bool got_in(const struct cuts_life *life)
+{
+    const struct cuts_chapter *chapter = chapter_of(life);
+    const struct serin_agent *agent = &life->agent;
+    bool settled = agent->running.floor == chapter->floor && agent->have_trust &&
+                   agent->trust.version == chapter->trusts &&
+                   agent->redundancy == SERIN_REDUNDANCY_MIRRORED;
+    return agent->running.version.minor == chapter->running && (!chapter->mirrored || settled);
+}
+
 static bool ended(const struct cuts_life *life)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
     const struct serin_agent *agent = &life->agent;
     if (life->harmed) {
         return life->mode == CUTS_RUNNING && !life->reset_asked && life->queue_count == 0 &&
-               life->now_ms >= CUTS_SETTLE_MS && (!life->choice.trial || agent->confirmed);
+               life->now_ms >= CUTS_SETTLE_MS && (!life->choice.trial || agent->confirmed) &&
+               (life->chapter < life->calm || got_in(life));
     }
     return life->mode == CUTS_RUNNING && !life->reset_asked && life->queue_count == 0 &&
            agent->running.version.minor == chapter->running &&

@@ -19,7 +19,7 @@ static struct cuts_finding *find(struct cuts_totals *totals, const struct cuts_f
     for (unsigned i = 0; i < totals->finding_count; i++) {
         struct cuts_finding *known = &totals->findings[i];
         if (known->failure == like->failure && known->event == like->event &&
-            is_like(known, like, 0) && is_like(known, like, 1)) {
+            known->trouble == like->trouble && is_like(known, like, 0) && is_like(known, like, 1)) {
             return known;
         }
     }
@@ -82,6 +82,9 @@ void cuts_totals_join(struct cuts_totals *totals, const struct cuts_totals *othe
     totals->cuts += other->cuts;
     totals->again_bytes += other->again_bytes;
     totals->silent += other->silent;
+    totals->lives += other->lives;
+    totals->lives_struck += other->lives_struck;
+    totals->hits += other->hits;
     totals->broken += other->broken;
     for (unsigned i = 0; i < other->finding_count; i++) {
         keep(totals, &other->findings[i]);
@@ -163,4 +166,6 @@ void cuts_totals_print(const struct cuts_totals *totals, double seconds)
                  "fetched again\n",
                  (wide)totals->boots, (wide)totals->steps, (wide)totals->cuts, (wide)totals->silent,
                  (wide)totals->again_bytes);
+    (void)printf("%llu lives in trouble that passes: %llu struck, %llu operations went wrong\n",
+                 (wide)totals->lives, (wide)totals->lives_struck, (wide)totals->hits);
 }

@@ -16,6 +16,7 @@ struct cuts_finding {
     const char *places[2]; /* that its faults which left doubt struck, in static storage; NULL */
     char detail[160];      /* of that point */
     enum cuts_event event;
+    bool trouble;                       /* that passes (trouble.h), in the place of faults */
     struct serin_flash_fault faults[2]; /* of that point; those that break it alike differ in place
                                            and contents alone */
     uint64_t count;
@@ -37,7 +38,10 @@ struct cuts_totals {
     uint64_t broken;      /* that broke a rule */
     struct cuts_finding findings[CUTS_FINDINGS];
     unsigned finding_count;
-    bool done; /* the worker came to its end */
+    uint64_t lives;        /* in trouble that passes, beside the points; */
+    uint64_t lives_struck; /* of them those that anything went wrong in, */
+    uint64_t hits;         /* and how often */
+    bool done;             /* the worker came to its end */
 };
 
 /* Whether a fault leaves cells that do not read as what they are: loose ones, torn ones that look

@@ -5,7 +5,8 @@
 #   run.sh ROOT BUILD [NAME...]      ROOT: the checkout; BUILD: a folder for the copy; NAME: these patches alone
 #
 # The head of a patch: "Expects: REGEX" (of the sweep's words), "Part: NAME" where it shows on another part of flash than ecc256, and
-# "Chapter: NAME" where faults in that chapter alone are enough, "Uncut: yes" where the life that nobody cuts shows it: any other must need a cut.
+# "Chapter: NAME" where faults in that chapter alone are enough, "Trouble: yes" where lives in trouble that passes show it,
+# on parts in turn, "Uncut: yes" where the life that nobody cuts shows it: any other must need a cut.
 # A patch that does not apply fails, and so does the copy without a patch if its sweep does not pass.
 set -euo pipefail
 
@@ -14,6 +15,7 @@ root=$(cd "$1" && pwd)
 work=$2
 . "$root/tests/cuts/plain.sh"
 part=ecc256
+lives=300
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -37,6 +39,7 @@ sweep() { "$work/build/bin/serin-cut" --short --part "$1" "${@:2}"; }
 plain_build "$work/source" "$work/build" || fail "the copy without a fault does not build"
 sweep "$part" >"$work/sound.log" || { cat "$work/sound.log"; fail "the sweep of the copy without a fault"; }
 say "no fault: $(head -1 "$work/sound.log")"
+"$work/build/bin/serin-cut" --trouble "$lives" >"$work/sound.log" || { cat "$work/sound.log"; fail "the lives of the copy without a fault"; }
 
 tried=0
 for mutant in "$here"/*.patch; do
@@ -49,12 +52,14 @@ for mutant in "$here"/*.patch; do
     patch -d "$work/source" -p1 --batch --forward --fuzz=1 <"$mutant" >"$work/patch.log" 2>&1 ||
         { cat "$work/patch.log"; fail "$name does not apply"; }
     plain_build "$work/source" "$work/build" || fail "$name does not build"
-    if sweep "${own:-$part}" --first ${chapter:+--chapter "$chapter"} >"$work/$name.log" 2>&1; then
+    form=(sweep "${own:-$part}")
+    [ -z "$(head_of "$mutant" Trouble)" ] || form=("$work/build/bin/serin-cut" --trouble "$lives" ${own:+--part "$own"})
+    if "${form[@]}" --first ${chapter:+--chapter "$chapter"} >"$work/$name.log" 2>&1; then
         tail -8 "$work/$name.log"
         fail "$name was not caught"
     fi
     grep -q -E "$expects" "$work/$name.log" || { tail -12 "$work/$name.log"; fail "$name was caught as something else than '$expects'"; }
-    if grep -q "^0 distinct points" "$work/$name.log"; then
+    if [ -z "$(head_of "$mutant" Trouble)" ] && grep -q "^0 distinct points" "$work/$name.log"; then
         [ -n "$(head_of "$mutant" Uncut)" ] || fail "$name shows without any cut"
     fi
     say "$name: caught: $(grep -m1 -E "$expects" "$work/$name.log")"

@@ -1,0 +1,178 @@
+/* Trouble that passes (trouble.h). */
+#include "trouble.h"
+
+#include "points.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MILLION   1000000u
+#define LIFE_SEED 1u
+#define CALM_FROM 8u /* the chapter "last": a release that nothing has struck before */
+
+/* The device's flash as its agent sees it. The bootloader and the judge have the flash itself. */
+struct troubled {
+    struct serin_flash flash; /* its ctx is this struct */
+    const struct serin_flash *real;
+    const struct cuts_trouble *trouble;
+    uint64_t dice;
+    uint64_t hits;
+    struct cuts_life *life;
+};
+
+static struct cuts_life life;
+static struct troubled troubled;
+static struct serin_boot boot; /* the agent's */
+
+/* ---- flash in trouble ---- */
+
+/* Whether an operation of this kind goes wrong now. */
+static bool strikes(struct troubled *self, unsigned kind)
+{
+    struct cuts_life *of = self->life;
+    if ((self->trouble->kinds & kind) == 0 || of->chapter >= of->calm ||
+        cuts_dice(&self->dice) % MILLION >= self->trouble->ppm) {
+        return false;
+    }
+    self->hits++;
+    of->harmed = true;
+    return true;
+}
+
+static enum serin_error troubled_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    struct troubled *self = ctx;
+    if (strikes(self, CUTS_TROUBLE_READ)) {
+        return SERIN_ERR_FLASH;
+    }
+    enum serin_error error = self->real->ops->read(self->real->ctx, address, out, size);
+    if (error == SERIN_OK && size > 0 && strikes(self, CUTS_TROUBLE_FLIP)) {
+        uint64_t bit = cuts_dice(&self->dice) % (8u * size);
+        ((uint8_t *)out)[bit / 8u] ^= (uint8_t)(1u << bit % 8u);
+    }
+    return error;
+}
+
+static enum serin_error troubled_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    struct troubled *self = ctx;
+    return strikes(self, CUTS_TROUBLE_PROGRAM)
+               ? SERIN_ERR_FLASH
+               : self->real->ops->program(self->real->ctx, address, data, size);
+}
+
+static enum serin_error troubled_erase(void *ctx, uint32_t address, size_t size)
+{
+    struct troubled *self = ctx;
+    return strikes(self, CUTS_TROUBLE_ERASE)
+               ? SERIN_ERR_FLASH
+               : self->real->ops->erase(self->real->ctx, address, size);
+}
+
+/* ---- a life ---- */
+
+void cuts_trouble_draw(const struct cuts_geometry *geometry, uint32_t seed,
+                       struct cuts_trouble *trouble)
+{
+    static const unsigned rates[] = {300, 1000, 3000};
+    uint64_t dice = (uint64_t)seed * 7919u + 13u;
+    for (unsigned i = 0; i < 8u; i++) {
+        (void)cuts_dice(&dice);
+    }
+    *trouble = (struct cuts_trouble){.geometry = *geometry,
+                                     .seed = seed,
+                                     .kinds = 1u + (unsigned)(cuts_dice(&dice) % CUTS_TROUBLE_ALL),
+                                     .ppm = rates[cuts_dice(&dice) % 3u]};
+}
+
+static bool begin(const struct cuts_goods *goods, const struct cuts_trouble *trouble)
+{
+    static const struct serin_flash_ops ops = {
+        .read = troubled_read, .program = troubled_program, .erase = troubled_erase};
+    if (!cuts_life_open(&life, goods, &trouble->geometry, LIFE_SEED)) {
+        (void)fprintf(stderr, "%s: %s\n", trouble->geometry.name, life.failure);
+        return false;
+    }
+    troubled = (struct troubled){.flash = *life.boot.flash,
+                                 .real = life.boot.flash,
+                                 .trouble = trouble,
+                                 .dice = (uint64_t)trouble->seed * 7919u + 17u,
+                                 .life = &life};
+    for (unsigned i = 0; i < 8u; i++) {
+        (void)cuts_dice(&troubled.dice);
+    }
+    troubled.flash.ops = &ops;
+    troubled.flash.ctx = &troubled;
+    boot = life.boot;
+    boot.flash = &troubled.flash;
+    life.config.boot = &boot;
+    life.harm_armed = true;
+    life.calm = CALM_FROM;
+    return true;
+}
+
+static void finish(void)
+{
+    while (cuts_life_step(&life)) {
+    }
+    const char *breach = serin_flash_emulator_breach(life.emulator);
+    if (breach != NULL) {
+        cuts_fail(&life, "a rule of the flash is broken", "%s", breach);
+    }
+    cuts_life_close(&life);
+}
+
+bool cuts_trouble_live(const struct cuts_goods *goods, const struct cuts_trouble *trouble,
+                       struct cuts_totals *totals)
+{
+    if (!begin(goods, trouble)) {
+        return false;
+    }
+    finish();
+    totals->lives++;
+    totals->lives_struck += troubled.hits > 0 ? 1u : 0u;
+    totals->hits += troubled.hits;
+    totals->boots += life.boots;
+    totals->steps += life.steps;
+    if (life.failure != NULL) {
+        struct cuts_finding finding = {.trouble = true};
+        (void)snprintf(finding.replay, sizeof finding.replay, "part=%s trouble=%u kinds=%u ppm=%u",
+                       trouble->geometry.name, trouble->seed, trouble->kinds, trouble->ppm);
+        cuts_totals_find(totals, &life, &finding);
+    }
+    return true;
+}
+
+bool cuts_trouble_parse(const char *line, struct cuts_trouble *trouble)
+{
+    char whole[CUTS_REPLAY_MAX], name[CUTS_NAME];
+    const char *rest = whole;
+    unsigned seed = 0;
+    memset(trouble, 0, sizeof *trouble);
+    int size = snprintf(whole, sizeof whole, "%s ", line); /* each word ends with a space */
+    bool good = size > 0 && (size_t)size < sizeof whole &&
+                cuts_line_word(&rest, "part=", name, sizeof name) &&
+                cuts_geometry_named(name, &trouble->geometry) &&
+                cuts_line_number(&rest, "trouble=", UINT32_MAX, &seed) &&
+                cuts_line_number(&rest, "kinds=", CUTS_TROUBLE_ALL, &trouble->kinds) &&
+                cuts_line_number(&rest, "ppm=", MILLION, &trouble->ppm) && *rest == '\0';
+    trouble->seed = seed;
+    return good && trouble->kinds != 0;
+}
+
+bool cuts_trouble_replay(const struct cuts_goods *goods, const struct cuts_trouble *trouble)
+{
+    if (!begin(goods, trouble)) {
+        return false;
+    }
+    life.telling = true;
+    finish();
+    (void)printf("%llu operations went wrong\n", (unsigned long long)troubled.hits);
+    if (life.failure == NULL) {
+        (void)printf("every rule held\n");
+    } else {
+        (void)printf("BROKEN: %s (%s), in chapter %s\n", life.failure, life.detail,
+                     cuts_story[life.chapter].name);
+    }
+    return life.failure == NULL;
+}
