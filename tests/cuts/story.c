@@ -163,8 +163,9 @@ void cuts_story_begin(struct cuts_life *life)
         turn(life);
     }
     /* After harm the other slot may not hold what could take over yet. */
-    if (chapter->rot == CUTS_ROT_ACTIVE &&
-        (!life->harmed || cuts_judge_spare(life, life->choice.slot))) {
+    bool spare = !life->harmed || (life->agent.redundancy == SERIN_REDUNDANCY_MIRRORED &&
+                                   cuts_judge_spare(life, life->choice.slot));
+    if (chapter->rot == CUTS_ROT_ACTIVE && spare) {
         rot_active(life);
     }
 }
