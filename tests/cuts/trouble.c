@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MILLION   1000000u
+#define DARK_MORE 10u /* steps are fewer than operations */
 #define LIFE_SEED 1u
 #define CALM_FROM 8u /* the chapter "last": a release that nothing has struck before */
 
@@ -17,6 +18,8 @@ struct troubled {
     const struct cuts_trouble *trouble;
     uint64_t dice;
     uint64_t hits;
+    struct serin_region dark; /* in step `step`; size 0: none is */
+    unsigned step;
     struct cuts_life *life;
 };
 
@@ -30,8 +33,9 @@ static struct serin_boot boot; /* the agent's */
 static bool strikes(struct troubled *self, unsigned kind)
 {
     struct cuts_life *of = self->life;
+    unsigned more = kind == CUTS_TROUBLE_DARK ? DARK_MORE : 1u;
     if ((self->trouble->kinds & kind) == 0 || of->chapter >= of->calm ||
-        cuts_dice(&self->dice) % MILLION >= self->trouble->ppm) {
+        cuts_dice(&self->dice) % MILLION >= (uint64_t)self->trouble->ppm * more) {
         return false;
     }
     self->hits++;
@@ -39,10 +43,26 @@ static bool strikes(struct troubled *self, unsigned kind)
     return true;
 }
 
+/* Whether `address` lies in the region that is dark in this step; drawn at its first reading. */
+static bool is_dark(struct troubled *self, uint32_t address)
+{
+    const struct serin_layout *layout = &self->life->layout;
+    const struct serin_region regions[] = {layout->boot_log, layout->trust,   layout->agent_log,
+                                           layout->scratch,  layout->slot[0], layout->slot[1]};
+    if (self->step != self->life->steps) {
+        self->step = self->life->steps;
+        self->dark.size = 0;
+        if (strikes(self, CUTS_TROUBLE_DARK)) {
+            self->dark = regions[cuts_dice(&self->dice) % 6u];
+        }
+    }
+    return address >= self->dark.address && address - self->dark.address < self->dark.size;
+}
+
 static enum serin_error troubled_read(void *ctx, uint32_t address, void *out, size_t size)
 {
     struct troubled *self = ctx;
-    if (strikes(self, CUTS_TROUBLE_READ)) {
+    if (is_dark(self, address) || strikes(self, CUTS_TROUBLE_READ)) {
         return SERIN_ERR_FLASH;
     }
     enum serin_error error = self->real->ops->read(self->real->ctx, address, out, size);
@@ -79,10 +99,11 @@ void cuts_trouble_draw(const struct cuts_geometry *geometry, uint32_t seed,
     for (unsigned i = 0; i < 8u; i++) {
         (void)cuts_dice(&dice);
     }
-    *trouble = (struct cuts_trouble){.geometry = *geometry,
-                                     .seed = seed,
-                                     .kinds = 1u + (unsigned)(cuts_dice(&dice) % CUTS_TROUBLE_ALL),
-                                     .ppm = rates[cuts_dice(&dice) % 3u]};
+    *trouble =
+        (struct cuts_trouble){.geometry = *geometry,
+                              .seed = seed,
+                              .kinds = 1u + (unsigned)(cuts_dice(&dice) % CUTS_TROUBLE_DRAWN),
+                              .ppm = rates[cuts_dice(&dice) % 3u]};
 }
 
 static bool begin(const struct cuts_goods *goods, const struct cuts_trouble *trouble)
