@@ -422,10 +422,57 @@ bool serin_gates_worse(const struct serin_rollout *rollout, enum serin_gate gate
                                  silence ? c->ever_updated : c->ever_known);
 }
 
+/* Others that are silent, or not heard, by their own last word. */
+static uint32_t rest_lost(const struct serin_rollout *rollout)
+{
+    return rollout->comparison.rest_silent + rollout->comparison.rest_unheard;
+}
+
+/* Whether so many others are left, and so many of them heard, that they tell what to expect. */
+static bool rest_tells(const struct serin_rollout *rollout)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    return c->rest > 0 && c->rest >= rollout->policy.control_minimum &&
+           rest_lost(rollout) <= c->rest / 2u;
+}
+
+/* What all others let expect of the lost: hundredths of a percent; too few of them nothing. */
+static uint32_t rest_permyriad(const struct serin_rollout *rollout)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    bool enough = c->rest >= rollout->policy.control_minimum && c->rest > 0;
+    return enough ? serin_gates_share_permyriad(rest_lost(rollout), c->rest) : 0;
+}
+
+/* Whether more are lost than the limit and others let expect, by so many standard errors, or most.
+ */
+static bool lost_beyond(const struct serin_rollout *rollout, const struct serin_gate_policy *limit,
+                        double errors)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    uint32_t lost = serin_gates_lost(rollout);
+    uint32_t expected = rest_permyriad(rollout);
+    double ratio = (double)c->ever_updated / c->rest;
+    return exceeds(limit, lost, c->ever_updated, expected) &&
+           (is_most(lost, c->ever_updated, expected) ||
+            is_unlikely(lost, ratio * rest_lost(rollout), ratio, errors));
+}
+
+/* Who had no time to be heard yet holds at once; who had some, as long as more of the updated are
+ * lost than of the others. Where reports fail more often than the time to be heard is long, nobody
+ * is ever more than not heard yet. */
+static bool unheard_holds(const struct serin_rollout *rollout,
+                          const struct serin_gate_policy *limit)
+{
+    const struct serin_comparison *c = &rollout->comparison;
+    return above(limit, c->ever_unheard, c->ever_updated) &&
+           (above(limit, c->ever_early, c->ever_updated) || !rest_tells(rollout) ||
+            lost_beyond(rollout, limit, FEW_ERRORS));
+}
+
 /* Why nothing can be said of the updated as a whole. */
 static enum serin_doubt doubt_of_all(const struct serin_rollout *rollout, enum serin_gate gate)
 {
-    const struct serin_comparison *c = &rollout->comparison;
     const struct serin_gate_policy *limit = &rollout->policy.gates[gate];
     if (forgotten(rollout, limit)) {
         return SERIN_DOUBT_UNKNOWN;
@@ -436,16 +483,8 @@ static enum serin_doubt doubt_of_all(const struct serin_rollout *rollout, enum s
     if (unjudged(rollout, limit)) {
         return SERIN_DOUBT_UNJUDGED;
     }
-    bool holds = gate == SERIN_GATE_SILENCE && above(limit, c->ever_unheard, c->ever_updated);
+    bool holds = gate == SERIN_GATE_SILENCE && unheard_holds(rollout, limit);
     return holds ? SERIN_DOUBT_UNHEARD : SERIN_DOUBT_NONE;
-}
-
-/* What all others let expect of the lost: hundredths of a percent; too few of them nothing. */
-static uint32_t rest_permyriad(const struct serin_rollout *rollout)
-{
-    const struct serin_comparison *c = &rollout->comparison;
-    bool enough = c->rest >= rollout->policy.control_minimum && c->rest > 0;
-    return enough ? serin_gates_share_permyriad(c->rest_silent, c->rest) : 0;
 }
 
 /* Nobody who ran the release and is silent by its own last word is passed over, whatever stage it
@@ -454,19 +493,9 @@ static uint32_t rest_permyriad(const struct serin_rollout *rollout)
  * more than half of the others are silent nothing is told by them. */
 static bool is_lost(const struct serin_rollout *rollout, const struct serin_gate_policy *limit)
 {
-    const struct serin_comparison *c = &rollout->comparison;
-    uint32_t lost = serin_gates_lost(rollout);
-    if (c->rest == 0 || c->rest < rollout->policy.control_minimum ||
-        c->rest_silent > c->rest / 2u) {
-        return exceeds(limit, lost, c->ever_updated, 0);
-    }
-    uint32_t expected = rest_permyriad(rollout);
-    if (!exceeds(limit, lost, c->ever_updated, expected)) {
-        return false;
-    }
-    double ratio = (double)c->ever_updated / c->rest;
-    return is_most(lost, c->ever_updated, expected) ||
-           is_unlikely(lost, ratio * c->rest_silent, ratio, HOLD_ERRORS);
+    uint32_t updated = rollout->comparison.ever_updated;
+    return rest_tells(rollout) ? lost_beyond(rollout, limit, HOLD_ERRORS)
+                               : exceeds(limit, serin_gates_lost(rollout), updated, 0);
 }
 
 /* The figures that a doubt is about. */
@@ -496,7 +525,7 @@ static void fill_lost(struct serin_trip *trip, const struct serin_rollout *rollo
     const struct serin_comparison *c = &rollout->comparison;
     const struct symptom s = {.bad = serin_gates_lost(rollout),
                               .of = c->ever_updated,
-                              .control_bad = c->rest_silent,
+                              .control_bad = rest_lost(rollout),
                               .expected_permyriad = rest_permyriad(rollout)};
     fill(trip, rollout, SERIN_GATE_SILENCE, &s);
     trip->control_of = c->rest;

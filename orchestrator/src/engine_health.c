@@ -208,15 +208,18 @@ static void count_ever(struct walk *walk, const struct serin_member *member, enu
         (word != WORD_HEARD && was_silent(walk, member, role, health))) {
         return;
     }
+    bool early = walk->asked_from_s + health->gap_s + health->gap_s / 4u >= walk->now_s;
     if (role == ROLE_CONTROL) {
         walk->found.rest++;
         walk->found.rest_silent += word == WORD_SILENT ? 1 : 0;
+        walk->found.rest_unheard += word == WORD_UNHEARD && !early ? 1 : 0;
         return;
     }
     count_earlier(walk, member, word != WORD_HEARD);
     walk->found.ever_updated++;
     walk->found.ever_silent += word == WORD_SILENT ? 1 : 0;
     walk->found.ever_unheard += word == WORD_UNHEARD ? 1 : 0;
+    walk->found.ever_early += word == WORD_UNHEARD && early ? 1 : 0;
     walk->found.ever_known += known ? 1 : 0;
     walk->found.ever_unwell += known && serin_health_unwell(health) ? 1 : 0;
 }
@@ -429,6 +432,7 @@ static void keep_rest(struct serin_comparison *found, const struct serin_compari
 {
     found->rest = last->rest;
     found->rest_silent = last->rest_silent;
+    found->rest_unheard = 0;
 }
 
 /* What is kept was counted at one moment, and a night that it was counted in ends: nothing excuses

@@ -404,6 +404,33 @@ START_TEST(as_many_as_others_are_lost_is_no_loss)
 }
 END_TEST
 
+/* A sixth of them dies, reports are down for ten hours, and the stage is soaked when of the others
+ * six of ten were heard again. Caught: those compared with others that had no time to be heard. */
+START_TEST(who_had_no_time_to_be_heard_is_no_other)
+{
+    for (unsigned die = 0; die <= 1; die++) {
+        struct serin_policy policy = lost_policy(FIRST);
+        struct bench bench;
+        gap_min = HOUR_MIN;
+        make(&bench, &policy, MOST, 5 * HOUR_MIN);
+        minutes(&bench, 11 * HOUR_MIN);
+        for (uint32_t i = 0; i < FIRST / 6 && die; i++) {
+            dead[bench.members.list[i].device] = true;
+        }
+        minutes(&bench, 24);
+        bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+        minutes(&bench, 10 * HOUR_MIN);
+        bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+        bench_settle(&bench);
+        minutes(&bench, 34);
+        ck_state(&bench, "soaking");
+        minutes(&bench, 6);
+        ck_assert_uint_eq(bench.rollout.stage, 1);
+        judge(&bench, die, "no time");
+    }
+}
+END_TEST
+
 /* Two of twenty are silent, an operator goes on over them, and before the next stage may open (the
  * window is closed, or reports are down) two more die, or the two are well again and two others
  * die. Who was waived stays so. Caught: a waiver of silence, however many fall silent later; one of
@@ -531,6 +558,32 @@ START_TEST(a_clock_that_is_set_right_wakes_nobody)
 }
 END_TEST
 
+/* Reports fail every two hours, and a tenth of all, updated or not, falls silent at once: nobody is
+ * ever more than not heard yet, and as many are expected. With a quarter of the updated it is held.
+ * Caught: who is not heard yet compared with nobody. */
+START_TEST(as_many_as_others_are_not_heard_is_no_loss)
+{
+    for (unsigned c = 0; c < 2; c++) {
+        struct serin_policy policy = lost_policy(FIRST);
+        struct bench bench;
+        gap_min = HOUR_MIN;
+        make(&bench, &policy, MOST, 5 * HOUR_MIN);
+        for (uint32_t i = 0; i < MOST; i++) {
+            dead[bench.members.list[i].device] = i % 10 == 0 || (c == 1 && i < FIRST && i % 4 == 0);
+        }
+        for (unsigned i = 0; i < 12; i++) {
+            minutes(&bench, 2 * HOUR_MIN - 1);
+            if (bench.rollout.stage == 1) {
+                blink(&bench);
+                minutes(&bench, 1);
+            }
+        }
+        ck_assert_msg(bench.rollout.stage == 2 - c, "%u: %s", c, bench.rollout.why);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -542,6 +595,8 @@ int main(void)
         words_from_the_future_are_no_words,
         a_jump_in_a_pause_hides_nobody,
         as_many_as_others_are_lost_is_no_loss,
+        as_many_as_others_are_not_heard_is_no_loss,
+        who_had_no_time_to_be_heard_is_no_other,
         an_approval_over_a_few_silent_is_of_those_alone,
         a_night_excuses_nobody_when_it_is_over,
         a_clock_that_is_set_right_wakes_nobody,

@@ -232,8 +232,11 @@ struct serin_comparison {
     uint32_t dark_pieced;
     uint32_t dark_silence_s, dark_gap_s;
     /* Of ever_updated, those that are silent by their own last word, but had no time to be heard
-     * since reports are up; and those of which enough is known to judge them. */
-    uint32_t ever_unheard, ever_known;
+     * since reports are up, and of them those that had a quarter more than a usual gap at most; and
+     * those of which enough is known to judge them. Of `rest`, those that had more than that, but
+     * no time either; 0 where it is of before. */
+    uint32_t ever_unheard, ever_early, ever_known;
+    uint32_t rest_unheard;
     /* All that accepted, and all that were not offered it; and of them those of which too little
      * was heard to judge them. */
     uint32_t accepted, accepted_unknown;
