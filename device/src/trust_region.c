@@ -14,8 +14,8 @@
 #define BANK_MAGIC 0x4B4E5253u /* "SRNK" */
 #define BANK_COUNT 2u
 #define LOOKS_MAX  4u /* at banks that read now so, now so */
-#define WRITES_MAX 3u /* of a record that comes once: the server offers it again when asked anew \
-                       */
+/* Of a record that comes once: the server offers it again when asked anew. */
+#define WRITES_MAX     3u
 #define READINGS_MAX   3u  /* of what may be lost, or may have read wrong */
 #define VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
 

@@ -400,8 +400,8 @@ enum serin_error serin_rollout_init(struct serin_rollout *rollout, uint64_t id,
 /* ---- why an event is refused ---- */
 
 static const char *const over_words[SERIN_ROLLOUT_STATE_COUNT] = {
-    [HALTED] = "the rollout is halted for good: create one of a corrected release, with 'from' its "
-               "number, or abort it",
+    [HALTED] = ("the rollout is halted for good: create one of a corrected release, with 'from' "
+                "its number, or abort it"),
     [COMPLETED] = "the rollout is completed: its release is the stable one; create another rollout",
     [ABORTED] = "the rollout was aborted: create another one",
     [SUPERSEDED] = "the rollout was superseded: look at the one that took its place",

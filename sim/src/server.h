@@ -193,10 +193,10 @@ struct sim_server {
 
     uint64_t connected_ms, heard_ms;
     uint64_t revived_ms; /* the last time; 0: never */
-    uint64_t wake_ms;   /* the wake that counts; UINT64_MAX: none */
-    uint64_t state_ms;  /* when the rollout's state changed last */
-    uint64_t ended_ms;  /* when it ended; 0: it has not */
-    uint64_t commit_ms; /* of the pass that waits for its commit */
+    uint64_t wake_ms;    /* the wake that counts; UINT64_MAX: none */
+    uint64_t state_ms;   /* when the rollout's state changed last */
+    uint64_t ended_ms;   /* when it ended; 0: it has not */
+    uint64_t commit_ms;  /* of the pass that waits for its commit */
     bool up, connected, settled, heard;
     bool committing;
     bool urgent; /* there is a report in the intake */

@@ -221,15 +221,15 @@ struct sim_heard {
     uint64_t lease_end_ms;
 };
 
+/* Without holes: one line more of each is fetched otherwise. */
 struct sim_node {
     /* What each message and each alarm looks at, side by side. */
     _Alignas(SIM_LINE) enum sim_power power;
-    bool connected;
-    bool hung; /* the watchdog will end it */
-    bool reset_asked;
     uint16_t connection; /* number of its connection: what is under way in another is lost */
-    uint64_t boot_ms;    /* when this boot began */
-    uint64_t alarm_ms;   /* its one pending timer; SIM_NEVER_MS: none */
+    bool connected;
+    bool hung;                         /* the watchdog will end it */
+    uint64_t boot_ms;                  /* when this boot began */
+    uint64_t alarm_ms;                 /* its one pending timer; SIM_NEVER_MS: none */
     uint64_t up_free_ms, down_free_ms; /* a link keeps the order of its messages */
     uint64_t train_ms;                 /* when a message arrives that others follow; net.c's */
     struct sim_follower *train;
@@ -252,7 +252,9 @@ struct sim_node {
 
     /* what befalls it */
     bool cut_armed;
+    bool reset_asked;
     uint8_t cause;       /* of the reset that it boots from; enum serin_reset_cause */
+    bool targeted;       /* its own directive is in force; node_heard.c's */
     uint32_t off_for_ms; /* how long the power stays off */
 
     /* what runs */
@@ -264,11 +266,16 @@ struct sim_node {
     struct sim_heard heard;
 
     /* its attempts at the candidate; an attempt at the stable release leaves all but `busy` */
-    bool busy;              /* an attempt, at whatever, is in progress */
-    bool exposed;           /* took the candidate, once at least */
-    bool touched;           /* ran the candidate, once at least */
-    bool drops;             /* its download is cut once */
-    bool reverted;          /* somebody put the old image back after it had confirmed */
+    bool busy;     /* an attempt, at whatever, is in progress */
+    bool exposed;  /* took the candidate, once at least */
+    bool touched;  /* ran the candidate, once at least */
+    bool drops;    /* its download is cut once */
+    bool reverted; /* somebody put the old image back after it had confirmed */
+    /* what an image does on it */
+    bool erring;
+    uint8_t behaviour;         /* enum serin_sim_fault; INVALID: it works */
+    uint8_t behaviour_release; /* under which image: SIM_CANDIDATE, SIM_STABLE */
+
     enum serin_state state; /* as last told by its agent; IDLE: none */
     enum serin_reason reason;
     uint32_t attempt;                 /* the last taken; 0: none */
@@ -277,11 +284,6 @@ struct sim_node {
     uint64_t accepted_ms;             /* the last */
     uint64_t final_ms;                /* 0: not final */
 
-    /* what an image does on it */
-    uint8_t behaviour;         /* enum serin_sim_fault; INVALID: it works */
-    uint8_t behaviour_release; /* under which image: SIM_CANDIDATE, SIM_STABLE */
-    bool erring;
-    bool targeted;              /* its own directive is in force; node_heard.c's */
     uint64_t after_ms;          /* after the candidate's confirmation */
     uint64_t errors, errors_ms; /* counted since boot; up to when */
 
