@@ -67,7 +67,7 @@ static void add_logs(const struct serin_boot *boot, uint32_t reads, struct serin
                        serin_round_up(SERIN_AGENT_RECORD_SIZE, flash->write_unit);
     uint64_t trust = serin_round_up(SERIN_TRUST_SIZE_P256, flash->write_unit);
     work->program_bytes =
-        add(work->program_bytes, BANKS * APPENDS * records + TRUST_WRITES * trust);
+        add(work->program_bytes, (uint64_t)BANKS * APPENDS * records + TRUST_WRITES * trust);
 }
 
 /* Pieces that one block completes, and those that are looked at to make its window whole. */
