@@ -358,6 +358,33 @@ START_TEST(a_named_key_is_the_same_each_time)
 }
 END_TEST
 
+/* What is signed twice is the same bytes: RFC 6979, appendix A.2.5, SHA-256, message "sample". */
+START_TEST(a_signature_is_the_one_of_rfc_6979)
+{
+    static const uint8_t number[32] = {0xc9, 0xaf, 0xa9, 0xd8, 0x45, 0xba, 0x75, 0x16,
+                                       0x6b, 0x5c, 0x21, 0x57, 0x67, 0xb1, 0xd6, 0x93,
+                                       0x4e, 0x50, 0xc3, 0xdb, 0x36, 0xe8, 0x9b, 0x12,
+                                       0x7b, 0x8a, 0x62, 0x2b, 0x12, 0x0f, 0x67, 0x21};
+    static const uint8_t expected[SERIN_P256_SIGNATURE_SIZE] = {
+        0xef, 0xd4, 0x8b, 0x2a, 0xac, 0xb6, 0xa8, 0xfd, 0x11, 0x40, 0xdd, 0x9c, 0xd4,
+        0x5e, 0x81, 0xd6, 0x9d, 0x2c, 0x87, 0x7b, 0x56, 0xaa, 0xf9, 0x91, 0xc3, 0x4d,
+        0x0e, 0xa8, 0x4e, 0xaf, 0x37, 0x16, 0xf7, 0xcb, 0x1c, 0x94, 0x2d, 0x65, 0x7c,
+        0x41, 0xd4, 0x36, 0xc7, 0xa1, 0xb6, 0xe2, 0x9f, 0x65, 0xf3, 0xe9, 0x00, 0xdb,
+        0xb9, 0xaf, 0xf4, 0x06, 0x4d, 0xc4, 0xab, 0x2f, 0x84, 0x3a, 0xcd, 0xa8};
+    uint8_t digest[SERIN_SHA256_SIZE], signature[SERIN_P256_SIGNATURE_SIZE];
+    struct serin_key_signer *signer = NULL;
+    serin_sha256_of(serin_wolfcrypt(), "sample", 6, digest);
+    ck_assert_int_eq(serin_key_signer_of(&signer, number), SERIN_OK);
+    struct serin_signer port = serin_key_signer_port(signer);
+    for (int turn = 0; turn < 2; turn++) {
+        memset(signature, 0, sizeof(signature));
+        ck_assert_int_eq(port.ops->sign(port.ctx, digest, signature), SERIN_OK);
+        ck_assert_mem_eq(signature, expected, sizeof(expected));
+    }
+    serin_key_signer_close(signer);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -372,6 +399,7 @@ int main(void)
         other_public_keys_are_refused,
         every_cut_of_a_key_file_is_refused,
         a_named_key_is_the_same_each_time,
+        a_signature_is_the_one_of_rfc_6979,
     };
     Suite *suite = suite_create("keys");
     TCase *tcase = tcase_create("keys");

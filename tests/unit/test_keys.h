@@ -1,5 +1,6 @@
 /*
- * Keys for tests of what is signed: made anew in each run, in memory once they are open.
+ * Keys for tests of what is signed, in memory. They are the same in every run, and so is what they
+ * sign: what fails once fails again.
  */
 #ifndef SERIN_TESTS_TEST_KEYS_H
 #define SERIN_TESTS_TEST_KEYS_H
@@ -16,7 +17,7 @@ struct test_key {
 
 extern struct test_key test_keys[TEST_KEY_COUNT];
 
-/* Makes and opens all keys; call it before the tests fork. Their files are gone when it returns. */
+/* Opens all keys; call it before the tests fork. */
 void test_keys_open(void);
 void test_keys_close(void);
 

@@ -207,6 +207,12 @@ static enum serin_error signer_make(struct serin_key_signer **out)
         free(signer);
         return SERIN_ERR_CRYPTO;
     }
+    /* The nonce comes from the key and the digest (RFC 6979, section 3.2): a poor source of random
+     * numbers does not give the key away, and what is signed again is the same bytes. */
+    if (wc_ecc_set_deterministic(&signer->key, 1) != 0) {
+        serin_key_signer_close(signer);
+        return SERIN_ERR_CRYPTO;
+    }
     *out = signer;
     return SERIN_OK;
 }

@@ -60,7 +60,8 @@ SERIN_MUST_USE enum serin_error serin_key_signer_open(struct serin_key_signer **
 SERIN_MUST_USE enum serin_error serin_key_signer_of(struct serin_key_signer **signer,
                                                     const uint8_t number[32]);
 
-/* The signing port on this key; valid until the signer is closed. One thread at a time. */
+/* The signing port on this key; valid until the signer is closed. One thread at a time. The same
+ * digest is signed by the same bytes each time (RFC 6979). */
 struct serin_signer serin_key_signer_port(struct serin_key_signer *signer);
 
 /* Wipes the key and frees the signer; NULL is fine. */
