@@ -271,17 +271,29 @@ static void disturb_download(struct cuts_life *life)
     }
 }
 
+/* What waits for its trial rots. A boot record that was torn may read as none here and as one in
+ * the bootloader: the trial that began so rots between two of its boots. */
+static void rot_trial(struct cuts_life *life)
+{
+    enum serin_slot slot = armed_slot(life);
+    bool begun = life->mode == CUTS_RUNNING && life->choice.trial && !life->agent.confirmed;
+    if (slot == SERIN_SLOT_NONE && begun) {
+        slot = life->choice.slot;
+        cuts_life_reset(life, SERIN_RESET_POWER, true);
+    }
+    if (slot != SERIN_SLOT_NONE) {
+        let_rot(life, slot);
+        life->seen.rotten = (unsigned)slot;
+        life->seen.rotten_piece = true; /* where a cut leads back into the download */
+    }
+}
+
 void cuts_story_disturb(struct cuts_life *life)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
     struct cuts_seen *seen = &life->seen;
     if (chapter->rot == CUTS_ROT_TRIAL && !seen->rotted) {
-        enum serin_slot slot = armed_slot(life);
-        if (slot != SERIN_SLOT_NONE) {
-            let_rot(life, slot);
-            seen->rotten = (unsigned)slot;
-            seen->rotten_piece = true; /* where a cut leads back into the download */
-        }
+        rot_trial(life);
     }
     if (chapter->rot == CUTS_ROT_PIECE && !seen->rotted &&
         (cuts_judge_journaled(life) & 3u) == 3u) {
