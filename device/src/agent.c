@@ -8,7 +8,7 @@
 #define FLASH_RETRY_MS 1000u
 #define IDLE_TICK_MS   60000u
 #define LOG_LINE_MAX   160u
-#define READINGS_MAX   3u    /* of an agent log that cannot be read, a second apart */
+#define READINGS_MAX   3u    /* of a log that cannot be read, or the trust region, a second apart */
 #define KEPT_MAX       1024u /* bytes of a directive that waits for the account */
 
 size_t serin_agent_size(void)
@@ -91,21 +91,60 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
     return error;
 }
 
+bool serin_agent_is_lost(const struct serin_agent_dark *dark)
+{
+    return dark->readings >= READINGS_MAX;
+}
+
+bool serin_agent_waits_for_trust(const struct serin_agent *agent)
+{
+    return !agent->have_trust && !serin_agent_is_lost(&agent->trust_dark);
+}
+
+bool serin_agent_lost(const struct serin_agent *agent, struct serin_agent_dark *dark)
+{
+    bool due = dark->readings == 0 || agent->now_ms - dark->read_ms >= FLASH_RETRY_MS;
+    if (due && !serin_agent_is_lost(dark)) {
+        dark->readings++;
+        dark->read_ms = agent->now_ms;
+    }
+    return serin_agent_is_lost(dark);
+}
+
 /* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
 static enum serin_error complete_trust(struct serin_agent *agent)
 {
     struct serin_agent_record next;
-    if (serin_trust_region_read(agent->config->boot, &agent->trust) != SERIN_OK) {
+    struct serin_trust trust;
+    if (serin_trust_region_read(agent->config->boot, &trust) != SERIN_OK) {
         return SERIN_ERR_FLASH;
     }
     serin_record_copy(&next, &agent->record);
-    next.trust_proved = agent->trust.version;
+    next.trust_proved = trust.version;
     enum serin_error error = serin_record_store(agent, &next);
     if (error != SERIN_OK) {
         return error;
     }
     serin_agent_fault_point(agent, "agent.trust.proved");
-    return serin_trust_region_mend(agent->config->boot, agent->trust.version);
+    return serin_trust_region_mend(agent->config->boot, trust.version);
+}
+
+/* Reads the record that counts. Where it does not read at this moment the one that was opened
+ * before goes on counting, unless it was just replaced. */
+static bool learn_trust(struct serin_agent *agent, bool updated)
+{
+    struct serin_trust trust;
+    bool reads = serin_trust_region_read(agent->config->boot, &trust) == SERIN_OK;
+    if (reads) {
+        agent->trust = trust;
+        agent->trust_dark.readings = 0;
+    }
+    if (updated && !reads) {
+        agent->have_trust = false; /* the one before may hold keys that this one drops */
+        agent->trust_dark.readings = READINGS_MAX; /* the server offers it again */
+    }
+    agent->have_trust = agent->have_trust || reads;
+    return reads;
 }
 
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
@@ -116,8 +155,7 @@ void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
     if (error == SERIN_ERR_AGAIN) {
         error = complete_trust(agent);
     }
-    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
-    agent->trust_single = !agent->have_trust || error != SERIN_OK;
+    agent->trust_single = !learn_trust(agent, updated) || error != SERIN_OK;
     if (!agent->trust_single) {
         agent->record.trust_proved =
             agent->trust.version; /* flash learns it with the next record */
@@ -185,8 +223,10 @@ static void learn_running(struct serin_agent *agent)
         memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
         return;
     }
-    agent->confirmed = !agent->info.trial && state.phase == SERIN_BOOT_STEADY &&
-                       state.active == agent->info.slot && state.active_confirmed;
+    if (!agent->info.trial) { /* what was on trial is confirmed by this boot, or not at all */
+        agent->confirmed = state.phase == SERIN_BOOT_STEADY && state.active == agent->info.slot &&
+                           state.active_confirmed;
+    }
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
     /* Nothing is committed on trial, and a lost log is not replaced: it is the trial's end. */
@@ -196,20 +236,26 @@ static void learn_running(struct serin_agent *agent)
     }
 }
 
-/* What the agent's log holds. Once more where it did not read: `unread` tells whether it did not
- * read through in between, so that it need not be lost. */
+void serin_agent_learn(struct serin_agent *agent)
+{
+    learn_running(agent);
+    serin_mirror_learn(agent);
+}
+
+/* What the agent's log holds; read once more where it seems to hold nothing. `unread`: it could not
+ * be read, so that nothing need be lost. */
 static bool load(const struct serin_boot *boot, struct serin_agent_record *record, bool *unread)
 {
-    *unread = false;
-    if (serin_record_load(boot, record) == SERIN_OK) {
-        return true;
+    enum serin_error error = serin_record_load(boot, record);
+    if (error != SERIN_OK) {
+        error = serin_record_load(boot, record);
     }
-    *unread = !serin_record_readable(boot);
-    return serin_record_load(boot, record) == SERIN_OK;
+    *unread = error == SERIN_ERR_FLASH;
+    return error == SERIN_OK;
 }
 
 /* A fresh store is a new life of the device: its numbers start again, under another incarnation. */
-static enum serin_error be_born(struct serin_agent *agent)
+static enum serin_error begin_account(struct serin_agent *agent)
 {
     const struct serin_crypto *crypto = agent->config->boot->crypto;
     struct serin_agent_record first;
@@ -220,7 +266,9 @@ static enum serin_error be_born(struct serin_agent *agent)
     }
     first.incarnation = serin_get_le64(bytes) | 1u;
     serin_record_copy(&agent->record, &first);
-    agent->readings = 1;
+    if (agent->unread) {
+        (void)serin_agent_lost(agent, &agent->account_dark); /* the first reading of several */
+    }
     agent->unborn = serin_record_store(agent, &first) != SERIN_OK;
     if (agent->unborn) {
         /* What runs goes on, as it is whole; until the log takes a record, nothing is begun. */
@@ -250,10 +298,9 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->refused = SERIN_REASON_NONE;
     feed(agent);
     if (load(boot, &agent->record, &agent->unread)) {
-        agent->unread = false;
         serin_record_refresh(agent);
     } else {
-        error = be_born(agent);
+        error = begin_account(agent);
     }
     if (error == SERIN_OK) {
         serin_agent_keep_trust(agent, false);
@@ -263,17 +310,19 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->crashes = info->cause == SERIN_RESET_CRASH ? 1u : 0u;
     agent->watchdogs = info->cause == SERIN_RESET_WATCHDOG ? 1u : 0u;
     if (error == SERIN_OK) {
-        learn_running(agent);
-        serin_mirror_learn(agent);
+        serin_agent_learn(agent);
         serin_trial_resume(agent);
-        serin_download_resume(agent);
+        if (agent->have_trust) {
+            serin_download_resume(agent);
+        }
         feed_where_allowed(agent);
     }
     return error;
 }
 
-/* What was signed, and the account could not take as there is none: it comes once in a connection.
- * The scratch memory is used by nothing that begins without an account. */
+/* What was signed, and cannot be judged without a trust record, or be taken by the account as there
+ * is none: it comes once in a connection. The scratch memory is used by nothing that begins without
+ * them. */
 static uint8_t *kept_place(const struct serin_agent *agent, enum serin_agent_source source)
 {
     return agent->config->scratch + (source == SERIN_AGENT_CHANNEL ? 0 : KEPT_MAX);
@@ -282,15 +331,17 @@ static uint8_t *kept_place(const struct serin_agent *agent, enum serin_agent_sou
 static enum serin_error take_directive(struct serin_agent *agent, enum serin_agent_source source,
                                        const uint8_t *payload, size_t size)
 {
-    enum serin_error error = serin_intake_directive(agent, source, payload, size);
-    if (agent->unborn && error == SERIN_ERR_FLASH && size <= KEPT_MAX) {
+    bool waits = serin_agent_waits_for_trust(agent);
+    enum serin_error error =
+        waits ? SERIN_ERR_FLASH : serin_intake_directive(agent, source, payload, size);
+    if ((waits || agent->unborn) && error == SERIN_ERR_FLASH && size <= KEPT_MAX) {
         memcpy(kept_place(agent, source), payload, size);
         agent->kept[source] = (uint16_t)size;
     }
     return error;
 }
 
-/* Takes what was kept, now that there is an account. */
+/* Takes what was kept, now that it can be judged and stored. */
 static void take_kept(struct serin_agent *agent)
 {
     for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
@@ -315,22 +366,51 @@ static void find_account(struct serin_agent *agent, const struct serin_agent_rec
         agent->time_base_s = found->signed_time_s;
         agent->time_base_ms = agent->now_ms;
     }
-    learn_running(agent);
-    serin_mirror_learn(agent);
+    serin_agent_learn(agent);
     serin_agent_log(agent, "the agent log reads again", NULL);
 }
 
-enum serin_error serin_agent_be_born(struct serin_agent *agent)
+/* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
+ * new one where it does not after several readings. */
+static enum serin_error be_born(struct serin_agent *agent)
 {
     struct serin_agent_record found;
     bool unread = false;
     if (agent->unread && load(agent->config->boot, &found, &unread)) {
         find_account(agent, &found);
-    } else if (unread && ++agent->readings < READINGS_MAX) {
+    } else if (unread && !serin_agent_lost(agent, &agent->account_dark)) {
         return SERIN_ERR_FLASH;
     }
     agent->unread = false;
-    enum serin_error error = agent->unborn ? serin_record_again(agent) : SERIN_OK;
+    return agent->unborn ? serin_record_again(agent) : SERIN_OK;
+}
+
+/* Reads the trust record again. One that is lost leaves an agent that obeys nobody. */
+static enum serin_error find_trust(struct serin_agent *agent)
+{
+    serin_agent_keep_trust(agent, false);
+    if (agent->have_trust) {
+        serin_agent_learn(agent);
+        serin_agent_log(agent, "the trust record reads again", NULL);
+        return SERIN_OK;
+    }
+    return serin_agent_lost(agent, &agent->trust_dark) ? SERIN_OK : SERIN_ERR_FLASH;
+}
+
+bool serin_agent_lacks(const struct serin_agent *agent)
+{
+    return agent->unborn || serin_agent_waits_for_trust(agent);
+}
+
+enum serin_error serin_agent_find_lacking(struct serin_agent *agent)
+{
+    if (!serin_agent_lacks(agent)) {
+        return SERIN_OK;
+    }
+    enum serin_error error = serin_agent_waits_for_trust(agent) ? find_trust(agent) : SERIN_OK;
+    if (error == SERIN_OK && agent->unborn) {
+        error = be_born(agent);
+    }
     if (error == SERIN_OK) {
         take_kept(agent);
         serin_download_resume(agent);
@@ -421,19 +501,22 @@ static uint64_t later(uint64_t a, uint64_t b)
 /* When a trial has something to log, or its account has: the window waits for neither. */
 static uint64_t trial_ms(const struct serin_agent *agent)
 {
-    return agent->unsettled || agent->unborn ? earlier(agent->elapse_ms, agent->retry_ms)
-                                             : agent->elapse_ms;
+    return agent->unsettled || serin_agent_lacks(agent) ? earlier(agent->elapse_ms, agent->retry_ms)
+                                                        : agent->elapse_ms;
 }
 
 /* When the present state has something to do by itself. */
 static uint64_t work_ms(const struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
-    if (agent->unsettled || agent->unborn) {
+    if (agent->unsettled || serin_agent_lacks(agent)) {
         return agent->retry_ms;
     }
     if (agent->stopped) {
         return SERIN_NEVER_MS;
+    }
+    if (agent->now_ms < agent->retry_ms) {
+        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
     }
     if (agent->job != SERIN_AGENT_JOB_NONE || agent->checking ||
         (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked &&
@@ -457,7 +540,7 @@ static uint64_t work_ms(const struct serin_agent *agent)
 uint64_t serin_agent_next_ms(const struct serin_agent *agent)
 {
     uint64_t due = agent->trial ? trial_ms(agent) : later(work_ms(agent), agent->retry_ms);
-    if (agent->connected && !agent->unborn) {
+    if (agent->connected && !serin_agent_lacks(agent)) {
         bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
         due = earlier(due, owed ? agent->report_due_ms : SERIN_NEVER_MS);
         due = earlier(due, agent->beat_due_ms);

@@ -323,6 +323,9 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
         return SERIN_OK;
     }
     enum serin_error error = agent->config->codec->decode_trust_payload(payload, size, &trust);
+    if (error == SERIN_OK && serin_agent_waits_for_trust(agent)) {
+        error = SERIN_ERR_FLASH; /* what it would replace may read a moment later */
+    }
     if (error == SERIN_OK) {
         error =
             serin_trust_region_renew(agent->config->boot, agent->have_trust ? &agent->trust : NULL,

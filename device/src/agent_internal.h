@@ -42,9 +42,22 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
  * `updated`: a newer one was just stored in one bank, and is proved there. */
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
-/* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
- * new one where it does not after several readings. SERIN_ERR_FLASH: none yet. */
-SERIN_MUST_USE enum serin_error serin_agent_be_born(struct serin_agent *agent);
+/* Counts that something did not read, once a second at most. True: that was so often in a row that
+ * it counts as lost for good. */
+bool serin_agent_lost(const struct serin_agent *agent, struct serin_agent_dark *dark);
+/* Whether it counted as lost already. */
+bool serin_agent_is_lost(const struct serin_agent_dark *dark);
+/* Whether the trust record did not read at the start, and may yet: the bootloader has just read it,
+ * so that it is not given up at once. Nothing is begun without it, and nothing refused. */
+bool serin_agent_waits_for_trust(const struct serin_agent *agent);
+/* Whether the agent waits for its trust record, or has no account yet: it begins and tells nothing.
+ */
+bool serin_agent_lacks(const struct serin_agent *agent);
+/* Finds what the agent lacks, and takes the directives that came meanwhile. SERIN_ERR_FLASH: not
+ * yet. */
+SERIN_MUST_USE enum serin_error serin_agent_find_lacking(struct serin_agent *agent);
+/* Learns what runs, and what the other slot holds, once more. */
+void serin_agent_learn(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
 {
@@ -57,20 +70,18 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
 SERIN_MUST_USE enum serin_error serin_record_decode(const uint8_t *payload,
                                                     struct serin_agent_record *record);
 #define SERIN_RECORD_PAYLOAD_SIZE 1012u
-/* SERIN_ERR_NOT_FOUND: no valid record. */
+/* SERIN_ERR_NOT_FOUND: no valid record. SERIN_ERR_FLASH: none could be read; it may a moment later.
+ */
 SERIN_MUST_USE enum serin_error serin_record_load(const struct serin_boot *boot,
                                                   struct serin_agent_record *record);
 /* Copies a record with the attempts that it counts: the rest of `to` stays as it is, and means
  * nothing. */
 void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_record *from);
 
-/* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. */
+/* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. A log
+ * that does not read is not written, and so not erased, before it counts as lost. */
 SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
                                                    const struct serin_agent_record *next);
-
-/* Whether the agent's log can be read at all: one that cannot is not lost yet, it may read a moment
- * later. */
-bool serin_record_readable(const struct serin_boot *boot);
 
 /* Stores the agent's record as it is. SERIN_ERR_FLASH: not durable. */
 SERIN_MUST_USE enum serin_error serin_record_again(struct serin_agent *agent);
@@ -232,6 +243,11 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
 bool serin_trial_commits(const struct serin_agent *agent);
 /* Raises the floor. What runs must just have been verified: nothing else may boot after it. */
 SERIN_MUST_USE enum serin_error serin_trial_commit(struct serin_agent *agent);
+/* What became of a change of the boot log, `error`, handed through. Not during a trial: a log that
+ * does not read, the third time a second apart, is begun anew, for the change that is tried next.
+ */
+SERIN_MUST_USE enum serin_error serin_trial_changed(struct serin_agent *agent,
+                                                    enum serin_error error);
 /* Takes a staged image back before it booted. */
 enum serin_error serin_trial_disarm(struct serin_agent *agent);
 

@@ -58,7 +58,7 @@ static enum serin_error weigh(struct serin_agent *agent,
         serin_mirror_stop(agent);
         serin_download_stop(agent);
         /* Before the account: how the last trial ended must not close a retry's. */
-        error = serin_boot_forget(agent->config->boot);
+        error = serin_trial_changed(agent, serin_boot_forget(agent->config->boot));
         if (error == SERIN_OK) {
             error = serin_attempt_open(agent, standing, agent->record.targeted);
         }
@@ -98,7 +98,7 @@ static enum serin_error act(struct serin_agent *agent, const struct serin_agent_
  */
 static enum serin_error advance(struct serin_agent *agent)
 {
-    enum serin_error error = agent->unborn ? serin_agent_be_born(agent) : SERIN_OK;
+    enum serin_error error = serin_agent_find_lacking(agent);
     const struct serin_agent_standing *standing = serin_intake_standing(agent);
     if (error == SERIN_OK && agent->unsettled) {
         error = serin_trial_settle(agent);

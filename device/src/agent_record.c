@@ -26,7 +26,6 @@
  */
 #include "agent_internal.h"
 #include "boot_state.h"
-#include "flash_io.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -233,21 +232,7 @@ enum serin_error serin_record_load(const struct serin_boot *boot, struct serin_a
     if (error == SERIN_OK) {
         error = serin_record_decode(payload, record);
     }
-    return error == SERIN_OK ? SERIN_OK : SERIN_ERR_NOT_FOUND;
-}
-
-bool serin_record_readable(const struct serin_boot *boot)
-{
-    uint8_t chunk[SERIN_FLASH_PIECE];
-    const struct serin_region *log = &boot->layout->agent_log;
-    for (uint32_t done = 0; done < log->size;) {
-        uint32_t size = log->size - done < sizeof chunk ? log->size - done : (uint32_t)sizeof chunk;
-        if (serin_flash_read(boot->flash, log->address + done, chunk, size) != SERIN_OK) {
-            return false;
-        }
-        done += size;
-    }
-    return true;
+    return error == SERIN_OK || error == SERIN_ERR_FLASH ? error : SERIN_ERR_NOT_FOUND;
 }
 
 static enum serin_error append(struct serin_agent *agent, const struct serin_agent_record *record)
@@ -260,9 +245,17 @@ static enum serin_error append(struct serin_agent *agent, const struct serin_age
     log.after_reset = !agent->stored && agent->info.cause != SERIN_RESET_REQUESTED;
     serin_record_encode(record, payload);
     enum serin_error error = serin_reclog_append(&log, payload);
-    agent->stored = agent->stored || error == SERIN_OK;
-    agent->unborn = agent->unborn && error != SERIN_OK;
-    return error == SERIN_OK ? SERIN_OK : serin_agent_failed(agent, error);
+    if (error == SERIN_ERR_AGAIN && serin_agent_lost(agent, &agent->account_dark)) {
+        log.begin_anew = true;
+        error = serin_reclog_append(&log, payload);
+    }
+    if (error != SERIN_OK) {
+        return serin_agent_failed(agent, SERIN_ERR_FLASH);
+    }
+    agent->account_dark.readings = 0;
+    agent->stored = true;
+    agent->unborn = false;
+    return SERIN_OK;
 }
 
 enum serin_error serin_record_store(struct serin_agent *agent,

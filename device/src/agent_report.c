@@ -139,7 +139,7 @@ static void send_beat(struct serin_agent *agent)
 
 void serin_report_poll(struct serin_agent *agent)
 {
-    if (!agent->connected || agent->unborn) {
+    if (!agent->connected || serin_agent_lacks(agent)) {
         return; /* an incarnation that is not durable is told to nobody */
     }
     bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;

@@ -39,11 +39,11 @@ static enum serin_reason trial_over(const struct serin_boot_state *state,
     return SERIN_REASON_INVALID;
 }
 
-/* Whether the reset may have come while something was written: only a reset that the agent asks
- * for is known not to. */
-static bool may_have_cut(enum serin_reset_cause cause)
+/* How to append after a reset that may have come while something was written: only one that the
+ * agent asks for is known not to. */
+static unsigned after(enum serin_reset_cause cause)
 {
-    return cause != SERIN_RESET_REQUESTED;
+    return cause != SERIN_RESET_REQUESTED ? SERIN_BOOT_LOG_AFTER_RESET : 0;
 }
 
 static void change_state(struct serin_boot_state *state, struct serin_boot_change change)
@@ -80,7 +80,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
     }
     struct serin_boot_state next = *state;
     change_state(&next, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
-    if (serin_boot_log_append(boot, &next, may_have_cut(cause)) != SERIN_OK) {
+    if (serin_boot_log_append(boot, &next, after(cause)) != SERIN_OK) {
         return false; /* a try that is not off durably could be had forever: the active slot boots
                        */
     }
@@ -123,7 +123,12 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
     return SERIN_ERR_NOT_FOUND;
 }
 
-/* Decides once; where nothing boots the account says why. */
+/* Decides once; where nothing boots the account says why.
+ *
+ * The bootloader has no later: no clock to wait by, and no memory beside this very log that would
+ * count its tries over resets. So a log that does not read in several readings is lost, and this
+ * boot begins it anew, as without one no trial could ever be recorded. That costs the trial under
+ * way, which ends: the floor has other witnesses, and so has what runs. */
 static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_cause cause,
                                struct serin_boot_choice *choice,
                                struct serin_recovery_account *account)
@@ -132,7 +137,8 @@ static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_c
     memset(choice, 0, sizeof *choice);
     memset(account, 0, sizeof *account);
     account->cause = cause;
-    account->log_lost = serin_boot_log_read(boot, &state) != SERIN_OK;
+    enum serin_error read = serin_boot_log_read_at_once(boot, &state);
+    account->log_lost = read != SERIN_OK;
     if (account->log_lost) {
         serin_boot_derive(boot, &state);
     }
@@ -148,8 +154,9 @@ static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_c
      * decided at the next reset. In another phase the trial could not be recorded; its state stays
      * as it is. */
     if (error == SERIN_OK) {
+        unsigned how = after(cause) | (read == SERIN_ERR_FLASH ? SERIN_BOOT_LOG_ANEW : 0);
         choice->log_failed = state.phase != SERIN_BOOT_STEADY ||
-                             serin_boot_log_append(boot, &state, may_have_cut(cause)) != SERIN_OK;
+                             serin_boot_log_append(boot, &state, how) != SERIN_OK;
     }
     return error;
 }
@@ -168,7 +175,7 @@ static enum serin_error decide_again(const struct serin_boot *boot, enum serin_r
         state.phase == SERIN_BOOT_STEADY) {
         change_state(&state,
                      (struct serin_boot_change){.event = SERIN_BOOT_EVENT_COMMIT, .floor = floor});
-        (void)!serin_boot_log_append(boot, &state, true);
+        (void)!serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_AFTER_RESET);
     }
     return decide(&kept, cause, choice, &account);
 }
@@ -198,7 +205,11 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
 enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_reset_cause cause)
 {
     struct serin_boot_state state;
-    if (serin_boot_log_read(boot, &state) != SERIN_OK || state.phase == SERIN_BOOT_STEADY) {
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error == SERIN_ERR_FLASH) {
+        return error;
+    }
+    if (error != SERIN_OK || state.phase == SERIN_BOOT_STEADY) {
         return SERIN_ERR_STATE;
     }
     struct serin_boot_change change = {.event = SERIN_BOOT_EVENT_UNSTAGE, .cause = cause};
@@ -212,5 +223,5 @@ enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_
     }
     change_state(&state, change);
     /* The bootloader appended nothing: this is the first since the reset. */
-    return serin_boot_log_append(boot, &state, true);
+    return serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_AFTER_RESET);
 }

@@ -342,8 +342,10 @@ void cuts_judge_time(struct cuts_life *life)
         return;
     }
     const struct serin_manifest *manifest = &life->goods->releases[candidate - 1u].manifest;
-    /* Where the log is lost while it runs, the agent tries to write its end that long. */
-    bool lost = life->event == CUTS_EVENT_ROT_BOOT_LOG && life->struck;
+    /* Where the log is lost while it runs, or does not read at the window's end, the agent tries to
+     * write its end that long. */
+    bool lost = (life->event == CUTS_EVENT_ROT_BOOT_LOG && life->struck) ||
+                (life->calm != CUTS_CHAPTERS && life->harmed);
     uint64_t bound_ms = (lost ? UNLOGGED_MS : 0) + (uint64_t)manifest->confirm_window_s * 1000u +
                         (uint64_t)(life->seen.trial_boots - 1u) * UNLOGGED_MS;
     if (life->seen.trial_ms > bound_ms + (uint64_t)MESSAGE_MS * CUTS_QUEUE) {

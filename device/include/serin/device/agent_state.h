@@ -134,6 +134,12 @@ enum serin_agent_job {
     SERIN_AGENT_JOB_CHECK  /* the copy, before it gets its manifest */
 };
 
+/* A log, or the trust region, that cannot be read: how often, in a row. */
+struct serin_agent_dark {
+    uint64_t read_ms; /* the last time that counts */
+    uint8_t readings; /* a second apart at least; 0: it reads */
+};
+
 struct serin_agent {
     const struct serin_agent_config *config;
     uint64_t now_ms;
@@ -181,7 +187,7 @@ struct serin_agent {
     bool stored;       /* a record, since boot */
     bool unborn;       /* there is none, and the first one could not be stored yet */
     bool unread;       /* there may be one, in a log that cannot be read: nothing is stored */
-    uint8_t readings;  /* of that log, so far */
+    struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
     uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     bool connected;
     bool linked;         /* was connected since boot */
