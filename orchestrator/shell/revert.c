@@ -109,20 +109,23 @@ static const struct serin_release_record *release_for(const struct revert *rever
     return NULL;
 }
 
+/* Only who runs the halted release has a way to go: what others say of their floors stops nobody.
+ */
 static bool look_at_device(void *arg, const struct serin_device_record *record)
 {
     struct revert *revert = arg;
     const struct serin_rollout *halted = &revert->slot->rollout;
     const struct serin_release_record *release = release_for(revert, record->hardware);
-    if (record->enrolment != SERIN_ENROLMENT_ENROLLED) {
+    if (record->enrolment != SERIN_ENROLMENT_ENROLLED ||
+        !serind_rollout_offers(halted, record->running.manifest_id, record->hardware)) {
         return true;
     }
-    if (release == NULL &&
-        serind_rollout_offers(halted, record->running.manifest_id, record->hardware)) {
+    if (release == NULL) {
         revert->lost++;
         (void)snprintf(revert->lost_id, sizeof revert->lost_id, "%s", record->id);
+        return true;
     }
-    if (release != NULL && record->running.floor > release->manifest.security_counter) {
+    if (record->running.floor > release->manifest.security_counter) {
         revert->above++;
         revert->floor = record->running.floor;
         (void)snprintf(revert->above_id, sizeof revert->above_id, "%s", record->id);
