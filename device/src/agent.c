@@ -5,11 +5,8 @@
 
 #include <string.h>
 
-#define FLASH_RETRY_MS 1000u
-#define IDLE_TICK_MS   60000u
-#define LOG_LINE_MAX   160u
-#define READINGS_MAX   3u    /* of a log that cannot be read, or the trust region, a second apart */
-#define KEPT_MAX       1024u /* bytes of a directive that waits for the account */
+#define IDLE_TICK_MS 60000u
+#define LOG_LINE_MAX 160u
 
 size_t serin_agent_size(void)
 {
@@ -87,28 +84,8 @@ uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range)
 enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error)
 {
     agent->errors++;
-    agent->retry_ms = agent->now_ms + FLASH_RETRY_MS;
+    agent->retry_ms = agent->now_ms + SERIN_AGENT_RETRY_MS;
     return error;
-}
-
-bool serin_agent_is_lost(const struct serin_agent_dark *dark)
-{
-    return dark->readings >= READINGS_MAX;
-}
-
-bool serin_agent_waits_for_trust(const struct serin_agent *agent)
-{
-    return !agent->have_trust && !serin_agent_is_lost(&agent->trust_dark);
-}
-
-bool serin_agent_lost(const struct serin_agent *agent, struct serin_agent_dark *dark)
-{
-    bool due = dark->readings == 0 || agent->now_ms - dark->read_ms >= FLASH_RETRY_MS;
-    if (due && !serin_agent_is_lost(dark)) {
-        dark->readings++;
-        dark->read_ms = agent->now_ms;
-    }
-    return serin_agent_is_lost(dark);
 }
 
 /* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
@@ -141,7 +118,7 @@ static bool learn_trust(struct serin_agent *agent, bool updated)
     }
     if (updated && !reads) {
         agent->have_trust = false; /* the one before may hold keys that this one drops */
-        agent->trust_dark.readings = READINGS_MAX; /* the server offers it again */
+        agent->trust_dark.readings = SERIN_AGENT_READINGS; /* the server offers it again */
     }
     agent->have_trust = agent->have_trust || reads;
     return reads;
@@ -242,41 +219,6 @@ void serin_agent_learn(struct serin_agent *agent)
     serin_mirror_learn(agent);
 }
 
-/* What the agent's log holds; read once more where it seems to hold nothing. `unread`: it could not
- * be read, so that nothing need be lost. */
-static bool load(const struct serin_boot *boot, struct serin_agent_record *record, bool *unread)
-{
-    enum serin_error error = serin_record_load(boot, record);
-    if (error != SERIN_OK) {
-        error = serin_record_load(boot, record);
-    }
-    *unread = error == SERIN_ERR_FLASH;
-    return error == SERIN_OK;
-}
-
-/* A fresh store is a new life of the device: its numbers start again, under another incarnation. */
-static enum serin_error begin_account(struct serin_agent *agent)
-{
-    const struct serin_crypto *crypto = agent->config->boot->crypto;
-    struct serin_agent_record first;
-    memset(&first, 0, sizeof first);
-    uint8_t bytes[8];
-    if (crypto->ops->random(crypto->ctx, bytes, sizeof bytes) != SERIN_OK) {
-        return SERIN_ERR_CRYPTO;
-    }
-    first.incarnation = serin_get_le64(bytes) | 1u;
-    serin_record_copy(&agent->record, &first);
-    if (agent->unread) {
-        (void)serin_agent_lost(agent, &agent->account_dark); /* the first reading of several */
-    }
-    agent->unborn = serin_record_store(agent, &first) != SERIN_OK;
-    if (agent->unborn) {
-        /* What runs goes on, as it is whole; until the log takes a record, nothing is begun. */
-        serin_agent_log(agent, "the agent log takes no record", "trying again");
-    }
-    return SERIN_OK;
-}
-
 enum serin_error serin_agent_init(struct serin_agent *agent,
                                   const struct serin_agent_config *config,
                                   const struct serin_agent_boot_info *info, uint64_t now_ms)
@@ -297,11 +239,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
     feed(agent);
-    if (load(boot, &agent->record, &agent->unread)) {
-        serin_record_refresh(agent);
-    } else {
-        error = begin_account(agent);
-    }
+    error = serin_find_account(agent);
     if (error == SERIN_OK) {
         serin_agent_keep_trust(agent, false);
     }
@@ -320,100 +258,14 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     return error;
 }
 
-/* What was signed, and cannot be judged without a trust record, or be taken by the account as there
- * is none: it comes once in a connection. The scratch memory is used by nothing that begins without
- * them. */
-static uint8_t *kept_place(const struct serin_agent *agent, enum serin_agent_source source)
-{
-    return agent->config->scratch + (source == SERIN_AGENT_CHANNEL ? 0 : KEPT_MAX);
-}
-
 static enum serin_error take_directive(struct serin_agent *agent, enum serin_agent_source source,
                                        const uint8_t *payload, size_t size)
 {
     bool waits = serin_agent_waits_for_trust(agent);
     enum serin_error error =
         waits ? SERIN_ERR_FLASH : serin_intake_directive(agent, source, payload, size);
-    if ((waits || agent->unborn) && error == SERIN_ERR_FLASH && size <= KEPT_MAX) {
-        memcpy(kept_place(agent, source), payload, size);
-        agent->kept[source] = (uint16_t)size;
-    }
-    return error;
-}
-
-/* Takes what was kept, now that it can be judged and stored. */
-static void take_kept(struct serin_agent *agent)
-{
-    for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
-        enum serin_agent_source source = (enum serin_agent_source)n;
-        size_t size = agent->kept[source];
-        agent->kept[source] = 0;
-        if (size > 0) {
-            (void)serin_intake_directive(agent, source, kept_place(agent, source), size);
-        }
-    }
-}
-
-/* The account of before. Nothing was begun without it; a directive that was heeded as it only stops
- * is judged afresh, as it may be older than what the account knows. */
-static void find_account(struct serin_agent *agent, const struct serin_agent_record *found)
-{
-    serin_record_copy(&agent->record, found);
-    agent->unread = agent->unborn = false;
-    agent->unsettled = true;
-    memset(agent->standing, 0, sizeof agent->standing);
-    if (found->signed_time_s > serin_agent_time_s(agent)) {
-        agent->time_base_s = found->signed_time_s;
-        agent->time_base_ms = agent->now_ms;
-    }
-    serin_agent_learn(agent);
-    serin_agent_log(agent, "the agent log reads again", NULL);
-}
-
-/* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
- * new one where it does not after several readings. */
-static enum serin_error be_born(struct serin_agent *agent)
-{
-    struct serin_agent_record found;
-    bool unread = false;
-    if (agent->unread && load(agent->config->boot, &found, &unread)) {
-        find_account(agent, &found);
-    } else if (unread && !serin_agent_lost(agent, &agent->account_dark)) {
-        return SERIN_ERR_FLASH;
-    }
-    agent->unread = false;
-    return agent->unborn ? serin_record_again(agent) : SERIN_OK;
-}
-
-/* Reads the trust record again. One that is lost leaves an agent that obeys nobody. */
-static enum serin_error find_trust(struct serin_agent *agent)
-{
-    serin_agent_keep_trust(agent, false);
-    if (agent->have_trust) {
-        serin_agent_learn(agent);
-        serin_agent_log(agent, "the trust record reads again", NULL);
-        return SERIN_OK;
-    }
-    return serin_agent_lost(agent, &agent->trust_dark) ? SERIN_OK : SERIN_ERR_FLASH;
-}
-
-bool serin_agent_lacks(const struct serin_agent *agent)
-{
-    return agent->unborn || serin_agent_waits_for_trust(agent);
-}
-
-enum serin_error serin_agent_find_lacking(struct serin_agent *agent)
-{
-    if (!serin_agent_lacks(agent)) {
-        return SERIN_OK;
-    }
-    enum serin_error error = serin_agent_waits_for_trust(agent) ? find_trust(agent) : SERIN_OK;
-    if (error == SERIN_OK && agent->unborn) {
-        error = be_born(agent);
-    }
-    if (error == SERIN_OK) {
-        take_kept(agent);
-        serin_download_resume(agent);
+    if ((waits || agent->unborn) && error == SERIN_ERR_FLASH) {
+        serin_find_keep(agent, source, payload, size);
     }
     return error;
 }

@@ -2,6 +2,7 @@
  * How the files of the agent talk to each other. Each owns one concern:
  *
  *   agent            events, deadlines, the view
+ *   agent_find       what a start lacks: the trust record, the account
  *   agent_record     what survives a reset
  *   agent_attempt    the table of states
  *   agent_intake     directives, trust, hold
@@ -26,6 +27,9 @@
 
 #define SERIN_NEVER_MS UINT64_MAX
 
+#define SERIN_AGENT_RETRY_MS 1000u /* after a write that failed, or something that did not read */
+#define SERIN_AGENT_READINGS 3u    /* of a log, or the trust region, before it counts as lost */
+
 /* ---- agent: small helpers ---- */
 
 void serin_agent_log(const struct serin_agent *agent, const char *text, const char *detail);
@@ -42,6 +46,16 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
  * `updated`: a newer one was just stored in one bank, and is proved there. */
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
+/* Learns what runs, and what the other slot holds, once more. */
+void serin_agent_learn(struct serin_agent *agent);
+/* The slot that does not run. */
+static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
+{
+    return serin_slot_other(agent->info.slot);
+}
+
+/* ---- find ---- */
+
 /* Counts that something did not read, once a second at most. True: that was so often in a row that
  * it counts as lost for good. */
 bool serin_agent_lost(const struct serin_agent *agent, struct serin_agent_dark *dark);
@@ -56,13 +70,12 @@ bool serin_agent_lacks(const struct serin_agent *agent);
 /* Finds what the agent lacks, and takes the directives that came meanwhile. SERIN_ERR_FLASH: not
  * yet. */
 SERIN_MUST_USE enum serin_error serin_agent_find_lacking(struct serin_agent *agent);
-/* Learns what runs, and what the other slot holds, once more. */
-void serin_agent_learn(struct serin_agent *agent);
-/* The slot that does not run. */
-static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
-{
-    return serin_slot_other(agent->info.slot);
-}
+/* Loads the account, or begins one, which may be `unborn` yet. SERIN_ERR_CRYPTO: no random numbers.
+ */
+SERIN_MUST_USE enum serin_error serin_find_account(struct serin_agent *agent);
+/* Keeps a directive for when the agent lacks nothing any more; not one that is too long. */
+void serin_find_keep(struct serin_agent *agent, enum serin_agent_source source,
+                     const uint8_t *payload, size_t size);
 
 /* ---- record ---- */
 

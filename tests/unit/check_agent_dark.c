@@ -320,6 +320,28 @@ START_TEST(a_boot_log_that_goes_dark_is_changed_by_nobody)
 }
 END_TEST
 
+/* Each reading of the log fails at each of its places, so many times. */
+static void darken_boot(unsigned readings)
+{
+    const struct serin_region *log = &bench.layout.boot_log;
+    hide(log, readings * (log->size / SERIN_BOOT_RECORD_SIZE));
+}
+
+/* Nor is what the slots tell written over it as it reads again. */
+START_TEST(a_boot_log_that_does_not_read_once_is_not_derived)
+{
+    confirm_second();
+    struct serin_boot_state before = logged();
+    darken_boot(1);
+    commit_second();
+    bench_run_for(&bench, 5000);
+    ck_assert_uint_eq(blind_reads, 0);
+    ck_assert_uint_eq(logged().floor, 2);
+    ck_assert_uint_eq(logged().boots, before.boots);
+    tear_down();
+}
+END_TEST
+
 START_TEST(a_boot_log_that_faults_for_good_is_begun_anew_from_the_slots)
 {
     confirm_second();
@@ -391,13 +413,6 @@ END_TEST
 
 /* ---- a boot log that is dark for the bootloader, which has no later ---- */
 
-/* Each reading of the log fails at each of its places. */
-static void darken_boot(unsigned readings)
-{
-    const struct serin_region *log = &bench.layout.boot_log;
-    hide(log, readings * (log->size / SERIN_BOOT_RECORD_SIZE));
-}
-
 START_TEST(a_bootloader_reads_a_dark_log_again_at_once)
 {
     confirm_second();
@@ -452,8 +467,11 @@ START_TEST(an_agent_waits_for_a_trust_record_that_does_not_read_at_its_start)
     unsigned beats = bench.beats, gets = bench.gets;
     bench.online = true;
     bench.between = hide_trust_once;
+    watched = bench.layout.trust;
+    watched_erases = 0;
     bench_power_cycle(&bench);
     bench_run_for(&bench, 900u + 1000u * (unsigned)_i);
+    ck_assert_uint_eq(watched_erases, 0);
     ck_assert(!bench.agent.have_trust);
     ck_assert_uint_eq(bench.queue_count, 0);
     ck_assert_uint_eq(bench.agent.refusals, 0);
@@ -495,12 +513,10 @@ START_TEST(a_trust_record_that_was_opened_counts_while_it_does_not_read)
 {
     set_up(BENCH_GOOD);
     bench_run_for(&bench, 1000);
-    bench.agent.trust_single = true; /* so that the retained record lets it be read again */
     breaks(&bench.layout.trust, SERIN_BREAKAGE_UNREADABLE);
-    bench_online(&bench, false);
-    bench_online(&bench, true);
-    bench_run_for(&bench, 500);
+    serin_agent_keep_trust(&bench.agent, false);
     ck_assert(bench.agent.have_trust);
+    ck_assert(bench.agent.trust_single);
     mends();
     offer(v2);
     ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
@@ -520,6 +536,7 @@ int main(void)
     tcase_add_loop_test(tests, an_agent_log_that_goes_dark_keeps_its_account, 0, 2);
     tcase_add_test(tests, an_agent_log_that_faults_for_good_is_written_from_memory);
     tcase_add_loop_test(tests, a_boot_log_that_goes_dark_is_changed_by_nobody, 0, 2);
+    tcase_add_test(tests, a_boot_log_that_does_not_read_once_is_not_derived);
     tcase_add_test(tests, a_boot_log_that_faults_for_good_is_begun_anew_from_the_slots);
     tcase_add_test(tests, a_retry_waits_for_the_boot_log_to_forget);
     tcase_add_test(tests, an_account_is_not_settled_by_a_boot_log_that_does_not_read);
