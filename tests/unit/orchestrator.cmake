@@ -23,9 +23,10 @@ serin_unit_test(engine_gates SOURCES engine_bench.c engine_bench_evidence.c LINK
 serin_unit_test(engine_gates_walk SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_compare SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_control SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
-serin_unit_test(engine_heard SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
-serin_unit_test(engine_restart SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
-serin_unit_test(engine_lost SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
+serin_unit_test(engine_heard SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
+serin_unit_test(engine_restart SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
+serin_unit_test(engine_lost SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
+serin_unit_test(engine_sleep SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
 serin_unit_test(engine_blinks SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
 serin_unit_test(engine_excuses SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_spells
