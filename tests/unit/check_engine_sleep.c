@@ -1,7 +1,8 @@
 /*
  * Fleets of which many are silent at any moment, as they sleep: a good release passes, and one that
- * kills two in five does not; and what an earlier rollout of the same release killed is not passed
- * over by the next (docs/spec/rollout.md, section 5).
+ * kills two in five does not; what an earlier rollout of the same release killed is not passed over
+ * by the next; and what an operator waived, and a hold says, is of now (docs/spec/rollout.md,
+ * sections 2, 3 and 5).
  *
  * Each test names the mutation of the engine that it was seen to catch.
  */
@@ -79,11 +80,12 @@ static void start(struct bench *bench, const struct serin_policy *policy, const 
  * silent. */
 START_TEST(a_fleet_that_sleeps_passes_what_is_good)
 {
+    static const uint32_t firsts[] = {FIRST, FIRST, FIRST, 40};
     static const struct sleep fleets[] = {
-        {48 * 60, 100 * 60}, {24 * 60, 60 * 60}, {36 * 60, 24 * 60}};
+        {48 * 60, 100 * 60}, {24 * 60, 60 * 60}, {36 * 60, 24 * 60}, {36 * 60, 24 * 60}};
     for (size_t c = 0; c < 2 * sizeof fleets / sizeof fleets[0]; c++) {
         bool die = c % 2 == 1;
-        struct serin_policy policy = beats_policy(FIRST, 24, 500, 30);
+        struct serin_policy policy = beats_policy(firsts[c / 2], 24, 500, 30);
         struct bench bench;
         start(&bench, &policy, &fleets[c / 2]);
         for (unsigned day = 0; day < 40 && bench.rollout.state != SERIN_ROLLOUT_COMPLETED; day++) {
@@ -161,6 +163,84 @@ START_TEST(what_an_earlier_rollout_killed_is_not_passed_over)
 }
 END_TEST
 
+/* ---- whom nobody heard yet ---- */
+
+/* Six of a first stage of twenty-five die, all beat each ten minutes but for a tenth of the others,
+ * which beat each four hours, and reports are down for a day from five minutes before the soak is
+ * over. A quarter of an hour after it the dead had their time to be heard, and those others had
+ * none. Caught: those counted with the others that are not heard either. */
+START_TEST(who_beats_rarely_lets_nobody_be_expected)
+{
+    for (unsigned die = 0; die <= 1; die++) {
+        struct serin_policy policy = beats_policy(25, 6, 500, 30);
+        struct bench bench;
+        beats_make(&bench, &policy, BEATS_MOST, 10);
+        beats_minutes(&bench, 5 * BEATS_HOUR_MIN);
+        for (uint32_t i = 25; i < BEATS_MOST; i += 10) {
+            beats.health[bench.members.list[i].device].gap_s = 4 * 3600;
+        }
+        beats_start(&bench);
+        beats_minutes(&bench, 6 * BEATS_HOUR_MIN - 5);
+        beats_silence(&bench, 0, die == 1 ? 6 : 0, true);
+        bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
+        beats_minutes(&bench, DAY_MIN);
+        for (uint32_t i = 25; i < BEATS_MOST; i += 10) {
+            beats_silence(&bench, i, i + 1, true);
+        }
+        bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
+        bench_settle(&bench);
+        beats_minutes(&bench, 2 * BEATS_HOUR_MIN);
+        ck_assert_msg(bench.rollout.stage == 2 - die, "%u: %s", die, bench.rollout.why);
+        bench_free(&bench);
+    }
+}
+END_TEST
+
+/* ---- what was waived ---- */
+
+static void count_errors(const struct bench *bench, uint32_t from, uint32_t end, uint16_t rate)
+{
+    for (uint32_t i = from; i < end; i++) {
+        beats.health[bench->members.list[i].device].late_rate = rate;
+    }
+}
+
+/* Two of twenty count more errors than before, an operator goes on over them at night, and before
+ * the window opens in the morning two more do, or the two are well again and two others do. Caught:
+ * a waiver of errors, however many count them later; of none; of as many as did once. */
+START_TEST(an_approval_over_a_few_unwell_is_of_those_alone)
+{
+    enum { NONE, MORE, OTHERS, CASES };
+    for (unsigned c = 0; c < CASES; c++) {
+        struct serin_policy policy = beats_policy(20, 12, 10000, 1);
+        struct bench bench;
+        policy.gates[SERIN_GATE_ERRORS] = (struct serin_gate_policy){500, 30};
+        policy.window_count = 1; /* the bench begins at 8 o'clock */
+        policy.windows[0] =
+            (struct serin_window){.days = 127, .from_min = 8 * 60, .until_min = 18 * 60};
+        beats_make(&bench, &policy, BEATS_MOST, BEATS_HOUR_MIN);
+        beats_minutes(&bench, 5 * BEATS_HOUR_MIN);
+        beats_start(&bench);
+        for (unsigned hour = 0; hour < 13; hour++) {
+            count_errors(&bench, 0, 2, UINT16_MAX);
+            beats_minutes(&bench, BEATS_HOUR_MIN);
+        }
+        ck_assert_msg(bench_said(&bench, "held: 2 of 20 updated"), "%s", bench.rollout.why);
+        bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
+        ck_assert(bench.rollout.approved);
+        for (unsigned minute = 0; minute < 9 * 60; minute += 10) {
+            bool late = minute >= 120;
+            count_errors(&bench, 0, 2, c == OTHERS ? 0 : UINT16_MAX);
+            count_errors(&bench, 2, 4, late && c != NONE ? UINT16_MAX : 0);
+            beats_minutes(&bench, 10);
+        }
+        ck_assert_msg(bench.rollout.stage == (c == NONE ? 2u : 1u), "%u: %s", c, bench.rollout.why);
+        ck_assert(bench.rollout.held == (c != NONE));
+        bench_free(&bench);
+    }
+}
+END_TEST
+
 /* ---- what a hold says ---- */
 
 /* Half of a stage is silent and holds it; they are heard again while the others fall silent: `why`
@@ -208,6 +288,8 @@ int main(void)
         a_fleet_that_sleeps_passes_what_is_good,
         a_restart_forgets_no_sleep,
         what_an_earlier_rollout_killed_is_not_passed_over,
+        who_beats_rarely_lets_nobody_be_expected,
+        an_approval_over_a_few_unwell_is_of_those_alone,
         why_says_what_holds_now,
         NULL,
     };
