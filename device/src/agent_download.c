@@ -9,6 +9,7 @@
 #define RUN_GROWTH_MAX 16u           /* pieces that join a run in one step: each may cost a hash */
 #define CHECK_SLICE    (64u * 1024u) /* bytes of an image that are read back in one step */
 #define PROOFS_MAX     3u            /* that do not hold in a row, before a slot counts as lost */
+#define REFETCHES_OVER 16u           /* bad pieces beyond one for each that the image has */
 #define RECHECKS_MAX   3u /* since boot: how often what was in place may turn out not to be */
 
 void serin_download_stop(struct serin_agent *agent)
@@ -94,7 +95,15 @@ static enum serin_error start_recheck(struct serin_agent *agent)
     return error;
 }
 
-/* A part that does not have its digest is fetched again, a few times. */
+/* Whether a cache has served so many bad pieces that each was bad once, and a few more: every one
+ * is an erase, and none of them is signed. */
+static bool refetched_out(struct serin_agent *agent)
+{
+    uint32_t count = serin_piece_count(agent->download.manifest.image_size_bytes);
+    return serin_download_account(agent)->pieces_refetched > count + REFETCHES_OVER;
+}
+
+/* A part that does not have its digest is fetched again, a few times, and so many in all. */
 static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, uint32_t detail,
                                  enum serin_error error)
 {
@@ -104,7 +113,7 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
     if (!table && error == SERIN_ERR_DIGEST) {
         serin_download_account(agent)->pieces_refetched++;
     }
-    if (++agent->download.bad_rows >= SERIN_BAD_IN_A_ROW_MAX) {
+    if (++agent->download.bad_rows >= SERIN_BAD_IN_A_ROW_MAX || refetched_out(agent)) {
         return fail(agent, reason, detail);
     }
     /* Not the piece may be wrong, but what it is measured by. */

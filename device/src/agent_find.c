@@ -67,6 +67,7 @@ static enum serin_error begin_account(struct serin_agent *agent)
 enum serin_error serin_find_account(struct serin_agent *agent)
 {
     if (load(agent->config->boot, &agent->record, &agent->unread)) {
+        agent->acked_stored = agent->record.acked;
         serin_record_refresh(agent);
         return SERIN_OK;
     }
@@ -108,6 +109,7 @@ static void take_kept(struct serin_agent *agent)
 static void find_account(struct serin_agent *agent, const struct serin_agent_record *found)
 {
     serin_record_copy(&agent->record, found);
+    agent->acked_stored = found->acked;
     agent->unread = agent->unborn = false;
     agent->unsettled = true;
     memset(agent->standing, 0, sizeof agent->standing);

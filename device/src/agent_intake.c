@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define TRUST_WAIT_MS   1000u /* after the first failure to write to the trust region */
+#define TRUST_SHIFT_MAX 16u   /* the longest wait: 18 hours */
+
 enum serin_reason serin_intake_reason(enum serin_error error)
 {
     static const enum serin_reason reasons[SERIN_ERROR_COUNT] = {
@@ -316,6 +319,30 @@ bool serin_intake_lease(const struct serin_agent *agent,
     return lease_time_s(agent) < standing->lease_end_s;
 }
 
+/* Counts how writing to the trust region went. Who repeats a record, which anybody may, does not
+ * wear out what does not take it: the waits between two tries double. */
+static void note_trust(struct serin_agent *agent, bool failed)
+{
+    if (!failed) {
+        agent->trust_failures = 0;
+        return;
+    }
+    agent->trust_due_ms = agent->now_ms + ((uint64_t)TRUST_WAIT_MS << agent->trust_failures);
+    if (agent->trust_failures < TRUST_SHIFT_MAX) {
+        agent->trust_failures++;
+    }
+}
+
+/* The retained record, once more: its second copy is tried again where there is none. */
+static enum serin_error repair_trust(struct serin_agent *agent)
+{
+    if (agent->trust_single) {
+        serin_agent_keep_trust(agent, false);
+        note_trust(agent, agent->trust_single);
+    }
+    return SERIN_OK;
+}
+
 enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size)
 {
     struct serin_trust_payload trust;
@@ -324,7 +351,10 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     }
     enum serin_error error = agent->config->codec->decode_trust_payload(payload, size, &trust);
     if (error == SERIN_OK && serin_agent_waits_for_trust(agent)) {
-        error = SERIN_ERR_FLASH; /* what it would replace may read a moment later */
+        return serin_agent_failed(agent, SERIN_ERR_FLASH); /* the one before may read yet */
+    }
+    if (error == SERIN_OK && agent->now_ms < agent->trust_due_ms) {
+        return SERIN_ERR_FLASH;
     }
     if (error == SERIN_OK) {
         error =
@@ -332,13 +362,10 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
                                      trust.record, trust.record_size);
     }
     if (error == SERIN_ERR_STALE) {
-        /* The retained record, once more. */
-        if (agent->trust_single) {
-            serin_agent_keep_trust(agent, false);
-        }
-        return SERIN_OK;
+        return repair_trust(agent);
     }
     if (error == SERIN_ERR_FLASH) {
+        note_trust(agent, true);
         return serin_agent_failed(agent, error);
     }
     if (error != SERIN_OK) {
@@ -346,6 +373,7 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     }
     serin_agent_fault_point(agent, "agent.trust.stored");
     serin_agent_keep_trust(agent, true);
+    note_trust(agent, agent->trust_single);
     return SERIN_OK;
 }
 

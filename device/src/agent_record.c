@@ -253,6 +253,7 @@ static enum serin_error append(struct serin_agent *agent, const struct serin_age
         return serin_agent_failed(agent, SERIN_ERR_FLASH);
     }
     agent->account_dark.readings = 0;
+    agent->acked_stored = record->acked;
     agent->stored = true;
     agent->unborn = false;
     return SERIN_OK;

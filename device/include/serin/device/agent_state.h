@@ -151,6 +151,7 @@ struct serin_agent {
     struct serin_running running;
     struct serin_trust trust; /* valid with have_trust */
     struct serin_agent_record record;
+    uint64_t acked_stored; /* what flash has of record.acked */
     struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
 
     /* the trial */
@@ -188,6 +189,8 @@ struct serin_agent {
     bool unborn;       /* there is none, and the first one could not be stored yet */
     bool unread;       /* there may be one, in a log that cannot be read: nothing is stored */
     struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
+    uint64_t trust_due_ms;  /* the trust region is not written before, whatever is heard, */
+    uint8_t trust_failures; /* as what was written did not stay so often in a row */
     uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     bool connected;
     bool linked;         /* was connected since boot */
