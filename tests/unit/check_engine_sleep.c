@@ -17,16 +17,25 @@
 #define STEP_MIN  30u
 #define DIES_PART 5u /* two of so many, where they die */
 
-static bool asleep[BEATS_MOST], dying[BEATS_MOST]; /* by device */
+static bool asleep[BEATS_MOST], dozes[BEATS_MOST], dying[BEATS_MOST]; /* by device */
 static uint64_t dies_ms[BEATS_MOST];
 
-/* How a fleet sleeps: each for so long, at any time. */
+static uint64_t seed;
+
+/* How a fleet sleeps: each for so long, at any time; or for as long on average. */
 struct sleep {
     unsigned awake_min, asleep_min;
+    bool irregular;
 };
 
 static bool sleeps(const struct bench *bench, const struct sleep *sleep, uint32_t device)
 {
+    if (sleep->irregular) {
+        unsigned mean_min = dozes[device] ? sleep->asleep_min : sleep->awake_min;
+        dozes[device] =
+            bench_random(&seed) % (mean_min / STEP_MIN) == 0 ? !dozes[device] : dozes[device];
+        return dozes[device];
+    }
     unsigned round_min = sleep->awake_min + sleep->asleep_min;
     uint64_t minute = bench->now_ms / BEATS_MINUTE_MS + device * UINT64_C(7919);
     return minute % round_min >= sleep->awake_min;
@@ -68,21 +77,25 @@ static void pass(struct bench *bench, const struct sleep *sleep, unsigned minute
 static void start(struct bench *bench, const struct serin_policy *policy, const struct sleep *sleep)
 {
     memset(dying, 0, sizeof dying);
+    memset(dozes, 0, sizeof dozes);
+    seed = 1;
     beats_make(bench, policy, BEATS_MOST, BEATS_HOUR_MIN);
     pass(bench, sleep, 20 * DAY_MIN, false);
     bench_do(bench, SERIN_ROLLOUT_START);
 }
 
-/* Awake for a day or two, and asleep for twice as long; and awake for twice as long. A good release
- * completes; one that kills two of five stays in its first stage, and says why. Caught: those
- * compared with nobody of whom most others sleep; with as many as sleep at that moment; who
+/* Awake for a day or two, and asleep for twice as long; awake for longer; and at random. A good
+ * release completes; one that kills two of five stays in its first stage, and says why. Caught:
+ * those compared with nobody of whom most others sleep; with as many as sleep at that moment; who
  * accepted just now taken for one who would sleep by now; a span by which half of the others are
- * silent. */
+ * silent; those that are silent for it taken for sleepers. */
 START_TEST(a_fleet_that_sleeps_passes_what_is_good)
 {
     static const uint32_t firsts[] = {FIRST, FIRST, FIRST, 40};
-    static const struct sleep fleets[] = {
-        {48 * 60, 100 * 60}, {24 * 60, 60 * 60}, {36 * 60, 24 * 60}, {36 * 60, 24 * 60}};
+    static const struct sleep fleets[] = {{48 * 60, 100 * 60},
+                                          {24 * 60, 60 * 60},
+                                          {36 * 60, 24 * 60},
+                                          {24 * 60, 60 * 60, .irregular = true}};
     for (size_t c = 0; c < 2 * sizeof fleets / sizeof fleets[0]; c++) {
         bool die = c % 2 == 1;
         struct serin_policy policy = beats_policy(firsts[c / 2], 24, 500, 30);
