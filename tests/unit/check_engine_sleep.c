@@ -92,10 +92,10 @@ static void start(struct bench *bench, const struct serin_policy *policy, const 
 START_TEST(a_fleet_that_sleeps_passes_what_is_good)
 {
     static const uint32_t firsts[] = {FIRST, FIRST, FIRST, 40};
-    static const struct sleep fleets[] = {{48 * 60, 100 * 60},
-                                          {24 * 60, 60 * 60},
-                                          {36 * 60, 24 * 60},
-                                          {24 * 60, 60 * 60, .irregular = true}};
+    static const struct sleep fleets[] = {{48 * 60, 100 * 60, false},
+                                          {24 * 60, 60 * 60, false},
+                                          {36 * 60, 24 * 60, false},
+                                          {24 * 60, 60 * 60, true}};
     for (size_t c = 0; c < 2 * sizeof fleets / sizeof fleets[0]; c++) {
         bool die = c % 2 == 1;
         struct serin_policy policy = beats_policy(firsts[c / 2], 24, 500, 30);
@@ -119,7 +119,7 @@ END_TEST
  * Caught: a span that is forgotten. */
 START_TEST(a_restart_forgets_no_sleep)
 {
-    static const struct sleep sleep = {48 * 60, 100 * 60};
+    static const struct sleep sleep = {48 * 60, 100 * 60, false};
     struct serin_policy policy = beats_policy(FIRST, 24, 500, 30);
     struct bench bench;
     start(&bench, &policy, &sleep);
