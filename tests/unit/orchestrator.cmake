@@ -35,6 +35,7 @@ serin_unit_test(engine_spells
 target_include_directories(check_engine_spells PRIVATE ${PROJECT_SOURCE_DIR}/tests/bench)
 serin_unit_test(health LINK serin::orchestrator_core)
 serin_unit_test(ledger LINK serin::orchestrator_core)
+serin_unit_test(way_back LINK serin::orchestrator_core)
 serin_unit_test(signed_time LINK serin::orchestrator_core)
 serin_unit_test(policy LINK serin::orchestrator_core)
 if(TARGET serin_lmdb_store)
