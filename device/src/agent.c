@@ -88,27 +88,10 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
     return error;
 }
 
-/* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
-static enum serin_error complete_trust(struct serin_agent *agent)
-{
-    struct serin_agent_record next;
-    struct serin_trust trust;
-    if (serin_trust_region_read(agent->config->boot, &trust) != SERIN_OK) {
-        return SERIN_ERR_FLASH;
-    }
-    serin_record_copy(&next, &agent->record);
-    next.trust_proved = trust.version;
-    enum serin_error error = serin_record_store(agent, &next);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    serin_agent_fault_point(agent, "agent.trust.proved");
-    return serin_trust_region_mend(agent->config->boot, trust.version);
-}
-
 /* Reads the record that counts. Where it does not read at this moment the one that was opened
- * before goes on counting, unless it was just replaced. */
-static bool learn_trust(struct serin_agent *agent, bool updated)
+ * before goes on counting, unless it was just replaced.
+ * Its stack is not needed any more when something is stored. */
+__attribute__((noinline)) static bool learn_trust(struct serin_agent *agent, bool updated)
 {
     struct serin_trust trust;
     bool reads = serin_trust_region_read(agent->config->boot, &trust) == SERIN_OK;
@@ -124,18 +107,38 @@ static bool learn_trust(struct serin_agent *agent, bool updated)
     return reads;
 }
 
+/* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
+static enum serin_error complete_trust(struct serin_agent *agent, bool updated)
+{
+    struct serin_agent_record next;
+    if (!learn_trust(agent, updated)) {
+        return SERIN_ERR_FLASH;
+    }
+    serin_record_copy(&next, &agent->record);
+    next.trust_proved = agent->trust.version;
+    enum serin_error error = serin_record_store(agent, &next);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    serin_agent_fault_point(agent, "agent.trust.proved");
+    return serin_trust_region_mend(agent->config->boot, agent->trust.version);
+}
+
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
 {
     const struct serin_boot *boot = agent->config->boot;
     enum serin_error error =
         updated ? SERIN_ERR_AGAIN : serin_trust_region_mend(boot, agent->record.trust_proved);
     if (error == SERIN_ERR_AGAIN) {
-        error = complete_trust(agent);
+        error = complete_trust(agent, updated);
     }
     agent->trust_single = !learn_trust(agent, updated) || error != SERIN_OK;
     if (!agent->trust_single) {
         agent->record.trust_proved =
             agent->trust.version; /* flash learns it with the next record */
+    }
+    if (agent->have_trust) {
+        serin_intake_forget_directors(agent);
     }
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;
