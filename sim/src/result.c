@@ -25,6 +25,9 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
         [SERIN_SIM_STALE] = "no stage passes on figures of before a restart",
         [SERIN_SIM_DEAD] = "no stage follows on one whose devices are all dead",
         [SERIN_SIM_SPIN] = "time goes on",
+        [SERIN_SIM_TOLD] = "devices are told how the rollout stands",
+        [SERIN_SIM_PACE] = "no rollout goes faster than its policy allows",
+        [SERIN_SIM_COMMIT] = "no counter is committed before the release is stable",
     };
     bool known = invariant >= SERIN_SIM_SOUND && invariant < SERIN_SIM_INVARIANT_COUNT;
     return known ? texts[invariant] : "unknown";

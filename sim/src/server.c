@@ -277,7 +277,7 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
     struct serin_rollout_actions actions;
     server_store_touch(&server->store);
     enum serin_rollout_state state = rollout->state;
-    sim_check_step_before(server->sim, rollout);
+    sim_check_step_before(server->sim, rollout, event->kind);
     enum serin_error error =
         serin_rollout_step(rollout, &server->members, sim_wall_ms(server->sim), event, &actions);
     if (error != SERIN_OK) {

@@ -204,6 +204,9 @@ enum serin_sim_invariant {
     SERIN_SIM_STALE = 14, /* a stage passed on figures of before serind's restart */
     SERIN_SIM_DEAD = 15, /* a stage passed though all that confirmed it are dead, and others live */
     SERIN_SIM_SPIN = 16, /* so much was done in so little time that it would go on for ever */
+    SERIN_SIM_TOLD = 17, /* what devices are told is not how the rollout stands */
+    SERIN_SIM_PACE = 18, /* a stage opened, or devices were offered it, before the policy allows */
+    SERIN_SIM_COMMIT = 19, /* a counter may be committed before the release is the stable one */
     SERIN_SIM_INVARIANT_COUNT
 };
 
