@@ -137,6 +137,9 @@ void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
         agent->record.trust_proved =
             agent->trust.version; /* flash learns it with the next record */
     }
+    if (agent->have_trust) {
+        serin_intake_forget_directors(agent);
+    }
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;
         serin_agent_log(agent, "the trust record has no second copy", "the next boot tries");

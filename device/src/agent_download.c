@@ -304,13 +304,7 @@ static bool spare_failed(const struct serin_agent *agent)
             }
         }
     }
-    for (size_t i = 0; opened && i < SERIN_AGENT_TRIED_MAX; i++) {
-        const struct serin_agent_tried *tried = &agent->record.tried[i];
-        if (tried->attempt != 0 && memcmp(tried->manifest_id, id, sizeof tried->manifest_id) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return opened && serin_attempt_any_tried(agent, id);
 }
 
 /* Goes on to find out whether the slot that does not run may be given up: flash rots while an image

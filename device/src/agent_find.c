@@ -117,6 +117,9 @@ static void find_account(struct serin_agent *agent, const struct serin_agent_rec
         agent->time_base_s = found->signed_time_s;
         agent->time_base_ms = agent->now_ms;
     }
+    if (agent->have_trust) {
+        serin_intake_forget_directors(agent);
+    }
     serin_agent_learn(agent);
     serin_agent_log(agent, "the agent log reads again", NULL);
 }

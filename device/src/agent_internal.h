@@ -143,12 +143,18 @@ SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
 /* Whether (manifest, attempt) ended in a way that must not be repeated. */
 bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifest_id,
                          uint32_t attempt);
+/* Whether any attempt at that manifest did. */
+bool serin_attempt_any_tried(const struct serin_agent *agent, const uint8_t *manifest_id);
 
 /* ---- intake ---- */
 
 enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
                                         const uint8_t *payload, size_t size);
 enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size);
+/* Forgets what a director said whose key the trust record does not have any more: its orders, its
+ * digests, its halts, and its time. A key that was held by somebody else for a minute would lock
+ * the device out for good, as orders and time only grow. */
+void serin_intake_forget_directors(struct serin_agent *agent);
 enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *payload, size_t size);
 /* The directive in force: the device's own until released, else its channel's. NULL: not heard
  * since boot. */

@@ -7,7 +7,7 @@
 
 #include <serin/device/agent.h>
 
-#define SERIN_AGENT_TRIED_MAX 4u
+#define SERIN_AGENT_TRIED_MAX 4u /* of each directive topic */
 #define SERIN_AGENT_TRIED_ID  8u
 #define SERIN_AGENT_SAID_SIZE 16u
 
@@ -27,11 +27,16 @@ struct serin_agent_record {
     struct serin_order order[SERIN_AGENT_SOURCES]; /* highest accepted */
     /* First bytes of the SHA-256 of that directive's body: an order says one thing, for good. */
     uint8_t said[SERIN_AGENT_SOURCES][SERIN_AGENT_SAID_SIZE];
-    bool halted[SERIN_AGENT_SOURCES]; /* that directive's candidate was halted */
-    bool targeted;                    /* the device's own directive is in force */
-    uint64_t signed_time_s;           /* the largest seen in a directive */
-    uint32_t floor;                   /* committed: kept here, too, should the boot log be lost */
-    struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
+    /* The key that signed it: with that key its order goes. All zero: there is none, or an older
+     * agent did not write it down. */
+    uint8_t director[SERIN_AGENT_SOURCES][SERIN_KEY_ID_SIZE];
+    bool halted[SERIN_AGENT_SOURCES];         /* that directive's candidate was halted */
+    bool targeted;                            /* the device's own directive is in force */
+    uint64_t signed_time_s;                   /* the largest seen in a directive, */
+    uint8_t time_director[SERIN_KEY_ID_SIZE]; /* and the key that signed that one */
+    uint32_t floor; /* committed: kept here, too, should the boot log be lost */
+    /* By the topic that asked for them, newest first. */
+    struct serin_agent_tried tried[SERIN_AGENT_SOURCES][SERIN_AGENT_TRIED_MAX];
     uint64_t start_s; /* signed time from which the current one may start: its spread is over */
     uint32_t trust_proved; /* version that was proved last, in one bank at least; 0: none */
     /* The journal of the current attempt: 0, or how often it was begun anew; up to where everything
