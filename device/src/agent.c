@@ -360,19 +360,10 @@ static uint64_t trial_ms(const struct serin_agent *agent)
                                                         : agent->elapse_ms;
 }
 
-/* When the present state has something to do by itself. */
-static uint64_t work_ms(const struct serin_agent *agent)
+/* When the present state has something to do by itself, where nothing stands in its way. */
+static uint64_t state_ms(const struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
-    if (agent->unsettled || serin_agent_lacks(agent)) {
-        return agent->retry_ms;
-    }
-    if (agent->stopped) {
-        return SERIN_NEVER_MS;
-    }
-    if (agent->now_ms < agent->retry_ms) {
-        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
-    }
     if (agent->job != SERIN_AGENT_JOB_NONE || agent->checking ||
         (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked &&
          !serin_attempt_in_progress(state))) {
@@ -390,6 +381,22 @@ static uint64_t work_ms(const struct serin_agent *agent)
     }
     bool busy = state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING;
     return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
+}
+
+static uint64_t work_ms(const struct serin_agent *agent)
+{
+    if (agent->unsettled || serin_agent_lacks(agent)) {
+        return agent->retry_ms;
+    }
+    if (agent->stopped) {
+        return SERIN_NEVER_MS;
+    }
+    if (agent->now_ms < agent->retry_ms) {
+        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
+    }
+    uint64_t peek_ms = serin_peek_due_ms(agent);
+    return agent->download.target == SERIN_AGENT_TARGET_PEEK ? peek_ms
+                                                             : earlier(peek_ms, state_ms(agent));
 }
 
 uint64_t serin_agent_next_ms(const struct serin_agent *agent)

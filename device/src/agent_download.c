@@ -74,7 +74,8 @@ static enum serin_error count_failure(struct serin_agent *agent, enum serin_erro
 static uint32_t usable(const struct serin_agent *agent, uint32_t size)
 {
     uint32_t left = agent->fetch.end - agent->fetch.position;
-    if (size >= left || agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
+    if (size >= left || agent->download.target == SERIN_AGENT_TARGET_MANIFEST ||
+        agent->download.target == SERIN_AGENT_TARGET_PEEK) {
         return size < left ? size : left;
     }
     return size - size % agent->config->boot->flash->write_unit;
@@ -205,6 +206,8 @@ static enum serin_error store(struct serin_agent *agent, const uint8_t *data, ui
         return store_table(agent, data, size);
     case SERIN_AGENT_TARGET_IMAGE:
         return store_image(agent, data, size);
+    case SERIN_AGENT_TARGET_PEEK:
+        return serin_peek_store(agent, data, size);
     case SERIN_AGENT_TARGET_NONE:
         break;
     }
@@ -236,7 +239,9 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
     if (whole && agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
         return serin_download_take_manifest(agent, agent->fetch.size);
     }
-    if (whole) {
+    if (whole && agent->download.target == SERIN_AGENT_TARGET_PEEK) {
+        serin_peek_take(agent, agent->fetch.size);
+    } else if (whole) {
         serin_fetch_stop(agent);
         agent->download.target = SERIN_AGENT_TARGET_NONE; /* pursue finds what comes next */
     }

@@ -7,6 +7,7 @@
  *   agent_attempt    the table of states
  *   agent_intake     directives, trust, hold
  *   agent_pursue     what to do next
+ *   agent_peek       whether a stable release is newer than what runs
  *   agent_fetch      one object, block by block
  *   agent_manifest   the manifest of a download (agent_download.h)
  *   agent_download   piece table and image into the slot
@@ -135,6 +136,9 @@ bool serin_attempt_in_progress(enum serin_state state); /* pending to staged */
 SERIN_MUST_USE enum serin_error serin_attempt_open(struct serin_agent *agent,
                                                    const struct serin_agent_standing *standing,
                                                    bool targeted);
+/* Whether it would find room for its account. */
+bool serin_attempt_has_room(const struct serin_agent *agent, const uint8_t *manifest_id,
+                            uint32_t attempt);
 /* Moves the current attempt by `event`: persisted, then told to the platform and due for a report.
  * SERIN_ERR_STATE: the table refuses it. SERIN_ERR_FLASH: not durable, nothing changed. */
 SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
@@ -169,6 +173,25 @@ enum serin_reason serin_intake_reason(enum serin_error error);
 
 /* Does what is due now: bounded work; called after every event. */
 void serin_agent_pursue(struct serin_agent *agent);
+
+/* ---- peek ---- */
+
+/* Whether what `standing` asks for is worth an attempt. */
+enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
+                                         const struct serin_agent_standing *standing);
+/* Whether a look is due or goes on. It needs the link, and scratch, which nothing else uses then.
+ */
+bool serin_peek_due(const struct serin_agent *agent);
+/* When it has something to do; SERIN_NEVER_MS: not by itself. */
+uint64_t serin_peek_due_ms(const struct serin_agent *agent);
+/* Goes on with the look. */
+void serin_peek_run(struct serin_agent *agent);
+void serin_peek_stop(struct serin_agent *agent);
+/* Takes bytes of the manifest, at fetch.position. SERIN_ERR_TOO_LARGE: none has that size. */
+SERIN_MUST_USE enum serin_error serin_peek_store(struct serin_agent *agent, const uint8_t *data,
+                                                 uint32_t size);
+/* A whole manifest has arrived: the verdict. */
+void serin_peek_take(struct serin_agent *agent, size_t size);
 
 /* ---- fetch ---- */
 

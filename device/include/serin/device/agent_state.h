@@ -82,7 +82,8 @@ enum serin_agent_target {
     SERIN_AGENT_TARGET_NONE,
     SERIN_AGENT_TARGET_MANIFEST, /* into scratch */
     SERIN_AGENT_TARGET_TABLE,    /* into the slot's piece table */
-    SERIN_AGENT_TARGET_IMAGE     /* into the slot's image */
+    SERIN_AGENT_TARGET_IMAGE,    /* into the slot's image */
+    SERIN_AGENT_TARGET_PEEK      /* a manifest into scratch, before there is an attempt */
 };
 
 /* What an entry of a journal remembers besides its position. */
@@ -131,6 +132,19 @@ struct serin_agent_download {
     struct serin_manifest manifest;
 };
 
+/* Whether a release is worth an attempt (device/src/agent_peek.c). */
+enum serin_peek_verdict {
+    SERIN_PEEK_LOOK,  /* not known: its manifest is looked at first */
+    SERIN_PEEK_TAKE,  /* it is */
+    SERIN_PEEK_LEAVE, /* it is the stable one, and not newer than what runs */
+};
+
+struct serin_agent_peek {
+    uint8_t manifest_id[SERIN_SHA256_SIZE]; /* all zero: none yet */
+    enum serin_peek_verdict verdict;        /* of that one, since boot */
+    uint64_t due_ms, end_ms;                /* when to look, and until when */
+};
+
 enum serin_agent_job {
     SERIN_AGENT_JOB_NONE,
     SERIN_AGENT_JOB_LOOK,  /* is the other slot's image sound? */
@@ -170,6 +184,7 @@ struct serin_agent {
     /* the download, and the other slot */
     struct serin_agent_fetch fetch;
     struct serin_agent_download download;
+    struct serin_agent_peek peek;
     struct serin_image_check check;
     enum serin_agent_job job;
     uint32_t job_position; /* pieces copied */
@@ -208,6 +223,7 @@ struct serin_agent {
     bool unsettled;      /* what the last boots did is not in the account yet */
     bool held, hold_heard;
     bool checking; /* `check` runs over the downloaded image, else over the job's */
+    bool peeking;  /* the directive in force waits for the verdict of `peek` */
     bool looked;   /* the other slot was checked since boot */
 };
 
