@@ -128,6 +128,7 @@ static void fill_rollout(const struct server_head *head, struct serin_sim_result
     result->stage = rollout->stage;
     result->members = head->reverting ? head->halted_count : head->member_count;
     memcpy(result->why, rollout->why, sizeof result->why);
+    memcpy(result->revert_why, rollout->revert_why, sizeof result->revert_why);
     result->offered = rollout->tally.offered;
     result->unreached = rollout->tally.unreached;
     fill_books(rollout, &result->books);

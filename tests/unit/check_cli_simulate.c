@@ -389,6 +389,19 @@ START_TEST(a_way_back_stands_by_itself)
 }
 END_TEST
 
+/* Caught: an operator who asks for a way back and is not told why there is none. */
+START_TEST(why_there_is_no_way_back_is_told)
+{
+    write_text("crash.yaml", "image: [{fault: crash, percent: 100}]\n");
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario crash.yaml");
+    SAYS("\nno way back to 1.0.0: nobody runs it or is trying it");
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario crash.yaml --json");
+    SAYS("\"revert\":null,\"revert_why\":\"nobody runs it");
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
+    SAYS("\"revert_why\":\"\"");
+}
+END_TEST
+
 START_TEST(what_befell_is_told)
 {
     static char line[524288];
@@ -649,6 +662,7 @@ int main(void)
         stages_stand_as_they_ended,
         a_way_back_counts_each_stage_by_itself,
         a_way_back_stands_by_itself,
+        why_there_is_no_way_back_is_told,
         what_befell_is_told,
         who_waits_for_an_operator_says_so,
         the_replay_is_the_same_again,

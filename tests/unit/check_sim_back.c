@@ -1,7 +1,7 @@
 /*
  * The way back of a halted rollout in the simulator: whoever runs the bad release comes off it,
  * whatever its policy asked of operators and whatever serind forgot meanwhile, and nobody else is
- * bothered.
+ * bothered. What became of the bad release's devices is told to the end.
  */
 #include "check_main.h"
 #include "sim_bench.h"
@@ -89,12 +89,28 @@ START_TEST(there_is_none_for_nobody)
 }
 END_TEST
 
+/* What its devices do after the way back began is told as well: each that says it is ill has
+ * failed. Caught: counts that stand as they stood at the halt. */
+START_TEST(what_became_of_the_bad_release_is_told_to_the_end)
+{
+    open_bad(SERIN_SIM_FAULT_REGRESS, 300000, 120 * MINUTE, 5);
+    all_come_off();
+    const struct serin_sim_result *result = &bench.result;
+    ck_assert_uint_gt(result->failed, result->books.failed);
+    ck_assert_uint_eq(result->regressed, result->faults[SERIN_SIM_FAULT_REGRESS]);
+    ck_assert_uint_eq(result->failed, result->regressed);
+    ck_assert_uint_eq(result->confirmed + result->failed, result->exposed);
+    sim_bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         nobody_has_to_approve_of_it,
         a_backup_in_the_middle_of_it_keeps_nobody,
         there_is_none_for_nobody,
+        what_became_of_the_bad_release_is_told_to_the_end,
         NULL,
     };
     return check_run("sim_back", tests);

@@ -232,7 +232,8 @@ struct serin_sim_restarts {
 };
 
 struct serin_sim_result {
-    /* Of the rollout; where devices were taken back, of the halted one, as it stood then. */
+    /* Of the rollout; where devices were taken back, of the halted one, as it stood then: what
+     * devices did with its release is counted to the end of the run all the same. */
     enum serin_rollout_state state;
     char why[SERIN_ROLLOUT_WHY_MAX]; /* or for whom it waits, or what `completed` leaves out */
     uint32_t stage;
@@ -248,7 +249,7 @@ struct serin_sim_result {
     uint32_t open;                        /* came to no end yet */
     uint32_t still_on_it;                 /* run the candidate at the end */
     uint32_t reasons[SERIN_REASON_COUNT]; /* of `failed` */
-    struct serin_sim_books books;         /* of the same rollout as `state` */
+    struct serin_sim_books books;         /* of the same rollout as `state`, as long as it ran */
     uint64_t ended_ms;                    /* simulated time of the rollout's end, or of the run's */
     uint64_t run_ms;        /* of the run's end: by then devices have told what they did */
     uint64_t halted_ms;     /* when it halted; 0: it did not */
@@ -269,6 +270,7 @@ struct serin_sim_result {
                                                broker or verb that was not refused */
     uint32_t came[SERIN_SIM_EVENT_COUNT];   /* events whose time came before the run was over */
     struct serin_sim_revert revert;
+    char revert_why[SERIN_ROLLOUT_WHY_MAX]; /* why none was made though the policy asks; "" */
     uint64_t dropped, duplicated, reordered, corrupted; /* messages */
     uint64_t cuts;                                      /* downloads whose link dropped */
     uint64_t sleeps, offline; /* times that a device fell asleep; devices never reached */
