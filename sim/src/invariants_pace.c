@@ -5,7 +5,7 @@
 
 #define MINUTE_MS UINT64_C(60000)
 #define SECOND_MS UINT64_C(1000) /* set back by less, the engine's clock stands still */
-#define DAY_MIN   1440u
+#define DAY_MIN   UINT64_C(1440)
 #define WEEK_MIN  (7u * DAY_MIN)
 #define THURSDAY  3u /* the first of January 1970 */
 /* The specification's: with those that are silent and may yet come, so many times as many. */
@@ -20,7 +20,7 @@ bool sim_judge_closed(const struct serin_policy *policy, uint64_t wall_ms)
     bool open = policy->window_count == 0 || policy->emergency;
     for (size_t i = 0; i < policy->window_count; i++) {
         const struct serin_window *window = &policy->windows[i];
-        uint32_t until_min = window->until_min;
+        uint64_t until_min = window->until_min;
         until_min += until_min <= window->from_min ? DAY_MIN : 0;
         for (uint32_t day = 0; day < 7u; day++) {
             uint64_t since_min = (at_min + WEEK_MIN - day * DAY_MIN - window->from_min) % WEEK_MIN;

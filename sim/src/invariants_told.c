@@ -8,7 +8,7 @@
 
 /* serind publishes what its store has at once; after a connection it hears what the broker retains
  * first, and another of its publishes may have to be answered before. */
-#define TOLD_MS (2u * (SERVER_SETTLE_MS + SERVER_ANSWER_MS))
+#define TOLD_MS (UINT64_C(2) * (SERVER_SETTLE_MS + SERVER_ANSWER_MS))
 
 /* What devices have to read of a rollout that stands so. */
 static enum serin_candidate_state must_read(enum serin_rollout_state state, uint32_t stage,
@@ -30,12 +30,12 @@ static enum serin_candidate_state must_read(enum serin_rollout_state state, uint
 
 static const char *words_of(enum serin_candidate_state state)
 {
-    static const char *const words[] = {[SERIN_CANDIDATE_NONE] = "nothing",
+    static const char *const words[] = {[SERIN_CANDIDATE_INVALID] = "nothing yet",
+                                        [SERIN_CANDIDATE_NONE] = "nothing",
                                         [SERIN_CANDIDATE_ROLLING] = "rolling",
                                         [SERIN_CANDIDATE_PAUSED] = "paused",
                                         [SERIN_CANDIDATE_HALTED] = "halted"};
-    bool known = (size_t)state < sizeof words / sizeof words[0] && words[state] != NULL;
-    return known ? words[state] : "invalid";
+    return (size_t)state < sizeof words / sizeof words[0] ? words[state] : "no known state";
 }
 
 static bool names(const struct serin_release *release, const uint8_t id[SERIN_SHA256_SIZE])
