@@ -68,8 +68,8 @@ START_TEST(what_has_passed_of_a_window_is_rounded_up)
         (void)serin_agent_step(&bench.agent, moments[i], &tick);
         ck_assert_int_eq(serin_boot_read(&bench.boot, &state), SERIN_OK);
         ck_assert_int_eq(state.phase, SERIN_BOOT_TRIAL);
-        ck_assert_uint_ge(state.elapsed_s * 1000u, moments[i]);
-        ck_assert_uint_le(state.elapsed_s * 1000u, moments[i] + 1000u * (i + 1u));
+        ck_assert_uint_ge(UINT64_C(1000) * state.elapsed_s, moments[i]);
+        ck_assert_uint_le(UINT64_C(1000) * state.elapsed_s, moments[i] + 1000u * (i + 1u));
     }
     bench_end(&bench, v1, v2, NULL);
 }
