@@ -44,6 +44,32 @@ for file in "$vectors"/wire/{report,ack,block,get,beat,hold}-*.bin; do
     head -c -1 "$file" | seed "${name%%-*}" "refused-wire-$name-cut"
 done
 
+# Both codecs of the wire on the same bytes: a byte chooses the kind, in the order of tests/unit/wire_values.c.
+wires=(envelope directive trust_payload report ack beat get block hold presence)
+wire_kind() {
+    local i
+    for i in "${!wires[@]}"; do
+        [ "${wires[i]}" != "$1" ] || printf "\\x$(printf %02x "$i")"
+    done
+}
+for file in "$vectors"/wire/*.bin; do
+    name=$(basename "$file" .bin) kind=${name%%-*}
+    case $name in
+    report-*-body) continue ;;
+    directive-channel | directive-targeted) kind=envelope ;;
+    esac
+    { wire_kind "$kind" && cat "$file"; } | seed codecs "$name"
+    { wire_kind "$kind" && cat "$file" && printf '\xf8\x07\x01\xc2\x3e\x02hi'; } | seed codecs "$name-unknown"
+    { wire_kind "$kind" && cat "$file" "$file"; } | seed codecs "$name-twice"
+    { wire_kind "$kind" && head -c -1 "$file"; } | seed codecs "refused-$name-cut"
+done
+number=0
+while read -r kind _ bytes _; do
+    number=$((number + 1))
+    [ "$bytes" != - ] || bytes=
+    { wire_kind "$kind" && unhex "$bytes"; } | seed codecs "refused-$(printf %02d "$number")"
+done < <(grep -v '^#' "$vectors/wire/refused.txt")
+
 # A byte chooses the kind, in the order of tests/unit/site_values.c.
 kinds=(batch batch_items ack_batch gw_status want have have_part)
 site_kind() {
