@@ -324,7 +324,7 @@ static enum serin_error work(struct serin_mqtt_client *client,
 {
     acknowledge(client);
     enum serin_error error = serin_mqtt_flush(client);
-    bool dry = true;
+    bool dry = true; /* nothing is taken in any more on leaving */
     if (error == SERIN_OK && client->state != STATE_LEAVING) {
         error = serin_mqtt_intake(client, event, &dry);
     }

@@ -280,6 +280,7 @@ static enum serin_error receive(struct serin_mqtt_client *client,
 enum serin_error serin_mqtt_intake(struct serin_mqtt_client *client,
                                    struct serin_mqtt_client_event *event, bool *dry)
 {
+    *dry = false;
     for (unsigned i = 0; i < READS_MAX; i++) {
         /* What a packet may have to be answered with has its room before the packet begins. */
         if (client->in.phase == PHASE_FIRST &&
