@@ -55,3 +55,4 @@ target_include_directories(serin_mqtt_client_bench PUBLIC ${PROJECT_SOURCE_DIR}/
                            ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_options(serin_mqtt_client_bench PRIVATE -Wall -Wextra -Werror)
 serin_unit_test(mqtt_client LINK serin_mqtt_client_bench)
+serin_unit_test(mqtt_client_time LINK serin_mqtt_client_bench)
