@@ -56,3 +56,5 @@ target_include_directories(serin_mqtt_client_bench PUBLIC ${PROJECT_SOURCE_DIR}/
 target_compile_options(serin_mqtt_client_bench PRIVATE -Wall -Wextra -Werror)
 serin_unit_test(mqtt_client LINK serin_mqtt_client_bench)
 serin_unit_test(mqtt_client_time LINK serin_mqtt_client_bench)
+serin_unit_test(mqtt_client_broker SOURCES tcp_stream.c broker.c LINK serin::mqtt_client)
+target_compile_definitions(check_mqtt_client_broker PRIVATE _GNU_SOURCE)
