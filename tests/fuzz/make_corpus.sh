@@ -211,5 +211,20 @@ audit_log() { # three lines, and between the first two of them a tear
 bytes 00 05 0d 03 1e 04 05 2b 05 04 0b 05 | seed audit story
 bytes 00 05 05 00 05 01 02 05 0a 05 | seed audit harm
 
+# What a broker says to a board's client, behind three bytes of sizes (fuzz_mqtt_client.c).
+accepted='20 02 00 00'
+# shellcheck disable=SC2086
+{
+    bytes c0 ff ff $accepted 31 07 00 03 61 2f 62 68 69 32 06 00 01 63 12 34 00 | seed mqtt_client messages
+    bytes 00 00 00 $accepted 90 03 00 01 01 40 02 00 02 d0 00 30 03 00 01 65 | seed mqtt_client answers
+    { bytes 00 10 10 $accepted 32 ac 02 00 03 61 2f 62 00 09 && head -c 293 /dev/zero && bytes 30 03 00 01 65; } |
+        seed mqtt_client skipped
+    { bytes 00 ff 00 $accepted && for i in 1 2 3 4 5 6 7 8 9; do bytes 32 05 00 01 74 00 0$i; done; } | seed mqtt_client acks
+    bytes 00 ff ff 20 02 00 05 | seed mqtt_client refused-connack
+    bytes 00 ff ff $accepted 30 80 80 80 80 01 | seed mqtt_client refused-length
+    bytes 00 ff ff $accepted 34 06 00 02 61 62 00 01 | seed mqtt_client refused-qos
+    bytes 00 ff ff $accepted 30 05 00 04 61 62 63 | seed mqtt_client refused-topic
+}
+
 # Patches of a device's flash (fuzz_flash.c).
 python3 flash_seeds.py corpus
