@@ -33,7 +33,7 @@ serin_unit_test(agent_work LINK serin_device_bench)
 serin_unit_test(flash_probe LINK serin::flash_emulator)
 
 # The example of docs/porting.md: a whole port.
-serin_unit_test(example_board LINK serin::example_board serin_device_bench)
+serin_unit_test(example_board LINK serin::example_board serin::nanopb serin_device_bench)
 add_test(NAME unit.flash_layout_program_small COMMAND flash-layout 16384 2048 8)
 add_test(NAME unit.flash_layout_program_use COMMAND flash-layout)
 set_tests_properties(unit.flash_layout_program_small PROPERTIES LABELS unit PASS_REGULAR_EXPRESSION "too small for two slots")
