@@ -10,6 +10,17 @@ die() {
     exit 1
 }
 
+# Wrong use of the script: exit status 2, as of the programs.
+misuse() {
+    printf '%s: %s (try --help)\n' "$(basename "$0")" "$*" >&2
+    exit 2
+}
+
+# amount OPTION VALUE: a number above 0 stands behind the option; said before anything is built.
+amount() {
+    [[ $2 =~ ^[0-9]+([.][0-9]+)?$ && $2 =~ [1-9] ]] || misuse "$1 takes a number above 0, not '$2'"
+}
+
 # Installs what scripts/packages.txt names and this machine lacks. Asks nothing.
 serin_install() {
     local wanted missing=() package as_root=()

@@ -5,11 +5,8 @@
 
 #include <string.h>
 
-#define FLASH_RETRY_MS 1000u
-#define IDLE_TICK_MS   60000u
-#define LOG_LINE_MAX   160u
-#define READINGS_MAX   3u    /* of an agent log that cannot be read, a second apart */
-#define KEPT_MAX       1024u /* bytes of a directive that waits for the account */
+#define IDLE_TICK_MS 60000u
+#define LOG_LINE_MAX 160u
 
 size_t serin_agent_size(void)
 {
@@ -87,15 +84,34 @@ uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range)
 enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error)
 {
     agent->errors++;
-    agent->retry_ms = agent->now_ms + FLASH_RETRY_MS;
+    agent->retry_ms = agent->now_ms + SERIN_AGENT_RETRY_MS;
     return error;
 }
 
+/* Reads the record that counts. Where it does not read at this moment the one that was opened
+ * before goes on counting, unless it was just replaced.
+ * Its stack is not needed any more when something is stored. */
+__attribute__((noinline)) static bool learn_trust(struct serin_agent *agent, bool updated)
+{
+    struct serin_trust trust;
+    bool reads = serin_trust_region_read(agent->config->boot, &trust) == SERIN_OK;
+    if (reads) {
+        agent->trust = trust;
+        agent->trust_dark.readings = 0;
+    }
+    if (updated && !reads) {
+        agent->have_trust = false; /* the one before may hold keys that this one drops */
+        agent->trust_dark.readings = SERIN_AGENT_READINGS; /* the server offers it again */
+    }
+    agent->have_trust = agent->have_trust || reads;
+    return reads;
+}
+
 /* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
-static enum serin_error complete_trust(struct serin_agent *agent)
+static enum serin_error complete_trust(struct serin_agent *agent, bool updated)
 {
     struct serin_agent_record next;
-    if (serin_trust_region_read(agent->config->boot, &agent->trust) != SERIN_OK) {
+    if (!learn_trust(agent, updated)) {
         return SERIN_ERR_FLASH;
     }
     serin_record_copy(&next, &agent->record);
@@ -114,13 +130,15 @@ void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
     enum serin_error error =
         updated ? SERIN_ERR_AGAIN : serin_trust_region_mend(boot, agent->record.trust_proved);
     if (error == SERIN_ERR_AGAIN) {
-        error = complete_trust(agent);
+        error = complete_trust(agent, updated);
     }
-    agent->have_trust = serin_trust_region_read(boot, &agent->trust) == SERIN_OK;
-    agent->trust_single = !agent->have_trust || error != SERIN_OK;
+    agent->trust_single = !learn_trust(agent, updated) || error != SERIN_OK;
     if (!agent->trust_single) {
         agent->record.trust_proved =
             agent->trust.version; /* flash learns it with the next record */
+    }
+    if (agent->have_trust) {
+        serin_intake_forget_directors(agent);
     }
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;
@@ -185,8 +203,10 @@ static void learn_running(struct serin_agent *agent)
         memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
         return;
     }
-    agent->confirmed = !agent->info.trial && state.phase == SERIN_BOOT_STEADY &&
-                       state.active == agent->info.slot && state.active_confirmed;
+    if (!agent->info.trial) { /* what was on trial is confirmed by this boot, or not at all */
+        agent->confirmed = state.phase == SERIN_BOOT_STEADY && state.active == agent->info.slot &&
+                           state.active_confirmed;
+    }
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
     /* Nothing is committed on trial, and a lost log is not replaced: it is the trial's end. */
@@ -196,37 +216,10 @@ static void learn_running(struct serin_agent *agent)
     }
 }
 
-/* What the agent's log holds. Once more where it did not read: `unread` tells whether it did not
- * read through in between, so that it need not be lost. */
-static bool load(const struct serin_boot *boot, struct serin_agent_record *record, bool *unread)
+void serin_agent_learn(struct serin_agent *agent)
 {
-    *unread = false;
-    if (serin_record_load(boot, record) == SERIN_OK) {
-        return true;
-    }
-    *unread = !serin_record_readable(boot);
-    return serin_record_load(boot, record) == SERIN_OK;
-}
-
-/* A fresh store is a new life of the device: its numbers start again, under another incarnation. */
-static enum serin_error be_born(struct serin_agent *agent)
-{
-    const struct serin_crypto *crypto = agent->config->boot->crypto;
-    struct serin_agent_record first;
-    memset(&first, 0, sizeof first);
-    uint8_t bytes[8];
-    if (crypto->ops->random(crypto->ctx, bytes, sizeof bytes) != SERIN_OK) {
-        return SERIN_ERR_CRYPTO;
-    }
-    first.incarnation = serin_get_le64(bytes) | 1u;
-    serin_record_copy(&agent->record, &first);
-    agent->readings = 1;
-    agent->unborn = serin_record_store(agent, &first) != SERIN_OK;
-    if (agent->unborn) {
-        /* What runs goes on, as it is whole; until the log takes a record, nothing is begun. */
-        serin_agent_log(agent, "the agent log takes no record", "trying again");
-    }
-    return SERIN_OK;
+    learn_running(agent);
+    serin_mirror_learn(agent);
 }
 
 enum serin_error serin_agent_init(struct serin_agent *agent,
@@ -249,12 +242,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
     feed(agent);
-    if (load(boot, &agent->record, &agent->unread)) {
-        agent->unread = false;
-        serin_record_refresh(agent);
-    } else {
-        error = be_born(agent);
-    }
+    error = serin_find_account(agent);
     if (error == SERIN_OK) {
         serin_agent_keep_trust(agent, false);
     }
@@ -263,77 +251,24 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->crashes = info->cause == SERIN_RESET_CRASH ? 1u : 0u;
     agent->watchdogs = info->cause == SERIN_RESET_WATCHDOG ? 1u : 0u;
     if (error == SERIN_OK) {
-        learn_running(agent);
-        serin_mirror_learn(agent);
+        serin_agent_learn(agent);
         serin_trial_resume(agent);
-        serin_download_resume(agent);
+        if (agent->have_trust) {
+            serin_download_resume(agent);
+        }
         feed_where_allowed(agent);
     }
     return error;
 }
 
-/* What was signed, and the account could not take as there is none: it comes once in a connection.
- * The scratch memory is used by nothing that begins without an account. */
-static uint8_t *kept_place(const struct serin_agent *agent, enum serin_agent_source source)
-{
-    return agent->config->scratch + (source == SERIN_AGENT_CHANNEL ? 0 : KEPT_MAX);
-}
-
 static enum serin_error take_directive(struct serin_agent *agent, enum serin_agent_source source,
                                        const uint8_t *payload, size_t size)
 {
-    enum serin_error error = serin_intake_directive(agent, source, payload, size);
-    if (agent->unborn && error == SERIN_ERR_FLASH && size <= KEPT_MAX) {
-        memcpy(kept_place(agent, source), payload, size);
-        agent->kept[source] = (uint16_t)size;
-    }
-    return error;
-}
-
-/* Takes what was kept, now that there is an account. */
-static void take_kept(struct serin_agent *agent)
-{
-    for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
-        enum serin_agent_source source = (enum serin_agent_source)n;
-        size_t size = agent->kept[source];
-        agent->kept[source] = 0;
-        if (size > 0) {
-            (void)serin_intake_directive(agent, source, kept_place(agent, source), size);
-        }
-    }
-}
-
-/* The account of before. Nothing was begun without it; a directive that was heeded as it only stops
- * is judged afresh, as it may be older than what the account knows. */
-static void find_account(struct serin_agent *agent, const struct serin_agent_record *found)
-{
-    serin_record_copy(&agent->record, found);
-    agent->unread = agent->unborn = false;
-    agent->unsettled = true;
-    memset(agent->standing, 0, sizeof agent->standing);
-    if (found->signed_time_s > serin_agent_time_s(agent)) {
-        agent->time_base_s = found->signed_time_s;
-        agent->time_base_ms = agent->now_ms;
-    }
-    learn_running(agent);
-    serin_mirror_learn(agent);
-    serin_agent_log(agent, "the agent log reads again", NULL);
-}
-
-enum serin_error serin_agent_be_born(struct serin_agent *agent)
-{
-    struct serin_agent_record found;
-    bool unread = false;
-    if (agent->unread && load(agent->config->boot, &found, &unread)) {
-        find_account(agent, &found);
-    } else if (unread && ++agent->readings < READINGS_MAX) {
-        return SERIN_ERR_FLASH;
-    }
-    agent->unread = false;
-    enum serin_error error = agent->unborn ? serin_record_again(agent) : SERIN_OK;
-    if (error == SERIN_OK) {
-        take_kept(agent);
-        serin_download_resume(agent);
+    bool waits = serin_agent_waits_for_trust(agent);
+    enum serin_error error =
+        waits ? SERIN_ERR_FLASH : serin_intake_directive(agent, source, payload, size);
+    if ((waits || agent->unborn) && error == SERIN_ERR_FLASH) {
+        serin_find_keep(agent, source, payload, size);
     }
     return error;
 }
@@ -421,20 +356,14 @@ static uint64_t later(uint64_t a, uint64_t b)
 /* When a trial has something to log, or its account has: the window waits for neither. */
 static uint64_t trial_ms(const struct serin_agent *agent)
 {
-    return agent->unsettled || agent->unborn ? earlier(agent->elapse_ms, agent->retry_ms)
-                                             : agent->elapse_ms;
+    return agent->unsettled || serin_agent_lacks(agent) ? earlier(agent->elapse_ms, agent->retry_ms)
+                                                        : agent->elapse_ms;
 }
 
-/* When the present state has something to do by itself. */
-static uint64_t work_ms(const struct serin_agent *agent)
+/* When the present state has something to do by itself, where nothing stands in its way. */
+static uint64_t state_ms(const struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
-    if (agent->unsettled || agent->unborn) {
-        return agent->retry_ms;
-    }
-    if (agent->stopped) {
-        return SERIN_NEVER_MS;
-    }
     if (agent->job != SERIN_AGENT_JOB_NONE || agent->checking ||
         (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked &&
          !serin_attempt_in_progress(state))) {
@@ -454,10 +383,26 @@ static uint64_t work_ms(const struct serin_agent *agent)
     return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
 }
 
+static uint64_t work_ms(const struct serin_agent *agent)
+{
+    if (agent->unsettled || serin_agent_lacks(agent)) {
+        return agent->retry_ms;
+    }
+    if (agent->stopped) {
+        return SERIN_NEVER_MS;
+    }
+    if (agent->now_ms < agent->retry_ms) {
+        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
+    }
+    uint64_t peek_ms = serin_peek_due_ms(agent);
+    return agent->download.target == SERIN_AGENT_TARGET_PEEK ? peek_ms
+                                                             : earlier(peek_ms, state_ms(agent));
+}
+
 uint64_t serin_agent_next_ms(const struct serin_agent *agent)
 {
     uint64_t due = agent->trial ? trial_ms(agent) : later(work_ms(agent), agent->retry_ms);
-    if (agent->connected && !agent->unborn) {
+    if (agent->connected && !serin_agent_lacks(agent)) {
         bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
         due = earlier(due, owed ? agent->report_due_ms : SERIN_NEVER_MS);
         due = earlier(due, agent->beat_due_ms);

@@ -334,7 +334,8 @@ enum serin_error serin_fill_prepare(struct serin_agent *agent)
         return error;
     }
     serin_agent_fault_point(agent, "agent.slot.invalidated");
-    error = serin_boot_give_up(boot, serin_agent_spare(agent), agent->running.manifest_id);
+    error = serin_trial_changed(
+        agent, serin_boot_give_up(boot, serin_agent_spare(agent), agent->running.manifest_id));
     if (error != SERIN_OK) {
         return error;
     }

@@ -2,10 +2,12 @@
  * How the files of the agent talk to each other. Each owns one concern:
  *
  *   agent            events, deadlines, the view
+ *   agent_find       what a start lacks: the trust record, the account
  *   agent_record     what survives a reset
  *   agent_attempt    the table of states
  *   agent_intake     directives, trust, hold
  *   agent_pursue     what to do next
+ *   agent_peek       whether a stable release is newer than what runs
  *   agent_fetch      one object, block by block
  *   agent_manifest   the manifest of a download (agent_download.h)
  *   agent_download   piece table and image into the slot
@@ -26,6 +28,9 @@
 
 #define SERIN_NEVER_MS UINT64_MAX
 
+#define SERIN_AGENT_RETRY_MS 1000u /* after a write that failed, or something that did not read */
+#define SERIN_AGENT_READINGS 3u    /* of a log, or the trust region, before it counts as lost */
+
 /* ---- agent: small helpers ---- */
 
 void serin_agent_log(const struct serin_agent *agent, const char *text, const char *detail);
@@ -42,14 +47,36 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
  * `updated`: a newer one was just stored in one bank, and is proved there. */
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
-/* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
- * new one where it does not after several readings. SERIN_ERR_FLASH: none yet. */
-SERIN_MUST_USE enum serin_error serin_agent_be_born(struct serin_agent *agent);
+/* Learns what runs, and what the other slot holds, once more. */
+void serin_agent_learn(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
 {
     return serin_slot_other(agent->info.slot);
 }
+
+/* ---- find ---- */
+
+/* Counts that something did not read, once a second at most. True: that was so often in a row that
+ * it counts as lost for good. */
+bool serin_agent_lost(const struct serin_agent *agent, struct serin_agent_dark *dark);
+/* Whether it counted as lost already. */
+bool serin_agent_is_lost(const struct serin_agent_dark *dark);
+/* Whether the trust record did not read at the start, and may yet: the bootloader has just read it,
+ * so that it is not given up at once. Nothing is begun without it, and nothing refused. */
+bool serin_agent_waits_for_trust(const struct serin_agent *agent);
+/* Whether the agent waits for its trust record, or has no account yet: it begins and tells nothing.
+ */
+bool serin_agent_lacks(const struct serin_agent *agent);
+/* Finds what the agent lacks, and takes the directives that came meanwhile. SERIN_ERR_FLASH: not
+ * yet. */
+SERIN_MUST_USE enum serin_error serin_agent_find_lacking(struct serin_agent *agent);
+/* Loads the account, or begins one, which may be `unborn` yet. SERIN_ERR_CRYPTO: no random numbers.
+ */
+SERIN_MUST_USE enum serin_error serin_find_account(struct serin_agent *agent);
+/* Keeps a directive for when the agent lacks nothing any more; not one that is too long. */
+void serin_find_keep(struct serin_agent *agent, enum serin_agent_source source,
+                     const uint8_t *payload, size_t size);
 
 /* ---- record ---- */
 
@@ -57,20 +84,18 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
 SERIN_MUST_USE enum serin_error serin_record_decode(const uint8_t *payload,
                                                     struct serin_agent_record *record);
 #define SERIN_RECORD_PAYLOAD_SIZE 1012u
-/* SERIN_ERR_NOT_FOUND: no valid record. */
+/* SERIN_ERR_NOT_FOUND: no valid record. SERIN_ERR_FLASH: none could be read; it may a moment later.
+ */
 SERIN_MUST_USE enum serin_error serin_record_load(const struct serin_boot *boot,
                                                   struct serin_agent_record *record);
 /* Copies a record with the attempts that it counts: the rest of `to` stays as it is, and means
  * nothing. */
 void serin_record_copy(struct serin_agent_record *to, const struct serin_agent_record *from);
 
-/* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. */
+/* Makes `next` durable, then the agent's. SERIN_ERR_FLASH: the agent's record is unchanged. A log
+ * that does not read is not written, and so not erased, before it counts as lost. */
 SERIN_MUST_USE enum serin_error serin_record_store(struct serin_agent *agent,
                                                    const struct serin_agent_record *next);
-
-/* Whether the agent's log can be read at all: one that cannot is not lost yet, it may read a moment
- * later. */
-bool serin_record_readable(const struct serin_boot *boot);
 
 /* Stores the agent's record as it is. SERIN_ERR_FLASH: not durable. */
 SERIN_MUST_USE enum serin_error serin_record_again(struct serin_agent *agent);
@@ -111,6 +136,9 @@ bool serin_attempt_in_progress(enum serin_state state); /* pending to staged */
 SERIN_MUST_USE enum serin_error serin_attempt_open(struct serin_agent *agent,
                                                    const struct serin_agent_standing *standing,
                                                    bool targeted);
+/* Whether it would find room for its account. */
+bool serin_attempt_has_room(const struct serin_agent *agent, const uint8_t *manifest_id,
+                            uint32_t attempt);
 /* Moves the current attempt by `event`: persisted, then told to the platform and due for a report.
  * SERIN_ERR_STATE: the table refuses it. SERIN_ERR_FLASH: not durable, nothing changed. */
 SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
@@ -119,12 +147,18 @@ SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
 /* Whether (manifest, attempt) ended in a way that must not be repeated. */
 bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifest_id,
                          uint32_t attempt);
+/* Whether any attempt at that manifest did. */
+bool serin_attempt_any_tried(const struct serin_agent *agent, const uint8_t *manifest_id);
 
 /* ---- intake ---- */
 
 enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
                                         const uint8_t *payload, size_t size);
 enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size);
+/* Forgets what a director said whose key the trust record does not have any more: its orders, its
+ * digests, its halts, and its time. A key that was held by somebody else for a minute would lock
+ * the device out for good, as orders and time only grow. */
+void serin_intake_forget_directors(struct serin_agent *agent);
 enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *payload, size_t size);
 /* The directive in force: the device's own until released, else its channel's. NULL: not heard
  * since boot. */
@@ -139,6 +173,25 @@ enum serin_reason serin_intake_reason(enum serin_error error);
 
 /* Does what is due now: bounded work; called after every event. */
 void serin_agent_pursue(struct serin_agent *agent);
+
+/* ---- peek ---- */
+
+/* Whether what `standing` asks for is worth an attempt. */
+enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
+                                         const struct serin_agent_standing *standing);
+/* Whether a look is due or goes on. It needs the link, and scratch, which nothing else uses then.
+ */
+bool serin_peek_due(const struct serin_agent *agent);
+/* When it has something to do; SERIN_NEVER_MS: not by itself. */
+uint64_t serin_peek_due_ms(const struct serin_agent *agent);
+/* Goes on with the look. */
+void serin_peek_run(struct serin_agent *agent);
+void serin_peek_stop(struct serin_agent *agent);
+/* Takes bytes of the manifest, at fetch.position. SERIN_ERR_TOO_LARGE: none has that size. */
+SERIN_MUST_USE enum serin_error serin_peek_store(struct serin_agent *agent, const uint8_t *data,
+                                                 uint32_t size);
+/* A whole manifest has arrived: the verdict. */
+void serin_peek_take(struct serin_agent *agent, size_t size);
 
 /* ---- fetch ---- */
 
@@ -232,6 +285,11 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
 bool serin_trial_commits(const struct serin_agent *agent);
 /* Raises the floor. What runs must just have been verified: nothing else may boot after it. */
 SERIN_MUST_USE enum serin_error serin_trial_commit(struct serin_agent *agent);
+/* What became of a change of the boot log, `error`, handed through. Not during a trial: a log that
+ * does not read, the third time a second apart, is begun anew, for the change that is tried next.
+ */
+SERIN_MUST_USE enum serin_error serin_trial_changed(struct serin_agent *agent,
+                                                    enum serin_error error);
 /* Takes a staged image back before it booted. */
 enum serin_error serin_trial_disarm(struct serin_agent *agent);
 

@@ -1,6 +1,7 @@
 /* Staged, trial, confirmed, committed: the agent against the boot log (design decisions 5, 19 and
  * 20). */
 #include "agent_internal.h"
+#include "boot_state.h"
 
 #include <string.h>
 
@@ -75,13 +76,14 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
 
 /* Ends the trial that runs, or whose window is over. Where the log knows of none any more it is
  * lost: the bootloader then chooses among what is confirmed. Where it cannot be written, tries and
- * window are given once more at most, as the bootloader starts no trial that it cannot record. */
+ * window are given once more at most, as the bootloader starts no trial that it cannot record. A
+ * trial without a window waits for no log: it has no time. */
 static enum serin_error abandon(struct serin_agent *agent)
 {
     enum serin_error error = serin_boot_abandon(boot_of(agent), agent->trial_reason);
     bool late =
         agent->now_ms >= agent->window_end_ms && agent->now_ms - agent->window_end_ms >= ABANDON_MS;
-    if (error == SERIN_ERR_FLASH && !late) {
+    if (error == SERIN_ERR_FLASH && agent->windowed && !late) {
         next_entry(agent, ENTRY_RETRY_MS);
         return error;
     }
@@ -158,16 +160,51 @@ static enum serin_error end_unrecorded(struct serin_agent *agent, struct serin_b
     return error;
 }
 
+enum serin_error serin_trial_changed(struct serin_agent *agent, enum serin_error error)
+{
+    struct serin_boot_state state;
+    if (error == SERIN_ERR_FLASH && serin_boot_log_read(boot_of(agent), &state) == error &&
+        serin_agent_lost(agent, &agent->boot_log_dark) &&
+        serin_boot_log_replace(boot_of(agent)) == SERIN_OK) {
+        serin_agent_log(agent, "the boot log did not read", "it is begun anew");
+    }
+    if (error == SERIN_OK) {
+        agent->boot_log_dark.readings = 0;
+    }
+    return error;
+}
+
+/* What the boot log tells, or the slots where it is lost. SERIN_ERR_FLASH: it does not read, but
+ * may the next time; it is no trial's time that passes meanwhile. */
+static enum serin_error ask_log(struct serin_agent *agent, struct serin_boot_state *state)
+{
+    bool was_dark = agent->boot_log_dark.readings > 0;
+    enum serin_error error = serin_boot_log_read(boot_of(agent), state);
+    if (error == SERIN_ERR_FLASH && (agent->trial || !serin_agent_is_lost(&agent->boot_log_dark))) {
+        agent->errors++;
+        return agent->trial ? error : serin_trial_changed(agent, error);
+    }
+    if (error != SERIN_OK) {
+        agent->errors++;
+        (void)!serin_boot_read(boot_of(agent), state);
+    } else if (was_dark) {
+        agent->boot_log_dark.readings = 0;
+        serin_agent_learn(agent); /* what was learnt came from the slots alone */
+    }
+    return SERIN_OK;
+}
+
 enum serin_error serin_trial_settle(struct serin_agent *agent)
 {
     struct serin_boot_state state;
-    bool lost = serin_boot_read(boot_of(agent), &state) != SERIN_OK;
-    if (lost) {
-        agent->errors++; /* `state` is what the slots tell */
-    } else if (agent->trial && !agent->windowed && state.phase == SERIN_BOOT_TRIAL) {
+    enum serin_error error = ask_log(agent, &state);
+    if (error != SERIN_OK) {
+        agent->unsettled = true;
+        return error;
+    }
+    if (agent->trial && !agent->windowed && state.phase == SERIN_BOOT_TRIAL) {
         start_window(agent, &state);
     }
-    enum serin_error error = SERIN_OK;
     if (state.phase != SERIN_BOOT_STEADY && !agent->info.trial) {
         error = end_unrecorded(agent, &state);
     }
@@ -185,7 +222,9 @@ void serin_trial_resume(struct serin_agent *agent)
     agent->trial = agent->info.trial;
     agent->trial_reason = SERIN_REASON_NOT_CONFIRMED;
     agent->elapsed_to_ms = agent->elapse_ms = agent->window_end_ms = agent->now_ms;
-    if (serin_trial_settle(agent) != SERIN_OK) {
+    if (!agent->trial && serin_agent_waits_for_trust(agent)) {
+        agent->unsettled = true; /* what runs is not known yet */
+    } else if (serin_trial_settle(agent) != SERIN_OK) {
         serin_agent_log(agent, "the account could not be written", "trying again");
     }
     if (agent->trial && !agent->windowed) {
@@ -366,7 +405,7 @@ enum serin_error serin_trial_commit(struct serin_agent *agent)
         return SERIN_OK;
     }
     serin_agent_fault_point(agent, "agent.commit.before");
-    enum serin_error error = serin_boot_commit(boot_of(agent), counter);
+    enum serin_error error = serin_trial_changed(agent, serin_boot_commit(boot_of(agent), counter));
     if (error != SERIN_OK) {
         return error == SERIN_ERR_STATE ? SERIN_OK : error;
     }

@@ -17,7 +17,7 @@
 #define BANKS         2u  /* that each record goes to */
 #define TRUST_WRITES  4u  /* of a bank: the record's, up to three, and that of the other bank */
 #define LOG_READS     6u  /* of each log, in one step, */
-#define INIT_READS    5u  /* and as the agent starts */
+#define INIT_READS    4u  /* and as the agent starts */
 #define SMALL_HASHES  (16u * 1024u) /* manifests, directives, trust records and their ids */
 #define SMALL_READS   (16u * 1024u) /* manifests, markers, entries of the journal */
 #define VERIFICATIONS 32u

@@ -29,13 +29,18 @@ enum serin_error serin_boot_verify_slot(const struct serin_boot *boot, enum seri
                              id != NULL ? id : own_id);
 }
 
-/* Applies a change to the state in the log and appends the result. A lost log is replaced by what
- * the slots tell, which are asked only for what changes a steady state: they tell of no trial. */
+/* Applies a change to the state in the log and appends the result. One that does not read now is
+ * changed by nobody. A lost log is replaced by what the slots tell, which are asked only for what
+ * changes a steady state: they tell of no trial. */
 static enum serin_error change_log(const struct serin_boot *boot,
                                    const struct serin_boot_change *change)
 {
     struct serin_boot_state state;
-    if (serin_boot_log_read(boot, &state) != SERIN_OK) {
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error == SERIN_ERR_FLASH) {
+        return error;
+    }
+    if (error != SERIN_OK) {
         if (serin_boot_next(SERIN_BOOT_STEADY, change->event) == SERIN_BOOT_INVALID) {
             return SERIN_ERR_STATE;
         }
@@ -47,8 +52,8 @@ static enum serin_error change_log(const struct serin_boot *boot,
     if (change->event == SERIN_BOOT_EVENT_STAGE && change->slot == state.active) {
         return SERIN_ERR_STATE;
     }
-    enum serin_error error = serin_boot_apply(&state, change);
-    return error == SERIN_OK ? serin_boot_log_append(boot, &state, false) : error;
+    error = serin_boot_apply(&state, change);
+    return error == SERIN_OK ? serin_boot_log_append(boot, &state, 0) : error;
 }
 
 enum serin_error serin_boot_stage(const struct serin_boot *boot, enum serin_slot slot)
@@ -76,8 +81,11 @@ enum serin_error serin_boot_give_up(const struct serin_boot *boot, enum serin_sl
 {
     struct serin_boot_state state;
     enum serin_slot runs = serin_slot_other(slot);
-    if (serin_boot_log_read(boot, &state) != SERIN_OK || state.phase != SERIN_BOOT_STEADY ||
-        state.active != slot) {
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error == SERIN_ERR_FLASH) {
+        return error; /* it may tell that `slot` is active: nothing would try what is filled in */
+    }
+    if (error != SERIN_OK || state.phase != SERIN_BOOT_STEADY || state.active != slot) {
         return SERIN_OK;
     }
     bool marked = serin_slot_marked(boot, runs, running_id);
@@ -100,10 +108,14 @@ enum serin_error serin_boot_elapse(const struct serin_boot *boot, uint16_t secon
 enum serin_error serin_boot_confirm(const struct serin_boot *boot)
 {
     struct serin_boot_state state;
-    if (serin_boot_log_read(boot, &state) != SERIN_OK || state.phase != SERIN_BOOT_TRIAL) {
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error == SERIN_ERR_FLASH) {
+        return error;
+    }
+    if (error != SERIN_OK || state.phase != SERIN_BOOT_TRIAL) {
         return SERIN_ERR_STATE;
     }
-    enum serin_error error = serin_slot_mark(boot, state.trial, state.last_manifest_id);
+    error = serin_slot_mark(boot, state.trial, state.last_manifest_id);
     if (error != SERIN_OK && error != SERIN_ERR_NO_SPACE) {
         return error;
     }
@@ -125,7 +137,11 @@ enum serin_error serin_boot_commit(const struct serin_boot *boot, uint32_t count
 enum serin_error serin_boot_forget(const struct serin_boot *boot)
 {
     struct serin_boot_state state;
-    if (serin_boot_log_read(boot, &state) != SERIN_OK ||
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error == SERIN_ERR_FLASH) {
+        return error;
+    }
+    if (error != SERIN_OK ||
         (state.phase == SERIN_BOOT_STEADY && state.last_outcome == SERIN_STATE_INVALID)) {
         return SERIN_OK; /* it remembers nothing */
     }

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define BOOT_LOG_MAGIC 0x424E5253u /* "SRNB" */
+#define BOOT_LOG_MAGIC   0x424E5253u /* "SRNB" */
+#define READINGS_AT_ONCE 3u          /* of a log that cannot be read, where there is no later */
 
 static struct serin_reclog log_of(const struct serin_boot *boot)
 {
@@ -20,22 +21,50 @@ enum serin_error serin_boot_log_read(const struct serin_boot *boot, struct serin
     uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE];
     struct serin_reclog log = log_of(boot);
     uint32_t sequence;
-    if (serin_reclog_read(&log, payload, &sequence) != SERIN_OK ||
-        serin_boot_decode(payload, state) != SERIN_OK) {
+    enum serin_error error = serin_reclog_read(&log, payload, &sequence);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (serin_boot_decode(payload, state) != SERIN_OK) {
         return SERIN_ERR_NOT_FOUND;
     }
     state->sequence = sequence;
     return SERIN_OK;
 }
 
+enum serin_error serin_boot_log_read_at_once(const struct serin_boot *boot,
+                                             struct serin_boot_state *state)
+{
+    enum serin_error error = SERIN_ERR_FLASH;
+    for (unsigned n = 0; n < READINGS_AT_ONCE && error == SERIN_ERR_FLASH; n++) {
+        error = serin_boot_log_read(boot, state);
+    }
+    return error;
+}
+
 enum serin_error serin_boot_log_append(const struct serin_boot *boot,
-                                       const struct serin_boot_state *state, bool after_reset)
+                                       const struct serin_boot_state *state, unsigned how)
 {
     uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE];
     struct serin_reclog log = log_of(boot);
-    log.after_reset = after_reset;
+    log.after_reset = (how & SERIN_BOOT_LOG_AFTER_RESET) != 0;
+    log.begin_anew = (how & SERIN_BOOT_LOG_ANEW) != 0;
     serin_boot_encode(state, payload);
-    return serin_reclog_append(&log, payload);
+    enum serin_error error = serin_reclog_append(&log, payload);
+    return error == SERIN_ERR_AGAIN ? SERIN_ERR_FLASH : error;
+}
+
+enum serin_error serin_boot_log_replace(const struct serin_boot *boot)
+{
+    struct serin_boot_state state;
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error != SERIN_ERR_FLASH) {
+        return error;
+    }
+    serin_boot_derive(boot, &state);
+    return state.active != SERIN_SLOT_NONE
+               ? serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_ANEW)
+               : SERIN_ERR_NOT_FOUND;
 }
 
 /* The number at `offset` of what the agent's log remembers, 0 where it tells none. */

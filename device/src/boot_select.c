@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#define PROOFS_MAX 3u /* of a slot that do not hold, before it counts as rotten; */
+#define LOOKS_MAX  3u /* at its markers, before it has none */
+
 /* Why a reset of this cause ends a trial whose tries or window are used up. */
 static enum serin_reason reason_of(const struct serin_boot_state *state,
                                    enum serin_reset_cause cause)
@@ -39,17 +42,42 @@ static enum serin_reason trial_over(const struct serin_boot_state *state,
     return SERIN_REASON_INVALID;
 }
 
-/* Whether the reset may have come while something was written: only a reset that the agent asks
- * for is known not to. */
-static bool may_have_cut(enum serin_reset_cause cause)
+/* How to append after a reset that may have come while something was written: only one that the
+ * agent asks for is known not to. */
+static unsigned after(enum serin_reset_cause cause)
 {
-    return cause != SERIN_RESET_REQUESTED;
+    return cause != SERIN_RESET_REQUESTED ? SERIN_BOOT_LOG_AFTER_RESET : 0;
 }
 
 static void change_state(struct serin_boot_state *state, struct serin_boot_change change)
 {
     enum serin_error error = serin_boot_apply(state, &change);
     SERIN_ASSERT(error == SERIN_OK);
+}
+
+/* Whether the slot holds what may boot: the image of that manifest, or with NULL of any. A slot
+ * that is passed over may be so for good, and one reading may come wrong: it is proved up to so
+ * many times. */
+static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slot, uint32_t floor,
+                              const uint8_t *manifest_id, struct serin_boot_choice *choice)
+{
+    enum serin_error error = SERIN_ERR_NOT_FOUND;
+    for (unsigned proofs = 0; error != SERIN_OK && proofs < PROOFS_MAX; proofs++) {
+        error = serin_boot_prove(boot, slot, floor, choice);
+    }
+    bool other = error == SERIN_OK && manifest_id != NULL &&
+                 !serin_bytes_equal(choice->manifest_id, manifest_id, SERIN_SHA256_SIZE);
+    return other ? SERIN_ERR_NOT_FOUND : error;
+}
+
+/* Whether a marker confirms what the slot holds: as final an answer, and looked for as often. */
+static bool marked(const struct serin_boot *boot, enum serin_slot slot, const uint8_t *manifest_id)
+{
+    bool found = false;
+    for (unsigned looks = 0; !found && looks < LOOKS_MAX; looks++) {
+        found = serin_slot_marked(boot, slot, manifest_id);
+    }
+    return found;
 }
 
 /* A staged or running trial: runs it once more, or ends it. True: `choice` is the trial, and the
@@ -59,8 +87,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
 {
     enum serin_reason over =
         state->phase == SERIN_BOOT_TRIAL ? trial_over(state, cause) : SERIN_REASON_INVALID;
-    if (state->phase == SERIN_BOOT_TRIAL &&
-        serin_slot_marked(boot, state->trial, state->last_manifest_id)) {
+    if (state->phase == SERIN_BOOT_TRIAL && marked(boot, state->trial, state->last_manifest_id)) {
         /* The power went between the marker and the record of a confirmation: the marker is the
          * commit point. */
         change_state(state,
@@ -68,8 +95,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
         return false;
     }
     if (over == SERIN_REASON_INVALID &&
-        (serin_boot_prove(boot, state->trial, state->floor, choice) != SERIN_OK ||
-         !serin_bytes_equal(choice->manifest_id, state->last_manifest_id, SERIN_SHA256_SIZE))) {
+        prove(boot, state->trial, state->floor, state->last_manifest_id, choice) != SERIN_OK) {
         over = SERIN_REASON_BOOT_VERIFY;
     }
     if (over != SERIN_REASON_INVALID) {
@@ -80,7 +106,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
     }
     struct serin_boot_state next = *state;
     change_state(&next, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
-    if (serin_boot_log_append(boot, &next, may_have_cut(cause)) != SERIN_OK) {
+    if (serin_boot_log_append(boot, &next, after(cause)) != SERIN_OK) {
         return false; /* a try that is not off durably could be had forever: the active slot boots
                        */
     }
@@ -94,12 +120,12 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
 static void take_over(const struct serin_boot *boot, struct serin_boot_state *state,
                       enum serin_slot slot, const uint8_t *manifest_id)
 {
-    bool marked = slot != state->active && serin_slot_marked(boot, slot, manifest_id);
+    bool confirmed = slot != state->active && marked(boot, slot, manifest_id);
     change_state(state, (struct serin_boot_change){.event = state->active == SERIN_SLOT_NONE
                                                                 ? SERIN_BOOT_EVENT_GIVE_UP
                                                                 : SERIN_BOOT_EVENT_FALL_BACK,
                                                    .slot = slot,
-                                                   .confirmed = marked});
+                                                   .confirmed = confirmed});
 }
 
 /* The active slot, or the other where it does not verify. */
@@ -110,7 +136,7 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
     enum serin_slot first = state->active == SERIN_SLOT_B ? SERIN_SLOT_B : SERIN_SLOT_A;
     const enum serin_slot order[] = {first, serin_slot_other(first)};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        enum serin_error error = serin_boot_prove(boot, order[i], state->floor, choice);
+        enum serin_error error = prove(boot, order[i], state->floor, NULL, choice);
         if (error != SERIN_OK) {
             account->slots[order[i] == SERIN_SLOT_A ? 0 : 1] = error;
             continue;
@@ -123,7 +149,12 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
     return SERIN_ERR_NOT_FOUND;
 }
 
-/* Decides once; where nothing boots the account says why. */
+/* Decides once; where nothing boots the account says why.
+ *
+ * The bootloader has no later: no clock to wait by, and no memory beside this very log that would
+ * count its tries over resets. So a log that does not read in several readings is lost, and this
+ * boot begins it anew, as without one no trial could ever be recorded. That costs the trial under
+ * way, which ends: the floor has other witnesses, and so has what runs. */
 static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_cause cause,
                                struct serin_boot_choice *choice,
                                struct serin_recovery_account *account)
@@ -132,7 +163,8 @@ static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_c
     memset(choice, 0, sizeof *choice);
     memset(account, 0, sizeof *account);
     account->cause = cause;
-    account->log_lost = serin_boot_log_read(boot, &state) != SERIN_OK;
+    enum serin_error read = serin_boot_log_read_at_once(boot, &state);
+    account->log_lost = read != SERIN_OK;
     if (account->log_lost) {
         serin_boot_derive(boot, &state);
     }
@@ -148,8 +180,9 @@ static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_c
      * decided at the next reset. In another phase the trial could not be recorded; its state stays
      * as it is. */
     if (error == SERIN_OK) {
+        unsigned how = after(cause) | (read == SERIN_ERR_FLASH ? SERIN_BOOT_LOG_ANEW : 0);
         choice->log_failed = state.phase != SERIN_BOOT_STEADY ||
-                             serin_boot_log_append(boot, &state, may_have_cut(cause)) != SERIN_OK;
+                             serin_boot_log_append(boot, &state, how) != SERIN_OK;
     }
     return error;
 }
@@ -168,7 +201,7 @@ static enum serin_error decide_again(const struct serin_boot *boot, enum serin_r
         state.phase == SERIN_BOOT_STEADY) {
         change_state(&state,
                      (struct serin_boot_change){.event = SERIN_BOOT_EVENT_COMMIT, .floor = floor});
-        (void)!serin_boot_log_append(boot, &state, true);
+        (void)!serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_AFTER_RESET);
     }
     return decide(&kept, cause, choice, &account);
 }
@@ -198,13 +231,17 @@ enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_res
 enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_reset_cause cause)
 {
     struct serin_boot_state state;
-    if (serin_boot_log_read(boot, &state) != SERIN_OK || state.phase == SERIN_BOOT_STEADY) {
+    enum serin_error error = serin_boot_log_read(boot, &state);
+    if (error == SERIN_ERR_FLASH) {
+        return error;
+    }
+    if (error != SERIN_OK || state.phase == SERIN_BOOT_STEADY) {
         return SERIN_ERR_STATE;
     }
     struct serin_boot_change change = {.event = SERIN_BOOT_EVENT_UNSTAGE, .cause = cause};
     if (state.phase == SERIN_BOOT_TRIAL) {
-        bool marked = serin_slot_marked(boot, state.trial, state.last_manifest_id);
-        change.event = marked ? SERIN_BOOT_EVENT_CONFIRM : SERIN_BOOT_EVENT_ROLL_BACK;
+        bool confirmed = marked(boot, state.trial, state.last_manifest_id);
+        change.event = confirmed ? SERIN_BOOT_EVENT_CONFIRM : SERIN_BOOT_EVENT_ROLL_BACK;
         change.reason = trial_over(&state, cause);
         if (change.reason == SERIN_REASON_INVALID) {
             change.reason = SERIN_REASON_FLASH; /* it had tries left, and could not use them */
@@ -212,5 +249,5 @@ enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_
     }
     change_state(&state, change);
     /* The bootloader appended nothing: this is the first since the reset. */
-    return serin_boot_log_append(boot, &state, true);
+    return serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_AFTER_RESET);
 }

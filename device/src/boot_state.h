@@ -67,14 +67,29 @@ SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BO
 
 /* ---- the boot log ---- */
 
-/* Reads the newest record. SERIN_ERR_NOT_FOUND: none is valid; `state` is unspecified. */
+/* Reads the newest record. SERIN_ERR_NOT_FOUND: none is valid. SERIN_ERR_FLASH: none is that could
+ * be read, but not all could: it may be there a moment later. `state` is unspecified then. */
 SERIN_MUST_USE enum serin_error serin_boot_log_read(const struct serin_boot *boot,
                                                     struct serin_boot_state *state);
-/* Makes `state` the newest record, in both banks. `after_reset`: nothing was appended since a reset
- * that may have cut an append (reclog.h). SERIN_ERR_FLASH: the last one still stands. */
+/* The same for who has no later: up to three readings at once. With SERIN_ERR_FLASH the log counts
+ * as lost then. An agent has a clock, and reads a second later. */
+SERIN_MUST_USE enum serin_error serin_boot_log_read_at_once(const struct serin_boot *boot,
+                                                            struct serin_boot_state *state);
+
+/* How to append: a set (reclog.h). */
+#define SERIN_BOOT_LOG_AFTER_RESET 1u /* nothing was, since a reset that may have cut an append */
+#define SERIN_BOOT_LOG_ANEW        2u /* the log did not read so often that it counts as lost */
+
+/* Makes `state` the newest record, in both banks. SERIN_ERR_FLASH: the last one still stands, also
+ * where none is found and the log does not read; with ANEW: where one is found after all. */
 SERIN_MUST_USE enum serin_error serin_boot_log_append(const struct serin_boot *boot,
                                                       const struct serin_boot_state *state,
-                                                      bool after_reset);
+                                                      unsigned how);
+
+/* Begins a log that counts as lost anew, with what the slots tell; does nothing to one that can be
+ * read. Verifies both images. SERIN_ERR_FLASH: not yet. SERIN_ERR_NOT_FOUND: the log is empty, or
+ * no slot verifies. */
+SERIN_MUST_USE enum serin_error serin_boot_log_replace(const struct serin_boot *boot);
 
 /* The state that the slots tell where the log is lost. Verifies both images. */
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state);

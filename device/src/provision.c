@@ -87,7 +87,12 @@ static enum serin_error first_record(const struct serin_boot *boot, uint32_t cou
     state.active = SERIN_SLOT_A;
     state.active_confirmed = true;
     state.floor = counter > boot->floor_constant ? counter : boot->floor_constant;
-    return serin_boot_log_append(boot, &state, after_reset);
+    unsigned how = after_reset ? SERIN_BOOT_LOG_AFTER_RESET : 0;
+    struct serin_boot_state before;
+    if (serin_boot_log_read_at_once(boot, &before) == SERIN_ERR_FLASH) {
+        how |= SERIN_BOOT_LOG_ANEW; /* the floor of what is lost is in the account, and here */
+    }
+    return serin_boot_log_append(boot, &state, how);
 }
 
 /* What is to be put in. */

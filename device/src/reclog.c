@@ -19,6 +19,8 @@
 /* From here on a log starts again at 1. */
 #define SEQUENCE_END (UINT32_MAX - 2u * CLAIMS_AHEAD)
 
+#define HEADS_MAX 8u /* that lead to no whole record, before each place is looked at once */
+
 #define READINGS       2u /* of a record, before the other bank is erased */
 #define READINGS_ALONE 4u /* of the only copy of a new one, before it counts */
 
@@ -50,15 +52,16 @@ static uint32_t address_of(const struct serin_reclog *log, uint32_t bank, uint32
     return log->region.address + bank * bank_size(log) + index * stride_of(log);
 }
 
-/* The sequence that the record at a place claims, or 0 where there is none. */
-static uint32_t claimed_at(const struct serin_reclog *log, uint32_t address)
+/* The sequence that the record at a place claims, or 0 where there is none. `unread` is set where
+ * that could not be read, and left alone else, here and below. */
+static uint32_t claimed_at(const struct serin_reclog *log, uint32_t address, bool *unread)
 {
     uint8_t head[HEAD_SIZE];
-    if (serin_flash_read(log->flash, address, head, sizeof head) != SERIN_OK ||
-        serin_get_le32(head) != log->magic) {
+    if (serin_flash_read(log->flash, address, head, sizeof head) != SERIN_OK) {
+        *unread = true;
         return 0;
     }
-    return serin_get_le32(head + 4);
+    return serin_get_le32(head) == log->magic ? serin_get_le32(head + 4) : 0;
 }
 
 /* Bytes of a payload that are handed over while the record's CRC is taken. */
@@ -82,16 +85,19 @@ static void take_part(const struct part *part, uint32_t position, const uint8_t 
 
 /* Whether the whole record of `sequence` stands at `address`. `part` may be NULL. */
 static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t sequence,
-                     const struct part *part)
+                     const struct part *part, bool *unread)
 {
     uint8_t chunk[SERIN_FLASH_PIECE];
     uint32_t stride = stride_of(log);
     uint32_t crc = 0;
     for (uint32_t done = 0; done < stride;) {
         uint32_t size = stride - done < sizeof chunk ? stride - done : (uint32_t)sizeof chunk;
-        if (serin_flash_read(log->flash, address + done, chunk, size) != SERIN_OK ||
-            (done == 0 &&
-             (serin_get_le32(chunk) != log->magic || serin_get_le32(chunk + 4) != sequence))) {
+        if (serin_flash_read(log->flash, address + done, chunk, size) != SERIN_OK) {
+            *unread = true;
+            return false;
+        }
+        if (done == 0 &&
+            (serin_get_le32(chunk) != log->magic || serin_get_le32(chunk + 4) != sequence)) {
             return false;
         }
         crc = serin_crc32(crc, chunk, size);
@@ -117,7 +123,7 @@ static bool before(const struct place *a, const struct place *b)
 /* The first place after `last` that claims a record, the first of all where that is NULL; of `only`
  * this bank, or of both. Sequence 0: there is none. */
 static struct place find_after(const struct serin_reclog *log, const struct place *last,
-                               uint32_t only)
+                               uint32_t only, bool *unread)
 {
     struct place best = {0};
     for (uint32_t bank = 0; bank < BANKS; bank++) {
@@ -125,7 +131,8 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
             continue;
         }
         for (uint32_t index = 0; index < places(log); index++) {
-            const struct place place = {.sequence = claimed_at(log, address_of(log, bank, index)),
+            const struct place place = {.sequence =
+                                            claimed_at(log, address_of(log, bank, index), unread),
                                         .bank = bank,
                                         .index = index};
             if ((last == NULL || before(last, &place)) && before(&place, &best)) {
@@ -136,35 +143,62 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
     return best;
 }
 
-/* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
- * records one is read, and not all. Each turn goes on behind the last, so this ends. */
-static struct place find_newest(const struct serin_reclog *log, uint32_t only,
-                                const struct part *part)
+/* The same by the records themselves: each place that claims to be newer than the best so far is
+ * read whole, once. What is handed over is read once more at the end; where that came otherwise the
+ * place is `unread`, as it was whole a moment before. */
+static struct place find_whole(const struct serin_reclog *log, uint32_t only,
+                               const struct part *part, bool *unread)
 {
-    struct place newest = find_after(log, NULL, only);
-    while (newest.sequence != 0 &&
-           !whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part)) {
+    struct place best = {0};
+    for (uint32_t bank = 0; bank < BANKS; bank++) {
+        for (uint32_t index = 0; (only == BOTH || only == bank) && index < places(log); index++) {
+            uint32_t address = address_of(log, bank, index);
+            const struct place place = {
+                .sequence = claimed_at(log, address, unread), .bank = bank, .index = index};
+            if (before(&place, &best) && whole_at(log, address, place.sequence, NULL, unread)) {
+                best = place;
+            }
+        }
+    }
+    if (best.sequence == 0 || part == NULL ||
+        whole_at(log, address_of(log, best.bank, best.index), best.sequence, part, unread)) {
+        return best;
+    }
+    *unread = true;
+    return (struct place){0};
+}
+
+/* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
+ * records one is read, and not all. Where many heads lead nowhere, as in a bank whose erase was
+ * cut, going from one to the next would cost the square of the places: after a few of them all are
+ * looked at in one pass. Where none is found and `unread` is not set, each head was read, and each
+ * record that one claims: there is none. */
+static struct place find_newest(const struct serin_reclog *log, uint32_t only,
+                                const struct part *part, bool *unread)
+{
+    struct place newest = find_after(log, NULL, only, unread);
+    for (unsigned heads = 0; newest.sequence != 0; heads++) {
+        if (whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part,
+                     unread)) {
+            return newest;
+        }
+        if (heads == HEADS_MAX) {
+            return find_whole(log, only, part, unread);
+        }
         struct place last = newest;
-        newest = find_after(log, &last, only);
+        newest = find_after(log, &last, only, unread);
     }
     return newest;
 }
 
-enum serin_error serin_reclog_read_part(const struct serin_reclog *log, uint32_t offset, void *out,
-                                        uint32_t size)
+/* The newest whole record of both banks, into `part`. */
+static enum serin_error read_newest(const struct serin_reclog *log, const struct part *part,
+                                    uint32_t *sequence)
 {
-    SERIN_ASSERT(offset <= log->payload_size && size <= log->payload_size - offset);
-    const struct part part = {.offset = offset, .size = size, .out = out};
-    return find_newest(log, BOTH, &part).sequence != 0 ? SERIN_OK : SERIN_ERR_NOT_FOUND;
-}
-
-enum serin_error serin_reclog_read(const struct serin_reclog *log, void *payload,
-                                   uint32_t *sequence)
-{
-    const struct part part = {.size = log->payload_size, .out = payload};
-    struct place newest = find_newest(log, BOTH, &part);
+    bool unread = false;
+    struct place newest = find_newest(log, BOTH, part, &unread);
     if (newest.sequence == 0) {
-        return SERIN_ERR_NOT_FOUND;
+        return unread ? SERIN_ERR_FLASH : SERIN_ERR_NOT_FOUND;
     }
     if (sequence != NULL) {
         *sequence = newest.sequence;
@@ -172,13 +206,29 @@ enum serin_error serin_reclog_read(const struct serin_reclog *log, void *payload
     return SERIN_OK;
 }
 
+enum serin_error serin_reclog_read_part(const struct serin_reclog *log, uint32_t offset, void *out,
+                                        uint32_t size)
+{
+    SERIN_ASSERT(offset <= log->payload_size && size <= log->payload_size - offset);
+    const struct part part = {.offset = offset, .size = size, .out = out};
+    return read_newest(log, &part, NULL);
+}
+
+enum serin_error serin_reclog_read(const struct serin_reclog *log, void *payload,
+                                   uint32_t *sequence)
+{
+    const struct part part = {.size = log->payload_size, .out = payload};
+    return read_newest(log, &part, sequence);
+}
+
 /* The highest sequence that a place claims with reason, whole or not. */
 static uint32_t highest_claim(const struct serin_reclog *log, uint32_t newest)
 {
     uint32_t highest = newest;
+    bool unread = false; /* a place that does not read claims nothing */
     for (uint32_t bank = 0; bank < BANKS; bank++) {
         for (uint32_t index = 0; index < places(log); index++) {
-            uint32_t claim = claimed_at(log, address_of(log, bank, index));
+            uint32_t claim = claimed_at(log, address_of(log, bank, index), &unread);
             if (claim > highest && claim - newest <= CLAIMS_AHEAD) {
                 highest = claim;
             }
@@ -233,11 +283,11 @@ struct side {
 
 /* A bank goes on behind the newest record; one that does not hold that is begun anew. Gives back
  * the newest record of both. */
-static struct place look(const struct serin_reclog *log, struct side sides[BANKS])
+static struct place look(const struct serin_reclog *log, struct side sides[BANKS], bool *unread)
 {
     struct place newest[BANKS];
     for (uint32_t bank = 0; bank < BANKS; bank++) {
-        newest[bank] = find_newest(log, bank, NULL);
+        newest[bank] = find_newest(log, bank, NULL, unread);
     }
     bool both = newest[0].sequence == newest[1].sequence;
     for (uint32_t bank = 0; bank < BANKS; bank++) {
@@ -257,7 +307,8 @@ static struct place look(const struct serin_reclog *log, struct side sides[BANKS
 static bool proven(const struct serin_reclog *log, uint32_t bank, uint32_t sequence,
                    unsigned readings)
 {
-    while (readings > 0 && find_newest(log, bank, NULL).sequence >= sequence) {
+    bool unread = false; /* what does not read proves nothing */
+    while (readings > 0 && find_newest(log, bank, NULL, &unread).sequence >= sequence) {
         readings--;
     }
     return readings == 0;
@@ -308,7 +359,8 @@ static enum serin_error append_twice(const struct serin_reclog *log, struct side
 bool serin_reclog_suspect(const struct serin_reclog *log)
 {
     struct side sides[BANKS];
-    (void)look(log, sides);
+    bool unread = false;
+    (void)look(log, sides, &unread);
     return sides[0].newest != sides[1].newest;
 }
 
@@ -344,7 +396,11 @@ enum serin_error serin_reclog_append(const struct serin_reclog *log, const void 
     uint8_t record[SERIN_RECLOG_STRIDE_MAX];
     SERIN_ASSERT(stride_of(log) <= sizeof record && places(log) > 0);
     struct side sides[BANKS];
-    struct place newest = look(log, sides);
+    bool unread = false;
+    struct place newest = look(log, sides, &unread);
+    if (newest.sequence == 0 ? unread && !log->begin_anew : log->begin_anew) {
+        return SERIN_ERR_AGAIN;
+    }
     if (newest.sequence >= SEQUENCE_END) {
         record_encode(log, 1, payload, record);
         return start_again(log, &newest, record);

@@ -36,10 +36,15 @@ struct serin_reclog {
      * very beginning reads erased, and must not be programmed again. The next place is left out,
      * and the sequence, too, that a torn record may bear. */
     bool after_reset;
+    /* The log counts as lost, as nothing was found in it several times, and not all of it could be
+     * read: the next append erases it, unless there is a record after all. Without this nothing is
+     * erased while it does not read: all of its records may be there again in the next moment. */
+    bool begin_anew;
 };
 
 /* Reads the newest valid record: the bytes that are handed over are those whose CRC was looked at,
- * in one reading. SERIN_ERR_NOT_FOUND: there is none; `payload` is unspecified then. `sequence` may
+ * in one reading. SERIN_ERR_NOT_FOUND: there is none. SERIN_ERR_FLASH: none was found, and not all
+ * of the log could be read, so that there may be one. `payload` is unspecified then. `sequence` may
  * be NULL. */
 SERIN_MUST_USE enum serin_error serin_reclog_read(const struct serin_reclog *log, void *payload,
                                                   uint32_t *sequence);
@@ -55,7 +60,8 @@ bool serin_reclog_suspect(const struct serin_reclog *log);
 
 /* Appends a record and reads it back. A place that fails, or does not hold what was programmed, is
  * passed over. SERIN_OK: it is durable, in one bank at least, where the other has worn out.
- * SERIN_ERR_FLASH: it is not; the last record still stands.
+ * SERIN_ERR_FLASH: it is not; the last record still stands. SERIN_ERR_AGAIN: nothing was written,
+ * as no record was found and not all of the log could be read; with `begin_anew`, as one was found.
  *
  * Sequences grow by one, or by a few past torn records. Near the largest one, which 32 appends
  * before it counts as reached, the log starts again at 1: the new record is written to one bank,

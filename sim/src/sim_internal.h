@@ -5,7 +5,7 @@
  *              net.c net_links.c broker.c plugin.c node*.c
  *   server     server*.c: serind's shell in simulated time, around the real engine and ledger
  *   gateways   gateway*.c: serin-gateway's shell, around the real relay, fill, hold, uplink, sent
- *   judges     invariants.c, invariants_books.c
+ *   judges     invariants*.c (invariants_internal.h says which)
  *   result     result.c: what a run came to
  *
  * To be read first; then world.h (what the parts of the world share), server.h or gateway.h (the

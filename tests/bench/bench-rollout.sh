@@ -3,7 +3,7 @@
 # in this run.
 #
 #   scripts/bench rollout            1,000 seeds a row, then one seed of each row through the full simulator (about an hour)
-#   scripts/bench rollout --short    the same code with few seeds and small fleets (about a minute)
+#   scripts/bench rollout --short    the same code with few seeds and small fleets (under a minute)
 #       --seeds N, --first-seed S    other seeds
 #       --row NAME,NAME              some of: always, 30, 2, 0.5, 0.5-regress, 0.1, bad-day, regress, deaf, errors, errors-both,
 #                                    hang, hang-night, hang-nightly, hang-long, hang-deadline, hang-window, nightly, reconnect,
@@ -21,7 +21,11 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() { sed -n '2,19s/^# \{0,1\}//p' "$0"; }
-seeds=1000 first=1 names= short= json= build=yes
+wrong() {
+    printf 'bench rollout: %s (try --help)\n' "$*" >&2
+    exit 2
+}
+seeds= first=1 names= short= json= build=yes
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help) usage && exit 0 ;;
@@ -29,7 +33,7 @@ while [ $# -gt 0 ]; do
     --json) json=yes ;;
     --no-build) build= ;;
     --seeds | --first-seed | --row)
-        [ $# -ge 2 ] || { usage >&2 && exit 2; }
+        [ $# -ge 2 ] || wrong "$1 needs a value"
         case $1 in
         --seeds) seeds=$2 ;;
         --first-seed) first=$2 ;;
@@ -37,27 +41,23 @@ while [ $# -gt 0 ]; do
         esac
         shift
         ;;
-    *) usage >&2 && exit 2 ;;
+    *) wrong "there is no option '$1'" ;;
     esac
     shift
 done
+[ -z "$seeds" ] || [[ $seeds =~ ^[1-9][0-9]{0,5}$ ]] || wrong "--seeds takes a whole number from 1 to 999999, not '$seeds'"
+[[ $first =~ ^[0-9]{1,18}$ ]] || wrong "--first-seed takes a whole number below 10^18, not '$first'"
 drawn_rows="always 30 2 0.5 0.5-regress 0.1 bad-day regress deaf errors errors-both hang hang-night hang-nightly hang-long hang-deadline hang-window nightly reconnect blinks blinks-hang clock-back clock-back-hang restarts restarts-hourly restarts-good last-day slow change speed"
 simulated_rows="always:halted 30:halted 2:!completed 0.5:!halted 0.1:completed bad-day:completed good:completed"
 for name in ${names//,/ }; do
     case " $drawn_rows good " in
     *" $name "*) ;;
-    *)
-        printf 'bench rollout: there is no row %s; there are: %s\n' "$name" "$drawn_rows good" >&2
-        exit 2
-        ;;
+    *) wrong "there is no row '$name'; there are: $drawn_rows good" ;;
     esac
 done
-if [ -n "$names" ] && [ -z "${names//[, ]/}" ]; then
-    printf 'bench rollout: --row names none\n' >&2
-    exit 2
-fi
+[ -z "$names" ] || [ -n "${names//[, ]/}" ] || wrong "--row names none"
 [ -n "$build" ] || [ -x "${SERIN_BIN-}/serin-bench-rollout" ] ||
-    { echo "bench rollout: --no-build needs SERIN_BIN, a folder with serin and serin-bench-rollout" >&2 && exit 2; }
+    wrong "--no-build needs SERIN_BIN, a folder with serin and serin-bench-rollout"
 command -v jq >/dev/null || die "needs jq (scripts/packages.txt)"
 
 if [ -n "$build" ]; then
@@ -67,7 +67,7 @@ fi
 DEVICES=100000 GATEWAYS=1000 drawn_devices=100000
 if [ -n "$short" ]; then
     # What a build with sanitizers can carry, and what holds of so few seeds.
-    seeds=20 DEVICES=500 GATEWAYS=10 drawn_devices=20000
+    seeds=${seeds:-20} DEVICES=500 GATEWAYS=10 drawn_devices=20000
     names=${names:-always,30,0.1,good}
 fi
 figures=$(mktemp -d "${TMPDIR:-/tmp}/serin-rollout.XXXXXX")
@@ -83,7 +83,7 @@ rows=
 for name in $drawn_rows; do
     ! wanted "$name" || rows=$rows,$name
 done
-drawn=("$SERIN_BIN/serin-bench-rollout" --seeds "$seeds" --first-seed "$first" --devices "$drawn_devices" --row "${rows#,}")
+drawn=("$SERIN_BIN/serin-bench-rollout" --seeds "${seeds:-1000}" --first-seed "$first" --devices "$drawn_devices" --row "${rows#,}")
 echo '[]' >"$figures/drawn.json"
 if [ -n "$rows" ] && [ -n "$json" ]; then
     "${drawn[@]}" --json >"$figures/drawn.json" || status=1

@@ -20,6 +20,19 @@ static const struct cuts_chapter *chapter_of(const struct cuts_life *life)
     return &cuts_story[life->chapter];
 }
 
+/* Whether the retained directive offers a release. In trouble one that could not be stored is taken
+ * with a later connection, also in the next chapter. */
+static bool still_offered(const struct cuts_life *life, unsigned minor)
+{
+    unsigned chapter = life->chapter;
+    while (chapter > 0 && cuts_story[chapter].offer.stable == 0) {
+        chapter--;
+    }
+    const struct cuts_offer *offer = &cuts_story[chapter].offer;
+    return life->calm != CUTS_CHAPTERS && life->harmed &&
+           (minor == offer->stable || minor == offer->candidate);
+}
+
 /* What may run without a trial: what ran before the chapter, and what it ends with. */
 static bool may_run(const struct cuts_life *life, unsigned minor)
 {
@@ -30,6 +43,9 @@ static bool may_run(const struct cuts_life *life, unsigned minor)
     }
     if (life->calm != CUTS_CHAPTERS && minor == 1) {
         return true; /* trouble may have kept every other release out so far */
+    }
+    if (still_offered(life, minor)) {
+        return true; /* confirmed, or the last resort */
     }
     if (life->recoveries > 0) {
         return true; /* a device made anew takes what is still retained */
@@ -114,9 +130,9 @@ static void judge_floor(struct cuts_life *life)
 static void judge_trial(struct cuts_life *life, unsigned minor)
 {
     const struct cuts_chapter *chapter = chapter_of(life);
-    bool other =
-        minor != chapter->offer.candidate &&
-        (life->recoveries > 0 || (cuts_is_harmed(life) && minor == chapter->first.candidate));
+    bool other = minor != chapter->offer.candidate &&
+                 (life->recoveries > 0 || still_offered(life, minor) ||
+                  (cuts_is_harmed(life) && minor == chapter->first.candidate));
     if (other) {
         return; /* still retained; or the first offer, of which harm hid that it was far enough */
     }
@@ -291,7 +307,7 @@ void cuts_judge_served(struct cuts_life *life, unsigned release, uint32_t offset
     struct serin_journal journal;
     uint32_t index = offset / SERIN_PIECE_SIZE;
     bool offered = release == chapter_of(life)->offer.candidate ||
-                   release == chapter_of(life)->first.candidate;
+                   release == chapter_of(life)->first.candidate || still_offered(life, release);
     if (!offered && life->recoveries == 0) {
         cuts_fail(life, "what nobody offers is fetched", "release %u", release);
     } else if (!cuts_is_harmed(life) && find_journal(life, &journal) &&
@@ -342,8 +358,10 @@ void cuts_judge_time(struct cuts_life *life)
         return;
     }
     const struct serin_manifest *manifest = &life->goods->releases[candidate - 1u].manifest;
-    /* Where the log is lost while it runs, the agent tries to write its end that long. */
-    bool lost = life->event == CUTS_EVENT_ROT_BOOT_LOG && life->struck;
+    /* Where the log is lost while it runs, or does not read at the window's end, the agent tries to
+     * write its end that long. */
+    bool lost = (life->event == CUTS_EVENT_ROT_BOOT_LOG && life->struck) ||
+                (life->calm != CUTS_CHAPTERS && life->harmed);
     uint64_t bound_ms = (lost ? UNLOGGED_MS : 0) + (uint64_t)manifest->confirm_window_s * 1000u +
                         (uint64_t)(life->seen.trial_boots - 1u) * UNLOGGED_MS;
     if (life->seen.trial_ms > bound_ms + (uint64_t)MESSAGE_MS * CUTS_QUEUE) {

@@ -261,7 +261,7 @@ static int replay(const struct cuts_options *options)
         return cuts_trouble_replay(&goods, &trouble) ? 0 : 1;
     }
     if (!cuts_point_parse(options->replay, &point)) {
-        (void)fprintf(stderr, "no such point: %s\n", options->replay);
+        (void)fprintf(stderr, "serin-cut: this is no point: '%s'\n", options->replay);
         return 2;
     }
     struct cuts_sweep sweep = {.goods = &goods, .jobs = 1, .telling = true};
@@ -276,16 +276,21 @@ static bool part_known(const struct cuts_options *options)
          (!options->brief || cuts_geometry_row(&part) + 1u < CUTS_GEOMETRIES))) {
         return true;
     }
-    (void)fprintf(stderr, "no such part%s: %s\n", options->brief ? " in the fixed sweep" : "",
-                  options->part);
+    (void)fprintf(stderr, "serin-cut: there is no part '%s'%s (try --help)\n", options->part,
+                  options->brief ? " in the fixed sweep" : "");
     return false;
 }
 
 int main(int argc, char **argv)
 {
     struct cuts_options options;
-    if (!cuts_options_read(&options, argc, argv) || !part_known(&options) ||
-        !cuts_goods_make(&goods)) {
+    if (!cuts_options_read(&options, argc, argv)) {
+        return 2;
+    }
+    if (options.help) {
+        return 0;
+    }
+    if (!part_known(&options) || !cuts_goods_make(&goods)) {
         return 2;
     }
     int status = options.replay != NULL ? replay(&options) : sweep_all(&options);

@@ -8,6 +8,7 @@
 #define CUTS_JOBS_MAX 16u
 
 struct cuts_options {
+    bool help;          /* was asked for and printed; nothing else counts */
     bool brief;         /* the form for ctest: fixed parts, fixed quotas, the numbers demanded */
     unsigned lives;     /* else: so many lives in trouble that passes, alone */
     double minutes;     /* else: drawn parts and faults for so long */

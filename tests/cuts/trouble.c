@@ -99,11 +99,10 @@ void cuts_trouble_draw(const struct cuts_geometry *geometry, uint32_t seed,
     for (unsigned i = 0; i < 8u; i++) {
         (void)cuts_dice(&dice);
     }
-    *trouble =
-        (struct cuts_trouble){.geometry = *geometry,
-                              .seed = seed,
-                              .kinds = 1u + (unsigned)(cuts_dice(&dice) % CUTS_TROUBLE_DRAWN),
-                              .ppm = rates[cuts_dice(&dice) % 3u]};
+    *trouble = (struct cuts_trouble){.geometry = *geometry,
+                                     .seed = seed,
+                                     .kinds = 1u + (unsigned)(cuts_dice(&dice) % CUTS_TROUBLE_ALL),
+                                     .ppm = rates[cuts_dice(&dice) % 3u]};
 }
 
 static bool begin(const struct cuts_goods *goods, const struct cuts_trouble *trouble)

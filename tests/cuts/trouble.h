@@ -12,13 +12,12 @@
 #include "totals.h"
 
 /* What goes wrong, a bit each. */
-#define CUTS_TROUBLE_FLIP    1u  /* a bit of what is read, this once */
-#define CUTS_TROUBLE_READ    2u  /* a reading fails */
-#define CUTS_TROUBLE_PROGRAM 4u  /* a program fails, and has done nothing */
-#define CUTS_TROUBLE_ERASE   8u  /* an erase likewise */
-#define CUTS_TROUBLE_DRAWN   15u /* the above */
+#define CUTS_TROUBLE_FLIP    1u /* a bit of what is read, this once */
+#define CUTS_TROUBLE_READ    2u /* a reading fails */
+#define CUTS_TROUBLE_PROGRAM 4u /* a program fails, and has done nothing */
+#define CUTS_TROUBLE_ERASE   8u /* an erase likewise */
 /* A region is dark: no reading of it comes for a whole step, ten times as often as `ppm` says of
- * steps. Only replayed, never drawn: logs do not bear it yet (docs/testing.md). */
+ * steps. */
 #define CUTS_TROUBLE_DARK 16u
 #define CUTS_TROUBLE_ALL  31u
 

@@ -20,21 +20,29 @@ usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
 case "${1-}" in
 -h | --help) usage && exit 0 ;;
 esac
+wrong() {
+    printf 'bench gateway: %s (try --help)\n' "$*" >&2
+    exit 2
+}
 short= json= build=yes only=
 while [ $# -gt 0 ]; do
     case $1 in
     --short) short=yes ;;
     --json) json=yes ;;
     --no-build) build= ;;
-    --only) [ $# -ge 2 ] && only=$2 && shift || { usage >&2 && exit 2; } ;;
-    *) usage >&2 && exit 2 ;;
+    --only)
+        [ $# -ge 2 ] || wrong "--only needs a value"
+        only=$2
+        shift
+        ;;
+    *) wrong "there is no option '$1'" ;;
     esac
     shift
 done
 for name in ${only//,/ }; do
     case $name in
     full-agents | full-nodes | cut-agents | cut-nodes | one | all) ;;
-    *) say "bench: there is no measurement '$name' (try --help)" >&2 && exit 2 ;;
+    *) wrong "there is no measurement '$name'" ;;
     esac
 done
 if [ -z "$only" ]; then

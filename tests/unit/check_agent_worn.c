@@ -21,27 +21,10 @@ static uint32_t weak_address; /* 0: none */
 static unsigned weak_reads, weak_programs;
 static struct serin_region watched;
 static unsigned watched_erases;
-static unsigned failing_programs; /* of the trust region */
-static unsigned hidden_reads;     /* of the trust region, that fail */
-static struct serin_region blind; /* reads of it come wrong, ... */
-static unsigned blind_reads;      /* ... so many of at least so many bytes, ... */
-static size_t blind_least;
-static bool blind_fails; /* ... with an error, or else with a bit that is not there */
 
 static enum serin_error weak_read(void *ctx, uint32_t address, void *out, size_t size)
 {
-    const struct serin_region *trust = &bench.layout.trust;
-    if (hidden_reads > 0 && address >= trust->address && address < trust->address + trust->size) {
-        hidden_reads--;
-        return SERIN_ERR_FLASH;
-    }
     enum serin_error error = below->ops->read(ctx, address, out, size);
-    if (blind_reads > 0 && size >= blind_least && address >= blind.address &&
-        address - blind.address < blind.size) {
-        blind_reads--;
-        ((uint8_t *)out)[size / 2u] ^= 4;
-        return blind_fails ? SERIN_ERR_FLASH : error;
-    }
     bool hit = weak_address >= address && weak_address - address < size;
     if (error == SERIN_OK && hit && weak_programs > 0 && ++weak_reads > 1) {
         ((uint8_t *)out)[weak_address - address] ^= 4; /* it read right once */
@@ -54,12 +37,6 @@ static enum serin_error weak_program(void *ctx, uint32_t address, const void *da
     if (weak_address != 0 && weak_address >= address && weak_address - address < size) {
         weak_programs++;
         weak_reads = 0;
-    }
-    const struct serin_region *trust = &bench.layout.trust;
-    if (failing_programs > 0 && address >= trust->address &&
-        address - trust->address < trust->size) {
-        failing_programs--;
-        return SERIN_ERR_FLASH;
     }
     return below->ops->program(ctx, address, data, size);
 }
@@ -86,8 +63,7 @@ static void set_up(enum bench_app app)
     above = *below;
     above.ops = &ops;
     bench.boot.flash = &above;
-    weak_address = weak_reads = weak_programs = watched_erases = hidden_reads = blind_reads =
-        failing_programs = 0;
+    weak_address = weak_reads = weak_programs = watched_erases = 0;
     watched = (struct serin_region){.address = 0, .size = 0};
     bench_boot(&bench, SERIN_RESET_POWER);
 }
@@ -106,15 +82,6 @@ static void offer(const struct bench_release *candidate)
 static void breaks(const struct serin_region *region, enum serin_breakage breakage)
 {
     serin_flash_emulator_break(bench.emulator, region->address, region->size, breakage);
-}
-
-static void hide_for_a_moment(const struct serin_region *region, size_t least, unsigned reads,
-                              bool fails)
-{
-    blind = *region;
-    blind_reads = reads;
-    blind_least = least;
-    blind_fails = fails;
 }
 
 static void mends(void)
@@ -477,59 +444,6 @@ START_TEST(what_failed_its_trial_does_not_keep_a_rotten_device_from_a_new_image)
 }
 END_TEST
 
-static struct serin_region part_of_image(int slot)
-{
-    struct serin_slot_map map;
-    serin_slot_map(below, &bench.layout, &map);
-    return (struct serin_region){bench.layout.slot[slot].address + map.image_offset, 4096};
-}
-
-/* What runs, then what waits in the other slot where the first has rotted, reads wrong once. */
-START_TEST(a_wrong_reading_fails_no_download_and_gives_up_nothing)
-{
-    set_up(BENCH_GOOD);
-    if (_i == 1) {
-        stage_and_hold();
-        rot_image(0);
-    }
-    const struct serin_region part = part_of_image(_i);
-    bench_run_for(&bench, 10000);
-    hide_for_a_moment(&part, 1, _i == 0 ? 2 : 1, false);
-    offer(v3);
-    ck_assert(bench_run_to(&bench, _i == 0 ? SERIN_STATE_CONFIRMED : SERIN_STATE_FAILED, 2000));
-    ck_assert_uint_eq(blind_reads, 0);
-    bench_power_cycle(&bench);
-    ck_assert_uint_eq(bench_running(&bench), _i == 0 ? 3 : 2);
-    tear_down();
-}
-END_TEST
-
-START_TEST(a_wrong_reading_fails_no_staged_image)
-{
-    set_up(BENCH_GOOD);
-    stage_and_hold();
-    const struct serin_region manifest = {bench.layout.slot[1].address, SERIN_MANIFEST_SIZE_P256};
-    hide_for_a_moment(&manifest, manifest.size, 2, false);
-    bench_send(&bench, SERIN_TOPIC_HOLD, NULL, 0);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
-    ck_assert_uint_eq(blind_reads, 0);
-    tear_down();
-}
-END_TEST
-
-START_TEST(a_trust_record_whose_write_fails_once_is_stored)
-{
-    set_up(BENCH_GOOD);
-    bench_run_for(&bench, 1000);
-    failing_programs = 2;
-    bench_publish_trust(&bench, 2, true);
-    bench_step(&bench, UINT64_MAX);
-    ck_assert_uint_eq(failing_programs, 0);
-    ck_assert_uint_eq(bench.agent.trust.version, 2);
-    tear_down();
-}
-END_TEST
-
 START_TEST(a_download_is_the_way_out_where_neither_slot_verifies)
 {
     set_up(BENCH_GOOD);
@@ -542,66 +456,6 @@ START_TEST(a_download_is_the_way_out_where_neither_slot_verifies)
     ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
     ck_assert_uint_eq(bench.boots, boots + 1u);
     ck_assert_uint_eq(bench_running(&bench), 3);
-    tear_down();
-}
-END_TEST
-
-/* A moment in which neither bank of the trust record reads lets no other one through. */
-START_TEST(a_trust_record_that_does_not_read_for_a_moment_counts)
-{
-    set_up(BENCH_SILENT);
-    bench_release_seal_second(v2);
-    bench_publish_trust(&bench, 2, true);
-    offer(v2);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
-    bench_run_for(&bench, 1000);
-    hidden_reads = 4;                                    /* two looks at two banks */
-    bench_publish_trust(&bench, _i == 0 ? 3 : 1, false); /* without the key of what runs */
-    bench_step(&bench, UINT64_MAX);
-    ck_assert_uint_eq(hidden_reads, 0);
-    ck_assert_uint_eq(bench.agent.trust.version, 2);
-    ck_assert(!bench.agent.trust_single);
-    ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_CONFIRM, SERIN_REASON_INVALID), SERIN_OK);
-    bench_power_cycle(&bench);
-    ck_assert_uint_eq(bench_running(&bench), 2);
-    ck_assert_uint_eq(bench.agent.trust.version, 2);
-    tear_down();
-}
-END_TEST
-
-/* The key of what runs is not dropped, whatever reads wrong at that moment: its manifest, or the
- * log that tells which slot runs. */
-START_TEST(a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs)
-{
-    set_up(BENCH_GOOD);
-    bench_release_seal_second(v2);
-    bench_publish_trust(&bench, 2, true);
-    offer(v2);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
-    bench_run_for(&bench, 1000);
-    const struct serin_region *slot = &bench.layout.slot[bench.choice.slot == SERIN_SLOT_A ? 0 : 1];
-    const struct serin_region manifest = {slot->address, SERIN_MANIFEST_SIZE_P256};
-    /* How many readings fail: one, or all of them. What reads wrong each time has rotted. */
-    static const unsigned moments[] = {1, 1, 2, 1000};
-    unsigned moment = (unsigned)_i % 4u;
-    bool log = _i >= 4;
-    unsigned refusals = bench.agent.refusals;
-    bench_publish_trust(&bench, 3, false);
-    /* What reads less of a manifest looks whether there is one. */
-    hide_for_a_moment(log ? &bench.layout.boot_log : &manifest, log ? 1 : manifest.size,
-                      moments[moment], moment != 0);
-    while (bench.queue_count > 0) {
-        bench_step(&bench, UINT64_MAX);
-    }
-    ck_assert(moment == 3 || blind_reads == 0);
-    ck_assert(moment == 3 || bench.agent.refusals == refusals + 1u);
-    blind_reads = 0;
-    ck_assert_uint_eq(bench.agent.trust.version, 2);
-    bench_power_cycle(&bench);
-    ck_assert_uint_eq(bench_running(&bench), 2);
-    bench_run_for(&bench, 5000);
-    bench_power_cycle(&bench);
-    ck_assert_uint_eq(bench_running(&bench), 2);
     tear_down();
 }
 END_TEST
@@ -619,115 +473,6 @@ START_TEST(a_trust_region_that_is_lost_is_written_again_by_the_same_record)
     bench_power_cycle(&bench);
     ck_assert_uint_eq(bench.agent.trust.version, 2);
     ck_assert(!bench.agent.trust_single);
-    tear_down();
-}
-END_TEST
-
-static void hide_account(struct bench *b)
-{
-    breaks(&b->layout.agent_log, SERIN_BREAKAGE_UNREADABLE);
-}
-
-START_TEST(what_is_confirmed_runs_without_an_agent_log)
-{
-    set_up(BENCH_GOOD);
-    bench.between = hide_account;
-    bench_power_cycle(&bench);
-    unsigned boots = bench.boots, beats = bench.beats;
-    offer(v2);
-    for (unsigned minute = 0; minute < 10; minute++) {
-        bench_run_for(&bench, 60000);
-        ck_assert(serin_agent_may_feed(&bench.agent, bench.now_ms));
-    }
-    ck_assert_uint_eq(bench.boots, boots);
-    ck_assert_uint_eq(bench.beats, beats);
-    ck_assert_uint_eq(bench.gets, 0);
-    bench.between = NULL;
-    mends();
-    bench_run_for(&bench, 5000);
-    ck_assert_uint_gt(bench.beats, beats);
-    bench_online(&bench, false);
-    bench_online(&bench, true);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
-    tear_down();
-}
-END_TEST
-
-static void hide_account_once(struct bench *b)
-{
-    hide_account(b);
-    b->between = NULL;
-}
-
-/* The account is not lost for it: what was tried stays tried, nothing that is older is obeyed, and
- * a directive that comes meanwhile is. */
-START_TEST(an_agent_log_that_does_not_read_for_a_moment_is_not_erased)
-{
-    set_up(BENCH_CRASH);
-    offer(v2);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_ROLLED_BACK, 1000));
-    bench_run_for(&bench, 1000);
-    uint64_t incarnation = bench.agent.record.incarnation;
-    struct serin_order order = bench.agent.record.order[SERIN_AGENT_CHANNEL];
-    watched = bench.layout.agent_log;
-    watched_erases = 0;
-    bench.between = hide_account_once;
-    bench_power_cycle(&bench);
-    bench_run_for(&bench, 900u + 1000u * (unsigned)_i); /* the retained directive comes */
-    ck_assert(bench.agent.unborn);
-    mends();
-    bench_run_for(&bench, 2000);
-    ck_assert_uint_eq(bench.agent.record.incarnation, incarnation);
-    ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].epoch, order.epoch);
-    ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].sequence, order.sequence);
-    ck_assert(bench.agent.directive_seen);
-    ck_assert_uint_ne(bench.agent.record.tried[0].attempt, 0);
-    ck_assert_uint_eq(watched_erases, 0);
-    unsigned gets = bench.gets;
-    bench_run_for(&bench, 60000);
-    ck_assert_uint_eq(bench.gets, gets);
-    offer(v3);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
-    tear_down();
-}
-END_TEST
-
-/* A download that was under way goes on, under what is heard before it is known again. */
-START_TEST(a_download_goes_on_once_the_agent_log_reads_again)
-{
-    set_up(BENCH_GOOD);
-    offer(v2);
-    ck_assert(bench_run_to(&bench, SERIN_STATE_DOWNLOADING, 1000));
-    bench.between = hide_account_once;
-    bench_power_cycle(&bench);
-    bench_run_for(&bench, 500);
-    ck_assert(bench.agent.unborn);
-    mends();
-    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
-    ck_assert_uint_eq(bench.report.attempt_count, 1);
-    tear_down();
-}
-END_TEST
-
-static void hide_account_of_trial(struct bench *b)
-{
-    if (b->choice.trial) {
-        hide_account(b);
-    }
-}
-
-START_TEST(nothing_is_confirmed_without_an_agent_log)
-{
-    set_up(BENCH_GOOD);
-    bench.config.confirm_needs_directive = false;
-    bench.between = hide_account_of_trial;
-    offer(v2);
-    run_to_trial_boot();
-    unsigned boots = bench.boots;
-    run_until_boot(boots, 90000);
-    ck_assert_uint_eq(bench.boots, boots + 1u);
-    ck_assert_uint_gt(bench.confirm_refused, 10);
-    ck_assert_uint_eq(bench_running(&bench), 1);
     tear_down();
 }
 END_TEST
@@ -751,18 +496,8 @@ int main(void)
     tcase_add_test(tests, a_copy_that_does_not_keep_its_manifest_is_not_made_for_ever);
     tcase_add_test(tests, what_waits_for_its_trial_is_not_given_up_where_what_runs_has_rotted);
     tcase_add_test(tests, what_failed_its_trial_does_not_keep_a_rotten_device_from_a_new_image);
-    tcase_add_loop_test(tests, a_wrong_reading_fails_no_download_and_gives_up_nothing, 0, 2);
-    tcase_add_test(tests, a_wrong_reading_fails_no_staged_image);
-    tcase_add_test(tests, a_trust_record_whose_write_fails_once_is_stored);
     tcase_add_test(tests, a_download_is_the_way_out_where_neither_slot_verifies);
-    tcase_add_loop_test(tests, a_trust_record_that_does_not_read_for_a_moment_counts, 0, 2);
-    tcase_add_loop_test(tests, a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs, 0,
-                        8);
     tcase_add_test(tests, a_trust_region_that_is_lost_is_written_again_by_the_same_record);
-    tcase_add_test(tests, what_is_confirmed_runs_without_an_agent_log);
-    tcase_add_loop_test(tests, an_agent_log_that_does_not_read_for_a_moment_is_not_erased, 0, 2);
-    tcase_add_test(tests, a_download_goes_on_once_the_agent_log_reads_again);
-    tcase_add_test(tests, nothing_is_confirmed_without_an_agent_log);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -136,9 +136,10 @@ struct serin_boot_state {
     enum serin_reset_cause last_cause;
 };
 
-/* Reads the newest valid record. SERIN_ERR_NOT_FOUND: both banks are empty or damaged; `state` then
- * holds the state derived from the slots by design decision 18 (a verified slot with a `confirmed`
- * mark, then the higher version, then A) or active NONE. */
+/* Reads the newest valid record. SERIN_ERR_NOT_FOUND: both banks are empty or damaged.
+ * SERIN_ERR_FLASH: no record is found, and not all of the log can be read, so that it may read a
+ * moment later. `state` then holds the state derived from the slots by design decision 18 (a
+ * verified slot with a `confirmed` mark, then the higher version, then A) or active NONE. */
 SERIN_MUST_USE enum serin_error serin_boot_read(const struct serin_boot *boot,
                                                 struct serin_boot_state *state);
 
@@ -233,7 +234,8 @@ SERIN_MUST_USE enum serin_error serin_boot_give_up(const struct serin_boot *boot
                                                    enum serin_slot slot,
                                                    const uint8_t running_id[SERIN_SHA256_SIZE]);
 
-/* Disarms a staged slot that has not booted yet (a halt). SERIN_ERR_STATE: it has. */
+/* Disarms a staged slot that has not booted yet (a halt). SERIN_ERR_STATE: it has. SERIN_ERR_FLASH:
+ * not durable, also where the log does not read now; the same for each of the following. */
 SERIN_MUST_USE enum serin_error serin_boot_unstage(const struct serin_boot *boot);
 
 /* Logs elapsed time of the trial's window; the agent calls it every 10 s. SERIN_ERR_STATE: no trial

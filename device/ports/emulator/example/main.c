@@ -2,8 +2,10 @@
  * flash-emulator-example: the storage code of counter.c, cut at every operation in every way.
  * docs/emulator.md walks through it.
  *
- *   flash-emulator-example [UNIT [ecc]]           all faults; exit status 1 where one is survived
- * badly flash-emulator-example UNIT plain|ecc LINE    one fault, as a line that was printed
+ *   flash-emulator-example [UNIT [plain|ecc]]      all faults
+ *   flash-emulator-example UNIT plain|ecc LINE     one fault, as a line that was printed
+ *
+ * Exit status: 0 all were survived; 1 one was not, or none was tried; 2 wrong use.
  */
 #include "counter.h"
 
@@ -198,27 +200,56 @@ static bool sweep_life(struct bench *bench, struct sweep *sweep)
     return good;
 }
 
+static const char help[] =
+    "flash-emulator-example: storage code that knows nothing of Serin, cut at every operation\n"
+    "\n"
+    "  flash-emulator-example [UNIT [plain|ecc]]   all faults; each that is survived badly is "
+    "printed\n"
+    "  flash-emulator-example UNIT plain|ecc LINE  one fault, as a line that was printed\n"
+    "\n"
+    "  UNIT  bytes of a write unit: a power of two from 1 to 512 (8); ecc: units are ECC words\n";
+
+static int wrong(const char *what, const char *word)
+{
+    fprintf(stderr, "flash-emulator-example: %s: '%s' (try --help)\n", what, word);
+    return 2;
+}
+
 int main(int count_of_words, char **words)
 {
     struct serin_flash_fault only;
     struct sweep sweep = {0};
     struct bench bench = {0};
-    uint32_t unit = count_of_words > 1 ? (uint32_t)strtoul(words[1], NULL, 10) : 8u;
-    bool ecc = count_of_words > 2 && strcmp(words[2], "ecc") == 0;
+    const char *unit_word = count_of_words > 1 ? words[1] : "8";
+    const char *sort = count_of_words > 2 ? words[2] : "plain";
+    if (strcmp(unit_word, "--help") == 0 || strcmp(unit_word, "-h") == 0) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (strcmp(sort, "plain") != 0 && strcmp(sort, "ecc") != 0) {
+        return wrong("neither plain nor ecc", sort);
+    }
+    if (count_of_words > 4) {
+        return wrong("one word too many", words[4]);
+    }
     if (count_of_words > 3) {
         if (serin_flash_fault_parse(words[3], &only) != SERIN_OK) {
-            fprintf(stderr, "flash-emulator-example: this is no replay line: %s\n", words[3]);
-            return 2;
+            return wrong("this is no replay line", words[3]);
         }
         sweep.only = &only;
     }
-    if (!open_bench(&bench, unit, ecc)) {
-        fprintf(stderr, "flash-emulator-example: there is no such flash\n");
-        return 2;
+    char *end = NULL;
+    unsigned long unit = strtoul(unit_word, &end, 10);
+    bool ecc = strcmp(sort, "ecc") == 0;
+    if (*end != '\0' || unit > COUNTER_UNIT_MAX || !open_bench(&bench, (uint32_t)unit, ecc)) {
+        return wrong("there is no flash with such a write unit", unit_word);
     }
     bool lived = sweep_life(&bench, &sweep);
     serin_flash_emulator_close(bench.emulator);
-    printf("unit %" PRIu32 "%s: %" PRIu64 " faults, %" PRIu64 " survived badly\n", unit,
-           ecc ? " with ECC" : "", sweep.points, sweep.failures);
+    printf("unit %lu%s: %" PRIu64 " fault%s, %" PRIu64 " survived badly\n", unit,
+           ecc ? " with ECC" : "", sweep.points, sweep.points == 1 ? "" : "s", sweep.failures);
+    if (lived && sweep.only != NULL && sweep.points == 0) {
+        return wrong("the life has no such operation", words[3]);
+    }
     return lived && sweep.points > 0 && sweep.failures == 0 ? 0 : 1;
 }
