@@ -94,6 +94,7 @@ static void server_step(void)
     enum serin_mqtt_event_kind kind = serin_mqtt_client_step(&server.client, now_ms(), &event);
     if (kind == SERIN_MQTT_MESSAGE && serin_topic_parse(event.topic, &topic) == SERIN_OK) {
         ck_assert_str_eq(topic.id, "pump-01");
+        ck_assert_uint_eq(event.qos, topic.kind == SERIN_TOPIC_DEV_REPORT ? 1 : 0);
         ck_assert_int_eq(server_ops->publish(&bench, topic.kind, event.payload, event.size),
                          SERIN_OK);
     }

@@ -128,7 +128,8 @@ END_TEST
 
 START_TEST(a_small_outbox_takes_the_subscriptions_in_turns)
 {
-    begin(100);
+    begin(2800);
+    play.client.config.outbox_size = 100; /* init would refuse it */
     accept_connection();
     play.stream.send_room = 30;
     steps(50);
@@ -138,6 +139,26 @@ START_TEST(a_small_outbox_takes_the_subscriptions_in_turns)
     steps(50);
     ck_assert(device.agent.connected);
     all_asked_for();
+    end();
+}
+END_TEST
+
+START_TEST(what_finds_no_way_out_is_to_be_said_again)
+{
+    static uint8_t report[SERIN_REPORT_MAX];
+    begin(SERIN_AGENT_LINK_OUTBOX_MIN);
+    ck_assert_int_eq(serin_agent_link_ops.publish(&link_of_device, SERIN_TOPIC_DEV_REPORT, report,
+                                                  sizeof report),
+                     SERIN_ERR_AGAIN); /* there is no connection */
+    accept_connection();
+    steps(5);
+    play.stream.send_room = 0;
+    ck_assert_int_eq(serin_agent_link_ops.publish(&link_of_device, SERIN_TOPIC_DEV_REPORT, report,
+                                                  sizeof report),
+                     SERIN_OK); /* the largest has room */
+    ck_assert_int_eq(serin_agent_link_ops.publish(&link_of_device, SERIN_TOPIC_DEV_REPORT, report,
+                                                  sizeof report),
+                     SERIN_ERR_AGAIN);
     end();
 }
 END_TEST
@@ -276,6 +297,10 @@ START_TEST(wrong_configurations_are_refused)
         ck_assert_int_eq(serin_agent_link_init(&link_of_device, &wrong, 0), SERIN_ERR_CONFIG);
     }
     end();
+    begin(SERIN_AGENT_LINK_OUTBOX_MIN);
+    play.client.config.outbox_size--;
+    ck_assert_int_eq(serin_agent_link_init(&link_of_device, &link_config, 0), SERIN_ERR_CONFIG);
+    end();
 }
 END_TEST
 
@@ -284,6 +309,7 @@ int main(void)
     const TTest *const tests[] = {
         the_agent_hears_of_the_connection_once_all_is_asked_for,
         a_small_outbox_takes_the_subscriptions_in_turns,
+        what_finds_no_way_out_is_to_be_said_again,
         a_refused_subscription_ends_the_connection,
         waits_grow_and_are_spread,
         only_what_is_serins_and_this_devices_reaches_the_agent,

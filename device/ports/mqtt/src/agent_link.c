@@ -79,8 +79,9 @@ enum serin_error serin_agent_link_init(struct serin_agent_link *link,
 {
     if (config->client == NULL || config->agent == NULL || config->crypto == NULL ||
         config->device_id == NULL ||
-        !serin_id_valid(config->device_id, strlen(config->device_id)) || config->retry_min_ms < 1 ||
-        config->retry_min_ms > config->retry_max_ms) {
+        !serin_id_valid(config->device_id, strlen(config->device_id)) ||
+        config->client->config.outbox_size < SERIN_AGENT_LINK_OUTBOX_MIN ||
+        config->retry_min_ms < 1 || config->retry_min_ms > config->retry_max_ms) {
         return SERIN_ERR_CONFIG;
     }
     memset(link, 0, sizeof *link);
