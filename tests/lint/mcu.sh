@@ -5,7 +5,7 @@
 #   mcu.sh SOURCE_ROOT BUILD_FOLDER [--planted]     with a call of malloc planted, which must be named
 set -euo pipefail
 root=$(cd "$1" && pwd) build=$2 planted=${3:-}
-flags= targets='serin_core serin_device serin_mqtt_client'
+flags= targets='serin_core serin_device serin_mqtt_client serin_agent_link'
 if [ -n "$planted" ]; then
     build=$build-planted targets=serin_core
     mkdir -p "$build"
