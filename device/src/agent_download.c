@@ -189,7 +189,7 @@ static enum serin_error store_table(struct serin_agent *agent, const uint8_t *da
     }
     bool found;
     uint32_t from;
-    enum serin_error erased = serin_fill_find_table(agent, &found, &from);
+    enum serin_error erased = serin_fill_prepare_table(agent, &found, &from);
     if (found) {
         return SERIN_OK;
     }
@@ -369,7 +369,7 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
     }
     bool found;
     uint32_t from;
-    error = serin_fill_find_table(agent, &found, &from);
+    error = serin_fill_prepare_table(agent, &found, &from);
     if (error != SERIN_OK) {
         return error;
     }

@@ -125,8 +125,9 @@ static void find_account(struct serin_agent *agent, const struct serin_agent_rec
 }
 
 /* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
- * new one where it does not after several readings. */
-static enum serin_error be_born(struct serin_agent *agent)
+ * new one where it does not after several readings. Its stack is not needed while the trust record
+ * is looked for. */
+__attribute__((noinline)) static enum serin_error be_born(struct serin_agent *agent)
 {
     struct serin_agent_record found;
     bool unread = false;

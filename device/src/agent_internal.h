@@ -47,7 +47,8 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
  * `updated`: a newer one was just stored in one bank, and is proved there. */
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
-/* Learns what runs, and what the other slot holds, once more. */
+/* Learns what runs, and what the other slot holds, once more; and makes the floor durable where one
+ * of its witnesses, the boot log and the agent's record, knows less than the other. */
 void serin_agent_learn(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
@@ -245,8 +246,8 @@ SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
 SERIN_MUST_USE enum serin_error serin_fill_recheck(struct serin_agent *agent);
 /* Whether the piece table is in place; where it is not it is wanted from offset `from` on, 0 but
  * after a reset, and the sectors behind are erased. */
-SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found,
-                                                      uint32_t *from);
+SERIN_MUST_USE enum serin_error serin_fill_prepare_table(struct serin_agent *agent, bool *found,
+                                                         uint32_t *from);
 /* Whether the piece table has its digest, whatever the journal says. */
 bool serin_fill_table_right(struct serin_agent *agent);
 /* Finds the first piece that is not in place; the number of pieces if all are. A piece is in place

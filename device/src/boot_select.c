@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-#define PROOFS_MAX 3u /* of a slot that do not hold, before it counts as rotten; */
-#define LOOKS_MAX  3u /* at its markers, before it has none */
+#define PROOFS_MAX 3u /* of a slot that do not hold, before it counts as rotten */
 
 /* Why a reset of this cause ends a trial whose tries or window are used up. */
 static enum serin_reason reason_of(const struct serin_boot_state *state,
@@ -70,16 +69,6 @@ static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slo
     return other ? SERIN_ERR_NOT_FOUND : error;
 }
 
-/* Whether a marker confirms what the slot holds: as final an answer, and looked for as often. */
-static bool marked(const struct serin_boot *boot, enum serin_slot slot, const uint8_t *manifest_id)
-{
-    bool found = false;
-    for (unsigned looks = 0; !found && looks < LOOKS_MAX; looks++) {
-        found = serin_slot_marked(boot, slot, manifest_id);
-    }
-    return found;
-}
-
 /* A staged or running trial: runs it once more, or ends it. True: `choice` is the trial, and the
  * try is off durably. */
 static bool select_trial(const struct serin_boot *boot, struct serin_boot_state *state,
@@ -87,7 +76,8 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
 {
     enum serin_reason over =
         state->phase == SERIN_BOOT_TRIAL ? trial_over(state, cause) : SERIN_REASON_INVALID;
-    if (state->phase == SERIN_BOOT_TRIAL && marked(boot, state->trial, state->last_manifest_id)) {
+    if (state->phase == SERIN_BOOT_TRIAL &&
+        serin_boot_marked(boot, state->trial, state->last_manifest_id)) {
         /* The power went between the marker and the record of a confirmation: the marker is the
          * commit point. */
         change_state(state,
@@ -120,7 +110,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
 static void take_over(const struct serin_boot *boot, struct serin_boot_state *state,
                       enum serin_slot slot, const uint8_t *manifest_id)
 {
-    bool confirmed = slot != state->active && marked(boot, slot, manifest_id);
+    bool confirmed = slot != state->active && serin_boot_marked(boot, slot, manifest_id);
     change_state(state, (struct serin_boot_change){.event = state->active == SERIN_SLOT_NONE
                                                                 ? SERIN_BOOT_EVENT_GIVE_UP
                                                                 : SERIN_BOOT_EVENT_FALL_BACK,
@@ -240,7 +230,7 @@ enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_
     }
     struct serin_boot_change change = {.event = SERIN_BOOT_EVENT_UNSTAGE, .cause = cause};
     if (state.phase == SERIN_BOOT_TRIAL) {
-        bool confirmed = marked(boot, state.trial, state.last_manifest_id);
+        bool confirmed = serin_boot_marked(boot, state.trial, state.last_manifest_id);
         change.event = confirmed ? SERIN_BOOT_EVENT_CONFIRM : SERIN_BOOT_EVENT_ROLL_BACK;
         change.reason = trial_over(&state, cause);
         if (change.reason == SERIN_REASON_INVALID) {

@@ -328,6 +328,14 @@ static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank
     return start_bank(log, bank, record);
 }
 
+/* Whether a bank does not read, though it was just erased: no word that faults is left in it. */
+static bool dark(const struct serin_reclog *log, uint32_t bank)
+{
+    bool unread = false;
+    (void)claimed_at(log, address_of(log, bank, 0), &unread);
+    return unread;
+}
+
 static enum serin_error append_twice(const struct serin_reclog *log, struct side sides[BANKS],
                                      const uint8_t *record)
 {
@@ -339,6 +347,9 @@ static enum serin_error append_twice(const struct serin_reclog *log, struct side
     }
     uint32_t second = BANKS - 1u - first;
     enum serin_error written = write_copy(log, first, &sides[first], record);
+    if (log->begin_anew && written != SERIN_OK && dark(log, first)) {
+        return SERIN_ERR_FLASH; /* the other one may be all there, once it is light */
+    }
     enum serin_error again = write_copy(log, second, &sides[second], record);
     if (written == SERIN_OK && again == SERIN_ERR_AGAIN) {
         /* The first copy went bad since it was read back: another one, in a bank begun anew. */

@@ -1,5 +1,6 @@
 /* The judges: moments and devices (invariants.h; invariants_internal.h has the other files). */
 #include "invariants_internal.h"
+#include "world.h"
 
 #include <serin/directive.h>
 
@@ -28,8 +29,9 @@ enum serin_error sim_invariants_open(struct sim *sim)
     judge->reasons = calloc(count, sizeof *judge->reasons);
     judge->ranks = calloc(count, sizeof *judge->ranks);
     judge->devices = calloc(count, sizeof *judge->devices);
+    judge->sites = calloc(sim->config->gateways + 1u, sizeof *judge->sites);
     bool made = judge->states != NULL && judge->reasons != NULL && judge->ranks != NULL &&
-                judge->devices != NULL;
+                judge->devices != NULL && judge->sites != NULL;
     return made ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
@@ -41,6 +43,7 @@ void sim_invariants_close(struct sim *sim)
         free(judge->reasons);
         free(judge->ranks);
         free(judge->devices);
+        free(judge->sites);
         free(judge);
         sim->invariants = NULL;
     }
@@ -114,6 +117,9 @@ void sim_check_site(struct sim *sim, uint32_t gateway, const struct serin_direct
         sim_broken(sim, SERIN_SIM_TRIAL_TOO_LATE,
                    "g%07u lets its nodes start although %u of them failed, and %u may",
                    gateway + 1u, failures, most);
+    }
+    if (sim->brokers != NULL && sim_gateway_connected(sim, gateway, SIM_SITE)) {
+        sim_judge_site(sim, gateway, directive->order, sim_broker_order(sim, gateway + 1u));
     }
 }
 

@@ -59,6 +59,12 @@ struct judged_told {
     uint64_t threshold;
 };
 
+/* A site whose gateway holds a newer directive than its broker shows: which, and since when. */
+struct judged_site {
+    struct serin_order untold; /* 0.0: it shows what it should */
+    uint64_t untold_ms;
+};
+
 /* What operators ordered of a rollout, and how long its stages soaked. */
 struct judged_stages {
     uint64_t rollout; /* its id */
@@ -85,6 +91,7 @@ struct sim_invariants {
     uint8_t *reasons; /* the same: why */
     uint64_t *ranks;  /* by device */
     struct judged_device *devices;
+    struct judged_site *sites; /* by gateway */
     struct judged_step before;
     struct judged_spin spin;
     struct judged_stages stages;
@@ -139,6 +146,10 @@ void sim_judge_sent(struct sim *sim, const struct serin_directive *directive);
  * when it could; SIM_NEVER_MS: it cannot. */
 void sim_judge_broker(struct sim *sim, const struct serin_rollout *rollout);
 void sim_judge_shown(struct sim *sim, const struct serin_rollout *rollout, uint64_t able_ms);
+/* A gateway that is connected to its site's broker holds a directive of this order, and the broker
+ * shows one of that. */
+void sim_judge_site(struct sim *sim, uint32_t gateway, struct serin_order held,
+                    struct serin_order shown);
 
 /* A step is over: whether the policy allows what it opened, offered and let try again. */
 void sim_judge_pace(struct sim *sim, const struct serin_rollout *rollout,

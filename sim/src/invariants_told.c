@@ -228,3 +228,27 @@ void sim_judge_broker(struct sim *sim, const struct serin_rollout *rollout)
     bool able = server->up && server->connected && server->settled && !server->committing;
     sim_judge_shown(sim, rollout, able ? server->connected_ms : SIM_NEVER_MS);
 }
+
+/* ---- the sites ---- */
+
+void sim_judge_site(struct sim *sim, uint32_t gateway, struct serin_order held,
+                    struct serin_order shown)
+{
+    struct judged_site *site = &sim->invariants->sites[gateway];
+    if (serin_order_compare(shown, held) >= 0) {
+        site->untold = (struct serin_order){0, 0};
+    } else if (serin_order_compare(site->untold, held) != 0) {
+        *site = (struct judged_site){.untold = held, .untold_ms = sim->now_ms};
+    } else if (sim->now_ms > site->untold_ms + TOLD_MS) {
+        sim_broken(sim, SERIN_SIM_TOLD,
+                   "g%07u holds directive %u.%u, and for %llu s its site's broker shows %u.%u",
+                   gateway + 1u, held.epoch, held.sequence,
+                   (unsigned long long)((sim->now_ms - site->untold_ms) / 1000u), shown.epoch,
+                   shown.sequence);
+    }
+}
+
+void sim_check_site_link(struct sim *sim, uint32_t gateway)
+{
+    sim->invariants->sites[gateway].untold = (struct serin_order){0, 0};
+}

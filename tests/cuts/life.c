@@ -63,19 +63,31 @@ static const struct serin_platform_ops platform_ops = {
 static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_account *account);
 static const struct serin_recovery_ops recovery_ops = {.nothing_boots = nothing_boots};
 
+/* No part of what is saved: a boot fills it before anything runs. */
+static uint8_t memory[16384];
+
+const uint8_t *cuts_life_copy(const struct cuts_life *life)
+{
+    return life->boot.loader != NULL ? life->ram.memory : NULL;
+}
+
 static void fill_ports(struct cuts_life *life)
 {
+    life->ram = (struct serin_ram_loader){.memory = memory, .size = sizeof memory};
+    life->loader = (struct serin_image_loader){.ops = &serin_ram_loader_ops, .ctx = &life->ram};
     life->recovery = (struct serin_recovery){.ops = &recovery_ops, .ctx = life};
     life->boot = (struct serin_boot){.crypto = cuts_crypto_open(&life->random),
                                      .flash = serin_flash_emulator_flash(life->emulator),
                                      .layout = &life->layout,
                                      .root_key = life->goods->root_key,
                                      .recovery = &life->recovery,
+                                     .loader = life->geometry->ecc ? &life->loader : NULL,
                                      .identity = {.device_id = "pump-01",
                                                   .product = "pump",
                                                   .channel = "stable",
                                                   .hardware = 2,
                                                   .bootloader = 1}};
+    life->bootloader = &life->boot;
     life->config = (struct serin_agent_config){.boot = &life->boot,
                                                .codec = serin_protobufc(),
                                                .link = &link_ops,
@@ -152,15 +164,20 @@ static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t
     return SERIN_OK;
 }
 
-static enum serin_error provision_as(struct cuts_life *life, unsigned minor, unsigned trust)
+/* With an account as a recovery does that keeps what must not come back out, else as a factory. */
+static enum serin_error provision_as(struct cuts_life *life, unsigned minor, unsigned trust,
+                                     const struct serin_recovery_account *account)
 {
     struct cuts_release release = life->goods->releases[minor - 1u];
     struct serin_factory_image image = {.manifest = release.manifest_bytes,
                                         .manifest_size = sizeof release.manifest_bytes,
                                         .read = read_image,
                                         .ctx = &release};
-    return serin_boot_provision(&life->boot, life->goods->trust_records[trust - 1u],
-                                SERIN_TRUST_SIZE_P256, &image);
+    const uint8_t *record = life->goods->trust_records[trust - 1u];
+    return account != NULL
+               ? serin_boot_provision_anew(&life->boot, account, record, SERIN_TRUST_SIZE_P256,
+                                           &image)
+               : serin_boot_provision(&life->boot, record, SERIN_TRUST_SIZE_P256, &image);
 }
 
 /* With both trust records lost somebody comes with what ran before. Anything else that brings a
@@ -169,6 +186,9 @@ static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_acc
 {
     struct cuts_life *life = ctx;
     bool lost = life->event == CUTS_EVENT_LOSE_TRUST && life->struck;
+    if (life->calm != CUTS_CHAPTERS) {
+        return SERIN_ERR_NOT_FOUND; /* nobody comes for what passes */
+    }
     life->recoveries++;
     if (!lost || life->recoveries > 1 || serin_flash_emulator_is_off(life->emulator)) {
         return SERIN_ERR_NOT_FOUND;
@@ -181,13 +201,14 @@ static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_acc
     life->seen.trial_ms = 0;
     life->seen.rotten = SERIN_SLOT_NONE;
     unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
-    return provision_as(life, before, life->seen.trust != 0 ? life->seen.trust : 1u);
+    return provision_as(life, before, life->seen.trust != 0 ? life->seen.trust : 1u,
+                        life->event_step % 2u == 0 ? account : NULL);
 }
 
 /* What the factory's tool does, again and again until it went through. */
 static void provision(struct cuts_life *life)
 {
-    enum serin_error error = provision_as(life, 1, 1);
+    enum serin_error error = provision_as(life, 1, 1, NULL);
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }
@@ -233,8 +254,18 @@ static void boot(struct cuts_life *life)
     life->now_ms = 0;
     life->app_ms = APP_SPEAKS_MS;
     life->app_done = life->reset_asked = false;
-    enum serin_error error = serin_boot_select(&life->boot, life->cause, &life->choice);
+    struct cuts_standing before;
+    cuts_judge_standing(life, &before);
+    life->strikes_before = life->strikes;
+    life->booting = true;
+    life->dim = false;
+    enum serin_error error = serin_boot_select(life->bootloader, life->cause, &life->choice);
+    life->booting = false;
     if (serin_flash_emulator_is_off(life->emulator)) {
+        return;
+    }
+    if (error != SERIN_OK && life->dim) {
+        life->cause = SERIN_RESET_UNKNOWN; /* the board boots again, and it is light */
         return;
     }
     if (error != SERIN_OK) {
@@ -245,7 +276,7 @@ static void boot(struct cuts_life *life)
     if (life->event == CUTS_EVENT_LOSE_TRUST && life->struck && life->recoveries == 0) {
         cuts_fail(life, "what boots has no trust record", "slot %u", (unsigned)life->choice.slot);
     }
-    cuts_judge_boot(life);
+    cuts_judge_boot(life, &before);
     struct serin_agent_boot_info info = {
         .slot = life->choice.slot, .trial = life->choice.trial, .cause = life->cause};
     error = serin_agent_init(&life->agent, &life->config, &info, 0);

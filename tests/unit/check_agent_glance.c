@@ -238,6 +238,43 @@ START_TEST(a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs)
 }
 END_TEST
 
+static int moment_at_start;
+
+static void hide_running_manifest(struct bench *b)
+{
+    const struct serin_region *slot = &b->layout.slot[b->choice.slot == SERIN_SLOT_A ? 0 : 1];
+    const struct serin_region manifest = {slot->address, SERIN_MANIFEST_SIZE_P256};
+    hide_for_a_moment(&manifest, manifest.size, 1u + (unsigned)moment_at_start % 2u,
+                      moment_at_start >= 2);
+    b->between = NULL;
+}
+
+/* What runs is no factory image, and nothing that runs already is fetched, for a wrong reading of
+ * its manifest at the start. */
+START_TEST(a_wrong_reading_at_the_start_makes_nothing_of_what_runs)
+{
+    set_up(BENCH_GOOD);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    struct serin_directive directive = bench_directive(&bench, v2, NULL);
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    uint64_t number = bench.agent.record.number;
+    unsigned gets = bench.gets;
+    moment_at_start = _i;
+    bench.between = hide_running_manifest;
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(blind_reads, 0);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    ck_assert_uint_eq(bench.agent.running.security_counter, v2->manifest.security_counter);
+    ck_assert(bench.agent.confirmed);
+    bench_run_for(&bench, 60000);
+    ck_assert_uint_eq(bench.gets, gets);
+    ck_assert_uint_eq(bench.agent.record.number, number);
+    tear_down();
+}
+END_TEST
+
 /* The manifest that runs is read under the new record, then under the old one, three times over:
  * one of the latter readings that verifies is enough. */
 START_TEST(a_manifest_that_verified_once_runs_whatever_other_readings_say)
@@ -276,6 +313,7 @@ int main(void)
     tcase_add_loop_test(tests, a_trust_record_that_does_not_read_for_a_moment_counts, 0, 2);
     tcase_add_loop_test(tests, a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs, 0,
                         8);
+    tcase_add_loop_test(tests, a_wrong_reading_at_the_start_makes_nothing_of_what_runs, 0, 4);
     tcase_add_loop_test(tests, a_manifest_that_verified_once_runs_whatever_other_readings_say, 0,
                         5);
     tcase_set_timeout(tests, 60);

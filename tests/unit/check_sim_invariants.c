@@ -5,6 +5,7 @@
 #include "check_main.h"
 #include "sim_judged.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct serin_attempt_report attempt_of(uint32_t number, size_t count,
@@ -829,6 +830,25 @@ START_TEST(every_invariant_has_its_words)
 }
 END_TEST
 
+/* The specification has one row for each, and its number. */
+START_TEST(every_invariant_is_specified)
+{
+    static char page[1u << 17];
+    FILE *file = fopen(SIMULATION_MD, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(page, 1, sizeof page - 1u, file);
+    page[size] = '\0';
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_uint_lt(size, sizeof page - 1u);
+    for (int i = 1; i <= SERIN_SIM_INVARIANT_COUNT; i++) {
+        char row[64];
+        bool known = i < SERIN_SIM_INVARIANT_COUNT;
+        (void)snprintf(row, sizeof row, "\n| %d | ", i);
+        ck_assert_msg((strstr(page, row) != NULL) == known, "row %d", i);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -857,6 +877,7 @@ int main(void)
         nothing_is_completed_on_figures_of_before_a_restart,
         no_stage_follows_on_one_whose_devices_are_all_dead,
         every_invariant_has_its_words,
+        every_invariant_is_specified,
         NULL,
     };
     return check_run("sim_invariants", tests);

@@ -191,6 +191,35 @@ START_TEST(a_window_that_closed_is_published)
 }
 END_TEST
 
+START_TEST(what_a_gateway_holds_its_site_is_shown)
+{
+    const struct serin_order older = {1, 4};
+    const struct serin_order newer = {1, 5};
+    judged_set_up();
+    sim_judge_site(&world, 0, newer, newer);
+    sim_judge_site(&world, 0, older, newer); /* it came back from an older state */
+    world.now_ms = HOUR_MS;
+    sim_judge_site(&world, 0, newer, older);
+    world.now_ms += 8000;
+    sim_judge_site(&world, 0, newer, older);
+    judged_sound();
+    world.now_ms++;
+    sim_judge_site(&world, 0, newer, older);
+    judged_convicted(SERIN_SIM_TOLD);
+    sim_check_site_link(&world, 0); /* its connection is a new one */
+    sim_judge_site(&world, 0, newer, older);
+    judged_sound();
+    sim_judge_site(&world, 0, newer, newer);
+    world.now_ms += HOUR_MS;
+    sim_judge_site(&world, 0, newer, older);
+    judged_sound();
+    world.now_ms += HOUR_MS; /* nobody looked at that, and this one is newer still */
+    sim_judge_site(&world, 0, (struct serin_order){2, 1}, newer);
+    judged_sound();
+    judged_tear_down();
+}
+END_TEST
+
 START_TEST(counters_are_committed_with_the_stable_release)
 {
     judged_set_up();
@@ -530,6 +559,7 @@ int main(void)
         a_directive_has_the_terms_of_the_policy,
         what_is_stored_is_published,
         a_window_that_closed_is_published,
+        what_a_gateway_holds_its_site_is_shown,
         counters_are_committed_with_the_stable_release,
         a_stage_opens_with_approval_alone,
         the_first_stage_asks_too,
