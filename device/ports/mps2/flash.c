@@ -1,0 +1,75 @@
+/*
+ * The flash: 16 MiB of memory that a file backs, so that it outlives the power, under the rules of
+ * a NOR part with ECC, which the memory itself does not have: a word is programmed whole and once,
+ * programming only clears bits, erasing works on sectors of 4 KiB. What breaks them is refused.
+ */
+#include "board.h"
+
+#include <string.h>
+
+#define ERASED 0xffffffffu
+
+#define SERIN_PART (BOARD_FLASH_ADDRESS + BOARD_SERIN_OFFSET)
+
+static volatile uint32_t *word_at(uint32_t address)
+{
+    return (volatile uint32_t *)(SERIN_PART + address);
+}
+
+static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    (void)ctx;
+    memcpy(out, (const void *)(SERIN_PART + address), size);
+    return SERIN_OK;
+}
+
+static enum serin_error flash_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    (void)ctx;
+    const uint8_t *bytes = data;
+    if ((address | size) % BOARD_FLASH_WORD != 0) {
+        return SERIN_ERR_FLASH;
+    }
+    for (; size > 0; size -= BOARD_FLASH_WORD) {
+        volatile uint32_t *word = word_at(address);
+        if (*word != ERASED) {
+            return SERIN_ERR_FLASH;
+        }
+        *word &= serin_get_le32(bytes);
+        address += BOARD_FLASH_WORD;
+        bytes += BOARD_FLASH_WORD;
+    }
+    return SERIN_OK;
+}
+
+static enum serin_error flash_erase(void *ctx, uint32_t address, size_t size)
+{
+    (void)ctx;
+    if ((address | size) % BOARD_FLASH_SECTOR != 0) {
+        return SERIN_ERR_FLASH;
+    }
+    for (; size > 0; size -= BOARD_FLASH_WORD) {
+        *word_at(address) = ERASED;
+        address += BOARD_FLASH_WORD;
+    }
+    return SERIN_OK;
+}
+
+static const struct serin_flash_ops ops = {
+    .read = flash_read, .program = flash_program, .erase = flash_erase};
+
+const struct serin_flash board_flash = {.ops = &ops,
+                                        .size_bytes = BOARD_SERIN_SIZE,
+                                        .sector_size = BOARD_FLASH_SECTOR,
+                                        .write_unit = BOARD_FLASH_WORD,
+                                        .erased_value = 0xFF};
+
+/* As `flash-layout 3145728 4096 4` prints it. Constants: what the factory wrote stays where it is,
+ * whatever a later version of Serin would choose. */
+const struct serin_layout board_layout = {
+    .boot_log = {.address = 0x00000000, .size = 0x2000},
+    .trust = {.address = 0x00002000, .size = 0x2000},
+    .agent_log = {.address = 0x00004000, .size = 0x2000},
+    .scratch = {.address = 0x00006000, .size = 0x3000},
+    .slot = {{.address = 0x00009000, .size = 0x17B000}, {.address = 0x00184000, .size = 0x17B000}},
+};

@@ -1,0 +1,34 @@
+/*
+ * Who the device is, as the factory wrote it. In whole words, names padded with zeros:
+ *
+ *   0   device id, 64    96  channel, 32       132  root key, 64
+ *  64   product, 32     128  hardware, 4       196  CRC-32 of all before
+ */
+#include "identity.h"
+
+#include "board.h"
+
+#include <serin/crc32.h>
+
+#include <string.h>
+
+enum serin_error board_open(const struct serin_crypto *crypto, struct serin_boot *boot)
+{
+    static uint8_t page[BOARD_IDENTITY_SIZE];
+    struct serin_identity *identity = &boot->identity;
+    memcpy(page, (const void *)(BOARD_FLASH_ADDRESS + BOARD_IDENTITY_OFFSET), sizeof page);
+    if (serin_get_le32(page + BOARD_IDENTITY_CRC) != serin_crc32(0, page, BOARD_IDENTITY_CRC)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    memset(boot, 0, sizeof *boot);
+    memcpy(identity->device_id, page, SERIN_ID_MAX);
+    memcpy(identity->product, page + BOARD_IDENTITY_PRODUCT, SERIN_PRODUCT_MAX);
+    memcpy(identity->channel, page + BOARD_IDENTITY_CHANNEL, SERIN_CHANNEL_MAX);
+    identity->hardware = serin_get_le16(page + BOARD_IDENTITY_HARDWARE);
+    identity->bootloader = BOARD_BOOTLOADER;
+    boot->root_key = page + BOARD_IDENTITY_ROOT;
+    boot->crypto = crypto;
+    boot->flash = &board_flash;
+    boot->layout = &board_layout;
+    return SERIN_OK;
+}
