@@ -54,7 +54,7 @@ enum serin_error serin_slot_manifest_program(const struct serin_boot *boot, enum
 enum serin_error serin_slot_suits(const struct serin_boot *boot, enum serin_slot slot,
                                   uint32_t floor, const struct serin_manifest *manifest)
 {
-    enum serin_error error = serin_manifest_suits(manifest, &boot->identity, floor);
+    enum serin_error error = serin_manifest_suits(manifest, boot->identity, floor);
     uint32_t bit = slot == SERIN_SLOT_A ? SERIN_SLOT_MASK_A : SERIN_SLOT_MASK_B;
     if (error == SERIN_OK && (manifest->slot_mask & bit) == 0) {
         error = SERIN_ERR_UNSUPPORTED;

@@ -66,16 +66,17 @@ static const struct serin_recovery_ops recovery_ops = {.nothing_boots = nothing_
 static void fill_ports(struct cuts_life *life)
 {
     life->recovery = (struct serin_recovery){.ops = &recovery_ops, .ctx = life};
+    static const struct serin_identity identity = {.device_id = "pump-01",
+                                                   .product = "pump",
+                                                   .channel = "stable",
+                                                   .hardware = 2,
+                                                   .bootloader = 1};
     life->boot = (struct serin_boot){.crypto = cuts_crypto_open(&life->random),
                                      .flash = serin_flash_emulator_flash(life->emulator),
                                      .layout = &life->layout,
                                      .root_key = life->goods->root_key,
                                      .recovery = &life->recovery,
-                                     .identity = {.device_id = "pump-01",
-                                                  .product = "pump",
-                                                  .channel = "stable",
-                                                  .hardware = 2,
-                                                  .bootloader = 1}};
+                                     .identity = &identity};
     life->config = (struct serin_agent_config){.boot = &life->boot,
                                                .codec = serin_protobufc(),
                                                .link = &link_ops,

@@ -15,12 +15,14 @@
 enum serin_error board_open(const struct serin_crypto *crypto, struct serin_boot *boot)
 {
     static uint8_t page[BOARD_IDENTITY_SIZE];
-    struct serin_identity *identity = &boot->identity;
+    static struct serin_identity burnt;
+    struct serin_identity *identity = &burnt;
     memcpy(page, (const void *)(BOARD_FLASH_ADDRESS + BOARD_IDENTITY_OFFSET), sizeof page);
     if (serin_get_le32(page + BOARD_IDENTITY_CRC) != serin_crc32(0, page, BOARD_IDENTITY_CRC)) {
         return SERIN_ERR_NOT_FOUND;
     }
     memset(boot, 0, sizeof *boot);
+    boot->identity = identity;
     memcpy(identity->device_id, page, SERIN_ID_MAX);
     memcpy(identity->product, page + BOARD_IDENTITY_PRODUCT, SERIN_PRODUCT_MAX);
     memcpy(identity->channel, page + BOARD_IDENTITY_CHANNEL, SERIN_CHANNEL_MAX);

@@ -97,7 +97,9 @@ struct serin_boot {
     const struct serin_flash *flash;
     const struct serin_layout *layout;
     const uint8_t *root_key; /* SERIN_P256_PUBLIC_SIZE bytes; provisioned */
-    struct serin_identity identity;
+    /* Who the device is; a pointer, so that a bootloader's whole `struct serin_boot` is a constant,
+     * and what it leads to is known where the program is linked. */
+    const struct serin_identity *identity;
     uint32_t floor_constant; /* the bootloader's own; the floor is the highest of all sources */
     /* For serin_boot_select alone. */
     const struct serin_image_loader *loader; /* NULL: images run in place */
