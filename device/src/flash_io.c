@@ -8,6 +8,28 @@ static bool inside(const struct serin_flash *flash, uint32_t address, size_t siz
     return address <= flash->size_bytes && size <= flash->size_bytes - address;
 }
 
+#ifdef SERIN_FLASH_SECTOR
+
+struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t address)
+{
+    SERIN_ASSERT(address < flash->size_bytes);
+    return (struct serin_region){.address = address / SERIN_FLASH_SECTOR * SERIN_FLASH_SECTOR,
+                                 .size = SERIN_FLASH_SECTOR};
+}
+
+bool serin_flash_border(const struct serin_flash *flash, uint32_t address)
+{
+    return address <= flash->size_bytes && address % SERIN_FLASH_SECTOR == 0;
+}
+
+uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t address)
+{
+    (void)flash;
+    return serin_round_up(address, SERIN_FLASH_SECTOR);
+}
+
+#else
+
 struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t address)
 {
     SERIN_ASSERT(address < flash->size_bytes);
@@ -38,6 +60,8 @@ uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t addre
     return sector.address + sector.size;
 }
 
+#endif
+
 enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t address, void *out,
                                   size_t size)
 {
@@ -48,7 +72,7 @@ enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t addr
 enum serin_error serin_flash_program(const struct serin_flash *flash, uint32_t address,
                                      const void *data, size_t size)
 {
-    uint32_t unit = flash->write_unit;
+    uint32_t unit = serin_flash_unit(flash);
     SERIN_ASSERT(address % unit == 0 &&
                  inside(flash, address, serin_round_up((uint32_t)size, unit)));
     size_t tail = size % unit;

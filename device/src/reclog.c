@@ -32,7 +32,7 @@ struct place {
 
 static uint32_t stride_of(const struct serin_reclog *log)
 {
-    return serin_round_up(log->payload_size + SERIN_RECLOG_OVERHEAD, log->flash->write_unit);
+    return serin_round_up(log->payload_size + SERIN_RECLOG_OVERHEAD, serin_flash_unit(log->flash));
 }
 
 static uint32_t bank_size(const struct serin_reclog *log)

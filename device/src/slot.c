@@ -170,7 +170,7 @@ static void marker_encode(const uint8_t id[SERIN_SHA256_SIZE], uint8_t marker[SE
 static uint32_t marker_address(const struct serin_boot *boot, enum serin_slot slot,
                                const struct serin_slot_map *map, uint32_t n)
 {
-    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, boot->flash->write_unit);
+    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, serin_flash_unit(boot->flash));
     return serin_slot_address(boot, slot, map->marker_offset + n * stride);
 }
 
@@ -199,7 +199,7 @@ enum serin_error serin_slot_mark(const struct serin_boot *boot, enum serin_slot 
         return SERIN_OK;
     }
     uint8_t marker[SERIN_MARKER_SIZE];
-    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, boot->flash->write_unit);
+    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, serin_flash_unit(boot->flash));
     marker_encode(id, marker);
     for (uint32_t n = 0; n < map.marker_count; n++) {
         uint32_t address = marker_address(boot, slot, &map, n);

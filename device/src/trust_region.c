@@ -28,7 +28,7 @@ struct bank {
 
 uint32_t serin_trust_bank_size(const struct serin_flash *flash)
 {
-    return serin_round_up(HEAD_SIZE + SERIN_TRUST_SIZE_P256, flash->write_unit);
+    return serin_round_up(HEAD_SIZE + SERIN_TRUST_SIZE_P256, serin_flash_unit(flash));
 }
 
 static uint32_t bank_address(const struct serin_boot *boot, uint32_t n)
