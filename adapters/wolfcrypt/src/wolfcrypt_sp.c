@@ -1,9 +1,12 @@
 /*
- * The crypto port on wolfCrypt's SHA-256 and its P-256 in single precision, without the layers
- * between (serin/adapters/wolfcrypt_sp.h).
+ * The crypto port of a bootloader (serin/adapters/wolfcrypt_sp.h): wolfCrypt's SHA-256, and ECDSA on
+ * wolfCrypt's arithmetic of P-256 in single precision.
  *
- * The verifier takes r = s = 0 and what else is out of range as it comes, so that is refused here,
- * on bytes (design decision 9).
+ * sp_c32.c is included, not linked: its own sp_ecc_verify_256 takes numbers of another kind, converts
+ * into Montgomery form by way of a division, and multiplies twice in constant time, for which a
+ * bootloader has neither the room nor a secret. Field, order and points are wolfCrypt's; the equation
+ * (FIPS 186-4, section 6.4) is here, with both scalars in one pass (Shamir's trick), and r, s and
+ * the key range-checked on bytes (design decision 9).
  */
 #include <serin/adapters/wolfcrypt_sp.h>
 #include <serin/assert.h>
@@ -14,15 +17,18 @@
 #include <wolfssl/options.h>
 
 #include <wolfssl/wolfcrypt/sha256.h>
-#include <wolfssl/wolfcrypt/sp.h>
+
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-const-variable"
+#include <wolfcrypt/src/sp_c32.c>
 
 #define SCALAR_SIZE 32u
-#define DIGIT_SIZE  4u
-#define DIGITS      (SCALAR_SIZE / DIGIT_SIZE)
+#define DIGITS      9
+#define SCALAR_BITS 256
+#define DIGIT_BITS  29
 
 _Static_assert(sizeof(wc_Sha256) <= sizeof(struct serin_sha256), "wolfCrypt's context must fit");
 _Static_assert(2 * SCALAR_SIZE == SERIN_P256_SIGNATURE_SIZE, "r and s fill a signature");
-_Static_assert(SP_INT_DIGITS >= DIGITS && sizeof(sp_int_digit) == DIGIT_SIZE, "numbers must fit");
 
 /* ---- SHA-256 ---- */
 
@@ -57,38 +63,144 @@ static void sha256_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SER
 
 /* ---- ECDSA ---- */
 
-/* Big-endian bytes of a number, the highest digit first, as wolfCrypt's number. */
-static void load(mp_int *number, const uint8_t bytes[SCALAR_SIZE])
+/* A number, and behind it the room that its products need. */
+typedef sp_digit number[2 * DIGITS];
+
+/* R^2 modulo p and modulo n, which make a Montgomery product the conversion into Montgomery form; R
+ * is 2^256. Then, in that form, the base point and the curve's b. */
+static const sp_digit square_p[DIGITS] = {0x00000003, 0x00000000, 0x1fffffc0,
+                                          0x1ffff7ff, 0x1fffefff, 0x1fffffff,
+                                          0x1ff7ffff, 0x009fffff, 0x00000000};
+static const sp_digit square_n[DIGITS] = {0x1e79eea2, 0x192264ad, 0x0f5be9a0,
+                                          0x12f33893, 0x1ec59469, 0x191c95b5,
+                                          0x1880a116, 0x129e7b2a, 0x0066e12d};
+static const sp_digit base_x[DIGITS] = {0x18a9143c, 0x0f3986a0, 0x1b6d805e, 0x152bf8bf, 0x0251075b,
+                                        0x1995bbb1, 0x1719e7ed, 0x0ed4a6ea, 0x0018905f};
+static const sp_digit base_y[DIGITS] = {0x0e95560a, 0x0f929abe, 0x06791737, 0x1571c974, 0x1f3258b4,
+                                        0x03446e90, 0x16174ba2, 0x0304b10b, 0x008571ff};
+static const sp_digit curve_b[DIGITS] = {0x09c4bddf, 0x04e6fb11, 0x010c2436, 0x000b9af1, 0x12ed6acf,
+                                         0x1055fb90, 0x00d39688, 0x03a090e9, 0x00dc3006};
+
+static void load(sp_digit *out, const uint8_t bytes[SCALAR_SIZE])
 {
-    number->used = number->size = (int)DIGITS;
-    for (unsigned i = 0; i < DIGITS; i++) {
-        uint32_t digit;
-        memcpy(&digit, bytes + SCALAR_SIZE - DIGIT_SIZE * (i + 1), DIGIT_SIZE);
-        number->dp[i] = __builtin_bswap32(digit);
+    sp_256_from_bin(out, DIGITS, bytes, SCALAR_SIZE);
+}
+
+static void multiply(sp_digit *out, const sp_digit *a, const sp_digit *b)
+{
+    sp_256_mont_mul_9(out, a, b, p256_mod, p256_mp_mod);
+}
+
+/* Whether number < limit. All of it is public, so the time may depend on it. */
+static bool below(const sp_digit *number, const sp_digit *limit)
+{
+    return sp_256_cmp_9(number, limit) < 0;
+}
+
+/* Brings a number below 2^256 below p. */
+static void settle(sp_digit *value)
+{
+    if (!below(value, p256_mod)) {
+        (void)sp_256_sub_9(value, value, p256_mod);
+        sp_256_norm_9(value);
     }
 }
 
-/* The field prime p and the order n of the base point of P-256 (FIPS 186-4, D.1.2.3), lowest digit
- * first. */
-static const uint32_t prime_p[DIGITS] = {0xffffffff, 0xffffffff, 0xffffffff, 0x00000000,
-                                         0x00000000, 0x00000000, 0x00000001, 0xffffffff};
-static const uint32_t order_n[DIGITS] = {0xfc632551, 0xf3b9cac2, 0xa7179e84, 0xbce6faad,
-                                         0xffffffff, 0xffffffff, 0x00000000, 0xffffffff};
-
-/* Whether number < limit. All of it is public, so the time may depend on it. */
-static bool below(const mp_int *number, const uint32_t limit[DIGITS])
+/* Whether a and b, below 2^256, are equal modulo p. */
+static bool equal(sp_digit *a, sp_digit *b)
 {
-    for (unsigned i = DIGITS; i-- > 0;) {
-        if (number->dp[i] != limit[i]) {
-            return number->dp[i] < limit[i];
+    settle(a);
+    settle(b);
+    return sp_256_cmp_equal_9(a, b) != 0;
+}
+
+/* y^2 = x^3 - 3x + b. P-256 has cofactor 1: a point on the curve has the right order. */
+static bool on_curve(const sp_point_256 *point)
+{
+    number left, right;
+    multiply(right, point->x, point->x);
+    multiply(right, right, point->x);
+    for (unsigned i = 0; i < 3; i++) {
+        sp_256_mont_sub_9(right, right, point->x, p256_mod);
+    }
+    sp_256_mont_add_9(right, right, curve_b, p256_mod);
+    multiply(left, point->y, point->y);
+    return equal(left, right);
+}
+
+/* u1 * base + u2 * key, in projective coordinates; `points` has base and key. */
+static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], const number scalars[2])
+{
+    sp_digit room[2 * DIGITS * 6];
+    memset(sum, 0, sizeof *sum);
+    sum->infinity = 1;
+    for (int n = SCALAR_BITS; n-- > 0;) {
+        sp_256_proj_point_dbl_9(sum, sum, room);
+        for (unsigned i = 0; i < 2; i++) {
+            if ((scalars[i][n / DIGIT_BITS] >> n % DIGIT_BITS & 1) != 0) {
+                /* A sum whose z is zero is none, which wolfCrypt does not note. */
+                sp_256_proj_point_add_9(sum, sum, &points[i], room);
+                settle(sum->z);
+                sum->infinity |= sp_256_iszero_9(sum->z);
+            }
         }
     }
+}
+
+/* Whether the sum's x, which is x / z^2, is r modulo n. */
+static bool has_x(sp_point_256 *sum, sp_digit *r)
+{
+    number candidate;
+    multiply(sum->z, sum->z, sum->z);
+    do {
+        multiply(candidate, r, square_p);
+        multiply(candidate, candidate, sum->z);
+        if (equal(candidate, sum->x)) {
+            return true;
+        }
+        /* x may have been n or more: it is below p, which is not far above n. */
+        (void)sp_256_add_9(r, r, p256_order);
+        sp_256_norm_9(r);
+    } while (below(r, p256_mod));
     return false;
 }
 
-static bool zero(const uint8_t bytes[SCALAR_SIZE])
+static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                            const uint8_t digest[SERIN_SHA256_SIZE],
+                            const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
-    return serin_bytes_all(bytes, SCALAR_SIZE, 0);
+    sp_point_256 points[2], sum;
+    number r, s, scalars[2];
+    sp_point_256 *key = &points[1];
+    load(r, signature);
+    load(s, signature + SCALAR_SIZE);
+    load(key->x, public_key);
+    load(key->y, public_key + SCALAR_SIZE);
+    if (sp_256_iszero_9(r) != 0 || sp_256_iszero_9(s) != 0 || !below(r, p256_order) ||
+        !below(s, p256_order) || !below(key->x, p256_mod) || !below(key->y, p256_mod)) {
+        return false;
+    }
+    multiply(key->x, key->x, square_p);
+    multiply(key->y, key->y, square_p);
+    /* wolfCrypt takes a point for its own negative where both have the same z. Only the base point
+     * could be met so, and it is nobody's key: the private ones are 1 and n - 1. */
+    if (!on_curve(key) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
+        return false;
+    }
+    memcpy(points[0].x, base_x, sizeof base_x);
+    memcpy(points[0].y, base_y, sizeof base_y);
+    for (unsigned i = 0; i < 2; i++) {
+        memcpy(points[i].z, p256_norm_mod, sizeof p256_norm_mod); /* 1 */
+        points[i].infinity = 0;
+    }
+    /* u1 = e / s, u2 = r / s modulo n */
+    sp_256_mont_mul_order_9(s, s, square_n);
+    sp_256_mont_inv_order_9(s, s, sum.x);
+    load(scalars[0], digest);
+    sp_256_mont_mul_order_9(scalars[0], scalars[0], s);
+    sp_256_mont_mul_order_9(scalars[1], r, s);
+    add_multiples(&sum, points, scalars);
+    return sum.infinity == 0 && has_x(&sum, r);
 }
 
 static uint32_t p256_verify(void *ctx, uint32_t run,
@@ -97,34 +209,15 @@ static uint32_t p256_verify(void *ctx, uint32_t run,
                             const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     (void)ctx;
-    mp_int x, y, r, s;
-    mp_int z = {.used = 1, .size = 1, .dp = {1}};
-    int verified = 0;
-    load(&x, public_key);
-    load(&y, public_key + SCALAR_SIZE);
-    load(&r, signature);
-    load(&s, signature + SCALAR_SIZE);
-    /* P-256 has cofactor 1: a point on the curve has the right order. */
-    if (zero(signature) || zero(signature + SCALAR_SIZE) || !below(&r, order_n) ||
-        !below(&s, order_n) || !below(&x, prime_p) || !below(&y, prime_p) ||
-        sp_ecc_is_point_256(&x, &y) != MP_OKAY) {
-        return SERIN_VERDICT_INVALID ^ run;
-    }
-    if (sp_ecc_verify_256(digest, SERIN_SHA256_SIZE, &x, &y, &z, &r, &s, &verified, NULL) !=
-        MP_OKAY) {
-        return SERIN_VERDICT_UNDECIDED ^ run;
-    }
-    return (verified == 1 ? SERIN_VERDICT_VALID : SERIN_VERDICT_INVALID) ^ run;
+    return (signature_holds(public_key, digest, signature) ? SERIN_VERDICT_VALID
+                                                           : SERIN_VERDICT_INVALID) ^
+           run;
 }
 
-const struct serin_crypto *serin_wolfcrypt_sp(void)
-{
-    static const struct serin_crypto_ops ops = {
+static const struct serin_crypto_ops ops = {
         .sha256_init = sha256_init,
         .sha256_update = sha256_update,
         .sha256_final = sha256_final,
         .p256_verify = p256_verify,
     };
-    static const struct serin_crypto crypto = {.ops = &ops, .ctx = NULL};
-    return &crypto;
-}
+const struct serin_crypto serin_wolfcrypt_sp = {.ops = &ops, .ctx = NULL};

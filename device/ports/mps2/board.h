@@ -5,6 +5,7 @@
 #ifndef MPS2_BOARD_H
 #define MPS2_BOARD_H
 
+#include "layout.h"
 #include "memory.h"
 
 #include <serin/device/agent.h>
@@ -16,17 +17,16 @@
 
 /* ---- flash.c ---- */
 
-/* Serin's part of the flash, and where the factory put its regions. */
+/* Serin's part of the flash. */
 extern const struct serin_flash board_flash;
-extern const struct serin_layout board_layout;
 
 /* ---- identity.c ---- */
 
-/* Fills `boot` with all of the above and with what is burnt in, which is read once. The fields of
- * serin_boot_select alone are left zero. SERIN_ERR_NOT_FOUND: no identity, a board that comes from
- * the line. */
-SERIN_MUST_USE enum serin_error board_open(const struct serin_crypto *crypto,
-                                           struct serin_boot *boot);
+/* What is burnt in: who the device is, and whom it trusts in the end. Read once, into RAM, before
+ * anything looks at it. SERIN_ERR_NOT_FOUND: no identity, a board that comes from the line. */
+extern struct serin_identity board_identity;
+extern uint8_t board_root_key[SERIN_P256_PUBLIC_SIZE];
+SERIN_MUST_USE enum serin_error board_identity_read(void);
 
 /* ---- note.c ---- */
 

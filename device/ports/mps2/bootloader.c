@@ -1,13 +1,16 @@
-/* The bootloader: one decision per reset. */
+/*
+ * The bootloader: one decision per reset.
+ *
+ * All that it works with is constant, so that the linker, which sees the whole program, knows which
+ * functions the ports lead to and drops what this board never does.
+ */
 #include "board.h"
 #include "hardware.h"
 #include "startup.h"
 
 #include <serin/adapters/wolfcrypt_sp.h>
 
-/* Static, as the stack has better uses. */
-static struct serin_boot boot;
-static struct serin_boot_choice choice;
+#include <string.h>
 
 /* ---- vectors ---- */
 
@@ -24,11 +27,33 @@ BOARD_VECTORS static const struct {
     board_vector reset, nmi, hard_fault;
 } vectors = {board_stack_top, board_reset_handler, fault, fault};
 
-/* ---- the image ---- */
+/* ---- the loader: images are copied to RAM, verified and run there ---- */
+
+static uint8_t *image_at(uint32_t offset)
+{
+    return (uint8_t *)(BOARD_IMAGE_ADDRESS + offset);
+}
+
+static enum serin_error loader_begin(void *ctx, const struct serin_manifest *manifest)
+{
+    (void)ctx;
+    if (manifest->load_address != BOARD_IMAGE_ADDRESS) {
+        return SERIN_ERR_UNSUPPORTED;
+    }
+    return manifest->image_size_bytes <= BOARD_IMAGE_SIZE ? SERIN_OK : SERIN_ERR_NO_SPACE;
+}
+
+/* Offsets and sizes are those of an image that has room. */
+static enum serin_error loader_write(void *ctx, uint32_t offset, const void *data, size_t size)
+{
+    (void)ctx;
+    memcpy(image_at(offset), data, size);
+    return SERIN_OK;
+}
 
 /* An image that would fault at its first instruction does not boot, and the other slot does: with a
  * broken vector table the processor locks up. */
-static enum serin_error vectors_check(void *ctx)
+static enum serin_error loader_end(void *ctx)
 {
     (void)ctx;
     const volatile uint32_t *image = (const volatile uint32_t *)BOARD_IMAGE_ADDRESS;
@@ -38,6 +63,28 @@ static enum serin_error vectors_check(void *ctx)
     return right ? SERIN_OK : SERIN_ERR_UNSUPPORTED;
 }
 
+static enum serin_error loader_read(void *ctx, uint32_t offset, void *out, size_t size)
+{
+    (void)ctx;
+    memcpy(out, image_at(offset), size);
+    return SERIN_OK;
+}
+
+static const struct serin_image_loader_ops loader_ops = {
+    .begin = loader_begin, .write = loader_write, .end = loader_end, .read = loader_read};
+static const struct serin_image_loader loader = {.ops = &loader_ops};
+
+/* ---- the decision ---- */
+
+/* No recovery port: where nothing boots this board has no way to be provisioned anew but its flash
+ * file. It says so, and stays. */
+static const struct serin_boot boot = {.crypto = &serin_wolfcrypt_sp,
+                                       .flash = &board_flash,
+                                       .layout = &board_layout,
+                                       .root_key = board_root_key,
+                                       .identity = &board_identity,
+                                       .loader = &loader};
+
 static void jump(void *ctx, const struct serin_boot_choice *chosen)
 {
     (void)ctx;
@@ -46,50 +93,23 @@ static void jump(void *ctx, const struct serin_boot_choice *chosen)
     hw_run(BOARD_IMAGE_ADDRESS);
 }
 
-/* ---- recovery ---- */
-
-/* Says so, and stays: the power must be cycled. A board with a service port would provision anew
- * from here (serin_boot_provision_anew). */
-static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_account *account)
-{
-    (void)ctx;
-    hw_print("nothing boots: A ");
-    hw_print_hex(account->slots[0]);
-    hw_print(" B ");
-    hw_print_hex(account->slots[1]);
-    hw_print(" trust ");
-    hw_print_hex(account->trust);
-    hw_print("\n");
-    return SERIN_ERR_NOT_FOUND;
-}
-
 int main(void)
 {
-    static struct serin_ram_loader ram = {.memory = (uint8_t *)BOARD_IMAGE_ADDRESS,
-                                          .size = BOARD_IMAGE_SIZE,
-                                          .load_address = BOARD_IMAGE_ADDRESS};
-    static const struct serin_recovery_ops recovery_ops = {.nothing_boots = nothing_boots};
-    static const struct serin_recovery recovery = {.ops = &recovery_ops};
-    struct serin_image_loader_ops loader_ops = serin_ram_loader_ops;
-    struct serin_image_loader loader = {.ops = &loader_ops, .ctx = &ram};
+    static struct serin_boot_choice choice; /* the stack has better uses */
     enum serin_reset_cause cause = board_reset_cause();
-
     hw_uart_init();
-    loader_ops.end = vectors_check;
-    if (board_open(serin_wolfcrypt_sp(), &boot) != SERIN_OK) {
+    if (board_identity_read() != SERIN_OK) {
         hw_print("no identity\n");
-        return 1; /* it comes from the line */
-    }
-    boot.loader = &loader;
-    boot.recovery = &recovery;
-    if (serin_boot_select(&boot, cause, &choice) == SERIN_OK) {
+    } else if (serin_boot_select(&boot, cause, &choice) == SERIN_OK) {
         if (choice.log_failed) {
-            hw_print("boot log\n"); /* it cannot be written: no trial runs */
+            hw_print("no boot log\n"); /* it cannot be written: no trial runs */
         }
         board_hand_over(&(struct serin_agent_boot_info){
             .slot = choice.slot, .trial = choice.trial, .cause = cause});
         serin_boot_jump(&choice, jump, NULL);
         hw_reset(); /* the proof did not hold */
+    } else {
+        hw_print("nothing boots\n");
     }
-    return 1;
+    return 1; /* and stays: a loop of resets would hide it */
 }

@@ -55,6 +55,7 @@ static enum serin_error flash_erase(void *ctx, uint32_t address, size_t size)
     return SERIN_OK;
 }
 
+/* Bootloaders and images are compiled for this geometry (CMakeLists.txt). */
 static const struct serin_flash_ops ops = {
     .read = flash_read, .program = flash_program, .erase = flash_erase};
 
@@ -63,13 +64,3 @@ const struct serin_flash board_flash = {.ops = &ops,
                                         .sector_size = BOARD_FLASH_SECTOR,
                                         .write_unit = BOARD_FLASH_WORD,
                                         .erased_value = 0xFF};
-
-/* As `flash-layout 3145728 4096 4` prints it. Constants: what the factory wrote stays where it is,
- * whatever a later version of Serin would choose. */
-const struct serin_layout board_layout = {
-    .boot_log = {.address = 0x00000000, .size = 0x2000},
-    .trust = {.address = 0x00002000, .size = 0x2000},
-    .agent_log = {.address = 0x00004000, .size = 0x2000},
-    .scratch = {.address = 0x00006000, .size = 0x3000},
-    .slot = {{.address = 0x00009000, .size = 0x17B000}, {.address = 0x00184000, .size = 0x17B000}},
-};

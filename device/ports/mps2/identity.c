@@ -12,25 +12,22 @@
 
 #include <string.h>
 
-enum serin_error board_open(const struct serin_crypto *crypto, struct serin_boot *boot)
+struct serin_identity board_identity;
+uint8_t board_root_key[SERIN_P256_PUBLIC_SIZE];
+
+enum serin_error board_identity_read(void)
 {
-    static uint8_t page[BOARD_IDENTITY_SIZE];
-    static struct serin_identity burnt;
-    struct serin_identity *identity = &burnt;
+    struct serin_identity *identity = &board_identity;
+    uint8_t page[BOARD_IDENTITY_SIZE];
     memcpy(page, (const void *)(BOARD_FLASH_ADDRESS + BOARD_IDENTITY_OFFSET), sizeof page);
     if (serin_get_le32(page + BOARD_IDENTITY_CRC) != serin_crc32(0, page, BOARD_IDENTITY_CRC)) {
         return SERIN_ERR_NOT_FOUND;
     }
-    memset(boot, 0, sizeof *boot);
-    boot->identity = identity;
     memcpy(identity->device_id, page, SERIN_ID_MAX);
     memcpy(identity->product, page + BOARD_IDENTITY_PRODUCT, SERIN_PRODUCT_MAX);
     memcpy(identity->channel, page + BOARD_IDENTITY_CHANNEL, SERIN_CHANNEL_MAX);
     identity->hardware = serin_get_le16(page + BOARD_IDENTITY_HARDWARE);
     identity->bootloader = BOARD_BOOTLOADER;
-    boot->root_key = page + BOARD_IDENTITY_ROOT;
-    boot->crypto = crypto;
-    boot->flash = &board_flash;
-    boot->layout = &board_layout;
+    memcpy(board_root_key, page + BOARD_IDENTITY_ROOT, sizeof board_root_key);
     return SERIN_OK;
 }
