@@ -47,3 +47,14 @@ foreach(part "1" "8" "8;ecc" "512")
 endforeach()
 
 serin_unit_test(flash_vectors LINK serin::flash_vectors serin::wolfcrypt)
+
+# A board's MQTT client, on a stream that the test plays, and on a real broker.
+add_library(serin_mqtt_client_bench STATIC mqtt_client_bench.c)
+target_link_libraries(serin_mqtt_client_bench PUBLIC serin::mqtt_client PkgConfig::CHECK serin::sanitizers)
+target_include_directories(serin_mqtt_client_bench PUBLIC ${PROJECT_SOURCE_DIR}/device/ports/mqtt/src
+                           ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_options(serin_mqtt_client_bench PRIVATE -Wall -Wextra -Werror)
+serin_unit_test(mqtt_client LINK serin_mqtt_client_bench)
+serin_unit_test(mqtt_client_time LINK serin_mqtt_client_bench)
+serin_unit_test(mqtt_client_broker SOURCES tcp_stream.c broker.c LINK serin::mqtt_client)
+target_compile_definitions(check_mqtt_client_broker PRIVATE _GNU_SOURCE)
