@@ -1,17 +1,19 @@
 /*
- * A count of boots in two sectors, a place a boot:
+ * A count of boots in two sectors, two places a boot:
  *
  *   0  count, 4    4  its complement, 4    8  erased bytes up to the write unit
  *
  * Places are written in order, each once; when a sector is full the other one is erased, which
  * holds older counts alone. A place that does not take its count is left, and the next one tried: a
- * cut may have torn it, and what reads as erased need not be.
+ * cut may have torn it, and what reads as erased need not be. Nor need what was written there stay,
+ * which is what the second place is for.
  */
 #include <serin/ports/seed.h>
 
 #include <string.h>
 
 #define COUNT_SIZE 8u
+#define COPIES     2u
 
 /* Where a count may stand: places are numbered through both sectors. */
 struct places {
@@ -63,13 +65,14 @@ static bool place_write(const struct places *places, uint32_t place, uint32_t co
 static bool sector_write(const struct places *places, uint32_t sector, uint32_t first,
                          uint32_t count)
 {
-    for (uint32_t i = first; i < places->per_sector; i++) {
+    unsigned copies = 0;
+    for (uint32_t i = first; i < places->per_sector && copies < COPIES; i++) {
         uint32_t place = sector * places->per_sector + i;
         if (is_erased(places, place) && place_write(places, place, count)) {
-            return true;
+            copies++;
         }
     }
-    return false;
+    return copies == COPIES;
 }
 
 enum serin_error serin_boot_count_next(const struct serin_flash *flash, uint32_t address,
@@ -81,7 +84,7 @@ enum serin_error serin_boot_count_next(const struct serin_flash *flash, uint32_t
     uint32_t highest = 0, at = 0;
     for (uint32_t place = 0; place < 2u * places.per_sector; place++) {
         uint32_t found = count_at(&places, place);
-        if (found > highest) {
+        if (found > 0 && found >= highest) { /* the second copy is what the next one follows */
             highest = found;
             at = place;
         }
