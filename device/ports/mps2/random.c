@@ -21,6 +21,11 @@ enum serin_error board_random_start(const struct serin_crypto *crypto,
     return error;
 }
 
+uint32_t board_boots(void)
+{
+    return started ? seed.boot : 0;
+}
+
 int board_seed(unsigned char *out, unsigned int size)
 {
     if (!started) {

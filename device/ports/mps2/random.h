@@ -12,6 +12,9 @@
 SERIN_MUST_USE enum serin_error board_random_start(const struct serin_crypto *crypto,
                                                    const uint8_t secret[SERIN_SEED_SIZE]);
 
+/* The count of this boot; 0 before board_random_start. */
+uint32_t board_boots(void);
+
 /* For wolfCrypt's generator (CUSTOM_RAND_GENERATE_SEED); 0, or -1 before board_random_start. */
 int board_seed(unsigned char *out, unsigned int size);
 
