@@ -158,21 +158,24 @@ says figures
 wait_for 10 "the figures come again" count_is 2 figures
 [ "$(grep figures "$bench/up.log" | cut -d' ' -f2 | sort -u | wc -l)" -eq 1 ] || fail "a connection leaks heap: $(grep figures "$bench/up.log")"
 
-# After a reset nothing repeats itself, so that the new connection is not taken for the old one.
-before=$SECONDS
-says reset
-wait_for 15 "the board is back after a reset" heard "hello 00000002"
-reset=$((SECONDS - before))
+# After a reset nothing repeats itself, so that the new connection is not taken for the old one: the second time both are the first of
+# their boots.
+for boot in 2 3; do
+    before=$SECONDS
+    says reset
+    wait_for 10 "the board is back after a reset" heard "hello 0000000$boot"
+    reset=$((SECONDS - before))
+done
 # The power goes; the broker goes.
 stop board
 board_start
-wait_for 15 "the board is back after its power was off" heard "hello 00000003"
+wait_for 15 "the board is back after its power was off" heard "hello 00000004"
 stop up
 stop broker
 wait_for 10 "the board sees that the broker is gone" said lost
 broker_start
 listen
-wait_for 15 "the board is back at the broker" heard "hello 00000003"
+wait_for 15 "the board is back at the broker" heard "hello 00000004"
 says figures
 wait_for 10 "the figures come" count_is 1 figures
 read -r _ _ peak stack <<<"$(grep figures "$bench/up.log")"
@@ -190,5 +193,5 @@ refuses "another CA signed the broker's certificate" 000000bc sensor other broke
 refuses "the broker has another name" 00000142 sensor ca another.test
 refuses "another CA signed the board's certificate" 00000139 stranger ca broker.test
 
-printf 'board network: text %d bytes; heap of TLS %d of them at the most; stack %d; 200 × 3000 bytes in %d s; back %d s after a reset\n' \
+printf 'board network: text %d bytes; heap of TLS %d at the most; stack %d; 200 × 3000 bytes in %d s; back %d s after a reset\n' \
     "$("${SIZE:-arm-none-eabi-size}" "$probe.elf" | awk 'NR == 2 { print $1 }')" $((16#$peak)) $((16#$stack)) "$burst" "$reset"

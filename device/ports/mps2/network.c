@@ -111,6 +111,11 @@ void board_network_poll(void)
     sys_check_timeouts();
 }
 
+void board_network_wait(void)
+{
+    __asm__ volatile("wfi");
+}
+
 bool board_network_up(void)
 {
     return netif_is_link_up(&interface) && dhcp_supplied_address(&interface) != 0;

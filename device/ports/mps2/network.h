@@ -15,6 +15,10 @@ bool board_network_start(void);
 /* Takes in what came, and runs lwIP's timers. To be called in each turn of the loop. */
 void board_network_poll(void);
 
+/* Sleeps until the next interrupt: SysTick's, a millisecond at the most. For turns of the loop in
+ * which nothing happened. */
+void board_network_wait(void);
+
 /* Whether there are link and address. */
 bool board_network_up(void);
 

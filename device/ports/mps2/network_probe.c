@@ -181,7 +181,9 @@ static void turn(void)
     struct serin_mqtt_client_event event;
     board_network_poll();
     serin_tls_stream_poll(&probe.tls);
-    (void)serin_mqtt_client_step(&probe.client, time_ms(), &event);
+    if (serin_mqtt_client_step(&probe.client, time_ms(), &event) == SERIN_MQTT_NOTHING) {
+        board_network_wait();
+    }
     handle(&event);
     if (probe.leaving && serin_mqtt_client_disconnect(&probe.client) == SERIN_OK) {
         probe.leaving = false;
