@@ -74,12 +74,9 @@ static int sign(WOLFSSL *session, const unsigned char *digest, unsigned digest_s
                 unsigned char *out, word32 *out_size, const unsigned char *key_der,
                 unsigned key_size, void *ctx)
 {
-    (void)session;
     (void)ctx;
     ecc_key key;
-    WC_RNG none;
     word32 index = 0;
-    memset(&none, 0, sizeof none);
     int error = wc_ecc_init(&key);
     if (error != 0) {
         return error;
@@ -89,7 +86,7 @@ static int sign(WOLFSSL *session, const unsigned char *digest, unsigned digest_s
         error = wc_ecc_set_deterministic(&key, 1);
     }
     if (error == 0) {
-        error = wc_ecc_sign_hash(digest, digest_size, out, out_size, &none, &key);
+        error = wc_ecc_sign_hash(digest, digest_size, out, out_size, wolfSSL_GetRNG(session), &key);
     }
     wc_ecc_free(&key);
     return error;
@@ -133,7 +130,8 @@ static enum serin_error judge(struct serin_tls_stream *stream, int result)
     if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
         return SERIN_OK;
     }
-    bool ended = error == WOLFSSL_ERROR_ZERO_RETURN || error == SOCKET_PEER_CLOSED_E;
+    bool ended = error == WOLFSSL_ERROR_ZERO_RETURN || error == SOCKET_PEER_CLOSED_E ||
+                 error == SOCKET_ERROR_E;
     stream->why = ended ? 0 : error;
     release(stream, BROKEN);
     return SERIN_ERR_NETWORK;
@@ -274,8 +272,7 @@ static enum serin_error credentials_load(WOLFSSL_CTX *context,
         return SERIN_ERR_FORMAT;
     }
     if (wolfSSL_CTX_use_PrivateKey_buffer(context, config->key.data, (long)config->key.size,
-                                          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_check_private_key(context) != WOLFSSL_SUCCESS) {
+                                          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
         return SERIN_ERR_KEY;
     }
     return SERIN_OK;

@@ -6,12 +6,11 @@
 FLASH is the file behind the board's 16 MiB; it is made, erased, where it is missing. The seed is drawn anew.
 """
 import argparse
-import base64
 import ipaddress
 import pathlib
-import re
 import secrets
 import struct
+import subprocess
 import zlib
 
 FLASH_SIZE = 16 << 20
@@ -19,18 +18,21 @@ PAGE_OFFSET, PAGE_SIZE, COUNT_SIZE = 0x1000, 0x1000, 0x2000
 NAME_SIZE, SEED_SIZE = 64, 32
 
 
-def der(path):
-    """The first object of a PEM file that is a certificate or an EC key in RFC 5915 (openssl ec, serin pki)."""
-    text = path.read_text()
-    match = re.search(r"-----BEGIN (CERTIFICATE|EC PRIVATE KEY)-----(.*?)-----END", text, re.S)
-    if match is None:
-        raise SystemExit(f"{path}: no certificate, and no key in RFC 5915 (try: openssl ec -in {path})")
-    return base64.b64decode(match.group(2))
+def openssl(*arguments):
+    result = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, check=False)
+    if result.returncode != 0:
+        raise SystemExit(f"openssl {arguments[2]}: {result.stderr.decode().strip()}")
+    return result.stdout
+
+
+def der(kind, path):
+    """A certificate (kind x509), or a key in the form of RFC 5915 (kind ec), whatever form the file has."""
+    return openssl(kind, "-in", path, "-outform", "DER")
 
 
 def page(arguments, seed):
     host, port = arguments.broker.rsplit(":", 1)
-    parts = [der(path) for path in (arguments.ca, arguments.certificate, arguments.key)]
+    parts = [der("x509", arguments.ca), der("x509", arguments.certificate), der("ec", arguments.key)]
     name = arguments.name.encode()
     if len(name) >= NAME_SIZE:
         raise SystemExit("the server's name is too long")
@@ -50,6 +52,8 @@ def main():
     for part in ("ca", "certificate", "key"):
         parser.add_argument(f"--{part}", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
+    if openssl("x509", "-in", arguments.certificate, "-noout", "-pubkey") != openssl("ec", "-in", arguments.key, "-pubout"):
+        raise SystemExit(f"{arguments.key} is not the key of {arguments.certificate}")
     if not arguments.flash.exists():
         arguments.flash.write_bytes(b"\xff" * FLASH_SIZE)
     with arguments.flash.open("r+b") as flash:

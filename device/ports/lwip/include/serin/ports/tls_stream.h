@@ -64,8 +64,9 @@ struct serin_tls_stream {
 extern const struct serin_stream_ops serin_tls_stream_ops;
 
 /* Reads the certificates and the key, once. `config` stays, and what it points to but for the DER,
- * which is copied. SERIN_ERR_MEMORY; SERIN_ERR_KEY: the key is none, or not the certificate's;
- * SERIN_ERR_FORMAT: a certificate is none. After an error there is nothing to deinit. */
+ * which is copied. SERIN_ERR_MEMORY; SERIN_ERR_KEY: the key is none; SERIN_ERR_FORMAT: a
+ * certificate is none. Whether the key is the certificate's, servers find out: the factory looks.
+ * After an error there is nothing to deinit. */
 SERIN_MUST_USE enum serin_error serin_tls_stream_init(struct serin_tls_stream *stream,
                                                       const struct serin_tls_stream_config *config);
 
