@@ -11,6 +11,7 @@
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/ecc.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static struct {
     size_t breaks_after;  /* bytes in all, both ways; NO_BREAK: never */
     size_t moved;
     bool stuck; /* takes nothing */
+    bool deaf;  /* fails to take, and still gives */
     bool open;
     unsigned opened, closed;
 } lower;
@@ -73,7 +75,7 @@ static enum serin_error lower_send(void *ctx, const uint8_t *data, size_t size, 
 {
     (void)ctx;
     *sent = 0;
-    if (broken()) {
+    if (broken() || lower.deaf) {
         return SERIN_ERR_NETWORK;
     }
     if (!lower.stuck) {
@@ -505,6 +507,141 @@ START_TEST(test_a_device_that_is_refused_learns_it)
 }
 END_TEST
 
+/* The server resets the line behind its alert: the alert is what counts. */
+START_TEST(test_an_alert_is_heard_though_nothing_is_taken_any_more)
+{
+    uint8_t byte = 0;
+    size_t size = 0;
+    config.certificate = ders[STRANGER][0];
+    config.key = ders[STRANGER][1];
+    begin();
+    ck_assert_int_eq(ops->open(&stream), SERIN_OK);
+    for (int turn = 0; turn < 10; turn++) {
+        serin_tls_stream_poll(&stream);
+        (void)wolfSSL_accept(server);
+    }
+    ck_assert(serin_tls_stream_ready(&stream));
+    lower.deaf = true;
+    for (int turn = 0; turn < 3; turn++) {
+        ck_assert_int_eq(ops->send(&stream, &byte, 1, &size), SERIN_OK);
+    }
+    ck_assert_int_eq(ops->receive(&stream, &byte, 1, &size), SERIN_ERR_NETWORK);
+    ck_assert_int_ne(serin_tls_stream_why(&stream), 0);
+}
+END_TEST
+
+/* ---- a heap that is too small ---- */
+
+#define BLOCKS_MAX 4096
+
+/* Blocks that are held, in a table, so that what the library itself forgets can be told apart. */
+static struct {
+    bool armed;         /* the device's side is at work, */
+    unsigned long left; /* and has so many allocations before they fail */
+    bool failed;
+    void *blocks[BLOCKS_MAX];
+    size_t sizes[BLOCKS_MAX];
+} heap;
+
+static void *heap_take(size_t size)
+{
+    if (heap.armed && heap.left == 0) {
+        heap.failed = true;
+        return NULL;
+    }
+    heap.left -= heap.armed ? 1 : 0;
+    for (int i = 0; i < BLOCKS_MAX; i++) {
+        if (heap.blocks[i] == NULL) {
+            heap.blocks[i] = malloc(size);
+            heap.sizes[i] = size;
+            return heap.blocks[i];
+        }
+    }
+    return NULL;
+}
+
+static void heap_give(void *memory)
+{
+    for (int i = 0; memory != NULL && i < BLOCKS_MAX; i++) {
+        if (heap.blocks[i] == memory) {
+            heap.blocks[i] = NULL;
+        }
+    }
+    free(memory);
+}
+
+static void *heap_resize(void *memory, size_t size)
+{
+    void *moved = heap_take(size);
+    for (int i = 0; moved != NULL && memory != NULL && i < BLOCKS_MAX; i++) {
+        if (heap.blocks[i] == memory) {
+            memcpy(moved, memory, size < heap.sizes[i] ? size : heap.sizes[i]);
+        }
+    }
+    if (moved != NULL) {
+        heap_give(memory);
+    }
+    return moved;
+}
+
+static int heap_held(void)
+{
+    int held = 0;
+    wc_ecc_fp_free(); /* points that a host's library keeps */
+    for (int i = 0; i < BLOCKS_MAX; i++) {
+        held += heap.blocks[i] != NULL ? 1 : 0;
+    }
+    return held;
+}
+
+#define MANY 100000ul
+
+/* One connection in which the device's side has so many allocations; whether it came to be. */
+static bool connect_with(unsigned long allocations)
+{
+    bool done = false;
+    heap.left = allocations;
+    heap.failed = false;
+    heap.armed = true;
+    enum serin_error error = ops->open(&stream);
+    for (int turn = 0; error == SERIN_OK && !done && turn < 50; turn++) {
+        uint8_t byte;
+        size_t size = 0;
+        heap.armed = false;
+        (void)wolfSSL_accept(server);
+        heap.armed = true;
+        error = ops->receive(&stream, &byte, 1, &size);
+        done = serin_tls_stream_ready(&stream);
+    }
+    heap.armed = false;
+    ck_assert_msg(done || error != SERIN_OK, "it hangs with %lu allocations", allocations);
+    ops->close(&stream);
+    return done;
+}
+
+/* The connection fails, nothing else does, and nothing is left of it, but for one number where
+ * Debian's library was signing: it was built without WOLFSSL_ECDSA_SET_K, which a board's has. */
+START_TEST(test_a_heap_that_is_too_small_fails_the_connection_alone)
+{
+    teardown();
+    ck_assert_int_eq(wolfSSL_SetAllocators(heap_take, heap_give, heap_resize), 0);
+    setup();
+    begin();
+    ck_assert(connect_with(MANY));
+    unsigned long needed = MANY - heap.left;
+    ck_assert_uint_gt(needed, 100);
+    for (unsigned long left = 0; left < needed; left += left < 100 ? 1 : 7) {
+        server_session();
+        int held = heap_held();
+        ck_assert(!connect_with(left) || heap.failed); /* some failures a handshake gets over */
+        server_session();
+        ck_assert_int_le(heap_held(), held + 1);
+    }
+    server_session();
+    ck_assert(connect_with(MANY));
+}
+END_TEST
+
 START_TEST(test_a_certificate_with_another_key_is_refused)
 {
     config.key = ders[STRANGER][1];
@@ -548,6 +685,8 @@ int main(void)
     tcase_add_test(tests, test_a_server_with_another_name_is_refused);
     tcase_add_test(tests, test_an_older_protocol_is_refused);
     tcase_add_test(tests, test_a_device_that_is_refused_learns_it);
+    tcase_add_test(tests, test_an_alert_is_heard_though_nothing_is_taken_any_more);
+    tcase_add_test(tests, test_a_heap_that_is_too_small_fails_the_connection_alone);
     tcase_add_test(tests, test_a_certificate_with_another_key_is_refused);
     tcase_add_test(tests, test_credentials_that_are_none_are_named);
     suite_add_tcase(suite, tests);
