@@ -47,7 +47,7 @@ static struct {
 
 static uint32_t *stack_painted(void)
 {
-    return board_stack_top - STACK_PAINTED / sizeof(uint32_t);
+    return (uint32_t *)((uintptr_t)board_stack_top - STACK_PAINTED);
 }
 
 /* As the first of main: below it nothing is in use. */
@@ -242,9 +242,9 @@ int main(void)
         error = client_start();
     }
     print("probe", (uint32_t)error);
-    while (error == SERIN_OK) {
-        turn();
-    }
     for (;;) {
+        if (error == SERIN_OK) {
+            turn();
+        }
     }
 }
