@@ -176,6 +176,13 @@ wait_for 10 "the board sees that the broker is gone" said lost
 broker_start
 listen
 wait_for 15 "the board is back at the broker" heard "hello 00000004"
+# It stops answering, for longer than the board waits: nobody ends the connection but the board.
+: >"$bench/uart.log"
+kill -STOP "${PID[broker]}"
+wait_for 20 "the board gives a silent broker up" said "lost"
+kill -CONT "${PID[broker]}"
+wait_for 20 "the board is back at the broker that was silent" said connected
+wait_for 10 "it says so" count_is 2 "hello 00000004"
 says figures
 wait_for 10 "the figures come" count_is 1 figures
 read -r _ _ peak stack <<<"$(grep figures "$bench/up.log")"

@@ -25,9 +25,9 @@
 #define INBOX_SIZE    5120u
 #define OUTBOX_SIZE   2048u
 #define RETRY_MS      500u
-#define CONNECT_MS    10000u
-#define ANSWER_MS     10000u
-#define KEEP_ALIVE_S  30u
+#define CONNECT_MS    5000u
+#define ANSWER_MS     5000u
+#define KEEP_ALIVE_S  4u
 #define STACK_PAINTED 8192u
 #define STACK_PAINT   0xA5A5A5A5u
 #define TEXT_SIZE     64u

@@ -1,6 +1,6 @@
 /*
- * wolfSSL for a board: a client of TLS 1.3 on P-256, SHA-256 and AES-128-GCM, and no more; small
- * before fast. The crypto port of an image (adapters/wolfcrypt) is built with these, too; a
+ * wolfSSL for a board: a client of TLS 1.3 on P-256, SHA-256 and ChaCha20-Poly1305, and no more;
+ * small before fast. The crypto port of an image (adapters/wolfcrypt) is built with these, too; a
  * bootloader, which knows no TLS, has settings of its own.
  *
  * The board supplies board_seed, and the heap supplies serin_tls_heap.h.
@@ -60,13 +60,12 @@ int board_seed(unsigned char *out, unsigned int size);
 #define WOLFSSL_ECDSA_DETERMINISTIC_K /* RFC 6979, for which TLS asks by a callback: */
 #define WOLFSSL_ECDSA_SET_K           /* without it wc_ecc_free leaves that nonce allocated */
 #define HAVE_PK_CALLBACKS
-#define HAVE_AESGCM
-#define GCM_SMALL
-#define WOLFSSL_AES_SMALL_TABLES
-#define WOLFSSL_AES_NO_UNROLL
-#define NO_AES_192
-#define NO_AES_256
-#define NO_AES_CBC
+/* In less text than AES-GCM, in constant time, and on a processor without AES five times as fast as
+ * the smallest. */
+#define HAVE_CHACHA
+#define HAVE_POLY1305
+#define HAVE_ONE_TIME_AUTH
+#define NO_AES
 #define USE_SLOW_SHA256
 #define NO_SIG_WRAPPER
 #define NO_RSA

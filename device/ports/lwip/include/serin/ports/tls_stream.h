@@ -8,7 +8,7 @@
  * a generator that repeats itself, on a board without one of its own, does not give the key away.
  *
  * A handshake computes one key, one agreement, one signature, and verifies two, in one or two calls
- * of open, send, receive or poll: on a Cortex-M3 at 100 MHz that is about a second. What it takes
+ * of open, send, receive or poll: 100 million instructions on a Cortex-M3. What it takes
  * of the heap, wolfSSL takes by XMALLOC (user_settings.h), and gives back at close.
  */
 #ifndef SERIN_PORTS_TLS_STREAM_H
