@@ -304,11 +304,12 @@ static enum serin_error append_twice(const struct serin_reclog *log, struct side
         first = 1;
     }
     uint32_t second = BANKS - 1u - first;
-    enum serin_error written = write_copy(log, first, &sides[first], record);
-    enum serin_error again = write_copy(log, second, &sides[second], record);
-    if (written == SERIN_OK && again == SERIN_ERR_AGAIN) {
-        /* The first copy went bad since it was read back: another one, in a bank begun anew. */
-        sides[first].next = places(log);
+    enum serin_error written = SERIN_OK, again = SERIN_ERR_AGAIN;
+    for (unsigned turn = 0; turn < 2 && written == SERIN_OK && again == SERIN_ERR_AGAIN; turn++) {
+        if (turn > 0) {
+            /* The first copy went bad since it was read back: another one, in a bank begun anew. */
+            sides[first].next = places(log);
+        }
         written = write_copy(log, first, &sides[first], record);
         again = write_copy(log, second, &sides[second], record);
     }

@@ -223,7 +223,7 @@ void serin_image_check_start(struct serin_image_check *check, const struct serin
     check->size = image_size;
     check->position = 0;
     check->loader = NULL;
-    boot->crypto->ops->sha256_init(boot->crypto->ctx, &check->sha);
+    SERIN_CRYPTO(boot->crypto)->ops->sha256_init(SERIN_CRYPTO(boot->crypto)->ctx, &check->sha);
 }
 
 static enum serin_error check_read(const struct serin_image_check *check,
@@ -250,7 +250,8 @@ enum serin_error serin_image_check_step(struct serin_image_check *check,
         if (error != SERIN_OK) {
             return error;
         }
-        boot->crypto->ops->sha256_update(boot->crypto->ctx, &check->sha, buffer, part);
+        SERIN_CRYPTO(boot->crypto)
+            ->ops->sha256_update(SERIN_CRYPTO(boot->crypto)->ctx, &check->sha, buffer, part);
         check->crc = serin_crc32(check->crc, buffer, part);
         check->position += part;
         budget -= part;
@@ -266,7 +267,8 @@ enum serin_error serin_image_check_prove(struct serin_image_check *check,
     uint8_t digest[SERIN_SHA256_SIZE];
     /* Not what an earlier check left on the stack, in case that nothing is written to it. */
     memset(digest, 0, sizeof digest);
-    boot->crypto->ops->sha256_final(boot->crypto->ctx, &check->sha, digest);
+    SERIN_CRYPTO(boot->crypto)
+        ->ops->sha256_final(SERIN_CRYPTO(boot->crypto)->ctx, &check->sha, digest);
     uint32_t wrong_crc = check->crc ^ manifest->image_crc32;
     uint32_t wrong_digest = serin_difference(digest, manifest->image_sha256, sizeof digest);
     serin_run_note(run, SERIN_STEP_IMAGE_SIZE, check->position ^ manifest->image_size_bytes);

@@ -1,12 +1,12 @@
 /*
- * The crypto port of a bootloader (serin/adapters/wolfcrypt_sp.h): wolfCrypt's SHA-256, and ECDSA on
- * wolfCrypt's arithmetic of P-256 in single precision.
+ * The crypto port of a bootloader (serin/adapters/wolfcrypt_sp.h): wolfCrypt's SHA-256, and ECDSA
+ * on wolfCrypt's arithmetic of P-256 in single precision.
  *
- * sp_c32.c is included, not linked: its own sp_ecc_verify_256 takes numbers of another kind, converts
- * into Montgomery form by way of a division, and multiplies twice in constant time, for which a
- * bootloader has neither the room nor a secret. Field, order and points are wolfCrypt's; the equation
- * (FIPS 186-4, section 6.4) is here, with both scalars in one pass (Shamir's trick), and r, s and
- * the key range-checked on bytes (design decision 9).
+ * sp_c32.c is included, not linked: its own sp_ecc_verify_256 takes numbers of another kind,
+ * converts into Montgomery form by way of a division, and multiplies twice in constant time, for
+ * which a bootloader has neither the room nor a secret. Field, order and points are wolfCrypt's;
+ * the equation (FIPS 186-4, section 6.4) is here, with both scalars in one pass (Shamir's trick),
+ * and r, s and the key range-checked on bytes (design decision 9).
  */
 #include <serin/adapters/wolfcrypt_sp.h>
 #include <serin/assert.h>
@@ -81,9 +81,19 @@ static const sp_digit base_y[DIGITS] = {0x0e95560a, 0x0f929abe, 0x06791737, 0x15
 static const sp_digit curve_b[DIGITS] = {0x09c4bddf, 0x04e6fb11, 0x010c2436, 0x000b9af1, 0x12ed6acf,
                                          0x1055fb90, 0x00d39688, 0x03a090e9, 0x00dc3006};
 
+/* Big-endian bytes as a number, bit by bit, which is the smallest way. */
 static void load(sp_digit *out, const uint8_t bytes[SCALAR_SIZE])
 {
-    sp_256_from_bin(out, DIGITS, bytes, SCALAR_SIZE);
+    memset(out, 0, DIGITS * sizeof *out);
+    for (unsigned n = 0; n < SCALAR_BITS; n++) {
+        sp_digit bit = bytes[SCALAR_SIZE - 1u - n / 8u] >> n % 8u & 1;
+        out[n / DIGIT_BITS] |= bit << n % DIGIT_BITS;
+    }
+}
+
+SP_NOINLINE static void copy(sp_digit *out, const sp_digit *in)
+{
+    memcpy(out, in, DIGITS * sizeof *out);
 }
 
 static void multiply(sp_digit *out, const sp_digit *a, const sp_digit *b)
@@ -91,10 +101,10 @@ static void multiply(sp_digit *out, const sp_digit *a, const sp_digit *b)
     sp_256_mont_mul_9(out, a, b, p256_mod, p256_mp_mod);
 }
 
-/* Whether number < limit. All of it is public, so the time may depend on it. */
-static bool below(const sp_digit *number, const sp_digit *limit)
+/* Whether value < limit. All of it is public, so the time may depend on it. */
+static bool below(const sp_digit *value, const sp_digit *limit)
 {
-    return sp_256_cmp_9(number, limit) < 0;
+    return sp_256_cmp_9(value, limit) < 0;
 }
 
 /* Brings a number below 2^256 below p. */
@@ -129,7 +139,7 @@ static bool on_curve(const sp_point_256 *point)
 }
 
 /* u1 * base + u2 * key, in projective coordinates; `points` has base and key. */
-static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], const number scalars[2])
+static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], number scalars[2])
 {
     sp_digit room[2 * DIGITS * 6];
     memset(sum, 0, sizeof *sum);
@@ -187,10 +197,10 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
     if (!on_curve(key) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
         return false;
     }
-    memcpy(points[0].x, base_x, sizeof base_x);
-    memcpy(points[0].y, base_y, sizeof base_y);
+    copy(points[0].x, base_x);
+    copy(points[0].y, base_y);
     for (unsigned i = 0; i < 2; i++) {
-        memcpy(points[i].z, p256_norm_mod, sizeof p256_norm_mod); /* 1 */
+        copy(points[i].z, p256_norm_mod); /* 1 */
         points[i].infinity = 0;
     }
     /* u1 = e / s, u2 = r / s modulo n */
@@ -215,9 +225,9 @@ static uint32_t p256_verify(void *ctx, uint32_t run,
 }
 
 static const struct serin_crypto_ops ops = {
-        .sha256_init = sha256_init,
-        .sha256_update = sha256_update,
-        .sha256_final = sha256_final,
-        .p256_verify = p256_verify,
-    };
+    .sha256_init = sha256_init,
+    .sha256_update = sha256_update,
+    .sha256_final = sha256_final,
+    .p256_verify = p256_verify,
+};
 const struct serin_crypto serin_wolfcrypt_sp = {.ops = &ops, .ctx = NULL};

@@ -5,6 +5,7 @@
 #ifndef MPS2_BOARD_H
 #define MPS2_BOARD_H
 
+#include "identity.h"
 #include "layout.h"
 #include "memory.h"
 
@@ -27,7 +28,8 @@ extern const struct serin_flash board_application_flash;
 /* What is burnt in: who the device is, and whom it trusts in the end. Read once, into RAM, before
  * anything looks at it. SERIN_ERR_NOT_FOUND: no identity, a board that comes from the line. */
 extern struct serin_identity board_identity;
-extern uint8_t board_root_key[SERIN_P256_PUBLIC_SIZE];
+extern uint8_t board_identity_page[BOARD_IDENTITY_SIZE];
+#define BOARD_ROOT_KEY (board_identity_page + BOARD_IDENTITY_ROOT)
 SERIN_MUST_USE enum serin_error board_identity_read(void);
 
 /* ---- note.c ---- */

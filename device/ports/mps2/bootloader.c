@@ -81,7 +81,7 @@ static const struct serin_image_loader loader = {.ops = &loader_ops};
 static const struct serin_boot boot = {.crypto = &serin_wolfcrypt_sp,
                                        .flash = &board_flash,
                                        .layout = &board_layout,
-                                       .root_key = board_root_key,
+                                       .root_key = BOARD_ROOT_KEY,
                                        .identity = &board_identity,
                                        .loader = &loader};
 
@@ -96,11 +96,12 @@ static void jump(void *ctx, const struct serin_boot_choice *chosen)
 int main(void)
 {
     static struct serin_boot_choice choice; /* the stack has better uses */
+    static struct serin_recovery_account account;
     enum serin_reset_cause cause = board_reset_cause();
     hw_uart_init();
     if (board_identity_read() != SERIN_OK) {
         hw_print("no identity\n");
-    } else if (serin_boot_select(&boot, cause, &choice) == SERIN_OK) {
+    } else if (serin_boot_decide(&boot, cause, &choice, &account) == SERIN_OK) {
         if (choice.log_failed) {
             hw_print("no boot log\n"); /* it cannot be written: no trial runs */
         }

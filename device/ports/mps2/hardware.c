@@ -25,11 +25,9 @@
 #define SYSTICK_VALUE   REGISTER(0xe000e018)
 #define SYSTICK_RUN     7u /* on, with its interrupt, by the processor's clock */
 
-#define VECTOR_TABLE      REGISTER(0xe000ed08)
-#define RESET_CONTROL     REGISTER(0xe000ed0c)
-#define RESET_REQUEST     0x05fa0004u
-#define INTERRUPT_DISABLE REGISTER(0xe000e180)
-#define INTERRUPT_CLEAR   REGISTER(0xe000e280)
+#define VECTOR_TABLE  REGISTER(0xe000ed08)
+#define RESET_CONTROL REGISTER(0xe000ed0c)
+#define RESET_REQUEST 0x05fa0004u
 
 /* ---- UART ---- */
 
@@ -115,16 +113,10 @@ void hw_run(uint32_t address)
 {
     const volatile uint32_t *vectors = (const volatile uint32_t *)address;
     uint32_t stack = vectors[0], entry = vectors[1];
-    __asm__ volatile("cpsid i");
-    SYSTICK_CONTROL = 0;
-    INTERRUPT_DISABLE = UINT32_MAX; /* the board has 32 of them */
-    INTERRUPT_CLEAR = UINT32_MAX;
     VECTOR_TABLE = address;
-    /* The image starts as after a reset: interrupts are enabled, and none comes. */
     __asm__ volatile("dsb\n\t"
                      "isb\n\t"
                      "msr msp, %0\n\t"
-                     "cpsie i\n\t"
                      "bx %1" ::"r"(stack),
                      "r"(entry)
                      : "memory");

@@ -35,8 +35,8 @@ uint32_t hw_time_ms(void);
 
 _Noreturn void hw_reset(void);
 
-/* Hands the processor to the image whose vector table lies at `address`: interrupts off and none
- * pending, SysTick off, VTOR and the stack pointer set. */
+/* Hands the processor to the image whose vector table lies at `address`: VTOR and the stack pointer
+ * are set. For a bootloader that has enabled no interrupt: to the image it is as after a reset. */
 _Noreturn void hw_run(uint32_t address);
 
 #endif

@@ -8,26 +8,34 @@
 
 #include "board.h"
 
+#include <serin/assert.h>
 #include <serin/crc32.h>
 
 #include <string.h>
 
 struct serin_identity board_identity;
-uint8_t board_root_key[SERIN_P256_PUBLIC_SIZE];
+
+uint8_t board_identity_page[BOARD_IDENTITY_SIZE];
+
+/* Copies a name; what stands there has a CRC, so each fits. */
+static void take_name(char *name, uint32_t offset, size_t size)
+{
+    enum serin_error error = serin_field_get(board_identity_page + offset, size, name);
+    SERIN_ASSERT(error == SERIN_OK);
+}
 
 enum serin_error board_identity_read(void)
 {
     struct serin_identity *identity = &board_identity;
-    uint8_t page[BOARD_IDENTITY_SIZE];
-    memcpy(page, (const void *)(BOARD_FLASH_ADDRESS + BOARD_IDENTITY_OFFSET), sizeof page);
+    uint8_t *page = board_identity_page;
+    memcpy(page, (const void *)(BOARD_FLASH_ADDRESS + BOARD_IDENTITY_OFFSET), BOARD_IDENTITY_SIZE);
     if (serin_get_le32(page + BOARD_IDENTITY_CRC) != serin_crc32(0, page, BOARD_IDENTITY_CRC)) {
         return SERIN_ERR_NOT_FOUND;
     }
-    memcpy(identity->device_id, page, SERIN_ID_MAX);
-    memcpy(identity->product, page + BOARD_IDENTITY_PRODUCT, SERIN_PRODUCT_MAX);
-    memcpy(identity->channel, page + BOARD_IDENTITY_CHANNEL, SERIN_CHANNEL_MAX);
+    take_name(identity->device_id, 0, SERIN_ID_MAX);
+    take_name(identity->product, BOARD_IDENTITY_PRODUCT, SERIN_PRODUCT_MAX);
+    take_name(identity->channel, BOARD_IDENTITY_CHANNEL, SERIN_CHANNEL_MAX);
     identity->hardware = serin_get_le16(page + BOARD_IDENTITY_HARDWARE);
     identity->bootloader = BOARD_BOOTLOADER;
-    memcpy(board_root_key, page + BOARD_IDENTITY_ROOT, sizeof board_root_key);
     return SERIN_OK;
 }
