@@ -4,7 +4,7 @@
  *
  * It holds for every payload that some encoder of Protocol Buffers writes, whatever stands in it,
  * in whatever order, with whatever unknown fields. What none writes (`plain` below) both must
- * survive, and may judge differently: docs/spec/wire.md says how.
+ * survive, and may judge differently: docs/porting.md says how.
  */
 #include "fuzz.h"
 

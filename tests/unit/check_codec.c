@@ -96,6 +96,10 @@ START_TEST(pointers_lead_into_the_payload)
     ck_assert_int_eq(codec->decode_block(payload, size, &block), SERIN_OK);
     ck_assert(block.data > payload && block.data + block.data_size <= payload + size);
     ck_assert_mem_eq(block.data, value.block.data, block.data_size);
+    size = encode(wire_kind_named("block"), wire_kind_named("block")->small);
+    memcpy(payload + size, "\x4a\x00", 2); /* no data, though the field is there */
+    ck_assert_int_eq(codec->decode_block(payload, size + 2, &block), SERIN_OK);
+    ck_assert_ptr_null(block.data);
     size = encode(wire_kind_named("envelope"), wire_kind_named("envelope")->large);
     ck_assert_int_eq(codec->decode_envelope(payload, size, &envelope), SERIN_OK);
     ck_assert(envelope.body > payload && envelope.body + envelope.body_size <= payload + size);
@@ -148,6 +152,16 @@ START_TEST(encoders_keep_within_their_room)
         }
         free(room);
     }
+}
+END_TEST
+
+START_TEST(no_payload_is_made_over_its_limit)
+{
+    static uint8_t body[SERIN_DIRECTIVE_MAX];
+    struct serin_envelope envelope = {.body = body, .body_size = sizeof(body)};
+    size_t size = 0;
+    ck_assert_int_eq(codec_table()->encode_envelope(&envelope, payload, sizeof(payload), &size),
+                     SERIN_ERR_NO_SPACE);
 }
 END_TEST
 
@@ -377,6 +391,7 @@ int main(void)
         pointers_lead_into_the_payload,
         the_longest_payloads_keep_their_limits,
         encoders_keep_within_their_room,
+        no_payload_is_made_over_its_limit,
         empty_and_oversized_payloads_are_refused,
         other_versions_are_refused,
         every_truncation_is_safe,

@@ -204,6 +204,8 @@ static void *list_of(void *item)
     X(directive, Directive, salt_0, m->salt = junk_of(0))                                         \
     X(directive, Directive, salt_15, m->salt = junk_of(15))                                       \
     X(directive, Directive, salt_17, m->salt = junk_of(17))                                       \
+    X(directive, Directive, salt_alone, m->candidate = NULL,                                      \
+      m->candidate_state = SERIN_CANDIDATE_NONE, m->threshold = 0)                                \
     X(directive, Directive, spread_long, m->spread_s = SERIN_SPREAD_MAX_S + 1)                    \
     X(directive, Directive, route_31, m->route_table = junk_of(31))                               \
     X(directive, Directive, route_33, m->route_table = junk_of(33))                               \

@@ -102,6 +102,18 @@ START_TEST(a_stream_that_takes_nothing_is_given_up)
         bench_quiet();
     }
     bench_expect_lost(SERIN_ERR_TIMEOUT);
+    /* It is not judged for the time in which there was nothing to take. */
+    bench_start();
+    bench_connected();
+    for (; bench.now_ms < 25000; bench.now_ms += 1000) {
+        bench_quiet();
+    }
+    bench.stream.send_room = 0;
+    ck_assert_int_eq(serin_mqtt_client_publish(&bench.client, "t", 0, false, NULL, 0, NULL),
+                     SERIN_OK);
+    for (; bench.now_ms < 34000; bench.now_ms += 1000) {
+        bench_quiet();
+    }
     /* So it is on leaving. */
     bench_start();
     bench_connected();
@@ -147,6 +159,26 @@ START_TEST(who_was_away_holds_nobody_to_account)
     }
     ck_assert_int_eq(kind, SERIN_MQTT_LOST);
     ck_assert_int_eq(bench.event.error, SERIN_ERR_TIMEOUT);
+}
+END_TEST
+
+START_TEST(an_answer_that_waits_in_the_stream_is_not_late)
+{
+    bench_start_sized(64, 64);
+    bench_connected();
+    ck_assert_int_eq(serin_mqtt_client_publish(&bench.client, "t", 1, false, NULL, 0, NULL),
+                     SERIN_OK);
+    bench_quiet();
+    /* Behind a message that is skipped, in steps that each take a second. */
+    bench_say_publish(0, "t", 0, 60000);
+    bench_say("40 02 0001");
+    enum serin_mqtt_event_kind kind = SERIN_MQTT_NOTHING;
+    while (kind == SERIN_MQTT_NOTHING) {
+        kind = bench_step();
+        bench.now_ms += 1000;
+    }
+    ck_assert_int_eq(kind, SERIN_MQTT_PUBLISHED);
+    ck_assert_uint_gt(bench.now_ms, 20000);
 }
 END_TEST
 
@@ -257,6 +289,8 @@ START_TEST(failures_end_the_connection_and_another_one_begins)
             bench_start();
             if (connected) {
                 bench_connected();
+                bench.now_ms += 30000;
+                bench_quiet();                              /* a ping waits */
                 bench_say("32 06 0001 63 1234 00   30 40"); /* one is told, one begins */
                 bench_expect(SERIN_MQTT_MESSAGE);
                 ck_assert_int_eq(
@@ -285,8 +319,10 @@ START_TEST(failures_end_the_connection_and_another_one_begins)
             bench_sent("10 0f  00 04 4d515454 04 02 003c  0003 642d37");
             bench_say("20 02 0000");
             bench_expect(SERIN_MQTT_CONNECTED);
-            bench.now_ms += 20000;
-            bench_quiet();
+            for (int i = 0; i < 20; i++) {
+                bench.now_ms += 1000;
+                bench_quiet();
+            }
             bench_sent("");
             for (int i = 0; i < (int)SERIN_MQTT_CLIENT_WAITING; i++) {
                 ck_assert_int_eq(
@@ -353,6 +389,7 @@ int main(void)
         a_broker_without_an_answer_is_given_up,
         a_stream_that_takes_nothing_is_given_up,
         who_was_away_holds_nobody_to_account,
+        an_answer_that_waits_in_the_stream_is_not_late,
         a_ping_behind_a_long_message_is_no_silence,
         no_acknowledgement_is_lost_where_nothing_goes_out,
         nothing_is_taken_in_that_could_not_be_answered,

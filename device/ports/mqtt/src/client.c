@@ -293,8 +293,8 @@ static uint64_t next_ping_ms(const struct serin_mqtt_client *client)
 static void ping(struct serin_mqtt_client *client)
 {
     if (client->state == STATE_CONNECTED && !client->ping_waits &&
-        client->now_ms >= next_ping_ms(client) &&
-        serin_mqtt_room(client) >= SERIN_MQTT_CLIENT_RESERVE) {
+        client->now_ms >= next_ping_ms(client)) {
+        /* Where there is no room the stream takes nothing, and is judged for that. */
         client->ping_waits = serin_mqtt_put_empty(client, PACKET_PINGREQ);
         client->ping_ms = client->clock_ms;
     }

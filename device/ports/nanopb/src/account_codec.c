@@ -107,9 +107,9 @@ static bool decode_attempt(pb_istream_t *stream, void *item, bool *fits)
     value->bytes_fetched = message.bytes_fetched;
     value->pieces_refetched = message.pieces_refetched;
     *fits =
+        serin_npb_get_list(&message.transitions, &value->transition_count) &&
         serin_npb_get_fixed(&message.manifest_id, value->manifest_id, sizeof(value->manifest_id)) &&
-        get_version(&message.firmware, &value->version) &&
-        serin_npb_get_list(&message.transitions, &value->transition_count);
+        get_version(&message.firmware, &value->version);
     return true;
 }
 

@@ -1,11 +1,11 @@
 /*
  * The codec port (serin/codec.h) on nanopb, for boards: no heap, no copies beside the value itself,
- * and less than 500 bytes of stack for the largest message.
+ * 1.2 KiB of stack at most.
  *
- * It takes and makes the same bytes as the hosts' codec (serin/adapters/protobufc.h), refuses with
- * the same errors, and skips unknown fields as that does. Of what no encoder writes (docs/spec/
- * wire.md) it may take or refuse other payloads. A payload within its limit is never
- * SERIN_ERR_TOO_LARGE here: there is no memory to run out of.
+ * It takes and makes the same bytes as the hosts' codec (serin/adapters/protobufc.h) and refuses with
+ * the same errors; where they differ, on what no encoder writes and on payloads that fill the hosts'
+ * bounded memory, docs/porting.md says. A payload within its limit is never SERIN_ERR_TOO_LARGE
+ * here: there is no memory to run out of.
  */
 #ifndef SERIN_PORTS_NANOPB_H
 #define SERIN_PORTS_NANOPB_H
