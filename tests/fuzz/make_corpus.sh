@@ -44,6 +44,32 @@ for file in "$vectors"/wire/{report,ack,block,get,beat,hold}-*.bin; do
     head -c -1 "$file" | seed "${name%%-*}" "refused-wire-$name-cut"
 done
 
+# Both codecs of the wire on the same bytes: a byte chooses the kind, in the order of tests/unit/wire_values.c.
+wires=(envelope directive trust_payload report ack beat get block hold presence)
+wire_kind() {
+    local i
+    for i in "${!wires[@]}"; do
+        [ "${wires[i]}" != "$1" ] || printf "\\x$(printf %02x "$i")"
+    done
+}
+for file in "$vectors"/wire/*.bin; do
+    name=$(basename "$file" .bin) kind=${name%%-*}
+    case $name in
+    report-*-body) continue ;;
+    directive-channel | directive-targeted) kind=envelope ;;
+    esac
+    { wire_kind "$kind" && cat "$file"; } | seed codecs "$name"
+    { wire_kind "$kind" && cat "$file" && printf '\xf8\x07\x01\xc2\x3e\x02hi'; } | seed codecs "$name-unknown"
+    { wire_kind "$kind" && cat "$file" "$file"; } | seed codecs "$name-twice"
+    { wire_kind "$kind" && head -c -1 "$file"; } | seed codecs "refused-$name-cut"
+done
+number=0
+while read -r kind _ bytes _; do
+    number=$((number + 1))
+    [ "$bytes" != - ] || bytes=
+    { wire_kind "$kind" && unhex "$bytes"; } | seed codecs "refused-$(printf %02d "$number")"
+done < <(grep -v '^#' "$vectors/wire/refused.txt")
+
 # A byte chooses the kind, in the order of tests/unit/site_values.c.
 kinds=(batch batch_items ack_batch gw_status want have have_part)
 site_kind() {
@@ -184,6 +210,21 @@ audit_log() { # three lines, and between the first two of them a tear
 { printf r && printf '{"what":"start"}\n'; } | seed audit refused-unchained
 bytes 00 05 0d 03 1e 04 05 2b 05 04 0b 05 | seed audit story
 bytes 00 05 05 00 05 01 02 05 0a 05 | seed audit harm
+
+# What a broker says to a board's client, behind three bytes of sizes (fuzz_mqtt_client.c).
+accepted='20 02 00 00'
+# shellcheck disable=SC2086
+{
+    bytes c0 ff ff $accepted 31 07 00 03 61 2f 62 68 69 32 06 00 01 63 12 34 00 | seed mqtt_client messages
+    bytes 00 00 00 $accepted 90 03 00 01 01 40 02 00 02 d0 00 30 03 00 01 65 | seed mqtt_client answers
+    { bytes 00 10 10 $accepted 32 ac 02 00 03 61 2f 62 00 09 && head -c 293 /dev/zero && bytes 30 03 00 01 65; } |
+        seed mqtt_client skipped
+    { bytes 00 ff 00 $accepted && for i in 1 2 3 4 5 6 7 8 9; do bytes 32 05 00 01 74 00 0$i; done; } | seed mqtt_client acks
+    bytes 00 ff ff 20 02 00 05 | seed mqtt_client refused-connack
+    bytes 00 ff ff $accepted 30 80 80 80 80 01 | seed mqtt_client refused-length
+    bytes 00 ff ff $accepted 34 06 00 02 61 62 00 01 | seed mqtt_client refused-qos
+    bytes 00 ff ff $accepted 30 05 00 04 61 62 63 | seed mqtt_client refused-topic
+}
 
 # Patches of a device's flash (fuzz_flash.c).
 python3 flash_seeds.py corpus

@@ -2,10 +2,8 @@
  * Every bound of serin/wire.h, violated one by one: an encoder does not send it, a decoder does not
  * take it. For decoders the payload is made with the generated messages, which know no bounds.
  */
-#include "check_main.h"
+#include "codec_ports.h"
 #include "wire_values.h"
-
-#include <serin/adapters/protobufc.h>
 
 #include "serin.pb-c.h"
 
@@ -128,10 +126,10 @@ START_TEST(values_out_of_bounds_are_not_sent)
         const struct wire_kind *kind = wire_kind_named(value_cases[i].kind);
         size_t size = 0;
         kind->large(&value);
-        ck_assert_int_eq(kind->encode(serin_protobufc(), &value, payload, sizeof(payload), &size),
+        ck_assert_int_eq(kind->encode(codec_table(), &value, payload, sizeof(payload), &size),
                          SERIN_OK);
         value_cases[i].spoil(&value);
-        ck_assert_msg(kind->encode(serin_protobufc(), &value, payload, sizeof(payload), &size) ==
+        ck_assert_msg(kind->encode(codec_table(), &value, payload, sizeof(payload), &size) ==
                           SERIN_ERR_INVALID,
                       "%s: %s is sent", value_cases[i].kind, value_cases[i].what);
     }
@@ -206,6 +204,8 @@ static void *list_of(void *item)
     X(directive, Directive, salt_0, m->salt = junk_of(0))                                         \
     X(directive, Directive, salt_15, m->salt = junk_of(15))                                       \
     X(directive, Directive, salt_17, m->salt = junk_of(17))                                       \
+    X(directive, Directive, salt_alone, m->candidate = NULL,                                      \
+      m->candidate_state = SERIN_CANDIDATE_NONE, m->threshold = 0)                                \
     X(directive, Directive, spread_long, m->spread_s = SERIN_SPREAD_MAX_S + 1)                    \
     X(directive, Directive, route_31, m->route_table = junk_of(31))                               \
     X(directive, Directive, route_33, m->route_table = junk_of(33))                               \
@@ -352,7 +352,7 @@ static ProtobufCMessage *large_message(const struct wire_kind *kind)
     }
     arena_used = 0;
     kind->large(&value);
-    ck_assert_int_eq(kind->encode(serin_protobufc(), &value, payload, sizeof(payload), &size),
+    ck_assert_int_eq(kind->encode(codec_table(), &value, payload, sizeof(payload), &size),
                      SERIN_OK);
     ProtobufCBinaryData packed = {.len = size, .data = payload};
     if (strcmp(kind->name, "report") == 0) {
@@ -383,13 +383,13 @@ START_TEST(messages_out_of_bounds_are_not_taken)
         const struct wire_kind *kind = wire_kind_named(message_cases[i].kind);
         ProtobufCMessage *message = large_message(kind);
         size_t size = pack(kind, message);
-        ck_assert_int_eq(kind->decode(serin_protobufc(), payload, size, &value), SERIN_OK);
+        ck_assert_int_eq(kind->decode(codec_table(), payload, size, &value), SERIN_OK);
         message_cases[i].spoil(message);
         size = pack(kind, message);
         /* In memory of its exact size, so that AddressSanitizer sees what is written past a list.
          */
         void *exact = malloc(kind->value_size);
-        enum serin_error error = kind->decode(serin_protobufc(), payload, size, exact);
+        enum serin_error error = kind->decode(codec_table(), payload, size, exact);
         free(exact);
         ck_assert_msg(error == SERIN_ERR_INVALID, "%s: %s gives: %s", message_cases[i].kind,
                       message_cases[i].what, serin_error_name(error));
@@ -417,7 +417,7 @@ START_TEST(report_macs_are_bounded)
         report.mac_type = macs[i].type;
         report.mac = junk_of(macs[i].size);
         size_t size = serin__v1__report__pack(&report, payload);
-        ck_assert_int_eq(kind->decode(serin_protobufc(), payload, size, &value), macs[i].expected);
+        ck_assert_int_eq(kind->decode(codec_table(), payload, size, &value), macs[i].expected);
     }
 }
 END_TEST
@@ -430,7 +430,7 @@ START_TEST(an_unknown_feature_is_told_apart)
         message->required_features = UINT32_C(1) << bit;
         message->candidate_state = 99; /* what an unknown feature may bring along */
         size_t size = pack(kind, &message->base);
-        enum serin_error error = kind->decode(serin_protobufc(), payload, size, &value);
+        enum serin_error error = kind->decode(codec_table(), payload, size, &value);
         ck_assert(error == SERIN_ERR_FEATURE);
     }
 }
@@ -446,8 +446,8 @@ START_TEST(a_nul_inside_a_name_is_refused)
         for (size_t letter = 0; letter < sizeof(letters); letter++) {
             size_t size = 0;
             kind->large(&value);
-            ck_assert_int_eq(
-                kind->encode(serin_protobufc(), &value, payload, sizeof(payload), &size), SERIN_OK);
+            ck_assert_int_eq(kind->encode(codec_table(), &value, payload, sizeof(payload), &size),
+                             SERIN_OK);
             char name[5];
             memset(name, letters[letter], sizeof(name));
             size_t at = 0;
@@ -456,8 +456,7 @@ START_TEST(a_nul_inside_a_name_is_refused)
                 ck_assert_uint_lt(at + sizeof(name), size);
             }
             payload[at + 4] = '\0';
-            ck_assert_int_eq(kind->decode(serin_protobufc(), payload, size, &value),
-                             SERIN_ERR_INVALID);
+            ck_assert_int_eq(kind->decode(codec_table(), payload, size, &value), SERIN_ERR_INVALID);
         }
     }
 }
@@ -470,5 +469,5 @@ int main(void)
         report_macs_are_bounded,           an_unknown_feature_is_told_apart,
         a_nul_inside_a_name_is_refused,    NULL,
     };
-    return check_run("codec_bounds", tests);
+    return codec_ports_run("codec_bounds", tests);
 }

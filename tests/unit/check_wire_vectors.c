@@ -1,12 +1,11 @@
 /*
- * The golden vectors of the wire: the codec makes and reads exactly these bytes, and refuses each
+ * The golden vectors of the wire: each codec makes and reads exactly these bytes, and refuses each
  * wrong payload with its error. protoc wrote the bytes (tests/vectors/v1/wire/README.md), so this
  * also proves the codec against another one.
  */
-#include "check_main.h"
+#include "codec_ports.h"
 #include "wire_values.h"
 
-#include <serin/adapters/protobufc.h>
 #include <serin/adapters/wolfcrypt.h>
 #include <serin/directive.h>
 
@@ -73,9 +72,9 @@ START_TEST(each_is_read_and_written_again_as_it_was)
         const struct wire_kind *kind = wire_kind_named(vectors[i].kind);
         snprintf(name, sizeof(name), "wire/%s.bin", vectors[i].name);
         size_t size = read_vector(name);
-        enum serin_error error = kind->decode(serin_protobufc(), file, size, &value);
+        enum serin_error error = kind->decode(codec_table(), file, size, &value);
         ck_assert_msg(error == SERIN_OK, "%s: %s", name, serin_error_text(error));
-        error = kind->encode(serin_protobufc(), &value, payload, sizeof(payload), &again);
+        error = kind->encode(codec_table(), &value, payload, sizeof(payload), &again);
         ck_assert_msg(error == SERIN_OK, "%s: %s", name, serin_error_text(error));
         ck_assert_msg(again == size && memcmp(file, payload, size) == 0, "%s differs", name);
     }
@@ -97,8 +96,8 @@ START_TEST(small_and_large_values_give_these_bytes)
                 continue; /* their largest are kept out of the folder for their size */
             }
             (large ? kind->large : kind->small)(&value);
-            ck_assert_int_eq(
-                kind->encode(serin_protobufc(), &value, payload, sizeof(payload), &size), SERIN_OK);
+            ck_assert_int_eq(kind->encode(codec_table(), &value, payload, sizeof(payload), &size),
+                             SERIN_OK);
             snprintf(name, sizeof(name), "wire/%s-%s.bin", kind->name, large ? "large" : "small");
             ck_assert_msg(read_vector(name) == size && memcmp(file, payload, size) == 0,
                           "%s differs", name);
@@ -113,7 +112,7 @@ START_TEST(blocks_say_what_the_text_says)
 {
     struct serin_block block;
     size_t size = read_vector("wire/block-data.bin");
-    ck_assert_int_eq(serin_protobufc()->decode_block(file, size, &block), SERIN_OK);
+    ck_assert_int_eq(codec_table()->decode_block(file, size, &block), SERIN_OK);
     ck_assert_uint_eq(block.token, 0x12345678);
     ck_assert_int_eq(block.status, SERIN_BLOCK_DATA);
     ck_assert_uint_eq(block.offset, 4096);
@@ -122,7 +121,7 @@ START_TEST(blocks_say_what_the_text_says)
     ck_assert_uint_eq(block.data_size, 512);
     ck_assert_uint_eq(block.data[511], 255);
     size = read_vector("wire/block-range.bin");
-    ck_assert_int_eq(serin_protobufc()->decode_block(file, size, &block), SERIN_OK);
+    ck_assert_int_eq(codec_table()->decode_block(file, size, &block), SERIN_OK);
     ck_assert_int_eq(block.status, SERIN_BLOCK_RANGE);
     ck_assert_ptr_null(block.data);
 }
@@ -136,7 +135,7 @@ static void open_trust(struct serin_trust *trust)
     /* Through its payload, as a device gets it. */
     struct serin_trust_payload record;
     size_t size = read_vector("wire/trust_payload-signed.bin");
-    ck_assert_int_eq(serin_protobufc()->decode_trust_payload(file, size, &record), SERIN_OK);
+    ck_assert_int_eq(codec_table()->decode_trust_payload(file, size, &record), SERIN_OK);
     ck_assert_int_eq(
         serin_trust_open(serin_wolfcrypt(), root, record.record, record.record_size, trust),
         SERIN_OK);
@@ -149,7 +148,7 @@ START_TEST(signed_directives_open)
     open_trust(&trust);
     size_t size = read_vector("wire/directive-channel.bin");
     ck_assert_int_eq(
-        serin_directive_open(serin_wolfcrypt(), serin_protobufc(), &trust, file, size, &directive),
+        serin_directive_open(serin_wolfcrypt(), codec_table(), &trust, file, size, &directive),
         SERIN_OK);
     ck_assert_str_eq(directive.device_id, "");
     ck_assert_uint_eq(directive.order.sequence, 12);
@@ -157,14 +156,14 @@ START_TEST(signed_directives_open)
     ck_assert_uint_eq(directive.candidate.flags, SERIN_RELEASE_COMMIT);
     for (size_t i = 0; i < size * 8; i += 5) {
         file[i / 8] ^= (uint8_t)(1u << i % 8);
-        ck_assert_int_ne(serin_directive_open(serin_wolfcrypt(), serin_protobufc(), &trust, file,
-                                              size, &directive),
-                         SERIN_OK);
+        ck_assert_int_ne(
+            serin_directive_open(serin_wolfcrypt(), codec_table(), &trust, file, size, &directive),
+            SERIN_OK);
         file[i / 8] ^= (uint8_t)(1u << i % 8);
     }
     size = read_vector("wire/directive-targeted.bin");
     ck_assert_int_eq(
-        serin_directive_open(serin_wolfcrypt(), serin_protobufc(), &trust, file, size, &directive),
+        serin_directive_open(serin_wolfcrypt(), codec_table(), &trust, file, size, &directive),
         SERIN_OK);
     ck_assert_str_eq(directive.device_id, "lamp-0007");
     ck_assert_uint_eq(directive.threshold, SERIN_COHORT_EVERYONE);
@@ -190,7 +189,10 @@ START_TEST(wrong_payloads_are_refused)
         if (size > 0) {
             ck_assert_int_eq(serin_hex_decode(hex, payload, size), SERIN_OK);
         }
-        enum serin_error error = kind->decode(serin_protobufc(), payload, size, &value);
+        enum serin_error error = kind->decode(codec_table(), payload, size, &value);
+        if (!codec_port->arena && strcmp(error_name, "TOO_LARGE") == 0 && size <= kind->limit) {
+            strcpy(error_name, "INVALID"); /* it is the list that is too long, not the payload */
+        }
         ck_assert_msg(strcmp(serin_error_name(error), error_name) == 0, "%s instead of: %s",
                       serin_error_name(error), line);
         count++;
@@ -210,5 +212,5 @@ int main(void)
         wrong_payloads_are_refused,
         NULL,
     };
-    return check_run("wire_vectors", tests);
+    return codec_ports_run("wire_vectors", tests);
 }

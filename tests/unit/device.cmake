@@ -32,6 +32,9 @@ serin_unit_test(agent_work LINK serin_device_bench)
 # A flash port, tried: for who writes a driver, and for the factory.
 serin_unit_test(flash_probe LINK serin::flash_emulator)
 
+# Randomness for boards without a generator.
+serin_unit_test(seed LINK serin::seed serin::flash_emulator serin::wolfcrypt)
+
 # The example of docs/porting.md: a whole port.
 serin_unit_test(example_board LINK serin::example_board serin_device_bench)
 add_test(NAME unit.flash_layout_program_small COMMAND flash-layout 16384 2048 8)
@@ -47,3 +50,14 @@ foreach(part "1" "8" "8;ecc" "512")
 endforeach()
 
 serin_unit_test(flash_vectors LINK serin::flash_vectors serin::wolfcrypt)
+
+# A board's MQTT client, on a stream that the test plays, and on a real broker.
+add_library(serin_mqtt_client_bench STATIC mqtt_client_bench.c)
+target_link_libraries(serin_mqtt_client_bench PUBLIC serin::mqtt_client PkgConfig::CHECK serin::sanitizers)
+target_include_directories(serin_mqtt_client_bench PUBLIC ${PROJECT_SOURCE_DIR}/device/ports/mqtt/src
+                           ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_options(serin_mqtt_client_bench PRIVATE -Wall -Wextra -Werror)
+serin_unit_test(mqtt_client LINK serin_mqtt_client_bench)
+serin_unit_test(mqtt_client_time LINK serin_mqtt_client_bench)
+serin_unit_test(mqtt_client_broker SOURCES tcp_stream.c broker.c LINK serin::mqtt_client)
+target_compile_definitions(check_mqtt_client_broker PRIVATE _GNU_SOURCE)

@@ -2,11 +2,12 @@
  * Codecs of what devices tell and what answers them: report, ack, beat (docs/spec/report.md,
  * ack.md, beat.md).
  */
-#include "bounds.h"
 #include "codecs.h"
 #include "pbc.h"
 
 #include "serin.pb-c.h"
+
+#include <serin/wire_bounds.h>
 
 #include <string.h>
 

@@ -3,13 +3,14 @@
  *
  * Lists are walked item by item, so that 256 items ask for no more memory than one.
  */
-#include "bounds.h"
 #include "codecs.h"
 #include "pbc.h"
 #include "site_bounds.h"
 #include "site_codecs.h"
 
 #include "serin.pb-c.h"
+
+#include <serin/wire_bounds.h>
 
 /* Numbers of the fields that are walked or cut out, as in serin.proto. */
 #define BATCH_ITEMS    6u

@@ -2,13 +2,13 @@
  * Codecs of what is signed: envelope, directive, trust payload (docs/spec/directive.md,
  * docs/spec/trust.md).
  */
-#include "bounds.h"
 #include "codecs.h"
 #include "pbc.h"
 
 #include "serin.pb-c.h"
 
 #include <serin/directive.h>
+#include <serin/wire_bounds.h>
 
 #include <string.h>
 

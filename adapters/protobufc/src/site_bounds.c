@@ -2,9 +2,9 @@
  * The bounds of serin/site.h, enforced.
  */
 #include "site_bounds.h"
-#include "bounds.h"
 
 #include <serin/piece.h>
+#include <serin/wire_bounds.h>
 
 #include <string.h>
 

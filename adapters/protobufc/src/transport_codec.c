@@ -1,11 +1,12 @@
 /*
  * Codecs of the transport: get, block, hold, presence (docs/spec/blocks.md, docs/spec/topics.md).
  */
-#include "bounds.h"
 #include "codecs.h"
 #include "pbc.h"
 
 #include "serin.pb-c.h"
+
+#include <serin/wire_bounds.h>
 
 #define BLOCK_DATA 9u /* number of the field that is cut out, as in serin.proto */
 

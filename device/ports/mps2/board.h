@@ -20,6 +20,8 @@
 
 /* Serin's part of the flash. */
 extern const struct serin_flash board_flash;
+/* The application's own part beside it: credentials (credentials.h), and a count of boots. */
+extern const struct serin_flash board_application_flash;
 
 /* ---- identity.c ---- */
 

@@ -9,29 +9,28 @@
 
 #define ERASED 0xffffffffu
 
-#define SERIN_PART (BOARD_FLASH_ADDRESS + BOARD_SERIN_OFFSET)
+/* Two parts: Serin's, and the application's own. `ctx` is where one begins, for the processor. */
+#define PART(offset) ((void *)(BOARD_FLASH_ADDRESS + (offset)))
 
-static volatile uint32_t *word_at(uint32_t address)
+static volatile uint32_t *word_at(void *part, uint32_t address)
 {
-    return (volatile uint32_t *)(SERIN_PART + address);
+    return (volatile uint32_t *)((uintptr_t)part + address);
 }
 
 static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_t size)
 {
-    (void)ctx;
-    memcpy(out, (const void *)(SERIN_PART + address), size);
+    memcpy(out, (const uint8_t *)ctx + address, size);
     return SERIN_OK;
 }
 
 static enum serin_error flash_program(void *ctx, uint32_t address, const void *data, size_t size)
 {
-    (void)ctx;
     const uint8_t *bytes = data;
     if ((address | size) % BOARD_FLASH_WORD != 0) {
         return SERIN_ERR_FLASH;
     }
     for (; size > 0; size -= BOARD_FLASH_WORD) {
-        volatile uint32_t *word = word_at(address);
+        volatile uint32_t *word = word_at(ctx, address);
         if (*word != ERASED) {
             return SERIN_ERR_FLASH;
         }
@@ -44,12 +43,11 @@ static enum serin_error flash_program(void *ctx, uint32_t address, const void *d
 
 static enum serin_error flash_erase(void *ctx, uint32_t address, size_t size)
 {
-    (void)ctx;
     if ((address | size) % BOARD_FLASH_SECTOR != 0) {
         return SERIN_ERR_FLASH;
     }
     for (; size > 0; size -= BOARD_FLASH_WORD) {
-        *word_at(address) = ERASED;
+        *word_at(ctx, address) = ERASED;
         address += BOARD_FLASH_WORD;
     }
     return SERIN_OK;
@@ -60,7 +58,15 @@ static const struct serin_flash_ops ops = {
     .read = flash_read, .program = flash_program, .erase = flash_erase};
 
 const struct serin_flash board_flash = {.ops = &ops,
+                                        .ctx = PART(BOARD_SERIN_OFFSET),
                                         .size_bytes = BOARD_SERIN_SIZE,
                                         .sector_size = BOARD_FLASH_SECTOR,
                                         .write_unit = BOARD_FLASH_WORD,
                                         .erased_value = 0xFF};
+
+const struct serin_flash board_application_flash = {.ops = &ops,
+                                                    .ctx = PART(BOARD_APPLICATION),
+                                                    .size_bytes = BOARD_APPLICATION_SIZE,
+                                                    .sector_size = BOARD_FLASH_SECTOR,
+                                                    .write_unit = BOARD_FLASH_WORD,
+                                                    .erased_value = 0xFF};

@@ -38,6 +38,8 @@
 #define BOARD_IDENTITY_OFFSET  0x00000000
 #define BOARD_APPLICATION      0x00001000 /* offset in the flash */
 #define BOARD_APPLICATION_SIZE 0x0000f000
+#define BOARD_CREDENTIALS      0x00000000 /* in the application's part: a sector */
+#define BOARD_BOOT_COUNT       0x00001000 /* two */
 #define BOARD_SERIN_OFFSET     0x00010000
 #define BOARD_SERIN_SIZE       0x00300000
 

@@ -1,7 +1,7 @@
 /*
  * The bounds of serin/wire.h, enforced.
  */
-#include "bounds.h"
+#include <serin/wire_bounds.h>
 
 #include <string.h>
 

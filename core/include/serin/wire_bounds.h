@@ -1,12 +1,10 @@
 /*
  * The bounds of serin/wire.h, one function a value: true where every field is within them. Both
- * directions use them: a value out of bounds is neither sent nor accepted. A directive's are in the
- * core (serin_directive_check), as its signer needs them too.
- *
- * Only C headers and the core are used here, so that a codec for boards can share them.
+ * directions of every codec use them, a host's and a board's: a value out of bounds is neither sent
+ * nor accepted. A directive's are those of serin_directive_check.
  */
-#ifndef SERIN_BOUNDS_H
-#define SERIN_BOUNDS_H
+#ifndef SERIN_WIRE_BOUNDS_H
+#define SERIN_WIRE_BOUNDS_H
 
 #include <serin/codec.h>
 #include <serin/trust.h>
