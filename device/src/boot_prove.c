@@ -105,7 +105,10 @@ static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slo
     if (error == SERIN_OK) {
         error = serin_slot_manifest_prove(boot, &trust, slot, floor, manifest, id, run);
     }
-    if (error == SERIN_OK && manifest == &choice->manifest) {
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (manifest == &choice->manifest) {
         error = choose(boot, slot, choice);
     }
     if (error == SERIN_OK) {
