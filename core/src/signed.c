@@ -22,8 +22,9 @@ static const struct domain domains[SERIN_SIGNED_COUNT] = {
     [SERIN_SIGNED_DIRECTIVE] = DOMAIN_OF("serin/directive/1"),
 };
 
-void serin_signed_digest(const struct serin_crypto *crypto, enum serin_signed_kind kind,
-                         const uint8_t *body, size_t body_size, uint8_t digest[SERIN_SHA256_SIZE])
+SERIN_APART void serin_signed_digest(const struct serin_crypto *crypto, enum serin_signed_kind kind,
+                                     const uint8_t *body, size_t body_size,
+                                     uint8_t digest[SERIN_SHA256_SIZE])
 {
     SERIN_ASSERT(kind > SERIN_SIGNED_INVALID && kind < SERIN_SIGNED_COUNT);
     const struct domain *domain = &domains[kind];

@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Copies the image of `slot` to where it runs. */
-static enum serin_error load(const struct serin_boot *boot, const struct serin_boot_choice *choice)
+SERIN_APART static enum serin_error load(const struct serin_boot *boot,
+                                         const struct serin_boot_choice *choice)
 {
     const struct serin_image_loader *loader = boot->loader;
     uint8_t chunk[SERIN_FLASH_CHUNK];
@@ -27,20 +28,6 @@ static enum serin_error load(const struct serin_boot *boot, const struct serin_b
         done += part;
     }
     return error == SERIN_OK ? loader->ops->end(loader->ctx) : error;
-}
-
-/* Hashes what will run. */
-static enum serin_error prove_image(const struct serin_boot *boot, uint32_t address, uint32_t size,
-                                    enum serin_slot slot, const struct serin_manifest *manifest,
-                                    struct serin_run *run)
-{
-    uint8_t chunk[SERIN_FLASH_CHUNK];
-    struct serin_image_check check;
-    serin_image_check_start(&check, boot, slot, size);
-    check.address = address;
-    check.loader = boot->loader;
-    enum serin_error error = serin_image_check_step(&check, boot, chunk, sizeof chunk, size);
-    return error == SERIN_OK ? serin_image_check_prove(&check, boot, manifest, run) : error;
 }
 
 /* 0 where the choice is that of the slot and manifest that were verified. */
@@ -118,21 +105,35 @@ static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slo
     if (error == SERIN_OK) {
         error = serin_slot_manifest_prove(boot, &trust, slot, floor, manifest, id, run);
     }
-    if (error == SERIN_OK && manifest == &choice->manifest) {
+    if (error != SERIN_OK) {
+        return error;
+    }
+    if (manifest == &choice->manifest) {
         error = choose(boot, slot, choice);
     }
     if (error == SERIN_OK) {
-        error = prove_image(boot, choice->image_address, choice->image_size, slot, manifest, run);
+        error = serin_slot_image_prove(boot, slot, choice, manifest, run);
     }
     serin_run_note(run, SERIN_STEP_CHOICE, choice_difference(boot, choice, slot, manifest, id));
     run->evidence ^= seal_of(choice);
     return error;
 }
-enum serin_error serin_boot_prove(const struct serin_boot *boot, enum serin_slot slot,
-                                  uint32_t floor, struct serin_boot_choice *choice)
+
+/* Looks at the choice as it stands. */
+SERIN_APART static enum serin_error look_again(const struct serin_boot *boot, uint32_t floor,
+                                               struct serin_boot_choice *choice)
 {
     struct serin_manifest manifest;
     uint8_t id[SERIN_SHA256_SIZE];
+    struct serin_run run = {.mask = SERIN_RUN_SECOND};
+    enum serin_error error = prove(boot, choice->slot, floor, choice, &manifest, id, &run);
+    choice->proof.second = run.evidence;
+    return error;
+}
+
+enum serin_error serin_boot_prove(const struct serin_boot *boot, enum serin_slot slot,
+                                  uint32_t floor, struct serin_boot_choice *choice)
+{
     struct serin_run run = {.mask = SERIN_RUN_FIRST};
     choice->proof = (struct serin_proof){.first = 0};
     enum serin_error error =
@@ -141,11 +142,9 @@ enum serin_error serin_boot_prove(const struct serin_boot *boot, enum serin_slot
         return error;
     }
     choice->proof.first = run.evidence;
-    run.mask = SERIN_RUN_SECOND;
-    if (prove(boot, choice->slot, floor_again(boot), choice, &manifest, id, &run) != SERIN_OK) {
+    if (look_again(boot, floor_again(boot), choice) != SERIN_OK) {
         return SERIN_ERR_AGAIN;
     }
-    choice->proof.second = run.evidence;
     if (!serin_boot_proved_first(choice)) {
         return SERIN_ERR_AGAIN;
     }

@@ -55,8 +55,8 @@ struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t
 
 bool serin_flash_border(const struct serin_flash *flash, uint32_t address)
 {
-    return address == flash->size_bytes ||
-           (address < PORT(flash)->size_bytes && serin_flash_sector(flash, address).address == address);
+    return address == flash->size_bytes || (address < PORT(flash)->size_bytes &&
+                                            serin_flash_sector(flash, address).address == address);
 }
 
 uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t address)

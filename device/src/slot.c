@@ -108,18 +108,10 @@ enum serin_error serin_slot_verify(const struct serin_boot *boot, const struct s
                                    enum serin_slot slot, uint32_t floor,
                                    struct serin_manifest *manifest, uint8_t id[SERIN_SHA256_SIZE])
 {
+    struct serin_run run;
     enum serin_error error = serin_slot_manifest_open(boot, trust, slot, floor, manifest, id);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    uint8_t chunk[SERIN_FLASH_CHUNK];
-    struct serin_image_check check;
-    serin_image_check_start(&check, boot, slot, manifest->image_size_bytes);
-    error = serin_image_check_step(&check, boot, chunk, sizeof chunk, manifest->image_size_bytes);
-    if (error == SERIN_OK) {
-        error = serin_image_check_end(&check, boot, manifest);
-    }
-    return error;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return error == SERIN_OK ? serin_slot_image_prove(boot, slot, NULL, manifest, &run) : error;
 }
 
 enum serin_error serin_slot_invalidate(const struct serin_boot *boot, enum serin_slot slot)
@@ -278,6 +270,23 @@ enum serin_error serin_image_check_prove(struct serin_image_check *check,
         return SERIN_ERR_CRC;
     }
     return wrong_digest == 0 ? SERIN_OK : SERIN_ERR_DIGEST;
+}
+
+enum serin_error serin_slot_image_prove(const struct serin_boot *boot, enum serin_slot slot,
+                                        const struct serin_boot_choice *choice,
+                                        const struct serin_manifest *manifest,
+                                        struct serin_run *run)
+{
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    struct serin_image_check check;
+    serin_image_check_start(&check, boot, slot, manifest->image_size_bytes);
+    if (choice != NULL) {
+        check.address = choice->image_address;
+        check.size = choice->image_size;
+        check.loader = boot->loader;
+    }
+    enum serin_error error = serin_image_check_step(&check, boot, chunk, sizeof chunk, UINT32_MAX);
+    return error == SERIN_OK ? serin_image_check_prove(&check, boot, manifest, run) : error;
 }
 
 enum serin_error serin_image_check_end(struct serin_image_check *check,

@@ -180,7 +180,9 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                             const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
     sp_point_256 points[2], sum;
-    number r, s, scalars[2];
+    sp_digit r[DIGITS];
+    number scalars[2];
+    sp_digit *s = sum.y; /* it is gone when there is a sum */
     sp_point_256 *key = &points[1];
     load(r, signature);
     load(s, signature + SCALAR_SIZE);

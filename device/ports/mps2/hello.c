@@ -17,5 +17,6 @@ int main(void)
     hw_print_hex((uint32_t)info.cause);
     hw_print("\n");
     for (;;) {
+        __asm__ volatile("wfi");
     }
 }

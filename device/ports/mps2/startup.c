@@ -9,11 +9,11 @@ void board_reset_handler(void)
 {
 #ifndef BOARD_BOOTLOADER_PROGRAM /* which has none, as its linker script proves */
     const uint32_t *from = board_data_from;
-    for (uint32_t *to = board_data_begin; to < board_data_end;) {
+    for (uint32_t *to = board_data_begin; to != board_data_end;) {
         *to++ = *from++;
     }
 #endif
-    for (uint32_t *to = board_bss_begin; to < board_bss_end;) {
+    for (uint32_t *to = board_bss_begin; to != board_bss_end;) {
         *to++ = 0;
     }
     main();

@@ -11,11 +11,11 @@
 
 #include <serin/crypto.h>
 
-/* The port; its `random` is NULL: a bootloader draws nothing. A constant, so that a bootloader that is
- * linked as a whole calls it directly.
+/* The port; its `random` is NULL: a bootloader draws nothing. A constant, so that a bootloader that
+ * is linked as a whole calls it directly.
  *
- * Its verification is exact but for two keys that nobody has: the base point and its negative, whose
- * private keys are 1 and n - 1, verify nothing. */
+ * Its verification is exact but for two keys that nobody has: the base point and its negative,
+ * whose private keys are 1 and n - 1, verify nothing. */
 extern const struct serin_crypto serin_wolfcrypt_sp;
 
 #endif
