@@ -145,6 +145,12 @@ burst=$((SECONDS - before))
 [ "$(grep -c "$(answer "$bench/message")" "$bench/up.log")" -eq 200 ] || fail "a message came twice"
 ! said untold || fail "the board lost an answer"
 
+# No buffer is left for what comes: frames are dropped, and sent again.
+says full
+head -c 1000 /dev/urandom >"$bench/message"
+client mosquitto_pub -q 1 -t probe/down -f "$bench/message"
+wait_for 20 "a message is answered that found no buffer" heard "$(answer "$bench/message")"
+
 # It leaves and comes back; nothing is left of a connection that is over.
 says leave
 wait_for 10 "the board is back" count_is 2 "hello 00000001"

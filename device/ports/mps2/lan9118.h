@@ -37,7 +37,7 @@ size_t lan9118_next(void);
 void lan9118_read(uint8_t *out, size_t size);
 /* Ends it: `size` is what lan9118_next said. */
 void lan9118_read_end(size_t size);
-/* Drops the next frame unread. */
-void lan9118_drop(void);
+/* Instead of all that: drops the next frame unread. */
+void lan9118_drop(size_t size);
 
 #endif

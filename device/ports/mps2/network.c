@@ -47,7 +47,7 @@ static void frame_receive(size_t size)
     struct pbuf *frame =
         size <= FRAME_MAX ? pbuf_alloc(PBUF_RAW, (u16_t)(size + LAN9118_PAD), PBUF_POOL) : NULL;
     if (frame == NULL) {
-        lan9118_drop();
+        lan9118_drop(size);
         return;
     }
     for (struct pbuf *part = frame; part != NULL; part = part->next) {

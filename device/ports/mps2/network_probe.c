@@ -20,6 +20,8 @@
 #include <serin/ports/tls_heap.h>
 #include <serin/ports/tls_stream.h>
 
+#include <lwip/pbuf.h>
+
 #include <string.h>
 
 #define INBOX_SIZE    5120u
@@ -31,6 +33,7 @@
 #define STACK_PAINTED 8192u
 #define STACK_PAINT   0xA5A5A5A5u
 #define TEXT_SIZE     64u
+#define HOARD_MS      1500u
 
 static struct {
     struct board_credentials credentials;
@@ -39,7 +42,8 @@ static struct {
     struct serin_tls_stream tls;
     struct serin_mqtt_client client;
     uint8_t inbox[INBOX_SIZE], outbox[OUTBOX_SIZE];
-    uint64_t now_ms, retry_ms;
+    struct pbuf *hoard;
+    uint64_t now_ms, retry_ms, hoard_ms;
     bool leaving;
 } probe;
 
@@ -124,6 +128,19 @@ static bool is(const struct serin_mqtt_client_event *event, const char *word)
     return event->size == strlen(word) && memcmp(event->payload, word, event->size) == 0;
 }
 
+static void hoard(void)
+{
+    struct pbuf *one = NULL;
+    while ((one = pbuf_alloc(PBUF_RAW, 1, PBUF_POOL)) != NULL) {
+        if (probe.hoard == NULL) {
+            probe.hoard = one;
+        } else {
+            pbuf_cat(probe.hoard, one);
+        }
+    }
+    probe.hoard_ms = time_ms() + HOARD_MS;
+}
+
 static void message(const struct serin_mqtt_client_event *event)
 {
     struct text text = {.size = 0};
@@ -131,6 +148,8 @@ static void message(const struct serin_mqtt_client_event *event)
         hw_reset();
     } else if (is(event, "leave")) {
         probe.leaving = true;
+    } else if (is(event, "full")) {
+        hoard();
     } else if (is(event, "figures")) {
         struct serin_tls_heap_usage heap = serin_tls_heap_usage();
         word_add(&text, "figures");
@@ -187,6 +206,10 @@ static void turn(void)
     handle(&event);
     if (probe.leaving && serin_mqtt_client_disconnect(&probe.client) == SERIN_OK) {
         probe.leaving = false;
+    }
+    if (probe.hoard != NULL && time_ms() >= probe.hoard_ms) {
+        pbuf_free(probe.hoard);
+        probe.hoard = NULL;
     }
     if (board_network_up() && time_ms() >= probe.retry_ms &&
         serin_mqtt_client_connect(&probe.client, time_ms()) != SERIN_ERR_STATE) {
