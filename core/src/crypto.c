@@ -5,9 +5,9 @@ void serin_sha256_of(const struct serin_crypto *crypto, const void *data, size_t
                      uint8_t digest[SERIN_SHA256_SIZE])
 {
     struct serin_sha256 sha;
-    crypto->ops->sha256_init(crypto->ctx, &sha);
-    crypto->ops->sha256_update(crypto->ctx, &sha, data, size);
-    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
+    SERIN_CRYPTO(crypto)->ops->sha256_init(SERIN_CRYPTO(crypto)->ctx, &sha);
+    SERIN_CRYPTO(crypto)->ops->sha256_update(SERIN_CRYPTO(crypto)->ctx, &sha, data, size);
+    SERIN_CRYPTO(crypto)->ops->sha256_final(SERIN_CRYPTO(crypto)->ctx, &sha, digest);
 }
 
 enum serin_error serin_verdict_error(uint32_t verdict)
@@ -23,6 +23,6 @@ enum serin_error serin_p256_verify(const struct serin_crypto *crypto,
                                    const uint8_t digest[SERIN_SHA256_SIZE],
                                    const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
 {
-    return serin_verdict_error(
-        crypto->ops->p256_verify(crypto->ctx, SERIN_RUN_FIRST, public_key, digest, signature));
+    return serin_verdict_error(SERIN_CRYPTO(crypto)->ops->p256_verify(
+        SERIN_CRYPTO(crypto)->ctx, SERIN_RUN_FIRST, public_key, digest, signature));
 }

@@ -53,34 +53,38 @@ static const struct {
     {OFFSET_RESERVED_4, SERIN_MANIFEST_BODY_SIZE - OFFSET_RESERVED_4},
 };
 
-/* Whether `name`, which has room for max + 1 characters, is terminated and valid. */
-static bool name_ok(const char *name, size_t room, bool (*valid)(const char *text, size_t size))
-{
-    const char *end = memchr(name, '\0', room);
-    return end != NULL && valid(name, (size_t)(end - name));
-}
+/* The names in their order, by where they stand in both. */
+static const struct {
+    uint16_t offset, member;
+} names[] = {
+    {OFFSET_VENDOR, offsetof(struct serin_manifest, vendor)},
+    {OFFSET_PRODUCT, offsetof(struct serin_manifest, product)},
+    {OFFSET_COMPONENT, offsetof(struct serin_manifest, component)},
+    {OFFSET_CHANNELS, offsetof(struct serin_manifest, channels[0])},
+    {OFFSET_CHANNELS + SERIN_CHANNEL_MAX, offsetof(struct serin_manifest, channels[1])},
+    {OFFSET_CHANNELS + 2 * SERIN_CHANNEL_MAX, offsetof(struct serin_manifest, channels[2])},
+    {OFFSET_CHANNELS + 3 * SERIN_CHANNEL_MAX, offsetof(struct serin_manifest, channels[3])},
+};
+#define NAMES         (sizeof names / sizeof names[0])
+#define FIRST_CHANNEL (NAMES - SERIN_MANIFEST_CHANNELS)
+_Static_assert(FIRST_CHANNEL == 3, "all channels are in the table");
+_Static_assert(SERIN_CHANNEL_MAX == SERIN_PRODUCT_MAX, "all names of a manifest have one size");
 
-/* The name of the first wrong name, or NULL. */
-static const char *wrong_name(const struct serin_manifest *m)
+/* The first wrong name of the table, or NAMES. A channel behind the first may be empty, and so are
+ * all behind it then. */
+static size_t wrong_name(const struct serin_manifest *m)
 {
-    if (!name_ok(m->vendor, sizeof m->vendor, serin_product_valid)) {
-        return "vendor";
-    }
-    if (!name_ok(m->product, sizeof m->product, serin_product_valid)) {
-        return "product";
-    }
-    if (!name_ok(m->component, sizeof m->component, serin_product_valid)) {
-        return "component";
-    }
     bool ended = false;
-    for (size_t i = 0; i < SERIN_MANIFEST_CHANNELS; i++) {
-        if (i > 0 && m->channels[i][0] == '\0') {
+    for (size_t i = 0; i < NAMES; i++) {
+        const char *name = (const char *)m + names[i].member;
+        const char *end = memchr(name, '\0', SERIN_PRODUCT_MAX + 1);
+        if (i > FIRST_CHANNEL && *name == '\0') {
             ended = true;
-        } else if (ended || !name_ok(m->channels[i], sizeof m->channels[i], serin_channel_valid)) {
-            return "channels";
+        } else if (ended || end == NULL || !serin_product_valid(name, (size_t)(end - name))) {
+            return i;
         }
     }
-    return NULL;
+    return NAMES;
 }
 
 /* The name of the first number out of its range, or NULL. */
@@ -113,8 +117,10 @@ enum serin_error serin_manifest_check(const struct serin_manifest *manifest, con
         error = SERIN_ERR_FEATURE;
         wrong = "required_features";
     }
-    if (wrong == NULL) {
-        wrong = wrong_name(manifest);
+    size_t name = wrong_name(manifest);
+    if (wrong == NULL && name < NAMES) {
+        static const char *const fields[] = {"vendor", "product", "component", "channels"};
+        wrong = fields[name < FIRST_CHANNEL ? name : FIRST_CHANNEL];
     }
     if (wrong == NULL) {
         wrong = wrong_number(manifest);
@@ -133,7 +139,6 @@ static void put_name(uint8_t *field, const char *name)
 {
     SERIN_ASSERT(serin_field_put(field, SERIN_PRODUCT_MAX, name) == SERIN_OK);
 }
-_Static_assert(SERIN_CHANNEL_MAX == SERIN_PRODUCT_MAX, "all names of a manifest have one size");
 
 enum serin_error serin_manifest_encode(const struct serin_manifest *m,
                                        uint8_t body[SERIN_MANIFEST_BODY_SIZE])
@@ -202,19 +207,10 @@ static enum serin_error check_frame(const uint8_t *body, size_t size)
 
 static enum serin_error decode_names(const uint8_t *body, struct serin_manifest *m)
 {
-    enum serin_error error = serin_field_get(body + OFFSET_VENDOR, SERIN_PRODUCT_MAX, m->vendor);
-    if (error == SERIN_OK) {
-        error = serin_field_get(body + OFFSET_PRODUCT, SERIN_PRODUCT_MAX, m->product);
-    }
-    if (error == SERIN_OK) {
-        error = serin_field_get(body + OFFSET_COMPONENT, SERIN_PRODUCT_MAX, m->component);
-    }
-    for (size_t i = 0; i < SERIN_MANIFEST_CHANNELS && error == SERIN_OK; i++) {
-        error = serin_field_get(body + OFFSET_CHANNELS + i * SERIN_CHANNEL_MAX, SERIN_CHANNEL_MAX,
-                                m->channels[i]);
-    }
-    if (error == SERIN_OK && wrong_name(m) != NULL) {
-        error = SERIN_ERR_FORMAT;
+    enum serin_error error = SERIN_OK;
+    for (size_t i = 0; i < NAMES && error == SERIN_OK; i++) {
+        error =
+            serin_field_get(body + names[i].offset, SERIN_PRODUCT_MAX, (char *)m + names[i].member);
     }
     return error;
 }
@@ -253,8 +249,11 @@ enum serin_error serin_manifest_decode(const uint8_t *body, size_t size,
     if (error != SERIN_OK) {
         return error;
     }
+    if (wrong_name(manifest) < NAMES) {
+        return SERIN_ERR_FORMAT;
+    }
     decode_numbers(body, manifest);
-    return serin_manifest_check(manifest, NULL);
+    return wrong_number(manifest) == NULL ? SERIN_OK : SERIN_ERR_INVALID;
 }
 
 void serin_manifest_id(const struct serin_crypto *crypto,

@@ -22,16 +22,18 @@ static const struct domain domains[SERIN_SIGNED_COUNT] = {
     [SERIN_SIGNED_DIRECTIVE] = DOMAIN_OF("serin/directive/1"),
 };
 
-void serin_signed_digest(const struct serin_crypto *crypto, enum serin_signed_kind kind,
-                         const uint8_t *body, size_t body_size, uint8_t digest[SERIN_SHA256_SIZE])
+SERIN_APART void serin_signed_digest(const struct serin_crypto *crypto, enum serin_signed_kind kind,
+                                     const uint8_t *body, size_t body_size,
+                                     uint8_t digest[SERIN_SHA256_SIZE])
 {
     SERIN_ASSERT(kind > SERIN_SIGNED_INVALID && kind < SERIN_SIGNED_COUNT);
     const struct domain *domain = &domains[kind];
     struct serin_sha256 sha;
-    crypto->ops->sha256_init(crypto->ctx, &sha);
-    crypto->ops->sha256_update(crypto->ctx, &sha, domain->text, domain->size);
-    crypto->ops->sha256_update(crypto->ctx, &sha, body, body_size);
-    crypto->ops->sha256_final(crypto->ctx, &sha, digest);
+    SERIN_CRYPTO(crypto)->ops->sha256_init(SERIN_CRYPTO(crypto)->ctx, &sha);
+    SERIN_CRYPTO(crypto)->ops->sha256_update(SERIN_CRYPTO(crypto)->ctx, &sha, domain->text,
+                                             domain->size);
+    SERIN_CRYPTO(crypto)->ops->sha256_update(SERIN_CRYPTO(crypto)->ctx, &sha, body, body_size);
+    SERIN_CRYPTO(crypto)->ops->sha256_final(SERIN_CRYPTO(crypto)->ctx, &sha, digest);
 }
 
 /* SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 04 X Y } }, up to the point's
@@ -68,8 +70,9 @@ enum serin_error serin_signed_prove(const struct serin_crypto *crypto, enum seri
 {
     uint8_t digest[SERIN_SHA256_SIZE];
     serin_signed_digest(crypto, kind, body, body_size, digest);
-    uint32_t verdict =
-        crypto->ops->p256_verify(crypto->ctx, run->mask, public_key, digest, signature) ^ run->mask;
+    uint32_t verdict = SERIN_CRYPTO(crypto)->ops->p256_verify(SERIN_CRYPTO(crypto)->ctx, run->mask,
+                                                              public_key, digest, signature) ^
+                       run->mask;
     serin_run_note(run, step, verdict ^ SERIN_VERDICT_VALID);
     return serin_verdict_error(verdict);
 }

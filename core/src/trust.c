@@ -58,14 +58,10 @@ static bool key_stands_twice(const struct serin_trust *trust)
     return false;
 }
 
-/* What both directions demand of a record. */
-static enum serin_error check_values(const struct serin_trust *trust)
+/* What both directions demand of version and keys. */
+static enum serin_error check_keys(const struct serin_trust *trust)
 {
-    if ((trust->required_features & ~SERIN_TRUST_FEATURES_KNOWN) != 0) {
-        return SERIN_ERR_FEATURE;
-    }
-    if (trust->version < 1 || trust->key_count < 1 || trust->key_count > SERIN_TRUST_KEYS_MAX ||
-        !product_ok(trust->product)) {
+    if (trust->version < 1) {
         return SERIN_ERR_INVALID;
     }
     for (size_t i = 0; i < trust->key_count; i++) {
@@ -80,7 +76,14 @@ static enum serin_error check_values(const struct serin_trust *trust)
 enum serin_error serin_trust_encode(const struct serin_trust *trust,
                                     uint8_t body[SERIN_TRUST_BODY_SIZE])
 {
-    enum serin_error error = check_values(trust);
+    if ((trust->required_features & ~SERIN_TRUST_FEATURES_KNOWN) != 0) {
+        return SERIN_ERR_FEATURE;
+    }
+    if (trust->key_count < 1 || trust->key_count > SERIN_TRUST_KEYS_MAX ||
+        !product_ok(trust->product)) {
+        return SERIN_ERR_INVALID;
+    }
+    enum serin_error error = check_keys(trust);
     if (error != SERIN_OK) {
         return error;
     }
@@ -172,7 +175,7 @@ enum serin_error serin_trust_decode(const struct serin_crypto *crypto, const uin
     for (size_t i = 0; i < trust->key_count && error == SERIN_OK; i++) {
         error = decode_key(crypto, body + OFFSET_KEYS + i * KEY_SIZE, &trust->keys[i]);
     }
-    return error == SERIN_OK ? check_values(trust) : error;
+    return error == SERIN_OK ? check_keys(trust) : error;
 }
 
 /* Whether root stands among the keys of the record: it has a role already. */

@@ -149,7 +149,7 @@ void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
 static bool config_usable(const struct serin_agent_config *config)
 {
     const struct serin_flash *flash = config->boot->flash;
-    const struct serin_identity *identity = &config->boot->identity;
+    const struct serin_identity *identity = config->boot->identity;
     bool named = serin_id_valid(identity->device_id, strlen(identity->device_id)) &&
                  serin_product_valid(identity->product, strlen(identity->product)) &&
                  serin_channel_valid(identity->channel, strlen(identity->channel)) &&
@@ -445,7 +445,7 @@ bool serin_agent_subscription(const struct serin_agent *agent, size_t n, char *t
     static const enum serin_topic_kind kinds[] = {SERIN_TOPIC_TRUST,         SERIN_TOPIC_DEV_ACK,
                                                   SERIN_TOPIC_DEV_BLOCK,     SERIN_TOPIC_HOLD,
                                                   SERIN_TOPIC_DEV_DIRECTIVE, SERIN_TOPIC_DIRECTIVE};
-    const struct serin_identity *identity = &agent->config->boot->identity;
+    const struct serin_identity *identity = agent->config->boot->identity;
     if (n >= sizeof kinds / sizeof kinds[0]) {
         return false;
     }

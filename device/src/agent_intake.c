@@ -92,7 +92,7 @@ static uint64_t start_ms(const struct serin_agent *agent, enum serin_agent_sourc
 static bool commits(const struct serin_agent *agent, const struct serin_release *release)
 {
     const struct serin_offer *offer =
-        serin_release_offer(release, agent->config->boot->identity.hardware);
+        serin_release_offer(release, agent->config->boot->identity->hardware);
     return offer != NULL && (release->flags & SERIN_RELEASE_COMMIT) != 0 &&
            serin_bytes_equal(offer->manifest_id, agent->running.manifest_id, SERIN_SHA256_SIZE);
 }
@@ -101,7 +101,7 @@ static void weigh(const struct serin_agent *agent, enum serin_agent_source sourc
                   const struct serin_directive *directive, bool newer,
                   struct serin_agent_standing *standing)
 {
-    const struct serin_identity *identity = &agent->config->boot->identity;
+    const struct serin_identity *identity = agent->config->boot->identity;
     uint64_t rank =
         serin_cohort_rank(agent->config->boot->crypto, directive->salt, identity->device_id);
     struct serin_wish wish = serin_directive_wish(directive, rank, identity->hardware);
@@ -210,7 +210,7 @@ static enum serin_error prove_due(const struct serin_agent *agent, enum serin_ag
 {
     struct serin_run run = {.mask = mask, .evidence = *evidence};
     enum serin_error error = serin_directive_addressed(directive, source == SERIN_AGENT_OWN,
-                                                       &agent->config->boot->identity);
+                                                       agent->config->boot->identity);
     serin_run_note(&run, SERIN_STEP_DIRECTIVE_ADDRESS, (uint32_t)error);
     bool older = judge(agent, source, directive->order, said) == SERIN_ORDER_OLDER;
     serin_run_note(&run, SERIN_STEP_DIRECTIVE_ORDER, older ? 1u : 0u);

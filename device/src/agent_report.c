@@ -49,7 +49,7 @@ static uint32_t retry_ms(const struct serin_agent *agent)
 static void send_report(struct serin_agent *agent)
 {
     const struct serin_agent_config *config = agent->config;
-    const struct serin_identity *identity = &config->boot->identity;
+    const struct serin_identity *identity = config->boot->identity;
     struct serin_report report = {.hardware = identity->hardware,
                                   .incarnation = agent->record.incarnation,
                                   .number = agent->record.number,
@@ -108,7 +108,7 @@ static void fill_counters(const struct serin_agent *agent, struct serin_beat *be
 static void send_beat(struct serin_agent *agent)
 {
     const struct serin_agent_config *config = agent->config;
-    const struct serin_identity *identity = &config->boot->identity;
+    const struct serin_identity *identity = config->boot->identity;
     struct serin_beat beat = {.hardware = identity->hardware,
                               .incarnation = agent->record.incarnation,
                               .last_number = agent->record.number,

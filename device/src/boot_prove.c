@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Copies the image of `slot` to where it runs. */
-static enum serin_error load(const struct serin_boot *boot, const struct serin_boot_choice *choice)
+SERIN_APART static enum serin_error load(const struct serin_boot *boot,
+                                         const struct serin_boot_choice *choice)
 {
     const struct serin_image_loader *loader = boot->loader;
     uint8_t chunk[SERIN_FLASH_CHUNK];
@@ -27,20 +28,6 @@ static enum serin_error load(const struct serin_boot *boot, const struct serin_b
         done += part;
     }
     return error == SERIN_OK ? loader->ops->end(loader->ctx) : error;
-}
-
-/* Hashes what will run. */
-static enum serin_error prove_image(const struct serin_boot *boot, uint32_t address, uint32_t size,
-                                    enum serin_slot slot, const struct serin_manifest *manifest,
-                                    struct serin_run *run)
-{
-    uint8_t chunk[SERIN_FLASH_CHUNK];
-    struct serin_image_check check;
-    serin_image_check_start(&check, boot, slot, size);
-    check.address = address;
-    check.loader = boot->loader;
-    enum serin_error error = serin_image_check_step(&check, boot, chunk, sizeof chunk, size);
-    return error == SERIN_OK ? serin_image_check_prove(&check, boot, manifest, run) : error;
 }
 
 /* 0 where the choice is that of the slot and manifest that were verified. */
@@ -81,81 +68,81 @@ static enum serin_error check_place(const struct serin_boot *boot,
                : SERIN_ERR_UNSUPPORTED;
 }
 
-/* Decides: fills the choice. */
-static enum serin_error first_run(const struct serin_boot *boot, enum serin_slot slot,
-                                  uint32_t floor, struct serin_boot_choice *choice)
-{
-    struct serin_run run;
-    struct serin_trust trust;
-    serin_run_start(&run, SERIN_RUN_FIRST);
-    enum serin_error error = serin_trust_region_prove(boot, &trust, &run);
-    if (error == SERIN_OK) {
-        error = serin_slot_manifest_prove(boot, &trust, slot, floor, &choice->manifest,
-                                          choice->manifest_id, &run);
-    }
-    if (error != SERIN_OK) {
-        return error;
-    }
-    struct serin_slot_map map;
-    serin_slot_map(boot->flash, boot->layout, &map);
-    choice->slot = slot;
-    choice->image_address = serin_slot_address(boot, slot, map.image_offset);
-    choice->image_size = choice->manifest.image_size_bytes;
-    error = boot->loader != NULL ? load(boot, choice) : check_place(boot, choice);
-    if (error == SERIN_OK) {
-        error = prove_image(boot, choice->image_address, choice->image_size, slot,
-                            &choice->manifest, &run);
-    }
-    serin_run_note(&run, SERIN_STEP_CHOICE,
-                   choice_difference(boot, choice, slot, &choice->manifest, choice->manifest_id));
-    choice->proof.first = run.evidence ^ seal_of(choice);
-    return error;
-}
-
 /* The floor, from all of its witnesses once more: one that came out too low must not serve both
  * runs. */
 static uint32_t floor_again(const struct serin_boot *boot)
 {
     struct serin_boot_state state;
-    if (serin_boot_log_read(boot, &state) != SERIN_OK) {
+    if (serin_boot_log_read_at_once(boot, &state) != SERIN_OK) {
         serin_boot_derive(boot, &state);
     }
     return serin_boot_floor(boot, &state);
 }
 
-/* Looks at the choice as it stands. */
-static enum serin_error second_run(const struct serin_boot *boot, struct serin_boot_choice *choice)
+/* Makes the choice: `slot`, whose manifest the first run has proved and read into it, copied to
+ * where it runs. */
+static enum serin_error choose(const struct serin_boot *boot, enum serin_slot slot,
+                               struct serin_boot_choice *choice)
 {
-    struct serin_run run;
+    struct serin_slot_map map;
+    serin_slot_map(boot->flash, boot->layout, &map);
+    choice->slot = slot;
+    choice->image_address = serin_slot_address(boot, slot, map.image_offset);
+    choice->image_size = choice->manifest.image_size_bytes;
+    return boot->loader != NULL ? load(boot, choice) : check_place(boot, choice);
+}
+
+/* One run over all that there is to prove of `slot`, up to the choice. The first one, whose
+ * manifest is the choice's, makes it; the second one, with a manifest and an id of its own, looks
+ * at the choice as it stands. */
+static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slot, uint32_t floor,
+                              struct serin_boot_choice *choice, struct serin_manifest *manifest,
+                              uint8_t id[SERIN_SHA256_SIZE], struct serin_run *run)
+{
     struct serin_trust trust;
-    struct serin_manifest manifest;
-    uint8_t id[SERIN_SHA256_SIZE];
-    uint32_t floor = floor_again(boot);
-    serin_run_start(&run, SERIN_RUN_SECOND);
-    enum serin_error error = serin_trust_region_prove(boot, &trust, &run);
+    serin_run_start(run, run->mask);
+    enum serin_error error = serin_trust_region_prove(boot, &trust, run);
     if (error == SERIN_OK) {
-        error = serin_slot_manifest_prove(boot, &trust, choice->slot, floor, &manifest, id, &run);
+        error = serin_slot_manifest_prove(boot, &trust, slot, floor, manifest, id, run);
     }
     if (error != SERIN_OK) {
         return error;
     }
-    error =
-        prove_image(boot, choice->image_address, choice->image_size, choice->slot, &manifest, &run);
-    serin_run_note(&run, SERIN_STEP_CHOICE,
-                   choice_difference(boot, choice, choice->slot, &manifest, id));
-    choice->proof.second = run.evidence ^ seal_of(choice);
+    if (manifest == &choice->manifest) {
+        error = choose(boot, slot, choice);
+    }
+    if (error == SERIN_OK) {
+        error = serin_slot_image_prove(boot, slot, choice, manifest, run);
+    }
+    serin_run_note(run, SERIN_STEP_CHOICE, choice_difference(boot, choice, slot, manifest, id));
+    run->evidence ^= seal_of(choice);
+    return error;
+}
+
+/* Looks at the choice as it stands. */
+SERIN_APART static enum serin_error look_again(const struct serin_boot *boot, uint32_t floor,
+                                               struct serin_boot_choice *choice)
+{
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    struct serin_run run = {.mask = SERIN_RUN_SECOND};
+    enum serin_error error = prove(boot, choice->slot, floor, choice, &manifest, id, &run);
+    choice->proof.second = run.evidence;
     return error;
 }
 
 enum serin_error serin_boot_prove(const struct serin_boot *boot, enum serin_slot slot,
                                   uint32_t floor, struct serin_boot_choice *choice)
 {
+    struct serin_run run = {.mask = SERIN_RUN_FIRST};
     choice->proof = (struct serin_proof){.first = 0};
-    enum serin_error error = first_run(boot, slot, floor, choice);
+    enum serin_error error =
+        prove(boot, slot, floor, choice, &choice->manifest, choice->manifest_id, &run);
     if (error != SERIN_OK) {
         return error;
     }
-    if (second_run(boot, choice) != SERIN_OK) {
+    choice->proof.first = run.evidence;
+    if (look_again(boot, floor_again(boot), choice) != SERIN_OK) {
         return SERIN_ERR_AGAIN;
     }
     if (!serin_boot_proved_first(choice)) {

@@ -48,12 +48,6 @@ static unsigned after(enum serin_reset_cause cause)
     return cause != SERIN_RESET_REQUESTED ? SERIN_BOOT_LOG_AFTER_RESET : 0;
 }
 
-static void change_state(struct serin_boot_state *state, struct serin_boot_change change)
-{
-    enum serin_error error = serin_boot_apply(state, &change);
-    SERIN_ASSERT(error == SERIN_OK);
-}
-
 /* Whether the slot holds what may boot: the image of that manifest, or with NULL of any. A slot
  * that is passed over may be so for good, and one reading may come wrong: it is proved up to so
  * many times. */
@@ -65,7 +59,7 @@ static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slo
         error = serin_boot_prove(boot, slot, floor, choice);
     }
     bool other = error == SERIN_OK && manifest_id != NULL &&
-                 !serin_bytes_equal(choice->manifest_id, manifest_id, SERIN_SHA256_SIZE);
+                 serin_difference(choice->manifest_id, manifest_id, SERIN_SHA256_SIZE) != 0;
     return other ? SERIN_ERR_NOT_FOUND : error;
 }
 
@@ -80,8 +74,8 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
         serin_boot_marked(boot, state->trial, state->last_manifest_id)) {
         /* The power went between the marker and the record of a confirmation: the marker is the
          * commit point. */
-        change_state(state,
-                     (struct serin_boot_change){.event = SERIN_BOOT_EVENT_CONFIRM, .cause = cause});
+        serin_boot_apply_at_boot(
+            state, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_CONFIRM, .cause = cause});
         return false;
     }
     if (over == SERIN_REASON_INVALID &&
@@ -89,13 +83,13 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
         over = SERIN_REASON_BOOT_VERIFY;
     }
     if (over != SERIN_REASON_INVALID) {
-        change_state(state, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_ROLL_BACK,
-                                                       .reason = over,
-                                                       .cause = cause});
+        serin_boot_apply_at_boot(
+            state, &(struct serin_boot_change){
+                       .event = SERIN_BOOT_EVENT_ROLL_BACK, .reason = over, .cause = cause});
         return false;
     }
     struct serin_boot_state next = *state;
-    change_state(&next, (struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
+    serin_boot_apply_at_boot(&next, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
     if (serin_boot_log_append(boot, &next, after(cause)) != SERIN_OK) {
         return false; /* a try that is not off durably could be had forever: the active slot boots
                        */
@@ -111,11 +105,12 @@ static void take_over(const struct serin_boot *boot, struct serin_boot_state *st
                       enum serin_slot slot, const uint8_t *manifest_id)
 {
     bool confirmed = slot != state->active && serin_boot_marked(boot, slot, manifest_id);
-    change_state(state, (struct serin_boot_change){.event = state->active == SERIN_SLOT_NONE
-                                                                ? SERIN_BOOT_EVENT_GIVE_UP
-                                                                : SERIN_BOOT_EVENT_FALL_BACK,
-                                                   .slot = slot,
-                                                   .confirmed = confirmed});
+    serin_boot_apply_at_boot(state,
+                             &(struct serin_boot_change){.event = state->active == SERIN_SLOT_NONE
+                                                                      ? SERIN_BOOT_EVENT_GIVE_UP
+                                                                      : SERIN_BOOT_EVENT_FALL_BACK,
+                                                         .slot = slot,
+                                                         .confirmed = confirmed});
 }
 
 /* The active slot, or the other where it does not verify. */
@@ -139,16 +134,15 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
     return SERIN_ERR_NOT_FOUND;
 }
 
-/* Decides once; where nothing boots the account says why.
- *
- * The bootloader has no later: no clock to wait by, and no memory beside this very log that would
+/* The bootloader has no later: no clock to wait by, and no memory beside this very log that would
  * count its tries over resets. So a log that does not read in several readings is lost, and this
  * boot begins it anew, as without one no trial could ever be recorded. That costs the trial under
  * way, which ends: the floor has other witnesses, and so has what runs. */
-static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_cause cause,
-                               struct serin_boot_choice *choice,
-                               struct serin_recovery_account *account)
+enum serin_error serin_boot_decide(const struct serin_boot *boot, enum serin_reset_cause cause,
+                                   struct serin_boot_choice *choice,
+                                   struct serin_recovery_account *account)
 {
+    SERIN_ASSERT((unsigned)cause <= SERIN_RESET_CRASH);
     struct serin_boot_state state;
     memset(choice, 0, sizeof *choice);
     memset(account, 0, sizeof *account);
@@ -177,6 +171,12 @@ static enum serin_error decide(const struct serin_boot *boot, enum serin_reset_c
     return error;
 }
 
+static void change_state(struct serin_boot_state *state, const struct serin_boot_change *change)
+{
+    enum serin_error error = serin_boot_apply(state, change);
+    SERIN_ASSERT(error == SERIN_OK);
+}
+
 /* Something was provisioned in the recovery port: whatever that was, the floor does not go down
  * with it, now or at a later reset. Where it cannot be written it holds for this boot, as the
  * bootloader's constant. */
@@ -190,19 +190,18 @@ static enum serin_error decide_again(const struct serin_boot *boot, enum serin_r
     if (serin_boot_log_read(boot, &state) == SERIN_OK && state.floor < floor &&
         state.phase == SERIN_BOOT_STEADY) {
         change_state(&state,
-                     (struct serin_boot_change){.event = SERIN_BOOT_EVENT_COMMIT, .floor = floor});
+                     &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_COMMIT, .floor = floor});
         (void)!serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_AFTER_RESET);
     }
-    return decide(&kept, cause, choice, &account);
+    return serin_boot_decide(&kept, cause, choice, &account);
 }
 
 enum serin_error serin_boot_select(const struct serin_boot *boot, enum serin_reset_cause cause,
                                    struct serin_boot_choice *choice)
 {
-    SERIN_ASSERT((unsigned)cause <= SERIN_RESET_CRASH);
     struct serin_recovery_account account;
     const struct serin_recovery *recovery = boot->recovery;
-    enum serin_error error = decide(boot, cause, choice, &account);
+    enum serin_error error = serin_boot_decide(boot, cause, choice, &account);
     if (error == SERIN_OK || recovery == NULL) {
         return error;
     }
@@ -237,7 +236,7 @@ enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_
             change.reason = SERIN_REASON_FLASH; /* it had tries left, and could not use them */
         }
     }
-    change_state(&state, change);
+    change_state(&state, &change);
     /* The bootloader appended nothing: this is the first since the reset. */
     return serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_AFTER_RESET);
 }

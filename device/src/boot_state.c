@@ -92,14 +92,41 @@ static void elapse(struct serin_boot_state *state, uint16_t seconds)
     state->elapsed_s = (uint16_t)(state->elapsed_s + (seconds < left ? seconds : left));
 }
 
-enum serin_error serin_boot_apply(struct serin_boot_state *state,
-                                  const struct serin_boot_change *change)
+/* What a bootloader does. False: the event is an agent's. */
+static bool apply_boot(struct serin_boot_state *state, const struct serin_boot_change *change)
 {
-    enum serin_boot_phase next = serin_boot_next(state->phase, change->event);
-    if (next == SERIN_BOOT_INVALID ||
-        (change->event == SERIN_BOOT_EVENT_TRY && state->tries_left == 0)) {
-        return SERIN_ERR_STATE;
+    switch (change->event) {
+    case SERIN_BOOT_EVENT_TRY:
+        state->tries_left--;
+        return true;
+    case SERIN_BOOT_EVENT_CONFIRM:
+        activate(state, state->trial, true);
+        disarm(state, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE, change->cause);
+        return true;
+    case SERIN_BOOT_EVENT_ROLL_BACK:
+        disarm(state, SERIN_STATE_ROLLED_BACK, change->reason, change->cause);
+        return true;
+    case SERIN_BOOT_EVENT_FALL_BACK:
+        fall_back(state, change->slot, change->confirmed);
+        return true;
+    case SERIN_BOOT_EVENT_GIVE_UP:
+        activate(state, change->slot, change->confirmed);
+        return true;
+    case SERIN_BOOT_EVENT_STAGE:
+    case SERIN_BOOT_EVENT_UNSTAGE:
+    case SERIN_BOOT_EVENT_ELAPSE:
+    case SERIN_BOOT_EVENT_ABANDON:
+    case SERIN_BOOT_EVENT_COMMIT:
+    case SERIN_BOOT_EVENT_FORGET:
+    case SERIN_BOOT_EVENT_COUNT:
+        break;
     }
+    return false;
+}
+
+/* What agents alone do. */
+static void apply_agent(struct serin_boot_state *state, const struct serin_boot_change *change)
+{
     switch (change->event) {
     case SERIN_BOOT_EVENT_STAGE:
         arm(state, change);
@@ -107,28 +134,12 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
     case SERIN_BOOT_EVENT_UNSTAGE:
         disarm(state, SERIN_STATE_INVALID, SERIN_REASON_INVALID, SERIN_RESET_UNKNOWN);
         break;
-    case SERIN_BOOT_EVENT_TRY:
-        state->tries_left--;
-        break;
     case SERIN_BOOT_EVENT_ELAPSE:
         elapse(state, change->seconds);
-        break;
-    case SERIN_BOOT_EVENT_CONFIRM:
-        activate(state, state->trial, true);
-        disarm(state, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE, change->cause);
         break;
     case SERIN_BOOT_EVENT_ABANDON:
         state->tries_left = 0;
         state->last_reason = change->reason;
-        break;
-    case SERIN_BOOT_EVENT_ROLL_BACK:
-        disarm(state, SERIN_STATE_ROLLED_BACK, change->reason, change->cause);
-        break;
-    case SERIN_BOOT_EVENT_FALL_BACK:
-        fall_back(state, change->slot, change->confirmed);
-        break;
-    case SERIN_BOOT_EVENT_GIVE_UP:
-        activate(state, change->slot, change->confirmed);
         break;
     case SERIN_BOOT_EVENT_COMMIT:
         state->floor = change->floor > state->floor ? change->floor : state->floor;
@@ -137,11 +148,47 @@ enum serin_error serin_boot_apply(struct serin_boot_state *state,
         disarm(state, SERIN_STATE_INVALID, SERIN_REASON_INVALID, SERIN_RESET_UNKNOWN);
         memset(state->last_manifest_id, 0, SERIN_SHA256_SIZE);
         break;
+    case SERIN_BOOT_EVENT_TRY:
+    case SERIN_BOOT_EVENT_CONFIRM:
+    case SERIN_BOOT_EVENT_ROLL_BACK:
+    case SERIN_BOOT_EVENT_FALL_BACK:
+    case SERIN_BOOT_EVENT_GIVE_UP:
     case SERIN_BOOT_EVENT_COUNT:
         SERIN_ASSERT(false);
     }
+}
+
+/* The phase that `change` leads to, INVALID where it is refused. */
+static enum serin_boot_phase phase_after(const struct serin_boot_state *state,
+                                         const struct serin_boot_change *change)
+{
+    return change->event == SERIN_BOOT_EVENT_TRY && state->tries_left == 0
+               ? SERIN_BOOT_INVALID
+               : serin_boot_next(state->phase, change->event);
+}
+
+enum serin_error serin_boot_apply(struct serin_boot_state *state,
+                                  const struct serin_boot_change *change)
+{
+    enum serin_boot_phase next = phase_after(state, change);
+    if (next == SERIN_BOOT_INVALID) {
+        return SERIN_ERR_STATE;
+    }
+    if (!apply_boot(state, change)) {
+        apply_agent(state, change);
+    }
     state->phase = next;
     return SERIN_OK;
+}
+
+void serin_boot_apply_at_boot(struct serin_boot_state *state,
+                              const struct serin_boot_change *change)
+{
+    enum serin_boot_phase next = phase_after(state, change);
+    SERIN_ASSERT(next != SERIN_BOOT_INVALID);
+    bool applied = apply_boot(state, change);
+    SERIN_ASSERT(applied);
+    state->phase = next;
 }
 
 void serin_boot_encode(const struct serin_boot_state *state,

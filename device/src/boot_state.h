@@ -52,9 +52,15 @@ struct serin_boot_change {
 };
 
 /* Applies `change`, or refuses it with SERIN_ERR_STATE and leaves `state` alone: the only place
- * that changes a phase. */
+ * that changes a phase, but for the next. */
 SERIN_MUST_USE enum serin_error serin_boot_apply(struct serin_boot_state *state,
                                                  const struct serin_boot_change *change);
+
+/* The same for what the bootloader decides (TRY, CONFIRM, ROLL_BACK, FALL_BACK, GIVE_UP), where it
+ * has looked that it may: a change that is refused, or another's, is a programmer error. What is
+ * linked with this alone has no code for an agent's events. */
+void serin_boot_apply_at_boot(struct serin_boot_state *state,
+                              const struct serin_boot_change *change);
 
 /* The phase after `event`, SERIN_BOOT_INVALID where it is refused: the table, for tests. */
 enum serin_boot_phase serin_boot_next(enum serin_boot_phase phase, enum serin_boot_event event);
@@ -62,7 +68,7 @@ enum serin_boot_phase serin_boot_next(enum serin_boot_phase phase, enum serin_bo
 void serin_boot_encode(const struct serin_boot_state *state,
                        uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE]);
 /* SERIN_ERR_FORMAT: a value that this version does not know. `sequence` is left alone. */
-SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE],
+SERIN_APART SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE],
                                                   struct serin_boot_state *state);
 
 /* ---- the boot log ---- */

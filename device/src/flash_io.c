@@ -3,14 +3,44 @@
 
 #include <string.h>
 
+#ifdef SERIN_FLASH_PORT
+/* The one part: what its functions never return is known where they are called. */
+extern const struct serin_flash SERIN_FLASH_PORT;
+#define PORT(flash) ((void)(flash), &SERIN_FLASH_PORT)
+#else
+#define PORT(flash) (flash)
+#endif
+
 static bool inside(const struct serin_flash *flash, uint32_t address, size_t size)
 {
-    return address <= flash->size_bytes && size <= flash->size_bytes - address;
+    return address <= PORT(flash)->size_bytes && size <= PORT(flash)->size_bytes - address;
 }
+
+#ifdef SERIN_FLASH_SECTOR
 
 struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t address)
 {
-    SERIN_ASSERT(address < flash->size_bytes);
+    SERIN_ASSERT(address < PORT(flash)->size_bytes);
+    return (struct serin_region){.address = address / SERIN_FLASH_SECTOR * SERIN_FLASH_SECTOR,
+                                 .size = SERIN_FLASH_SECTOR};
+}
+
+bool serin_flash_border(const struct serin_flash *flash, uint32_t address)
+{
+    return address <= PORT(flash)->size_bytes && address % SERIN_FLASH_SECTOR == 0;
+}
+
+uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t address)
+{
+    (void)flash;
+    return serin_round_up(address, SERIN_FLASH_SECTOR);
+}
+
+#else
+
+struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t address)
+{
+    SERIN_ASSERT(address < PORT(flash)->size_bytes);
     uint32_t start = 0, size = flash->sector_size;
     for (uint32_t i = 0; i < flash->run_count; i++) {
         size = flash->runs[i].size;
@@ -25,8 +55,8 @@ struct serin_region serin_flash_sector(const struct serin_flash *flash, uint32_t
 
 bool serin_flash_border(const struct serin_flash *flash, uint32_t address)
 {
-    return address == flash->size_bytes ||
-           (address < flash->size_bytes && serin_flash_sector(flash, address).address == address);
+    return address == flash->size_bytes || (address < PORT(flash)->size_bytes &&
+                                            serin_flash_sector(flash, address).address == address);
 }
 
 uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t address)
@@ -38,30 +68,32 @@ uint32_t serin_flash_border_from(const struct serin_flash *flash, uint32_t addre
     return sector.address + sector.size;
 }
 
+#endif
+
 enum serin_error serin_flash_read(const struct serin_flash *flash, uint32_t address, void *out,
                                   size_t size)
 {
     SERIN_ASSERT(inside(flash, address, size));
-    return flash->ops->read(flash->ctx, address, out, size);
+    return PORT(flash)->ops->read(PORT(flash)->ctx, address, out, size);
 }
 
 enum serin_error serin_flash_program(const struct serin_flash *flash, uint32_t address,
                                      const void *data, size_t size)
 {
-    uint32_t unit = flash->write_unit;
+    uint32_t unit = serin_flash_unit(flash);
     SERIN_ASSERT(address % unit == 0 &&
                  inside(flash, address, serin_round_up((uint32_t)size, unit)));
     size_t tail = size % unit;
     size_t whole = size - tail;
     enum serin_error error = SERIN_OK;
     if (whole > 0) {
-        error = flash->ops->program(flash->ctx, address, data, whole);
+        error = PORT(flash)->ops->program(PORT(flash)->ctx, address, data, whole);
     }
     if (error == SERIN_OK && tail > 0) {
         uint8_t last[SERIN_FLASH_UNIT_MAX];
-        memset(last, flash->erased_value, unit);
+        memset(last, PORT(flash)->erased_value, unit);
         memcpy(last, (const uint8_t *)data + whole, tail);
-        error = flash->ops->program(flash->ctx, address + (uint32_t)whole, last, unit);
+        error = PORT(flash)->ops->program(PORT(flash)->ctx, address + (uint32_t)whole, last, unit);
     }
     return error;
 }
@@ -70,7 +102,7 @@ enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t add
 {
     SERIN_ASSERT(inside(flash, address, size) && serin_flash_border(flash, address) &&
                  serin_flash_border(flash, address + size));
-    return flash->ops->erase(flash->ctx, address, size);
+    return PORT(flash)->ops->erase(PORT(flash)->ctx, address, size);
 }
 
 bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint32_t size)
@@ -79,7 +111,7 @@ bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint3
     for (uint32_t done = 0; done < size;) {
         uint32_t part = size - done < sizeof chunk ? size - done : (uint32_t)sizeof chunk;
         if (serin_flash_read(flash, address + done, chunk, part) != SERIN_OK ||
-            !serin_bytes_all(chunk, part, flash->erased_value)) {
+            !serin_bytes_all(chunk, part, PORT(flash)->erased_value)) {
             return false;
         }
         done += part;

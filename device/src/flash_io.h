@@ -17,6 +17,23 @@
 #define SERIN_FLASH_PIECE SERIN_FLASH_CHUNK
 #endif
 
+/* A bootloader that is built for one part alone defines SERIN_FLASH_UNIT and SERIN_FLASH_SECTOR,
+ * which its port's write_unit and sector_size then are, without runs: what is computed from them is
+ * constant. */
+#if defined(SERIN_FLASH_UNIT) != defined(SERIN_FLASH_SECTOR)
+#error "a part is fixed by its unit and its sector, both"
+#endif
+
+static inline uint32_t serin_flash_unit(const struct serin_flash *flash)
+{
+#ifdef SERIN_FLASH_UNIT
+    (void)flash;
+    return SERIN_FLASH_UNIT;
+#else
+    return flash->write_unit;
+#endif
+}
+
 static inline uint32_t serin_round_up(uint32_t value, uint32_t unit)
 {
     return (value + unit - 1u) / unit * unit;

@@ -148,15 +148,15 @@ void serin_slot_map(const struct serin_flash *flash, const struct serin_layout *
                     struct serin_slot_map *map)
 {
     uint32_t size = layout->slot[0].size;
-    uint32_t marker_stride = serin_round_up(SERIN_MARKER_SIZE, flash->write_unit);
+    uint32_t marker_stride = serin_round_up(SERIN_MARKER_SIZE, serin_flash_unit(flash));
     map->manifest_offset = 0;
-    map->marker_offset = serin_round_up(SERIN_MANIFEST_MAX, flash->write_unit);
+    map->marker_offset = serin_round_up(SERIN_MANIFEST_MAX, serin_flash_unit(flash));
     map->manifest_size = border_from(flash, layout, map->marker_offset + marker_stride);
     map->marker_count = (map->manifest_size - map->marker_offset) / marker_stride;
     if (map->marker_count > SERIN_MARKERS_MAX) {
         map->marker_count = SERIN_MARKERS_MAX;
     }
-    map->journal_stride = serin_round_up(SERIN_JOURNAL_ENTRY_SIZE, flash->write_unit);
+    map->journal_stride = serin_round_up(SERIN_JOURNAL_ENTRY_SIZE, serin_flash_unit(flash));
 
     /* Start from the number that would fit without rounding to sectors; rounding costs few pieces,
      * so this ends soon. */
@@ -207,7 +207,7 @@ static bool two_banks(const struct serin_flash *flash, const struct serin_region
 {
     uint32_t bank = region->size / 2u;
     return region->size % 2u == 0 && serin_flash_border(flash, region->address + bank) &&
-           bank >= serin_round_up(bytes, flash->write_unit);
+           bank >= serin_round_up(bytes, serin_flash_unit(flash));
 }
 
 /* Whether a download record fits into the scratch region, and behind it a copy of the largest
@@ -311,7 +311,7 @@ static bool place_banks(const struct serin_flash *flash, uint32_t bytes, uint32_
     uint32_t sector;
     while (*address < flash->size_bytes) {
         uint32_t end = run_at(flash, *address, &sector);
-        uint32_t size = 2u * serin_round_up(serin_round_up(bytes, flash->write_unit), sector);
+        uint32_t size = 2u * serin_round_up(serin_round_up(bytes, serin_flash_unit(flash)), sector);
         if (size <= end - *address) {
             *region = (struct serin_region){.address = *address, .size = size};
             *address += size;
@@ -376,7 +376,7 @@ enum serin_error serin_layout_default(const struct serin_flash *flash, struct se
         return SERIN_ERR_LAYOUT;
     }
     /* Several records to a bank, so that a bank is erased once in a while only. */
-    uint32_t boot_stride = serin_round_up(SERIN_BOOT_RECORD_SIZE, flash->write_unit);
+    uint32_t boot_stride = serin_round_up(SERIN_BOOT_RECORD_SIZE, serin_flash_unit(flash));
     uint32_t address = 0;
     bool placed = place_banks(flash, 16u * boot_stride, &address, &layout->boot_log) &&
                   place_banks(flash, serin_trust_bank_size(flash), &address, &layout->trust) &&

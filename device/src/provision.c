@@ -138,7 +138,7 @@ static enum serin_error check_input(const struct serin_boot *boot, const struct 
     if (error == SERIN_OK && trust.version < input->trust_version) {
         error = SERIN_ERR_STALE;
     }
-    if (error == SERIN_OK && strcmp(trust.product, boot->identity.product) != 0) {
+    if (error == SERIN_OK && strcmp(trust.product, boot->identity->product) != 0) {
         error = SERIN_ERR_PRODUCT;
     }
     if (error == SERIN_OK) {

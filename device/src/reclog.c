@@ -19,7 +19,11 @@
 /* From here on a log starts again at 1. */
 #define SEQUENCE_END (UINT32_MAX - 2u * CLAIMS_AHEAD)
 
-#define HEADS_MAX 8u /* that lead to no whole record, before each place is looked at once */
+/* Heads that may lead to no whole record before each place is looked at once. A bootloader, whose
+ * logs are read at a reset alone, defines 0: it has no room for both ways. */
+#ifndef SERIN_RECLOG_HEADS
+#define SERIN_RECLOG_HEADS 8u
+#endif
 
 #define READINGS       2u /* of a record, before the other bank is erased */
 #define READINGS_ALONE 4u /* of the only copy of a new one, before it counts */
@@ -34,7 +38,7 @@ struct place {
 
 static uint32_t stride_of(const struct serin_reclog *log)
 {
-    return serin_round_up(log->payload_size + SERIN_RECLOG_OVERHEAD, log->flash->write_unit);
+    return serin_round_up(log->payload_size + SERIN_RECLOG_OVERHEAD, serin_flash_unit(log->flash));
 }
 
 static uint32_t bank_size(const struct serin_reclog *log)
@@ -176,13 +180,16 @@ static struct place find_whole(const struct serin_reclog *log, uint32_t only,
 static struct place find_newest(const struct serin_reclog *log, uint32_t only,
                                 const struct part *part, bool *unread)
 {
+    if (SERIN_RECLOG_HEADS == 0) {
+        return find_whole(log, only, part, unread);
+    }
     struct place newest = find_after(log, NULL, only, unread);
-    for (unsigned heads = 0; newest.sequence != 0; heads++) {
+    for (unsigned heads = 1; newest.sequence != 0; heads++) {
         if (whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part,
                      unread)) {
             return newest;
         }
-        if (heads == HEADS_MAX) {
+        if (heads > SERIN_RECLOG_HEADS) {
             return find_whole(log, only, part, unread);
         }
         struct place last = newest;
@@ -346,15 +353,16 @@ static enum serin_error append_twice(const struct serin_reclog *log, struct side
         first = 1;
     }
     uint32_t second = BANKS - 1u - first;
-    enum serin_error written = write_copy(log, first, &sides[first], record);
-    if (log->begin_anew && written != SERIN_OK && dark(log, first)) {
-        return SERIN_ERR_FLASH; /* the other one may be all there, once it is light */
-    }
-    enum serin_error again = write_copy(log, second, &sides[second], record);
-    if (written == SERIN_OK && again == SERIN_ERR_AGAIN) {
-        /* The first copy went bad since it was read back: another one, in a bank begun anew. */
-        sides[first].next = places(log);
+    enum serin_error written = SERIN_OK, again = SERIN_ERR_AGAIN;
+    for (unsigned turn = 0; turn < 2 && written == SERIN_OK && again == SERIN_ERR_AGAIN; turn++) {
+        if (turn > 0) {
+            /* The first copy went bad since it was read back: another one, in a bank begun anew. */
+            sides[first].next = places(log);
+        }
         written = write_copy(log, first, &sides[first], record);
+        if (turn == 0 && log->begin_anew && written != SERIN_OK && dark(log, first)) {
+            return SERIN_ERR_FLASH; /* the other one may be all there, once it is light */
+        }
         again = write_copy(log, second, &sides[second], record);
     }
     if (written == SERIN_OK && again == SERIN_OK) {

@@ -54,7 +54,7 @@ enum serin_error serin_slot_manifest_program(const struct serin_boot *boot, enum
 enum serin_error serin_slot_suits(const struct serin_boot *boot, enum serin_slot slot,
                                   uint32_t floor, const struct serin_manifest *manifest)
 {
-    enum serin_error error = serin_manifest_suits(manifest, &boot->identity, floor);
+    enum serin_error error = serin_manifest_suits(manifest, boot->identity, floor);
     uint32_t bit = slot == SERIN_SLOT_A ? SERIN_SLOT_MASK_A : SERIN_SLOT_MASK_B;
     if (error == SERIN_OK && (manifest->slot_mask & bit) == 0) {
         error = SERIN_ERR_UNSUPPORTED;
@@ -108,18 +108,10 @@ enum serin_error serin_slot_verify(const struct serin_boot *boot, const struct s
                                    enum serin_slot slot, uint32_t floor,
                                    struct serin_manifest *manifest, uint8_t id[SERIN_SHA256_SIZE])
 {
+    struct serin_run run;
     enum serin_error error = serin_slot_manifest_open(boot, trust, slot, floor, manifest, id);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    uint8_t chunk[SERIN_FLASH_CHUNK];
-    struct serin_image_check check;
-    serin_image_check_start(&check, boot, slot, manifest->image_size_bytes);
-    error = serin_image_check_step(&check, boot, chunk, sizeof chunk, manifest->image_size_bytes);
-    if (error == SERIN_OK) {
-        error = serin_image_check_end(&check, boot, manifest);
-    }
-    return error;
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    return error == SERIN_OK ? serin_slot_image_prove(boot, slot, NULL, manifest, &run) : error;
 }
 
 enum serin_error serin_slot_invalidate(const struct serin_boot *boot, enum serin_slot slot)
@@ -170,7 +162,7 @@ static void marker_encode(const uint8_t id[SERIN_SHA256_SIZE], uint8_t marker[SE
 static uint32_t marker_address(const struct serin_boot *boot, enum serin_slot slot,
                                const struct serin_slot_map *map, uint32_t n)
 {
-    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, boot->flash->write_unit);
+    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, serin_flash_unit(boot->flash));
     return serin_slot_address(boot, slot, map->marker_offset + n * stride);
 }
 
@@ -199,7 +191,7 @@ enum serin_error serin_slot_mark(const struct serin_boot *boot, enum serin_slot 
         return SERIN_OK;
     }
     uint8_t marker[SERIN_MARKER_SIZE];
-    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, boot->flash->write_unit);
+    uint32_t stride = serin_round_up(SERIN_MARKER_SIZE, serin_flash_unit(boot->flash));
     marker_encode(id, marker);
     for (uint32_t n = 0; n < map.marker_count; n++) {
         uint32_t address = marker_address(boot, slot, &map, n);
@@ -223,7 +215,7 @@ void serin_image_check_start(struct serin_image_check *check, const struct serin
     check->size = image_size;
     check->position = 0;
     check->loader = NULL;
-    boot->crypto->ops->sha256_init(boot->crypto->ctx, &check->sha);
+    SERIN_CRYPTO(boot->crypto)->ops->sha256_init(SERIN_CRYPTO(boot->crypto)->ctx, &check->sha);
 }
 
 static enum serin_error check_read(const struct serin_image_check *check,
@@ -250,7 +242,8 @@ enum serin_error serin_image_check_step(struct serin_image_check *check,
         if (error != SERIN_OK) {
             return error;
         }
-        boot->crypto->ops->sha256_update(boot->crypto->ctx, &check->sha, buffer, part);
+        SERIN_CRYPTO(boot->crypto)
+            ->ops->sha256_update(SERIN_CRYPTO(boot->crypto)->ctx, &check->sha, buffer, part);
         check->crc = serin_crc32(check->crc, buffer, part);
         check->position += part;
         budget -= part;
@@ -266,7 +259,8 @@ enum serin_error serin_image_check_prove(struct serin_image_check *check,
     uint8_t digest[SERIN_SHA256_SIZE];
     /* Not what an earlier check left on the stack, in case that nothing is written to it. */
     memset(digest, 0, sizeof digest);
-    boot->crypto->ops->sha256_final(boot->crypto->ctx, &check->sha, digest);
+    SERIN_CRYPTO(boot->crypto)
+        ->ops->sha256_final(SERIN_CRYPTO(boot->crypto)->ctx, &check->sha, digest);
     uint32_t wrong_crc = check->crc ^ manifest->image_crc32;
     uint32_t wrong_digest = serin_difference(digest, manifest->image_sha256, sizeof digest);
     serin_run_note(run, SERIN_STEP_IMAGE_SIZE, check->position ^ manifest->image_size_bytes);
@@ -276,6 +270,23 @@ enum serin_error serin_image_check_prove(struct serin_image_check *check,
         return SERIN_ERR_CRC;
     }
     return wrong_digest == 0 ? SERIN_OK : SERIN_ERR_DIGEST;
+}
+
+enum serin_error serin_slot_image_prove(const struct serin_boot *boot, enum serin_slot slot,
+                                        const struct serin_boot_choice *choice,
+                                        const struct serin_manifest *manifest,
+                                        struct serin_run *run)
+{
+    uint8_t chunk[SERIN_FLASH_CHUNK];
+    struct serin_image_check check;
+    serin_image_check_start(&check, boot, slot, manifest->image_size_bytes);
+    if (choice != NULL) {
+        check.address = choice->image_address;
+        check.size = choice->image_size;
+        check.loader = boot->loader;
+    }
+    enum serin_error error = serin_image_check_step(&check, boot, chunk, sizeof chunk, UINT32_MAX);
+    return error == SERIN_OK ? serin_image_check_prove(&check, boot, manifest, run) : error;
 }
 
 enum serin_error serin_image_check_end(struct serin_image_check *check,

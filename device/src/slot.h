@@ -116,4 +116,12 @@ SERIN_MUST_USE enum serin_error serin_image_check_prove(struct serin_image_check
                                                         const struct serin_manifest *manifest,
                                                         struct serin_run *run);
 
+/* Checks the whole image within `run`: that of `slot`, read from flash, or where `choice` is not
+ * NULL what will run of that, from the loader's copy if there is one. Errors as above, those of the
+ * loader. */
+SERIN_APART SERIN_MUST_USE enum serin_error
+serin_slot_image_prove(const struct serin_boot *boot, enum serin_slot slot,
+                       const struct serin_boot_choice *choice,
+                       const struct serin_manifest *manifest, struct serin_run *run);
+
 #endif

@@ -28,7 +28,7 @@ struct bank {
 
 uint32_t serin_trust_bank_size(const struct serin_flash *flash)
 {
-    return serin_round_up(HEAD_SIZE + SERIN_TRUST_SIZE_P256, flash->write_unit);
+    return serin_round_up(HEAD_SIZE + SERIN_TRUST_SIZE_P256, serin_flash_unit(flash));
 }
 
 static uint32_t bank_address(const struct serin_boot *boot, uint32_t n)
@@ -65,7 +65,7 @@ static enum serin_error bank_prove(const struct serin_boot *boot, const struct b
     enum serin_error error = serin_trust_prove(
         boot->crypto, boot->root_key, bank->bytes + HEAD_SIZE, bank->record_size, trust, run);
     if (error == SERIN_OK) {
-        error = strcmp(trust->product, boot->identity.product) == 0 ? SERIN_OK : SERIN_ERR_PRODUCT;
+        error = strcmp(trust->product, boot->identity->product) == 0 ? SERIN_OK : SERIN_ERR_PRODUCT;
         serin_run_note(run, SERIN_STEP_TRUST_PRODUCT, (uint32_t)error);
     }
     return error;
@@ -328,7 +328,7 @@ enum serin_error serin_trust_region_renew(const struct serin_boot *boot,
     }
     enum serin_error error =
         serin_trust_open_twice(boot->crypto, boot->root_key, record, size, &after, &proof);
-    if (error == SERIN_OK && strcmp(after.product, boot->identity.product) != 0) {
+    if (error == SERIN_OK && strcmp(after.product, boot->identity->product) != 0) {
         error = SERIN_ERR_PRODUCT;
     }
     if (error != SERIN_OK) {

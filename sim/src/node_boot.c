@@ -136,8 +136,9 @@ enum serin_error sim_seat_open(struct sim *sim)
                                      .flash = &seat->flash,
                                      .layout = &sim->layout,
                                      .root_key = sim->root_key,
-                                     .identity = {.bootloader = 1}};
-    struct serin_identity *identity = &seat->boot.identity;
+                                     .identity = &seat->identity};
+    struct serin_identity *identity = &seat->identity;
+    identity->bootloader = 1;
     memcpy(identity->product, sim->config->policy.product, sizeof identity->product);
     memcpy(identity->channel, sim->config->policy.channel, sizeof identity->channel);
     seat->config = (struct serin_agent_config){.boot = &seat->boot,
@@ -176,8 +177,8 @@ struct sim_node *sim_seat(struct sim *sim, uint32_t index)
     struct sim_node *node = &sim->nodes[index];
     seat->index = index;
     seat->flash.ctx = &node->flash;
-    seat->boot.identity.hardware = node->hardware;
-    sim_node_id(index, seat->boot.identity.device_id);
+    seat->identity.hardware = node->hardware;
+    sim_node_id(index, seat->identity.device_id);
     seat->config.scratch = node->scratch != NULL ? node->scratch : seat->common;
     sim->actor = (struct sim_from){.actor = SIM_NODE, .index = index};
     return node;

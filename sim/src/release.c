@@ -221,14 +221,15 @@ static enum serin_error provision(struct sim *sim)
     struct serin_flash flash;
     sim_flash_port(sim->pool, &flash);
     flash.ctx = sim->factory;
+    struct serin_identity identity = {.hardware = 1, .bootloader = 1};
+    sim_node_id(0, identity.device_id);
+    memcpy(identity.product, sim->config->policy.product, sizeof identity.product);
+    memcpy(identity.channel, sim->config->policy.channel, sizeof identity.channel);
     struct serin_boot boot = {.crypto = sim->crypto,
                               .flash = &flash,
                               .layout = &sim->layout,
                               .root_key = sim->root_key,
-                              .identity = {.hardware = 1, .bootloader = 1}};
-    sim_node_id(0, boot.identity.device_id);
-    memcpy(boot.identity.product, sim->config->policy.product, sizeof boot.identity.product);
-    memcpy(boot.identity.channel, sim->config->policy.channel, sizeof boot.identity.channel);
+                              .identity = &identity};
     return serin_boot_provision(&boot, sim->trust_record, sizeof sim->trust_record, &image);
 }
 

@@ -14,6 +14,7 @@ struct sim_seat {
     struct sim *sim;
     uint32_t index; /* who sits */
     struct serin_flash flash;
+    struct serin_identity identity;
     struct serin_boot boot;
     struct serin_agent_config config;
     uint8_t common[SERIN_PIECE_SIZE]; /* scratch of devices that have no attempt in progress */

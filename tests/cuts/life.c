@@ -76,17 +76,18 @@ static void fill_ports(struct cuts_life *life)
     life->ram = (struct serin_ram_loader){.memory = memory, .size = sizeof memory};
     life->loader = (struct serin_image_loader){.ops = &serin_ram_loader_ops, .ctx = &life->ram};
     life->recovery = (struct serin_recovery){.ops = &recovery_ops, .ctx = life};
+    static const struct serin_identity identity = {.device_id = "pump-01",
+                                                   .product = "pump",
+                                                   .channel = "stable",
+                                                   .hardware = 2,
+                                                   .bootloader = 1};
     life->boot = (struct serin_boot){.crypto = cuts_crypto_open(&life->random),
                                      .flash = serin_flash_emulator_flash(life->emulator),
                                      .layout = &life->layout,
                                      .root_key = life->goods->root_key,
                                      .recovery = &life->recovery,
                                      .loader = life->geometry->ecc ? &life->loader : NULL,
-                                     .identity = {.device_id = "pump-01",
-                                                  .product = "pump",
-                                                  .channel = "stable",
-                                                  .hardware = 2,
-                                                  .bootloader = 1}};
+                                     .identity = &identity};
     life->bootloader = &life->boot;
     life->config = (struct serin_agent_config){.boot = &life->boot,
                                                .codec = serin_protobufc(),

@@ -221,15 +221,16 @@ struct scene *goods_device(void)
     goods_must(serin_flash_emulator_open(&scene->emulator, &config));
     const struct serin_flash *flash = serin_flash_emulator_flash(scene->emulator);
     goods_must(serin_layout_default(flash, &scene->layout));
+    static const struct serin_identity identity = {.device_id = "lamp-1",
+                                                   .product = "lamp",
+                                                   .channel = "stable",
+                                                   .hardware = 2,
+                                                   .bootloader = 1};
     scene->boot = (struct serin_boot){.crypto = remembering(),
                                       .flash = flash,
                                       .layout = &scene->layout,
                                       .root_key = goods_keys.root.public_key,
-                                      .identity = {.device_id = "lamp-1",
-                                                   .product = "lamp",
-                                                   .channel = "stable",
-                                                   .hardware = 2,
-                                                   .bootloader = 1}};
+                                      .identity = &identity};
     static struct goods_release good;
     uint8_t trust[SERIN_TRUST_SIZE_P256];
     goods_release(&good, GOODS_GOOD_FILL, 2, "lamp", &goods_keys.release, &goods_keys.release);

@@ -13,7 +13,7 @@ if [ -n "$planted" ]; then
     flags="-include $build/planted.h"
 fi
 cd "$root"
-cmake --preset mcu -B "$build" --toolchain tests/lint/mcu/toolchain.cmake -DCMAKE_C_FLAGS_MINSIZEREL="-Os $flags" >/dev/null
+cmake --preset mcu -B "$build" --toolchain tests/lint/mcu/toolchain.cmake -DSERIN_BOARD= -DCMAKE_C_FLAGS_MINSIZEREL="-Os $flags" >/dev/null
 cmake --build "$build" --target $targets >"$build.log" 2>&1 || { grep -E '(error|warning):' "$build.log"; exit 1; }
 libraries=("$build"/lib/*.a)
 nm --defined-only "${libraries[@]}" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u >"$build/defined"

@@ -70,13 +70,15 @@ static enum load_exit fill(struct load_factory *factory, const struct load_optio
                            const struct input *trust, const struct input *bundle_file)
 {
     struct serin_bundle bundle;
+    struct serin_identity identity;
     struct serin_boot boot = {
         .crypto = serin_wolfcrypt(),
         .flash = load_flash_port(factory->flash),
         .layout = &factory->layout,
         .root_key = factory->root_key,
+        .identity = &identity,
     };
-    load_factory_identity(options, options->first, &boot.identity);
+    load_factory_identity(options, options->first, &identity);
     enum serin_error error = serin_bundle_split(bundle_file->data, bundle_file->size, &bundle);
     if (error == SERIN_OK) {
         struct serin_factory_image image = {.manifest = bundle.manifest,

@@ -42,7 +42,7 @@ static enum serin_error link_publish(void *ctx, enum serin_topic_kind kind, cons
 {
     struct load_node *node = ctx;
     char topic[SERIN_TOPIC_MAX];
-    serin_topic_device(kind, node->boot.identity.device_id, topic);
+    serin_topic_device(kind, node->identity.device_id, topic);
     enum serin_error error = load_client_publish(&node->client, topic, payload, size,
                                                  kind == SERIN_TOPIC_DEV_REPORT ? 1 : 0);
     if (error == SERIN_OK) {
@@ -204,7 +204,7 @@ static void retry_later(struct load_node *node)
 
 static void connect_now(struct load_node *node)
 {
-    const char *id = node->boot.identity.device_id;
+    const char *id = node->identity.device_id;
     char cert[LOAD_PATH_MAX], key[LOAD_PATH_MAX];
     if (node->shared->connecting >= CONNECTING_MAX) {
         node->connect_ms = node->now_ms + 1u + jitter(RETRY_MIN_MS);
@@ -338,8 +338,9 @@ enum serin_error load_node_open(struct load_node *node, struct load_shared *shar
         .flash = load_flash_port(node->flash),
         .layout = &shared->factory->layout,
         .root_key = shared->factory->root_key,
+        .identity = &node->identity,
     };
-    load_factory_identity(options, options->first + index, &node->boot.identity);
+    load_factory_identity(options, options->first + index, &node->identity);
     node->config = (struct serin_agent_config){
         .boot = &node->boot,
         .codec = serin_protobufc(),

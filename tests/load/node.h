@@ -30,6 +30,7 @@ struct load_node {
 
     /* the device */
     struct load_flash *flash;
+    struct serin_identity identity;
     struct serin_boot boot;
     struct serin_agent_config config;
     struct serin_agent *agent;

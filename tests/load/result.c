@@ -149,7 +149,7 @@ static struct serin_json *node_json(const struct load_node *node)
     char version[SERIN_VERSION_TEXT_SIZE];
     struct serin_json *object = serin_json_object();
     serin_version_format(account->running, version);
-    serin_json_put_text(object, "id", node->boot.identity.device_id);
+    serin_json_put_text(object, "id", node->identity.device_id);
     serin_json_put_number(object, "block", node->config.block_size);
     serin_json_put_text(object, "version", version);
     serin_json_put_text(object, "state",

@@ -388,7 +388,7 @@ START_TEST(a_directive_of_its_own_that_offers_a_candidate_alone_holds)
     set_up();
     bench_run_for(&bench, 5000);
     struct serin_directive directive = bench_directive(&bench, NULL, v2);
-    memcpy(directive.device_id, bench.boot.identity.device_id, sizeof(directive.device_id));
+    memcpy(directive.device_id, bench.identity.device_id, sizeof(directive.device_id));
     bench_publish(&bench, &directive);
     ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
     ck_assert(bench.agent.record.targeted);

@@ -32,19 +32,19 @@ static void offer_v2(void)
 
 static void no_device(struct bench *b)
 {
-    b->boot.identity.device_id[0] = '\0';
+    b->identity.device_id[0] = '\0';
 }
 static void no_product(struct bench *b)
 {
-    b->boot.identity.product[0] = '\0';
+    b->identity.product[0] = '\0';
 }
 static void odd_channel(struct bench *b)
 {
-    b->boot.identity.channel[0] = '/';
+    b->identity.channel[0] = '/';
 }
 static void no_hardware(struct bench *b)
 {
-    b->boot.identity.hardware = 0;
+    b->identity.hardware = 0;
 }
 static void no_beats(struct bench *b)
 {

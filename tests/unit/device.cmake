@@ -32,6 +32,9 @@ serin_unit_test(agent_work LINK serin_device_bench)
 # A flash port, tried: for who writes a driver, and for the factory.
 serin_unit_test(flash_probe LINK serin::flash_emulator)
 
+# Randomness for boards without a generator.
+serin_unit_test(seed LINK serin::seed serin::flash_emulator serin::wolfcrypt)
+
 # The example of docs/porting.md: a whole port.
 serin_unit_test(example_board LINK serin::example_board serin::nanopb serin_device_bench)
 add_test(NAME unit.flash_layout_program_small COMMAND flash-layout 16384 2048 8)

@@ -80,15 +80,16 @@ void bench_open(struct bench *bench, const struct bench_geometry *geometry)
     ck_assert_int_eq(serin_flash_emulator_open(&bench->emulator, &config), SERIN_OK);
     const struct serin_flash *flash = serin_flash_emulator_flash(bench->emulator);
     ck_assert_int_eq(serin_layout_default(flash, &bench->layout), SERIN_OK);
+    bench->identity = (struct serin_identity){.device_id = "pump-01",
+                                              .product = "pump",
+                                              .channel = "stable",
+                                              .hardware = 2,
+                                              .bootloader = 1};
     bench->boot = (struct serin_boot){.crypto = bench_crypto(),
                                       .flash = flash,
                                       .layout = &bench->layout,
                                       .root_key = test_keys[TEST_ROOT].public_key,
-                                      .identity = {.device_id = "pump-01",
-                                                   .product = "pump",
-                                                   .channel = "stable",
-                                                   .hardware = 2,
-                                                   .bootloader = 1}};
+                                      .identity = &bench->identity};
     bench->config = (struct serin_agent_config){.boot = &bench->boot,
                                                 .codec = serin_protobufc(),
                                                 .link = &link_ops,

@@ -59,6 +59,7 @@ struct bench {
     /* the board */
     struct serin_flash_emulator *emulator;
     struct serin_layout layout;
+    struct serin_identity identity;
     struct serin_boot boot;
     struct serin_agent_config config;
     struct serin_agent agent;

@@ -36,3 +36,8 @@ endforeach()
 if(SERIN_FAULT_POINTS)
   target_compile_definitions(check_serin_agent PRIVATE SERIN_FAULT_POINTS=1)
 endif()
+
+# TLS for boards, on the host's wolfSSL.
+pkg_check_modules(WOLFSSL REQUIRED IMPORTED_TARGET wolfssl)
+serin_unit_test(tls_stream SOURCES program.c LINK serin::tls_stream serin::x509 PkgConfig::WOLFSSL)
+target_compile_definitions(check_tls_stream PRIVATE _GNU_SOURCE)

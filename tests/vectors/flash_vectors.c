@@ -66,16 +66,17 @@ static bool open_life(struct life *life, const char *v1)
         return false;
     }
     serin_slot_map(flash, &life->layout, &life->map);
+    static const struct serin_identity identity = {.device_id = "lamp-1",
+                                                   .product = "lamp",
+                                                   .channel = "stable",
+                                                   .hardware = 1,
+                                                   .bootloader = 2};
     life->boot = (struct serin_boot){
         .crypto = life->crypto,
         .flash = flash,
         .layout = &life->layout,
         .root_key = life->root,
-        .identity = {.device_id = "lamp-1",
-                     .product = "lamp",
-                     .channel = "stable",
-                     .hardware = 1,
-                     .bootloader = 2},
+        .identity = &identity,
     };
     return true;
 }

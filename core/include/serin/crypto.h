@@ -46,6 +46,15 @@ struct serin_crypto {
     void *ctx; /* passed to each op; may be NULL */
 };
 
+/* The port that is called for `crypto`: a bootloader that has one alone defines SERIN_CRYPTO_PORT
+ * as its name, and whoever links it as a whole calls its functions directly. */
+#ifdef SERIN_CRYPTO_PORT
+extern const struct serin_crypto SERIN_CRYPTO_PORT;
+#define SERIN_CRYPTO(crypto) ((void)(crypto), &SERIN_CRYPTO_PORT)
+#else
+#define SERIN_CRYPTO(crypto) (crypto)
+#endif
+
 /* SHA-256 of one run of bytes. */
 void serin_sha256_of(const struct serin_crypto *crypto, const void *data, size_t size,
                      uint8_t digest[SERIN_SHA256_SIZE]);

@@ -54,11 +54,15 @@ enum serin_error {
     SERIN_OK = SERIN_ERR_OK
 };
 
-/* Results must be used: a dropped error is how bricks happen. */
+/* SERIN_MUST_USE: a dropped error is how bricks happen. SERIN_APART: never made part of its caller,
+ * so that what it works with is on the stack only while it runs; a board's stack holds the deepest
+ * chain of calls. */
 #if defined(__GNUC__)
 #define SERIN_MUST_USE __attribute__((warn_unused_result))
+#define SERIN_APART    __attribute__((noinline))
 #else
 #define SERIN_MUST_USE
+#define SERIN_APART
 #endif
 
 /* The sentence for `error`; "unknown error" outside the enum. Static storage. */

@@ -97,7 +97,9 @@ struct serin_boot {
     const struct serin_flash *flash;
     const struct serin_layout *layout;
     const uint8_t *root_key; /* SERIN_P256_PUBLIC_SIZE bytes; provisioned */
-    struct serin_identity identity;
+    /* Who the device is; a pointer, so that a bootloader's whole `struct serin_boot` is a constant,
+     * and what it leads to is known where the program is linked. */
+    const struct serin_identity *identity;
     uint32_t floor_constant; /* the bootloader's own; the floor is the highest of all sources */
     /* For serin_boot_select alone. */
     const struct serin_image_loader *loader; /* NULL: images run in place */
@@ -194,6 +196,14 @@ struct serin_boot_choice {
 SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
                                                   enum serin_reset_cause cause,
                                                   struct serin_boot_choice *choice);
+
+/* The decision alone, for a bootloader that has no recovery port and no room for what one needs:
+ * serin_boot_select without `boot->recovery`. SERIN_ERR_NOT_FOUND: nothing bootable; `account` says
+ * why, but for its `trust` and `trust_version`, which are not filled in. */
+SERIN_MUST_USE enum serin_error serin_boot_decide(const struct serin_boot *boot,
+                                                  enum serin_reset_cause cause,
+                                                  struct serin_boot_choice *choice,
+                                                  struct serin_recovery_account *account);
 
 /* Whether the first, the second run proved `choice` as it stands now. */
 bool serin_boot_proved_first(const struct serin_boot_choice *choice);

@@ -103,7 +103,7 @@ enum serin_error board_open(struct board *board, struct serin_boot *boot)
                                 .flash = &board->flash,
                                 .layout = &board_layout,
                                 .root_key = board->burnt.root_key,
-                                .identity = board->burnt.identity,
+                                .identity = &board->burnt.identity,
                                 .floor_constant = 0};
     return SERIN_OK;
 }

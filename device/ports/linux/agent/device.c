@@ -100,7 +100,7 @@ enum exit_code device_flash_take(struct device *device, struct serin_file_flash 
         .flash = port,
         .layout = &device->layout,
         .root_key = device->root_key,
-        .identity = device->settings.identity,
+        .identity = &device->settings.identity,
     };
     return EXIT_DONE;
 }

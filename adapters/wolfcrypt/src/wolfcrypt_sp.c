@@ -1,0 +1,235 @@
+/*
+ * The crypto port of a bootloader (serin/adapters/wolfcrypt_sp.h): wolfCrypt's SHA-256, and ECDSA
+ * on wolfCrypt's arithmetic of P-256 in single precision.
+ *
+ * sp_c32.c is included, not linked: its own sp_ecc_verify_256 takes numbers of another kind,
+ * converts into Montgomery form by way of a division, and multiplies twice in constant time, for
+ * which a bootloader has neither the room nor a secret. Field, order and points are wolfCrypt's;
+ * the equation (FIPS 186-4, section 6.4) is here, with both scalars in one pass (Shamir's trick),
+ * and r, s and the key range-checked on bytes (design decision 9).
+ */
+#include <serin/adapters/wolfcrypt_sp.h>
+#include <serin/assert.h>
+
+#include <string.h>
+
+/* options.h first: it decides the layout of every wolfCrypt type. */
+#include <wolfssl/options.h>
+
+#include <wolfssl/wolfcrypt/sha256.h>
+
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-const-variable"
+#include <wolfcrypt/src/sp_c32.c>
+
+#define SCALAR_SIZE 32u
+#define DIGITS      9
+#define SCALAR_BITS 256
+#define DIGIT_BITS  29
+
+_Static_assert(sizeof(wc_Sha256) <= sizeof(struct serin_sha256), "wolfCrypt's context must fit");
+_Static_assert(2 * SCALAR_SIZE == SERIN_P256_SIGNATURE_SIZE, "r and s fill a signature");
+
+/* ---- SHA-256 ---- */
+
+/* The context in place: this file is compiled with -fno-strict-aliasing. */
+static wc_Sha256 *context_of(struct serin_sha256 *sha)
+{
+    return (wc_Sha256 *)(void *)sha->opaque;
+}
+
+static void sha256_init(void *ctx, struct serin_sha256 *sha)
+{
+    (void)ctx;
+    int result = wc_InitSha256(context_of(sha));
+    SERIN_ASSERT(result == 0);
+}
+
+static void sha256_update(void *ctx, struct serin_sha256 *sha, const void *data, size_t size)
+{
+    (void)ctx;
+    int result = wc_Sha256Update(context_of(sha), data, (word32)size);
+    SERIN_ASSERT(result == 0);
+}
+
+/* On a copy: wolfCrypt starts the context anew at the end, which goes where nobody looks at it. */
+static void sha256_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SERIN_SHA256_SIZE])
+{
+    (void)ctx;
+    wc_Sha256 context = *context_of(sha);
+    int result = wc_Sha256Final(&context, digest);
+    SERIN_ASSERT(result == 0);
+}
+
+/* ---- ECDSA ---- */
+
+/* A number, and behind it the room that its products need. */
+typedef sp_digit number[2 * DIGITS];
+
+/* R^2 modulo p and modulo n, which make a Montgomery product the conversion into Montgomery form; R
+ * is 2^256. Then, in that form, the base point and the curve's b. */
+static const sp_digit square_p[DIGITS] = {0x00000003, 0x00000000, 0x1fffffc0,
+                                          0x1ffff7ff, 0x1fffefff, 0x1fffffff,
+                                          0x1ff7ffff, 0x009fffff, 0x00000000};
+static const sp_digit square_n[DIGITS] = {0x1e79eea2, 0x192264ad, 0x0f5be9a0,
+                                          0x12f33893, 0x1ec59469, 0x191c95b5,
+                                          0x1880a116, 0x129e7b2a, 0x0066e12d};
+static const sp_digit base_x[DIGITS] = {0x18a9143c, 0x0f3986a0, 0x1b6d805e, 0x152bf8bf, 0x0251075b,
+                                        0x1995bbb1, 0x1719e7ed, 0x0ed4a6ea, 0x0018905f};
+static const sp_digit base_y[DIGITS] = {0x0e95560a, 0x0f929abe, 0x06791737, 0x1571c974, 0x1f3258b4,
+                                        0x03446e90, 0x16174ba2, 0x0304b10b, 0x008571ff};
+static const sp_digit curve_b[DIGITS] = {0x09c4bddf, 0x04e6fb11, 0x010c2436, 0x000b9af1, 0x12ed6acf,
+                                         0x1055fb90, 0x00d39688, 0x03a090e9, 0x00dc3006};
+
+/* Big-endian bytes as a number, bit by bit, which is the smallest way. */
+static void load(sp_digit *out, const uint8_t bytes[SCALAR_SIZE])
+{
+    memset(out, 0, DIGITS * sizeof *out);
+    for (unsigned n = 0; n < SCALAR_BITS; n++) {
+        sp_digit bit = bytes[SCALAR_SIZE - 1u - n / 8u] >> n % 8u & 1;
+        out[n / DIGIT_BITS] |= bit << n % DIGIT_BITS;
+    }
+}
+
+SP_NOINLINE static void copy(sp_digit *out, const sp_digit *in)
+{
+    memcpy(out, in, DIGITS * sizeof *out);
+}
+
+static void multiply(sp_digit *out, const sp_digit *a, const sp_digit *b)
+{
+    sp_256_mont_mul_9(out, a, b, p256_mod, p256_mp_mod);
+}
+
+/* Whether value < limit. All of it is public, so the time may depend on it. */
+static bool below(const sp_digit *value, const sp_digit *limit)
+{
+    return sp_256_cmp_9(value, limit) < 0;
+}
+
+/* Brings a number below 2^256 below p. */
+static void settle(sp_digit *value)
+{
+    if (!below(value, p256_mod)) {
+        (void)sp_256_sub_9(value, value, p256_mod);
+        sp_256_norm_9(value);
+    }
+}
+
+/* Whether a and b, below 2^256, are equal modulo p. */
+static bool equal(sp_digit *a, sp_digit *b)
+{
+    settle(a);
+    settle(b);
+    return sp_256_cmp_equal_9(a, b) != 0;
+}
+
+/* y^2 = x^3 - 3x + b. P-256 has cofactor 1: a point on the curve has the right order. */
+static bool on_curve(const sp_point_256 *point)
+{
+    number left, right;
+    multiply(right, point->x, point->x);
+    multiply(right, right, point->x);
+    for (unsigned i = 0; i < 3; i++) {
+        sp_256_mont_sub_9(right, right, point->x, p256_mod);
+    }
+    sp_256_mont_add_9(right, right, curve_b, p256_mod);
+    multiply(left, point->y, point->y);
+    return equal(left, right);
+}
+
+/* u1 * base + u2 * key, in projective coordinates; `points` has base and key. */
+static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], number scalars[2])
+{
+    sp_digit room[2 * DIGITS * 6];
+    memset(sum, 0, sizeof *sum);
+    sum->infinity = 1;
+    for (int n = SCALAR_BITS; n-- > 0;) {
+        sp_256_proj_point_dbl_9(sum, sum, room);
+        for (unsigned i = 0; i < 2; i++) {
+            if ((scalars[i][n / DIGIT_BITS] >> n % DIGIT_BITS & 1) != 0) {
+                /* A sum whose z is zero is none, which wolfCrypt does not note. */
+                sp_256_proj_point_add_9(sum, sum, &points[i], room);
+                settle(sum->z);
+                sum->infinity |= sp_256_iszero_9(sum->z);
+            }
+        }
+    }
+}
+
+/* Whether the sum's x, which is x / z^2, is r modulo n. */
+static bool has_x(sp_point_256 *sum, sp_digit *r)
+{
+    number candidate;
+    multiply(sum->z, sum->z, sum->z);
+    do {
+        multiply(candidate, r, square_p);
+        multiply(candidate, candidate, sum->z);
+        if (equal(candidate, sum->x)) {
+            return true;
+        }
+        /* x may have been n or more: it is below p, which is not far above n. */
+        (void)sp_256_add_9(r, r, p256_order);
+        sp_256_norm_9(r);
+    } while (below(r, p256_mod));
+    return false;
+}
+
+static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                            const uint8_t digest[SERIN_SHA256_SIZE],
+                            const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+{
+    sp_point_256 points[2], sum;
+    sp_digit r[DIGITS];
+    number scalars[2];
+    sp_digit *s = sum.y; /* it is gone when there is a sum */
+    sp_point_256 *key = &points[1];
+    load(r, signature);
+    load(s, signature + SCALAR_SIZE);
+    load(key->x, public_key);
+    load(key->y, public_key + SCALAR_SIZE);
+    if (sp_256_iszero_9(r) != 0 || sp_256_iszero_9(s) != 0 || !below(r, p256_order) ||
+        !below(s, p256_order) || !below(key->x, p256_mod) || !below(key->y, p256_mod)) {
+        return false;
+    }
+    multiply(key->x, key->x, square_p);
+    multiply(key->y, key->y, square_p);
+    /* wolfCrypt takes a point for its own negative where both have the same z. Only the base point
+     * could be met so, and it is nobody's key: the private ones are 1 and n - 1. */
+    if (!on_curve(key) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
+        return false;
+    }
+    copy(points[0].x, base_x);
+    copy(points[0].y, base_y);
+    for (unsigned i = 0; i < 2; i++) {
+        copy(points[i].z, p256_norm_mod); /* 1 */
+        points[i].infinity = 0;
+    }
+    /* u1 = e / s, u2 = r / s modulo n */
+    sp_256_mont_mul_order_9(s, s, square_n);
+    sp_256_mont_inv_order_9(s, s, sum.x);
+    load(scalars[0], digest);
+    sp_256_mont_mul_order_9(scalars[0], scalars[0], s);
+    sp_256_mont_mul_order_9(scalars[1], r, s);
+    add_multiples(&sum, points, scalars);
+    return sum.infinity == 0 && has_x(&sum, r);
+}
+
+static uint32_t p256_verify(void *ctx, uint32_t run,
+                            const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
+                            const uint8_t digest[SERIN_SHA256_SIZE],
+                            const uint8_t signature[SERIN_P256_SIGNATURE_SIZE])
+{
+    (void)ctx;
+    return (signature_holds(public_key, digest, signature) ? SERIN_VERDICT_VALID
+                                                           : SERIN_VERDICT_INVALID) ^
+           run;
+}
+
+static const struct serin_crypto_ops ops = {
+    .sha256_init = sha256_init,
+    .sha256_update = sha256_update,
+    .sha256_final = sha256_final,
+    .p256_verify = p256_verify,
+};
+const struct serin_crypto serin_wolfcrypt_sp = {.ops = &ops, .ctx = NULL};

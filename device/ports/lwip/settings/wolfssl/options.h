@@ -1,0 +1,1 @@
+/* wolfSSL's own configuration would stand here; user_settings.h does instead. */

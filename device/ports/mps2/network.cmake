@@ -1,0 +1,7 @@
+# The network of this board: controller, lwIP, randomness, credentials; and a program that tries them.
+set(SERIN_LWIP_OPTIONS ${CMAKE_CURRENT_SOURCE_DIR}/lwip)
+add_subdirectory(${PROJECT_SOURCE_DIR}/device/ports/lwip ${CMAKE_BINARY_DIR}/device/ports/lwip)
+set(mps2_network lan9118.c network.c random.c credentials.c)
+set(mps2_network_link serin::mqtt_client serin::tls_stream serin::tcp_stream serin::seed serin_image_crypto)
+
+mps2_program(mps2-network-probe image SOURCES vectors.c network_probe.c ${mps2_network} LINK ${mps2_network_link})

@@ -1,0 +1,218 @@
+/*
+ * mps2-flash: the factory of the board, for a part that is a file. Writes the identity, and what
+ * serin_boot_provision puts into Serin's regions: trust record, first release in both slots.
+ *
+ *   mps2-flash FILE --id ID --product P --channel C [--hardware N] --root PEM --trust T --bundle B
+ *
+ * The layout and the geometry are the board's (flash.c, memory.h). What is verified there is
+ * verified here: both slots are looked at through the eyes of a bootloader.
+ */
+#include "identity.h"
+#include "layout.h"
+#include "memory.h"
+
+#include <serin/adapters/keys.h>
+#include <serin/adapters/wolfcrypt.h>
+#include <serin/crc32.h>
+#include <serin/device/boot.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t part[BOARD_FLASH_SIZE];
+
+/* ---- the flash port, in memory ---- */
+
+static enum serin_error flash_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    memcpy(out, (uint8_t *)ctx + address, size);
+    return SERIN_OK;
+}
+
+static enum serin_error flash_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    uint8_t *cells = (uint8_t *)ctx + address;
+    if (!serin_bytes_all(cells, size, 0xFF)) {
+        return SERIN_ERR_FLASH;
+    }
+    memcpy(cells, data, size);
+    return SERIN_OK;
+}
+
+static enum serin_error flash_erase(void *ctx, uint32_t address, size_t size)
+{
+    memset((uint8_t *)ctx + address, 0xFF, size);
+    return SERIN_OK;
+}
+
+static const struct serin_flash_ops ops = {
+    .read = flash_read, .program = flash_program, .erase = flash_erase};
+
+/* ---- input ---- */
+
+struct input {
+    struct serin_identity identity;
+    const char *file, *root, *trust, *bundle;
+};
+
+static _Noreturn void fail(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "mps2-flash: %s: %s\n", what, why);
+    exit(1);
+}
+
+static void take_name(char *out, size_t room, const char *name, const char *text)
+{
+    if (serin_text_copy(out, room, text) != SERIN_OK) {
+        fail(name, "the name is too long");
+    }
+}
+
+static void take_option(struct input *input, int option)
+{
+    struct serin_identity *identity = &input->identity;
+    switch (option) {
+    case 'i':
+        take_name(identity->device_id, sizeof identity->device_id, "--id", optarg);
+        break;
+    case 'p':
+        take_name(identity->product, sizeof identity->product, "--product", optarg);
+        break;
+    case 'c':
+        take_name(identity->channel, sizeof identity->channel, "--channel", optarg);
+        break;
+    case 'h':
+        identity->hardware = (uint16_t)strtoul(optarg, NULL, 10);
+        break;
+    case 'r':
+        input->root = optarg;
+        break;
+    case 't':
+        input->trust = optarg;
+        break;
+    case 'b':
+        input->bundle = optarg;
+        break;
+    default:
+        exit(2);
+    }
+}
+
+static void take_options(struct input *input, int count, char **words)
+{
+    static const struct option options[] = {{"id", 1, NULL, 'i'},       {"product", 1, NULL, 'p'},
+                                            {"channel", 1, NULL, 'c'},  {"root", 1, NULL, 'r'},
+                                            {"hardware", 1, NULL, 'h'}, {"trust", 1, NULL, 't'},
+                                            {"bundle", 1, NULL, 'b'},   {0}};
+    int option;
+    input->identity.hardware = 1;
+    while ((option = getopt_long(count, words, "", options, NULL)) >= 0) {
+        take_option(input, option);
+    }
+    if (optind != count - 1 || input->root == NULL || input->trust == NULL ||
+        input->bundle == NULL || input->identity.device_id[0] == '\0') {
+        (void)fprintf(stderr, "usage: mps2-flash FILE --id ID --product P --channel C "
+                              "[--hardware N] --root PEM --trust FILE --bundle FILE\n");
+        exit(2);
+    }
+    input->file = words[optind];
+}
+
+static uint8_t *file_read(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *data = malloc(BOARD_FLASH_SIZE);
+    if (file == NULL || data == NULL) {
+        fail(path, "cannot be read");
+    }
+    *size = fread(data, 1, BOARD_FLASH_SIZE, file);
+    (void)fclose(file);
+    return data;
+}
+
+/* ---- the factory ---- */
+
+static void identity_write(const struct serin_identity *identity, const uint8_t *root)
+{
+    uint8_t *page = part + BOARD_IDENTITY_OFFSET;
+    memset(page, 0, BOARD_IDENTITY_SIZE);
+    bool fits = serin_field_put(page, SERIN_ID_MAX, identity->device_id) == SERIN_OK &&
+                serin_field_put(page + BOARD_IDENTITY_PRODUCT, SERIN_PRODUCT_MAX,
+                                identity->product) == SERIN_OK &&
+                serin_field_put(page + BOARD_IDENTITY_CHANNEL, SERIN_CHANNEL_MAX,
+                                identity->channel) == SERIN_OK;
+    if (!fits) {
+        fail("identity", "a name is too long");
+    }
+    serin_put_le16(page + BOARD_IDENTITY_HARDWARE, identity->hardware);
+    memcpy(page + BOARD_IDENTITY_ROOT, root, SERIN_P256_PUBLIC_SIZE);
+    serin_put_le32(page + BOARD_IDENTITY_CRC, serin_crc32(0, page, BOARD_IDENTITY_CRC));
+}
+
+static enum serin_error image_read(void *ctx, uint32_t offset, void *out, size_t size)
+{
+    const struct serin_bundle *bundle = ctx;
+    if (size > bundle->image_size || offset > bundle->image_size - size) {
+        return SERIN_ERR_TRUNCATED;
+    }
+    memcpy(out, bundle->image + offset, size);
+    return SERIN_OK;
+}
+
+static void must(const char *what, enum serin_error error)
+{
+    if (error != SERIN_OK) {
+        fail(what, serin_error_text(error));
+    }
+}
+
+static void provision(const struct input *input, const uint8_t *root)
+{
+    size_t trust_size, bundle_size;
+    uint8_t *trust = file_read(input->trust, &trust_size);
+    uint8_t *bytes = file_read(input->bundle, &bundle_size);
+    struct serin_bundle bundle;
+    const struct serin_flash flash = {.ops = &ops,
+                                      .ctx = part + BOARD_SERIN_OFFSET,
+                                      .size_bytes = BOARD_SERIN_SIZE,
+                                      .sector_size = BOARD_FLASH_SECTOR,
+                                      .write_unit = BOARD_FLASH_WORD,
+                                      .erased_value = 0xFF};
+    const struct serin_boot boot = {.crypto = serin_wolfcrypt(),
+                                    .flash = &flash,
+                                    .layout = &board_layout,
+                                    .root_key = root,
+                                    .identity = &input->identity};
+    must(input->bundle, serin_bundle_split(bytes, bundle_size, &bundle));
+    const struct serin_factory_image image = {.manifest = bundle.manifest,
+                                              .manifest_size = bundle.manifest_size,
+                                              .read = image_read,
+                                              .ctx = &bundle};
+    must(input->bundle, serin_boot_provision(&boot, trust, trust_size, &image));
+    must("slot A", serin_boot_verify_slot(&boot, SERIN_SLOT_A, 0, NULL, NULL));
+    must("slot B", serin_boot_verify_slot(&boot, SERIN_SLOT_B, 0, NULL, NULL));
+    free(trust);
+    free(bytes);
+}
+
+int main(int count, char **words)
+{
+    struct input input = {0};
+    struct serin_key_why why;
+    uint8_t root[SERIN_P256_PUBLIC_SIZE];
+    take_options(&input, count, words);
+    if (serin_key_read_public(input.root, root, &why) != SERIN_OK) {
+        fail("--root", why.text);
+    }
+    memset(part, 0xFF, sizeof part);
+    input.identity.bootloader = 1;
+    provision(&input, root);
+    identity_write(&input.identity, root);
+    FILE *file = fopen(input.file, "wb");
+    if (file == NULL || fwrite(part, sizeof part, 1, file) != 1 || fclose(file) != 0) {
+        fail(input.file, "cannot be written");
+    }
+    return 0;
+}
