@@ -233,6 +233,7 @@ void serin_cli_simulation_print_json(const struct serin_cli_simulation *simulati
     put_devices(result, json);
     serin_json_put(json, "stages", stages_json(&simulation->course));
     put_revert(simulation, json);
+    serin_json_put_text(json, "revert_why", result->revert_why);
     PUT(direct_bytes);
     PUT(uplink_bytes);
     PUT(objects_bytes);

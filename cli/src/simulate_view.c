@@ -155,6 +155,9 @@ static void print_stages(const struct serin_cli_simulation *simulation)
 
     print_course(simulation, &simulation->course);
     print_surplus(cli, &simulation->course);
+    if (simulation->result.revert_why[0] != '\0') {
+        serin_cli_print(cli, "\nno way back to 1.0.0: %s\n", simulation->result.revert_why);
+    }
     if (revert->state == SERIN_ROLLOUT_INVALID) {
         return;
     }
@@ -193,7 +196,8 @@ static void count(const struct serin_cli *cli, const char *name, uint64_t value,
     figure(cli, name, text, meaning);
 }
 
-/* Where serind's books say something else: it has not heard of all, or not in time. */
+/* Where serind's books say something else: it has not heard of all, or not in time; and a rollout
+ * whose place a way back took has no books any more. */
 static void print_books(const struct serin_cli *cli, const struct serin_sim_result *result)
 {
     const struct serin_sim_books *books = &result->books;
@@ -216,7 +220,11 @@ static void print_books(const struct serin_cli *cli, const struct serin_sim_resu
             before = ",";
         }
     }
-    serin_cli_print(cli, "%s", before[0] == ',' ? ", of what it heard in time\n" : "");
+    if (before[0] == ',') {
+        serin_cli_print(cli, ", of what it heard %s\n",
+                        result->revert.state != SERIN_ROLLOUT_INVALID ? "before the way back"
+                                                                      : "in time");
+    }
 }
 
 static void print_reasons(const struct serin_cli *cli, const struct serin_sim_result *result)

@@ -88,27 +88,10 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
     return error;
 }
 
-/* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
-static enum serin_error complete_trust(struct serin_agent *agent)
-{
-    struct serin_agent_record next;
-    struct serin_trust trust;
-    if (serin_trust_region_read(agent->config->boot, &trust) != SERIN_OK) {
-        return SERIN_ERR_FLASH;
-    }
-    serin_record_copy(&next, &agent->record);
-    next.trust_proved = trust.version;
-    enum serin_error error = serin_record_store(agent, &next);
-    if (error != SERIN_OK) {
-        return error;
-    }
-    serin_agent_fault_point(agent, "agent.trust.proved");
-    return serin_trust_region_mend(agent->config->boot, trust.version);
-}
-
 /* Reads the record that counts. Where it does not read at this moment the one that was opened
- * before goes on counting, unless it was just replaced. */
-static bool learn_trust(struct serin_agent *agent, bool updated)
+ * before goes on counting, unless it was just replaced.
+ * Its stack is not needed any more when something is stored. */
+__attribute__((noinline)) static bool learn_trust(struct serin_agent *agent, bool updated)
 {
     struct serin_trust trust;
     bool reads = serin_trust_region_read(agent->config->boot, &trust) == SERIN_OK;
@@ -124,18 +107,38 @@ static bool learn_trust(struct serin_agent *agent, bool updated)
     return reads;
 }
 
+/* Makes it durable that the trust record is proved in one bank, then gives the older one up. */
+static enum serin_error complete_trust(struct serin_agent *agent, bool updated)
+{
+    struct serin_agent_record next;
+    if (!learn_trust(agent, updated)) {
+        return SERIN_ERR_FLASH;
+    }
+    serin_record_copy(&next, &agent->record);
+    next.trust_proved = agent->trust.version;
+    enum serin_error error = serin_record_store(agent, &next);
+    if (error != SERIN_OK) {
+        return error;
+    }
+    serin_agent_fault_point(agent, "agent.trust.proved");
+    return serin_trust_region_mend(agent->config->boot, agent->trust.version);
+}
+
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
 {
     const struct serin_boot *boot = agent->config->boot;
     enum serin_error error =
         updated ? SERIN_ERR_AGAIN : serin_trust_region_mend(boot, agent->record.trust_proved);
     if (error == SERIN_ERR_AGAIN) {
-        error = complete_trust(agent);
+        error = complete_trust(agent, updated);
     }
     agent->trust_single = !learn_trust(agent, updated) || error != SERIN_OK;
     if (!agent->trust_single) {
         agent->record.trust_proved =
             agent->trust.version; /* flash learns it with the next record */
+    }
+    if (agent->have_trust) {
+        serin_intake_forget_directors(agent);
     }
     if (agent->have_trust && agent->trust_single) {
         agent->errors++;
@@ -161,61 +164,77 @@ static bool config_usable(const struct serin_agent_config *config)
            config->scratch_size >= SERIN_PIECE_SIZE;
 }
 
-/* The floor, in the agent's record from its first start on: another witness, should the boot log be
- * lost before anything is committed. */
-static void witness_floor(struct serin_agent *agent)
-{
-    struct serin_agent_record next;
-    if (agent->record.floor >= agent->running.floor) {
-        return;
-    }
-    serin_record_copy(&next, &agent->record);
-    next.floor = agent->running.floor;
-    if (serin_record_store(agent, &next) != SERIN_OK) {
-        serin_agent_log(agent, "the floor could not be written down", "the next boot tries");
-    }
-}
-
-/* What runs, by the manifest that verified at boot. */
-static void learn_running(struct serin_agent *agent)
+/* The manifest of what runs. The bootloader has just verified it: a reading in which it does not
+ * verify may be wrong, and would make it older than everything. */
+static enum serin_error open_running(const struct serin_agent *agent,
+                                     struct serin_manifest *manifest, uint8_t *id)
 {
     const struct serin_boot *boot = agent->config->boot;
-    struct serin_boot_state state;
-    struct serin_manifest manifest;
-    if (serin_boot_read(boot, &state) == SERIN_OK) {
-        agent->boots = state.boots;
-    } else {
-        serin_agent_log(agent, "boot log lost", "its state is derived from the slots");
+    enum serin_error error = SERIN_ERR_KEY;
+    for (unsigned reading = 0;
+         agent->have_trust && error != SERIN_OK && reading < SERIN_AGENT_READINGS; reading++) {
+        error = serin_slot_manifest_open(boot, &agent->trust, agent->info.slot,
+                                         boot->floor_constant, manifest, id);
     }
-    uint32_t boot_floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;
-    bool forgotten = agent->record.floor > boot_floor; /* the boot log was lost */
+    return error;
+}
+
+/* What runs, by the manifest that verified at boot, and by what the boot log tells. */
+static void learn_running(struct serin_agent *agent, const struct serin_boot_state *state,
+                          uint32_t boot_floor)
+{
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
     agent->running.slot = (uint8_t)agent->info.slot;
     /* Nothing below what was once committed is taken, even while something below it runs. */
-    agent->running.floor = forgotten ? agent->record.floor : boot_floor;
-    witness_floor(agent);
-    if (!agent->have_trust ||
-        serin_slot_manifest_open(boot, &agent->trust, agent->info.slot, boot->floor_constant,
-                                 &manifest, agent->running.manifest_id) != SERIN_OK) {
-        /* A factory image without a manifest: all zero, older than everything. */
-        memset(agent->running.manifest_id, 0, SERIN_SHA256_SIZE);
-        return;
+    agent->running.floor = agent->record.floor > boot_floor ? agent->record.floor : boot_floor;
+    if (open_running(agent, &manifest, id) != SERIN_OK) {
+        return; /* all zero, older than everything, unless an earlier reading told */
     }
     if (!agent->info.trial) { /* what was on trial is confirmed by this boot, or not at all */
-        agent->confirmed = state.phase == SERIN_BOOT_STEADY && state.active == agent->info.slot &&
-                           state.active_confirmed;
+        agent->confirmed = state->phase == SERIN_BOOT_STEADY && state->active == agent->info.slot &&
+                           state->active_confirmed;
     }
+    memcpy(agent->running.manifest_id, id, sizeof id);
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
+}
+
+/* Makes the floor's witnesses one. The agent's record has it from the first start on, should the
+ * boot log be lost before anything is committed; a boot log that was lost, and knows less, learns
+ * it again. */
+static void commit_floor(struct serin_agent *agent, uint32_t boot_floor)
+{
+    uint32_t floor = agent->record.floor;
+    if (floor < agent->running.floor) {
+        struct serin_agent_record next;
+        serin_record_copy(&next, &agent->record);
+        next.floor = agent->running.floor;
+        if (serin_record_store(agent, &next) != SERIN_OK) {
+            serin_agent_log(agent, "the floor could not be written down", "the next boot tries");
+        }
+    }
     /* Nothing is committed on trial, and a lost log is not replaced: it is the trial's end. */
-    if (forgotten && !agent->info.trial && agent->record.floor <= manifest.security_counter &&
-        serin_boot_commit(boot, agent->record.floor) != SERIN_OK) {
+    bool known = !serin_bytes_all(agent->running.manifest_id, SERIN_SHA256_SIZE, 0);
+    if (floor > boot_floor && known && !agent->info.trial &&
+        floor <= agent->running.security_counter &&
+        serin_boot_commit(agent->config->boot, floor) != SERIN_OK) {
         serin_agent_log(agent, "the committed floor could not be logged", "the next boot tries");
     }
 }
 
 void serin_agent_learn(struct serin_agent *agent)
 {
-    learn_running(agent);
+    const struct serin_boot *boot = agent->config->boot;
+    struct serin_boot_state state;
+    if (serin_boot_read(boot, &state) == SERIN_OK) {
+        agent->boots = state.boots;
+    } else {
+        serin_agent_log(agent, "boot log lost", "its state is derived from the slots");
+    }
+    uint32_t boot_floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;
+    learn_running(agent, &state, boot_floor);
+    commit_floor(agent, boot_floor);
     serin_mirror_learn(agent);
 }
 
@@ -357,19 +376,10 @@ static uint64_t trial_ms(const struct serin_agent *agent)
                                                         : agent->elapse_ms;
 }
 
-/* When the present state has something to do by itself. */
-static uint64_t work_ms(const struct serin_agent *agent)
+/* When the present state has something to do by itself, where nothing stands in its way. */
+static uint64_t state_ms(const struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
-    if (agent->unsettled || serin_agent_lacks(agent)) {
-        return agent->retry_ms;
-    }
-    if (agent->stopped) {
-        return SERIN_NEVER_MS;
-    }
-    if (agent->now_ms < agent->retry_ms) {
-        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
-    }
     if (agent->job != SERIN_AGENT_JOB_NONE || agent->checking ||
         (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked &&
          !serin_attempt_in_progress(state))) {
@@ -387,6 +397,22 @@ static uint64_t work_ms(const struct serin_agent *agent)
     }
     bool busy = state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING;
     return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
+}
+
+static uint64_t work_ms(const struct serin_agent *agent)
+{
+    if (agent->unsettled || serin_agent_lacks(agent)) {
+        return agent->retry_ms;
+    }
+    if (agent->stopped) {
+        return SERIN_NEVER_MS;
+    }
+    if (agent->now_ms < agent->retry_ms) {
+        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
+    }
+    uint64_t peek_ms = serin_peek_due_ms(agent);
+    return agent->download.target == SERIN_AGENT_TARGET_PEEK ? peek_ms
+                                                             : earlier(peek_ms, state_ms(agent));
 }
 
 uint64_t serin_agent_next_ms(const struct serin_agent *agent)

@@ -105,11 +105,29 @@ bool serin_attempt_in_progress(enum serin_state state)
            state == SERIN_STATE_VERIFYING || state == SERIN_STATE_STAGED;
 }
 
+/* The n-th of all, whichever topic asked for it. */
+static const struct serin_agent_tried *tried_at(const struct serin_agent *agent, unsigned n)
+{
+    return &agent->record.tried[n / SERIN_AGENT_TRIED_MAX][n % SERIN_AGENT_TRIED_MAX];
+}
+
+bool serin_attempt_any_tried(const struct serin_agent *agent, const uint8_t *manifest_id)
+{
+    for (unsigned n = 0; n < SERIN_AGENT_SOURCES * SERIN_AGENT_TRIED_MAX; n++) {
+        const struct serin_agent_tried *tried = tried_at(agent, n);
+        if (tried->attempt != 0 &&
+            serin_bytes_equal(tried->manifest_id, manifest_id, SERIN_AGENT_TRIED_ID)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifest_id,
                          uint32_t attempt)
 {
-    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
-        const struct serin_agent_tried *tried = &agent->record.tried[i];
+    for (unsigned n = 0; n < SERIN_AGENT_SOURCES * SERIN_AGENT_TRIED_MAX; n++) {
+        const struct serin_agent_tried *tried = tried_at(agent, n);
         if (tried->attempt == attempt &&
             serin_bytes_equal(tried->manifest_id, manifest_id, SERIN_AGENT_TRIED_ID)) {
             return true;
@@ -122,13 +140,16 @@ bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifes
            (state == SERIN_STATE_CONFIRMED || state == SERIN_STATE_REGRESSED);
 }
 
+/* Each topic has places of its own, so that what one asks for takes nothing from what is remembered
+ * of the other: the same directive may be retained there for long. */
 static void remember_tried(struct serin_agent_record *record,
                            const struct serin_attempt_report *attempt)
 {
-    memmove(&record->tried[1], &record->tried[0],
-            (SERIN_AGENT_TRIED_MAX - 1u) * sizeof record->tried[0]);
-    memcpy(record->tried[0].manifest_id, attempt->manifest_id, SERIN_AGENT_TRIED_ID);
-    record->tried[0].attempt = attempt->attempt;
+    struct serin_agent_tried *tried =
+        record->tried[attempt->targeted ? SERIN_AGENT_OWN : SERIN_AGENT_CHANNEL];
+    memmove(&tried[1], &tried[0], (SERIN_AGENT_TRIED_MAX - 1u) * sizeof tried[0]);
+    memcpy(tried[0].manifest_id, attempt->manifest_id, SERIN_AGENT_TRIED_ID);
+    tried[0].attempt = attempt->attempt;
 }
 
 /* The one function that changes a state: `next` is a copy of the record whose last attempt moves.
@@ -197,6 +218,17 @@ static bool make_room(struct serin_agent_record *record, const uint8_t *manifest
         }
     }
     record->attempt_count = kept;
+    return kept < SERIN_REPORT_ATTEMPTS_MAX;
+}
+
+bool serin_attempt_has_room(const struct serin_agent *agent, const uint8_t *manifest_id,
+                            uint32_t attempt)
+{
+    const struct serin_agent_record *record = &agent->record;
+    size_t kept = 0;
+    for (size_t i = 0; i < record->attempt_count && record->acked < record->number; i++) {
+        kept += same(&record->attempts[i], manifest_id, attempt) ? 0u : 1u;
+    }
     return kept < SERIN_REPORT_ATTEMPTS_MAX;
 }
 

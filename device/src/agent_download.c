@@ -9,6 +9,7 @@
 #define RUN_GROWTH_MAX 16u           /* pieces that join a run in one step: each may cost a hash */
 #define CHECK_SLICE    (64u * 1024u) /* bytes of an image that are read back in one step */
 #define PROOFS_MAX     3u            /* that do not hold in a row, before a slot counts as lost */
+#define REFETCHES_OVER 16u           /* bad pieces beyond one for each that the image has */
 #define RECHECKS_MAX   3u /* since boot: how often what was in place may turn out not to be */
 
 void serin_download_stop(struct serin_agent *agent)
@@ -73,7 +74,8 @@ static enum serin_error count_failure(struct serin_agent *agent, enum serin_erro
 static uint32_t usable(const struct serin_agent *agent, uint32_t size)
 {
     uint32_t left = agent->fetch.end - agent->fetch.position;
-    if (size >= left || agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
+    if (size >= left || agent->download.target == SERIN_AGENT_TARGET_MANIFEST ||
+        agent->download.target == SERIN_AGENT_TARGET_PEEK) {
         return size < left ? size : left;
     }
     return size - size % agent->config->boot->flash->write_unit;
@@ -94,7 +96,15 @@ static enum serin_error start_recheck(struct serin_agent *agent)
     return error;
 }
 
-/* A part that does not have its digest is fetched again, a few times. */
+/* Whether a cache has served so many bad pieces that each was bad once, and a few more: every one
+ * is an erase, and none of them is signed. */
+static bool refetched_out(struct serin_agent *agent)
+{
+    uint32_t count = serin_piece_count(agent->download.manifest.image_size_bytes);
+    return serin_download_account(agent)->pieces_refetched > count + REFETCHES_OVER;
+}
+
+/* A part that does not have its digest is fetched again, a few times, and so many in all. */
 static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, uint32_t detail,
                                  enum serin_error error)
 {
@@ -104,7 +114,7 @@ static enum serin_error bad_part(struct serin_agent *agent, uint32_t position, u
     if (!table && error == SERIN_ERR_DIGEST) {
         serin_download_account(agent)->pieces_refetched++;
     }
-    if (++agent->download.bad_rows >= SERIN_BAD_IN_A_ROW_MAX) {
+    if (++agent->download.bad_rows >= SERIN_BAD_IN_A_ROW_MAX || refetched_out(agent)) {
         return fail(agent, reason, detail);
     }
     /* Not the piece may be wrong, but what it is measured by. */
@@ -179,7 +189,7 @@ static enum serin_error store_table(struct serin_agent *agent, const uint8_t *da
     }
     bool found;
     uint32_t from;
-    enum serin_error erased = serin_fill_find_table(agent, &found, &from);
+    enum serin_error erased = serin_fill_prepare_table(agent, &found, &from);
     if (found) {
         return SERIN_OK;
     }
@@ -196,6 +206,8 @@ static enum serin_error store(struct serin_agent *agent, const uint8_t *data, ui
         return store_table(agent, data, size);
     case SERIN_AGENT_TARGET_IMAGE:
         return store_image(agent, data, size);
+    case SERIN_AGENT_TARGET_PEEK:
+        return serin_peek_store(agent, data, size);
     case SERIN_AGENT_TARGET_NONE:
         break;
     }
@@ -227,7 +239,9 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
     if (whole && agent->download.target == SERIN_AGENT_TARGET_MANIFEST) {
         return serin_download_take_manifest(agent, agent->fetch.size);
     }
-    if (whole) {
+    if (whole && agent->download.target == SERIN_AGENT_TARGET_PEEK) {
+        serin_peek_take(agent, agent->fetch.size);
+    } else if (whole) {
         serin_fetch_stop(agent);
         agent->download.target = SERIN_AGENT_TARGET_NONE; /* pursue finds what comes next */
     }
@@ -295,13 +309,7 @@ static bool spare_failed(const struct serin_agent *agent)
             }
         }
     }
-    for (size_t i = 0; opened && i < SERIN_AGENT_TRIED_MAX; i++) {
-        const struct serin_agent_tried *tried = &agent->record.tried[i];
-        if (tried->attempt != 0 && memcmp(tried->manifest_id, id, sizeof tried->manifest_id) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return opened && serin_attempt_any_tried(agent, id);
 }
 
 /* Goes on to find out whether the slot that does not run may be given up: flash rots while an image
@@ -361,7 +369,7 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
     }
     bool found;
     uint32_t from;
-    error = serin_fill_find_table(agent, &found, &from);
+    error = serin_fill_prepare_table(agent, &found, &from);
     if (error != SERIN_OK) {
         return error;
     }

@@ -364,7 +364,7 @@ bool serin_fill_table_right(struct serin_agent *agent)
     return table_right(agent, &fill);
 }
 
-enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found, uint32_t *from)
+enum serin_error serin_fill_prepare_table(struct serin_agent *agent, bool *found, uint32_t *from)
 {
     struct serin_filling fill = serin_filling_of(agent);
     *from = 0;

@@ -67,6 +67,7 @@ static enum serin_error begin_account(struct serin_agent *agent)
 enum serin_error serin_find_account(struct serin_agent *agent)
 {
     if (load(agent->config->boot, &agent->record, &agent->unread)) {
+        agent->acked_stored = agent->record.acked;
         serin_record_refresh(agent);
         return SERIN_OK;
     }
@@ -108,6 +109,7 @@ static void take_kept(struct serin_agent *agent)
 static void find_account(struct serin_agent *agent, const struct serin_agent_record *found)
 {
     serin_record_copy(&agent->record, found);
+    agent->acked_stored = found->acked;
     agent->unread = agent->unborn = false;
     agent->unsettled = true;
     memset(agent->standing, 0, sizeof agent->standing);
@@ -115,13 +117,17 @@ static void find_account(struct serin_agent *agent, const struct serin_agent_rec
         agent->time_base_s = found->signed_time_s;
         agent->time_base_ms = agent->now_ms;
     }
+    if (agent->have_trust) {
+        serin_intake_forget_directors(agent);
+    }
     serin_agent_learn(agent);
     serin_agent_log(agent, "the agent log reads again", NULL);
 }
 
 /* Gives the agent a record, after a start without one: that of its log, where it reads by now; a
- * new one where it does not after several readings. */
-static enum serin_error be_born(struct serin_agent *agent)
+ * new one where it does not after several readings. Its stack is not needed while the trust record
+ * is looked for. */
+__attribute__((noinline)) static enum serin_error be_born(struct serin_agent *agent)
 {
     struct serin_agent_record found;
     bool unread = false;

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define TRUST_WAIT_MS   1000u /* after the first failure to write to the trust region */
+#define TRUST_SHIFT_MAX 16u   /* the longest wait: 18 hours */
+
 enum serin_reason serin_intake_reason(enum serin_error error)
 {
     static const enum serin_reason reasons[SERIN_ERROR_COUNT] = {
@@ -118,14 +121,23 @@ static void weigh(const struct serin_agent *agent, enum serin_agent_source sourc
     standing->start_ms = start_ms(agent, source, standing, directive, rank);
 }
 
+/* What an opened directive says, whoever signed it again, as the digest of its body; and who
+ * signed it. */
+struct saying {
+    uint8_t said[SERIN_SHA256_SIZE];
+    uint8_t director[SERIN_KEY_ID_SIZE];
+};
+
 /* Persist, then act: the order is durable before anything follows from the directive. */
 static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_source source,
-                                    const struct serin_directive *directive, const uint8_t *said)
+                                    const struct serin_directive *directive,
+                                    const struct saying *saying)
 {
     struct serin_agent_record next;
     serin_record_copy(&next, &agent->record);
     next.order[source] = directive->order;
-    memcpy(next.said[source], said, SERIN_AGENT_SAID_SIZE);
+    memcpy(next.said[source], saying->said, SERIN_AGENT_SAID_SIZE);
+    memcpy(next.director[source], saying->director, SERIN_KEY_ID_SIZE);
     next.halted[source] = directive->candidate_state == SERIN_CANDIDATE_HALTED;
     if (source == SERIN_AGENT_OWN) {
         /* A targeted directive without an offer releases the device to its channel. */
@@ -133,6 +145,7 @@ static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_
     }
     if (directive->issued_s > next.signed_time_s) {
         next.signed_time_s = directive->issued_s;
+        memcpy(next.time_director, saying->director, SERIN_KEY_ID_SIZE);
     }
     enum serin_error error = serin_record_store(agent, &next);
     if (error == SERIN_OK) {
@@ -141,14 +154,29 @@ static enum serin_error store_order(struct serin_agent *agent, enum serin_agent_
     return error;
 }
 
-/* What an opened directive says, whoever signed it again: the digest of its body. */
-static void digest_body(const struct serin_agent *agent, const uint8_t *payload, size_t size,
-                        uint8_t said[SERIN_SHA256_SIZE])
+/* An order that an older agent wrote down without its director: who repeats it is it. Flash learns
+ * it with the next record. */
+static void learn_director(struct serin_agent *agent, enum serin_agent_source source,
+                           const struct serin_directive *directive, const struct saying *saying)
+{
+    struct serin_agent_record *record = &agent->record;
+    if (serin_bytes_all(record->director[source], SERIN_KEY_ID_SIZE, 0)) {
+        memcpy(record->director[source], saying->director, SERIN_KEY_ID_SIZE);
+    }
+    if (serin_bytes_all(record->time_director, SERIN_KEY_ID_SIZE, 0) &&
+        record->signed_time_s == directive->issued_s) {
+        memcpy(record->time_director, saying->director, SERIN_KEY_ID_SIZE);
+    }
+}
+
+static void read_saying(const struct serin_agent *agent, const uint8_t *payload, size_t size,
+                        struct saying *saying)
 {
     struct serin_envelope envelope;
     enum serin_error error = agent->config->codec->decode_envelope(payload, size, &envelope);
     SERIN_ASSERT(error == SERIN_OK);
-    serin_sha256_of(agent->config->boot->crypto, envelope.body, envelope.body_size, said);
+    serin_sha256_of(agent->config->boot->crypto, envelope.body, envelope.body_size, saying->said);
+    memcpy(saying->director, envelope.key_id, SERIN_KEY_ID_SIZE);
 }
 
 static enum serin_error open_directive(const struct serin_agent *agent, const uint8_t *payload,
@@ -216,15 +244,17 @@ static enum serin_error obey_at_least(struct serin_agent *agent, enum serin_agen
 
 /* A directive that was judged good. A function of its own: what a glitch makes of the comparison
  * before it, and of the return behind that, still meets this one. */
-__attribute__((noinline)) static enum serin_error
-obey(struct serin_agent *agent, enum serin_agent_source source,
-     const struct serin_directive *directive, const uint8_t *said, const struct serin_proof *proof)
+__attribute__((noinline)) static enum serin_error obey(struct serin_agent *agent,
+                                                       enum serin_agent_source source,
+                                                       const struct serin_directive *directive,
+                                                       const struct saying *saying,
+                                                       const struct serin_proof *proof)
 {
     if (!serin_proof_second(proof, SERIN_PROOF_OBEY)) {
         return refuse(agent, "directive refused", SERIN_ERR_SIGNATURE);
     }
     struct serin_agent_standing standing;
-    bool newer = judge(agent, source, directive->order, said) == SERIN_ORDER_NEWER;
+    bool newer = judge(agent, source, directive->order, saying->said) == SERIN_ORDER_NEWER;
     weigh(agent, source, directive, newer, &standing);
     if (newer) {
         enum serin_error error = SERIN_OK;
@@ -234,13 +264,14 @@ obey(struct serin_agent *agent, enum serin_agent_source source,
             error = serin_trial_disarm(agent);
         }
         if (error == SERIN_OK) {
-            error = store_order(agent, source, directive, said);
+            error = store_order(agent, source, directive, saying);
         }
         if (error != SERIN_OK) {
             return obey_at_least(agent, source, &standing, error);
         }
         agent->refused = SERIN_REASON_NONE;
     } else {
+        learn_director(agent, source, directive, saying);
         standing.fresh = agent->standing[source].heard && agent->standing[source].fresh;
         standing.start_ms =
             agent->standing[source].heard ? agent->standing[source].start_ms : standing.start_ms;
@@ -256,22 +287,22 @@ enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_ag
 {
     struct serin_directive directive;
     struct serin_proof proof = {.first = 0};
-    uint8_t said[SERIN_SHA256_SIZE];
+    struct saying saying;
     if (size == 0) {
         return SERIN_OK; /* somebody cleared the topic: what holds still holds */
     }
     enum serin_error error = open_directive(agent, payload, size, &directive, &proof);
     if (error == SERIN_OK) {
-        digest_body(agent, payload, size, said);
-        error = prove_due(agent, source, &directive, said, SERIN_RUN_FIRST, &proof.first);
+        read_saying(agent, payload, size, &saying);
+        error = prove_due(agent, source, &directive, saying.said, SERIN_RUN_FIRST, &proof.first);
     }
     if (error == SERIN_OK) {
-        error = prove_due(agent, source, &directive, said, SERIN_RUN_SECOND, &proof.second);
+        error = prove_due(agent, source, &directive, saying.said, SERIN_RUN_SECOND, &proof.second);
     }
     if (error == SERIN_OK && !serin_proof_first(&proof, SERIN_PROOF_OBEY)) {
         error = SERIN_ERR_SIGNATURE;
     }
-    return error == SERIN_OK ? obey(agent, source, &directive, said, &proof)
+    return error == SERIN_OK ? obey(agent, source, &directive, &saying, &proof)
                              : refuse(agent, "directive refused", error);
 }
 
@@ -279,6 +310,59 @@ const struct serin_agent_standing *serin_intake_standing(const struct serin_agen
 {
     enum serin_agent_source source = agent->record.targeted ? SERIN_AGENT_OWN : SERIN_AGENT_CHANNEL;
     return agent->standing[source].heard ? &agent->standing[source] : NULL;
+}
+
+/* Whether a director said this, and is none any more. */
+static bool retired(const struct serin_agent *agent, const uint8_t *key_id)
+{
+    return !serin_bytes_all(key_id, SERIN_KEY_ID_SIZE, 0) &&
+           serin_trust_find(&agent->trust, SERIN_KEY_ROLE_DIRECTOR, key_id) == NULL;
+}
+
+static void forget_order(struct serin_agent *agent, enum serin_agent_source source)
+{
+    struct serin_agent_record *record = &agent->record;
+    record->order[source] = (struct serin_order){0};
+    memset(record->said[source], 0, sizeof record->said[source]);
+    memset(record->director[source], 0, sizeof record->director[source]);
+    record->halted[source] = false;
+    if (source == SERIN_AGENT_OWN) {
+        record->targeted = false; /* nobody is left who could release it */
+    }
+    memset(&agent->standing[source], 0, sizeof agent->standing[source]);
+}
+
+/* Without it no lease is known to run: what was heard before is fresh no more. */
+static void forget_time(struct serin_agent *agent)
+{
+    agent->record.signed_time_s = 0;
+    memset(agent->record.time_director, 0, sizeof agent->record.time_director);
+    agent->time_base_s = 0;
+    agent->time_base_ms = agent->now_ms;
+    for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
+        agent->standing[n].fresh = false;
+    }
+}
+
+void serin_intake_forget_directors(struct serin_agent *agent)
+{
+    bool forgot = false;
+    for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
+        if (retired(agent, agent->record.director[n])) {
+            forget_order(agent, (enum serin_agent_source)n);
+            forgot = true;
+        }
+    }
+    if (retired(agent, agent->record.time_director)) {
+        forget_time(agent);
+        forgot = true;
+    }
+    if (forgot) {
+        serin_agent_log(agent, "a director was retired", "what it said is forgotten");
+    }
+    if (forgot && serin_record_again(agent) != SERIN_OK) {
+        serin_agent_log(agent, "that could not be written down", "the next record tells it");
+    }
 }
 
 /* A clock that stands before what a director signed is provably wrong, and as good as none. */
@@ -316,6 +400,30 @@ bool serin_intake_lease(const struct serin_agent *agent,
     return lease_time_s(agent) < standing->lease_end_s;
 }
 
+/* Counts how writing to the trust region went. Who repeats a record, which anybody may, does not
+ * wear out what does not take it: the waits between two tries double. */
+static void note_trust(struct serin_agent *agent, bool failed)
+{
+    if (!failed) {
+        agent->trust_failures = 0;
+        return;
+    }
+    agent->trust_due_ms = agent->now_ms + ((uint64_t)TRUST_WAIT_MS << agent->trust_failures);
+    if (agent->trust_failures < TRUST_SHIFT_MAX) {
+        agent->trust_failures++;
+    }
+}
+
+/* The retained record, once more: its second copy is tried again where there is none. */
+static enum serin_error repair_trust(struct serin_agent *agent)
+{
+    if (agent->trust_single) {
+        serin_agent_keep_trust(agent, false);
+        note_trust(agent, agent->trust_single);
+    }
+    return SERIN_OK;
+}
+
 enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size)
 {
     struct serin_trust_payload trust;
@@ -324,7 +432,10 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     }
     enum serin_error error = agent->config->codec->decode_trust_payload(payload, size, &trust);
     if (error == SERIN_OK && serin_agent_waits_for_trust(agent)) {
-        error = SERIN_ERR_FLASH; /* what it would replace may read a moment later */
+        return serin_agent_failed(agent, SERIN_ERR_FLASH); /* the one before may read yet */
+    }
+    if (error == SERIN_OK && agent->now_ms < agent->trust_due_ms) {
+        return SERIN_ERR_FLASH;
     }
     if (error == SERIN_OK) {
         error =
@@ -332,13 +443,10 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
                                      trust.record, trust.record_size);
     }
     if (error == SERIN_ERR_STALE) {
-        /* The retained record, once more. */
-        if (agent->trust_single) {
-            serin_agent_keep_trust(agent, false);
-        }
-        return SERIN_OK;
+        return repair_trust(agent);
     }
     if (error == SERIN_ERR_FLASH) {
+        note_trust(agent, true);
         return serin_agent_failed(agent, error);
     }
     if (error != SERIN_OK) {
@@ -346,6 +454,7 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     }
     serin_agent_fault_point(agent, "agent.trust.stored");
     serin_agent_keep_trust(agent, true);
+    note_trust(agent, agent->trust_single);
     return SERIN_OK;
 }
 

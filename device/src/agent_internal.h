@@ -7,6 +7,7 @@
  *   agent_attempt    the table of states
  *   agent_intake     directives, trust, hold
  *   agent_pursue     what to do next
+ *   agent_peek       whether a stable release is newer than what runs
  *   agent_fetch      one object, block by block
  *   agent_manifest   the manifest of a download (agent_download.h)
  *   agent_download   piece table and image into the slot
@@ -46,7 +47,8 @@ enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error 
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
  * `updated`: a newer one was just stored in one bank, and is proved there. */
 void serin_agent_keep_trust(struct serin_agent *agent, bool updated);
-/* Learns what runs, and what the other slot holds, once more. */
+/* Learns what runs, and what the other slot holds, once more; and makes the floor durable where one
+ * of its witnesses, the boot log and the agent's record, knows less than the other. */
 void serin_agent_learn(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
@@ -135,6 +137,9 @@ bool serin_attempt_in_progress(enum serin_state state); /* pending to staged */
 SERIN_MUST_USE enum serin_error serin_attempt_open(struct serin_agent *agent,
                                                    const struct serin_agent_standing *standing,
                                                    bool targeted);
+/* Whether it would find room for its account. */
+bool serin_attempt_has_room(const struct serin_agent *agent, const uint8_t *manifest_id,
+                            uint32_t attempt);
 /* Moves the current attempt by `event`: persisted, then told to the platform and due for a report.
  * SERIN_ERR_STATE: the table refuses it. SERIN_ERR_FLASH: not durable, nothing changed. */
 SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
@@ -143,12 +148,18 @@ SERIN_MUST_USE enum serin_error serin_attempt_move(struct serin_agent *agent,
 /* Whether (manifest, attempt) ended in a way that must not be repeated. */
 bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifest_id,
                          uint32_t attempt);
+/* Whether any attempt at that manifest did. */
+bool serin_attempt_any_tried(const struct serin_agent *agent, const uint8_t *manifest_id);
 
 /* ---- intake ---- */
 
 enum serin_error serin_intake_directive(struct serin_agent *agent, enum serin_agent_source source,
                                         const uint8_t *payload, size_t size);
 enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *payload, size_t size);
+/* Forgets what a director said whose key the trust record does not have any more: its orders, its
+ * digests, its halts, and its time. A key that was held by somebody else for a minute would lock
+ * the device out for good, as orders and time only grow. */
+void serin_intake_forget_directors(struct serin_agent *agent);
 enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *payload, size_t size);
 /* The directive in force: the device's own until released, else its channel's. NULL: not heard
  * since boot. */
@@ -163,6 +174,25 @@ enum serin_reason serin_intake_reason(enum serin_error error);
 
 /* Does what is due now: bounded work; called after every event. */
 void serin_agent_pursue(struct serin_agent *agent);
+
+/* ---- peek ---- */
+
+/* Whether what `standing` asks for is worth an attempt. */
+enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
+                                         const struct serin_agent_standing *standing);
+/* Whether a look is due or goes on. It needs the link, and scratch, which nothing else uses then.
+ */
+bool serin_peek_due(const struct serin_agent *agent);
+/* When it has something to do; SERIN_NEVER_MS: not by itself. */
+uint64_t serin_peek_due_ms(const struct serin_agent *agent);
+/* Goes on with the look. */
+void serin_peek_run(struct serin_agent *agent);
+void serin_peek_stop(struct serin_agent *agent);
+/* Takes bytes of the manifest, at fetch.position. SERIN_ERR_TOO_LARGE: none has that size. */
+SERIN_MUST_USE enum serin_error serin_peek_store(struct serin_agent *agent, const uint8_t *data,
+                                                 uint32_t size);
+/* A whole manifest has arrived: the verdict. */
+void serin_peek_take(struct serin_agent *agent, size_t size);
 
 /* ---- fetch ---- */
 
@@ -216,8 +246,8 @@ SERIN_MUST_USE enum serin_error serin_fill_prepare(struct serin_agent *agent);
 SERIN_MUST_USE enum serin_error serin_fill_recheck(struct serin_agent *agent);
 /* Whether the piece table is in place; where it is not it is wanted from offset `from` on, 0 but
  * after a reset, and the sectors behind are erased. */
-SERIN_MUST_USE enum serin_error serin_fill_find_table(struct serin_agent *agent, bool *found,
-                                                      uint32_t *from);
+SERIN_MUST_USE enum serin_error serin_fill_prepare_table(struct serin_agent *agent, bool *found,
+                                                         uint32_t *from);
 /* Whether the piece table has its digest, whatever the journal says. */
 bool serin_fill_table_right(struct serin_agent *agent);
 /* Finds the first piece that is not in place; the number of pieces if all are. A piece is in place

@@ -45,6 +45,24 @@ static bool asks(const struct serin_agent *agent, const struct serin_agent_stand
            !serin_attempt_tried(agent, standing->manifest_id, standing->attempt);
 }
 
+/* Begins an attempt at what the directive asks for, where it is worth one and there is room for its
+ * account: two others that nobody acknowledges keep it waiting, and nothing else. */
+static enum serin_error begin(struct serin_agent *agent,
+                              const struct serin_agent_standing *standing)
+{
+    enum serin_peek_verdict verdict = serin_peek_weigh(agent, standing);
+    agent->peeking = verdict == SERIN_PEEK_LOOK;
+    if (verdict != SERIN_PEEK_TAKE ||
+        !serin_attempt_has_room(agent, standing->manifest_id, standing->attempt)) {
+        return SERIN_OK;
+    }
+    serin_mirror_stop(agent);
+    serin_download_stop(agent);
+    /* Before the account: how the last trial ended must not close a retry's. */
+    enum serin_error error = serin_trial_changed(agent, serin_boot_forget(agent->config->boot));
+    return error == SERIN_OK ? serin_attempt_open(agent, standing, agent->record.targeted) : error;
+}
+
 static enum serin_error weigh(struct serin_agent *agent,
                               const struct serin_agent_standing *standing)
 {
@@ -55,13 +73,7 @@ static enum serin_error weigh(struct serin_agent *agent,
     enum serin_state state = serin_attempt_state(agent);
     if (error == SERIN_OK && !serin_attempt_in_progress(state) && state != SERIN_STATE_TRIAL &&
         !agent->trial && asks(agent, standing)) {
-        serin_mirror_stop(agent);
-        serin_download_stop(agent);
-        /* Before the account: how the last trial ended must not close a retry's. */
-        error = serin_trial_changed(agent, serin_boot_forget(agent->config->boot));
-        if (error == SERIN_OK) {
-            error = serin_attempt_open(agent, standing, agent->record.targeted);
-        }
+        error = begin(agent, standing);
     }
     return error;
 }
@@ -91,6 +103,11 @@ static enum serin_error act(struct serin_agent *agent, const struct serin_agent_
     if (serin_attempt_in_progress(state)) {
         return serin_download_pursue(agent, standing);
     }
+    if (serin_peek_due(agent)) {
+        serin_peek_run(agent);
+        return SERIN_OK;
+    }
+    serin_peek_stop(agent);
     return serin_mirror_run(agent, may_commit(agent, standing));
 }
 
@@ -103,6 +120,7 @@ static enum serin_error advance(struct serin_agent *agent)
     if (error == SERIN_OK && agent->unsettled) {
         error = serin_trial_settle(agent);
     }
+    agent->peeking = false;
     if (error == SERIN_OK && standing != NULL) {
         error = weigh(agent, standing);
     }

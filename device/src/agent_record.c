@@ -8,12 +8,13 @@
  *        3    1  number of attempts, 0..2                 36    8  order: epoch, sequence
  *        4    4  floor                                    44    6  version: major, minor, patch
  *        8    8  incarnation                              50    1  targeted
- *       16    8  report number                            51    1  number of transitions, 1..16
+ *       16    8  report number                            51    1  number of transitions, 1..8
  *       24    8  acked number                             52    8  bytes fetched
  *       32    8  order of the channel                     60    4  pieces refetched
- *       40    8  order of the device's own topic          64  352  transitions, 16 × 22
- *       48    8  largest signed time, Unix seconds       416       end
- *       56   48  tried, 4 × (8 id, 4 attempt)
+ *       40    8  order of the device's own topic          64  176  transitions, 8 × 22
+ *       48    8  largest signed time, Unix seconds       240  176  zero, but for the first's: below
+ *       56   48  tried, asked for by the channel,        416       end
+ *                4 × (8 id, 4 attempt)
  *      104  832  attempts, 2 × 416                    a transition: state 1, reason 1, time 8,
  *      936    8  when the last attempt starts         uptime 8, detail 4
  *      944   32  what the orders said, 2 × 16
@@ -23,6 +24,16 @@
  *      992    4  rewritings of large sectors
  *      996   16  reserved, zero
  *     1012       end
+ *
+ *   offset size  what later agents added, where earlier ones have room for transitions 9 to 16 of
+ *   ------ ----  the first attempt, which no walk has: they leave it zero, and pass it over
+ *      344    1  revision: 0, or 1 and the fields below are there
+ *      345    7  zero
+ *      352   16  the directors that signed what the orders said, 2 × 8 of the key id
+ *      368    8  the director that signed the largest signed time
+ *      376   48  tried, asked for by the device's own directives
+ *      424   96  zero
+ *      520       end
  */
 #include "agent_internal.h"
 #include "boot_state.h"
@@ -46,6 +57,14 @@
 #define OFFSET_REWRITES 992u
 #define OFFSET_RESERVED 996u
 
+#define REVISION             1u
+#define TRANSITIONS_KEPT     8u
+#define OFFSET_REVISION      (OFFSET_ATTEMPTS + ATTEMPT_HEAD + TRANSITIONS_KEPT * TRANSITION_SIZE)
+#define OFFSET_DIRECTORS     352u
+#define OFFSET_TIME_DIRECTOR 368u
+#define OFFSET_TRIED_OWN     376u
+#define REVISION_END         520u
+
 #define TRIED_SIZE        (SERIN_AGENT_TRIED_ID + 4u)
 #define TRANSITION_SIZE   22u
 #define ATTEMPT_HEAD      64u
@@ -57,6 +76,12 @@
 #define ATTEMPT_REFETCHED 60u
 
 _Static_assert(ATTEMPT_HEAD + SERIN_REPORT_TRANSITIONS_MAX * TRANSITION_SIZE == ATTEMPT_SIZE,
+               "docs/spec/agent-log.md");
+_Static_assert(OFFSET_REVISION == 344u && OFFSET_ATTEMPTS + ATTEMPT_SIZE == REVISION_END &&
+                   OFFSET_DIRECTORS + SERIN_AGENT_SOURCES * SERIN_KEY_ID_SIZE ==
+                       OFFSET_TIME_DIRECTOR &&
+                   OFFSET_TIME_DIRECTOR + SERIN_KEY_ID_SIZE == OFFSET_TRIED_OWN &&
+                   OFFSET_TRIED_OWN + SERIN_AGENT_TRIED_MAX * TRIED_SIZE <= REVISION_END,
                "docs/spec/agent-log.md");
 _Static_assert(OFFSET_TRIED + SERIN_AGENT_TRIED_MAX * TRIED_SIZE == OFFSET_ATTEMPTS,
                "docs/spec/agent-log.md");
@@ -78,8 +103,25 @@ static struct serin_order get_order(const uint8_t *p)
     return (struct serin_order){.epoch = serin_get_le32(p), .sequence = serin_get_le32(p + 4)};
 }
 
+static void put_tried(uint8_t *p, const struct serin_agent_tried *tried)
+{
+    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++, p += TRIED_SIZE) {
+        memcpy(p, tried[i].manifest_id, SERIN_AGENT_TRIED_ID);
+        serin_put_le32(p + SERIN_AGENT_TRIED_ID, tried[i].attempt);
+    }
+}
+
+static void get_tried(const uint8_t *p, struct serin_agent_tried *tried)
+{
+    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++, p += TRIED_SIZE) {
+        memcpy(tried[i].manifest_id, p, SERIN_AGENT_TRIED_ID);
+        tried[i].attempt = serin_get_le32(p + SERIN_AGENT_TRIED_ID);
+    }
+}
+
 static void put_attempt(uint8_t *p, const struct serin_attempt_report *attempt)
 {
+    SERIN_ASSERT(attempt->transition_count <= TRANSITIONS_KEPT); /* the longest walk has seven */
     memcpy(p, attempt->manifest_id, SERIN_SHA256_SIZE);
     serin_put_le32(p + 32, attempt->attempt);
     put_order(p + 36, attempt->order);
@@ -113,8 +155,8 @@ static enum serin_error get_attempt(const uint8_t *p, struct serin_attempt_repor
     attempt->transition_count = p[ATTEMPT_COUNT];
     attempt->bytes_fetched = serin_get_le64(p + ATTEMPT_BYTES);
     attempt->pieces_refetched = serin_get_le32(p + ATTEMPT_REFETCHED);
-    if (attempt->transition_count == 0 ||
-        attempt->transition_count > SERIN_REPORT_TRANSITIONS_MAX || attempt->attempt == 0) {
+    if (attempt->transition_count == 0 || attempt->transition_count > TRANSITIONS_KEPT ||
+        attempt->attempt == 0) {
         return SERIN_ERR_FORMAT;
     }
     enum serin_state before = SERIN_STATE_IDLE;
@@ -150,14 +192,14 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
         put_order(payload + OFFSET_ORDERS + 8u * i, record->order[i]);
     }
     serin_put_le64(payload + OFFSET_SIGNED, record->signed_time_s);
-    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
-        uint8_t *p = payload + OFFSET_TRIED + i * TRIED_SIZE;
-        memcpy(p, record->tried[i].manifest_id, SERIN_AGENT_TRIED_ID);
-        serin_put_le32(p + SERIN_AGENT_TRIED_ID, record->tried[i].attempt);
-    }
+    put_tried(payload + OFFSET_TRIED, record->tried[SERIN_AGENT_CHANNEL]);
     for (size_t i = 0; i < record->attempt_count; i++) {
         put_attempt(payload + OFFSET_ATTEMPTS + i * ATTEMPT_SIZE, &record->attempts[i]);
     }
+    payload[OFFSET_REVISION] = REVISION;
+    memcpy(payload + OFFSET_DIRECTORS, record->director, sizeof record->director);
+    memcpy(payload + OFFSET_TIME_DIRECTOR, record->time_director, sizeof record->time_director);
+    put_tried(payload + OFFSET_TRIED_OWN, record->tried[SERIN_AGENT_OWN]);
     serin_put_le64(payload + OFFSET_START, record->start_s);
     memcpy(payload + OFFSET_SAID, record->said, sizeof record->said);
     serin_put_le32(payload + OFFSET_TRUST, record->trust_proved);
@@ -188,11 +230,7 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
         record->order[i] = get_order(payload + OFFSET_ORDERS + 8u * i);
     }
     record->signed_time_s = serin_get_le64(payload + OFFSET_SIGNED);
-    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
-        const uint8_t *p = payload + OFFSET_TRIED + i * TRIED_SIZE;
-        memcpy(record->tried[i].manifest_id, p, SERIN_AGENT_TRIED_ID);
-        record->tried[i].attempt = serin_get_le32(p + SERIN_AGENT_TRIED_ID);
-    }
+    get_tried(payload + OFFSET_TRIED, record->tried[SERIN_AGENT_CHANNEL]);
     for (size_t i = 0; i < record->attempt_count; i++) {
         enum serin_error error =
             get_attempt(payload + OFFSET_ATTEMPTS + i * ATTEMPT_SIZE, &record->attempts[i]);
@@ -207,6 +245,11 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
     record->journal_base = serin_get_le32(payload + OFFSET_JOURNAL + 4);
     record->journal_reached = serin_get_le32(payload + OFFSET_JOURNAL + 8);
     record->rewrites = serin_get_le32(payload + OFFSET_REWRITES);
+    if (payload[OFFSET_REVISION] != 0) {
+        memcpy(record->director, payload + OFFSET_DIRECTORS, sizeof record->director);
+        memcpy(record->time_director, payload + OFFSET_TIME_DIRECTOR, sizeof record->time_director);
+        get_tried(payload + OFFSET_TRIED_OWN, record->tried[SERIN_AGENT_OWN]);
+    }
     return record->incarnation != 0 ? SERIN_OK : SERIN_ERR_FORMAT;
 }
 
@@ -253,6 +296,7 @@ static enum serin_error append(struct serin_agent *agent, const struct serin_age
         return serin_agent_failed(agent, SERIN_ERR_FLASH);
     }
     agent->account_dark.readings = 0;
+    agent->acked_stored = record->acked;
     agent->stored = true;
     agent->unborn = false;
     return SERIN_OK;

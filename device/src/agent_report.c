@@ -151,19 +151,30 @@ void serin_report_poll(struct serin_agent *agent)
     }
 }
 
+/* Whether an ack of `number` is worth a record. An ack is not signed, and one that asks for a
+ * resend takes back what was acknowledged: what flash has is not written again, or acks alone would
+ * wear it out. In the midst of an attempt, or where flash failed a moment ago, the report is rather
+ * sent, and acknowledged, once more after a reset. */
+static bool worth_storing(const struct serin_agent *agent, uint64_t number)
+{
+    bool known = agent->record.attempt_count <= 1 && agent->acked_stored >= number;
+    return !known && serin_state_final(serin_attempt_state(agent)) &&
+           agent->now_ms >= agent->retry_ms;
+}
+
 /* Everything told is stored: the account of the attempt before the current one has done its duty.
  */
 static enum serin_error settle(struct serin_agent *agent, uint64_t number)
 {
     struct serin_agent_record next;
+    bool store = worth_storing(agent, number);
     serin_record_copy(&next, &agent->record);
     next.acked = number;
     if (next.attempt_count > 1) {
         next.attempts[0] = next.attempts[next.attempt_count - 1u];
         next.attempt_count = 1;
     }
-    if (!serin_state_final(serin_attempt_state(agent))) {
-        /* Not worth a record: after a reset the report is sent, and acknowledged, once more. */
+    if (!store) {
         serin_record_copy(&agent->record, &next);
         return SERIN_OK;
     }

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #define BOOT_LOG_MAGIC   0x424E5253u /* "SRNB" */
-#define READINGS_AT_ONCE 3u          /* of a log that cannot be read, where there is no later */
+#define READINGS_AT_ONCE 3u          /* of a log that cannot be read, where there is no later, */
+#define READINGS_SURE    2u          /* and of any: the newest record may have read wrong in one */
+#define LOOKS_MAX        3u /* at what a slot has to say, before it is believed to be nothing */
 
 static struct serin_reclog log_of(const struct serin_boot *boot)
 {
@@ -36,8 +38,15 @@ enum serin_error serin_boot_log_read_at_once(const struct serin_boot *boot,
                                              struct serin_boot_state *state)
 {
     enum serin_error error = SERIN_ERR_FLASH;
-    for (unsigned n = 0; n < READINGS_AT_ONCE && error == SERIN_ERR_FLASH; n++) {
-        error = serin_boot_log_read(boot, state);
+    for (unsigned n = 0; n < READINGS_SURE || (n < READINGS_AT_ONCE && error == SERIN_ERR_FLASH);
+         n++) {
+        struct serin_boot_state reading;
+        enum serin_error how = serin_boot_log_read(boot, &reading);
+        bool newer = how == SERIN_OK && (error != SERIN_OK || reading.sequence > state->sequence);
+        if (newer) {
+            *state = reading;
+        }
+        error = error == SERIN_OK ? error : how;
     }
     return error;
 }
@@ -95,6 +104,16 @@ uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot
     return boot->floor_constant > floor ? boot->floor_constant : floor;
 }
 
+bool serin_boot_marked(const struct serin_boot *boot, enum serin_slot slot,
+                       const uint8_t id[SERIN_SHA256_SIZE])
+{
+    bool marked = false;
+    for (unsigned looks = 0; !marked && looks < LOOKS_MAX; looks++) {
+        marked = serin_slot_marked(boot, slot, id);
+    }
+    return marked;
+}
+
 /* What a slot has to say for itself. */
 struct claim {
     enum serin_slot slot;
@@ -118,9 +137,13 @@ static void hear(const struct serin_boot *boot, const struct serin_trust *trust,
 {
     struct serin_manifest manifest;
     memset(claim, 0, sizeof *claim);
-    if (serin_slot_verify(boot, trust, slot, floor, &manifest, claim->id) == SERIN_OK) {
+    enum serin_error error = SERIN_ERR_NOT_FOUND;
+    for (unsigned looks = 0; error != SERIN_OK && looks < LOOKS_MAX; looks++) {
+        error = serin_slot_verify(boot, trust, slot, floor, &manifest, claim->id);
+    }
+    if (error == SERIN_OK) {
         claim->slot = slot;
-        claim->marked = serin_slot_marked(boot, slot, claim->id);
+        claim->marked = serin_boot_marked(boot, slot, claim->id);
         claim->version = manifest.version;
         claim->counter = manifest.security_counter;
     }

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define PROOFS_MAX 3u /* of a slot that do not hold, before it counts as rotten */
+
 /* Why a reset of this cause ends a trial whose tries or window are used up. */
 static enum serin_reason reason_of(const struct serin_boot_state *state,
                                    enum serin_reset_cause cause)
@@ -46,6 +48,21 @@ static unsigned after(enum serin_reset_cause cause)
     return cause != SERIN_RESET_REQUESTED ? SERIN_BOOT_LOG_AFTER_RESET : 0;
 }
 
+/* Whether the slot holds what may boot: the image of that manifest, or with NULL of any. A slot
+ * that is passed over may be so for good, and one reading may come wrong: it is proved up to so
+ * many times. */
+static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slot, uint32_t floor,
+                              const uint8_t *manifest_id, struct serin_boot_choice *choice)
+{
+    enum serin_error error = SERIN_ERR_NOT_FOUND;
+    for (unsigned proofs = 0; error != SERIN_OK && proofs < PROOFS_MAX; proofs++) {
+        error = serin_boot_prove(boot, slot, floor, choice);
+    }
+    bool other = error == SERIN_OK && manifest_id != NULL &&
+                 !serin_bytes_equal(choice->manifest_id, manifest_id, SERIN_SHA256_SIZE);
+    return other ? SERIN_ERR_NOT_FOUND : error;
+}
+
 /* A staged or running trial: runs it once more, or ends it. True: `choice` is the trial, and the
  * try is off durably. */
 static bool select_trial(const struct serin_boot *boot, struct serin_boot_state *state,
@@ -54,7 +71,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
     enum serin_reason over =
         state->phase == SERIN_BOOT_TRIAL ? trial_over(state, cause) : SERIN_REASON_INVALID;
     if (state->phase == SERIN_BOOT_TRIAL &&
-        serin_slot_marked(boot, state->trial, state->last_manifest_id)) {
+        serin_boot_marked(boot, state->trial, state->last_manifest_id)) {
         /* The power went between the marker and the record of a confirmation: the marker is the
          * commit point. */
         serin_boot_apply_at_boot(
@@ -62,8 +79,7 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
         return false;
     }
     if (over == SERIN_REASON_INVALID &&
-        (serin_boot_prove(boot, state->trial, state->floor, choice) != SERIN_OK ||
-         !serin_bytes_equal(choice->manifest_id, state->last_manifest_id, SERIN_SHA256_SIZE))) {
+        prove(boot, state->trial, state->floor, state->last_manifest_id, choice) != SERIN_OK) {
         over = SERIN_REASON_BOOT_VERIFY;
     }
     if (over != SERIN_REASON_INVALID) {
@@ -88,13 +104,13 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
 static void take_over(const struct serin_boot *boot, struct serin_boot_state *state,
                       enum serin_slot slot, const uint8_t *manifest_id)
 {
-    bool marked = slot != state->active && serin_slot_marked(boot, slot, manifest_id);
+    bool confirmed = slot != state->active && serin_boot_marked(boot, slot, manifest_id);
     serin_boot_apply_at_boot(state,
                              &(struct serin_boot_change){.event = state->active == SERIN_SLOT_NONE
                                                                       ? SERIN_BOOT_EVENT_GIVE_UP
                                                                       : SERIN_BOOT_EVENT_FALL_BACK,
                                                          .slot = slot,
-                                                         .confirmed = marked});
+                                                         .confirmed = confirmed});
 }
 
 /* The active slot, or the other where it does not verify. */
@@ -105,7 +121,7 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
     enum serin_slot first = state->active == SERIN_SLOT_B ? SERIN_SLOT_B : SERIN_SLOT_A;
     const enum serin_slot order[] = {first, serin_slot_other(first)};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        enum serin_error error = serin_boot_prove(boot, order[i], state->floor, choice);
+        enum serin_error error = prove(boot, order[i], state->floor, NULL, choice);
         if (error != SERIN_OK) {
             account->slots[order[i] == SERIN_SLOT_A ? 0 : 1] = error;
             continue;
@@ -213,8 +229,8 @@ enum serin_error serin_boot_end_trial(const struct serin_boot *boot, enum serin_
     }
     struct serin_boot_change change = {.event = SERIN_BOOT_EVENT_UNSTAGE, .cause = cause};
     if (state.phase == SERIN_BOOT_TRIAL) {
-        bool marked = serin_slot_marked(boot, state.trial, state.last_manifest_id);
-        change.event = marked ? SERIN_BOOT_EVENT_CONFIRM : SERIN_BOOT_EVENT_ROLL_BACK;
+        bool confirmed = serin_boot_marked(boot, state.trial, state.last_manifest_id);
+        change.event = confirmed ? SERIN_BOOT_EVENT_CONFIRM : SERIN_BOOT_EVENT_ROLL_BACK;
         change.reason = trial_over(&state, cause);
         if (change.reason == SERIN_REASON_INVALID) {
             change.reason = SERIN_REASON_FLASH; /* it had tries left, and could not use them */

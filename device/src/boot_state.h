@@ -77,8 +77,9 @@ SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BO
  * be read, but not all could: it may be there a moment later. `state` is unspecified then. */
 SERIN_MUST_USE enum serin_error serin_boot_log_read(const struct serin_boot *boot,
                                                     struct serin_boot_state *state);
-/* The same for who has no later: up to three readings at once. With SERIN_ERR_FLASH the log counts
- * as lost then. An agent has a clock, and reads a second later. */
+/* The same for who has no later: the newest record of two readings at once, and of a third where
+ * none is found so far and not all could be read. With SERIN_ERR_FLASH the log counts as lost then.
+ * An agent has a clock, and reads a second later. */
 SERIN_MUST_USE enum serin_error serin_boot_log_read_at_once(const struct serin_boot *boot,
                                                             struct serin_boot_state *state);
 
@@ -97,7 +98,13 @@ SERIN_MUST_USE enum serin_error serin_boot_log_append(const struct serin_boot *b
  * no slot verifies. */
 SERIN_MUST_USE enum serin_error serin_boot_log_replace(const struct serin_boot *boot);
 
-/* The state that the slots tell where the log is lost. Verifies both images. */
+/* Whether a marker confirms what the slot holds: looked for up to three times, as what follows from
+ * none may be final. */
+bool serin_boot_marked(const struct serin_boot *boot, enum serin_slot slot,
+                       const uint8_t id[SERIN_SHA256_SIZE]);
+
+/* The state that the slots tell where the log is lost. Verifies both images, each up to three
+ * times. */
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state);
 
 /* The floor is the highest of what its witnesses prove: the boot log (`state`), the bootloader's

@@ -19,6 +19,8 @@
 /* From here on a log starts again at 1. */
 #define SEQUENCE_END (UINT32_MAX - 2u * CLAIMS_AHEAD)
 
+#define HEADS_MAX 8u /* that lead to no whole record, before each place is looked at once */
+
 #define READINGS       2u /* of a record, before the other bank is erased */
 #define READINGS_ALONE 4u /* of the only copy of a new one, before it counts */
 
@@ -141,16 +143,48 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
     return best;
 }
 
+/* The same by the records themselves: each place that claims to be newer than the best so far is
+ * read whole, once. What is handed over is read once more at the end; where that came otherwise the
+ * place is `unread`, as it was whole a moment before. */
+static struct place find_whole(const struct serin_reclog *log, uint32_t only,
+                               const struct part *part, bool *unread)
+{
+    struct place best = {0};
+    for (uint32_t bank = 0; bank < BANKS; bank++) {
+        for (uint32_t index = 0; (only == BOTH || only == bank) && index < places(log); index++) {
+            uint32_t address = address_of(log, bank, index);
+            const struct place place = {
+                .sequence = claimed_at(log, address, unread), .bank = bank, .index = index};
+            if (before(&place, &best) && whole_at(log, address, place.sequence, NULL, unread)) {
+                best = place;
+            }
+        }
+    }
+    if (best.sequence == 0 || part == NULL ||
+        whole_at(log, address_of(log, best.bank, best.index), best.sequence, part, unread)) {
+        return best;
+    }
+    *unread = true;
+    return (struct place){0};
+}
+
 /* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
- * records one is read, and not all. Each turn goes on behind the last, so this ends. Where none is
- * found and `unread` is not set, each head was read, and each record that one claims: there is
- * none. */
+ * records one is read, and not all. Where many heads lead nowhere, as in a bank whose erase was
+ * cut, going from one to the next would cost the square of the places: after a few of them all are
+ * looked at in one pass. Where none is found and `unread` is not set, each head was read, and each
+ * record that one claims: there is none. */
 static struct place find_newest(const struct serin_reclog *log, uint32_t only,
                                 const struct part *part, bool *unread)
 {
     struct place newest = find_after(log, NULL, only, unread);
-    while (newest.sequence != 0 && !whole_at(log, address_of(log, newest.bank, newest.index),
-                                             newest.sequence, part, unread)) {
+    for (unsigned heads = 0; newest.sequence != 0; heads++) {
+        if (whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part,
+                     unread)) {
+            return newest;
+        }
+        if (heads == HEADS_MAX) {
+            return find_whole(log, only, part, unread);
+        }
         struct place last = newest;
         newest = find_after(log, &last, only, unread);
     }
@@ -294,6 +328,14 @@ static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank
     return start_bank(log, bank, record);
 }
 
+/* Whether a bank does not read, though it was just erased: no word that faults is left in it. */
+static bool dark(const struct serin_reclog *log, uint32_t bank)
+{
+    bool unread = false;
+    (void)claimed_at(log, address_of(log, bank, 0), &unread);
+    return unread;
+}
+
 static enum serin_error append_twice(const struct serin_reclog *log, struct side sides[BANKS],
                                      const uint8_t *record)
 {
@@ -311,6 +353,9 @@ static enum serin_error append_twice(const struct serin_reclog *log, struct side
             sides[first].next = places(log);
         }
         written = write_copy(log, first, &sides[first], record);
+        if (turn == 0 && log->begin_anew && written != SERIN_OK && dark(log, first)) {
+            return SERIN_ERR_FLASH; /* the other one may be all there, once it is light */
+        }
         again = write_copy(log, second, &sides[second], record);
     }
     if (written == SERIN_OK && again == SERIN_OK) {

@@ -141,6 +141,7 @@ static enum serin_error keeps_slot(const struct serin_boot *boot, const struct s
 {
     struct serin_manifest manifest;
     enum serin_error refused = SERIN_ERR_FLASH;
+    bool verifies = false; /* one reading that says so is enough, whatever follows */
     for (unsigned reading = 0; slot != SERIN_SLOT_NONE && reading < READINGS_MAX; reading++) {
         enum serin_error error =
             serin_slot_manifest_open(boot, after, slot, floor, &manifest, NULL);
@@ -149,8 +150,9 @@ static enum serin_error keeps_slot(const struct serin_boot *boot, const struct s
         }
         enum serin_error now = serin_slot_manifest_open(boot, before, slot, floor, &manifest, NULL);
         if (now == SERIN_OK) {
+            verifies = true;
             refused = error;
-        } else if (now != SERIN_ERR_FLASH && refused == SERIN_ERR_FLASH) {
+        } else if (now != SERIN_ERR_FLASH && !verifies) {
             refused = SERIN_OK; /* it was read, and does not verify: unless another reading does */
         }
     }

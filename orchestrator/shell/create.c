@@ -262,25 +262,30 @@ uint64_t serind_rollout_halted_before(struct serind *serind, const struct serin_
 
 /* ---- changes ---- */
 
+struct serin_entrant serind_entrant(const struct serin_device_record *record)
+{
+    return (struct serin_entrant){.hardware = record->hardware,
+                                  .floor = record->running.floor,
+                                  .running = record->running.manifest_id,
+                                  .tried = record->last_attempt.manifest_id,
+                                  .attempt = record->last_attempt.attempt,
+                                  .final = record->last_attempt.final,
+                                  .state = record->last_attempt.state};
+}
+
 static bool enter_device(void *arg, const struct serin_device_record *record)
 {
     struct creation *creation = arg;
-    const struct serin_policy *policy = &creation->file->policy;
     struct serind *serind = creation->serind;
-    bool offered = false;
-    for (size_t i = 0; i < policy->offer_count; i++) {
-        offered |= record->hardware >= policy->offers[i].hw_min &&
-                   record->hardware <= policy->offers[i].hw_max;
-    }
+    const struct serin_entrant entrant = serind_entrant(record);
+    enum serin_entry entry = serin_rollout_entry(&creation->file->policy, &entrant);
     uint32_t device = serind_index_find(&serind->index, record->id);
-    if (!offered || record->enrolment != SERIN_ENROLMENT_ENROLLED || device == SERIND_NO_DEVICE) {
+    if (entry == SERIN_ENTRY_NONE || record->enrolment != SERIN_ENROLMENT_ENROLLED ||
+        device == SERIND_NO_DEVICE) {
         return true;
     }
-    /* Who is still trying something else may come to run that: it is confirmed when it says so. */
-    bool trying = record->last_attempt.attempt != 0 && !record->last_attempt.final;
-    bool runs_it = !trying && serind_rollout_offers(&creation->slot->rollout,
-                                                    record->running.manifest_id, record->hardware);
-    return serind_pass_check(serind, serind_slot_hold(serind, creation->slot, device, runs_it));
+    return serind_pass_check(
+        serind, serind_slot_hold(serind, creation->slot, device, entry == SERIN_ENTRY_CONFIRMED));
 }
 
 /* The releases' attempt numbers are given out with the rollout, so that none is used twice. */

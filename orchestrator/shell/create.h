@@ -30,6 +30,9 @@ SERIN_MUST_USE enum serin_error serind_rollout_create(struct serind *serind, con
  * aborted since; 0: none, or the store could not be read. Inside a transaction. */
 uint64_t serind_rollout_halted_before(struct serind *serind, const struct serin_rollout *rollout);
 
+/* What the rules of entry ask of a device; good as long as the record is. */
+struct serin_entrant serind_entrant(const struct serin_device_record *record);
+
 /* serind_rollout_create from values, for a rollout that takes back what `file->from`, which was
  * halted, did: it is the latest of its product and channel, and will know of it
  * (serin_rollout.reverted_by). The file has no document. What is refused leaves no trace here. */

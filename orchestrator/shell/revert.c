@@ -6,12 +6,11 @@
 #include "serind.h"
 
 #include <serin/adapters/log.h>
+#include <serin/assert.h>
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define SUFFIX "-revert"
 
 /* One that is looked into: the halted rollout and what would take its devices back. */
 struct revert {
@@ -19,12 +18,12 @@ struct revert {
     const struct serind_slot *slot;
     struct serin_policy_file file;
     struct serin_release_record releases[SERIN_DIRECTIVE_OFFERS_MAX];
-    struct serin_offer offers[SERIN_DIRECTIVE_OFFERS_MAX]; /* of the stable release */
+    struct serin_way_back_offer offers[SERIN_DIRECTIVE_OFFERS_MAX]; /* of the stable release */
     size_t count;
-    /* Devices that stand in the way, and one of them. */
-    uint32_t above, lost;
+    struct serin_way_back back;
+    /* One of the devices that stand in the way. */
     char above_id[SERIN_ID_MAX + 1], lost_id[SERIN_ID_MAX + 1];
-    uint32_t floor; /* of that one */
+    uint32_t floor; /* of the former */
     char why[SERIN_ROLLOUT_WHY_MAX];
 };
 
@@ -68,7 +67,10 @@ static enum serin_error find_stable(struct revert *revert)
         if (meant) {
             error = serind->store.ops->get_release(serind->store.ctx, offer->manifest_id,
                                                    &revert->releases[revert->count]);
-            revert->offers[revert->count++] = *offer;
+            revert->offers[revert->count] = (struct serin_way_back_offer){
+                .offer = *offer,
+                .security_counter = revert->releases[revert->count].manifest.security_counter};
+            revert->count++;
         }
     }
     return error;
@@ -98,62 +100,64 @@ static bool stable_at_hand(struct revert *revert)
 
 /* ---- whether devices would take it ---- */
 
-static const struct serin_release_record *release_for(const struct revert *revert,
-                                                      uint16_t hardware)
-{
-    for (size_t i = 0; i < revert->count; i++) {
-        if (hardware >= revert->offers[i].hw_min && hardware <= revert->offers[i].hw_max) {
-            return &revert->releases[i];
-        }
-    }
-    return NULL;
-}
-
-/* Only who runs the halted release has a way to go: what others say of their floors stops nobody.
- */
 static bool look_at_device(void *arg, const struct serin_device_record *record)
 {
     struct revert *revert = arg;
-    const struct serin_rollout *halted = &revert->slot->rollout;
-    const struct serin_release_record *release = release_for(revert, record->hardware);
-    if (record->enrolment != SERIN_ENROLMENT_ENROLLED ||
-        !serind_rollout_offers(halted, record->running.manifest_id, record->hardware)) {
+    if (record->enrolment != SERIN_ENROLMENT_ENROLLED) {
         return true;
     }
-    if (release == NULL) {
-        revert->lost++;
-        (void)snprintf(revert->lost_id, sizeof revert->lost_id, "%s", record->id);
-        return true;
-    }
-    if (record->running.floor > release->manifest.security_counter) {
-        revert->above++;
+    const struct serin_entrant entrant = serind_entrant(record);
+    enum serin_way_back_stand stand = serin_way_back_look(&revert->back, &entrant);
+    if (stand == SERIN_STAND_ABOVE) {
         revert->floor = record->running.floor;
         (void)snprintf(revert->above_id, sizeof revert->above_id, "%s", record->id);
+    } else if (stand == SERIN_STAND_LOST) {
+        (void)snprintf(revert->lost_id, sizeof revert->lost_id, "%s", record->id);
     }
     return true;
 }
 
-static bool devices_take_it(struct revert *revert)
+static bool refuse_above(struct revert *revert)
 {
+    uint32_t above = revert->back.above;
     char version[SERIN_VERSION_TEXT_SIZE];
     serin_version_format(revert->releases[0].manifest.version, version);
-    if (revert->above > 0) {
-        return refuse(revert,
-                      "%u device%s committed a security counter above that of stable %s and would "
-                      "refuse it: %s is at %u",
-                      revert->above, revert->above == 1 ? "" : "s", version, revert->above_id,
-                      revert->floor);
-    }
-    if (revert->lost > 0) {
-        return refuse(revert,
-                      "no stable release is for the hardware of %u device%s that run it, %s is one",
-                      revert->lost, revert->lost == 1 ? "" : "s", revert->lost_id);
-    }
-    return true;
+    return refuse(revert,
+                  "%u device%s committed a security counter above that of stable %s and would "
+                  "refuse it: %s is at %u",
+                  above, above == 1 ? "" : "s", version, revert->above_id, revert->floor);
 }
 
-/* Reads all that decides; inside a read transaction. False: it cannot be, and `why` says so, or
- * `*error` where the store could not be read. */
+/* Whether there is a way; `why` is empty where it is too early to say. */
+static bool decide(struct revert *revert)
+{
+    const struct serin_policy *policy = &revert->slot->rollout.policy;
+    uint32_t lost = revert->back.lost;
+    switch (serin_way_back_judge(&revert->back)) {
+    case SERIN_WAY_BACK_WAIT:
+        return false;
+    case SERIN_WAY_BACK_NOBODY:
+        return refuse(revert, "%s", SERIN_WAY_BACK_NOBODY_TEXT);
+    case SERIN_WAY_BACK_NO_STABLE:
+        return refuse(revert, "%s %s has no stable release to go back to", policy->product,
+                      policy->channel);
+    case SERIN_WAY_BACK_ABOVE:
+        return refuse_above(revert);
+    case SERIN_WAY_BACK_LOST:
+        return refuse(revert,
+                      "no stable release is for the hardware of %u device%s that run it, %s is one",
+                      lost, lost == 1 ? "" : "s", revert->lost_id);
+    case SERIN_WAY_BACK_GO:
+        return stable_at_hand(revert);
+    case SERIN_WAY_BACK_INVALID:
+    default:
+        SERIN_ASSERT(false);
+        return false;
+    }
+}
+
+/* Reads all that decides; inside a read transaction. False: it cannot be, or not yet, as `why`
+ * says, or `*error` where the store could not be read. */
 static bool judge(struct revert *revert, enum serin_error *error)
 {
     const struct serin_policy *policy = &revert->slot->rollout.policy;
@@ -162,46 +166,28 @@ static bool judge(struct revert *revert, enum serin_error *error)
     if (*error != SERIN_OK) {
         return false;
     }
-    if (revert->count == 0) {
-        return refuse(revert, "%s %s has no stable release to go back to", policy->product,
-                      policy->channel);
-    }
+    revert->back = (struct serin_way_back){
+        .halted = &revert->slot->rollout, .offers = revert->offers, .offer_count = revert->count};
     *error = serind->store.ops->each_fleet_device(serind->store.ctx, policy->product,
                                                   policy->channel, NULL, look_at_device, revert);
-    return *error == SERIN_OK && stable_at_hand(revert) && devices_take_it(revert);
+    return *error == SERIN_OK && decide(revert);
 }
 
 /* ---- the rollout back ---- */
 
-/* As the halted one was: its stages, gates, test and ramp. Its hours and its start are not asked
- * again, and it never reverts itself. */
 static void fill_policy(struct revert *revert)
 {
     const struct serin_rollout *halted = &revert->slot->rollout;
     struct serin_policy_file *file = &revert->file;
-    struct serin_policy *policy = &file->policy;
-    *policy = halted->policy;
-    policy->offer_count = 0;
-    memset(policy->offers, 0, sizeof policy->offers);
-    size_t kept = sizeof policy->name - sizeof SUFFIX;
-    (void)snprintf(policy->name, sizeof policy->name, "%.*s%s", (int)kept,
-                   halted->policy.name[0] != '\0' ? halted->policy.name : "rollout", SUFFIX);
-    policy->window_count = 0;
-    memset(policy->windows, 0, sizeof policy->windows);
-    policy->start_s = 0;
-    policy->on_halt = SERIN_ON_HALT_HOLD;
-    policy->revert = true;
-    policy->supersede = true;
+    serin_way_back_policy(halted, &file->policy);
     file->from = halted->id;
     file->release_count = revert->count;
     for (size_t i = 0; i < revert->count; i++) {
+        const struct serin_offer *offer = &revert->offers[i].offer;
         struct serin_policy_release *release = &file->releases[i];
         *release = (struct serin_policy_release){
-            .has_hardware = true,
-            .hw_min = revert->offers[i].hw_min,
-            .hw_max = revert->offers[i].hw_max,
-        };
-        serin_hex_encode(revert->offers[i].manifest_id, SERIN_SHA256_SIZE, release->manifest);
+            .has_hardware = true, .hw_min = offer->hw_min, .hw_max = offer->hw_max};
+        serin_hex_encode(offer->manifest_id, SERIN_SHA256_SIZE, release->manifest);
     }
 }
 
@@ -215,6 +201,7 @@ void serind_revert_made(struct serind *serind, struct serind_slot *slot,
     }
     if (serind_pass_check(serind, serind_slot_touch(slot))) {
         rollout->reverted_by = by->rollout.id;
+        rollout->revert_why[0] = '\0'; /* somebody turned up on it after all */
         serind_audit(serind, &(struct serind_audit_line){.what = "revert", .rollout = rollout->id},
                      "rollout %llu takes its devices back to the stable release: %u of %u do not "
                      "run it, or may come off it",
@@ -234,7 +221,7 @@ static void alarm_key(const struct serind_slot *slot, char key[SERIND_ALARM_KEY_
 void serind_revert_alarm(struct serind *serind, const struct serind_slot *slot)
 {
     const struct serin_rollout *rollout = &slot->rollout;
-    if (rollout->revert_why[0] != '\0') {
+    if (rollout->revert_why[0] != '\0' && !serin_way_back_needless(rollout)) {
         char key[SERIND_ALARM_KEY_MAX];
         alarm_key(slot, key);
         serind_alarm_raise(serind, key, "rollout %llu is halted and its devices stay on it: %s",
@@ -249,31 +236,32 @@ void serind_revert_silence(struct serind *serind, const struct serind_slot *slot
     serind_alarm_clear(serind, key);
 }
 
+/* There is none, and why; once. */
 static void hold(struct serind *serind, struct serind_slot *slot, const char *why)
 {
+    if (strcmp(slot->rollout.revert_why, why) == 0) {
+        serin_way_back_saw(&slot->rollout, &slot->way_back);
+        return; /* it was said */
+    }
     if (serind_pass_begin(serind) != SERIN_OK) {
         return; /* the alarm of the store stands; the next turn tries again */
     }
     if (serind_pass_check(serind, serind_slot_touch(slot))) {
         struct serin_rollout *rollout = &slot->rollout;
         (void)snprintf(rollout->revert_why, sizeof rollout->revert_why, "%s", why);
-        serind_audit(serind, &(struct serind_audit_line){.what = "revert", .rollout = rollout->id},
-                     "refused, the devices stay on what they run: %s", rollout->revert_why);
+        serind_audit(
+            serind, &(struct serind_audit_line){.what = "revert", .rollout = rollout->id}, "%s: %s",
+            serin_way_back_needless(rollout) ? "none is made"
+                                             : "refused, the devices stay on what they run",
+            rollout->revert_why);
     }
     if (serind_pass_end(serind) == SERIN_OK) {
+        serin_way_back_saw(&slot->rollout, &slot->way_back);
         serind_revert_alarm(serind, slot);
     }
 }
 
 /* ---- each turn ---- */
-
-static bool is_due(const struct serind_slot *slot)
-{
-    const struct serin_rollout *rollout = &slot->rollout;
-    return rollout->state == SERIN_ROLLOUT_HALTED &&
-           rollout->policy.on_halt == SERIN_ON_HALT_REVERT && !rollout->policy.revert &&
-           rollout->stage > 0 && rollout->reverted_by == 0 && rollout->revert_why[0] == '\0';
-}
 
 /* Errors that the operator can do nothing about but to mend the store: tried again. */
 static bool is_store(enum serin_error error)
@@ -302,10 +290,12 @@ static void run(struct serind *serind, struct serind_slot *slot)
         }
         (void)refuse(&revert, "%s", refusal.message);
     }
-    if (error == SERIN_OK || !is_store(error)) {
-        hold(serind, slot, revert.why[0] != '\0' ? revert.why : serin_error_text(error));
-    } else {
+    if (error != SERIN_OK && is_store(error)) {
         serind->pass_retry_at_ms = serind->mono_ms + SERIND_PASS_RETRY_MS;
+    } else if (error == SERIN_OK && revert.why[0] == '\0') {
+        serin_way_back_saw(&slot->rollout, &slot->way_back); /* it is too early to say */
+    } else {
+        hold(serind, slot, revert.why[0] != '\0' ? revert.why : serin_error_text(error));
     }
 }
 
@@ -315,8 +305,9 @@ void serind_revert_tend(struct serind *serind)
         return;
     }
     for (size_t i = 0; i < serind->rollouts.count; i++) {
-        if (is_due(serind->rollouts.slots[i])) {
-            run(serind, serind->rollouts.slots[i]);
+        struct serind_slot *slot = serind->rollouts.slots[i];
+        if (serin_way_back_due(&slot->rollout, &slot->way_back)) {
+            run(serind, slot);
             return; /* slots have moved: the next one in the next turn */
         }
     }

@@ -66,14 +66,7 @@ struct serind_slot *serind_rollouts_find(struct serind *serind, uint64_t id)
 bool serind_rollout_offers(const struct serin_rollout *rollout, const uint8_t manifest_id[32],
                            uint16_t hardware)
 {
-    for (size_t i = 0; i < rollout->policy.offer_count; i++) {
-        const struct serin_offer *offer = &rollout->policy.offers[i];
-        if (memcmp(offer->manifest_id, manifest_id, SERIN_SHA256_SIZE) == 0 &&
-            (hardware == 0 || (hardware >= offer->hw_min && hardware <= offer->hw_max))) {
-            return true;
-        }
-    }
-    return false;
+    return serin_policy_offers(&rollout->policy, manifest_id, hardware);
 }
 
 bool serind_rollout_attempts(const struct serin_rollout *rollout, const uint8_t manifest_id[32],
@@ -241,12 +234,8 @@ enum serin_error serind_slot_hold(struct serind *serind, struct serind_slot *slo
     }
     uint64_t rank =
         serin_cohort_rank(serind->crypto, slot->rollout.salt, serind->index.list[device].id);
-    struct serin_member member = serin_rollout_member(&slot->rollout, rank, device);
-    if (runs_it) {
-        member.state = SERIN_STATE_CONFIRMED;
-        member.ran_before = 1;
-        member.since_s = (uint32_t)serind_now_s(serind);
-    }
+    struct serin_member member =
+        serin_rollout_entered(&slot->rollout, rank, device, runs_it, serind_now_s(serind));
     return push(slot, &member);
 }
 

@@ -7,6 +7,7 @@
 
 #include <serin/orchestrator/engine.h>
 #include <serin/orchestrator/store.h>
+#include <serin/orchestrator/way_back.h>
 
 struct serind;
 
@@ -17,10 +18,11 @@ struct serind_slot {
     struct serin_rollout rollout;
     struct serin_members members;
     uint32_t capacity;
-    bool joined;  /* members were appended: rebuild before the next step */
-    bool touched; /* changed in this pass: the copies below are good */
-    bool made;    /* made in this pass */
-    bool retired; /* superseded in this pass: goes when it is committed */
+    bool joined;                         /* members were appended: rebuild before the next step */
+    bool touched;                        /* changed in this pass: the copies below are good */
+    bool made;                           /* made in this pass */
+    bool retired;                        /* superseded in this pass: goes when it is committed */
+    struct serin_way_back_seen way_back; /* what revert.c looked at last */
     struct serin_rollout before;
     struct serin_member *members_before;
     uint32_t count_before, capacity_before;

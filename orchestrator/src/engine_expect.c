@@ -73,3 +73,22 @@ uint32_t serin_gates_share_permyriad(double part, uint32_t of)
     double share = part * PERMYRIAD / (double)of + 0.5;
     return share < PERMYRIAD ? (uint32_t)share : PERMYRIAD;
 }
+
+/* Whether `bad` are more than so many standard errors above what was expected, both counted as for
+ * a deviation: √a − √b > √c, without the roots. `ratio` is the updated to the control group; 0: it
+ * is a limit, and known. */
+bool serin_gates_unlikely(uint32_t bad, double expected, double ratio, double errors)
+{
+    double a = (double)bad + 0.375;
+    double b = expected + 0.375 * ratio;
+    double c = errors * errors / 4.0 * (1.0 + ratio);
+    double rest = a - b - c;
+    return rest > 0 && rest * rest > 4.0 * b * c;
+}
+
+/* More than half show it, and twice as many as others let expect: however few they are, that is not
+ * taken for chance. */
+bool serin_gates_most(uint64_t bad, uint64_t of, uint32_t expected_permyriad)
+{
+    return 2u * bad > of && bad * PERMYRIAD > UINT64_C(2) * expected_permyriad * of;
+}

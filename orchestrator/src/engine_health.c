@@ -13,8 +13,6 @@
 /* Members stand by rank, their health by number: what is known of one is asked for in memory so
  * many members before it is looked at. */
 #define AHEAD 16u
-/* A device's word may be so much later than the step in which it is asked for. */
-#define SLEW_S (SERIN_ENGINE_SLEW_MS / 1000u + 1u)
 
 /* Silence or errors of the updated, by the gateway that more than half of those who show it can
  * stand behind (Boyer and Moore), and what is behind it. */
@@ -25,11 +23,11 @@ struct majority {
 struct walk {
     const struct serin_rollout *rollout;
     const struct serin_members *members;
-    uint64_t now_s, opened_s, created_s, heard_from_s, asked_from_s;
+    uint64_t now_s, opened_s, heard_from_s;
     struct serin_comparison found;
     struct majority silent, unwell;
     struct serin_dark others, confirmed; /* who may say whether the network is dark */
-    uint32_t earlier, earlier_lost;      /* confirmed by earlier stages; and not heard any more */
+    struct serin_lost lost;
     struct serin_gaps silent_gaps, unwell_gaps; /* of the updated that show it */
     uint32_t revisions;                         /* rows in use */
     uint16_t revision[SERIN_REVISION_ROWS];
@@ -147,41 +145,6 @@ static bool counts_here(const struct walk *walk, const struct serin_health *heal
            (!serin_health_silent(health, walk->now_s) || !serin_health_silent(health, since_s));
 }
 
-/* What a device's own last word says of it, whatever is known of it else. */
-enum word {
-    WORD_NONE, /* it never beat, and nobody expects it to */
-    WORD_HEARD,
-    WORD_UNHEARD, /* not for long, but it had no time to be since reports are up */
-    WORD_SILENT
-};
-
-/* No restart, outage or earlier moment counts for a word here; and one that seems to come from the
- * future, but for the noise of a disciplined clock, is none. */
-static enum word word_of(const struct walk *walk, const struct serin_health *health)
-{
-    uint64_t span_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
-    bool ahead = health->beat_s > walk->now_s + SLEW_S;
-    if (health->beats == 0) {
-        return WORD_NONE;
-    }
-    if (!ahead && health->beat_s + span_s >= walk->now_s) {
-        return WORD_HEARD;
-    }
-    bool before = ahead || health->beat_s < walk->asked_from_s;
-    uint64_t heard_s = before ? walk->asked_from_s : health->beat_s;
-    return heard_s + span_s < walk->now_s ? WORD_SILENT : WORD_UNHEARD;
-}
-
-/* Who was silent before the rollout began is nobody's: others, and who ran the release already.
- * Whoever accepted was heard then. */
-static bool was_silent(const struct walk *walk, const struct serin_member *member, enum role role,
-                       const struct serin_health *health)
-{
-    uint64_t span_s = (uint64_t)health->gap_s * SERIN_HEALTH_SILENT_GAPS;
-    return (role == ROLE_CONTROL || member->ran_before) &&
-           health->beat_s + span_s < walk->created_s;
-}
-
 /* Whether an earlier stage confirmed a device, before this one began: it runs the release, but was
  * well with it for a while. */
 static bool confirmed_before(const struct walk *walk, const struct serin_member *member)
@@ -193,8 +156,8 @@ static bool confirmed_before(const struct walk *walk, const struct serin_member 
 static void count_earlier(struct walk *walk, const struct serin_member *member, bool lost)
 {
     if (confirmed_before(walk, member)) {
-        walk->earlier++;
-        walk->earlier_lost += lost ? 1 : 0;
+        walk->lost.earlier++;
+        walk->lost.earlier_lost += lost ? 1 : 0;
     }
 }
 
@@ -203,23 +166,15 @@ static void count_ever(struct walk *walk, const struct serin_member *member, enu
                        bool known)
 {
     const struct serin_health *health = &walk->members->health[member->device];
-    enum word word = word_of(walk, health);
-    if (word == WORD_NONE || role == ROLE_GONE ||
-        (word != WORD_HEARD && was_silent(walk, member, role, health))) {
+    bool other = role == ROLE_CONTROL;
+    enum serin_word word = SERIN_WORD_NONE;
+    if (role != ROLE_GONE) {
+        word = serin_lost_count(&walk->lost, &walk->found, member, health, other);
+    }
+    if (other || word == SERIN_WORD_NONE) {
         return;
     }
-    bool early = walk->asked_from_s + health->gap_s + health->gap_s / 4u >= walk->now_s;
-    if (role == ROLE_CONTROL) {
-        walk->found.rest++;
-        walk->found.rest_silent += word == WORD_SILENT ? 1 : 0;
-        walk->found.rest_unheard += word == WORD_UNHEARD && !early ? 1 : 0;
-        return;
-    }
-    count_earlier(walk, member, word != WORD_HEARD);
-    walk->found.ever_updated++;
-    walk->found.ever_silent += word == WORD_SILENT ? 1 : 0;
-    walk->found.ever_unheard += word == WORD_UNHEARD ? 1 : 0;
-    walk->found.ever_early += word == WORD_UNHEARD && early ? 1 : 0;
+    count_earlier(walk, member, word != SERIN_WORD_HEARD);
     walk->found.ever_known += known ? 1 : 0;
     walk->found.ever_unwell += known && serin_health_unwell(health) ? 1 : 0;
 }
@@ -427,42 +382,16 @@ static void keep_control(struct serin_comparison *found, const struct serin_comp
     found->unwell_deviation = last->unwell_deviation;
 }
 
-/* What all others showed when they were last enough. */
-static void keep_rest(struct serin_comparison *found, const struct serin_comparison *last)
-{
-    found->rest = last->rest;
-    found->rest_silent = last->rest_silent;
-    found->rest_unheard = 0;
-}
-
 /* What is kept was counted at one moment, and a night that it was counted in ends: nothing excuses
  * more silence from then on than those show that earlier stages confirmed, with what chance may
  * hide of it. Those of this stage were all heard when they accepted, and say less. */
-static void let_fall(struct walk *walk, bool kept_control, bool kept_rest)
+static void let_fall(struct walk *walk)
 {
     struct serin_comparison *found = &walk->found;
-    if (walk->earlier == 0) {
-        return;
-    }
-    double most = serin_test_root(walk->earlier_lost + 0.375) + 1;
-    uint32_t share = serin_gates_share_permyriad(most * most, walk->earlier);
-    if (kept_control && found->expected_silent_permyriad > share) {
+    uint32_t share = 0;
+    if (serin_lost_share(&walk->lost, &share) && found->expected_silent_permyriad > share) {
         found->expected_silent_permyriad = share;
     }
-    uint64_t rest_most = (uint64_t)found->rest * share / PERMYRIAD;
-    if (kept_rest && found->rest_silent > rest_most) {
-        found->rest_silent = (uint32_t)rest_most;
-    }
-}
-
-/* Of those that an operator went on over, who is heard or well again is waived no longer: or others
- * could fall silent in their place. */
-static void keep_waived(struct serin_rollout *rollout)
-{
-    uint32_t lost = serin_gates_lost(rollout);
-    uint32_t unwell = rollout->comparison.ever_unwell;
-    rollout->waived_lost = lost < rollout->waived_lost ? lost : rollout->waived_lost;
-    rollout->waived_unwell = unwell < rollout->waived_unwell ? unwell : rollout->waived_unwell;
 }
 
 /* When the stage opened, by the clock of now. Where the clock was set back since, that is not
@@ -486,9 +415,10 @@ static struct walk begin(const struct serin_rollout *rollout, const struct serin
         .members = members,
         .now_s = now_ms / 1000u,
         .opened_s = opened_ms / 1000u,
-        .created_s = created_ms / 1000u,
         .heard_from_s = rollout->heard_from_ms / 1000u,
-        .asked_from_s = rollout->asked_from_ms / 1000u,
+        .lost = {.now_s = now_ms / 1000u,
+                 .created_s = created_ms / 1000u,
+                 .asked_from_s = rollout->asked_from_ms / 1000u},
         .found = {.at_ms = now_ms, .control_at_ms = now_ms},
     };
 }
@@ -508,13 +438,10 @@ static void compare(struct serin_step *step)
         found->known_most = 0; /* it falls from one TICK to the next, and nobody is forgotten */
     }
     uint32_t minimum = rollout->policy.control_minimum;
-    bool kept_rest = found->rest < minimum && last->rest >= minimum;
-    if (kept_rest) {
-        keep_rest(found, last);
-    }
-    bool kept_control = found->control < minimum && last->control >= minimum;
-    if (kept_control) {
+    serin_lost_settle(&walk.lost, found, last, minimum);
+    if (found->control < minimum && last->control >= minimum) {
         keep_control(found, last);
+        let_fall(&walk);
     } else if (found->control > 0 && found->updated > 0) {
         struct serin_expectation sum = serin_gates_expect(step->members, walk.rows, &walk.all);
         found->expected_silent_permyriad = serin_gates_share_permyriad(sum.silent, found->updated);
@@ -523,10 +450,9 @@ static void compare(struct serin_step *step)
         found->silent_deviation = serin_gates_deviation(found->updated_silent, sum.silent, ratio);
         found->unwell_deviation = serin_gates_deviation(found->updated_unwell, sum.unwell, ratio);
     }
-    let_fall(&walk, kept_control, kept_rest);
     rollout->comparison = *found;
     rollout->compared = true;
-    keep_waived(rollout);
+    serin_lost_keep_waived(rollout);
     serin_gates_go_on(rollout, SERIN_GATE_SILENCE, &last->silent_lasting, &walk.silent_gaps);
     serin_gates_go_on(rollout, SERIN_GATE_ERRORS, &last->unwell_lasting, &walk.unwell_gaps);
 }

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Causes of a hold are told apart: stages' doubts by their own numbers, gates' by those from here.
+ */
+#define CAUSE_GATES 1024u
+
 /* ---- doubts ---- */
 
 /* Those who resolved still stand behind one gateway, after as many were asked as may be. */
@@ -96,10 +100,62 @@ static const char *words_after_soak(const struct serin_rollout *rollout)
                                                  : NULL;
 }
 
+/* What holds a stage, as it stands: the words; and a number that is another where it is something
+ * else that does, whatever the figures. Never 0. */
+static uint32_t say_cause(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
+                          const struct serin_members *members)
+{
+    struct serin_trip trip;
+    struct serin_lone lone;
+    if (rollout->unproven) {
+        serin_words_unproven(out, rollout);
+        return SERIN_STAGE_UNPROVEN;
+    }
+    if (serin_gates_hold(rollout, members, &trip)) {
+        serin_words_hold(out, rollout, members, &trip);
+        return CAUSE_GATES + SERIN_GATE_COUNT * (uint32_t)trip.doubt + (uint32_t)trip.gate;
+    }
+    if (serin_stage_spent(rollout)) {
+        serin_words_spent(out, rollout);
+        return SERIN_STAGE_SPENT;
+    }
+    if (stays_lone(rollout, members, &lone)) {
+        serin_words_lone(out, rollout, members, &lone);
+        return SERIN_STAGE_LONE;
+    }
+    if (serin_spells_hold(rollout)) {
+        serin_spells_words(out, rollout);
+        return SERIN_STAGE_EXCUSED;
+    }
+    serin_test_words_hold(out, rollout, members);
+    return SERIN_STAGE_UNDECIDED;
+}
+
+/* What holds the stage may end while something else has come to hold it: `why` says what does now.
+ * Not with each report: some words take a walk over the members. While reports are down, or before
+ * a comparison was made, what was found last stands. */
+static void say_held(struct serin_step *step)
+{
+    struct serin_rollout *rollout = step->rollout;
+    if (step->event->kind == SERIN_ROLLOUT_MEMBER || !serin_gates_current(rollout, step->members) ||
+        serin_stage_doubts(rollout, step->members) == 0) {
+        return;
+    }
+    uint32_t cause = say_cause(rollout->why, rollout, step->members);
+    if (rollout->held_for != 0 && rollout->held_for != cause) {
+        serin_step_audit(step, "%s", rollout->why);
+    }
+    rollout->held_for = cause;
+}
+
 /* What a stage that rolls waits for besides those that are at it; soaked, besides nothing. */
 void serin_stage_say(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
+    if (rollout->state == SERIN_ROLLOUT_AWAITING && rollout->held) {
+        say_held(step);
+        return;
+    }
     bool said = rollout->why[0] != '\0';
     bool nobody = rollout->tally.offered == 0 && rollout->evidence.population == 0;
     if (rollout->state == SERIN_ROLLOUT_ROLLING && (nobody || serin_ramp_stalled(rollout))) {
@@ -125,22 +181,8 @@ void serin_stage_say(struct serin_step *step)
 void serin_effect_hold(struct serin_step *step)
 {
     struct serin_rollout *rollout = step->rollout;
-    struct serin_trip trip;
-    struct serin_lone lone;
     rollout->unproven = rollout->unproven || rollout->state == SERIN_ROLLOUT_ROLLING;
-    if (rollout->unproven) {
-        serin_words_unproven(rollout->why, rollout);
-    } else if (serin_gates_hold(rollout, step->members, &trip)) {
-        serin_words_hold(rollout->why, rollout, step->members, &trip);
-    } else if (serin_stage_spent(rollout)) {
-        serin_words_spent(rollout->why, rollout);
-    } else if (stays_lone(rollout, step->members, &lone)) {
-        serin_words_lone(rollout->why, rollout, step->members, &lone);
-    } else if (serin_spells_hold(rollout)) {
-        serin_spells_words(rollout->why, rollout);
-    } else {
-        serin_test_words_hold(rollout->why, rollout, step->members);
-    }
+    rollout->held_for = say_cause(rollout->why, rollout, step->members);
     rollout->held = true;
     rollout->approved = false; /* it was given while nothing, or something else, held the stage */
     serin_step_audit(step, "%s", rollout->why);

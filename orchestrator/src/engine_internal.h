@@ -13,8 +13,10 @@
  *   engine_marks.c     what the watch showed when, and when reports could not arrive
  *   engine_spells.c    when the network was dark, and whose time-out that excuses
  *   engine_retry.c     failed devices that may try again
- *   engine_gates.c     the gates: what halts, and what may not pass
+ *   engine_gates.c     the gates: what halts (engine_gates.h: what these share)
+ *   engine_doubt.c     what halts nothing and may not pass either
  *   engine_health.c    how a device is, and how updated ones compare with others
+ *   engine_lost.c      who is silent by its own last word: no stage passes over the lost
  *   engine_expect.c    what the updated would show if the release changed nothing
  *   engine_lasting.c   since when devices could be heard, and how long an excess must last
  *   engine_sites.c     what stands behind one gateway or on one revision: failures, and a stage
@@ -26,6 +28,8 @@
  */
 #ifndef SERIN_ENGINE_INTERNAL_H
 #define SERIN_ENGINE_INTERNAL_H
+
+#include "engine_gates.h"
 
 #include <serin/assert.h>
 #include <serin/orchestrator/engine.h>
@@ -311,150 +315,6 @@ uint64_t serin_spells_due_ms(const struct serin_rollout *rollout);
  * rate, let expect, or more were heard late than that rate does; and what people read of it. */
 bool serin_spells_hold(const struct serin_rollout *rollout);
 void serin_spells_words(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout);
-
-/* ---- engine_gates.c ---- */
-
-/* Why a stage may not pass though nothing trips. */
-enum serin_doubt {
-    SERIN_DOUBT_NONE = 0,
-    SERIN_DOUBT_CONTROL_SMALL, /* too few are left to compare with, and never were enough */
-    SERIN_DOUBT_CONTROL_OLD,   /* the control group was last large enough some time ago */
-    SERIN_DOUBT_SITE,          /* without one gateway's devices nothing would be wrong */
-    SERIN_DOUBT_UNSURE,        /* above the limit, and too few for certainty */
-    SERIN_DOUBT_FEW,           /* the same, with fewer updated than the gate's minimum */
-    SERIN_DOUBT_CHANCE,        /* REGRESSIONS: above the limit, and the test says not yet why */
-    SERIN_DOUBT_UNKNOWN,       /* of many updated devices nothing is known any more */
-    SERIN_DOUBT_UNJUDGED,      /* of many too little is known to judge them, but not of others */
-    SERIN_DOUBT_UNHEARD,       /* many were not heard yet since reports are up */
-    SERIN_DOUBT_LOST,          /* many that some stage updated are silent, more than others */
-    SERIN_DOUBT_YOUNG          /* it would halt, but was not found for long enough */
-};
-
-/* A gate that tripped, or holds, with the figures that it was judged on. */
-struct serin_trip {
-    enum serin_gate gate;     /* INVALID: the gate of `reason` */
-    enum serin_reason reason; /* INVALID but for the gate of one reason */
-    enum serin_doubt doubt;   /* of serin_gates_hold */
-    struct serin_gate_policy limit;
-    uint32_t bad, of; /* without those behind `without` */
-    uint32_t without; /* the gateway left out, or SERIN_SITE_DIRECT */
-    /* SILENCE and ERRORS: the control group, what it let expect, and how old its figures are. Of
-     * those that are lost: all others. */
-    uint32_t control_bad, control_of, expected_permyriad, age_s;
-};
-
-/* Members that have come to an end, the failures among them, and those of these that the network
- * may have silenced. */
-struct serin_ends {
-    uint32_t resolved, failures, excused;
-};
-
-/* Whether a member timed out, perhaps because of the network. */
-bool serin_gates_excuse(const struct serin_rollout *rollout, const struct serin_member *member);
-/* What gates count of some members: `excused` are left out of both, but no more than the network
- * silences of so many. */
-struct serin_ends serin_gates_count(const struct serin_rollout *rollout,
-                                    const struct serin_ends *all);
-/* All members that were offered it; and failures and resolved ones of these as gates count them. */
-struct serin_ends serin_gates_all(const struct serin_rollout *rollout);
-uint32_t serin_gates_failures(const struct serin_rollout *rollout);
-uint32_t serin_gates_resolved(const struct serin_rollout *rollout);
-/* Of those failures, the ones since the last judgement of a gateway's or a revision's: where there
- * are none no gate on failures is asked. */
-uint32_t serin_gates_unjudged(const struct serin_rollout *rollout);
-uint32_t serin_gates_reason(const struct serin_rollout *rollout, enum serin_reason reason);
-/* Whether any gate with a limit trips now: all but the sequential test. Failures that were
- * judged trip none again; SILENCE and ERRORS are judged on the last comparison. Cheap
- * while few fail: it is asked after every report. */
-bool serin_gates_trip(const struct serin_rollout *rollout, const struct serin_members *members,
-                      struct serin_trip *trip);
-/* Whether the last comparison found what halts, if it lasts: SILENCE or ERRORS. */
-bool serin_gates_exceeds(const struct serin_rollout *rollout, enum serin_gate gate);
-/* Whether the stage may not pass though nothing trips. Ask after serin_gates_compare. */
-bool serin_gates_hold(const struct serin_rollout *rollout, const struct serin_members *members,
-                      struct serin_trip *trip);
-/* The same of one gate: REGRESSIONS, SILENCE or ERRORS. */
-bool serin_gate_holds(const struct serin_rollout *rollout, enum serin_gate gate,
-                      struct serin_trip *trip);
-/* Whether it is failures that tripped it: then those of one gateway or one hardware revision alone
- * pause instead of halting. */
-bool serin_trip_of_failures(const struct serin_trip *trip);
-/* Whether a device that rolled back for this reason had booted the image and did not stay on it. */
-bool serin_gate_boot_reason(enum serin_reason reason);
-
-/* ---- engine_health.c ---- */
-
-/* The comparison is made at most so often, by the wall clock: it walks over the fleet, and what it
- * finds (three gaps between beats, rates of hours) changes slowly. */
-#define SERIN_COMPARE_MS       900000u
-#define SERIN_COMPARE_SOON_MS  60000u
-#define SERIN_COMPARE_LEAST_MS 1000u /* and never more often */
-/* Compares now if a comparison is due, and once more when a soak is over; walks over the members.
- * Call it on each TICK of a state with a gate, before conclusions are drawn. */
-void serin_gates_compare(struct serin_step *step);
-/* Compares now, whatever is due, for a stage that is about to pass. False: that was done in this
- * step, or no gate asks for it. */
-bool serin_gates_compare_last(struct serin_step *step);
-/* The gateway behind which most of the silent, or of the unwell, stand; walks over the members. */
-uint32_t serin_gates_site(const struct serin_rollout *rollout, const struct serin_members *members,
-                          enum serin_gate gate);
-/* Whether silence and errors may be judged as they were found last: reports are up, and a
- * comparison was made since, where a gate asks for any. Without it no stage passes. */
-bool serin_gates_current(const struct serin_rollout *rollout, const struct serin_members *members);
-/* When the next comparison is due (Unix ms); NEVER where no gate asks for one. */
-uint64_t serin_gates_compare_due_ms(const struct serin_rollout *rollout,
-                                    const struct serin_members *members);
-
-/* ---- engine_expect.c ---- */
-
-/* Revisions with figures of their own; the last row is of all others. */
-#define SERIN_REVISION_ROWS 16u
-/* Sums over groups of the updated, each with the control group that stands for it. */
-struct serin_expectation {
-    double silent, unwell; /* updated devices that would show it anyway */
-    double spread;         /* Σ updated² ÷ control: how unsure the control groups leave it */
-};
-/* Of the strata of `members`, of hardware revisions, and of all. */
-struct serin_expectation serin_gates_expect(const struct serin_members *members,
-                                            const struct serin_stratum rows[SERIN_REVISION_ROWS],
-                                            const struct serin_stratum *all);
-/* Hundredths of a percent, rounded; at most all. */
-uint32_t serin_gates_share_permyriad(double part, uint32_t of);
-/* By how many hundredths of a standard error `bad` is above what was expected of a control group;
- * `ratio`: those that it is counted of, to the group's size. */
-uint32_t serin_gates_deviation(uint32_t bad, double expected, double ratio);
-
-/* ---- engine_lasting.c ---- */
-
-/* How long to wait for the next comparison: less than SERIN_COMPARE_MS while there is something
- * that would halt if it lasts, of devices that are heard more often. */
-uint64_t serin_gates_pause_ms(const struct serin_rollout *rollout);
-
-/* Usual gaps of devices, by rows of four to an octave. */
-#define SERIN_GAP_ROWS 80u
-struct serin_gaps {
-    uint32_t count[SERIN_GAP_ROWS];
-    uint32_t longest_s[SERIN_GAP_ROWS]; /* of those in the row */
-};
-void serin_gaps_add(struct serin_gaps *gaps, uint32_t gap_s);
-/* The least gap of which, with all that are shorter, there are more than `few`: what remains is too
- * little to matter. 0: there are not so many at all. */
-uint32_t serin_gaps_matter(const struct serin_gaps *gaps, uint64_t few);
-/* From now on everybody has to be heard anew, and nothing lasts: after REPORTS_UP, and after a jump
- * of the clock. */
-void serin_gates_unsettle(struct serin_rollout *rollout, uint64_t now_ms);
-/* Updated devices that are silent, or not heard, by their own last word. */
-uint32_t serin_gates_lost(const struct serin_rollout *rollout);
-/* Whether more show silence, or errors, than an operator went on over, by more than the gate's
- * limit. */
-bool serin_gates_worse(const struct serin_rollout *rollout, enum serin_gate gate);
-/* Whether what would halt was found for so long that it does: longer than any two devices can
- * differ in when they are missed, or heard again, though the same befell them. */
-bool serin_gates_lasts(const struct serin_rollout *rollout, enum serin_gate gate);
-/* Goes on from what it was at the comparison before; `gaps` are of those of the updated that show
- * it. */
-void serin_gates_go_on(struct serin_rollout *rollout, enum serin_gate gate,
-                       const struct serin_lasting *before, const struct serin_gaps *gaps);
 
 /* ---- engine_sites.c ---- */
 

@@ -181,13 +181,15 @@ static int64_t margin_of(const struct serin_rollout *rollout, const struct serin
  * behind one gateway. Cheap: it is asked with every report of a fleet that is well. */
 static bool could_trip(const struct serin_rollout *rollout, const struct serin_members *members)
 {
+    if (members->site == NULL) {
+        return false;
+    }
     struct serin_ends all = serin_gates_all(rollout);
     uint32_t most = members->site_most != NULL ? members->site_most(members->sites) : all.resolved;
     uint32_t least = most < all.resolved ? all.resolved - most : 0;
     all.resolved = least > all.failures ? least : all.failures;
     all = serin_gates_count(rollout, &all);
-    return members->site != NULL && most > 0 && serin_gates_unjudged(rollout) > 0 &&
-           margin_of(rollout, &all) < 0;
+    return most > 0 && serin_gates_unjudged(rollout) > 0 && margin_of(rollout, &all) < 0;
 }
 
 /* Gateways that are counted apart. Whichever has more than a part in TOPS + 1 of the resolved
@@ -290,10 +292,11 @@ static struct serin_sites_seen look(const struct serin_rollout *rollout,
                                     const struct serin_members *members)
 {
     struct tops tops = find_tops(rollout, members);
+    struct serin_ends ends = serin_gates_counted(rollout);
     struct serin_sites_seen seen = {
         .looked_ms = rollout->last_ms,
-        .resolved = serin_gates_resolved(rollout),
-        .failures = serin_gates_failures(rollout),
+        .resolved = ends.resolved,
+        .failures = ends.failures,
         .excused = rollout->evidence.excused,
     };
     struct serin_ends rest = without(rollout, &(struct serin_ends){.resolved = tops.dropped});
@@ -326,8 +329,9 @@ static bool is_stale(const struct serin_step *step)
 {
     const struct serin_rollout *rollout = step->rollout;
     const struct serin_sites_seen *seen = &rollout->seen;
-    uint64_t resolved = serin_gates_resolved(rollout);
-    uint64_t failures = serin_gates_failures(rollout);
+    struct serin_ends ends = serin_gates_counted(rollout);
+    uint64_t resolved = ends.resolved;
+    uint64_t failures = ends.failures;
     if (seen->resolved == 0 || seen->excused != rollout->evidence.excused ||
         resolved < seen->resolved || failures < seen->failures ||
         rollout->last_ms < seen->looked_ms || rollout->last_ms - seen->looked_ms >= WALK_MS) {

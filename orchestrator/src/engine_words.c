@@ -354,6 +354,16 @@ void serin_words_unproven(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_ro
     append(out, "; 'serin rollout advance' goes on without");
 }
 
+/* Updated devices that may sleep, as most others do. */
+static void append_sleepers(char *out, const struct serin_trip *trip)
+{
+    append(out,
+           "%u of %u updated since it began are not heard, nor are %u of %u others: ", trip->bad,
+           trip->of, trip->control_bad, trip->control_of);
+    append(out, trip->doubt == SERIN_DOUBT_MOST ? "too many to compare them with"
+                                                : "too soon to tell who sleeps");
+}
+
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip)
 {
@@ -375,9 +385,16 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
                trip->bad, trip->of);
         return;
     }
-    bool lost = trip->doubt == SERIN_DOUBT_LOST;
+    if (trip->doubt == SERIN_DOUBT_MOST || trip->doubt == SERIN_DOUBT_ASLEEP) {
+        append_sleepers(out, trip);
+        return;
+    }
+    bool before = trip->doubt == SERIN_DOUBT_BEFORE;
+    bool lost = trip->doubt == SERIN_DOUBT_LOST || before;
     append(out, "%u of %u %s", trip->bad, trip->of,
-           lost ? "updated since it began are not heard any more" : gate_words[trip->gate]);
+           before ? "that run it, some since before it began, are not heard any more"
+           : lost ? "updated since it began are not heard any more"
+                  : gate_words[trip->gate]);
     if (trip->doubt == SERIN_DOUBT_CONTROL_SMALL ||
         (lost && trip->control_of < rollout->policy.control_minimum)) {
         append(out, ", and %u others are too few to compare them with (minimum %u)",

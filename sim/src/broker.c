@@ -213,6 +213,16 @@ static bool retain(struct sim *sim, uint32_t index, struct sim_message *message)
     return true;
 }
 
+const struct sim_message *sim_broker_directive(const struct sim *sim, uint32_t index)
+{
+    return broker_of(sim, index)->directive;
+}
+
+struct serin_order sim_broker_order(const struct sim *sim, uint32_t index)
+{
+    return broker_of(sim, index)->order;
+}
+
 const struct sim_message *sim_broker_own(const struct sim *sim, uint32_t index, uint32_t node)
 {
     const struct own *own = own_find(broker_of(sim, index), node);

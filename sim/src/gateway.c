@@ -184,6 +184,9 @@ void sim_gateway_link(struct sim *sim, uint32_t gateway, enum sim_side side, boo
 {
     struct sim_gateway *at = sim->gateways[gateway];
     at->linked[side] = up;
+    if (side == SIM_SITE && sim->config->check) {
+        sim_check_site_link(sim, gateway);
+    }
     if (!at->up) {
         return;
     }

@@ -1,5 +1,6 @@
-/* The judges: moments and devices (invariants.h). The recount of books is invariants_books.c. */
+/* The judges: moments and devices (invariants.h; invariants_internal.h has the other files). */
 #include "invariants_internal.h"
+#include "world.h"
 
 #include <serin/directive.h>
 
@@ -28,8 +29,9 @@ enum serin_error sim_invariants_open(struct sim *sim)
     judge->reasons = calloc(count, sizeof *judge->reasons);
     judge->ranks = calloc(count, sizeof *judge->ranks);
     judge->devices = calloc(count, sizeof *judge->devices);
+    judge->sites = calloc(sim->config->gateways + 1u, sizeof *judge->sites);
     bool made = judge->states != NULL && judge->reasons != NULL && judge->ranks != NULL &&
-                judge->devices != NULL;
+                judge->devices != NULL && judge->sites != NULL;
     return made ? SERIN_OK : SERIN_ERR_MEMORY;
 }
 
@@ -41,6 +43,7 @@ void sim_invariants_close(struct sim *sim)
         free(judge->reasons);
         free(judge->ranks);
         free(judge->devices);
+        free(judge->sites);
         free(judge);
         sim->invariants = NULL;
     }
@@ -60,6 +63,7 @@ void sim_check_boot(struct sim *sim, uint32_t node, bool verified)
                    "d%07u runs an image of security counter %u, below its own %u", node,
                    at->counter, at->floor);
     }
+    sim_judge_floor(sim, node);
 }
 
 void sim_check_bricked(struct sim *sim, uint32_t node)
@@ -113,6 +117,9 @@ void sim_check_site(struct sim *sim, uint32_t gateway, const struct serin_direct
         sim_broken(sim, SERIN_SIM_TRIAL_TOO_LATE,
                    "g%07u lets its nodes start although %u of them failed, and %u may",
                    gateway + 1u, failures, most);
+    }
+    if (sim->brokers != NULL && sim_gateway_connected(sim, gateway, SIM_SITE)) {
+        sim_judge_site(sim, gateway, directive->order, sim_broker_order(sim, gateway + 1u));
     }
 }
 
@@ -237,6 +244,7 @@ void sim_check_created(struct sim *sim, const struct serin_rollout *rollout,
         judge->states[members->list[i].device] = members->list[i].state;
     }
     judge->paused = false;
+    sim_judge_pace_created(sim, rollout);
     sim_judge_ends(sim, rollout, members);
     sim_check_books(sim, rollout, members);
 }
@@ -252,15 +260,18 @@ void sim_check_restored(struct sim *sim, const struct serin_rollout *rollout,
         judge->states[members->list[i].device] = members->list[i].state;
     }
     judge->went_back = true;
+    sim_judge_pace_restored(sim, rollout);
     sim_judge_ends(sim, rollout, members);
     sim_judge_restored(sim);
 }
 
-void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout)
+void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout,
+                           enum serin_rollout_event_kind event)
 {
     struct sim_invariants *judge = sim->invariants;
     if (judge != NULL) {
         judge->before = (struct judged_step){
+            .event = event,
             .threshold = rollout->threshold,
             .publishes = rollout->publishes,
             .stage = rollout->stage,
@@ -306,17 +317,17 @@ static bool has_left_its_end(enum serin_rollout_state from, enum serin_rollout_s
 }
 
 /* An engine that wants ever more at once would keep the run in one day for ever. */
-static void judge_pace(struct sim *sim)
+static void judge_spin(struct sim *sim)
 {
-    struct judged_pace *pace = &sim->invariants->pace;
+    struct judged_spin *spin = &sim->invariants->spin;
     uint64_t minute = sim->now_ms / MINUTE_MS;
-    if (pace->minute != minute) {
-        *pace = (struct judged_pace){.minute = minute};
+    if (spin->minute != minute) {
+        *spin = (struct judged_spin){.minute = minute};
     }
-    pace->steps++;
-    if (pace->steps > STEPS_LEAST + STEPS_DEVICE * sim->config->devices) {
+    spin->steps++;
+    if (spin->steps > STEPS_LEAST + STEPS_DEVICE * sim->config->devices) {
         sim_broken(sim, SERIN_SIM_SPIN, "%llu steps of the engine in one minute",
-                   (unsigned long long)pace->steps);
+                   (unsigned long long)spin->steps);
     }
 }
 
@@ -355,7 +366,9 @@ void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
                    serin_rollout_state_text(judge->before.state),
                    serin_rollout_state_text(rollout->state));
     }
-    judge_pace(sim);
+    judge_spin(sim);
+    sim_judge_told(sim, rollout, publishes);
+    sim_judge_pace(sim, rollout, members);
     judge->paused = judge->paused || rollout->state == SERIN_ROLLOUT_PAUSED;
     sim_judge_passed(sim, rollout, members);
     if (rollout->threshold != judge->before.threshold) {
@@ -387,6 +400,7 @@ void sim_check_directive(struct sim *sim, const struct serin_directive *directiv
         .promotes = names_candidate(sim, &directive->stable),
     };
     if (members->count > 0) {
+        sim_judge_says(sim, directive, rollout);
         sim_check_books(sim, rollout, members);
     }
 }
@@ -407,6 +421,7 @@ void sim_check_publish(struct sim *sim, struct serin_order order, bool repair)
     }
     judge->sent = true;
     judge->sent_order = order;
+    sim_judge_publish(sim);
     if (serin_order_compare(order, judge->made.order) != 0) {
         return; /* a repair of what was made before a crash: it is known already */
     }

@@ -12,8 +12,9 @@
 
 #include <serin/orchestrator/ledger.h>
 
-/* Around a step of the engine. */
-void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout);
+/* Around a step of the engine for this event; a step that is refused has no second call. */
+void sim_check_step_before(struct sim *sim, const struct serin_rollout *rollout,
+                           enum serin_rollout_event_kind event);
 void sim_check_step(struct sim *sim, const struct serin_rollout *rollout,
                     const struct serin_members *members,
                     const struct serin_rollout_actions *actions);
@@ -35,7 +36,8 @@ void sim_check_ack(struct sim *sim, uint32_t device, const struct serin_ack *ack
 void sim_check_heard(struct sim *sim, uint32_t device, const struct serin_report *report);
 /* The ledger has merged a report. */
 void sim_check_ledger(struct sim *sim, uint32_t device, enum serin_state from, enum serin_state to);
-/* Simulated time passes: a small fleet is counted anew every hour. */
+/* A turn of serind: what it has published is what it has stored; and a small fleet is counted anew
+ * every hour. */
 void sim_check_hour(struct sim *sim, const struct serin_rollout *rollout,
                     const struct serin_members *members);
 /* Counts everything anew. */

@@ -197,7 +197,11 @@ void sim_check_hour(struct sim *sim, const struct serin_rollout *rollout,
                     const struct serin_members *members)
 {
     struct sim_invariants *judge = sim->invariants;
-    if (judge != NULL && members->count > 0 && members->count <= SMALL_FLEET &&
+    if (judge == NULL) {
+        return;
+    }
+    sim_judge_broker(sim, rollout);
+    if (members->count > 0 && members->count <= SMALL_FLEET &&
         sim->now_ms / HOUR_MS != judge->hour) {
         judge->hour = sim->now_ms / HOUR_MS;
         sim_judge_deaf(sim);

@@ -25,6 +25,9 @@ const char *serin_sim_invariant_text(enum serin_sim_invariant invariant)
         [SERIN_SIM_STALE] = "no stage passes on figures of before a restart",
         [SERIN_SIM_DEAD] = "no stage follows on one whose devices are all dead",
         [SERIN_SIM_SPIN] = "time goes on",
+        [SERIN_SIM_TOLD] = "devices are told how the rollout stands",
+        [SERIN_SIM_PACE] = "no rollout goes faster than its policy allows",
+        [SERIN_SIM_COMMIT] = "no counter is committed before the release is stable",
     };
     bool known = invariant >= SERIN_SIM_SOUND && invariant < SERIN_SIM_INVARIANT_COUNT;
     return known ? texts[invariant] : "unknown";
@@ -125,6 +128,7 @@ static void fill_rollout(const struct server_head *head, struct serin_sim_result
     result->stage = rollout->stage;
     result->members = head->reverting ? head->halted_count : head->member_count;
     memcpy(result->why, rollout->why, sizeof result->why);
+    memcpy(result->revert_why, rollout->revert_why, sizeof result->revert_why);
     result->offered = rollout->tally.offered;
     result->unreached = rollout->tally.unreached;
     fill_books(rollout, &result->books);

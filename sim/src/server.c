@@ -202,6 +202,7 @@ enum serin_error sim_server_open(struct sim *sim)
     struct server_head *head = &server->store.head;
     head->order = (struct serin_order){.epoch = 1};
     head->stable = (struct serin_release){.offer_count = 1, .attempt = 1};
+    head->attempts[SIM_STABLE] = 1; /* the factory's installation */
     head->stable.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = UINT16_MAX};
     memcpy(head->stable.offers[0].manifest_id, sim->releases[SIM_STABLE].manifest_id,
            SERIN_SHA256_SIZE);
@@ -276,7 +277,7 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
     struct serin_rollout_actions actions;
     server_store_touch(&server->store);
     enum serin_rollout_state state = rollout->state;
-    sim_check_step_before(server->sim, rollout);
+    sim_check_step_before(server->sim, rollout, event->kind);
     enum serin_error error =
         serin_rollout_step(rollout, &server->members, sim_wall_ms(server->sim), event, &actions);
     if (error != SERIN_OK) {
@@ -285,9 +286,7 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
     for (size_t i = 0; i < actions.count; i++) {
         carry_out(server, &actions.list[i]);
     }
-    if (rollout->attempt > server->store.head.last_attempt) {
-        server->store.head.last_attempt = rollout->attempt; /* a retry */
-    }
+    server_attempted(server, rollout->policy.offers[0].manifest_id, rollout->attempt); /* a retry */
     sim_check_step(server->sim, rollout, &server->members, &actions);
     if (rollout->state != state) {
         server->state_ms = server->sim->now_ms;

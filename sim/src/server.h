@@ -17,6 +17,7 @@
 #include <serin/orchestrator/ledger.h>
 #include <serin/orchestrator/repair.h>
 #include <serin/orchestrator/signed_time.h>
+#include <serin/orchestrator/way_back.h>
 
 #define SERVER_COMMIT_MS    5u    /* a transaction reaches the disk so long after its work */
 #define SERVER_SETTLE_MS    1000u /* retained messages have arrived so long after connecting */
@@ -74,7 +75,7 @@ struct server_head {
     uint32_t halted_count;
     struct serin_order order; /* given out last */
     struct serin_release stable;
-    uint32_t last_attempt; /* at the candidate, given out so far */
+    uint32_t attempts[SIM_RELEASES]; /* the last number at each release that is known of */
     struct server_directive directive;
     struct serin_signed_mark signed_mark; /* signed time as it stood when this was stored */
 };
@@ -215,7 +216,8 @@ struct sim_server {
     struct serin_order want_above, doubted;
     uint32_t claimant; /* device + 1 of the witness, alone so far; 0: none */
     uint64_t claim_rest_ms, guard_rest_ms, tend_ms;
-    struct serin_signed_time time; /* lost with its memory, but for the mark of the store */
+    struct serin_signed_time time;       /* lost with its memory, but for the mark of the store */
+    struct serin_way_back_seen way_back; /* lost with its memory */
 
     struct serin_batch_items items; /* scratch of a batch */
 };
@@ -242,9 +244,12 @@ enum serin_error server_step(struct sim_server *server, const struct serin_rollo
 /* ---- server_create.c ---- */
 
 void server_create(struct sim_server *server);
+/* An attempt at a release has this number: the next one has a higher one. */
+void server_attempted(struct sim_server *server, const uint8_t manifest_id[SERIN_SHA256_SIZE],
+                      uint32_t attempt);
 /* The store has other members than before. */
 void server_members_changed(struct sim_server *server);
-/* A halted rollout wants its devices back on the stable release. */
+/* A halted rollout wants its devices back on the stable release, or it is to be seen whether. */
 bool server_revert_due(const struct sim_server *server);
 void server_revert(struct sim_server *server);
 

@@ -361,6 +361,7 @@ static void leave(struct sim_server *server, uint32_t device,
 static void merge(struct sim_server *server, uint32_t device,
                   const struct serin_attempt_report *report)
 {
+    server_attempted(server, report->manifest_id, report->attempt);
     leave(server, device, report);
     struct server_attempt *kept = latest(&server->store.records[device], report);
     struct serin_attempt_record record = {.attempt = 0};

@@ -122,6 +122,7 @@ void sim_server_revive(struct sim *sim)
     server->up = true;
     server->agreed = false;
     server->claimant = 0;
+    server->way_back = (struct serin_way_back_seen){.looked = false};
     server->claim_rest_ms = server->guard_rest_ms = 0;
     server_resume_time(server);
     resume_health(server);

@@ -115,18 +115,24 @@ static void raise_threshold(struct sim_server *server, uint64_t threshold)
     serin_rollout_rebuild(rollout, &server->members);
 }
 
+/* Attempt numbers that the lost self gave out. */
+static void learn_attempts(struct sim_server *server, const struct serin_release *release)
+{
+    if (release->offer_count > 0) {
+        server_attempted(server, release->offers[0].manifest_id, release->attempt);
+    }
+}
+
 static void learn_view(struct sim_server *server)
 {
-    struct server_head *head = &server->store.head;
+    const struct server_head *head = &server->store.head;
     struct serin_directive directive;
     if (!server->view.teaches ||
         !read_directive(server, server->view.payload, server->view.size, &directive)) {
         return;
     }
-    if (directive.candidate.attempt > head->last_attempt) {
-        server_store_touch(&server->store);
-        head->last_attempt = directive.candidate.attempt;
-    }
+    learn_attempts(server, &directive.candidate);
+    learn_attempts(server, &directive.stable);
     struct serin_lesson lesson = {.event = SERIN_ROLLOUT_EVENT_INVALID};
     if (head->has_rollout) {
         lesson = lesson_of(server, &directive);

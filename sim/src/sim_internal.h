@@ -5,7 +5,7 @@
  *              net.c net_links.c broker.c plugin.c node*.c
  *   server     server*.c: serind's shell in simulated time, around the real engine and ledger
  *   gateways   gateway*.c: serin-gateway's shell, around the real relay, fill, hold, uplink, sent
- *   judges     invariants.c, invariants_books.c
+ *   judges     invariants*.c (invariants_internal.h says which)
  *   result     result.c: what a run came to
  *
  * To be read first; then world.h (what the parts of the world share), server.h or gateway.h (the
@@ -448,6 +448,8 @@ void sim_check_trial(struct sim *sim, uint32_t node);
  * candidate by their reports, and whether it holds them. */
 void sim_check_site(struct sim *sim, uint32_t gateway, const struct serin_directive *directive,
                     uint32_t failures, bool held);
+/* Its connection to the site's broker has come, or gone. */
+void sim_check_site_link(struct sim *sim, uint32_t gateway);
 /* An agent has made a transition, durable: the attempt as it stands, the last transition new. */
 void sim_check_transition(struct sim *sim, uint32_t node,
                           const struct serin_attempt_report *attempt);

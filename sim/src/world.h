@@ -104,6 +104,9 @@ void sim_broker_take(struct sim *sim, uint32_t broker, struct sim_message *messa
 void sim_broker_greet_node(struct sim *sim, uint32_t node);
 void sim_broker_greet_gateway(struct sim *sim, uint32_t gateway, enum sim_side side);
 void sim_broker_greet_server(struct sim *sim);
+/* The channel's directive as the broker retains it; NULL: none. And its order, 0.0 with none. */
+const struct sim_message *sim_broker_directive(const struct sim *sim, uint32_t broker);
+struct serin_order sim_broker_order(const struct sim *sim, uint32_t broker);
 /* A device's own directive as its broker retains it; NULL: none. */
 const struct sim_message *sim_broker_own(const struct sim *sim, uint32_t broker, uint32_t node);
 

@@ -151,7 +151,46 @@ static void judge_trial(struct cuts_life *life, unsigned minor)
     }
 }
 
-void cuts_judge_boot(struct cuts_life *life)
+void cuts_judge_standing(const struct cuts_life *life, struct cuts_standing *standing)
+{
+    struct serin_boot_state state;
+    *standing = (struct cuts_standing){.confirmed = 0};
+    bool cells = life->harm_armed && life->calm == CUTS_CHAPTERS; /* what reads may not be right */
+    if (cells || life->doubts > 0 || serin_boot_read(&life->boot, &state) != SERIN_OK) {
+        return;
+    }
+    if (state.active != SERIN_SLOT_NONE && state.active_confirmed) {
+        unsigned minor = release_in(life, state.active);
+        standing->confirmed = minor != 0 && image_whole(life, state.active, minor) ? minor : 0;
+    }
+    if (state.trial != SERIN_SLOT_NONE && state.last_reason == SERIN_REASON_INVALID) {
+        unsigned minor = release_in(life, state.trial);
+        standing->trial = minor != 0 && image_whole(life, state.trial, minor) ? minor : 0;
+    }
+}
+
+/* Whether one reading of the boot that came wrong decided for good: what is sound gives way, or
+ * fails its trial unproved. */
+static void judge_glances(struct cuts_life *life, const struct cuts_standing *before,
+                          unsigned minor)
+{
+    struct serin_boot_state state;
+    if (life->dim) {
+        return;
+    }
+    if (before->confirmed != 0 && !life->choice.trial && minor != before->confirmed &&
+        minor != before->trial) {
+        cuts_fail(life, "what is confirmed and sound gives way", "release %u to %u",
+                  before->confirmed, minor);
+    }
+    if (before->trial != 0 && !life->choice.trial &&
+        serin_boot_read(&life->boot, &state) == SERIN_OK && state.phase == SERIN_BOOT_STEADY &&
+        state.last_reason == SERIN_REASON_BOOT_VERIFY) {
+        cuts_fail(life, "a sound image fails its trial unproved", "release %u", before->trial);
+    }
+}
+
+void cuts_judge_boot(struct cuts_life *life, const struct cuts_standing *before)
 {
     unsigned minor = cuts_release_of_id(life->goods, life->choice.manifest_id);
     if (minor == 0 || release_in(life, life->choice.slot) != minor ||
@@ -168,6 +207,7 @@ void cuts_judge_boot(struct cuts_life *life)
     } else if (!may_run(life, minor)) {
         cuts_fail(life, "what was never confirmed runs without a trial", "release %u", minor);
     }
+    judge_glances(life, before, minor);
     judge_slots(life);
     judge_floor(life);
 }

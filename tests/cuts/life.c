@@ -77,6 +77,7 @@ static void fill_ports(struct cuts_life *life)
                                      .root_key = life->goods->root_key,
                                      .recovery = &life->recovery,
                                      .identity = &identity};
+    life->bootloader = &life->boot;
     life->config = (struct serin_agent_config){.boot = &life->boot,
                                                .codec = serin_protobufc(),
                                                .link = &link_ops,
@@ -170,6 +171,9 @@ static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_acc
 {
     struct cuts_life *life = ctx;
     bool lost = life->event == CUTS_EVENT_LOSE_TRUST && life->struck;
+    if (life->calm != CUTS_CHAPTERS) {
+        return SERIN_ERR_NOT_FOUND; /* nobody comes for what passes */
+    }
     life->recoveries++;
     if (!lost || life->recoveries > 1 || serin_flash_emulator_is_off(life->emulator)) {
         return SERIN_ERR_NOT_FOUND;
@@ -234,8 +238,18 @@ static void boot(struct cuts_life *life)
     life->now_ms = 0;
     life->app_ms = APP_SPEAKS_MS;
     life->app_done = life->reset_asked = false;
-    enum serin_error error = serin_boot_select(&life->boot, life->cause, &life->choice);
+    struct cuts_standing before;
+    cuts_judge_standing(life, &before);
+    life->strikes_before = life->strikes;
+    life->booting = true;
+    life->dim = false;
+    enum serin_error error = serin_boot_select(life->bootloader, life->cause, &life->choice);
+    life->booting = false;
     if (serin_flash_emulator_is_off(life->emulator)) {
+        return;
+    }
+    if (error != SERIN_OK && life->dim) {
+        life->cause = SERIN_RESET_UNKNOWN; /* the board boots again, and it is light */
         return;
     }
     if (error != SERIN_OK) {
@@ -246,7 +260,7 @@ static void boot(struct cuts_life *life)
     if (life->event == CUTS_EVENT_LOSE_TRUST && life->struck && life->recoveries == 0) {
         cuts_fail(life, "what boots has no trust record", "slot %u", (unsigned)life->choice.slot);
     }
-    cuts_judge_boot(life);
+    cuts_judge_boot(life, &before);
     struct serin_agent_boot_info info = {
         .slot = life->choice.slot, .trial = life->choice.trial, .cause = life->cause};
     error = serin_agent_init(&life->agent, &life->config, &info, 0);

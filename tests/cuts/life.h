@@ -87,6 +87,7 @@ struct cuts_life {
     struct serin_layout layout;
     struct serin_slot_map map;
     struct serin_boot boot;
+    const struct serin_boot *bootloader; /* the same, by the ports that the bootloader has */
     struct serin_recovery recovery;
     struct serin_agent_config config;
     struct serin_agent agent;
@@ -124,11 +125,14 @@ struct cuts_life {
     unsigned calm;   /* from this chapter on nothing strikes any more, and what is offered must get
                         in, harmed or not; CUTS_CHAPTERS: there is none */
     unsigned doubts; /* faults of this life that leave cells in doubt */
-    bool struck;     /* it has */
-    unsigned recoveries;         /* calls of the recovery port */
-    enum serin_slot harmed_slot; /* that rot struck; NONE: it struck another place */
-    const char *failure;         /* the rule that broke, in static storage; NULL: all have held */
-    char detail[160];            /* how */
+    unsigned strikes, strikes_before; /* readings in trouble that passes; before this boot */
+    bool booting;                     /* the bootloader runs */
+    bool dim;                         /* a region was dark to it in this boot */
+    bool struck;                      /* it has */
+    unsigned recoveries;              /* calls of the recovery port */
+    enum serin_slot harmed_slot;      /* that rot struck; NONE: it struck another place */
+    const char *failure; /* the rule that broke, in static storage; NULL: all have held */
+    char detail[160];    /* how */
 };
 
 /* Opens flash of this geometry, erased; the device waits in the factory. False: `failure` says why.
@@ -172,8 +176,17 @@ void cuts_server_connect(struct cuts_life *life);
 /* Delivers the next message; false where there is none. */
 bool cuts_server_deliver(struct cuts_life *life);
 
+/* So many readings in one boot come wrong in trouble, at most: a third proof may not. */
+#define CUTS_GLANCES 2u
+
 /* judge.c */
-void cuts_judge_boot(struct cuts_life *life);  /* after the bootloader's choice */
+/* What stands before a boot: what is confirmed, and what waits for its trial. */
+struct cuts_standing {
+    unsigned confirmed, trial; /* releases that are whole in their slots; 0: there is none */
+};
+void cuts_judge_standing(const struct cuts_life *life, struct cuts_standing *standing);
+/* After the bootloader's choice. */
+void cuts_judge_boot(struct cuts_life *life, const struct cuts_standing *before);
 void cuts_judge_agent(struct cuts_life *life); /* after the agent's start */
 void cuts_judge_step(struct cuts_life *life);  /* after a step that wrote, and the power stayed */
 void cuts_judge_time(struct cuts_life *life);  /* after each step */

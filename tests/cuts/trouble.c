@@ -1,6 +1,7 @@
 /* Trouble that passes (trouble.h). */
 #include "trouble.h"
 
+#include "harm.h"
 #include "points.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #define LIFE_SEED 1u
 #define CALM_FROM 8u /* the chapter "last": a release that nothing has struck before */
 
-/* The device's flash as its agent sees it. The bootloader and the judge have the flash itself. */
+/* The device's flash as its bootloader and its agent see it. The judge has the flash itself. */
 struct troubled {
     struct serin_flash flash; /* its ctx is this struct */
     const struct serin_flash *real;
@@ -29,10 +30,27 @@ static struct serin_boot boot; /* the agent's */
 
 /* ---- flash in trouble ---- */
 
-/* Whether an operation of this kind goes wrong now. */
-static bool strikes(struct troubled *self, unsigned kind)
+static void tell_strike(const struct cuts_life *of, unsigned kind, uint32_t address)
+{
+    const char *what = kind == CUTS_TROUBLE_FLIP      ? "a bit is read wrong"
+                       : kind == CUTS_TROUBLE_READ    ? "a reading fails"
+                       : kind == CUTS_TROUBLE_PROGRAM ? "a program fails"
+                       : kind == CUTS_TROUBLE_ERASE   ? "an erase fails"
+                                                      : "all is dark";
+    if (of->telling) {
+        (void)printf("    trouble%s: %s at %u, %s\n", of->booting ? " of the bootloader" : "", what,
+                     address, cuts_place(of, address));
+    }
+}
+
+/* Whether an operation of this kind at `address` goes wrong now. */
+static bool strikes(struct troubled *self, unsigned kind, uint32_t address)
 {
     struct cuts_life *of = self->life;
+    bool reading = kind == CUTS_TROUBLE_FLIP || kind == CUTS_TROUBLE_READ;
+    if (of->booting && reading && of->strikes - of->strikes_before >= CUTS_GLANCES) {
+        return false;
+    }
     unsigned more = kind == CUTS_TROUBLE_DARK ? DARK_MORE : 1u;
     if ((self->trouble->kinds & kind) == 0 || of->chapter >= of->calm ||
         cuts_dice(&self->dice) % MILLION >= (uint64_t)self->trouble->ppm * more) {
@@ -40,6 +58,8 @@ static bool strikes(struct troubled *self, unsigned kind)
     }
     self->hits++;
     of->harmed = true;
+    of->strikes += reading ? 1u : 0;
+    tell_strike(of, kind, address);
     return true;
 }
 
@@ -52,21 +72,30 @@ static bool is_dark(struct troubled *self, uint32_t address)
     if (self->step != self->life->steps) {
         self->step = self->life->steps;
         self->dark.size = 0;
-        if (strikes(self, CUTS_TROUBLE_DARK)) {
-            self->dark = regions[cuts_dice(&self->dice) % 6u];
+        struct serin_region region = regions[cuts_dice(&self->dice) % 6u];
+        if (strikes(self, CUTS_TROUBLE_DARK, region.address)) {
+            self->dark = region;
         }
     }
-    return address >= self->dark.address && address - self->dark.address < self->dark.size;
+    bool dark = address >= self->dark.address && address - self->dark.address < self->dark.size;
+    if (dark && self->life->booting) {
+        /* A slot that the bootloader cannot read gives way to the other: no trouble that passes. */
+        if (cuts_slot_at(self->life, address) != SERIN_SLOT_NONE) {
+            return false;
+        }
+        self->life->dim = true;
+    }
+    return dark;
 }
 
 static enum serin_error troubled_read(void *ctx, uint32_t address, void *out, size_t size)
 {
     struct troubled *self = ctx;
-    if (is_dark(self, address) || strikes(self, CUTS_TROUBLE_READ)) {
+    if (is_dark(self, address) || strikes(self, CUTS_TROUBLE_READ, address)) {
         return SERIN_ERR_FLASH;
     }
     enum serin_error error = self->real->ops->read(self->real->ctx, address, out, size);
-    if (error == SERIN_OK && size > 0 && strikes(self, CUTS_TROUBLE_FLIP)) {
+    if (error == SERIN_OK && size > 0 && strikes(self, CUTS_TROUBLE_FLIP, address)) {
         uint64_t bit = cuts_dice(&self->dice) % (8u * size);
         ((uint8_t *)out)[bit / 8u] ^= (uint8_t)(1u << bit % 8u);
     }
@@ -76,7 +105,7 @@ static enum serin_error troubled_read(void *ctx, uint32_t address, void *out, si
 static enum serin_error troubled_program(void *ctx, uint32_t address, const void *data, size_t size)
 {
     struct troubled *self = ctx;
-    return strikes(self, CUTS_TROUBLE_PROGRAM)
+    return strikes(self, CUTS_TROUBLE_PROGRAM, address)
                ? SERIN_ERR_FLASH
                : self->real->ops->program(self->real->ctx, address, data, size);
 }
@@ -84,7 +113,7 @@ static enum serin_error troubled_program(void *ctx, uint32_t address, const void
 static enum serin_error troubled_erase(void *ctx, uint32_t address, size_t size)
 {
     struct troubled *self = ctx;
-    return strikes(self, CUTS_TROUBLE_ERASE)
+    return strikes(self, CUTS_TROUBLE_ERASE, address)
                ? SERIN_ERR_FLASH
                : self->real->ops->erase(self->real->ctx, address, size);
 }
@@ -126,6 +155,7 @@ static bool begin(const struct cuts_goods *goods, const struct cuts_trouble *tro
     boot = life.boot;
     boot.flash = &troubled.flash;
     life.config.boot = &boot;
+    life.bootloader = &boot;
     life.harm_armed = true;
     life.calm = CALM_FROM;
     return true;

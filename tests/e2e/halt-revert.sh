@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Back by itself. 2.0.0 confirms and breaks later; the rollout halts, and since its policy says `on_halt: revert`, serind takes the
 # devices back to the stable 1.0.0 in steps, whatever they ran, and nobody is left behind; the fixed release then begins with the
-# devices that the bad one touched. serind is killed between the halt and what follows it. Where one device has committed a security counter above the stable release's, serind says why
+# devices that the bad one touched. serind is killed between the halt and what follows it. Where all who took the bad one rolled back by
+# themselves there is no way back. Where one device has committed a security counter above the stable release's, serind says why
 # it does not, and the devices stay.
 . "$(dirname "$0")/lib.sh"
 bench_begin halt-revert
@@ -9,8 +10,8 @@ pki 13
 bundle 1.0.0 "$SERIN_BIN/apps/app_v1"
 bundle 2.0.0 "$SERIN_BIN/apps/app_v6" --counter 1
 bundle 3.0.0 "$SERIN_BIN/apps/app_v2" --counter 1
+bundle 3.5.0 "$SERIN_BIN/apps/app_v3" --counter 1
 bundle 4.0.0 "$SERIN_BIN/apps/app_v6" --counter 5
-bundle 1.9.0 "$SERIN_BIN/apps/app_v2" --counter 5
 broker_start
 serind_start
 for i in $(seq -w 1 12); do
@@ -27,9 +28,9 @@ policy 1.0.0 "$quick"
 id=$(rollout 1.0.0)
 wait_for 60 "1.0.0 is stable" rollout_is "$id" completed
 
-title "2.0.0 breaks after confirming: halted, and a rollout back takes its place"
+title "2.0.0 breaks after confirming: halted, and a rollout back takes its place, which asks nobody for approval"
 publish 2.0.0
-policy 2.0.0 "stages: [{percent: 50, soak: 30s}, {percent: 100, soak: 1s}]" "on_halt: revert"
+policy 2.0.0 "stages: [{percent: 50, soak: 30s}, {percent: 100, soak: 1s, approval: true}]" "on_halt: revert"
 stop serind
 SERIND_FAULT=serind.halt.before_publish:1 serind_start # killed once the halt is committed: what follows a halt is not forgotten
 bad=$(rollout 2.0.0)
@@ -44,6 +45,7 @@ touched=$(rollout_json "$bad" | jq .tally.accepted)
 [ "$touched" -ge 2 ] || fail "only $touched devices were touched"
 rollout_json "$back" | jq -e --arg n "release-2.0.0-revert" '.name == $n and .revert and .on_halt == "hold" and
     .releases[0].version == "1.0.0"' >/dev/null || fail "$(rollout_json "$back")"
+rollout_json "$back" | jq -e 'all(.stages[]; .approval == false)' >/dev/null || fail "it waits for approval: $(rollout_json "$back" | jq -c .stages)"
 "$SERIN" rollout show "$bad" | grep -q "reverted: rollout $back takes its devices back" || fail "$("$SERIN" rollout show "$bad")"
 rollout_json "$bad" | jq -e --argjson b "$back" '.replaced_by == $b and .test.resolved > 0 and .test.failed > 0 and
     ([.gates[].gate] | index("failures") != null and index("boot_success") != null)' >/dev/null ||
@@ -71,8 +73,20 @@ now=$("$SERIN" device list --json | jq -r '.devices[] | select(.version == "3.0.
 "$SERIN" rollout advance "$id" >/dev/null
 wait_for 60 "3.0.0 is stable" rollout_is "$id" completed
 
-title "4.0.0 breaks too, but one device has committed a counter above that of 3.0.0: nobody is taken back"
-provision sensor-13 1.9.0
+title "3.5.0 crashes at start and is rolled back by itself: there is nobody to take back, and no alarm of it"
+publish 3.5.0
+policy 3.5.0 "stages: [{count: 1, soak: 30s}, {percent: 100, soak: 1s}]" "on_halt: revert"
+bad=$(rollout 3.5.0)
+wait_for 60 "rollout $bad is halted" rollout_is "$bad" halted
+nobody() { rollout_json "$bad" | jq -e '.reverted_by == null and (.revert_why | test("^nobody runs it"))'; }
+wait_for 10 "serind says that there is nobody" nobody
+all_on 3.0.0 || fail "not everyone runs 3.0.0: $(versions)"
+"$SERIN" rollout show "$bad" | grep -q 'not reverted: nobody runs it' || fail "$("$SERIN" rollout show "$bad")"
+"$SERIN" status --json | jq -e 'all(.alarms[]; test("stay on it") | not)' >/dev/null || fail "an alarm: $("$SERIN" status --json | jq -c .alarms)"
+[ "$(grep -c '"what":"revert".*none is made: nobody' "$BENCH/audit.log")" -eq 1 ] || fail "no line in the audit log, or several"
+
+title "4.0.0 breaks too, but one device that runs it has committed a counter above that of 3.0.0: nobody is taken back"
+provision sensor-13 4.0.0 # from the factory: whatever the cohort, it runs what is halted
 agent_start sensor-13
 wait_for 30 "thirteen devices are known" known_devices 13
 publish 4.0.0

@@ -11,6 +11,8 @@
 #define MINUTE 60u
 #define HOUR   (60u * MINUTE)
 #define DAY_MS UINT64_C(86400000)
+/* Unix seconds at which a simulation begins (docs/spec/simulation.md, section 2). */
+#define START_S UINT64_C(1767225600)
 
 /* SplitMix64, as in sim/src/scenario_random.c. */
 static uint64_t next(uint64_t *state)
@@ -99,6 +101,16 @@ static void pace_draw(struct serin_policy *policy, uint64_t *state)
     policy->emergency = once_in(state, 10);
 }
 
+/* A rollout that begins hours after it was created. Of dice of its own, so that nothing else that
+ * is drawn depends on it. */
+static void start_draw(struct serin_policy *policy, uint64_t seed)
+{
+    uint64_t state = seed ^ UINT64_C(0x7374617274);
+    if (once_in(&state, 12)) {
+        policy->start_s = START_S + between(&state, MINUTE, 12 * HOUR);
+    }
+}
+
 /* What is drawn must be a policy: else it is the drawing that is wrong. */
 static void policy_sound(const struct serin_policy *policy)
 {
@@ -181,6 +193,7 @@ void soak_draw(struct serin_sim_config *config, uint64_t seed, uint32_t devices_
     stages_draw(policy, &state, config->devices);
     gates_draw(policy, &state);
     pace_draw(policy, &state);
+    start_draw(policy, seed);
     serin_sim_scenario_random(&config->scenario, seed);
     dying_draw(config, &state);
     policy_sound(policy);

@@ -165,7 +165,7 @@ START_TEST(an_agent_log_that_does_not_read_for_a_moment_is_not_erased)
     ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].epoch, order.epoch);
     ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].sequence, order.sequence);
     ck_assert(bench.agent.directive_seen);
-    ck_assert_uint_ne(bench.agent.record.tried[0].attempt, 0);
+    ck_assert_uint_ne(bench.agent.record.tried[SERIN_AGENT_CHANNEL][0].attempt, 0);
     ck_assert_uint_eq(watched_erases, 0);
     unsigned gets = bench.gets;
     bench_run_for(&bench, 60000);
@@ -257,7 +257,7 @@ START_TEST(an_agent_log_that_goes_dark_keeps_its_account)
     mends();
     bench_power_cycle(&bench);
     ck_assert_uint_eq(bench.agent.record.incarnation, incarnation);
-    ck_assert_uint_ne(bench.agent.record.tried[0].attempt, 0);
+    ck_assert_uint_ne(bench.agent.record.tried[SERIN_AGENT_CHANNEL][0].attempt, 0);
     ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
     ck_assert_uint_eq(bench_running(&bench), 3);
     tear_down();

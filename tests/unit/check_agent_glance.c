@@ -21,7 +21,8 @@ static unsigned hidden_reads;     /* of the trust region, that fail */
 static struct serin_region blind; /* reads of it come wrong, ... */
 static unsigned blind_reads;      /* ... so many of at least so many bytes, ... */
 static size_t blind_least;
-static bool blind_fails; /* ... with an error, or else with a bit that is not there */
+static bool blind_fails;         /* ... with an error, or else with a bit that is not there, ... */
+static const char *blind_script; /* ... or each its own way: x, ~, or . where it comes right */
 
 static enum serin_error blind_read(void *ctx, uint32_t address, void *out, size_t size)
 {
@@ -34,6 +35,12 @@ static enum serin_error blind_read(void *ctx, uint32_t address, void *out, size_
     if (blind_reads > 0 && size >= blind_least && address >= blind.address &&
         address - blind.address < blind.size) {
         blind_reads--;
+        if (blind_script != NULL) {
+            blind_fails = *blind_script == 'x';
+            if (*blind_script++ == '.') {
+                return error;
+            }
+        }
         ((uint8_t *)out)[size / 2u] ^= 4;
         return blind_fails ? SERIN_ERR_FLASH : error;
     }
@@ -66,6 +73,7 @@ static void set_up(enum bench_app app)
     above.ops = &ops;
     bench.boot.flash = &above;
     hidden_reads = blind_reads = failing_programs = 0;
+    blind_script = NULL;
     bench_boot(&bench, SERIN_RESET_POWER);
 }
 
@@ -230,6 +238,70 @@ START_TEST(a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs)
 }
 END_TEST
 
+static int moment_at_start;
+
+static void hide_running_manifest(struct bench *b)
+{
+    const struct serin_region *slot = &b->layout.slot[b->choice.slot == SERIN_SLOT_A ? 0 : 1];
+    const struct serin_region manifest = {slot->address, SERIN_MANIFEST_SIZE_P256};
+    hide_for_a_moment(&manifest, manifest.size, 1u + (unsigned)moment_at_start % 2u,
+                      moment_at_start >= 2);
+    b->between = NULL;
+}
+
+/* What runs is no factory image, and nothing that runs already is fetched, for a wrong reading of
+ * its manifest at the start. */
+START_TEST(a_wrong_reading_at_the_start_makes_nothing_of_what_runs)
+{
+    set_up(BENCH_GOOD);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    struct serin_directive directive = bench_directive(&bench, v2, NULL);
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 60000);
+    uint64_t number = bench.agent.record.number;
+    unsigned gets = bench.gets;
+    moment_at_start = _i;
+    bench.between = hide_running_manifest;
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(blind_reads, 0);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    ck_assert_uint_eq(bench.agent.running.security_counter, v2->manifest.security_counter);
+    ck_assert(bench.agent.confirmed);
+    bench_run_for(&bench, 60000);
+    ck_assert_uint_eq(bench.gets, gets);
+    ck_assert_uint_eq(bench.agent.record.number, number);
+    tear_down();
+}
+END_TEST
+
+/* The manifest that runs is read under the new record, then under the old one, three times over:
+ * one of the latter readings that verifies is enough. */
+START_TEST(a_manifest_that_verified_once_runs_whatever_other_readings_say)
+{
+    static const char *const scripts[] = {"..x..~", ".~x.x~", "~.xx.~", "x..~xx", "xxxx.."};
+    set_up(BENCH_GOOD);
+    bench_release_seal_second(v2);
+    bench_publish_trust(&bench, 2, true);
+    offer(v2);
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    bench_run_for(&bench, 1000);
+    const struct serin_region *slot = &bench.layout.slot[bench.choice.slot == SERIN_SLOT_A ? 0 : 1];
+    const struct serin_region manifest = {slot->address, SERIN_MANIFEST_SIZE_P256};
+    bench_publish_trust(&bench, 3, false);
+    hide_for_a_moment(&manifest, manifest.size, 6, false);
+    blind_script = scripts[_i];
+    while (bench.queue_count > 0) {
+        bench_step(&bench, UINT64_MAX);
+    }
+    ck_assert_uint_eq(blind_reads, 0);
+    ck_assert_uint_eq(bench.agent.trust.version, 2);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
@@ -241,6 +313,9 @@ int main(void)
     tcase_add_loop_test(tests, a_trust_record_that_does_not_read_for_a_moment_counts, 0, 2);
     tcase_add_loop_test(tests, a_wrong_reading_lets_no_trust_record_drop_the_key_of_what_runs, 0,
                         8);
+    tcase_add_loop_test(tests, a_wrong_reading_at_the_start_makes_nothing_of_what_runs, 0, 4);
+    tcase_add_loop_test(tests, a_manifest_that_verified_once_runs_whatever_other_readings_say, 0,
+                        5);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

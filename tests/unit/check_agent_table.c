@@ -109,10 +109,15 @@ static struct serin_agent_record full_record(void)
     record.journal_reached = 0x05060708;
     record.rewrites = UINT32_MAX;
     memset(record.said, 0x5A, sizeof(record.said));
+    memset(record.director[SERIN_AGENT_CHANNEL], 0x11, SERIN_KEY_ID_SIZE);
+    memset(record.director[SERIN_AGENT_OWN], 0x22, SERIN_KEY_ID_SIZE);
+    memset(record.time_director, 0x33, SERIN_KEY_ID_SIZE);
     record.attempt_count = 2;
     for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
-        record.tried[i].manifest_id[7] = (uint8_t)i;
-        record.tried[i].attempt = 100 + (uint32_t)i;
+        record.tried[SERIN_AGENT_CHANNEL][i].manifest_id[7] = (uint8_t)i;
+        record.tried[SERIN_AGENT_CHANNEL][i].attempt = 100 + (uint32_t)i;
+        record.tried[SERIN_AGENT_OWN][i].manifest_id[0] = (uint8_t)(i + 1);
+        record.tried[SERIN_AGENT_OWN][i].attempt = 200 + (uint32_t)i;
     }
     for (size_t i = 0; i < 2; i++) {
         struct serin_attempt_report *attempt = &record.attempts[i];
@@ -150,7 +155,9 @@ START_TEST(the_record_survives_encoding)
     ck_assert_mem_eq(back.said, record.said, sizeof(back.said));
     ck_assert_uint_eq(back.order[1].sequence, 0xFFFFFFFE);
     ck_assert(back.halted[0] && !back.halted[1] && back.targeted);
-    ck_assert_uint_eq(back.tried[3].attempt, 103);
+    ck_assert_mem_eq(back.tried, record.tried, sizeof(back.tried));
+    ck_assert_mem_eq(back.director, record.director, sizeof(back.director));
+    ck_assert_mem_eq(back.time_director, record.time_director, sizeof(back.time_director));
     ck_assert_uint_eq(back.attempts[1].transitions[6].detail, 0xFFFFFFFF);
     ck_assert(back.attempts[1].targeted && !back.attempts[0].targeted);
     ck_assert_uint_eq(back.trust_proved, 7);
@@ -158,6 +165,32 @@ START_TEST(the_record_survives_encoding)
     ck_assert_uint_eq(back.journal_base, 0x01020304);
     ck_assert_uint_eq(back.journal_reached, 0x05060708);
     ck_assert_uint_eq(back.rewrites, UINT32_MAX);
+}
+END_TEST
+
+/* An older agent left zero where later fields stand, and reads a record that has them as one that
+ * has not: they stand where no walk has a transition. */
+START_TEST(a_record_of_an_older_agent_is_read)
+{
+    struct serin_agent_record record = full_record(), back;
+    uint8_t payload[SERIN_RECORD_PAYLOAD_SIZE], none[SERIN_RECORD_PAYLOAD_SIZE] = {0};
+    serin_record_encode(&record, payload);
+    ck_assert_uint_eq(payload[0], 1);
+    ck_assert_uint_eq(payload[344], 1);
+    ck_assert_uint_eq(payload[104 + 51], 7); /* transitions of the first attempt: 168 .. 322 */
+    memset(payload + 344, 0, 520 - 344);
+    ck_assert_int_eq(serin_record_decode(payload, &back), SERIN_OK);
+    ck_assert_mem_eq(back.tried[SERIN_AGENT_CHANNEL], record.tried[SERIN_AGENT_CHANNEL],
+                     sizeof(back.tried[SERIN_AGENT_CHANNEL]));
+    ck_assert_mem_eq(back.tried[SERIN_AGENT_OWN], none, sizeof(back.tried[SERIN_AGENT_OWN]));
+    ck_assert_mem_eq(back.director, none, sizeof(back.director));
+    ck_assert_mem_eq(back.time_director, none, sizeof(back.time_director));
+    ck_assert_uint_eq(back.attempts[1].transitions[6].detail, 0xFFFFFFFF);
+    /* And where there is no attempt at all. */
+    record.attempt_count = 0;
+    serin_record_encode(&record, payload);
+    ck_assert_int_eq(serin_record_decode(payload, &back), SERIN_OK);
+    ck_assert_mem_eq(back.tried, record.tried, sizeof(back.tried));
 }
 END_TEST
 
@@ -172,7 +205,7 @@ START_TEST(a_record_of_nonsense_is_refused)
                  {996, 1},
                  {1011, 1},
                  {104 + 51, 0},
-                 {104 + 51, 17},
+                 {104 + 51, 9},
                  {104 + 64, 0},
                  {104 + 64, SERIN_STATE_COUNT},
                  {104 + 64, SERIN_STATE_TRIAL},
@@ -193,7 +226,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_state_and_event, every_way_that_the_states_allow_is_in_the_table,
-        the_record_survives_encoding, a_record_of_nonsense_is_refused, NULL};
+        every_state_and_event,           every_way_that_the_states_allow_is_in_the_table,
+        the_record_survives_encoding,    a_record_of_an_older_agent_is_read,
+        a_record_of_nonsense_is_refused, NULL};
     return check_run("agent_table", tests);
 }

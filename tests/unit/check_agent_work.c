@@ -342,8 +342,8 @@ static struct serin_agent_work work_of_boot(struct board *board)
     return since_feed;
 }
 
-/* docs/porting.md, section 6: four signatures and the image twice, some four times that at worst.
- */
+/* docs/porting.md, section 6: four signatures and the image twice, five times that with the log
+ * lost and a slot rotten: that one is looked at three times, in each run. */
 START_TEST(a_boot_verifies_the_image_twice)
 {
     static struct board board;
@@ -366,8 +366,8 @@ START_TEST(a_boot_verifies_the_image_twice)
     show("large", "boot", &steady);
     show("large", "worst", &worst);
     ck_assert_uint_gt(worst.hashed_bytes, steady.hashed_bytes);
-    ck_assert_uint_le(worst.hashed_bytes, 4 * steady.hashed_bytes);
-    ck_assert_uint_le(worst.verifications, 4 * steady.verifications);
+    ck_assert_uint_le(worst.hashed_bytes, 5 * steady.hashed_bytes);
+    ck_assert_uint_le(worst.verifications, 5 * steady.verifications);
     bench_release_free(release);
     bench_close(&board.bench);
 }

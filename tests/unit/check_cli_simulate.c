@@ -124,7 +124,7 @@ START_TEST(a_good_release_completes)
     SUCCEEDS("policy.yaml " SMALL "--seed 1 --expect completed");
     SAYS("spring on lamp/stable: completed in stage 2 of 2, after ");
     SAYS("STAGE  SHARE  DEVICES  OPENED");
-    SAYS("invariants: 16 held");
+    SAYS("invariants: 19 held");
     SAYS("seed 1, 60 devices, 3 gateways, image of 8.0 KiB, a beat every 1h");
     SAYS("stood in for by 2.0.0, over 1.0.0; ignored of it: from");
     SAYS("flash is copied on write");
@@ -389,6 +389,19 @@ START_TEST(a_way_back_stands_by_itself)
 }
 END_TEST
 
+/* Caught: an operator who asks for a way back and is not told why there is none. */
+START_TEST(why_there_is_no_way_back_is_told)
+{
+    write_text("crash.yaml", "image: [{fault: crash, percent: 100}]\n");
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario crash.yaml");
+    SAYS("\nno way back to 1.0.0: nobody runs it or is trying it");
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario crash.yaml --json");
+    SAYS("\"revert\":null,\"revert_why\":\"nobody runs it");
+    SUCCEEDS("back.yaml --devices 200 --gateways 4 --seed 5 --scenario storm.yaml --json");
+    SAYS("\"revert_why\":\"\"");
+}
+END_TEST
+
 START_TEST(what_befell_is_told)
 {
     static char line[524288];
@@ -649,6 +662,7 @@ int main(void)
         stages_stand_as_they_ended,
         a_way_back_counts_each_stage_by_itself,
         a_way_back_stands_by_itself,
+        why_there_is_no_way_back_is_told,
         what_befell_is_told,
         who_waits_for_an_operator_says_so,
         the_replay_is_the_same_again,

@@ -6,75 +6,33 @@
  * Each test names the mutation of the engine that it was seen to catch.
  */
 #include "check_main.h"
-#include "engine_bench.h"
+#include "engine_beats.h"
 
 #include <string.h>
 
-#define HOUR_S    UINT64_C(3600)
-#define HOUR_MS   UINT64_C(3600000)
-#define MINUTE_MS UINT64_C(60000)
-#define UPDATED   100u
-#define OTHERS    900u
-
-static struct serin_health health[UPDATED + OTHERS]; /* by device */
-static bool quiet[UPDATED + OTHERS];
+#define HOUR_S  UINT64_C(3600)
+#define UPDATED 100u
+#define OTHERS  900u
 
 /* Soaks of a day, and silence or errors of more than 10 %. */
 static struct serin_policy heard_policy(void)
 {
-    struct serin_policy policy = bench_policy();
-    policy.stage_count = 2;
-    policy.stages[0] = (struct serin_stage_policy){.count = UPDATED, .soak_s = 86400};
-    policy.stages[1] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = 86400};
-    for (size_t gate = SERIN_GATE_FAILURES; gate < SERIN_GATE_COUNT; gate++) {
-        policy.gates[gate] = (struct serin_gate_policy){.max_permyriad = 10000, .minimum = 1};
-    }
-    policy.gates[SERIN_GATE_SILENCE] = (struct serin_gate_policy){1000, 30};
+    struct serin_policy policy = beats_policy(UPDATED, 24, 1000, 30);
     policy.gates[SERIN_GATE_ERRORS] = (struct serin_gate_policy){1000, 30};
-    policy.patience_s = 86400;
-    policy.deadline_s = 86400;
     return policy;
-}
-
-static void beat_all(struct bench *bench)
-{
-    for (uint32_t device = 0; device < UPDATED + OTHERS; device++) {
-        const struct serin_health_beat said = {
-            .interval_s = 3600, .uptime_s = (bench->now_ms - BENCH_START_MS) / 1000 + 86400};
-        if (!quiet[device]) {
-            serin_health_beat(&health[device], bench->now_ms / 1000, &said,
-                              bench->rollout.state != SERIN_ROLLOUT_CREATED);
-        }
-    }
-}
-
-static void hours(struct bench *bench, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        bench_pass(bench, HOUR_MS);
-        beat_all(bench);
-    }
 }
 
 /* A fleet that was heard for five hours, and whose first hundred have just confirmed. */
 static void make(struct bench *bench, const struct serin_policy *policy)
 {
-    memset(health, 0, sizeof health);
-    memset(quiet, 0, sizeof quiet);
-    bench_make(bench, policy, UPDATED + OTHERS, 1);
-    bench->check = false;
-    bench->members.health = health;
-    hours(bench, 5);
-    bench_do(bench, SERIN_ROLLOUT_START);
-    bench_confirm_offered(bench);
-    ck_state(bench, "soaking");
+    beats_make(bench, policy, UPDATED + OTHERS, BEATS_HOUR_MIN);
+    beats_hours(bench, 5);
+    beats_start(bench);
 }
 
 static void silence(const struct bench *bench, uint32_t from, uint32_t end)
 {
-    for (uint32_t i = from; i < end; i++) {
-        quiet[bench->members.list[i].device] = true;
-    }
+    beats_silence(bench, from, end, true);
 }
 
 /* Minutes until it halts. */
@@ -83,9 +41,9 @@ static unsigned minutes_to_halt(struct bench *bench)
     unsigned minutes = 0;
     for (; bench->rollout.state != SERIN_ROLLOUT_HALTED && minutes < 3000; minutes++) {
         if (minutes % 60 == 0) {
-            beat_all(bench);
+            beats_all(bench);
         }
-        bench_pass(bench, MINUTE_MS);
+        bench_pass(bench, BEATS_MINUTE_MS);
     }
     return minutes;
 }
@@ -117,18 +75,18 @@ START_TEST(silence_halts_when_it_had_time_to_be_heard_and_lasts)
         struct serin_policy policy = heard_policy();
         struct bench bench;
         make(&bench, &policy);
-        hours(&bench, 1);
+        beats_hours(&bench, 1);
         silence(&bench, 0, 50);
         for (unsigned minute = 1; minute <= cases[c].after_min; minute++) {
-            bench_pass(&bench, MINUTE_MS);
+            bench_pass(&bench, BEATS_MINUTE_MS);
             if (minute % 60 == 0) {
-                beat_all(&bench);
+                beats_all(&bench);
             }
         }
         if (cases[c].down_min != 0) {
             bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
             for (int64_t minute = 0; minute < cases[c].down_min; minute++) {
-                bench.now_ms += MINUTE_MS; /* somebody asks it how it is */
+                bench.now_ms += BEATS_MINUTE_MS; /* somebody asks it how it is */
                 bench_do(&bench, SERIN_ROLLOUT_TICK);
             }
             ck_state(&bench, "soaking");
@@ -149,15 +107,8 @@ END_TEST
 static void beat_each_minute(struct bench *bench, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        for (uint32_t device = 0; device < UPDATED + OTHERS; device++) {
-            const struct serin_health_beat said = {
-                .interval_s = 60, .uptime_s = (bench->now_ms - BENCH_START_MS) / 1000 + 86400};
-            if (!quiet[device]) {
-                serin_health_beat(&health[device], bench->now_ms / 1000, &said,
-                                  bench->rollout.state != SERIN_ROLLOUT_CREATED);
-            }
-        }
-        bench_pass(bench, MINUTE_MS);
+        beats_all(bench);
+        bench_pass(bench, BEATS_MINUTE_MS);
     }
 }
 
@@ -169,11 +120,7 @@ START_TEST(a_fleet_that_beats_often_halts_soon)
     struct serin_policy policy = heard_policy();
     struct bench bench;
     unsigned minutes = 0;
-    memset(health, 0, sizeof health);
-    memset(quiet, 0, sizeof quiet);
-    bench_make(&bench, &policy, UPDATED + OTHERS, 1);
-    bench.check = false;
-    bench.members.health = health;
+    beats_make(&bench, &policy, UPDATED + OTHERS, 1);
     beat_each_minute(&bench, 60);
     bench_do(&bench, SERIN_ROLLOUT_START);
     bench_confirm_offered(&bench);
@@ -198,11 +145,7 @@ START_TEST(no_event_passes_a_stage_without_a_last_comparison)
         struct serin_policy policy = heard_policy();
         struct bench bench;
         policy.stages[0].soak_s = 3600 + 840;
-        memset(health, 0, sizeof health);
-        memset(quiet, 0, sizeof quiet);
-        bench_make(&bench, &policy, UPDATED + OTHERS, 1);
-        bench.check = false;
-        bench.members.health = health;
+        beats_make(&bench, &policy, UPDATED + OTHERS, 1);
         beat_each_minute(&bench, 60);
         bench_do(&bench, SERIN_ROLLOUT_START);
         bench_confirm_offered(&bench);
@@ -238,7 +181,7 @@ START_TEST(sleepers_delay_only_what_hangs_on_them)
         struct bench bench;
         make(&bench, &policy);
         for (uint32_t i = 0; i < 12; i++) {
-            health[bench.members.list[i].device].gap_s = 6 * 3600;
+            beats.health[bench.members.list[i].device].gap_s = 6 * 3600;
         }
         silence(&bench, 0, 12 + others);
         unsigned minutes = minutes_to_halt(&bench);
@@ -257,12 +200,12 @@ START_TEST(an_excess_begins_anew_when_it_ended)
     struct bench bench;
     make(&bench, &policy);
     silence(&bench, 0, 50);
-    hours(&bench, 4);
+    beats_hours(&bench, 4);
     ck_assert_uint_ne(bench.rollout.comparison.silent_lasting.from_ms, 0);
-    memset(quiet, 0, sizeof quiet);
-    beat_all(&bench);
+    memset(beats.quiet, 0, sizeof beats.quiet);
+    beats_all(&bench);
     silence(&bench, 0, 50);
-    bench_pass(&bench, 15 * MINUTE_MS);
+    bench_pass(&bench, 15 * BEATS_MINUTE_MS);
     ck_assert_uint_eq(bench.rollout.comparison.silent_lasting.from_ms, 0);
     unsigned minutes = minutes_to_halt(&bench);
     ck_assert_uint_gt(minutes, 225);
@@ -279,10 +222,10 @@ START_TEST(errors_have_to_last_too)
         struct bench bench;
         make(&bench, &policy);
         for (uint32_t i = 0; i < 50; i++) {
-            health[bench.members.list[i].device].late_rate = 1000;
+            beats.health[bench.members.list[i].device].late_rate = 1000;
         }
-        memset(quiet, 1, sizeof quiet); /* nothing changes any more */
-        bench_pass(&bench, 61 * MINUTE_MS);
+        memset(beats.quiet, 1, sizeof beats.quiet); /* nothing changes any more */
+        bench_pass(&bench, 61 * BEATS_MINUTE_MS);
         ck_state(&bench, "soaking");
         if (down == 1) {
             bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
@@ -308,17 +251,17 @@ START_TEST(what_did_not_last_yet_holds)
         struct bench bench;
         make(&bench, &policy);
         silence(&bench, 0, 50);
-        hours(&bench, 3);
-        bench_pass(&bench, 40 * MINUTE_MS);
+        beats_hours(&bench, 3);
+        bench_pass(&bench, 40 * BEATS_MINUTE_MS);
         ck_assert(bench.rollout.held);
         ck_assert(
             bench_said(&bench, "held: 50 of 100 updated fell silent, 0.00 % expected (0 of "));
         ck_assert(bench_said(&bench, ", too short a time to be certain"));
         if (back == 1) {
-            memset(quiet, 0, sizeof quiet);
+            memset(beats.quiet, 0, sizeof beats.quiet);
         }
-        beat_all(&bench);
-        hours(&bench, 2);
+        beats_all(&bench);
+        beats_hours(&bench, 2);
         ck_assert_str_eq(serin_rollout_state_text(bench.rollout.state),
                          back == 1 ? "rolling" : "halted");
         bench_free(&bench);
@@ -339,11 +282,11 @@ START_TEST(who_was_not_heard_since_reports_are_up_lets_nothing_pass)
         make(&bench, &policy);
         silence(&bench, 0, silent);
         for (unsigned hour = 0; hour < 5; hour++) { /* so that it never lasts */
-            hours(&bench, 1);
+            beats_hours(&bench, 1);
             bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
             bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
         }
-        bench_pass(&bench, 61 * MINUTE_MS);
+        bench_pass(&bench, 61 * BEATS_MINUTE_MS);
         ck_assert_uint_eq(bench.rollout.comparison.ever_unheard, silent);
         ck_assert_int_eq(bench.rollout.held, silent == 11);
         ck_assert(silent == 10 || bench_said(&bench, "held: 11 of 100 updated were not heard yet"));
@@ -368,10 +311,10 @@ START_TEST(what_was_never_known_holds_beside_a_known_control_group)
         policy.stages[0].soak_s = 6 * 3600;
         struct bench bench;
         make(&bench, &policy);
-        memset(health, 0, sizeof health);
+        memset(beats.health, 0, sizeof beats.health);
         silence(&bench, 0, cases[c].updated);
         silence(&bench, UPDATED, UPDATED + cases[c].others);
-        hours(&bench, 7);
+        beats_hours(&bench, 7);
         ck_assert_msg(bench.rollout.held == cases[c].held, "case %zu: %s", c, bench.rollout.why);
         if (c == 0) {
             ck_assert_str_eq(bench.rollout.why, "held: too little is heard of 100 of 100 updated "
@@ -394,12 +337,12 @@ START_TEST(others_count_one_gap_longer)
     uint64_t opened_s = bench.rollout.stage_started_ms / 1000;
     for (uint32_t tenth = 25; tenth < 45; tenth++) {
         uint64_t heard_s = opened_s - tenth * HOUR_S / 10;
-        serin_health_heard(&health[bench.members.list[tenth].device], heard_s);
-        serin_health_heard(&health[bench.members.list[UPDATED + tenth].device], heard_s);
-        quiet[bench.members.list[tenth].device] = true;
-        quiet[bench.members.list[UPDATED + tenth].device] = true;
+        serin_health_heard(&beats.health[bench.members.list[tenth].device], heard_s);
+        serin_health_heard(&beats.health[bench.members.list[UPDATED + tenth].device], heard_s);
+        beats.quiet[bench.members.list[tenth].device] = true;
+        beats.quiet[bench.members.list[UPDATED + tenth].device] = true;
     }
-    hours(&bench, 12);
+    beats_hours(&bench, 12);
     const struct serin_comparison *c = &bench.rollout.comparison;
     ck_assert_uint_eq(c->updated, UPDATED - 14); /* 3.1 to 4.4 gaps */
     ck_assert_uint_eq(c->updated_silent, 6);     /* 2.5 to 3.0 */
@@ -418,8 +361,8 @@ START_TEST(others_are_lasting_a_gap_after_they_are_silent)
     make(&bench, &policy);
     silence(&bench, UPDATED, UPDATED + 20);
     for (unsigned hour = 1; hour <= 6; hour++) {
-        hours(&bench, 1);
-        bench_pass(&bench, 16 * MINUTE_MS);
+        beats_hours(&bench, 1);
+        bench_pass(&bench, 16 * BEATS_MINUTE_MS);
         const struct serin_comparison *c = &bench.rollout.comparison;
         ck_assert_uint_eq(c->control_silent, hour * 76 > 180 ? 20 : 0);
         ck_assert_uint_eq(c->control_lasting, hour * 76 > 255 ? 20 : 0);

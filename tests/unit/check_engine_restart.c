@@ -7,40 +7,25 @@
  * Each test names the mutation of the engine that it was seen to catch.
  */
 #include "check_main.h"
-#include "engine_bench.h"
+#include "engine_beats.h"
 
 #include <serin/adapters/stored_rollout.h>
 
 #include <string.h>
 
-#define HOUR_MS   UINT64_C(3600000)
-#define MINUTE_MS UINT64_C(60000)
-#define OTHERS    900u
-#define MOST      100u
-
-static struct serin_health health[MOST + OTHERS]; /* by device */
-static bool quiet[MOST + OTHERS];
+#define OTHERS 900u
+#define MOST   100u
 
 /* A first stage of so many, which soaks for twelve hours. */
 static struct serin_policy restart_policy(uint32_t updated)
 {
-    struct serin_policy policy = bench_policy();
-    policy.stage_count = 2;
-    policy.stages[0] = (struct serin_stage_policy){.count = updated, .soak_s = 12 * 3600};
-    policy.stages[1] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = 12 * 3600};
-    for (size_t gate = SERIN_GATE_FAILURES; gate < SERIN_GATE_COUNT; gate++) {
-        policy.gates[gate] = (struct serin_gate_policy){.max_permyriad = 10000, .minimum = 1};
-    }
-    policy.gates[SERIN_GATE_SILENCE] = (struct serin_gate_policy){1000, MOST + 1};
-    policy.patience_s = 86400;
-    policy.deadline_s = 86400;
-    return policy;
+    return beats_policy(updated, 12, 1000, MOST + 1);
 }
 
 /* A window each day: the first ten hours of the bench. */
 static void open_at_first(struct serin_policy *policy)
 {
-    uint32_t begins_min = (uint32_t)(BENCH_START_MS / MINUTE_MS % 1440u);
+    uint32_t begins_min = (uint32_t)(BENCH_START_MS / BEATS_MINUTE_MS % 1440u);
     policy->window_count = 1;
     policy->windows[0] = (struct serin_window){
         .days = 127,
@@ -49,45 +34,17 @@ static void open_at_first(struct serin_policy *policy)
     };
 }
 
-static void beat_all(const struct bench *bench)
-{
-    for (uint32_t device = 0; device < MOST + OTHERS; device++) {
-        const struct serin_health_beat said = {
-            .interval_s = 3600, .uptime_s = (bench->now_ms - BENCH_START_MS) / 1000 + 86400};
-        if (!quiet[device]) {
-            serin_health_beat(&health[device], bench->now_ms / 1000, &said,
-                              bench->rollout.state != SERIN_ROLLOUT_CREATED);
-        }
-    }
-}
-
-static void hours(struct bench *bench, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        bench_pass(bench, HOUR_MS);
-        beat_all(bench);
-    }
-}
-
 /* A fleet that was heard for five hours, and whose first ones have just confirmed. */
 static void make(struct bench *bench, const struct serin_policy *policy)
 {
-    memset(health, 0, sizeof health);
-    memset(quiet, 0, sizeof quiet);
-    bench_make(bench, policy, MOST + OTHERS, 1);
-    bench->check = false;
-    bench->members.health = health;
-    hours(bench, 5);
-    bench_do(bench, SERIN_ROLLOUT_START);
-    bench_confirm_offered(bench);
-    ck_state(bench, "soaking");
+    beats_make(bench, policy, MOST + OTHERS, BEATS_HOUR_MIN);
+    beats_hours(bench, 5);
+    beats_start(bench);
 }
 
 static void silence(const struct bench *bench, bool silent)
 {
-    for (uint32_t i = 0; i < bench->rollout.tally.offered; i++) {
-        quiet[bench->members.list[i].device] = silent;
-    }
+    beats_silence(bench, 0, bench->rollout.tally.offered, silent);
 }
 
 /* Reports are down afterwards. */
@@ -102,7 +59,7 @@ static void restart(struct bench *bench)
 static void lie_down(struct bench *bench, unsigned minutes)
 {
     for (unsigned i = 0; i < minutes; i++) {
-        bench->now_ms += MINUTE_MS;
+        bench->now_ms += BEATS_MINUTE_MS;
         bench_do(bench, SERIN_ROLLOUT_TICK);
     }
     uint32_t last = bench->members.count - 1u;
@@ -122,9 +79,9 @@ START_TEST(no_restart_passes_a_stage_of_the_dead)
         struct serin_policy policy = restart_policy(cases[c].updated);
         struct bench bench;
         make(&bench, &policy);
-        hours(&bench, 2);
+        beats_hours(&bench, 2);
         silence(&bench, true);
-        hours(&bench, 24);
+        beats_hours(&bench, 24);
         ck_state(&bench, "awaiting");
         ck_assert_msg(bench_said(&bench, "fell silent"), "%s", bench.rollout.why);
         for (unsigned i = 0; i < 3; i++) {
@@ -134,17 +91,17 @@ START_TEST(no_restart_passes_a_stage_of_the_dead)
             bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
             bench_settle(&bench);
             for (unsigned minute = 0; minute < cases[c].between_min; minute += 10) {
-                bench_pass(&bench, 10 * MINUTE_MS);
-                beat_all(&bench);
+                bench_pass(&bench, 10 * BEATS_MINUTE_MS);
+                beats_all(&bench);
             }
             ck_assert_msg(bench.rollout.stage == 1, "%zu: stage 2 after restart %u", c, i);
             ck_state(&bench, "awaiting");
         }
-        hours(&bench, 5);
+        beats_hours(&bench, 5);
         ck_state(&bench, "awaiting");
         ck_assert_uint_eq(bench.rollout.comparison.ever_silent, cases[c].updated);
         silence(&bench, false); /* they were repaired */
-        hours(&bench, 2);
+        beats_hours(&bench, 2);
         ck_state(&bench, "rolling");
         ck_assert_uint_eq(bench.rollout.stage, 2);
         bench_free(&bench);
@@ -161,7 +118,7 @@ START_TEST(no_window_passes_a_stage_while_reports_are_down)
         struct bench bench;
         open_at_first(&policy);
         make(&bench, &policy);
-        hours(&bench, 16);
+        beats_hours(&bench, 16);
         ck_state(&bench, "soaking");
         ck_assert(bench_said(&bench, "the stage is soaked: goes on when the window opens"));
         bench_do(&bench, SERIN_ROLLOUT_REPORTS_DOWN);
@@ -192,15 +149,15 @@ START_TEST(no_pause_passes_a_stage_of_the_dead)
         policy.stages[1].approval = true;
         open_at_first(&policy);
         make(&bench, &policy);
-        hours(&bench, 13);
+        beats_hours(&bench, 13);
         ck_state(&bench, "awaiting");
         bench_do(&bench, SERIN_ROLLOUT_ADVANCE);
         ck_assert(bench.rollout.approved);
         bench_do(&bench, SERIN_ROLLOUT_PAUSE);
         silence(&bench, die == 1);
         for (unsigned i = 0; i < 9; i++) {
-            bench.now_ms += HOUR_MS;
-            beat_all(&bench);
+            bench.now_ms += BEATS_HOUR_MS;
+            beats_all(&bench);
         }
         bench_do(&bench, SERIN_ROLLOUT_RESUME);
         bench_settle(&bench);
@@ -224,20 +181,17 @@ START_TEST(who_is_well_goes_on_after_a_restart)
         policy.emergency = c == EMERGENCY;
         if (c == EMERGENCY) { /* its stages do not soak */
             policy.stages[1].approval = true;
-            memset(health, 0, sizeof health);
-            bench_make(&bench, &policy, MOST + OTHERS, 1);
-            bench.check = false;
-            bench.members.health = health;
+            beats_make(&bench, &policy, MOST + OTHERS, BEATS_HOUR_MIN);
             bench_do(&bench, SERIN_ROLLOUT_START);
             bench_confirm_offered(&bench);
             ck_state(&bench, "awaiting");
         } else {
             make(&bench, &policy);
-            bench.members.health = c == NO_HEALTH ? NULL : health;
+            bench.members.health = c == NO_HEALTH ? NULL : beats.health;
             if (c == HELD_BEFORE) {
                 silence(&bench, true);
             }
-            hours(&bench, c == HELD_BEFORE || c == APPROVED ? 13 : 11);
+            beats_hours(&bench, c == HELD_BEFORE || c == APPROVED ? 13 : 11);
         }
         ck_assert_uint_eq(bench.rollout.stage, 1);
         silence(&bench, false);
@@ -248,10 +202,10 @@ START_TEST(who_is_well_goes_on_after_a_restart)
             ck_assert_str_eq(bench.rollout.why,
                              "the stage is approved: goes on when reports arrive");
         }
-        bench.now_ms += MINUTE_MS;
+        bench.now_ms += BEATS_MINUTE_MS;
         bench_do(&bench, SERIN_ROLLOUT_REPORTS_UP);
-        beat_all(&bench);
-        hours(&bench, 2);
+        beats_all(&bench);
+        beats_hours(&bench, 2);
         ck_assert_msg(bench.rollout.stage == 2, "%u: %s, %s", c,
                       serin_rollout_state_text(bench.rollout.state), bench.rollout.why);
         bench_free(&bench);
@@ -271,7 +225,7 @@ START_TEST(reports_that_blink_compare_once_a_second)
         unsigned compared = 0;
         make(&bench, &policy);
         silence(&bench, waits == 1);
-        hours(&bench, waits == 1 ? 13 : 1);
+        beats_hours(&bench, waits == 1 ? 13 : 1);
         ck_state(&bench, waits == 1 ? "awaiting" : "soaking");
         for (unsigned i = 0; i < 100; i++) {
             uint64_t at_ms = bench.rollout.comparison.at_ms;
@@ -283,7 +237,7 @@ START_TEST(reports_that_blink_compare_once_a_second)
         }
         ck_assert_uint_ge(compared, waits == 1 ? 9 : 0);
         ck_assert_uint_le(compared, waits == 1 ? 11 : 1);
-        bench_pass(&bench, 2 * MINUTE_MS);
+        bench_pass(&bench, 2 * BEATS_MINUTE_MS);
         bool later = bench.rollout.comparison.at_ms > bench.rollout.heard_from_ms;
         ck_assert(later || waits == 0);
         bench_free(&bench);

@@ -377,9 +377,29 @@ START_TEST(the_greatest_numbers_saturate)
 }
 END_TEST
 
+/* The clock is set back a day, and the device beats on as ever: it did not boot, so that errors of
+ * its first hour are no errors of this one, and no long gap passed. Caught: a boot, or a gap, told
+ * by the word that was moved back. */
+START_TEST(a_clock_that_is_set_right_boots_nobody)
+{
+    struct device device = make(3600);
+    beat(&device, HOUR_S, 100000);
+    beats(&device, 30, HOUR_S, 0);
+    ck_assert(!serin_health_unwell(&device.health));
+    device.now_s -= 24 * HOUR_S;
+    device.booted_s -= 24 * HOUR_S;
+    ck_assert(serin_health_set_back(&device.health, device.now_s));
+    beat(&device, HOUR_S, 0);
+    ck_assert_uint_eq(device.health.late_rate, 0);
+    ck_assert(!serin_health_unwell(&device.health));
+    ck_assert_uint_eq(device.health.gap_s, 3600);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        a_clock_that_is_set_right_boots_nobody,
         nothing_is_said_of_a_device_that_was_hardly_heard,
         silence_is_three_of_its_own_gaps,
         a_device_that_sleeps_is_known_for_it,

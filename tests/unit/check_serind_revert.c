@@ -152,9 +152,9 @@ static struct serind_slot *latest(struct serind_bench *bench)
     return serind_rollouts_latest(HERE, "lamp", "stable");
 }
 
-/* Caught: the halt not published before; `from` without the salt; windows kept; a revert that
- * reverts; the flag left out of the directive; the halted rollout's own books forgotten; a floor of
- * a device that does not run the halted release in everybody's way. */
+/* Caught: the halt not published before; `from` without the salt; windows or approvals kept; a
+ * revert that reverts; the flag left out of the directive; the halted rollout's own books
+ * forgotten; a floor of a device that does not run the halted release in everybody's way. */
 START_TEST(a_halted_rollout_is_taken_back_in_steps)
 {
     static struct serind_bench bench_memory, *bench = &bench_memory;
@@ -204,6 +204,10 @@ START_TEST(a_halted_rollout_is_taken_back_in_steps)
     ck_assert_uint_eq(policy->start_s, 0);
     ck_assert_uint_eq(policy->stage_count, 2);
     ck_assert_uint_eq(policy->stages[1].soak_s, 7200);
+    /* Stage 1 of the halted one was approved by its operator; nobody is asked again. */
+    ck_assert(before.policy.stages[0].approval && !policy->stages[0].approval);
+    ck_assert_int_eq(slot->rollout.state, SERIN_ROLLOUT_ROLLING);
+    ck_assert_uint_eq(slot->rollout.stage, 1);
     ck_assert_uint_eq(serind_bench_audited(bench, "release: 2 of 4 do not run it"), 1);
     ck_assert_uint_eq(serind_bench_audited(bench, "the policy of rollout 1"), 1);
     /* Who runs the stable release is confirmed from the start, but who may yet come off it. */
@@ -217,8 +221,7 @@ START_TEST(a_halted_rollout_is_taken_back_in_steps)
     struct serind_slot *same = NULL;
     struct serind_refusal refusal;
     uint64_t id = slot->rollout.id;
-    ck_assert_int_eq(serind_rollout_command(HERE, id, SERIN_ROLLOUT_ADVANCE, NULL, &same, &refusal),
-                     SERIN_OK);
+    serind_bench_turn(bench);
     ck_assert_uint_gt(bench->publishes, published);
     struct serin_directive directive = {.order = {0, 0}};
     serin_rollout_candidate(&latest(bench)->rollout, &directive);
@@ -272,9 +275,9 @@ START_TEST(without_a_stable_release_devices_stay)
 {
     static struct serind_bench bench_memory, *bench = &bench_memory;
     open_bench(bench);
-    struct stocked old = release(bench, 1, 1, 3);
-    release(bench, 2, 1, 3);
+    struct stocked old = release(bench, 1, 1, 3), bad = release(bench, 2, 1, 3);
     device(bench, "lamp-1", &old, 1, 1);
+    device(bench, "lamp-2", &bad, 1, 1);
     stays(bench, "lamp stable has no stable release to go back to");
 }
 END_TEST
@@ -298,10 +301,10 @@ START_TEST(without_the_image_devices_stay)
 {
     static struct serind_bench bench_memory, *bench = &bench_memory;
     open_bench(bench);
-    struct stocked old = release(bench, 1, 1, 3);
-    release(bench, 2, 1, 3);
+    struct stocked old = release(bench, 1, 1, 3), bad = release(bench, 2, 1, 3);
     set_stable(bench, &old, 3);
     device(bench, "lamp-1", &old, 1, 1);
+    device(bench, "lamp-2", &bad, 1, 1);
     ck_assert_int_eq(serin_depot_remove(HERE->depot, old.image), SERIN_OK);
     stays(bench, "the stable release 1.0.0 is not in the depot");
 }
@@ -316,6 +319,80 @@ START_TEST(hardware_without_a_stable_release_stays)
     device(bench, "lamp-1", &old, 1, 1);
     device(bench, "lamp-3", &bad, 1, 3);
     stays(bench, "no stable release is for the hardware of 1 device that run it, lamp-3 is one");
+}
+END_TEST
+
+/* A rollout over one device that is halted while that is trying it: nothing is decided before it is
+ * known what became of it. */
+static void at_it(struct serind_bench *bench, struct stocked *old, struct stocked *bad)
+{
+    open_bench(bench);
+    *old = release(bench, 1, 1, 3);
+    *bad = release(bench, 2, 1, 3);
+    set_stable(bench, old, 3);
+    device(bench, "lamp-1", old, 1, 1);
+    struct serind_refusal refusal;
+    struct serind_slot *slot = create(bench, POLICY);
+    ck_assert_int_eq(serind_rollout_command(HERE, 1, SERIN_ROLLOUT_ADVANCE, NULL, &slot, &refusal),
+                     SERIN_OK);
+    say(bench, "lamp-1", 1, 1, bad, SERIN_STATE_DOWNLOADING, old);
+    ck_assert_int_eq(serind_rollout_command(HERE, 1, SERIN_ROLLOUT_HALT, "bad", &slot, &refusal),
+                     SERIN_OK);
+    serind_revert_tend(HERE);
+    ck_assert_uint_eq(latest(bench)->rollout.id, 1);
+    ck_assert_str_eq(latest(bench)->rollout.revert_why, "");
+}
+
+/* The second report of a device: its trial of attempt 1 at `of` ended where it began. */
+static void rolls_back(struct serind_bench *bench, const char *id, const struct stocked *of,
+                       const struct stocked *runs)
+{
+    struct serin_report report = serind_bench_report(id, 2, 0, 1, SERIN_STATE_TRIAL, 0);
+    struct serin_attempt_report *attempt = &report.attempts[0];
+    memcpy(attempt->manifest_id, of->id, sizeof of->id);
+    memcpy(report.running.manifest_id, runs->id, sizeof runs->id);
+    attempt->transitions[attempt->transition_count++] =
+        (struct serin_transition){.state = SERIN_STATE_ROLLED_BACK, .reason = SERIN_REASON_CRASH};
+    serind_bench_take_report(bench, &report);
+}
+
+/* Caught: a way back of days for nobody; an alarm of it; the same said after each restart; one who
+ * turns up on the release after all left there. */
+START_TEST(nobody_is_taken_back_where_nobody_runs_it)
+{
+    static struct serind_bench bench_memory, *bench = &bench_memory;
+    struct stocked old, bad;
+    at_it(bench, &old, &bad);
+    rolls_back(bench, "lamp-1", &bad, &old);
+    for (int turn = 0; turn < 3; turn++) {
+        latest(bench)->way_back = (struct serin_way_back_seen){.looked = false}; /* a restart */
+        serind_revert_tend(HERE);
+    }
+    ck_assert_uint_eq(latest(bench)->rollout.id, 1);
+    ck_assert_str_eq(stored(bench, 1).revert_why, SERIN_WAY_BACK_NOBODY_TEXT);
+    ck_assert_uint_eq(serind_bench_audited(bench, "none is made: nobody runs it"), 1);
+    serind_revert_alarm(HERE, latest(bench));
+    ck_assert(!serind_alarm_stands(HERE, "revert:lamp/stable"));
+    device(bench, "lamp-2", &bad, 1, 1); /* it came to it by another way */
+    latest(bench)->way_back = (struct serin_way_back_seen){.looked = false};
+    serind_revert_tend(HERE);
+    ck_assert_uint_eq(latest(bench)->rollout.id, 2);
+    ck_assert_uint_eq(stored(bench, 1).reverted_by, 2);
+    ck_assert_str_eq(stored(bench, 1).revert_why, "");
+    close_bench(bench);
+}
+END_TEST
+
+/* Caught: whoever is still trying the release when it is halted forgotten. */
+START_TEST(who_ends_on_it_after_the_halt_is_taken_back)
+{
+    static struct serind_bench bench_memory, *bench = &bench_memory;
+    struct stocked old, bad;
+    at_it(bench, &old, &bad);
+    say(bench, "lamp-1", 2, 1, &bad, SERIN_STATE_CONFIRMED, &bad);
+    serind_revert_tend(HERE);
+    ck_assert_uint_eq(latest(bench)->rollout.id, 2);
+    close_bench(bench);
 }
 END_TEST
 
@@ -360,6 +437,8 @@ int main(void)
         above_a_committed_counter_devices_stay,
         without_the_image_devices_stay,
         hardware_without_a_stable_release_stays,
+        nobody_is_taken_back_where_nobody_runs_it,
+        who_ends_on_it_after_the_halt_is_taken_back,
         what_needs_no_revert_gets_none,
         NULL,
     };

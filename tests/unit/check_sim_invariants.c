@@ -3,98 +3,10 @@
  * that state which it names. A judge that nothing convicts before is no judge.
  */
 #include "check_main.h"
+#include "sim_judged.h"
 
-#include "invariants_internal.h"
-
+#include <stdio.h>
 #include <string.h>
-
-#define DEVICES 40u
-#define STAGE   4u /* devices of the first stage: 10 % */
-
-static struct serin_sim_config config;
-static struct serin_sim_result result;
-static struct sim_node nodes[DEVICES];
-static struct sim world;
-static struct serin_member list[DEVICES];
-static struct serin_members members;
-static struct serin_rollout rollout;
-
-/* A rollout whose first stage is offered to the first four in rank, all books in order. */
-static void set_up(void)
-{
-    static const uint8_t salt[SERIN_SALT_SIZE] = {1};
-    memset(&result, 0, sizeof result);
-    memset(nodes, 0, sizeof nodes);
-    memset(&world, 0, sizeof world);
-    config = (struct serin_sim_config){.devices = DEVICES, .check = true};
-    serin_policy_default(&config.policy);
-    strcpy(config.policy.product, "lamp");
-    strcpy(config.policy.channel, "stable");
-    config.policy.offer_count = 1;
-    config.policy.offers[0] = (struct serin_offer){.hw_min = 1, .hw_max = 9, .manifest_id = {2}};
-    config.policy.stage_count = 2;
-    config.policy.stages[0] = (struct serin_stage_policy){.permyriad = 1000, .soak_s = 60};
-    config.policy.stages[1] = (struct serin_stage_policy){.permyriad = 10000, .soak_s = 60};
-    config.policy.ramp.first = 0;
-    world.config = &config;
-    world.result = &result;
-    world.nodes = nodes;
-    world.releases[SIM_CANDIDATE].manifest_id[0] = 2;
-    ck_assert_int_eq(sim_invariants_open(&world), SERIN_OK);
-    ck_assert_int_eq(serin_rollout_init(&rollout, 1, &config.policy, salt, 1, 1000), SERIN_OK);
-    members = (struct serin_members){.list = list, .count = DEVICES};
-    for (uint32_t i = 0; i < DEVICES; i++) {
-        list[i] = serin_rollout_member(&rollout, (i + 1) * 1000u, i);
-        nodes[i].gateway = SIM_NOBODY;
-        nodes[i].hardware = 1 + (uint16_t)(i % 9u);
-    }
-    serin_rollout_rebuild(&rollout, &members);
-    sim_check_created(&world, &rollout, &members);
-}
-
-static void tear_down(void)
-{
-    sim_invariants_close(&world);
-}
-
-/* A step of the engine under the judges' eyes, as serind's shell makes it. */
-static void step(enum serin_rollout_event_kind kind, uint32_t member, enum serin_state state,
-                 enum serin_reason reason)
-{
-    const struct serin_rollout_event event = {
-        .kind = kind, .member = member, .state = state, .reason = reason};
-    struct serin_rollout_actions actions;
-    sim_check_step_before(&world, &rollout);
-    ck_assert_int_eq(serin_rollout_step(&rollout, &members, 2000, &event, &actions), SERIN_OK);
-    sim_check_step(&world, &rollout, &members, &actions);
-}
-
-static void sound(void)
-{
-    ck_assert_msg(result.broken == SERIN_SIM_SOUND, "%s", result.breach);
-}
-
-static void convicted(enum serin_sim_invariant invariant)
-{
-    ck_assert_msg(result.broken == invariant, "not %s but %s: %s",
-                  serin_sim_invariant_text(invariant), serin_sim_invariant_text(result.broken),
-                  result.breach);
-    ck_assert(result.breach[0] != '\0');
-    result.broken = SERIN_SIM_SOUND;
-    result.breach[0] = '\0';
-    world.over = false;
-}
-
-/* Started, and the stage is offered. */
-static void roll(void)
-{
-    step(SERIN_ROLLOUT_START, 0, SERIN_STATE_IDLE, SERIN_REASON_NONE);
-    step(SERIN_ROLLOUT_REPORTS_UP, 0, SERIN_STATE_IDLE, SERIN_REASON_NONE);
-    step(SERIN_ROLLOUT_TICK, 0, SERIN_STATE_IDLE, SERIN_REASON_NONE);
-    sim_check_books(&world, &rollout, &members);
-    ck_assert_uint_eq(rollout.tally.offered, STAGE);
-    sound();
-}
 
 static struct serin_attempt_report attempt_of(uint32_t number, size_t count,
                                               const enum serin_state *states)
@@ -112,118 +24,105 @@ static struct serin_attempt_report attempt_of(uint32_t number, size_t count,
 
 START_TEST(what_boots_is_signed_and_not_below_the_floor)
 {
-    set_up();
-    nodes[3].counter = nodes[3].floor = 5;
+    judged_set_up();
+    nodes[3].counter = nodes[3].floor = world.releases[SIM_STABLE].counter = 5;
     sim_check_boot(&world, 3, true);
-    sound();
+    judged_sound();
     sim_check_boot(&world, 3, false);
-    convicted(SERIN_SIM_UNVERIFIED);
+    judged_convicted(SERIN_SIM_UNVERIFIED);
     nodes[3].running_release = SIM_RELEASES;
     sim_check_boot(&world, 3, true);
-    convicted(SERIN_SIM_UNVERIFIED);
+    judged_convicted(SERIN_SIM_UNVERIFIED);
     nodes[3].running_release = SIM_STABLE;
     nodes[3].counter = 4;
     sim_check_boot(&world, 3, true);
-    convicted(SERIN_SIM_BELOW_COUNTER);
+    judged_convicted(SERIN_SIM_BELOW_COUNTER);
     sim_check_bricked(&world, 3);
-    convicted(SERIN_SIM_BRICKED);
-    tear_down();
+    judged_convicted(SERIN_SIM_BRICKED);
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(a_trial_begins_in_a_lease_that_nothing_forbids)
 {
-    set_up();
+    judged_set_up();
     world.now_ms = 5000;
     const struct sim_heard good = {
         .any = true, .candidate_state = SERIN_CANDIDATE_ROLLING, .lease_end_ms = 5000};
     nodes[0].heard = good;
     sim_check_armed(&world, 0);
-    sound();
+    judged_sound();
     nodes[0].heard.any = false;
     sim_check_armed(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     nodes[0].heard = good;
     nodes[0].heard.held = true;
     sim_check_armed(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     nodes[0].heard = good;
     nodes[0].heard.candidate_state = SERIN_CANDIDATE_HALTED;
     sim_check_armed(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     nodes[0].heard.candidate_state = SERIN_CANDIDATE_PAUSED;
     sim_check_armed(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     nodes[0].heard = good;
     nodes[0].heard.lease_end_ms = 4999;
     sim_check_armed(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
-    tear_down();
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_tear_down();
 }
 END_TEST
 
 /* What was armed may have been halted since. */
 START_TEST(a_trial_that_boots_was_not_halted)
 {
-    set_up();
+    judged_set_up();
     struct sim_node *node = &nodes[0];
     node->heard = (struct sim_heard){
         .order = {1, 5}, .candidate_state = SERIN_CANDIDATE_ROLLING, .candidate = {2}};
     node->agent.record.order[SERIN_AGENT_CHANNEL] = (struct serin_order){1, 5};
     sim_check_trial(&world, 0);
-    sound();
+    judged_sound();
     node->heard.candidate_state = SERIN_CANDIDATE_HALTED;
     sim_check_trial(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     /* The power went before the halt was stored. */
     node->agent.record.order[SERIN_AGENT_CHANNEL].sequence = 4;
     sim_check_trial(&world, 0);
-    sound();
+    judged_sound();
     /* It was the channel's, and the device has a directive of its own. */
     node->targeted = true;
     node->agent.record.order[SERIN_AGENT_OWN] = (struct serin_order){1, 5};
     sim_check_trial(&world, 0);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     node->heard.candidate[0] = 3; /* another release's halt */
     sim_check_trial(&world, 0);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(a_gateway_holds_where_too_many_failed)
 {
-    set_up();
+    judged_set_up();
     struct serin_directive directive = {.candidate_state = SERIN_CANDIDATE_ROLLING,
                                         .candidate = {.offer_count = 1},
                                         .site_failures_max = 2};
     sim_check_site(&world, 0, &directive, 2, false);
     sim_check_site(&world, 0, &directive, 3, true);
-    sound();
+    judged_sound();
     sim_check_site(&world, 0, &directive, 3, false);
-    convicted(SERIN_SIM_TRIAL_TOO_LATE);
+    judged_convicted(SERIN_SIM_TRIAL_TOO_LATE);
     directive.candidate_state = SERIN_CANDIDATE_HALTED; /* the fleet is */
     sim_check_site(&world, 0, &directive, 3, false);
     directive.candidate_state = SERIN_CANDIDATE_ROLLING;
     directive.site_failures_max = 0; /* no limit */
     sim_check_site(&world, 0, &directive, 3, false);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
-
-/* The directive of the first stage is published. */
-static void publish(uint32_t sequence, uint64_t threshold)
-{
-    const struct serin_directive directive = {
-        .order = {1, sequence},
-        .candidate_state = SERIN_CANDIDATE_ROLLING,
-        .candidate = {.offer_count = 1, .offers = {{.manifest_id = {2}}}},
-        .threshold = threshold,
-    };
-    sim_check_directive(&world, &directive, &rollout, &members);
-    sim_check_publish(&world, directive.order, false);
-}
 
 START_TEST(who_takes_the_candidate_was_offered_it_and_takes_it_once)
 {
@@ -233,40 +132,40 @@ START_TEST(who_takes_the_candidate_was_offered_it_and_takes_it_once)
     static const enum serin_state confirmed[] = {SERIN_STATE_PENDING,   SERIN_STATE_DOWNLOADING,
                                                  SERIN_STATE_VERIFYING, SERIN_STATE_STAGED,
                                                  SERIN_STATE_TRIAL,     SERIN_STATE_CONFIRMED};
-    set_up();
-    roll();
+    judged_set_up();
+    judged_roll();
     struct serin_attempt_report attempt = attempt_of(1, 1, accepted);
     sim_check_transition(&world, 0, &attempt);
-    convicted(SERIN_SIM_COHORT); /* nothing was published yet */
-    publish(1, rollout.threshold);
+    judged_convicted(SERIN_SIM_COHORT); /* nothing was published yet */
+    judged_publish(1);
     sim_check_transition(&world, STAGE - 1, &attempt);
-    sound();
+    judged_sound();
     sim_check_transition(&world, STAGE, &attempt); /* the next in rank */
-    convicted(SERIN_SIM_COHORT);
+    judged_convicted(SERIN_SIM_COHORT);
 
     struct serin_attempt_report again = attempt_of(1, 2, cancelled);
     sim_check_transition(&world, 0, &again);
     sim_check_transition(&world, 0, &attempt);
-    sound(); /* what was cancelled may be offered again */
+    judged_sound(); /* what was cancelled may be offered again */
     again = attempt_of(1, 2, failed);
     sim_check_transition(&world, 0, &again);
-    sound();
+    judged_sound();
     sim_check_transition(&world, 0, &attempt);
-    convicted(SERIN_SIM_TWICE);
+    judged_convicted(SERIN_SIM_TWICE);
     attempt.attempt = 2; /* a retry */
     sim_check_transition(&world, 0, &attempt);
-    sound();
+    judged_sound();
 
     again = attempt_of(1, 6, confirmed);
     sim_check_transition(&world, 1, &again);
     attempt = attempt_of(1, 1, confirmed);
     sim_check_transition(&world, 1, &attempt);
-    convicted(SERIN_SIM_TWICE);
+    judged_convicted(SERIN_SIM_TWICE);
     again.manifest_id[0] = 1; /* it was taken back to the stable release meanwhile */
     sim_check_transition(&world, 1, &again);
     sim_check_transition(&world, 1, &attempt);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
@@ -274,13 +173,13 @@ START_TEST(no_device_leaves_an_end)
 {
     static const enum serin_state back[] = {SERIN_STATE_PENDING, SERIN_STATE_FAILED,
                                             SERIN_STATE_DOWNLOADING};
-    set_up();
-    roll();
-    publish(1, rollout.threshold);
+    judged_set_up();
+    judged_roll();
+    judged_publish(1);
     struct serin_attempt_report attempt = attempt_of(1, 3, back);
     sim_check_transition(&world, 0, &attempt);
-    convicted(SERIN_SIM_FINAL_LEFT);
-    tear_down();
+    judged_convicted(SERIN_SIM_FINAL_LEFT);
+    judged_tear_down();
 }
 END_TEST
 
@@ -288,84 +187,84 @@ END_TEST
 
 START_TEST(the_engine_and_the_ledger_leave_no_end)
 {
-    set_up();
-    roll();
-    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
-    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH);
-    sound();
+    judged_set_up();
+    judged_roll();
+    judged_step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+    judged_step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_REGRESSED, SERIN_REASON_HEALTH);
+    judged_sound();
     /* An engine that takes the failure back, and says so in order. */
     struct serin_rollout_actions actions = {
         .count = 1, .list = {{.kind = SERIN_ROLLOUT_ACT_SAVE_MEMBER, .member = 0}}};
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     list[0].state = SERIN_STATE_CONFIRMED;
     sim_check_step(&world, &rollout, &members, &actions);
-    convicted(SERIN_SIM_FINAL_LEFT);
+    judged_convicted(SERIN_SIM_FINAL_LEFT);
 
     sim_check_ledger(&world, 0, SERIN_STATE_CONFIRMED, SERIN_STATE_REVERTED);
     sim_check_ledger(&world, 0, SERIN_STATE_CANCELLED, SERIN_STATE_PENDING);
-    sound();
+    judged_sound();
     sim_check_ledger(&world, 0, SERIN_STATE_FAILED, SERIN_STATE_CONFIRMED);
-    convicted(SERIN_SIM_FINAL_LEFT);
-    tear_down();
+    judged_convicted(SERIN_SIM_FINAL_LEFT);
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(an_ack_is_of_what_was_committed)
 {
-    set_up();
+    judged_set_up();
     const struct serin_report_cursor committed = {.incarnation = 7, .number = 3};
     struct serin_ack ack = {.incarnation = 7, .number = 3, .status = SERIN_ACK_STORED};
     sim_check_ack(&world, 0, &ack, &committed);
-    sound();
+    judged_sound();
     ack.number = 4;
     sim_check_ack(&world, 0, &ack, &committed);
-    convicted(SERIN_SIM_ACK_EARLY);
+    judged_convicted(SERIN_SIM_ACK_EARLY);
     ack = (struct serin_ack){.incarnation = 8, .number = 1, .status = SERIN_ACK_STORED};
     sim_check_ack(&world, 0, &ack, &committed);
-    convicted(SERIN_SIM_ACK_EARLY);
+    judged_convicted(SERIN_SIM_ACK_EARLY);
     ack.status = SERIN_ACK_RESEND;
     sim_check_ack(&world, 0, &ack, &committed);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(a_step_publishes_once_and_an_order_goes_out_once)
 {
-    set_up();
-    roll();
+    judged_set_up();
+    judged_roll();
     struct serin_rollout_actions actions = {
         .count = 2,
         .list = {{.kind = SERIN_ROLLOUT_ACT_PUBLISH}, {.kind = SERIN_ROLLOUT_ACT_PUBLISH}}};
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.publishes += 2;
     sim_check_step(&world, &rollout, &members, &actions);
-    convicted(SERIN_SIM_PUBLISHES);
-    publish(1, rollout.threshold);
+    judged_convicted(SERIN_SIM_PUBLISHES);
+    judged_publish(1);
     sim_check_publish(&world, (struct serin_order){1, 1}, true); /* a repair */
-    publish(2, rollout.threshold);
-    sound();
+    judged_publish(2);
+    judged_sound();
     sim_check_publish(&world, (struct serin_order){1, 2}, false);
-    convicted(SERIN_SIM_PUBLISHES);
+    judged_convicted(SERIN_SIM_PUBLISHES);
     /* A store that went back is told by the broker, but by one whose disk went back too. */
     sim_check_restored(&world, &rollout, &members);
     sim_check_publish(&world, (struct serin_order){1, 2}, false);
-    convicted(SERIN_SIM_PUBLISHES);
+    judged_convicted(SERIN_SIM_PUBLISHES);
     result.came[SERIN_SIM_EVENT_BROKER_OLD] = 1;
     sim_check_publish(&world, (struct serin_order){1, 2}, false);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(books_agree_with_a_recount)
 {
-    set_up();
-    roll();
-    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_PENDING, SERIN_REASON_NONE);
-    step(SERIN_ROLLOUT_MEMBER, 1, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+    judged_set_up();
+    judged_roll();
+    judged_step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_PENDING, SERIN_REASON_NONE);
+    judged_step(SERIN_ROLLOUT_MEMBER, 1, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
     sim_check_books(&world, &rollout, &members);
-    sound();
+    judged_sound();
     uint32_t *const figures[] = {
         &rollout.tally.accepted, &rollout.tally.confirmed, &rollout.tally.failed,
         &rollout.tally.rejected, &rollout.tally.unreached, &rollout.tally.regressed,
@@ -374,34 +273,34 @@ START_TEST(books_agree_with_a_recount)
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         ++*figures[i];
         sim_check_books(&world, &rollout, &members);
-        convicted(SERIN_SIM_BOOKS);
+        judged_convicted(SERIN_SIM_BOOKS);
         --*figures[i];
     }
     sim_check_books(&world, &rollout, &members);
-    sound();
+    judged_sound();
     /* Every hour, once, without being asked. */
     rollout.tally.confirmed++;
     world.now_ms = 3600000;
     sim_check_hour(&world, &rollout, &members);
-    convicted(SERIN_SIM_BOOKS);
+    judged_convicted(SERIN_SIM_BOOKS);
     sim_check_hour(&world, &rollout, &members);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(nobody_is_lost)
 {
-    set_up();
-    roll();
-    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_PENDING, SERIN_REASON_NONE);
+    judged_set_up();
+    judged_roll();
+    judged_step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_PENDING, SERIN_REASON_NONE);
     list[1].state = SERIN_STATE_UNREACHED; /* and no step said so */
     sim_check_books(&world, &rollout, &members);
-    convicted(SERIN_SIM_LOST);
+    judged_convicted(SERIN_SIM_LOST);
     list[1].state = SERIN_STATE_IDLE;
     members.count--;
     sim_check_books(&world, &rollout, &members);
-    convicted(SERIN_SIM_LOST);
+    judged_convicted(SERIN_SIM_LOST);
     members.count++;
     /* At the end the server knows what the device knows, and has known for an hour. */
     static const enum serin_state confirmed[] = {SERIN_STATE_PENDING,   SERIN_STATE_DOWNLOADING,
@@ -415,17 +314,17 @@ START_TEST(nobody_is_lost)
     nodes[0].state = SERIN_STATE_PENDING;
     world.now_ms = then_ms;
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
+    judged_sound();
     nodes[0].state = SERIN_STATE_CONFIRMED;
     sim_check_transition(&world, 0, &attempt);
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
+    judged_sound();
     world.now_ms = then_ms + 3600000 - 1;
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
+    judged_sound();
     world.now_ms = then_ms + 3600000;
     sim_check_known(&world, 0, 1, &list[0]);
-    convicted(SERIN_SIM_LOST);
+    judged_convicted(SERIN_SIM_LOST);
     /* Over links that lose most of what they carry it may never have come, unless it did. */
     struct serin_agent_record *record = &nodes[0].agent.record;
     const struct serin_report told = {.incarnation = 5, .number = 6};
@@ -436,129 +335,126 @@ START_TEST(nobody_is_lost)
     config.scenario.corrupt = 100000;
     result.broken = SERIN_SIM_SOUND;
     sim_check_known(&world, 0, 1, &list[0]);
-    convicted(SERIN_SIM_LOST); /* no more than the soak's links lose every day */
+    judged_convicted(SERIN_SIM_LOST); /* no more than the soak's links lose every day */
     config.scenario.corrupt++;
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
+    judged_sound();
     record->number = 6;
     sim_check_known(&world, 0, 1, &list[0]);
-    convicted(SERIN_SIM_LOST);
+    judged_convicted(SERIN_SIM_LOST);
     record->incarnation = 4; /* of another stream nothing was heard */
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
+    judged_sound();
     /* Weather counts where it was after the change. */
     config.scenario.drop = config.scenario.corrupt = 0;
     config.scenario.weather_count = 1;
     config.scenario.weather[0] =
         (struct serin_sim_weather){.from_ms = 0, .for_ms = then_ms, .drop = SERIN_SIM_ALL};
     sim_check_known(&world, 0, 1, &list[0]);
-    convicted(SERIN_SIM_LOST);
+    judged_convicted(SERIN_SIM_LOST);
     config.scenario.weather[0].for_ms++;
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
+    judged_sound();
     config.scenario.weather_count = 0;
     nodes[0].deaf = true;
     sim_check_known(&world, 0, 1, &list[0]);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(cohorts_are_exact)
 {
-    struct serin_rollout_actions none = {.count = 0};
-    set_up();
-    roll();
+    judged_set_up();
+    judged_roll();
     /* One too many: the threshold is the rank of the next. */
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.threshold = list[STAGE].rank;
     rollout.tally.offered++;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_COHORT);
+    judged_told();
+    judged_convicted(SERIN_SIM_COHORT);
     /* Between two ranks: it reaches as many, and is nobody's. */
     rollout.tally.offered--;
     rollout.threshold = list[STAGE - 1].rank;
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.threshold++;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_COHORT);
+    judged_told();
+    judged_convicted(SERIN_SIM_COHORT);
     /* It falls. */
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.threshold = list[0].rank;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_COHORT);
+    judged_told();
+    judged_convicted(SERIN_SIM_COHORT);
     /* Everyone, in the first of two stages. */
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.threshold = SERIN_COHORT_EVERYONE;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_COHORT);
+    judged_told();
+    judged_convicted(SERIN_SIM_COHORT);
     /* Somebody stands where his rank is not. */
     rollout.threshold = list[STAGE - 1].rank;
     list[7].rank = list[9].rank;
     sim_check_books(&world, &rollout, &members);
-    convicted(SERIN_SIM_COHORT);
-    tear_down();
+    judged_convicted(SERIN_SIM_COHORT);
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(replacements_are_within_the_stage)
 {
-    struct serin_rollout_actions none = {.count = 0};
-    set_up();
-    roll();
+    judged_set_up();
+    judged_roll();
     /* One is out of reach: the next in rank takes its place, and no more. */
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     list[2].state = SERIN_STATE_UNREACHED;
     rollout.tally.unreached++;
     rollout.threshold = list[STAGE].rank;
     rollout.tally.offered++;
-    sim_check_step(&world, &rollout, &members, &none);
-    sound();
-    sim_check_step_before(&world, &rollout);
+    judged_told();
+    judged_sound();
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.threshold = list[STAGE + 1].rank;
     rollout.tally.offered++;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_COHORT);
-    tear_down();
+    judged_told();
+    judged_convicted(SERIN_SIM_COHORT);
+    judged_tear_down();
 }
 END_TEST
 
 /* However many are silent: each of them has the directive, and wakes up one day. */
 START_TEST(a_search_ends_with_as_many_again)
 {
-    struct serin_rollout_actions none = {.count = 0};
-    set_up();
-    roll();
+    judged_set_up();
+    judged_roll();
     for (uint32_t offered = STAGE; offered < STAGE + 17; offered++) {
-        sim_check_step_before(&world, &rollout);
+        judged_before(SERIN_ROLLOUT_TICK);
         list[offered - 1].state = SERIN_STATE_UNREACHED;
         rollout.threshold = list[offered].rank;
         rollout.tally.offered = offered + 1;
-        sim_check_step(&world, &rollout, &members, &none);
+        judged_told();
         if (offered < STAGE + 16) {
-            sound();
+            judged_sound();
         }
     }
-    convicted(SERIN_SIM_COHORT);
-    tear_down();
+    judged_convicted(SERIN_SIM_COHORT);
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(silence_past_the_deadline_is_a_failure)
 {
-    set_up();
-    roll();
-    step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_DOWNLOADING, SERIN_REASON_NONE);
+    judged_set_up();
+    judged_roll();
+    judged_step(SERIN_ROLLOUT_MEMBER, 0, SERIN_STATE_DOWNLOADING, SERIN_REASON_NONE);
     rollout.watch_ms = rollout.policy.deadline_s * 1000ull;
     sim_check_books(&world, &rollout, &members);
-    sound();
+    judged_sound();
     rollout.watch_ms += 3600000; /* an engine that does not look */
     sim_check_books(&world, &rollout, &members);
-    convicted(SERIN_SIM_SILENCE);
+    judged_convicted(SERIN_SIM_SILENCE);
     rollout.state = SERIN_ROLLOUT_PAUSED; /* deadlines stand */
     sim_check_books(&world, &rollout, &members);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
@@ -566,28 +462,31 @@ START_TEST(a_publish_says_something_new)
 {
     struct serin_rollout_actions publishes = {.count = 1,
                                               .list = {{.kind = SERIN_ROLLOUT_ACT_PUBLISH}}};
-    set_up();
-    roll();
-    sim_check_step_before(&world, &rollout);
+    judged_set_up();
+    judged_roll();
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.publishes++;
     sim_check_step(&world, &rollout, &members, &publishes);
-    convicted(SERIN_SIM_PUBLISHES);
-    sim_check_step_before(&world, &rollout);
+    judged_convicted(SERIN_SIM_PUBLISHES);
+    rollout.policy.window_count = 1; /* from ten in the morning, and it is midnight */
+    rollout.policy.windows[0] =
+        (struct serin_window){.days = 127, .from_min = 600, .until_min = 660};
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.publishes++;
     rollout.closed = true;
     sim_check_step(&world, &rollout, &members, &publishes);
-    sound();
-    sim_check_step_before(&world, &rollout);
+    judged_sound();
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.publishes++;
     rollout.attempt++;
     sim_check_step(&world, &rollout, &members, &publishes);
-    sound();
-    sim_check_step_before(&world, &rollout);
+    judged_sound();
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.publishes++;
     rollout.state = SERIN_ROLLOUT_HALTED;
     sim_check_step(&world, &rollout, &members, &publishes);
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
@@ -595,45 +494,45 @@ END_TEST
 START_TEST(a_rollout_does_not_leave_its_end)
 {
     struct serin_rollout_actions none = {.count = 0};
-    set_up();
+    judged_set_up();
     for (int from = SERIN_ROLLOUT_AWAITING; from < SERIN_ROLLOUT_STATE_COUNT; from++) {
         for (int to = SERIN_ROLLOUT_AWAITING; to < SERIN_ROLLOUT_STATE_COUNT; to++) {
             bool ended = from == SERIN_ROLLOUT_HALTED || from == SERIN_ROLLOUT_COMPLETED ||
                          from == SERIN_ROLLOUT_ABORTED || from == SERIN_ROLLOUT_SUPERSEDED;
             bool aborts = from == SERIN_ROLLOUT_HALTED && to == SERIN_ROLLOUT_ABORTED;
             rollout.state = (enum serin_rollout_state)from;
-            sim_check_step_before(&world, &rollout);
+            judged_before(SERIN_ROLLOUT_TICK);
             rollout.state = (enum serin_rollout_state)to;
             sim_check_step(&world, &rollout, &members, &none);
             if (ended && from != to && !aborts) {
-                convicted(SERIN_SIM_FINAL_LEFT);
+                judged_convicted(SERIN_SIM_FINAL_LEFT);
             } else {
-                sound();
+                judged_sound();
             }
         }
     }
-    tear_down();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(an_engine_that_wants_ever_more_at_once_is_stopped)
 {
     struct serin_rollout_actions none = {.count = 0};
-    set_up();
-    roll();
+    judged_set_up();
+    judged_roll();
     for (int i = 0; i < 4096; i++) {
-        sim_check_step_before(&world, &rollout);
+        judged_before(SERIN_ROLLOUT_TICK);
         sim_check_step(&world, &rollout, &members, &none);
     }
-    sound();
+    judged_sound();
     world.now_ms += 60000;
     sim_check_step(&world, &rollout, &members, &none);
-    sound(); /* another minute */
+    judged_sound(); /* another minute */
     for (uint32_t i = 0; i < 4096u + 64u * config.devices; i++) {
         sim_check_step(&world, &rollout, &members, &none);
     }
-    convicted(SERIN_SIM_SPIN);
-    tear_down();
+    judged_convicted(SERIN_SIM_SPIN);
+    judged_tear_down();
 }
 END_TEST
 
@@ -664,7 +563,7 @@ static void become(const char *ends)
     for (uint32_t i = 0; i < count; i++) {
         if (i + 1u == count) {
             sim_check_restored(&world, &rollout, &members);
-            sim_check_step_before(&world, &rollout);
+            judged_before(SERIN_ROLLOUT_TICK);
         }
         for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
             if (kinds[k].letter == ends[i]) {
@@ -680,12 +579,12 @@ static void become(const char *ends)
 /* All are offered it, and one gate is on. */
 static void limit(struct serin_gate_policy *gate, uint32_t max_permyriad, uint32_t minimum)
 {
-    set_up();
+    judged_set_up();
     for (int i = SERIN_GATE_FAILURES; i < SERIN_GATE_COUNT; i++) {
         rollout.policy.gates[i].max_permyriad = 10000;
     }
     *gate = (struct serin_gate_policy){.max_permyriad = max_permyriad, .minimum = minimum};
-    roll();
+    judged_roll();
     rollout.threshold = SERIN_COHORT_EVERYONE;
 }
 
@@ -693,27 +592,27 @@ START_TEST(no_rollout_goes_on_above_its_limit)
 {
     limit(&rollout.policy.gates[SERIN_GATE_FAILURES], 5000, 4);
     become("cfcf");
-    sound(); /* at the limit */
+    judged_sound(); /* at the limit */
     become("cfrf");
-    convicted(SERIN_SIM_GATE);
+    judged_convicted(SERIN_SIM_GATE);
     become("fffg");
-    convicted(SERIN_SIM_GATE);
+    judged_convicted(SERIN_SIM_GATE);
     become("fff");
-    sound(); /* below the minimum */
+    judged_sound(); /* below the minimum */
     become("fffxc");
-    convicted(SERIN_SIM_GATE);
+    judged_convicted(SERIN_SIM_GATE);
     become("fffx");
-    sound(); /* who runs something newer counts in nothing */
+    judged_sound(); /* who runs something newer counts in nothing */
     become("ccfttttt");
-    sound(); /* the network may be why */
+    judged_sound(); /* the network may be why */
     become("cffttttt");
-    sound(); /* and is, with three that count */
+    judged_sound(); /* and is, with three that count */
     become("ccffftt");
-    convicted(SERIN_SIM_GATE); /* and may not be for these */
+    judged_convicted(SERIN_SIM_GATE); /* and may not be for these */
     rollout.state = SERIN_ROLLOUT_HALTED;
     become("ffff");
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
@@ -722,55 +621,54 @@ START_TEST(every_limit_has_its_own_quotient)
 {
     limit(&rollout.policy.gates[SERIN_GATE_ROLLBACKS], 2000, 5);
     become("ffffrc");
-    sound();
+    judged_sound();
     become("ccccr");
-    sound(); /* at the limit */
+    judged_sound(); /* at the limit */
     become("cccrr");
-    convicted(SERIN_SIM_GATE);
+    judged_convicted(SERIN_SIM_GATE);
     become("ccccrrtttt");
-    sound(); /* a fifth, with those that the network may not excuse */
+    judged_sound(); /* a fifth, with those that the network may not excuse */
     become("ccccrrttt");
-    convicted(SERIN_SIM_GATE);
-    tear_down();
+    judged_convicted(SERIN_SIM_GATE);
+    judged_tear_down();
     limit(&rollout.policy.gates[SERIN_GATE_BOOTS], 2000, 5);
     become("ccccr");
-    sound();
+    judged_sound();
     become("cccrrfff");
-    convicted(SERIN_SIM_GATE);
+    judged_convicted(SERIN_SIM_GATE);
     become("gggrr");
-    convicted(SERIN_SIM_GATE); /* these booted, whatever became of them */
+    judged_convicted(SERIN_SIM_GATE); /* these booted, whatever became of them */
     become("fffrr");
-    sound(); /* nobody knows whether those would */
-    tear_down();
+    judged_sound(); /* nobody knows whether those would */
+    judged_tear_down();
     limit(&rollout.policy.reasons[0].gate, 2000, 5);
     rollout.policy.reasons[0].reason = SERIN_REASON_DOWNLOAD;
     rollout.policy.reason_count = 1;
     become("ccccf");
-    sound();
+    judged_sound();
     become("ccrff");
-    convicted(SERIN_SIM_GATE);
+    judged_convicted(SERIN_SIM_GATE);
     become("ccrrr");
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 /* An operator who goes on after a pause may have accepted what failed. */
 START_TEST(what_was_paused_may_be_accepted)
 {
-    struct serin_rollout_actions none = {.count = 0};
     limit(&rollout.policy.gates[SERIN_GATE_FAILURES], 5000, 4);
     rollout.state = SERIN_ROLLOUT_PAUSED;
-    sim_check_step_before(&world, &rollout);
-    sim_check_step(&world, &rollout, &members, &none);
+    judged_before(SERIN_ROLLOUT_TICK);
+    judged_silent();
     rollout.state = SERIN_ROLLOUT_ROLLING;
     become("ffff");
-    sound();
+    judged_sound();
     sim_check_created(&world, &rollout, &members); /* another rollout */
     result.broken = SERIN_SIM_SOUND;
     become("ffff");
-    convicted(SERIN_SIM_GATE);
-    tear_down();
+    judged_convicted(SERIN_SIM_GATE);
+    judged_tear_down();
 }
 END_TEST
 
@@ -778,7 +676,7 @@ END_TEST
 static void pass_stage(void)
 {
     struct serin_rollout_actions none = {.count = 0};
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.stage = 2;
     sim_check_step(&world, &rollout, &members, &none);
     rollout.stage = 1;
@@ -786,67 +684,69 @@ static void pass_stage(void)
 
 static struct serin_health health[DEVICES];
 
-/* All have beaten each hour, the last time at the start; stage 1 has confirmed. */
+/* All have beaten each hour, the last time at the start; stage 1 has confirmed, and need not soak.
+ */
 static void confirm(void)
 {
-    roll();
+    judged_roll();
     for (uint32_t i = 0; i < DEVICES; i++) {
         health[i] = (struct serin_health){
             .beat_s = (uint32_t)(sim_wall_ms(&world) / 1000u), .gap_s = 3600, .rated = 24};
     }
     for (uint32_t i = 0; i < STAGE; i++) {
-        step(SERIN_ROLLOUT_MEMBER, i, SERIN_STATE_PENDING, SERIN_REASON_NONE);
-        step(SERIN_ROLLOUT_MEMBER, i, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
+        judged_step(SERIN_ROLLOUT_MEMBER, i, SERIN_STATE_PENDING, SERIN_REASON_NONE);
+        judged_step(SERIN_ROLLOUT_MEMBER, i, SERIN_STATE_CONFIRMED, SERIN_REASON_NONE);
     }
     members.health = health;
     ck_assert_uint_eq(rollout.stage, 1);
     ck_assert_uint_eq(rollout.tally.confirmed, STAGE);
-    sound();
+    rollout.policy.stages[0].soak_s = 0;
+    judged_sound();
 }
 
 START_TEST(no_stage_passes_on_figures_of_before_a_restart)
 {
-    set_up();
+    judged_set_up();
     confirm();
     pass_stage();
-    sound();
+    judged_sound();
     sim_check_restored(&world, &rollout, &members);
     pass_stage();
-    convicted(SERIN_SIM_STALE);
+    judged_convicted(SERIN_SIM_STALE);
     rollout.comparison.at_ms = 1; /* of some time before */
     pass_stage();
-    convicted(SERIN_SIM_STALE);
+    judged_convicted(SERIN_SIM_STALE);
     rollout.policy.gates[SERIN_GATE_SILENCE].max_permyriad = 10000;
     pass_stage(); /* the gate on errors asks as well */
-    convicted(SERIN_SIM_STALE);
+    judged_convicted(SERIN_SIM_STALE);
     rollout.policy.gates[SERIN_GATE_ERRORS].max_permyriad = 10000;
     pass_stage(); /* nobody asks */
-    sound();
+    judged_sound();
     rollout.policy.gates[SERIN_GATE_SILENCE].max_permyriad = 100;
     rollout.comparison.at_ms = sim_wall_ms(&world);
     pass_stage();
-    sound();
+    judged_sound();
     rollout.comparison.at_ms = 1; /* once is enough */
     pass_stage();
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
 START_TEST(nothing_is_completed_on_figures_of_before_a_restart)
 {
     struct serin_rollout_actions none = {.count = 0};
-    set_up();
+    judged_set_up();
     confirm();
     sim_check_restored(&world, &rollout, &members);
-    sim_check_step_before(&world, &rollout);
+    judged_before(SERIN_ROLLOUT_TICK);
     rollout.state = SERIN_ROLLOUT_COMPLETED;
-    sim_check_step(&world, &rollout, &members, &none);
-    convicted(SERIN_SIM_STALE);
-    sim_check_step_before(&world, &rollout);
+    judged_told();
+    judged_convicted(SERIN_SIM_STALE);
+    judged_before(SERIN_ROLLOUT_TICK);
     sim_check_step(&world, &rollout, &members, &none); /* it was before */
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
@@ -865,7 +765,7 @@ static void later(uint64_t hours)
 
 START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
 {
-    set_up();
+    judged_set_up();
     confirm();
     world.now_ms = 1000;
     rollout.policy.control_minimum = 20;
@@ -878,46 +778,46 @@ START_TEST(no_stage_follows_on_one_whose_devices_are_all_dead)
     sim_judge_deaf(&world);
     later(6);
     pass_stage(); /* one lives */
-    sound();
+    judged_sound();
     nodes[0].deaf = true;
     sim_judge_deaf(&world);
     later(3);
     pass_stage(); /* who died last was hardly missed yet */
-    sound();
+    judged_sound();
     later(1);
     pass_stage();
-    convicted(SERIN_SIM_DEAD);
+    judged_convicted(SERIN_SIM_DEAD);
     list[0].stage = 2;
     pass_stage(); /* the others are too few */
-    sound();
+    judged_sound();
     list[0].stage = 1;
     rollout.policy.control_minimum = DEVICES;
     pass_stage(); /* there is nobody to compare them with */
-    sound();
+    judged_sound();
     rollout.policy.control_minimum = 20;
     for (uint32_t i = DYING; i < DYING + 5; i++) {
         health[i].beat_s -= 4 * 3600;
     }
     pass_stage(); /* the network may be dark */
-    sound();
+    judged_sound();
     later(0);
     result.came[SERIN_SIM_EVENT_ADVANCE] = 1;
     pass_stage(); /* an operator may have wanted it */
-    sound();
+    judged_sound();
     result.came[SERIN_SIM_EVENT_ADVANCE] = 0;
     config.scenario.event_count = 1;
     config.scenario.events[0] =
         (struct serin_sim_event){.kind = SERIN_SIM_EVENT_SERIND_CRASH, .for_ms = 3600000};
     pass_stage(); /* that was before */
-    convicted(SERIN_SIM_DEAD);
+    judged_convicted(SERIN_SIM_DEAD);
     config.scenario.events[0].at_ms = world.now_ms - 3600000;
     pass_stage(); /* nobody was heard for an hour of these */
-    sound();
+    judged_sound();
     config.scenario.event_count = 0;
     rollout.policy.gates[SERIN_GATE_SILENCE].max_permyriad = 10000;
     pass_stage(); /* nobody asks */
-    sound();
-    tear_down();
+    judged_sound();
+    judged_tear_down();
 }
 END_TEST
 
@@ -927,6 +827,25 @@ START_TEST(every_invariant_has_its_words)
         ck_assert_str_ne(serin_sim_invariant_text((enum serin_sim_invariant)i), "unknown");
     }
     ck_assert_str_eq(serin_sim_invariant_text(SERIN_SIM_INVARIANT_COUNT), "unknown");
+}
+END_TEST
+
+/* The specification has one row for each, and its number. */
+START_TEST(every_invariant_is_specified)
+{
+    static char page[1u << 17];
+    FILE *file = fopen(SIMULATION_MD, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(page, 1, sizeof page - 1u, file);
+    page[size] = '\0';
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_uint_lt(size, sizeof page - 1u);
+    for (int i = 1; i <= SERIN_SIM_INVARIANT_COUNT; i++) {
+        char row[64];
+        bool known = i < SERIN_SIM_INVARIANT_COUNT;
+        (void)snprintf(row, sizeof row, "\n| %d | ", i);
+        ck_assert_msg((strstr(page, row) != NULL) == known, "row %d", i);
+    }
 }
 END_TEST
 
@@ -958,6 +877,7 @@ int main(void)
         nothing_is_completed_on_figures_of_before_a_restart,
         no_stage_follows_on_one_whose_devices_are_all_dead,
         every_invariant_has_its_words,
+        every_invariant_is_specified,
         NULL,
     };
     return check_run("sim_invariants", tests);

@@ -21,8 +21,8 @@ serin_unit_test(reclog_pieces LINK serin_device_bench
 target_compile_definitions(check_reclog_pieces PRIVATE SERIN_FLASH_PIECE=48u)
 
 # Ports, servers and flash that do what they may and what they should not.
-foreach(module boot_odd agent_odd agent_ports agent_fetch agent_large agent_rooms agent_suspect agent_flash
-        agent_capacity agent_worn agent_glance agent_dark agent_broken)
+foreach(module boot_odd boot_glance reclog_heads agent_odd agent_ports agent_fetch agent_large agent_rooms agent_suspect agent_flash
+        agent_capacity agent_worn agent_glance agent_dark agent_broken agent_wear agent_directors agent_offers)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 

@@ -19,9 +19,14 @@ serin_unit_test(sim_node SOURCES sim_bench.c LINK serin::sim serin::fleet_record
 set(sim_bench_link serin::sim serin::fleet_records serin::keys serin::wolfcrypt serin::protobufc)
 serin_unit_test(sim_run SOURCES sim_bench.c LINK ${sim_bench_link})
 serin_unit_test(sim_truth SOURCES sim_bench.c LINK ${sim_bench_link})
+serin_unit_test(sim_back SOURCES sim_bench.c LINK ${sim_bench_link})
 serin_unit_test(sim_gateway SOURCES sim_bench.c LINK ${sim_bench_link})
-foreach(private sim_server sim_invariants)
-  serin_unit_test(${private} SOURCES sim_bench.c
+set(sim_server_with sim_bench.c)
+set(sim_invariants_with sim_judged.c)
+set(sim_pace_with sim_judged.c)
+foreach(private sim_server sim_invariants sim_pace)
+  serin_unit_test(${private} SOURCES ${${private}_with}
     LINK ${sim_bench_link} serin::device serin::gateway_core serin::flash_emulator)
   target_include_directories(check_${private} PRIVATE ${PROJECT_SOURCE_DIR}/sim/src)
 endforeach()
+target_compile_definitions(check_sim_invariants PRIVATE SIMULATION_MD="${PROJECT_SOURCE_DIR}/docs/spec/simulation.md")

@@ -308,7 +308,7 @@ const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},
-    [RECORD_ROLLOUT] = {.version = 6, .fields = layout_rollout},
+    [RECORD_ROLLOUT] = {.version = 7, .fields = layout_rollout},
     [RECORD_MEMBER] = {.version = 2, .fields = layout_member},
     [RECORD_DIRECTIVE] = {.version = 1, .fields = directive_fields},
     [RECORD_TRUST] = {.version = 1, .fields = trust_fields},

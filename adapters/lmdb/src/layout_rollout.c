@@ -278,6 +278,16 @@ static void silence_fields(struct record_io *io, struct serin_rollout *rollout)
     }
 }
 
+/* What version 7 brought. Before it nobody knew of sleepers: where most others were silent they
+ * tell nothing until they are counted again. */
+static void sleeper_fields(struct record_io *io, struct serin_rollout *rollout)
+{
+    rollout->comparison.rest_span =
+        record_range(io, rollout->comparison.rest_span, 0, SERIN_ENGINE_SPANS_MAX);
+    rollout->comparison.rest_long = record_u32(io, rollout->comparison.rest_long);
+    rollout->comparison.rest_before = record_u32(io, rollout->comparison.rest_before);
+}
+
 /* Whether reports can arrive, and what serin_rollout_rebuild derives, are not stored. */
 void layout_rollout(struct record_io *io, union record_value *value)
 {
@@ -320,6 +330,9 @@ void layout_rollout(struct record_io *io, union record_value *value)
     }
     judgement_fields(io, rollout);
     silence_fields(io, rollout);
+    if (io->version >= 7) {
+        sleeper_fields(io, rollout);
+    }
 }
 
 void layout_member(struct record_io *io, union record_value *value)

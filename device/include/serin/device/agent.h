@@ -6,7 +6,9 @@
  *   serin_agent_step    for every event; works through its ports; bounded work per call
  *
  * No heap, no threads, no clock; one agent belongs to one thread, and to no interrupt. `now_ms` is
- * the time since boot and never runs backwards; pass it with each step. Call TICK at
+ * the time since boot, in all of its 64 bits; pass it with each step. It never runs backwards: a
+ * step that goes back is a programmer's error, and asserts. A board whose tick has 32 bits would
+ * after 49.7 days, and extends it (docs/porting.md, section 5). Call TICK at
  * serin_agent_deadline_ms at the latest.
  */
 #ifndef SERIN_DEVICE_AGENT_H

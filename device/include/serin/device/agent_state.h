@@ -7,7 +7,7 @@
 
 #include <serin/device/agent.h>
 
-#define SERIN_AGENT_TRIED_MAX 4u
+#define SERIN_AGENT_TRIED_MAX 4u /* of each directive topic */
 #define SERIN_AGENT_TRIED_ID  8u
 #define SERIN_AGENT_SAID_SIZE 16u
 
@@ -27,11 +27,16 @@ struct serin_agent_record {
     struct serin_order order[SERIN_AGENT_SOURCES]; /* highest accepted */
     /* First bytes of the SHA-256 of that directive's body: an order says one thing, for good. */
     uint8_t said[SERIN_AGENT_SOURCES][SERIN_AGENT_SAID_SIZE];
-    bool halted[SERIN_AGENT_SOURCES]; /* that directive's candidate was halted */
-    bool targeted;                    /* the device's own directive is in force */
-    uint64_t signed_time_s;           /* the largest seen in a directive */
-    uint32_t floor;                   /* committed: kept here, too, should the boot log be lost */
-    struct serin_agent_tried tried[SERIN_AGENT_TRIED_MAX]; /* newest first */
+    /* The key that signed it: with that key its order goes. All zero: there is none, or an older
+     * agent did not write it down. */
+    uint8_t director[SERIN_AGENT_SOURCES][SERIN_KEY_ID_SIZE];
+    bool halted[SERIN_AGENT_SOURCES];         /* that directive's candidate was halted */
+    bool targeted;                            /* the device's own directive is in force */
+    uint64_t signed_time_s;                   /* the largest seen in a directive, */
+    uint8_t time_director[SERIN_KEY_ID_SIZE]; /* and the key that signed that one */
+    uint32_t floor; /* committed: kept here, too, should the boot log be lost */
+    /* By the topic that asked for them, newest first. */
+    struct serin_agent_tried tried[SERIN_AGENT_SOURCES][SERIN_AGENT_TRIED_MAX];
     uint64_t start_s; /* signed time from which the current one may start: its spread is over */
     uint32_t trust_proved; /* version that was proved last, in one bank at least; 0: none */
     /* The journal of the current attempt: 0, or how often it was begun anew; up to where everything
@@ -77,7 +82,8 @@ enum serin_agent_target {
     SERIN_AGENT_TARGET_NONE,
     SERIN_AGENT_TARGET_MANIFEST, /* into scratch */
     SERIN_AGENT_TARGET_TABLE,    /* into the slot's piece table */
-    SERIN_AGENT_TARGET_IMAGE     /* into the slot's image */
+    SERIN_AGENT_TARGET_IMAGE,    /* into the slot's image */
+    SERIN_AGENT_TARGET_PEEK      /* a manifest into scratch, before there is an attempt */
 };
 
 /* What an entry of a journal remembers besides its position. */
@@ -126,6 +132,19 @@ struct serin_agent_download {
     struct serin_manifest manifest;
 };
 
+/* Whether a release is worth an attempt (device/src/agent_peek.c). */
+enum serin_peek_verdict {
+    SERIN_PEEK_LOOK,  /* not known: its manifest is looked at first */
+    SERIN_PEEK_TAKE,  /* it is */
+    SERIN_PEEK_LEAVE, /* it is the stable one, and not newer than what runs */
+};
+
+struct serin_agent_peek {
+    uint8_t manifest_id[SERIN_SHA256_SIZE]; /* all zero: none yet */
+    enum serin_peek_verdict verdict;        /* of that one, since boot */
+    uint64_t due_ms, end_ms;                /* when to look, and until when */
+};
+
 enum serin_agent_job {
     SERIN_AGENT_JOB_NONE,
     SERIN_AGENT_JOB_LOOK,  /* is the other slot's image sound? */
@@ -151,6 +170,7 @@ struct serin_agent {
     struct serin_running running;
     struct serin_trust trust; /* valid with have_trust */
     struct serin_agent_record record;
+    uint64_t acked_stored; /* what flash has of record.acked */
     struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
 
     /* the trial */
@@ -164,6 +184,7 @@ struct serin_agent {
     /* the download, and the other slot */
     struct serin_agent_fetch fetch;
     struct serin_agent_download download;
+    struct serin_agent_peek peek;
     struct serin_image_check check;
     enum serin_agent_job job;
     uint32_t job_position; /* pieces copied */
@@ -188,6 +209,8 @@ struct serin_agent {
     bool unborn;       /* there is none, and the first one could not be stored yet */
     bool unread;       /* there may be one, in a log that cannot be read: nothing is stored */
     struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
+    uint64_t trust_due_ms;  /* the trust region is not written before, whatever is heard, */
+    uint8_t trust_failures; /* as what was written did not stay so often in a row */
     uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     bool connected;
     bool linked;         /* was connected since boot */
@@ -200,6 +223,7 @@ struct serin_agent {
     bool unsettled;      /* what the last boots did is not in the account yet */
     bool held, hold_heard;
     bool checking; /* `check` runs over the downloaded image, else over the job's */
+    bool peeking;  /* the directive in force waits for the verdict of `peek` */
     bool looked;   /* the other slot was checked since boot */
 };
 

@@ -204,6 +204,9 @@ enum serin_sim_invariant {
     SERIN_SIM_STALE = 14, /* a stage passed on figures of before serind's restart */
     SERIN_SIM_DEAD = 15, /* a stage passed though all that confirmed it are dead, and others live */
     SERIN_SIM_SPIN = 16, /* so much was done in so little time that it would go on for ever */
+    SERIN_SIM_TOLD = 17, /* what devices are told is not how the rollout stands */
+    SERIN_SIM_PACE = 18, /* a stage opened, or devices were offered it, before the policy allows */
+    SERIN_SIM_COMMIT = 19, /* a counter may be committed before the release is the stable one */
     SERIN_SIM_INVARIANT_COUNT
 };
 
@@ -229,7 +232,8 @@ struct serin_sim_restarts {
 };
 
 struct serin_sim_result {
-    /* Of the rollout; where devices were taken back, of the halted one, as it stood then. */
+    /* Of the rollout; where devices were taken back, of the halted one, as it stood then: what
+     * devices did with its release is counted to the end of the run all the same. */
     enum serin_rollout_state state;
     char why[SERIN_ROLLOUT_WHY_MAX]; /* or for whom it waits, or what `completed` leaves out */
     uint32_t stage;
@@ -245,7 +249,7 @@ struct serin_sim_result {
     uint32_t open;                        /* came to no end yet */
     uint32_t still_on_it;                 /* run the candidate at the end */
     uint32_t reasons[SERIN_REASON_COUNT]; /* of `failed` */
-    struct serin_sim_books books;         /* of the same rollout as `state` */
+    struct serin_sim_books books;         /* of the same rollout as `state`, as long as it ran */
     uint64_t ended_ms;                    /* simulated time of the rollout's end, or of the run's */
     uint64_t run_ms;        /* of the run's end: by then devices have told what they did */
     uint64_t halted_ms;     /* when it halted; 0: it did not */
@@ -266,6 +270,7 @@ struct serin_sim_result {
                                                broker or verb that was not refused */
     uint32_t came[SERIN_SIM_EVENT_COUNT];   /* events whose time came before the run was over */
     struct serin_sim_revert revert;
+    char revert_why[SERIN_ROLLOUT_WHY_MAX]; /* why none was made though the policy asks; "" */
     uint64_t dropped, duplicated, reordered, corrupted; /* messages */
     uint64_t cuts;                                      /* downloads whose link dropped */
     uint64_t sleeps, offline; /* times that a device fell asleep; devices never reached */

@@ -1,0 +1,110 @@
+/*
+ * A stable release that is not newer than what runs is no attempt at all (docs/spec/states.md,
+ * section 5): an account of it would take the place of that of the image which runs, and what goes
+ * wrong with that one from then on would be told by nobody. A directive names manifests, not
+ * versions; so the manifest is looked at first. Only one that verifies and is not newer is left
+ * alone: whatever else comes of the look, the attempt is made, and tells.
+ */
+#include "agent_internal.h"
+
+#include <string.h>
+
+#define PEEK_MAX_MS    60000u /* for an answer: then the attempt finds out by itself */
+#define PEEK_SPREAD_MS 60000u /* manifests are small: no look waits for a longer spread */
+
+/* Whether the version of what `standing` asks for matters, and is not known by what else it says.
+ */
+static bool matters(const struct serin_agent *agent, const struct serin_agent_standing *standing)
+{
+    return standing->kind == SERIN_WISH_STABLE && (standing->flags & SERIN_RELEASE_REVERT) == 0 &&
+           !serin_bytes_all(agent->running.manifest_id, SERIN_SHA256_SIZE, 0);
+}
+
+enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
+                                         const struct serin_agent_standing *standing)
+{
+    struct serin_agent_peek *peek = &agent->peek;
+    if (!matters(agent, standing)) {
+        return SERIN_PEEK_TAKE;
+    }
+    if (!serin_bytes_equal(peek->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE)) {
+        uint64_t wait_ms =
+            standing->start_ms > agent->now_ms ? standing->start_ms - agent->now_ms : 0;
+        serin_peek_stop(agent);
+        memcpy(peek->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
+        peek->verdict = SERIN_PEEK_LOOK;
+        peek->due_ms = agent->now_ms + wait_ms % PEEK_SPREAD_MS;
+    }
+    return peek->verdict;
+}
+
+static void conclude(struct serin_agent *agent, enum serin_peek_verdict verdict)
+{
+    serin_peek_stop(agent);
+    agent->peek.verdict = verdict;
+    if (verdict == SERIN_PEEK_LEAVE) {
+        serin_agent_log(agent, "the stable release is not newer than what runs", NULL);
+    }
+}
+
+void serin_peek_stop(struct serin_agent *agent)
+{
+    if (agent->download.target == SERIN_AGENT_TARGET_PEEK) {
+        serin_fetch_stop(agent);
+        agent->download.target = SERIN_AGENT_TARGET_NONE;
+    }
+}
+
+bool serin_peek_due(const struct serin_agent *agent)
+{
+    return agent->peeking && agent->connected && agent->now_ms >= agent->peek.due_ms;
+}
+
+uint64_t serin_peek_due_ms(const struct serin_agent *agent)
+{
+    if (!agent->peeking || !agent->connected) {
+        return SERIN_NEVER_MS;
+    }
+    if (agent->download.target != SERIN_AGENT_TARGET_PEEK) {
+        return agent->peek.due_ms;
+    }
+    return agent->fetch.due_ms < agent->peek.end_ms ? agent->fetch.due_ms : agent->peek.end_ms;
+}
+
+void serin_peek_run(struct serin_agent *agent)
+{
+    struct serin_agent_peek *peek = &agent->peek;
+    enum serin_reason failed;
+    if (agent->download.target != SERIN_AGENT_TARGET_PEEK) {
+        agent->download.target = SERIN_AGENT_TARGET_PEEK;
+        peek->end_ms = agent->now_ms + PEEK_MAX_MS;
+        serin_fetch_start(agent, peek->manifest_id, 0, 0);
+    }
+    serin_fetch_poll(agent, &failed);
+    if (failed != SERIN_REASON_NONE || agent->now_ms >= peek->end_ms) {
+        conclude(agent, SERIN_PEEK_TAKE);
+    }
+}
+
+enum serin_error serin_peek_store(struct serin_agent *agent, const uint8_t *data, uint32_t size)
+{
+    if (agent->fetch.size > SERIN_MANIFEST_MAX) {
+        conclude(agent, SERIN_PEEK_TAKE);
+        return SERIN_ERR_TOO_LARGE;
+    }
+    memcpy(agent->config->scratch + agent->fetch.position, data, size);
+    return SERIN_OK;
+}
+
+void serin_peek_take(struct serin_agent *agent, size_t size)
+{
+    const struct serin_boot *boot = agent->config->boot;
+    struct serin_manifest manifest;
+    uint8_t id[SERIN_SHA256_SIZE];
+    bool older = agent->have_trust &&
+                 serin_manifest_open(boot->crypto, &agent->trust, agent->config->scratch, size,
+                                     &manifest, id) == SERIN_OK &&
+                 serin_bytes_equal(id, agent->peek.manifest_id, sizeof id) &&
+                 serin_version_compare(manifest.version, agent->running.version) <= 0;
+    conclude(agent, older ? SERIN_PEEK_LEAVE : SERIN_PEEK_TAKE);
+}
