@@ -211,7 +211,8 @@ static enum serin_doubt doubt_of_lost(const struct serin_rollout *rollout,
 }
 
 /* The same with those that ran the release when the rollout was created, and were silent already:
- * an earlier rollout may have put it on them. Others that were silent then stand beside them. On a
+ * an earlier rollout may have put it on them. Others that were silent then stand beside them; where
+ * nearly all run it, as when it is offered again for a few newcomers, these tell nothing. On a
  * way back it is the release that was there before, and nobody doubts it: who was in a drawer when
  * the halted one came runs it, and none of the others can be. */
 static bool before_holds(const struct serin_rollout *rollout, struct part *updated,
@@ -229,7 +230,7 @@ static bool before_holds(const struct serin_rollout *rollout, struct part *updat
         !serin_gate_above(limit, updated->bad, updated->of)) {
         return false;
     }
-    return !is_enough(rollout, rest) || is_beyond(rollout, updated, rest, SERIN_HOLD_ERRORS);
+    return is_enough(rollout, rest) && is_beyond(rollout, updated, rest, SERIN_HOLD_ERRORS);
 }
 
 /* Nobody who ran the release and is silent by its own last word is passed over, whatever stage it

@@ -104,6 +104,27 @@ START_TEST(a_way_back_is_not_held_by_who_was_in_a_drawer)
 }
 END_TEST
 
+/* A release that all but twenty run is offered again, for these. Caught: drawers that hold it for
+ * want of others. */
+START_TEST(a_release_is_offered_again_to_a_few_newcomers)
+{
+    struct serin_policy policy = beats_policy(FIRST, 12, 500, 30);
+    struct bench bench;
+    beats_make(&bench, &policy, BEATS_MOST, BEATS_HOUR_MIN);
+    beats_minutes(&bench, 5 * BEATS_HOUR_MIN);
+    for (uint32_t i = 0; i < BEATS_MOST - 20; i++) {
+        bench_set(&bench, i, SERIN_STATE_CONFIRMED);
+    }
+    beats_silence(&bench, 0, 10, true);
+    beats_minutes(&bench, DAY_MIN);
+    bench.rollout.created_ms = bench.now_ms;
+    bench_do(&bench, SERIN_ROLLOUT_START);
+    beats_minutes(&bench, 14 * BEATS_HOUR_MIN);
+    ck_assert_msg(bench.rollout.stage == 2, "%s", bench.rollout.why);
+    bench_free(&bench);
+}
+END_TEST
+
 /* ---- whom nobody heard yet ---- */
 
 /* Six of a first stage of twenty-five die, all beat each ten minutes but for a tenth of the others,
@@ -229,6 +250,7 @@ int main(void)
         a_weekend_lets_nobody_be_passed_over,
         what_an_earlier_rollout_killed_is_not_passed_over,
         a_way_back_is_not_held_by_who_was_in_a_drawer,
+        a_release_is_offered_again_to_a_few_newcomers,
         who_beats_rarely_lets_nobody_be_expected,
         an_approval_over_a_few_unwell_is_of_those_alone,
         why_says_what_holds_now,
