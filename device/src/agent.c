@@ -1,5 +1,6 @@
 /* The agent's events, deadlines and view. */
 #include "agent_internal.h"
+#include "boot_state.h"
 
 #include <serin/piece.h>
 
@@ -179,25 +180,23 @@ static enum serin_error open_running(const struct serin_agent *agent,
     return error;
 }
 
-/* What runs, by the manifest that verified at boot, and by what the boot log tells. */
-static void learn_running(struct serin_agent *agent, const struct serin_boot_state *state,
-                          uint32_t boot_floor)
+/* What runs, by the manifest that verified at boot. */
+static void learn_running(struct serin_agent *agent)
 {
     struct serin_manifest manifest;
     uint8_t id[SERIN_SHA256_SIZE];
     agent->running.slot = (uint8_t)agent->info.slot;
-    /* Nothing below what was once committed is taken, even while something below it runs. */
-    agent->running.floor = agent->record.floor > boot_floor ? agent->record.floor : boot_floor;
     if (open_running(agent, &manifest, id) != SERIN_OK) {
         return; /* all zero, older than everything, unless an earlier reading told */
-    }
-    if (!agent->info.trial) { /* what was on trial is confirmed by this boot, or not at all */
-        agent->confirmed = state->phase == SERIN_BOOT_STEADY && state->active == agent->info.slot &&
-                           state->active_confirmed;
     }
     memcpy(agent->running.manifest_id, id, sizeof id);
     agent->running.version = manifest.version;
     agent->running.security_counter = manifest.security_counter;
+}
+
+static bool knows_running(const struct serin_agent *agent)
+{
+    return !serin_bytes_all(agent->running.manifest_id, SERIN_SHA256_SIZE, 0);
 }
 
 /* Makes the floor's witnesses one. The agent's record has it from the first start on, should the
@@ -215,27 +214,39 @@ static void commit_floor(struct serin_agent *agent, uint32_t boot_floor)
         }
     }
     /* Nothing is committed on trial, and a lost log is not replaced: it is the trial's end. */
-    bool known = !serin_bytes_all(agent->running.manifest_id, SERIN_SHA256_SIZE, 0);
-    if (floor > boot_floor && known && !agent->info.trial &&
-        floor <= agent->running.security_counter &&
-        serin_boot_commit(agent->config->boot, floor) != SERIN_OK) {
+    if (floor > boot_floor && knows_running(agent) && !agent->info.trial &&
+        floor <= agent->running.security_counter && serin_trial_raise(agent, floor) != SERIN_OK) {
         serin_agent_log(agent, "the committed floor could not be logged", "the next boot tries");
     }
 }
 
 void serin_agent_learn(struct serin_agent *agent)
 {
-    const struct serin_boot *boot = agent->config->boot;
     struct serin_boot_state state;
-    if (serin_boot_read(boot, &state) == SERIN_OK) {
+    struct serin_running *running = &agent->running;
+    learn_running(agent);
+    enum serin_error error = serin_trial_ask(agent, &state);
+    if (error == SERIN_OK) {
         agent->boots = state.boots;
     } else {
-        serin_agent_log(agent, "boot log lost", "its state is derived from the slots");
+        state.floor = state.floor > agent->record.floor ? state.floor : agent->record.floor;
+        serin_agent_log(agent, "boot log lost", "what runs counts");
     }
-    uint32_t boot_floor = state.floor > boot->floor_constant ? state.floor : boot->floor_constant;
-    learn_running(agent, &state, boot_floor);
-    commit_floor(agent, boot_floor);
+    uint32_t constant = agent->config->boot->floor_constant;
+    uint32_t boot_floor = state.floor > constant ? state.floor : constant;
+    /* Nothing below what was once committed is taken, even while something below it runs. */
+    running->floor = agent->record.floor > boot_floor ? agent->record.floor : boot_floor;
+    if (!agent->info.trial && knows_running(agent)) {
+        /* What was on trial is confirmed by this boot, or not at all. */
+        agent->confirmed = state.phase == SERIN_BOOT_STEADY && state.active == agent->info.slot &&
+                           state.active_confirmed;
+    }
     serin_mirror_learn(agent);
+    if (error != SERIN_OK && agent->confirmed && running->security_counter > running->floor &&
+        agent->redundancy == SERIN_REDUNDANCY_MIRRORED) {
+        running->floor = running->security_counter; /* committed, before either slot got it */
+    }
+    commit_floor(agent, boot_floor);
 }
 
 enum serin_error serin_agent_init(struct serin_agent *agent,

@@ -286,9 +286,16 @@ enum serin_error serin_trial_unhealthy(struct serin_agent *agent, enum serin_rea
 bool serin_trial_commits(const struct serin_agent *agent);
 /* Raises the floor. What runs must just have been verified: nothing else may boot after it. */
 SERIN_MUST_USE enum serin_error serin_trial_commit(struct serin_agent *agent);
-/* What became of a change of the boot log, `error`, handed through. Not during a trial: a log that
- * does not read, the third time a second apart, is begun anew, for the change that is tried next.
+/* What the boot log tells. Where it does not, `state` holds what the agent knows itself: what runs,
+ * which the bootloader has just verified, so that no image is hashed for it, and its marker; of the
+ * other slot, whether it bears one, and is what should run. Errors as serin_boot_log_read. */
+enum serin_error serin_trial_ask(const struct serin_agent *agent, struct serin_boot_state *state);
+/* Raises the floor in the boot log, which is begun where it is lost. Errors as serin_boot_commit.
  */
+SERIN_MUST_USE enum serin_error serin_trial_raise(const struct serin_agent *agent, uint32_t floor);
+/* What became of a change of the boot log, `error`, handed through. Not during a trial: a log that
+ * does not read, the third time a second apart, is begun anew, for the change that is tried next;
+ * once in a boot, as a region that stays dark would be erased each second. */
 SERIN_MUST_USE enum serin_error serin_trial_changed(struct serin_agent *agent,
                                                     enum serin_error error);
 /* Takes a staged image back before it booted. */

@@ -33,7 +33,10 @@ enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
         serin_peek_stop(agent);
         memcpy(peek->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
         peek->verdict = SERIN_PEEK_LOOK;
-        peek->due_ms = agent->now_ms + wait_ms % PEEK_SPREAD_MS;
+        /* Drawn anew at each boot: who is never awake for long looks in one of them. */
+        peek->due_ms =
+            agent->now_ms + serin_agent_random(agent, wait_ms < PEEK_SPREAD_MS ? (uint32_t)wait_ms
+                                                                               : PEEK_SPREAD_MS);
     }
     return peek->verdict;
 }

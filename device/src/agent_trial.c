@@ -154,19 +154,68 @@ static enum serin_error end_unrecorded(struct serin_agent *agent, struct serin_b
         error = error == SERIN_OK ? told : error;
     }
     if (error == SERIN_OK) {
-        error = serin_boot_read(boot_of(agent), state);
+        error = serin_trial_ask(agent, state);
         agent->confirmed = state->active == agent->info.slot && state->active_confirmed;
     }
     return error;
 }
 
+enum serin_error serin_trial_ask(const struct serin_agent *agent, struct serin_boot_state *state)
+{
+    const struct serin_boot *boot = boot_of(agent);
+    enum serin_error error = serin_boot_log_read(boot, state);
+    if (error == SERIN_OK) {
+        return error;
+    }
+    memset(state, 0, sizeof *state);
+    state->phase = SERIN_BOOT_STEADY;
+    state->active = agent->info.slot;
+    state->active_confirmed = serin_boot_marked(boot, agent->info.slot, agent->running.manifest_id);
+    if (!state->active_confirmed && agent->redundancy > SERIN_REDUNDANCY_NONE) {
+        /* It runs as the last resort, or was on trial. */
+        state->active = serin_agent_spare(agent);
+        state->active_confirmed = true;
+        state->last_resort = true;
+    }
+    state->floor = agent->running.floor;
+    state->boots = agent->boots;
+    return error;
+}
+
+/* Begins a log that is lost with what the agent knows. An agent that does not know what runs, or
+ * whether that may, leaves it to the next reset. */
+static enum serin_error begin_log(const struct serin_agent *agent)
+{
+    struct serin_boot_state state;
+    bool known = !serin_bytes_all(agent->running.manifest_id, SERIN_SHA256_SIZE, 0);
+    if (!known || (agent->info.trial && !agent->confirmed)) {
+        return SERIN_ERR_NOT_FOUND;
+    }
+    return serin_trial_ask(agent, &state) == SERIN_OK
+               ? SERIN_OK
+               : serin_boot_log_begin(boot_of(agent), &state);
+}
+
+enum serin_error serin_trial_raise(const struct serin_agent *agent, uint32_t floor)
+{
+    struct serin_boot_state state;
+    enum serin_error error = serin_boot_log_read(boot_of(agent), &state);
+    if (error == SERIN_ERR_NOT_FOUND) {
+        error = begin_log(agent);
+    }
+    return error == SERIN_OK ? serin_boot_commit(boot_of(agent), floor) : error;
+}
+
 enum serin_error serin_trial_changed(struct serin_agent *agent, enum serin_error error)
 {
     struct serin_boot_state state;
-    if (error == SERIN_ERR_FLASH && serin_boot_log_read(boot_of(agent), &state) == error &&
-        serin_agent_lost(agent, &agent->boot_log_dark) &&
-        serin_boot_log_replace(boot_of(agent)) == SERIN_OK) {
-        serin_agent_log(agent, "the boot log did not read", "it is begun anew");
+    if (error == SERIN_ERR_FLASH && !agent->boot_log_erased &&
+        serin_boot_log_read(boot_of(agent), &state) == error &&
+        serin_agent_lost(agent, &agent->boot_log_dark)) {
+        agent->boot_log_erased = true; /* what stays dark is not worn out by it */
+        if (begin_log(agent) == SERIN_OK) {
+            serin_agent_log(agent, "the boot log did not read", "it is begun anew");
+        }
     }
     if (error == SERIN_OK) {
         agent->boot_log_dark.readings = 0;
@@ -174,22 +223,21 @@ enum serin_error serin_trial_changed(struct serin_agent *agent, enum serin_error
     return error;
 }
 
-/* What the boot log tells, or the slots where it is lost. SERIN_ERR_FLASH: it does not read, but
+/* What the boot log tells, or the agent where it is lost. SERIN_ERR_FLASH: it does not read, but
  * may the next time; it is no trial's time that passes meanwhile. */
 static enum serin_error ask_log(struct serin_agent *agent, struct serin_boot_state *state)
 {
     bool was_dark = agent->boot_log_dark.readings > 0;
-    enum serin_error error = serin_boot_log_read(boot_of(agent), state);
+    enum serin_error error = serin_trial_ask(agent, state);
     if (error == SERIN_ERR_FLASH && (agent->trial || !serin_agent_is_lost(&agent->boot_log_dark))) {
         agent->errors++;
         return agent->trial ? error : serin_trial_changed(agent, error);
     }
     if (error != SERIN_OK) {
         agent->errors++;
-        (void)!serin_boot_read(boot_of(agent), state);
     } else if (was_dark) {
         agent->boot_log_dark.readings = 0;
-        serin_agent_learn(agent); /* what was learnt came from the slots alone */
+        serin_agent_learn(agent); /* what was learnt came from what runs alone */
     }
     return SERIN_OK;
 }
@@ -271,7 +319,7 @@ static enum serin_error arm(struct serin_agent *agent)
     if (error != SERIN_OK) {
         return error;
     }
-    error = serin_boot_read(boot_of(agent), &state);
+    error = serin_boot_log_read(boot_of(agent), &state);
     if (error == SERIN_OK && state.phase == SERIN_BOOT_STEADY) {
         error = serin_boot_stage(boot_of(agent), serin_agent_spare(agent));
     }
@@ -405,7 +453,7 @@ enum serin_error serin_trial_commit(struct serin_agent *agent)
         return SERIN_OK;
     }
     serin_agent_fault_point(agent, "agent.commit.before");
-    enum serin_error error = serin_trial_changed(agent, serin_boot_commit(boot_of(agent), counter));
+    enum serin_error error = serin_trial_changed(agent, serin_trial_raise(agent, counter));
     if (error != SERIN_OK) {
         return error == SERIN_ERR_STATE ? SERIN_OK : error;
     }

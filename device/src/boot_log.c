@@ -63,17 +63,14 @@ enum serin_error serin_boot_log_append(const struct serin_boot *boot,
     return error == SERIN_ERR_AGAIN ? SERIN_ERR_FLASH : error;
 }
 
-enum serin_error serin_boot_log_replace(const struct serin_boot *boot)
+enum serin_error serin_boot_log_begin(const struct serin_boot *boot,
+                                      const struct serin_boot_state *state)
 {
-    struct serin_boot_state state;
-    enum serin_error error = serin_boot_log_read(boot, &state);
-    if (error != SERIN_ERR_FLASH) {
-        return error;
-    }
-    serin_boot_derive(boot, &state);
-    return state.active != SERIN_SLOT_NONE
-               ? serin_boot_log_append(boot, &state, SERIN_BOOT_LOG_ANEW)
-               : SERIN_ERR_NOT_FOUND;
+    struct serin_boot_state found;
+    enum serin_error error = serin_boot_log_read(boot, &found);
+    return error == SERIN_OK ? SERIN_OK
+                             : serin_boot_log_append(
+                                   boot, state, error == SERIN_ERR_FLASH ? SERIN_BOOT_LOG_ANEW : 0);
 }
 
 /* The number at `offset` of what the agent's log remembers, 0 where it tells none. */

@@ -93,10 +93,10 @@ SERIN_MUST_USE enum serin_error serin_boot_log_append(const struct serin_boot *b
                                                       const struct serin_boot_state *state,
                                                       unsigned how);
 
-/* Begins a log that counts as lost anew, with what the slots tell; does nothing to one that can be
- * read. Verifies both images. SERIN_ERR_FLASH: not yet. SERIN_ERR_NOT_FOUND: the log is empty, or
- * no slot verifies. */
-SERIN_MUST_USE enum serin_error serin_boot_log_replace(const struct serin_boot *boot);
+/* Begins a log that is empty, or does not read and counts as lost, with `state`; does nothing to
+ * one that can be read. SERIN_ERR_FLASH: not yet. */
+SERIN_MUST_USE enum serin_error serin_boot_log_begin(const struct serin_boot *boot,
+                                                     const struct serin_boot_state *state);
 
 /* Whether a marker confirms what the slot holds: looked for up to three times, as what follows from
  * none may be final. */

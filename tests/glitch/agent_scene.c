@@ -235,7 +235,30 @@ static struct scene *told_to_another(void)
 
 /* ---- manifests ---- */
 
-/* A director has named a release of `key`'s, and its manifest comes. */
+/* The agent asks for the manifest, and what it asked for comes. */
+static void answer(const struct goods_release *release)
+{
+    for (unsigned n = 0; n < SETTLE_TICKS; n++) {
+        if (memcmp(all.asked.object, all.forged, sizeof all.forged) == 0) {
+            break;
+        }
+        tick(1);
+    }
+    size_t size;
+    const struct serin_block block = {
+        .token = all.asked.token,
+        .status = SERIN_BLOCK_DATA,
+        .object_size = sizeof release->manifest,
+        .window_end = sizeof release->manifest,
+        .crc32 = serin_crc32(0, release->manifest, sizeof release->manifest),
+        .data = release->manifest,
+        .data_size = sizeof release->manifest};
+    goods_must(serin_protobufc()->encode_block(&block, all.message, sizeof all.message, &size));
+    say(SERIN_TOPIC_DEV_BLOCK, size);
+}
+
+/* A director has named a release of `key`'s, and its manifest comes. As a stable release it was
+ * looked at before, to see whether it is newer. */
 static struct scene *offered(const struct vector_key *key, const struct vector_key *named,
                              uint32_t counter, const char *product)
 {
@@ -245,23 +268,10 @@ static struct scene *offered(const struct vector_key *key, const struct vector_k
     serin_manifest_id(serin_wolfcrypt(), release.manifest, all.forged);
     struct serin_directive directive = offer(6, all.forged);
     hear(&directive);
-    for (unsigned n = 0; n < SETTLE_TICKS; n++) {
-        if (memcmp(all.asked.object, all.forged, sizeof all.forged) == 0) {
-            break;
-        }
-        tick(1);
-    }
-    size_t size;
-    const struct serin_block block = {.token = all.asked.token,
-                                      .status = SERIN_BLOCK_DATA,
-                                      .object_size = sizeof release.manifest,
-                                      .window_end = sizeof release.manifest,
-                                      .crc32 =
-                                          serin_crc32(0, release.manifest, sizeof release.manifest),
-                                      .data = release.manifest,
-                                      .data_size = sizeof release.manifest};
-    goods_must(serin_protobufc()->encode_block(&block, all.message, sizeof all.message, &size));
-    say(SERIN_TOPIC_DEV_BLOCK, size);
+    answer(&release);
+    memset(&all.asked, 0, sizeof all.asked);
+    goods_must(serin_agent_step(&all.agent, all.now_ms, &all.event));
+    answer(&release);
     return scene;
 }
 

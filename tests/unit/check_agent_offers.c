@@ -202,6 +202,33 @@ START_TEST(a_spread_delays_the_attempt_and_the_look_a_minute)
 }
 END_TEST
 
+/* A device that wakes by a reset, for a few seconds at a time, and has no clock: it looks in one of
+ * its wakes, and from there on its account tells when its spread is over. */
+START_TEST(a_device_that_never_wakes_for_long_gets_what_is_spread)
+{
+    bench_begin(&bench, &v1, &v2);
+    bench.clock_s = 0;
+    bench_boot(&bench, SERIN_RESET_POWER);
+    struct serin_directive directive = bench_directive(&bench, v2, NULL);
+    uint64_t issued_s = directive.issued_s;
+    directive.spread_s = 3600;
+    bench_publish(&bench, &directive);
+    for (unsigned wake = 1; bench_running(&bench) != 2; wake++) {
+        ck_assert_uint_lt(wake, 1440);
+        bench_run_for(&bench, 5000);
+        bench_power_cycle(&bench);
+        ck_assert(wake < 170 || bench_state(&bench) != SERIN_STATE_IDLE);
+        if (wake % 180 == 0) { /* renewed every three hours */
+            directive = bench_directive(&bench, v2, NULL);
+            directive.spread_s = 3600;
+            directive.issued_s = issued_s += 10800;
+            bench_publish(&bench, &directive);
+        }
+    }
+    tear_down();
+}
+END_TEST
+
 /* ---- tried ---- */
 
 /* The channel's directive stays retained while the device's own come and go. */
@@ -286,6 +313,7 @@ int main(void)
     tcase_add_loop_test(tests, a_look_that_comes_to_nothing_is_an_attempt, 0, 4);
     tcase_add_test(tests, a_look_begins_again_with_the_link);
     tcase_add_test(tests, a_spread_delays_the_attempt_and_the_look_a_minute);
+    tcase_add_test(tests, a_device_that_never_wakes_for_long_gets_what_is_spread);
     tcase_add_test(tests, what_the_channel_tried_outlasts_the_devices_own);
     tcase_add_test(tests, an_offer_that_waits_for_room_keeps_nothing_waiting);
     tcase_set_timeout(tests, 60);

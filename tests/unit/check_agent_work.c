@@ -294,6 +294,82 @@ START_TEST(making_room_reads_no_more_for_a_larger_image)
 }
 END_TEST
 
+/* ---- a boot log that does not read ---- */
+
+static struct serin_region dark; /* of which nothing is read */
+
+static enum serin_error dark_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    enum serin_error error = counted_read(ctx, address, out, size);
+    return address >= dark.address && address - dark.address < dark.size ? SERIN_ERR_FLASH : error;
+}
+
+static void darken(struct bench *bench)
+{
+    dark = bench->layout.boot_log;
+    bench->between = NULL;
+}
+
+static void wear_out(struct bench *bench)
+{
+    const struct serin_region *log = &bench->layout.boot_log;
+    ck_assert_int_eq(below->ops->erase(below->ctx, log->address, log->size), SERIN_OK);
+    serin_flash_emulator_break(bench->emulator, log->address, log->size, SERIN_BREAKAGE_FAILS);
+}
+
+static void ck_work(const struct bench *bench, enum phase phase)
+{
+    struct serin_agent_work bound;
+    const struct serin_agent_work *most = &dog.most[phase];
+    serin_agent_work_max(&bench->config, phase == INIT, &bound);
+    show("dark", phase == INIT ? "init" : "step", most);
+    ck_assert_uint_gt(dog.feeds[phase], 0);
+    ck_assert_uint_le(most->hashed_bytes, bound.hashed_bytes);
+    ck_assert_uint_le(most->read_bytes, bound.read_bytes);
+    ck_assert_uint_le(most->program_bytes, bound.program_bytes);
+    ck_assert_uint_le(most->erase_bytes, bound.erase_bytes);
+    ck_assert_uint_le(most->verifications, bound.verifications);
+}
+
+/* 0: from the start on; 1: an offer comes; 2: an image is staged; 3: the floor rises; 4: it is
+ * lost, and takes no record, as the floor rises. What the slots hold is hashed for none of it. */
+START_TEST(a_dark_boot_log_costs_no_more)
+{
+    static struct board board;
+    static struct serin_flash_ops ops;
+    struct bench *bench = &board.bench;
+    const struct kind *kind = &kinds[1];
+    open_board(&board, kind);
+    ops = flash_ops;
+    ops.read = dark_read;
+    board.flash.ops = &ops;
+    dark = (struct serin_region){.size = 0};
+    struct bench_release *first = bench_release(1, kind->image, BENCH_GOOD);
+    struct bench_release *second = bench_release(2, kind->image, BENCH_GOOD);
+    bench_provision(bench, first);
+    bench_serve(bench, second);
+    bench->between = _i == 0 ? darken : NULL;
+    bench_boot(bench, SERIN_RESET_POWER);
+    if (_i == 1) {
+        darken(bench);
+    }
+    publish(bench, second, 1, _i >= 3 ? SERIN_RELEASE_COMMIT : 0);
+    if (_i == 2) {
+        ck_assert(bench_run_to(bench, SERIN_STATE_VERIFYING, 20000));
+        darken(bench);
+    } else if (_i >= 3) {
+        ck_assert(bench_run_to(bench, SERIN_STATE_CONFIRMED, 20000));
+        (_i == 3 ? darken : wear_out)(bench);
+    }
+    bench_run_for(bench, 20000);
+    ck_work(bench, INIT);
+    ck_work(bench, STEP);
+    bench_release_free(first);
+    bench_release_free(second);
+    bench_close(bench);
+}
+END_TEST
+
 static unsigned feeds(void)
 {
     return dog.feeds[BETWEEN] + dog.feeds[INIT] + dog.feeds[STEP];
@@ -382,6 +458,7 @@ int main(void)
     tcase_add_loop_test(lives, the_work_between_two_feeds_is_bounded, 0,
                         (int)(sizeof kinds / sizeof kinds[0]));
     tcase_add_test(lives, making_room_reads_no_more_for_a_larger_image);
+    tcase_add_loop_test(lives, a_dark_boot_log_costs_no_more, 0, 5);
     tcase_add_test(lives, a_boot_verifies_the_image_twice);
     tcase_add_test(lives, the_watchdog_is_fed_while_it_may_be);
     suite_add_tcase(suite, lives);

@@ -183,7 +183,8 @@ struct serin_agent_work {
 };
 
 /* The bounds for this flash, layout and block size: of serin_agent_step, and of serin_agent_init
- * where `init`. The config is one that serin_agent_init takes. */
+ * where `init`; also while a log or the trust region does not read. The config is one that
+ * serin_agent_init takes. */
 void serin_agent_work_max(const struct serin_agent_config *config, bool init,
                           struct serin_agent_work *work);
 
