@@ -168,7 +168,7 @@ void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *s
     state->active_confirmed = best->marked;
     /* Only the factory and a mirror put one confirmed image into both slots, and it is committed
      * before either does. */
-    if (a.marked && b.marked && serin_bytes_equal(a.id, b.id, sizeof a.id) &&
+    if (a.marked && b.marked && serin_difference(a.id, b.id, sizeof a.id) == 0 &&
         a.counter > state->floor) {
         state->floor = a.counter;
     }

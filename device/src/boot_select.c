@@ -59,7 +59,7 @@ static enum serin_error prove(const struct serin_boot *boot, enum serin_slot slo
         error = serin_boot_prove(boot, slot, floor, choice);
     }
     bool other = error == SERIN_OK && manifest_id != NULL &&
-                 !serin_bytes_equal(choice->manifest_id, manifest_id, SERIN_SHA256_SIZE);
+                 serin_difference(choice->manifest_id, manifest_id, SERIN_SHA256_SIZE) != 0;
     return other ? SERIN_ERR_NOT_FOUND : error;
 }
 

@@ -19,7 +19,11 @@
 /* From here on a log starts again at 1. */
 #define SEQUENCE_END (UINT32_MAX - 2u * CLAIMS_AHEAD)
 
-#define HEADS_MAX 8u /* that lead to no whole record, before each place is looked at once */
+/* Heads that may lead to no whole record before each place is looked at once. A bootloader, whose
+ * logs are read at a reset alone, defines 0: it has no room for both ways. */
+#ifndef SERIN_RECLOG_HEADS
+#define SERIN_RECLOG_HEADS 8u
+#endif
 
 #define READINGS       2u /* of a record, before the other bank is erased */
 #define READINGS_ALONE 4u /* of the only copy of a new one, before it counts */
@@ -176,13 +180,16 @@ static struct place find_whole(const struct serin_reclog *log, uint32_t only,
 static struct place find_newest(const struct serin_reclog *log, uint32_t only,
                                 const struct part *part, bool *unread)
 {
+    if (SERIN_RECLOG_HEADS == 0) {
+        return find_whole(log, only, part, unread);
+    }
     struct place newest = find_after(log, NULL, only, unread);
-    for (unsigned heads = 0; newest.sequence != 0; heads++) {
+    for (unsigned heads = 1; newest.sequence != 0; heads++) {
         if (whole_at(log, address_of(log, newest.bank, newest.index), newest.sequence, part,
                      unread)) {
             return newest;
         }
-        if (heads == HEADS_MAX) {
+        if (heads > SERIN_RECLOG_HEADS) {
             return find_whole(log, only, part, unread);
         }
         struct place last = newest;
