@@ -192,7 +192,7 @@ def lint_links(root, build, problems):
 
 
 def lint_symbols(build, problems):
-    for name in ("core", "device", "mqtt_client", "orchestrator_core", "plugin_core", "gateway_core"):
+    for name in ("core", "device", "mqtt_client", "agent_link", "orchestrator_core", "plugin_core", "gateway_core"):
         library = build / "lib" / f"libserin_{name}.a"
         if not library.exists():
             continue

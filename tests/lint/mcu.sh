@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# lint.mcu: core and device compile for a Cortex-M3 with preset `mcu`, without warnings, and need nothing of a board beside its ports but the
-# functions of tests/lint/mcu/include/string.h and the compiler's own helpers. Prints how large they are.
+# lint.mcu: core, device and the boards' MQTT client compile for a Cortex-M3 with preset `mcu`, without warnings, and need nothing of a
+# board beside its ports but the functions of tests/lint/mcu/include/string.h and the compiler's own helpers. Prints how large they are.
 #
 #   mcu.sh SOURCE_ROOT BUILD_FOLDER [--planted]     with a call of malloc planted, which must be named
 set -euo pipefail
 root=$(cd "$1" && pwd) build=$2 planted=${3:-}
-flags= targets='serin_core serin_device'
+flags= targets='serin_core serin_device serin_mqtt_client serin_agent_link'
 if [ -n "$planted" ]; then
     build=$build-planted targets=serin_core
     mkdir -p "$build"

@@ -11,6 +11,7 @@
 
 #include <serin/adapters/protobufc.h>
 #include <serin/crc32.h>
+#include <serin/ports/nanopb.h>
 
 #include <check.h>
 
@@ -199,7 +200,7 @@ static void open_world(struct world *world)
         .publish = client_publish, .subscribe = client_subscribe, .ctx = world};
     ck_assert_int_eq(hw_open(&world->board.hw, 1), SERIN_OK);
     world->board.crypto = bench_crypto();
-    world->board.codec = serin_protobufc();
+    world->board.codec = serin_nanopb_agent(); /* and its server speaks the other one */
     world->board.client = &world->client;
     static const enum bench_app apps[RELEASES] = {BENCH_GOOD, BENCH_GOOD, BENCH_CRASH, BENCH_HANG};
     for (uint16_t i = 0; i < RELEASES; i++) {

@@ -42,7 +42,7 @@ serin_unit_test(flash_probe LINK serin::flash_emulator)
 serin_unit_test(seed LINK serin::seed serin::flash_emulator serin::wolfcrypt)
 
 # The example of docs/porting.md: a whole port.
-serin_unit_test(example_board LINK serin::example_board serin_device_bench)
+serin_unit_test(example_board LINK serin::example_board serin::nanopb serin_device_bench)
 add_test(NAME unit.flash_layout_program_small COMMAND flash-layout 16384 2048 8)
 add_test(NAME unit.flash_layout_program_use COMMAND flash-layout)
 set_tests_properties(unit.flash_layout_program_small PROPERTIES LABELS unit PASS_REGULAR_EXPRESSION "too small for two slots")
@@ -58,12 +58,16 @@ endforeach()
 serin_unit_test(flash_vectors LINK serin::flash_vectors serin::wolfcrypt)
 
 # A board's MQTT client, on a stream that the test plays, and on a real broker.
-add_library(serin_mqtt_client_bench STATIC mqtt_client_bench.c)
-target_link_libraries(serin_mqtt_client_bench PUBLIC serin::mqtt_client PkgConfig::CHECK serin::sanitizers)
-target_include_directories(serin_mqtt_client_bench PUBLIC ${PROJECT_SOURCE_DIR}/device/ports/mqtt/src
+add_library(serin_mqtt_play STATIC mqtt_play.c)
+target_link_libraries(serin_mqtt_play PUBLIC serin::mqtt_client PkgConfig::CHECK serin::sanitizers)
+target_include_directories(serin_mqtt_play PUBLIC ${PROJECT_SOURCE_DIR}/device/ports/mqtt/src
                            ${CMAKE_CURRENT_SOURCE_DIR})
-target_compile_options(serin_mqtt_client_bench PRIVATE -Wall -Wextra -Werror)
-serin_unit_test(mqtt_client LINK serin_mqtt_client_bench)
-serin_unit_test(mqtt_client_time LINK serin_mqtt_client_bench)
+target_compile_options(serin_mqtt_play PRIVATE -Wall -Wextra -Werror)
+serin_unit_test(mqtt_client LINK serin_mqtt_play)
+serin_unit_test(mqtt_client_time LINK serin_mqtt_play)
 serin_unit_test(mqtt_client_broker SOURCES tcp_stream.c broker.c LINK serin::mqtt_client)
 target_compile_definitions(check_mqtt_client_broker PRIVATE _GNU_SOURCE)
+serin_unit_test(agent_link SOURCES tcp_stream.c broker.c LINK serin::agent_link serin::nanopb serin_device_bench)
+target_compile_definitions(check_agent_link PRIVATE _GNU_SOURCE)
+serin_unit_test(agent_link_odd LINK serin::agent_link serin::nanopb serin_mqtt_play serin_device_bench)
+target_compile_definitions(check_agent_link_odd PRIVATE _GNU_SOURCE)

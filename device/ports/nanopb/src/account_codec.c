@@ -65,7 +65,6 @@ static bool decode_transition(pb_istream_t *stream, void *item, bool *fits)
 {
     struct serin_transition *value = item;
     serin_v1_Transition message = {0};
-    (void)fits;
     if (!serin_npb_decode_item(stream, serin_v1_Transition_fields, &message)) {
         return false;
     }
@@ -74,6 +73,7 @@ static bool decode_transition(pb_istream_t *stream, void *item, bool *fits)
                                        .time_s = message.time_s,
                                        .uptime_ms = message.uptime_ms,
                                        .detail = message.detail};
+    *fits = true;
     return true;
 }
 
@@ -260,11 +260,11 @@ static bool decode_counter(pb_istream_t *stream, void *item, bool *fits)
 {
     struct serin_counter *value = item;
     serin_v1_Counter message = {0};
-    (void)fits;
     if (!serin_npb_decode_item(stream, serin_v1_Counter_fields, &message)) {
         return false;
     }
     *value = (struct serin_counter){.id = message.id, .value = message.value};
+    *fits = true;
     return true;
 }
 

@@ -24,8 +24,8 @@ struct serin_npb_slice {
 struct serin_npb_items {
     size_t item_size; /* of the value's item, not of nanopb's message */
     size_t most;      /* places in the value */
-    /* Decodes one into its place. false: not the message. *fits turns false: a value is out of
-     * bounds. */
+    /* Decodes one into its place. false: not the message. *fits: it is within what its place can
+     * hold. */
     bool (*decode)(pb_istream_t *stream, void *item, bool *fits);
     /* Encodes one, without its tag. */
     bool (*encode)(pb_ostream_t *stream, const void *item);

@@ -78,7 +78,7 @@ static bool decode_list(pb_istream_t *stream, struct serin_npb_list *list)
 {
     size_t last = list->kind->most - 1;
     size_t place = list->count < last ? list->count : last;
-    bool fits = true;
+    bool fits = false;
     list->count++;
     if (!list->kind->decode(stream, (uint8_t *)list->out + place * list->kind->item_size, &fits)) {
         return false;

@@ -1,12 +1,12 @@
 /*
- * The played stream, and the client on it (mqtt_client_bench.h).
+ * The played stream, and the client on it (mqtt_play.h).
  */
-#include "mqtt_client_bench.h"
+#include "mqtt_play.h"
 
 #include <ctype.h>
 #include <stdio.h>
 
-struct mqtt_bench bench;
+struct mqtt_play play;
 
 /* ---- the stream ---- */
 
@@ -69,35 +69,35 @@ static const struct serin_stream_ops stream_ops = {
 
 /* ---- the client ---- */
 
-void bench_start_sized(size_t inbox, size_t outbox)
+void play_start_sized(size_t inbox, size_t outbox)
 {
-    free(bench.inbox);
-    free(bench.outbox);
-    memset(&bench, 0, sizeof bench);
-    bench.inbox = malloc(inbox);
-    bench.outbox = malloc(outbox);
-    bench.stream.send_piece = bench.stream.receive_piece = bench.stream.send_room = SIZE_MAX;
-    bench.config = (struct serin_mqtt_client_config){.stream = &stream_ops,
-                                                     .stream_ctx = &bench.stream,
-                                                     .client_id = "d-7",
-                                                     .keep_alive_s = 60,
-                                                     .connect_ms = 20000,
-                                                     .answer_ms = 10000,
-                                                     .inbox = bench.inbox,
-                                                     .inbox_size = inbox,
-                                                     .outbox = bench.outbox,
-                                                     .outbox_size = outbox};
-    ck_assert_int_eq(serin_mqtt_client_init(&bench.client, &bench.config), SERIN_OK);
+    free(play.inbox);
+    free(play.outbox);
+    memset(&play, 0, sizeof play);
+    play.inbox = malloc(inbox);
+    play.outbox = malloc(outbox);
+    play.stream.send_piece = play.stream.receive_piece = play.stream.send_room = SIZE_MAX;
+    play.config = (struct serin_mqtt_client_config){.stream = &stream_ops,
+                                                    .stream_ctx = &play.stream,
+                                                    .client_id = "d-7",
+                                                    .keep_alive_s = 60,
+                                                    .connect_ms = 20000,
+                                                    .answer_ms = 10000,
+                                                    .inbox = play.inbox,
+                                                    .inbox_size = inbox,
+                                                    .outbox = play.outbox,
+                                                    .outbox_size = outbox};
+    ck_assert_int_eq(serin_mqtt_client_init(&play.client, &play.config), SERIN_OK);
 }
 
-void bench_start(void)
+void play_start(void)
 {
-    bench_start_sized(BENCH_INBOX, BENCH_OUTBOX);
+    play_start_sized(PLAY_INBOX, PLAY_OUTBOX);
 }
 
-void bench_say_bytes(const uint8_t *bytes, size_t size)
+void play_say_bytes(const uint8_t *bytes, size_t size)
 {
-    struct played_stream *stream = &bench.stream;
+    struct played_stream *stream = &play.stream;
     ck_assert_uint_le(stream->in_size + size, sizeof stream->in);
     memcpy(stream->in + stream->in_size, bytes, size);
     stream->in_size += size;
@@ -122,16 +122,16 @@ static size_t from_hex(const char *hex, uint8_t *out)
     return size;
 }
 
-void bench_say(const char *hex)
+void play_say(const char *hex)
 {
     uint8_t bytes[1024];
     ck_assert_uint_lt(strlen(hex), 2 * sizeof bytes);
-    bench_say_bytes(bytes, from_hex(hex, bytes));
+    play_say_bytes(bytes, from_hex(hex, bytes));
 }
 
-void bench_say_publish(uint8_t flags, const char *topic, uint16_t id, size_t size)
+void play_say_publish(uint8_t flags, const char *topic, uint16_t id, size_t size)
 {
-    static uint8_t packet[BENCH_BYTES];
+    static uint8_t packet[PLAY_BYTES];
     size_t topic_size = strlen(topic), at = 0;
     size_t body = 2 + topic_size + (id != 0 ? 2u : 0u) + size;
     packet[at++] = (uint8_t)(0x30u | flags);
@@ -150,70 +150,69 @@ void bench_say_publish(uint8_t flags, const char *topic, uint16_t id, size_t siz
     for (size_t i = 0; i < size; i++) {
         packet[at++] = (uint8_t)i;
     }
-    bench_say_bytes(packet, at);
+    play_say_bytes(packet, at);
 }
 
-enum serin_mqtt_event_kind bench_step(void)
+enum serin_mqtt_event_kind play_step(void)
 {
-    return serin_mqtt_client_step(&bench.client, bench.now_ms, &bench.event);
+    return serin_mqtt_client_step(&play.client, play.now_ms, &play.event);
 }
 
-void bench_quiet(void)
+void play_quiet(void)
 {
     size_t at = SIZE_MAX, out = SIZE_MAX;
-    while (at != bench.stream.in_at || out != bench.stream.out_size) {
-        at = bench.stream.in_at;
-        out = bench.stream.out_size;
-        enum serin_mqtt_event_kind kind = bench_step();
+    while (at != play.stream.in_at || out != play.stream.out_size) {
+        at = play.stream.in_at;
+        out = play.stream.out_size;
+        enum serin_mqtt_event_kind kind = play_step();
         ck_assert_msg(kind == SERIN_MQTT_NOTHING, "event %d, %s", kind,
-                      serin_error_name(bench.event.error));
+                      serin_error_name(play.event.error));
     }
 }
 
-void bench_expect(enum serin_mqtt_event_kind kind)
+void play_expect(enum serin_mqtt_event_kind kind)
 {
     enum serin_mqtt_event_kind got = SERIN_MQTT_NOTHING;
     size_t at = SIZE_MAX, out = SIZE_MAX;
-    while (got == SERIN_MQTT_NOTHING &&
-           (at != bench.stream.in_at || out != bench.stream.out_size)) {
-        at = bench.stream.in_at;
-        out = bench.stream.out_size;
-        got = bench_step();
+    while (got == SERIN_MQTT_NOTHING && (at != play.stream.in_at || out != play.stream.out_size)) {
+        at = play.stream.in_at;
+        out = play.stream.out_size;
+        got = play_step();
     }
     ck_assert_msg(got == kind, "event %d instead of %d, %s", got, kind,
-                  serin_error_name(bench.event.error));
+                  serin_error_name(play.event.error));
 }
 
-void bench_expect_lost(enum serin_error error)
+void play_expect_lost(enum serin_error error)
 {
-    unsigned closed = bench.stream.closed;
-    bench_expect(SERIN_MQTT_LOST);
-    ck_assert_msg(bench.event.error == error, "%s", serin_error_name(bench.event.error));
-    ck_assert_uint_eq(bench.stream.closed, closed + 1);
-    ck_assert(!serin_mqtt_client_connected(&bench.client));
-    ck_assert_int_eq(bench_step(), SERIN_MQTT_NOTHING); /* it is told once */
+    unsigned closed = play.stream.closed;
+    play_expect(SERIN_MQTT_LOST);
+    ck_assert_msg(play.event.error == error, "%s", serin_error_name(play.event.error));
+    ck_assert_uint_eq(play.stream.closed, closed + 1);
+    ck_assert(!serin_mqtt_client_connected(&play.client));
+    ck_assert_int_eq(play_step(), SERIN_MQTT_NOTHING); /* it is told once */
 }
 
-void bench_connected(void)
+void play_connected(void)
 {
-    ck_assert_int_eq(serin_mqtt_client_connect(&bench.client, bench.now_ms), SERIN_OK);
-    bench_say("20 02 00 00");
-    bench_expect(SERIN_MQTT_CONNECTED);
-    ck_assert(serin_mqtt_client_connected(&bench.client));
-    bench.stream.out_size = 0;
+    ck_assert_int_eq(serin_mqtt_client_connect(&play.client, play.now_ms), SERIN_OK);
+    play_say("20 02 00 00");
+    play_expect(SERIN_MQTT_CONNECTED);
+    ck_assert(serin_mqtt_client_connected(&play.client));
+    play.stream.out_size = 0;
 }
 
-void bench_sent(const char *hex)
+void play_sent(const char *hex)
 {
     uint8_t bytes[1024];
     ck_assert_uint_lt(strlen(hex), 2 * sizeof bytes);
     size_t size = from_hex(hex, bytes);
-    if (bench.stream.out_size != size || memcmp(bench.stream.out, bytes, size) != 0) {
+    if (play.stream.out_size != size || memcmp(play.stream.out, bytes, size) != 0) {
         fprintf(stderr, "went out:");
-        for (size_t i = 0; i < bench.stream.out_size && i < 64; i++) {
-            fprintf(stderr, " %02x", bench.stream.out[i]);
+        for (size_t i = 0; i < play.stream.out_size && i < 64; i++) {
+            fprintf(stderr, " %02x", play.stream.out[i]);
         }
         ck_abort_msg(" instead of %s", hex);
     }
-    bench.stream.out_size = 0;
+    play.stream.out_size = 0;
 }
