@@ -310,8 +310,9 @@ START_TEST(a_copy_that_changes_between_the_runs_does_not_boot)
 }
 END_TEST
 
-#define LOOSE 6u /* places, in both slots: one reading in several is right, and not one in three \
-                  */
+#define LOOSE                                                                          \
+    6u /* places, in both slots: one reading in several is right, and not one in three \
+        */
 
 /* Lets bits of both images read now so, now so. The fault strikes at the next operation. */
 static void loosen(uint64_t seed)
