@@ -158,7 +158,7 @@ static struct place find_whole(const struct serin_reclog *log, uint32_t only,
                                const struct part *part, bool *unread)
 {
     struct place best = {0};
-    uint8_t taken[TAKEN_MAX];
+    uint8_t taken[TAKEN_MAX] = {0};
     struct part taking = {.out = taken};
     if (SERIN_RECLOG_HEADS == 0 && part != NULL) {
         taking.offset = part->offset;
