@@ -400,26 +400,40 @@ bool serin_intake_lease(const struct serin_agent *agent,
     return lease_time_s(agent) < standing->lease_end_s;
 }
 
-/* Counts how writing to the trust region went. Who repeats a record, which anybody may, does not
- * wear out what does not take it: the waits between two tries double. */
-static void note_trust(struct serin_agent *agent, bool failed)
+/* Counts how writing record `version` to the trust region went. Who repeats a record, which anybody
+ * may, does not wear out what does not take it: the waits between two tries double. A newer one,
+ * which root alone can sign, waits for none of them. */
+static void note_trust(struct serin_agent *agent, uint32_t version, bool failed)
 {
-    if (!failed) {
+    if (!failed || version > agent->trust_tried) {
         agent->trust_failures = 0;
+    }
+    if (!failed) {
         return;
     }
+    agent->trust_tried = version > agent->trust_tried ? version : agent->trust_tried;
     agent->trust_due_ms = agent->now_ms + ((uint64_t)TRUST_WAIT_MS << agent->trust_failures);
     if (agent->trust_failures < TRUST_SHIFT_MAX) {
         agent->trust_failures++;
     }
 }
 
-/* The retained record, once more: its second copy is tried again where there is none. */
+/* The version that a record claims, before it is verified: one that claims too much is refused
+ * before anything is written. */
+static uint32_t claimed_version(const struct serin_trust_payload *trust)
+{
+    return trust->record_size >= SERIN_TRUST_VERSION_OFFSET + 4u
+               ? serin_get_le32(trust->record + SERIN_TRUST_VERSION_OFFSET)
+               : 0;
+}
+
+/* The retained record, or an older one, once more: the second copy of the one that counts is tried
+ * again where there is none. */
 static enum serin_error repair_trust(struct serin_agent *agent)
 {
     if (agent->trust_single) {
         serin_agent_keep_trust(agent, false);
-        note_trust(agent, agent->trust_single);
+        note_trust(agent, agent->trust.version, agent->trust_single);
     }
     return SERIN_OK;
 }
@@ -434,7 +448,8 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     if (error == SERIN_OK && serin_agent_waits_for_trust(agent)) {
         return serin_agent_failed(agent, SERIN_ERR_FLASH); /* the one before may read yet */
     }
-    if (error == SERIN_OK && agent->now_ms < agent->trust_due_ms) {
+    uint32_t version = error == SERIN_OK ? claimed_version(&trust) : 0;
+    if (error == SERIN_OK && version <= agent->trust_tried && agent->now_ms < agent->trust_due_ms) {
         return SERIN_ERR_FLASH;
     }
     if (error == SERIN_OK) {
@@ -446,7 +461,7 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
         return repair_trust(agent);
     }
     if (error == SERIN_ERR_FLASH) {
-        note_trust(agent, true);
+        note_trust(agent, version, true);
         return serin_agent_failed(agent, error);
     }
     if (error != SERIN_OK) {
@@ -454,7 +469,7 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
     }
     serin_agent_fault_point(agent, "agent.trust.stored");
     serin_agent_keep_trust(agent, true);
-    note_trust(agent, agent->trust_single);
+    note_trust(agent, version, agent->trust_single);
     return SERIN_OK;
 }
 

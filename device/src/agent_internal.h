@@ -287,8 +287,8 @@ bool serin_trial_commits(const struct serin_agent *agent);
 /* Raises the floor. What runs must just have been verified: nothing else may boot after it. */
 SERIN_MUST_USE enum serin_error serin_trial_commit(struct serin_agent *agent);
 /* What became of a change of the boot log, `error`, handed through. Not during a trial: a log that
- * does not read, the third time a second apart, is begun anew, for the change that is tried next.
- */
+ * does not read, the third time a second apart, is begun anew, for the change that is tried next;
+ * once in a boot, as a region that stays dark would be erased each second. */
 SERIN_MUST_USE enum serin_error serin_trial_changed(struct serin_agent *agent,
                                                     enum serin_error error);
 /* Takes a staged image back before it booted. */

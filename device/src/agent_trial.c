@@ -163,10 +163,13 @@ static enum serin_error end_unrecorded(struct serin_agent *agent, struct serin_b
 enum serin_error serin_trial_changed(struct serin_agent *agent, enum serin_error error)
 {
     struct serin_boot_state state;
-    if (error == SERIN_ERR_FLASH && serin_boot_log_read(boot_of(agent), &state) == error &&
-        serin_agent_lost(agent, &agent->boot_log_dark) &&
-        serin_boot_log_replace(boot_of(agent)) == SERIN_OK) {
-        serin_agent_log(agent, "the boot log did not read", "it is begun anew");
+    if (error == SERIN_ERR_FLASH && !agent->boot_log_erased &&
+        serin_boot_log_read(boot_of(agent), &state) == error &&
+        serin_agent_lost(agent, &agent->boot_log_dark)) {
+        agent->boot_log_erased = true; /* what stays dark is not worn out by it */
+        if (serin_boot_log_replace(boot_of(agent)) == SERIN_OK) {
+            serin_agent_log(agent, "the boot log did not read", "it is begun anew");
+        }
     }
     if (error == SERIN_OK) {
         agent->boot_log_dark.readings = 0;

@@ -15,9 +15,8 @@
 #define BANK_COUNT 2u
 #define LOOKS_MAX  4u /* at banks that read now so, now so */
 /* Of a record that comes once: the server offers it again when asked anew. */
-#define WRITES_MAX     3u
-#define READINGS_MAX   3u  /* of what may be lost, or may have read wrong */
-#define VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
+#define WRITES_MAX   3u
+#define READINGS_MAX 3u /* of what may be lost, or may have read wrong */
 
 /* One bank's content, unverified. */
 struct bank {
@@ -53,7 +52,7 @@ static void bank_read(const struct serin_boot *boot, uint32_t n, struct bank *ba
         return;
     }
     bank->record_size = size;
-    bank->version = serin_get_le32(head + HEAD_SIZE + VERSION_OFFSET);
+    bank->version = serin_get_le32(head + HEAD_SIZE + SERIN_TRUST_VERSION_OFFSET);
 }
 
 static enum serin_error bank_prove(const struct serin_boot *boot, const struct bank *bank,

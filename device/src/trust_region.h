@@ -14,6 +14,8 @@
 
 #include <serin/device/boot.h>
 
+#define SERIN_TRUST_VERSION_OFFSET 12u /* of the version in a record; serin/trust.h */
+
 /* Reads the trust record that counts within `run`, whose evidence, from the start, then is
  * SERIN_PROOF_TRUST_REGION. Errors as serin_trust_region_read. */
 SERIN_MUST_USE enum serin_error serin_trust_region_prove(const struct serin_boot *boot,

@@ -24,7 +24,6 @@ enum serin_doubt {
     SERIN_DOUBT_LOST,          /* many that some stage updated are silent, more than others */
     SERIN_DOUBT_BEFORE,        /* the same, with those that ran it, and were silent, before */
     SERIN_DOUBT_MOST,          /* the same, and so many others are that they tell nothing */
-    SERIN_DOUBT_ASLEEP,        /* and so may they be: it is too soon to tell who is dead */
     SERIN_DOUBT_YOUNG          /* it would halt, but was not found for long enough */
 };
 
@@ -181,15 +180,11 @@ enum serin_word {
 /* Who is silent, while a comparison counts. */
 struct serin_lost {
     uint64_t now_s, created_s, asked_from_s;
-    /* By how many spans they are silent for: others; and updated. */
-    uint32_t rest[SERIN_ENGINE_SPANS_MAX + 1u], ever[SERIN_ENGINE_SPANS_MAX + 1u];
-    uint32_t young[SERIN_ENGINE_SPANS_MAX +
-                   1u];             /* the latter, by how many ago they accepted, or ended */
     uint32_t earlier, earlier_lost; /* confirmed by earlier stages; and not heard any more */
 };
 /* Counts an updated device, or another one. What it says then; NONE: it is in no figure of its
  * group, but may be in those of before. */
-enum serin_word serin_lost_count(struct serin_lost *lost, struct serin_comparison *found,
+enum serin_word serin_lost_count(const struct serin_lost *lost, struct serin_comparison *found,
                                  const struct serin_member *member,
                                  const struct serin_health *health, bool other);
 /* When all are counted: what is expected of the updated, of `last` where too few others are left.

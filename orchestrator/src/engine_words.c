@@ -354,16 +354,6 @@ void serin_words_unproven(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_ro
     append(out, "; 'serin rollout advance' goes on without");
 }
 
-/* Updated devices that may sleep, as most others do. */
-static void append_sleepers(char *out, const struct serin_trip *trip)
-{
-    append(out,
-           "%u of %u updated since it began are not heard, nor are %u of %u others: ", trip->bad,
-           trip->of, trip->control_bad, trip->control_of);
-    append(out, trip->doubt == SERIN_DOUBT_MOST ? "too many to compare them with"
-                                                : "too soon to tell who sleeps");
-}
-
 void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollout *rollout,
                       const struct serin_members *members, const struct serin_trip *trip)
 {
@@ -385,8 +375,11 @@ void serin_words_hold(char out[SERIN_ROLLOUT_WHY_MAX], const struct serin_rollou
                trip->bad, trip->of);
         return;
     }
-    if (trip->doubt == SERIN_DOUBT_MOST || trip->doubt == SERIN_DOUBT_ASLEEP) {
-        append_sleepers(out, trip);
+    if (trip->doubt == SERIN_DOUBT_MOST) {
+        append(out,
+               "%u of %u updated since it began are not heard, nor are %u of %u others: too many "
+               "to compare them with",
+               trip->bad, trip->of, trip->control_bad, trip->control_of);
         return;
     }
     bool before = trip->doubt == SERIN_DOUBT_BEFORE;

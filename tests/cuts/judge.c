@@ -198,6 +198,11 @@ void cuts_judge_boot(struct cuts_life *life, const struct cuts_standing *before)
         cuts_fail(life, "what boots is no whole release", "slot %u", (unsigned)life->choice.slot);
         return;
     }
+    const uint8_t *copy = cuts_life_copy(life);
+    const struct cuts_release *release = &life->goods->releases[minor - 1u];
+    if (copy != NULL && memcmp(copy, release->image, release->manifest.image_size_bytes) != 0) {
+        cuts_fail(life, "what runs is not what was verified", "release %u", minor);
+    }
     if (life->choice.manifest.security_counter < life->seen.floor) {
         cuts_fail(life, "what boots is below the floor", "release %u, floor %u", minor,
                   life->seen.floor);

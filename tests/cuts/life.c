@@ -63,8 +63,18 @@ static const struct serin_platform_ops platform_ops = {
 static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_account *account);
 static const struct serin_recovery_ops recovery_ops = {.nothing_boots = nothing_boots};
 
+/* No part of what is saved: a boot fills it before anything runs. */
+static uint8_t memory[16384];
+
+const uint8_t *cuts_life_copy(const struct cuts_life *life)
+{
+    return life->boot.loader != NULL ? life->ram.memory : NULL;
+}
+
 static void fill_ports(struct cuts_life *life)
 {
+    life->ram = (struct serin_ram_loader){.memory = memory, .size = sizeof memory};
+    life->loader = (struct serin_image_loader){.ops = &serin_ram_loader_ops, .ctx = &life->ram};
     life->recovery = (struct serin_recovery){.ops = &recovery_ops, .ctx = life};
     static const struct serin_identity identity = {.device_id = "pump-01",
                                                    .product = "pump",
@@ -76,6 +86,7 @@ static void fill_ports(struct cuts_life *life)
                                      .layout = &life->layout,
                                      .root_key = life->goods->root_key,
                                      .recovery = &life->recovery,
+                                     .loader = life->geometry->ecc ? &life->loader : NULL,
                                      .identity = &identity};
     life->bootloader = &life->boot;
     life->config = (struct serin_agent_config){.boot = &life->boot,
@@ -154,15 +165,20 @@ static enum serin_error read_image(void *ctx, uint32_t offset, void *out, size_t
     return SERIN_OK;
 }
 
-static enum serin_error provision_as(struct cuts_life *life, unsigned minor, unsigned trust)
+/* With an account as a recovery does that keeps what must not come back out, else as a factory. */
+static enum serin_error provision_as(struct cuts_life *life, unsigned minor, unsigned trust,
+                                     const struct serin_recovery_account *account)
 {
     struct cuts_release release = life->goods->releases[minor - 1u];
     struct serin_factory_image image = {.manifest = release.manifest_bytes,
                                         .manifest_size = sizeof release.manifest_bytes,
                                         .read = read_image,
                                         .ctx = &release};
-    return serin_boot_provision(&life->boot, life->goods->trust_records[trust - 1u],
-                                SERIN_TRUST_SIZE_P256, &image);
+    const uint8_t *record = life->goods->trust_records[trust - 1u];
+    return account != NULL
+               ? serin_boot_provision_anew(&life->boot, account, record, SERIN_TRUST_SIZE_P256,
+                                           &image)
+               : serin_boot_provision(&life->boot, record, SERIN_TRUST_SIZE_P256, &image);
 }
 
 /* With both trust records lost somebody comes with what ran before. Anything else that brings a
@@ -186,13 +202,14 @@ static enum serin_error nothing_boots(void *ctx, const struct serin_recovery_acc
     life->seen.trial_ms = 0;
     life->seen.rotten = SERIN_SLOT_NONE;
     unsigned before = life->chapter == 0 ? 1u : cuts_story[life->chapter - 1u].running;
-    return provision_as(life, before, life->seen.trust != 0 ? life->seen.trust : 1u);
+    return provision_as(life, before, life->seen.trust != 0 ? life->seen.trust : 1u,
+                        life->event_step % 2u == 0 ? account : NULL);
 }
 
 /* What the factory's tool does, again and again until it went through. */
 static void provision(struct cuts_life *life)
 {
-    enum serin_error error = provision_as(life, 1, 1);
+    enum serin_error error = provision_as(life, 1, 1, NULL);
     if (serin_flash_emulator_is_off(life->emulator)) {
         return;
     }

@@ -89,6 +89,8 @@ struct cuts_life {
     struct serin_boot boot;
     const struct serin_boot *bootloader; /* the same, by the ports that the bootloader has */
     struct serin_recovery recovery;
+    struct serin_ram_loader ram; /* on parts with ECC words images run from a copy */
+    struct serin_image_loader loader;
     struct serin_agent_config config;
     struct serin_agent agent;
     struct serin_boot_choice choice;
@@ -155,6 +157,9 @@ void cuts_life_restore(struct cuts_life *life, const struct cuts_saved *saved);
 void cuts_saved_close(struct cuts_saved *saved);
 
 /* ---- between the parts of a life ---- */
+
+/* The copy that runs, NULL where images run in place. */
+const uint8_t *cuts_life_copy(const struct cuts_life *life);
 
 /* Tells the first broken rule, and how it broke; later ones are lost. */
 void cuts_fail(struct cuts_life *life, const char *failure, const char *format, ...)

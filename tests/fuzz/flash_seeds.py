@@ -140,6 +140,10 @@ def agent_record():
         yield f"byte-{offset}", STAGED, records(offset, b"\x5a" * 8)
     yield "lost", CONFIRMED, erase(0, 4096)
     yield "one-bank-lost", TRIAL, erase(0, 1024)
+    later = {"revision-0": (344, bytes(176)), "revision-255": (344, b"\xff"), "directors": (352, b"\xff" * 24),
+             "tried-own": (376, b"\xff" * 48)}
+    for name, (offset, data) in later.items():
+        yield name, STAGED, records(offset, data)
 
 
 def main():

@@ -23,7 +23,8 @@ fail() {
 }
 head_of() { sed -n "s/^$2: //p;/^--- /q" "$1"; }
 
-build() { cmake --build "$work/build" --target serin-soak-fleet serin-bench-rollout serin >"$work/build.log" 2>&1 || { tail -20 "$work/build.log"; fail "$1 does not build"; }; }
+# build WHAT PROGRAM...
+build() { cmake --build "$work/build" --target "${@:2}" >"$work/build.log" 2>&1 || { tail -20 "$work/build.log"; fail "$1 does not build"; }; }
 soak() { "$work/build/bin/serin-soak-fleet" --devices-max "$devices" --seed "$1" --runs "$2" --breaches 1; }
 row() { "$work/build/bin/serin-bench-rollout" --row "$1" --seeds "$2" --devices "$3"; }
 
@@ -66,7 +67,7 @@ cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${
     -DSERIN_PARTS="core;device;proto;host;adapters;orchestrator;gateway;sim;cli;tests" >"$work/configure.log" 2>&1 ||
     { tail -20 "$work/configure.log"; fail "the copy cannot be configured"; }
 
-build "the copy without a fault"
+build "the copy without a fault" serin-soak-fleet serin-bench-rollout serin
 read -r first count <<<"$sound"
 soak "$first" "$count" >"$work/sound.log" || { cat "$work/sound.log"; fail "the soak of the copy without a fault"; }
 say "no fault: $count seeds hold"
@@ -85,8 +86,10 @@ for mutant in "$here"/*.patch; do
     read -r first count <<<"${own:-$seeds}"
     patch -d "$work/source" -p1 --batch --forward --fuzz=1 <"$mutant" >"$work/patch.log" 2>&1 ||
         { cat "$work/patch.log"; fail "$name does not apply"; }
-    build "$name"
-    drawn=$(head_of "$mutant" Row)
+    drawn=$(head_of "$mutant" Row) programs=(serin-soak-fleet)
+    [ -z "$drawn" ] || programs=(serin-bench-rollout)
+    [ -z "$(head_of "$mutant" Shown)" ] || programs+=(serin)
+    build "$name" "${programs[@]}"
     if [ -n "$drawn" ]; then
         read -r row count of <<<"$drawn"
         missed "$name" "$expects" "$row" "$count" "$of"

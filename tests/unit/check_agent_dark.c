@@ -359,6 +359,26 @@ START_TEST(a_boot_log_that_faults_for_good_is_begun_anew_from_the_slots)
 }
 END_TEST
 
+/* An erase does not help it, and a second one each second would wear it out: the offer waits. */
+START_TEST(a_boot_log_that_stays_dark_is_erased_once)
+{
+    set_up(BENCH_GOOD);
+    bench_run_for(&bench, 5000);
+    watched = bench.layout.boot_log;
+    watched_erases = 0;
+    hide(&watched, UINT32_MAX);
+    offer(v2);
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_ge(watched_erases, 1);
+    ck_assert_uint_le(watched_erases, 2); /* banks */
+    ck_assert_int_eq(bench_state(&bench), SERIN_STATE_IDLE);
+    blind_reads = 0;
+    ck_assert(bench_run_to(&bench, SERIN_STATE_CONFIRMED, 1000));
+    ck_assert_uint_eq(bench_running(&bench), 2);
+    tear_down();
+}
+END_TEST
+
 /* How the trial of the first attempt ended is forgotten before the second begins, not skipped. */
 START_TEST(a_retry_waits_for_the_boot_log_to_forget)
 {
@@ -538,6 +558,7 @@ int main(void)
     tcase_add_loop_test(tests, a_boot_log_that_goes_dark_is_changed_by_nobody, 0, 2);
     tcase_add_test(tests, a_boot_log_that_does_not_read_once_is_not_derived);
     tcase_add_test(tests, a_boot_log_that_faults_for_good_is_begun_anew_from_the_slots);
+    tcase_add_test(tests, a_boot_log_that_stays_dark_is_erased_once);
     tcase_add_test(tests, a_retry_waits_for_the_boot_log_to_forget);
     tcase_add_test(tests, an_account_is_not_settled_by_a_boot_log_that_does_not_read);
     tcase_add_loop_test(tests, a_bootloader_reads_a_dark_log_again_at_once, 1, 4);

@@ -200,6 +200,32 @@ START_TEST(a_trust_record_that_does_not_stay_wears_little)
 }
 END_TEST
 
+/* A newer one does not wait for what became of the one before: root alone can sign it. */
+START_TEST(a_newer_trust_record_waits_for_no_older_one)
+{
+    set_up();
+    settle();
+    uint32_t half = bench.layout.trust.size / 2;
+    serin_flash_emulator_break(bench.emulator, bench.layout.trust.address + (_i == 0 ? 0 : half),
+                               half * (_i == 2 ? 2u : 1u), SERIN_BREAKAGE_FAILS);
+    bench_publish_trust(&bench, 2, false);
+    for (unsigned n = 0; n < FLOOD / 10; n++) {
+        bench.now_ms += 43200;
+        (void)deliver(SERIN_TOPIC_TRUST, bench.retained[0], bench.retained_size[0]);
+    }
+    ck_assert_uint_gt(bench.agent.trust_due_ms, bench.now_ms + 1000);
+    serin_flash_emulator_break(bench.emulator, 0, 0, SERIN_BREAKAGE_FAILS);
+    uint64_t worn = erases_of(bench.layout.trust);
+    (void)deliver(SERIN_TOPIC_TRUST, bench.retained[0], bench.retained_size[0]);
+    ck_assert_uint_eq(erases_of(bench.layout.trust), worn); /* the same one waits */
+    bench_publish_trust(&bench, 3, false);
+    (void)deliver(SERIN_TOPIC_TRUST, bench.retained[0], bench.retained_size[0]);
+    ck_assert_uint_eq(bench.agent.trust.version, 3);
+    ck_assert(!bench.agent.trust_single);
+    tear_down();
+}
+END_TEST
+
 static enum serin_error send_block(uint32_t token, uint32_t offset)
 {
     static uint8_t data[1024];
@@ -279,6 +305,7 @@ int main(void)
     tcase_add_test(tests, directives_said_again_wear_nothing);
     tcase_add_test(tests, a_trust_record_said_again_wears_nothing);
     tcase_add_loop_test(tests, a_trust_record_that_does_not_stay_wears_little, 0, 2);
+    tcase_add_loop_test(tests, a_newer_trust_record_waits_for_no_older_one, 0, 3);
     tcase_add_test(tests, blocks_that_nobody_asked_for_wear_nothing);
     tcase_add_loop_test(tests, a_cache_that_serves_bad_pieces_is_left, 0, 2);
     tcase_set_timeout(tests, 60);

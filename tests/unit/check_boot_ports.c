@@ -301,7 +301,8 @@ START_TEST(a_copy_that_changes_between_the_runs_does_not_boot)
             calls = 0;
             ck_assert_int_eq(serin_boot_read(&bench.boot, &state), SERIN_OK);
             ck_assert_int_eq(select_boot(&choice), SERIN_OK);
-            ck_assert_uint_eq(calls, spoils * spoil_at + 2u); /* it is copied anew each time */
+            ck_assert_uint_eq(calls,
+                              (uint64_t)spoils * spoil_at + 2u); /* it is copied anew each time */
             ck_assert((choice.slot != state.active) == (spoils == PROOFS));
             ck_assert_mem_eq(ram, v1->image, IMAGE_SIZE);
         }
@@ -310,9 +311,8 @@ START_TEST(a_copy_that_changes_between_the_runs_does_not_boot)
 }
 END_TEST
 
-#define LOOSE                                                                          \
-    6u /* places, in both slots: one reading in several is right, and not one in three \
-        */
+/* Places in both slots: one reading in several is right, and not one in three. */
+#define LOOSE 6u
 
 /* Lets bits of both images read now so, now so. The fault strikes at the next operation. */
 static void loosen(uint64_t seed)

@@ -13,7 +13,7 @@
 #define SECTOR 16384u
 #define STRIDE 64u
 #define PLACES (2u * SECTOR / STRIDE) /* of both banks */
-#define PASSES 16u                    /* over them, for one look */
+#define PASSES UINT64_C(16)           /* over them, for one look */
 
 static const struct serin_flash *below;
 static struct serin_flash above;
@@ -197,7 +197,8 @@ START_TEST(the_bound_between_two_feeds_holds_for_a_log_full_of_them)
     for (bytes = 0; bench.now_ms < 15000 && bench_step(&bench, 15000); bytes = 0) {
         most = bytes > most ? bytes : most;
     }
-    ck_assert_uint_gt(most, bench.layout.boot_log.size / STRIDE * 8u); /* a pass at least */
+    ck_assert_uint_gt(most,
+                      (uint64_t)bench.layout.boot_log.size / STRIDE * 8u); /* a pass at least */
     ck_assert_uint_le(most, work.read_bytes);
     bench_close(&bench);
     bench_release_free(v1);

@@ -27,7 +27,7 @@ foreach(module reclog_pass boot_torn_pass)
 endforeach()
 
 # Ports, servers and flash that do what they may and what they should not.
-foreach(module boot_odd boot_glance reclog_heads agent_odd agent_ports agent_fetch agent_large agent_rooms agent_suspect agent_flash
+foreach(module boot_odd boot_glance boot_budget reclog_alone reclog_heads agent_odd agent_ports agent_fetch agent_large agent_rooms agent_suspect agent_flash
         agent_capacity agent_worn agent_glance agent_dark agent_broken agent_wear agent_directors agent_offers)
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()

@@ -26,7 +26,7 @@ serin_unit_test(engine_control SOURCES engine_bench.c engine_bench_evidence.c LI
 serin_unit_test(engine_heard SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
 serin_unit_test(engine_restart SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
 serin_unit_test(engine_lost SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
-serin_unit_test(engine_sleep SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
+serin_unit_test(engine_passed SOURCES engine_beats.c engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
 serin_unit_test(engine_blinks SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core serin::fleet_records m)
 serin_unit_test(engine_excuses SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_spells

@@ -352,8 +352,6 @@ struct serin_rollout sample_rollout(uint64_t seed, uint64_t id)
                                                    .ever_unwell = dice32(&seed),
                                                    .rest = dice32(&seed),
                                                    .rest_silent = dice32(&seed)};
-    rollout.comparison.rest_span = dice32(&seed) % (SERIN_ENGINE_SPANS_MAX + 1);
-    rollout.comparison.rest_long = dice32(&seed);
     rollout.comparison.rest_before = dice32(&seed);
     rollout.outage_count = dice32(&seed) % (SERIN_ENGINE_OUTAGES_MAX + 1);
     for (uint32_t i = 0; i < rollout.outage_count; i++) {

@@ -278,13 +278,9 @@ static void silence_fields(struct record_io *io, struct serin_rollout *rollout)
     }
 }
 
-/* What version 7 brought. Before it nobody knew of sleepers: where most others were silent they
- * tell nothing until they are counted again. */
-static void sleeper_fields(struct record_io *io, struct serin_rollout *rollout)
+/* What version 7 brought. Before it nobody counted who was silent before the rollout. */
+static void before_fields(struct record_io *io, struct serin_rollout *rollout)
 {
-    rollout->comparison.rest_span =
-        record_range(io, rollout->comparison.rest_span, 0, SERIN_ENGINE_SPANS_MAX);
-    rollout->comparison.rest_long = record_u32(io, rollout->comparison.rest_long);
     rollout->comparison.rest_before = record_u32(io, rollout->comparison.rest_before);
 }
 
@@ -331,7 +327,7 @@ void layout_rollout(struct record_io *io, union record_value *value)
     judgement_fields(io, rollout);
     silence_fields(io, rollout);
     if (io->version >= 7) {
-        sleeper_fields(io, rollout);
+        before_fields(io, rollout);
     }
 }
 

@@ -209,8 +209,10 @@ struct serin_agent {
     bool unborn;       /* there is none, and the first one could not be stored yet */
     bool unread;       /* there may be one, in a log that cannot be read: nothing is stored */
     struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
-    uint64_t trust_due_ms;  /* the trust region is not written before, whatever is heard, */
-    uint8_t trust_failures; /* as what was written did not stay so often in a row */
+    bool boot_log_erased;   /* begun anew, or tried to be, since boot: once is all that it gets */
+    uint64_t trust_due_ms;  /* no trust record up to the version trust_tried is written before, */
+    uint32_t trust_tried;   /* as that one did not stay, */
+    uint8_t trust_failures; /* so often in a row */
     uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     bool connected;
     bool linked;         /* was connected since boot */

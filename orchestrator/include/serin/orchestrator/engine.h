@@ -185,10 +185,6 @@ struct serin_outage {
 };
 #define SERIN_ENGINE_OUTAGES_MAX 16u
 
-/* Silences are told apart by so many spans: 3 usual gaps; and 6, 12, 24 hours, 2, 4, 8 days more.
- */
-#define SERIN_ENGINE_SPANS_MAX 7u
-
 /* What the comparison with the control group last gave (docs/spec/rollout.md, section 5). Of both
  * groups only devices count of which enough was heard before, and that were not silent when the
  * stage opened: so a stage answers for what fell silent during it.
@@ -221,10 +217,8 @@ struct serin_comparison {
      * created, and of them those that are silent now: what is expected of the former. As they were
      * when they were last `control_minimum` or more. */
     uint32_t rest, rest_silent;
-    /* The span after which a silence says something, the shortest is 1; 0: so many others are
-     * silent that none does. Of `rest`, those that are silent for it;
-     * and besides `rest`, those that were silent when the rollout was created, and still are. */
-    uint32_t rest_span, rest_long, rest_before;
+    /* Besides `rest`, those that were silent when the rollout was created, and still are. */
+    uint32_t rest_before;
     /* What follows is not stored: nothing is taken for lasting after a restart of the caller, and
      * nothing passes before it was counted anew (`compared`). */
     struct serin_lasting silent_lasting, unwell_lasting;
@@ -245,10 +239,9 @@ struct serin_comparison {
      * no time either; 0 where it is of before. */
     uint32_t ever_unheard, ever_early, ever_known;
     uint32_t rest_unheard;
-    /* Of the updated: silent for the span; silent for 3 usual gaps, and accepted less than a span
-     * ago; and besides them, those that ran the release when the rollout was created, were silent
+    /* Besides ever_updated, those that ran the release when the rollout was created, were silent
      * then, and still are: an earlier rollout may have killed them. */
-    uint32_t ever_long, ever_young, ever_before;
+    uint32_t ever_before;
     /* All that accepted, and all that were not offered it; and of them those of which too little
      * was heard to judge them. */
     uint32_t accepted, accepted_unknown;
