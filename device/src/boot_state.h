@@ -68,8 +68,8 @@ enum serin_boot_phase serin_boot_next(enum serin_boot_phase phase, enum serin_bo
 void serin_boot_encode(const struct serin_boot_state *state,
                        uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE]);
 /* SERIN_ERR_FORMAT: a value that this version does not know. `sequence` is left alone. */
-SERIN_APART SERIN_MUST_USE enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE],
-                                                  struct serin_boot_state *state);
+SERIN_APART SERIN_MUST_USE enum serin_error
+serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE], struct serin_boot_state *state);
 
 /* ---- the boot log ---- */
 

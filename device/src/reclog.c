@@ -147,24 +147,37 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
     return best;
 }
 
+/* Where this is the one way there is, what a record holds is taken as its CRC is. */
+#define TAKEN_MAX (SERIN_RECLOG_HEADS == 0 ? SERIN_RECLOG_STRIDE_MAX - SERIN_RECLOG_OVERHEAD : 1u)
+
 /* The same by the records themselves: each place that claims to be newer than the best so far is
- * read whole, once. What is handed over is read once more at the end; where that came otherwise the
- * place is `unread`, as it was whole a moment before. */
+ * read whole, once. Behind heads that led nowhere what is handed over, which may be large, is read
+ * once more at the end; where that came otherwise the place is `unread`, as it was whole a moment
+ * before. */
 static struct place find_whole(const struct serin_reclog *log, uint32_t only,
                                const struct part *part, bool *unread)
 {
     struct place best = {0};
+    uint8_t taken[TAKEN_MAX] = {0};
+    struct part taking = {.out = taken};
+    if (SERIN_RECLOG_HEADS == 0 && part != NULL) {
+        taking.offset = part->offset;
+        taking.size = part->size;
+    }
     for (uint32_t bank = 0; bank < BANKS; bank++) {
         for (uint32_t index = 0; (only == BOTH || only == bank) && index < places(log); index++) {
             uint32_t address = address_of(log, bank, index);
             const struct place place = {
                 .sequence = claimed_at(log, address, unread), .bank = bank, .index = index};
-            if (before(&place, &best) && whole_at(log, address, place.sequence, NULL, unread)) {
+            if (before(&place, &best) && whole_at(log, address, place.sequence, &taking, unread)) {
                 best = place;
+                if (taking.size > 0) {
+                    memcpy(part->out, taken, taking.size);
+                }
             }
         }
     }
-    if (best.sequence == 0 || part == NULL ||
+    if (SERIN_RECLOG_HEADS == 0 || best.sequence == 0 || part == NULL ||
         whole_at(log, address_of(log, best.bank, best.index), best.sequence, part, unread)) {
         return best;
     }

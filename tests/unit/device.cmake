@@ -20,6 +20,12 @@ serin_unit_test(reclog_pieces LINK serin_device_bench
                 SOURCES ${PROJECT_SOURCE_DIR}/device/src/reclog.c ${PROJECT_SOURCE_DIR}/device/src/flash_io.c)
 target_compile_definitions(check_reclog_pieces PRIVATE SERIN_FLASH_PIECE=48u)
 
+# And as a small bootloader has it, which looks for the newest record in one way alone.
+foreach(module reclog_pass boot_torn_pass)
+  serin_unit_test(${module} LINK serin_device_bench SOURCES ${PROJECT_SOURCE_DIR}/device/src/reclog.c)
+  target_compile_definitions(check_${module} PRIVATE SERIN_RECLOG_HEADS=0u)
+endforeach()
+
 # Ports, servers and flash that do what they may and what they should not.
 foreach(module boot_odd boot_glance boot_budget reclog_alone reclog_heads agent_odd agent_ports agent_fetch agent_large agent_rooms agent_suspect agent_flash
         agent_capacity agent_worn agent_glance agent_dark agent_broken agent_wear agent_directors agent_offers)

@@ -3,6 +3,9 @@
  * serin_boot_provision puts into Serin's regions: trust record, first release in both slots.
  *
  *   mps2-flash FILE --id ID --product P --channel C [--hardware N] --root PEM --trust T --bundle B
+ *                   [--staged B2]
+ *
+ * With --staged another release stands in slot B, as an agent would have left it for its trial.
  *
  * The layout and the geometry are the board's (flash.c, memory.h). What is verified there is
  * verified here: both slots are looked at through the eyes of a bootloader.
@@ -54,7 +57,7 @@ static const struct serin_flash_ops ops = {
 
 struct input {
     struct serin_identity identity;
-    const char *file, *root, *trust, *bundle;
+    const char *file, *root, *trust, *bundle, *staged;
 };
 
 static _Noreturn void fail(const char *what, const char *why)
@@ -95,6 +98,9 @@ static void take_option(struct input *input, int option)
     case 'b':
         input->bundle = optarg;
         break;
+    case 's':
+        input->staged = optarg;
+        break;
     default:
         exit(2);
     }
@@ -102,10 +108,10 @@ static void take_option(struct input *input, int option)
 
 static void take_options(struct input *input, int count, char **words)
 {
-    static const struct option options[] = {{"id", 1, NULL, 'i'},       {"product", 1, NULL, 'p'},
-                                            {"channel", 1, NULL, 'c'},  {"root", 1, NULL, 'r'},
-                                            {"hardware", 1, NULL, 'h'}, {"trust", 1, NULL, 't'},
-                                            {"bundle", 1, NULL, 'b'},   {0}};
+    static const struct option options[] = {
+        {"id", 1, NULL, 'i'},     {"product", 1, NULL, 'p'},  {"channel", 1, NULL, 'c'},
+        {"root", 1, NULL, 'r'},   {"hardware", 1, NULL, 'h'}, {"trust", 1, NULL, 't'},
+        {"bundle", 1, NULL, 'b'}, {"staged", 1, NULL, 's'},   {0}};
     int option;
     input->identity.hardware = 1;
     while ((option = getopt_long(count, words, "", options, NULL)) >= 0) {
@@ -114,7 +120,8 @@ static void take_options(struct input *input, int count, char **words)
     if (optind != count - 1 || input->root == NULL || input->trust == NULL ||
         input->bundle == NULL || input->identity.device_id[0] == '\0') {
         (void)fprintf(stderr, "usage: mps2-flash FILE --id ID --product P --channel C "
-                              "[--hardware N] --root PEM --trust FILE --bundle FILE\n");
+                              "[--hardware N] --root PEM --trust FILE --bundle FILE "
+                              "[--staged FILE]\n");
         exit(2);
     }
     input->file = words[optind];
@@ -168,6 +175,29 @@ static void must(const char *what, enum serin_error error)
     }
 }
 
+/* What a download leaves: image, then manifest, and the trial armed. The bootloader needs neither
+ * pieces nor journal. */
+static void stage(const struct serin_boot *boot, const char *path)
+{
+    size_t size;
+    uint8_t *bytes = file_read(path, &size);
+    struct serin_bundle bundle;
+    struct serin_slot_map map;
+    const struct serin_region *slot = &board_layout.slot[1];
+    uint8_t *cells = part + BOARD_SERIN_OFFSET + slot->address;
+    must(path, serin_bundle_split(bytes, size, &bundle));
+    serin_slot_map(boot->flash, boot->layout, &map);
+    if (bundle.image_size > map.image_capacity) {
+        fail(path, "it is larger than a slot");
+    }
+    memset(cells, 0xFF, slot->size);
+    memcpy(cells + map.image_offset, bundle.image, bundle.image_size);
+    memcpy(cells + map.manifest_offset, bundle.manifest, bundle.manifest_size);
+    must(path, serin_boot_verify_slot(boot, SERIN_SLOT_B, 0, NULL, NULL));
+    must(path, serin_boot_stage(boot, SERIN_SLOT_B));
+    free(bytes);
+}
+
 static void provision(const struct input *input, const uint8_t *root)
 {
     size_t trust_size, bundle_size;
@@ -193,6 +223,9 @@ static void provision(const struct input *input, const uint8_t *root)
     must(input->bundle, serin_boot_provision(&boot, trust, trust_size, &image));
     must("slot A", serin_boot_verify_slot(&boot, SERIN_SLOT_A, 0, NULL, NULL));
     must("slot B", serin_boot_verify_slot(&boot, SERIN_SLOT_B, 0, NULL, NULL));
+    if (input->staged != NULL) {
+        stage(&boot, input->staged);
+    }
     free(trust);
     free(bytes);
 }
