@@ -134,7 +134,7 @@ void serin_agent_keep_trust(struct serin_agent *agent, bool updated)
         error = complete_trust(agent, updated);
     }
     agent->trust_single = !learn_trust(agent, updated) || error != SERIN_OK;
-    if (!agent->trust_single) {
+    if (!agent->trust_single && agent->trust.version > agent->record.trust_proved) {
         agent->record.trust_proved =
             agent->trust.version; /* flash learns it with the next record */
     }

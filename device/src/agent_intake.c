@@ -347,6 +347,9 @@ static void forget_time(struct serin_agent *agent)
 void serin_intake_forget_directors(struct serin_agent *agent)
 {
     bool forgot = false;
+    if (agent->trust.version < agent->record.trust_proved) {
+        return; /* a bank that was left behind, while the newer record does not read */
+    }
     for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
         if (retired(agent, agent->record.director[n])) {
             forget_order(agent, (enum serin_agent_source)n);

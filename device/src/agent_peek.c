@@ -20,6 +20,15 @@ static bool matters(const struct serin_agent *agent, const struct serin_agent_st
            !serin_bytes_all(agent->running.manifest_id, SERIN_SHA256_SIZE, 0);
 }
 
+/* Whether an earlier look, maybe of an earlier boot, found that it is to be left alone. */
+static bool known(const struct serin_agent *agent, const uint8_t *manifest_id)
+{
+    const struct serin_agent_record *record = &agent->record;
+    return serin_bytes_equal(record->left, manifest_id, sizeof record->left) &&
+           serin_bytes_equal(record->left_over, agent->running.manifest_id,
+                             sizeof record->left_over);
+}
+
 enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
                                          const struct serin_agent_standing *standing)
 {
@@ -32,7 +41,7 @@ enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
             standing->start_ms > agent->now_ms ? standing->start_ms - agent->now_ms : 0;
         serin_peek_stop(agent);
         memcpy(peek->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
-        peek->verdict = SERIN_PEEK_LOOK;
+        peek->verdict = known(agent, standing->manifest_id) ? SERIN_PEEK_LEAVE : SERIN_PEEK_LOOK;
         /* Drawn anew at each boot: who is never awake for long looks in one of them. */
         peek->due_ms =
             agent->now_ms + serin_agent_random(agent, wait_ms < PEEK_SPREAD_MS ? (uint32_t)wait_ms
@@ -41,11 +50,24 @@ enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
     return peek->verdict;
 }
 
+/* Remembers it, so that who wakes by resets does not look in each of them. */
+static void remember(struct serin_agent *agent)
+{
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
+    memcpy(next.left, agent->peek.manifest_id, sizeof next.left);
+    memcpy(next.left_over, agent->running.manifest_id, sizeof next.left_over);
+    if (serin_record_store(agent, &next) != SERIN_OK) {
+        serin_agent_log(agent, "a look could not be written down", "the next boot looks again");
+    }
+}
+
 static void conclude(struct serin_agent *agent, enum serin_peek_verdict verdict)
 {
     serin_peek_stop(agent);
     agent->peek.verdict = verdict;
     if (verdict == SERIN_PEEK_LEAVE) {
+        remember(agent);
         serin_agent_log(agent, "the stable release is not newer than what runs", NULL);
     }
 }
@@ -99,15 +121,21 @@ enum serin_error serin_peek_store(struct serin_agent *agent, const uint8_t *data
     return SERIN_OK;
 }
 
-void serin_peek_take(struct serin_agent *agent, size_t size)
+/* Whether the manifest in scratch is the one that was asked for, and not newer than what runs. Its
+ * stack is not needed when something is stored. */
+__attribute__((noinline)) static bool not_newer(const struct serin_agent *agent, size_t size)
 {
     const struct serin_boot *boot = agent->config->boot;
     struct serin_manifest manifest;
     uint8_t id[SERIN_SHA256_SIZE];
-    bool older = agent->have_trust &&
-                 serin_manifest_open(boot->crypto, &agent->trust, agent->config->scratch, size,
-                                     &manifest, id) == SERIN_OK &&
-                 serin_bytes_equal(id, agent->peek.manifest_id, sizeof id) &&
-                 serin_version_compare(manifest.version, agent->running.version) <= 0;
-    conclude(agent, older ? SERIN_PEEK_LEAVE : SERIN_PEEK_TAKE);
+    return agent->have_trust &&
+           serin_manifest_open(boot->crypto, &agent->trust, agent->config->scratch, size, &manifest,
+                               id) == SERIN_OK &&
+           serin_bytes_equal(id, agent->peek.manifest_id, sizeof id) &&
+           serin_version_compare(manifest.version, agent->running.version) <= 0;
+}
+
+void serin_peek_take(struct serin_agent *agent, size_t size)
+{
+    conclude(agent, not_newer(agent, size) ? SERIN_PEEK_LEAVE : SERIN_PEEK_TAKE);
 }

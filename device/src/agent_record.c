@@ -32,7 +32,9 @@
  *      352   16  the directors that signed what the orders said, 2 × 8 of the key id
  *      368    8  the director that signed the largest signed time
  *      376   48  tried, asked for by the device's own directives
- *      424   96  zero
+ *      424    8  a stable release that is left alone, as it is not newer, 8 of its manifest's id
+ *      432    8  than what ran, 8 of its manifest's id
+ *      440   80  zero
  *      520       end
  */
 #include "agent_internal.h"
@@ -63,6 +65,8 @@
 #define OFFSET_DIRECTORS     352u
 #define OFFSET_TIME_DIRECTOR 368u
 #define OFFSET_TRIED_OWN     376u
+#define OFFSET_LEFT          424u
+#define OFFSET_LEFT_OVER     432u
 #define REVISION_END         520u
 
 #define TRIED_SIZE        (SERIN_AGENT_TRIED_ID + 4u)
@@ -81,7 +85,9 @@ _Static_assert(OFFSET_REVISION == 344u && OFFSET_ATTEMPTS + ATTEMPT_SIZE == REVI
                    OFFSET_DIRECTORS + SERIN_AGENT_SOURCES * SERIN_KEY_ID_SIZE ==
                        OFFSET_TIME_DIRECTOR &&
                    OFFSET_TIME_DIRECTOR + SERIN_KEY_ID_SIZE == OFFSET_TRIED_OWN &&
-                   OFFSET_TRIED_OWN + SERIN_AGENT_TRIED_MAX * TRIED_SIZE <= REVISION_END,
+                   OFFSET_TRIED_OWN + SERIN_AGENT_TRIED_MAX * TRIED_SIZE == OFFSET_LEFT &&
+                   OFFSET_LEFT + SERIN_AGENT_TRIED_ID == OFFSET_LEFT_OVER &&
+                   OFFSET_LEFT_OVER + SERIN_AGENT_TRIED_ID <= REVISION_END,
                "docs/spec/agent-log.md");
 _Static_assert(OFFSET_TRIED + SERIN_AGENT_TRIED_MAX * TRIED_SIZE == OFFSET_ATTEMPTS,
                "docs/spec/agent-log.md");
@@ -200,6 +206,8 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
     memcpy(payload + OFFSET_DIRECTORS, record->director, sizeof record->director);
     memcpy(payload + OFFSET_TIME_DIRECTOR, record->time_director, sizeof record->time_director);
     put_tried(payload + OFFSET_TRIED_OWN, record->tried[SERIN_AGENT_OWN]);
+    memcpy(payload + OFFSET_LEFT, record->left, sizeof record->left);
+    memcpy(payload + OFFSET_LEFT_OVER, record->left_over, sizeof record->left_over);
     serin_put_le64(payload + OFFSET_START, record->start_s);
     memcpy(payload + OFFSET_SAID, record->said, sizeof record->said);
     serin_put_le32(payload + OFFSET_TRUST, record->trust_proved);
@@ -249,6 +257,8 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
         memcpy(record->director, payload + OFFSET_DIRECTORS, sizeof record->director);
         memcpy(record->time_director, payload + OFFSET_TIME_DIRECTOR, sizeof record->time_director);
         get_tried(payload + OFFSET_TRIED_OWN, record->tried[SERIN_AGENT_OWN]);
+        memcpy(record->left, payload + OFFSET_LEFT, sizeof record->left);
+        memcpy(record->left_over, payload + OFFSET_LEFT_OVER, sizeof record->left_over);
     }
     return record->incarnation != 0 ? SERIN_OK : SERIN_ERR_FORMAT;
 }

@@ -262,7 +262,11 @@ static enum serin_error mend_once(const struct serin_boot *boot, uint32_t proved
         return last ? SERIN_ERR_NOT_FOUND : SERIN_ERR_BUSY;
     }
     if (!look.valid[0] || !look.valid[1]) {
-        return last ? make_equal(boot, &look, look.valid[0] ? 0 : 1) : SERIN_ERR_BUSY;
+        uint32_t n = look.valid[0] ? 0 : 1;
+        if (last && look.trust[n].version < proved) {
+            return SERIN_ERR_FLASH; /* the newer one is not given up for what was left behind */
+        }
+        return last ? make_equal(boot, &look, n) : SERIN_ERR_BUSY;
     }
     if (look.trust[0].version == look.trust[1].version) {
         return make_equal(boot, &look, 0);

@@ -163,6 +163,62 @@ START_TEST(a_director_that_stays_keeps_its_order)
 }
 END_TEST
 
+/* The flash in between: a region of which nothing is read. */
+static const struct serin_flash *below;
+static struct serin_region dark;
+
+static enum serin_error dark_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    return address >= dark.address && address - dark.address < dark.size
+               ? SERIN_ERR_FLASH
+               : below->ops->read(ctx, address, out, size);
+}
+
+static void hide_second_bank(struct bench *b)
+{
+    dark.size = b->layout.trust.size / 2;
+    dark.address = b->layout.trust.address + dark.size;
+    b->between = NULL;
+}
+
+/* A bank that could not be written keeps the record of before, in which the director of now is
+ * none: one look at it alone retires nobody. */
+START_TEST(a_bank_that_was_left_behind_retires_nobody)
+{
+    static struct serin_flash_ops ops;
+    static struct serin_flash above;
+    bench_begin(&bench, &v1, &v2);
+    below = bench.boot.flash;
+    ops = *below->ops;
+    ops.read = dark_read;
+    above = *below;
+    above.ops = &ops;
+    bench.boot.flash = &above;
+    dark.size = 0;
+    bench_boot(&bench, SERIN_RESET_POWER);
+    serin_flash_emulator_break(bench.emulator, bench.layout.trust.address,
+                               bench.layout.trust.size / 2, SERIN_BREAKAGE_FAILS);
+    publish_trust(2, false, true);
+    bench_run_for(&bench, 2000);
+    struct serin_directive directive = offer(7);
+    directive.candidate_state = SERIN_CANDIDATE_HALTED;
+    ck_assert_int_eq(deliver(&directive, NEW, false), SERIN_OK);
+    bench_online(&bench, false);
+    bench.between = hide_second_bank;
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench.agent.trust.version, 1);
+    bench_run_for(&bench, 100);
+    dark.size = 0;
+    directive = offer(3);
+    ck_assert_int_ne(deliver(&directive, OLD, false), SERIN_OK);
+    bench_power_cycle(&bench);
+    ck_assert_uint_eq(bench.agent.record.order[SERIN_AGENT_CHANNEL].sequence, 7);
+    ck_assert(bench.agent.record.halted[SERIN_AGENT_CHANNEL]);
+    ck_assert_uint_eq(bench.agent.trust.version, 2); /* nor is the newer record written over */
+    tear_down();
+}
+END_TEST
+
 /* Time goes with its director, though the order is another's, and revives no lease. */
 START_TEST(time_that_is_forgotten_revives_no_lease)
 {
@@ -220,6 +276,7 @@ int main(void)
     tcase_add_loop_test(tests, what_it_said_is_forgotten_whenever_the_power_goes, 0, 2);
     tcase_add_test(tests, what_was_forgotten_stays_so);
     tcase_add_loop_test(tests, a_director_that_stays_keeps_its_order, 0, 2);
+    tcase_add_test(tests, a_bank_that_was_left_behind_retires_nobody);
     tcase_add_test(tests, time_that_is_forgotten_revives_no_lease);
     tcase_add_loop_test(tests, an_order_of_an_older_agent_learns_its_director, 0, 2);
     tcase_set_timeout(tests, 60);

@@ -62,10 +62,12 @@ START_TEST(an_older_stable_release_is_no_attempt)
     bench_run_for(&bench, 24 * 3600 * 1000);
     ck_assert_int_eq(bench_state(&bench), SERIN_STATE_CONFIRMED);
     ck_assert_uint_eq(bench.agent.record.number, number);
-    ck_assert_uint_eq(bench.gets, gets + 1); /* its manifest, once since boot */
-    bench_power_cycle(&bench);
-    bench_run_for(&bench, 60000);
-    ck_assert_uint_eq(bench.gets, gets + 2);
+    ck_assert_uint_eq(bench.gets, gets + 1); /* its manifest, once */
+    for (unsigned wake = 0; wake < 10; wake++) {
+        bench_power_cycle(&bench);
+        bench_run_for(&bench, 60000);
+    }
+    ck_assert_uint_eq(bench.gets, gets + 1);
     ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_UNHEALTHY, SERIN_REASON_HEALTH), SERIN_OK);
     bench_run_for(&bench, 1000);
     ck_assert_int_eq(bench_state(&bench), SERIN_STATE_REGRESSED);

@@ -37,6 +37,8 @@ struct serin_agent_record {
     uint32_t floor; /* committed: kept here, too, should the boot log be lost */
     /* By the topic that asked for them, newest first. */
     struct serin_agent_tried tried[SERIN_AGENT_SOURCES][SERIN_AGENT_TRIED_MAX];
+    /* A stable release that is not newer than what runs, and what ran: first bytes of manifests. */
+    uint8_t left[SERIN_AGENT_TRIED_ID], left_over[SERIN_AGENT_TRIED_ID];
     uint64_t start_s; /* signed time from which the current one may start: its spread is over */
     uint32_t trust_proved; /* version that was proved last, in one bank at least; 0: none */
     /* The journal of the current attempt: 0, or how often it was begun anew; up to where everything
@@ -141,7 +143,7 @@ enum serin_peek_verdict {
 
 struct serin_agent_peek {
     uint8_t manifest_id[SERIN_SHA256_SIZE]; /* all zero: none yet */
-    enum serin_peek_verdict verdict;        /* of that one, since boot */
+    enum serin_peek_verdict verdict;        /* of that one */
     uint64_t due_ms, end_ms;                /* when to look, and until when */
 };
 

@@ -350,7 +350,8 @@ SERIN_MUST_USE enum serin_error serin_trust_region_update(const struct serin_boo
  * The agent calls it at each of its starts: the bootloader works with one bank as well as with two,
  * and the fewer things it erases the better. SERIN_ERR_AGAIN: the newer record was written afresh
  * and is proved; make that durable and call again with its version. SERIN_ERR_NOT_FOUND: no record
- * verifies. SERIN_ERR_FLASH: one bank holds it, the other does not; may be called again. */
+ * verifies. SERIN_ERR_FLASH: one bank holds it, the other does not, also where it is older than
+ * `proved`, and so is copied nowhere; may be called again. */
 SERIN_MUST_USE enum serin_error serin_trust_region_mend(const struct serin_boot *boot,
                                                         uint32_t proved);
 
