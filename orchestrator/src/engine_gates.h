@@ -23,7 +23,7 @@ enum serin_doubt {
     SERIN_DOUBT_UNHEARD,       /* many were not heard yet since reports are up */
     SERIN_DOUBT_LOST,          /* many that some stage updated are silent, more than others */
     SERIN_DOUBT_BEFORE,        /* the same, with those that ran it, and were silent, before */
-    SERIN_DOUBT_MOST,          /* the same, and so many others are that they tell nothing */
+    SERIN_DOUBT_MOST,          /* LOST, but so many others are that these tell nothing */
     SERIN_DOUBT_YOUNG          /* it would halt, but was not found for long enough */
 };
 
