@@ -13,3 +13,6 @@ if(NOT TARGET serin_nanopb)
 endif()
 mps2_program(serin-sensor image SOURCES vectors.c sensor.c ${mps2_network}
   LINK serin::agent_link ${mps2_network_link} serin::nanopb serin::device)
+# The same as releases for tests: stopped at named points, and failing as they are told to.
+mps2_program(serin-sensor-faulty image SOURCES vectors.c sensor.c sensor_faulty.c ${mps2_network}
+  LINK serin::agent_link ${mps2_network_link} serin::nanopb serin::device)

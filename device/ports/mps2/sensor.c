@@ -5,6 +5,8 @@
  * What Serin adds to such a product stands between the two lines that bear its name, and in the
  * calls that are marked.
  */
+#include "sensor.h"
+
 #include "board.h"
 #include "credentials.h"
 #include "hardware.h"
@@ -49,6 +51,9 @@ static uint64_t time_ms(void)
     return sensor.now_ms;
 }
 
+/* Not there in the product. */
+__attribute__((weak)) void sensor_fault_point(void *ctx, const char *name);
+
 /* ==== Serin ==== */
 
 static struct {
@@ -88,7 +93,8 @@ static void platform_log(void *ctx, const char *line)
 static const struct serin_platform_ops platform_ops = {.reset = platform_reset,
                                                        .feed = platform_feed,
                                                        .unix_time_s = platform_unix_time_s,
-                                                       .log = platform_log};
+                                                       .log = platform_log,
+                                                       .fault_point = sensor_fault_point};
 
 static enum serin_error update_start(void)
 {
@@ -157,6 +163,11 @@ static void measure(void)
     sensor.measure_ms = time_ms() + MEASURE_MS;
 }
 
+__attribute__((weak)) bool sensor_works(uint32_t measured)
+{
+    return measured >= 2;
+}
+
 static void turn(void)
 {
     struct serin_mqtt_client_event event;
@@ -180,7 +191,7 @@ static void turn(void)
     if (time_ms() >= sensor.measure_ms) {
         measure();
     }
-    update_turn(sensor.measured >= 2); /* Serin */
+    update_turn(sensor_works(sensor.measured)); /* Serin */
 }
 
 static enum serin_error connection_start(void)
