@@ -18,7 +18,7 @@ life() { # [--until POINT[:COUNT]]
     lives=$((lives + 1))
     LIFE=life-$(printf %02d "$lives")
     : >"$BENCH/log/uart.log"
-    spawn "$LIFE" python3 "$board_root/tests/board/board.py" "$FLASH" --bootloader "$BOOTLOADER" --image "$image.elf" --log "$BENCH/log/uart.log" "$@"
+    spawn "$LIFE" env TMPDIR="$BENCH" python3 "$board_root/tests/board/board.py" "$FLASH" --bootloader "$BOOTLOADER" --image "$image.elf" --log "$BENCH/log/uart.log" "$@"
 }
 cut_at() { # POINT[:COUNT]: a point that is not passed fails the test
     local status=0
