@@ -51,11 +51,11 @@ fails() { # VERSION REASON FAULT WHAT [serin pack options…]
         (.failures | length == 1) and (.failures[0] | .device == "sensor-01" and .state == "rolled_back" and .reason == $r)' >/dev/null ||
         fail "rollout $id: $(rollout_json "$id" | jq -c '[.why, .tally, .failures]')"
     "$SERIN" rollout show "$id" | grep -q "sensor-01.*rolled_back.*$reason" || fail "$("$SERIN" rollout show "$id")"
-    wait_for 10 "the Linux agents stay on $version" linux_runs "$version"
+    wait_for 20 "the Linux agents stay on $version" linux_runs "$version"
     note "rolled back in $((SECONDS - before)) s; rollout $id: $(rollout_json "$id" | jq -r .why)"
 }
 fails 3.0.0 crash 3 "faults in its first turn"
-fails 4.0.0 watchdog 4 "hangs with interrupts off" --confirm-tries 2
+fails 4.0.0 watchdog 4 "hangs with interrupts off" --confirm-tries 1
 fails 5.0.0 not_confirmed 5 "runs, and never confirms" --confirm-window 6s
 
 title "6.0.0 is good, and taken"
