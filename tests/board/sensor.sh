@@ -58,12 +58,13 @@ for point in agent.commit.after agent.mirror.invalidated agent.mirror.sealed; do
     cut_at "$point"
 done
 fresh "$next"
-life
+life --until agent.never
 mirrored() { board_shows '.redundancy == "mirrored" and .floor == 1 and .slot == "B"'; }
 wait_for 60 "both slots hold 2.0.0, and its counter is the floor" mirrored
 board_confirmed 2.0.0
 rollout_json "$id" | jq -e '.tally.confirmed == 3 and .tally.failed == 0' >/dev/null || fail "$(rollout_json "$id" | jq -c .tally)"
 ! grep -aF 'serin: refused' "$BENCH/log/broker.log" || fail "the plugin refused what the board said"
+alive "$LIFE" || fail "the power went at a point that no program has"
 stop "$LIFE"
 
 python3 - "$BENCH"/log/life-*.log <<'PYTHON' || fail "verified bytes were asked for again"
