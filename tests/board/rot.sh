@@ -73,7 +73,7 @@ title "A bit of both images"
 kill_hard board
 flip $((IMAGE_A + 100)) $((IMAGE_B + 70000))
 board_start
-wait_for 30 "it says that nothing boots" board_said "nothing boots: run mps2-flash"
+wait_for 30 "it says that nothing boots" board_said "nothing boots: reflash"
 note "$(cat "$BENCH/log/uart.log")"
 kill_hard board
 factory 3.0.0

@@ -110,7 +110,7 @@ int main(void)
         serin_boot_jump(&choice, jump, NULL);
         hw_reset(); /* the proof did not hold */
     } else {
-        hw_print("nothing boots: run mps2-flash\n"); /* README.md */
+        hw_print("nothing boots: reflash\n"); /* README.md */
     }
     return 1; /* and stays: a loop of resets would hide it */
 }
