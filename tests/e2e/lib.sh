@@ -155,7 +155,7 @@ pki() {
 broker_start() {
     local conf=$BENCH/mosquitto.conf library=
     sed -e "s|@PORT@|$BROKER_PORT|g" -e "s|@PKI@|$BENCH/pki|g" -e "s|@PLUGIN@|$SERIN_PLUGIN|g" \
-        -e "s|@DEPOT@|$BENCH/depot|g" -e "s|@STATE@|$BENCH/plugin|g" -e "s|@DATA@|$BENCH/broker|g" \
+        -e "s|@DEPOT@|$BENCH/depot|g" -e "s|@STATE@|$BENCH/plugin|g" -e "s|@DATA@|$BENCH/broker|g" -e "s|@ACL@|$E2E_SOURCE/configs/mosquitto.acl|g" \
         ${BROKER_ADDRESS:+-e "s|^\(listener .*\) 127.0.0.1$|\1 $BROKER_ADDRESS|"} "$E2E_SOURCE/configs/mosquitto.conf" >"$conf"
     # Started by root, the broker would give up its rights and could not read the keys of the test.
     [ "$(id -u)" -ne 0 ] || echo "user root" >>"$conf"

@@ -29,7 +29,9 @@ site_broker_spawn() {
     dir=$(site_dir "$gw") library=$(sanitizer_library) conf=$dir/mosquitto.conf
     sed -e "s|@PORT@|${SITE_PORT[$gw]}|g" -e "s|@PKI@|$BENCH/pki|g" -e "s|@PLUGIN@|$SERIN_PLUGIN|g" \
         -e "s|@DEPOT@|$dir/depot|g" -e "s|@STATE@|$dir/plugin|g" -e "s|@DATA@|$dir/broker|g" -e "s|@GATEWAY@|$gw|g" \
+        -e "s|@ACL@|$dir/mosquitto.acl|g" \
         "$E2E_SOURCE/configs/mosquitto-site.conf" >"$conf"
+    install -m 644 "$E2E_SOURCE/configs/mosquitto.acl" "$dir/mosquitto.acl" # where SITE_USER reads it
     [ "$(id -u)" -ne 0 ] || echo "user ${SITE_USER:-root}" >>"$conf"
     spawn "broker-$gw" ${SITE_PREFIX-} env ${library:+LD_PRELOAD=$library} ASAN_OPTIONS=detect_leaks=0 \
         SERIN_FAULT="${SITE_BROKER_FAULT-}" "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$conf"

@@ -78,7 +78,7 @@ broker_spawn() {
     mkdir -p "$BENCH/$name/state" "$BENCH/$name/data"
     sed -e "s|^listener .*|listener $port $address|" -e "s|@PKI@|$BENCH/pki|g" -e "s|@PLUGIN@|$SERIN_PLUGIN|g" \
         -e "s|@DEPOT@|$depot|g" -e "s|@STATE@|$BENCH/$name/state|g" -e "s|@DATA@|$BENCH/$name/data|g" \
-        -e "s|@GATEWAY@|$GATEWAY|g" "$E2E_SOURCE/configs/$from" >"$BENCH/$name.conf"
+        -e "s|@GATEWAY@|$GATEWAY|g" -e "s|@ACL@|$E2E_SOURCE/configs/mosquitto.acl|g" "$E2E_SOURCE/configs/$from" >"$BENCH/$name.conf"
     [ "$name" != cloud ] || echo "log_type debug" >>"$BENCH/$name.conf"
     # Started by root, the broker would give up its rights and could not read the keys.
     [ "$(id -u)" -ne 0 ] || echo "user root" >>"$BENCH/$name.conf"
