@@ -143,7 +143,7 @@ static bool draw(const struct options *options, const struct rows_row *row, uint
 static bool draw_all(const struct options *options, const struct rows_row *row,
                      struct drawn_result *results)
 {
-    pid_t children[JOBS_MAX];
+    pid_t children[JOBS_MAX] = {0};
     bool sound = true;
     for (uint64_t job = 1; job < options->jobs; job++) {
         children[job] = fork();

@@ -271,6 +271,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bench_seed();
     serin_flash_emulator_restore(bench.emulator, device->flash);
     const struct serin_region region = region_of(SERIN_FUZZ_KIND);
+    if (region.size == 0) {
+        abort();
+    }
     for (unsigned i = 0; i < PATCHES_MAX && input.left > 0; i++) {
         patch(&input, &region);
     }

@@ -237,7 +237,7 @@ static int job_start(struct soak *soak, unsigned job)
 /* False: a process died, which is a finding too. */
 static bool jobs_run(struct soak *soak)
 {
-    int ends[SOAK_JOBS_MAX];
+    int ends[SOAK_JOBS_MAX] = {0};
     bool fine = true;
     for (unsigned job = 0; job < soak->options->jobs; job++) {
         ends[job] = job_start(soak, job);

@@ -207,7 +207,6 @@ START_TEST(who_wakes_up_is_forgiven_no_longer)
     }
     ck_assert_uint_le(bench.rollout.forgiven, bench.rollout.tally.offered - offered);
     for (uint32_t i = offered; i < bench.rollout.tally.offered; i++) {
-        offered = i;
         bench_set(&bench, i, SERIN_STATE_CONFIRMED);
         ck_assert_uint_lt(bench.rollout.forgiven, 32);
     }

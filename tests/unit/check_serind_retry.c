@@ -191,7 +191,7 @@ START_TEST(a_verb_for_one_that_was_replaced_names_the_other)
     ck_assert_uint_eq(serind_bench_audited(&bench, "\"text\":\"pause; there is no rollout 7\""), 1);
     /* The one that was halted, once more: taken, but not without a word. */
     ck_assert_uint_eq(serind_bench_audited(&bench, "was halted before"), 0);
-    slot = serind_bench_rollout(&bench, 2);
+    (void)serind_bench_rollout(&bench, 2);
     ck_assert_uint_eq(serind_bench_audited(&bench, "its release was halted before, in rollout 1\""),
                       1);
     serind_bench_close(&bench);

@@ -652,7 +652,7 @@ END_TEST
 
 START_TEST(test_credentials_that_are_none_are_named)
 {
-    const uint8_t garbage[64] = {0x30, 62};
+    static const uint8_t garbage[64] = {0x30, 62};
     const struct serin_tls_der none = {.data = garbage, .size = sizeof garbage};
     config.ca = none;
     ck_assert_int_eq(serin_tls_stream_init(&stream, &config), SERIN_ERR_FORMAT);
