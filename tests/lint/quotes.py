@@ -5,6 +5,7 @@ In a document, a comment before a fenced block says where its lines come from:
 
     <!-- quoted: device/ports/emulator/board/bootloader.c -->     lines of a file, in a row; a line `...` skips some
     <!-- printed: flash-layout 491520 2048 8 -->                   what a program of this build prints, likewise
+    <!-- counted: tests/lint/adoption.py -->                       what a script of the repository prints
 
 `quotes.py --root DIR --bin DIR DOCUMENT…` prints one line per quotation that is not what it says and fails if there is any. `--planted`
 alters each line of each quotation in turn instead, and fails where that goes unseen. Exit status 2: nothing is quoted at all.
@@ -15,7 +16,7 @@ import re
 import subprocess
 import sys
 
-MARK = re.compile(r"^<!-- (quoted|printed): (.+) -->$")
+MARK = re.compile(r"^<!-- (quoted|printed|counted): (.+) -->$")
 
 
 def quotations(text):
@@ -39,10 +40,10 @@ def source_lines(kind, source, root, programs):
         path = root / source
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
     words = source.split()
-    program = programs / words[0]
+    program = (root if kind == "counted" else programs) / words[0]
     if not program.is_file():
         return None
-    done = subprocess.run([program, *words[1:]], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, *words[1:]], capture_output=True, text=True, timeout=60, cwd=root)
     return done.stdout.splitlines() if done.returncode == 0 else None
 
 
@@ -95,6 +96,7 @@ def main():
     parser.add_argument("--planted", action="store_true")
     parser.add_argument("documents", nargs="+")
     arguments = parser.parse_args()
+    arguments.root, arguments.bin = arguments.root.resolve(), arguments.bin.resolve()
     count = problems = 0
     for document in arguments.documents:
         text = (arguments.root / document).read_text(encoding="utf-8")

@@ -18,7 +18,10 @@
 #include <serin/adapters/wolfcrypt.h>
 #include <serin/crc32.h>
 #include <serin/device/boot.h>
+#include <serin/id.h>
+#include <serin/trust.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,28 +69,63 @@ static _Noreturn void fail(const char *what, const char *why)
     exit(1);
 }
 
-static void take_name(char *out, size_t room, const char *name, const char *text)
+/* Wrong use: exit status 2, as of the other programs. */
+static _Noreturn void misuse(const char *what, const char *why)
 {
-    if (serin_text_copy(out, room, text) != SERIN_OK) {
-        fail(name, "the name is too long");
+    (void)fprintf(stderr, "mps2-flash: %s %s (try --help)\n", what, why);
+    exit(2);
+}
+
+static void take_name(char *out, size_t room, const char *option,
+                      bool (*valid)(const char *, size_t))
+{
+    if (!valid(optarg, strlen(optarg)) || serin_text_copy(out, room, optarg) != SERIN_OK) {
+        char why[64];
+        (void)snprintf(why, sizeof why, "takes 1 to %zu of A-Z a-z 0-9 _ -", room - 1);
+        misuse(option, why);
     }
 }
+
+static uint16_t take_hardware(void)
+{
+    char *end;
+    unsigned long number = strtoul(optarg, &end, 10);
+    if (*end != '\0' || end == optarg || optarg[0] == '-' || number > UINT16_MAX) {
+        misuse("--hardware", "takes 0 to 65535");
+    }
+    return (uint16_t)number;
+}
+
+static const char help[] =
+    "Makes the flash of a board for QEMU's mps2-an385: its identity, its root key, its trust\n"
+    "record, and its first release in both slots. What FILE held before is gone, so credentials\n"
+    "come after it (tools/credentials.py).\n\n"
+    "Usage: mps2-flash FILE --id ID --product P --channel C --root PEM --trust FILE --bundle "
+    "FILE\n\n"
+    "  --id ID           the device's, which is also the CN of its certificate\n"
+    "  --product P       as in `serin pki init` and `serin pack`\n"
+    "  --channel C       whose rollouts it takes, such as stable\n"
+    "  --hardware N      its revision, 0 to 65535 (1)\n"
+    "  --root PEM        the root key's public half: pki/keys/root.pub\n"
+    "  --trust FILE      the trust record: pki/trust.bin\n"
+    "  --bundle FILE     the release, packed with --load-address 0x20200000\n"
+    "  --staged FILE     another one, staged in slot B for its trial\n";
 
 static void take_option(struct input *input, int option)
 {
     struct serin_identity *identity = &input->identity;
     switch (option) {
     case 'i':
-        take_name(identity->device_id, sizeof identity->device_id, "--id", optarg);
+        take_name(identity->device_id, sizeof identity->device_id, "--id", serin_id_valid);
         break;
     case 'p':
-        take_name(identity->product, sizeof identity->product, "--product", optarg);
+        take_name(identity->product, sizeof identity->product, "--product", serin_product_valid);
         break;
     case 'c':
-        take_name(identity->channel, sizeof identity->channel, "--channel", optarg);
+        take_name(identity->channel, sizeof identity->channel, "--channel", serin_channel_valid);
         break;
     case 'h':
-        identity->hardware = (uint16_t)strtoul(optarg, NULL, 10);
+        identity->hardware = take_hardware();
         break;
     case 'r':
         input->root = optarg;
@@ -101,28 +139,41 @@ static void take_option(struct input *input, int option)
     case 's':
         input->staged = optarg;
         break;
+    case 'H':
+        (void)fputs(help, stdout);
+        exit(0);
     default:
-        exit(2);
+        exit(2); /* getopt_long has said what is wrong */
     }
 }
 
 static void take_options(struct input *input, int count, char **words)
 {
-    static const struct option options[] = {
-        {"id", 1, NULL, 'i'},     {"product", 1, NULL, 'p'},  {"channel", 1, NULL, 'c'},
-        {"root", 1, NULL, 'r'},   {"hardware", 1, NULL, 'h'}, {"trust", 1, NULL, 't'},
-        {"bundle", 1, NULL, 'b'}, {"staged", 1, NULL, 's'},   {0}};
+    static const struct option options[] = {{"id", 1, NULL, 'i'},       {"product", 1, NULL, 'p'},
+                                            {"channel", 1, NULL, 'c'},  {"root", 1, NULL, 'r'},
+                                            {"hardware", 1, NULL, 'h'}, {"trust", 1, NULL, 't'},
+                                            {"bundle", 1, NULL, 'b'},   {"staged", 1, NULL, 's'},
+                                            {"help", 0, NULL, 'H'},     {0}};
     int option;
     input->identity.hardware = 1;
     while ((option = getopt_long(count, words, "", options, NULL)) >= 0) {
         take_option(input, option);
     }
-    if (optind != count - 1 || input->root == NULL || input->trust == NULL ||
-        input->bundle == NULL || input->identity.device_id[0] == '\0') {
-        (void)fprintf(stderr, "usage: mps2-flash FILE --id ID --product P --channel C "
-                              "[--hardware N] --root PEM --trust FILE --bundle FILE "
-                              "[--staged FILE]\n");
-        exit(2);
+    const struct {
+        const char *option, *value;
+    } needed[] = {{"--id", input->identity.device_id},
+                  {"--product", input->identity.product},
+                  {"--channel", input->identity.channel},
+                  {"--root", input->root},
+                  {"--trust", input->trust},
+                  {"--bundle", input->bundle}};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (needed[i].value == NULL || needed[i].value[0] == '\0') {
+            misuse(needed[i].option, "is missing");
+        }
+    }
+    if (optind != count - 1) {
+        misuse("the flash", optind == count ? "is missing: FILE" : "is one FILE, not several");
     }
     input->file = words[optind];
 }
@@ -130,9 +181,12 @@ static void take_options(struct input *input, int count, char **words)
 static uint8_t *file_read(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fail(path, strerror(errno));
+    }
     uint8_t *data = malloc(BOARD_FLASH_SIZE);
-    if (file == NULL || data == NULL) {
-        fail(path, "cannot be read");
+    if (data == NULL) {
+        fail(path, strerror(errno));
     }
     *size = fread(data, 1, BOARD_FLASH_SIZE, file);
     (void)fclose(file);
@@ -172,6 +226,22 @@ static void must(const char *what, enum serin_error error)
 {
     if (error != SERIN_OK) {
         fail(what, serin_error_text(error));
+    }
+}
+
+/* What the bootloader will not boot is no first release (bootloader.c, loader_begin). */
+static void must_load(const char *path, const struct serin_manifest *manifest)
+{
+    if (manifest->load_address != BOARD_IMAGE_ADDRESS) {
+        char why[96];
+        (void)snprintf(
+            why, sizeof why,
+            "its load address is 0x%08x: pack it with --load-address 0x%08x --entry 0x%08x",
+            (unsigned)manifest->load_address, BOARD_IMAGE_ADDRESS, BOARD_IMAGE_ADDRESS);
+        fail(path, why);
+    }
+    if (manifest->image_size_bytes > BOARD_IMAGE_SIZE) {
+        fail(path, "its image is larger than the memory that images run from");
     }
 }
 
@@ -215,13 +285,17 @@ static void provision(const struct input *input, const uint8_t *root)
                                     .layout = &board_layout,
                                     .root_key = root,
                                     .identity = &input->identity};
+    struct serin_trust record;
+    struct serin_manifest manifest;
+    must(input->trust, serin_trust_open(serin_wolfcrypt(), root, trust, trust_size, &record));
     must(input->bundle, serin_bundle_split(bytes, bundle_size, &bundle));
     const struct serin_factory_image image = {.manifest = bundle.manifest,
                                               .manifest_size = bundle.manifest_size,
                                               .read = image_read,
                                               .ctx = &bundle};
     must(input->bundle, serin_boot_provision(&boot, trust, trust_size, &image));
-    must("slot A", serin_boot_verify_slot(&boot, SERIN_SLOT_A, 0, NULL, NULL));
+    must("slot A", serin_boot_verify_slot(&boot, SERIN_SLOT_A, 0, &manifest, NULL));
+    must_load(input->bundle, &manifest);
     must("slot B", serin_boot_verify_slot(&boot, SERIN_SLOT_B, 0, NULL, NULL));
     if (input->staged != NULL) {
         stage(&boot, input->staged);
@@ -245,7 +319,7 @@ int main(int count, char **words)
     identity_write(&input.identity, root);
     FILE *file = fopen(input.file, "wb");
     if (file == NULL || fwrite(part, sizeof part, 1, file) != 1 || fclose(file) != 0) {
-        fail(input.file, "cannot be written");
+        fail(input.file, strerror(errno));
     }
     return 0;
 }
