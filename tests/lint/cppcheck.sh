@@ -2,7 +2,7 @@
 # lint.cppcheck: warnings, performance and portability over everything but tests and generated code.
 #
 #   cppcheck.sh SOURCE_ROOT BUILD_FOLDER              the short form, of scripts/check: as hosts compile it, and core and device as bootloaders do
-#   cppcheck.sh SOURCE_ROOT BUILD_FOLDER --long       the long form, of scripts/lint: every combination of what #ifdef asks for, three times the time
+#   cppcheck.sh SOURCE_ROOT BUILD_FOLDER --long       the long form, of scripts/lint: every combination of what #ifdef asks for, twice the time
 #   cppcheck.sh SOURCE_ROOT BUILD_FOLDER --planted    the short form on a planted fault, which must be named
 set -euo pipefail
 root=$1 build=$2 form=${3:-}
