@@ -12,6 +12,20 @@
 
 #define REGION_COUNT 6u
 
+/* A bootloader that is built for one part and one layout defines SERIN_LAYOUT_PORT as that layout's
+ * name beside SERIN_FLASH_PORT: whoever links it as a whole then knows a slot's map beforehand. */
+#if defined(SERIN_FLASH_PORT) && defined(SERIN_LAYOUT_PORT)
+extern const struct serin_flash SERIN_FLASH_PORT;
+extern const struct serin_layout SERIN_LAYOUT_PORT;
+#define THE_FLASH(flash)   ((void)(flash), &SERIN_FLASH_PORT)
+#define THE_LAYOUT(layout) ((void)(layout), &SERIN_LAYOUT_PORT)
+#define KNOWN              __attribute__((always_inline)) inline
+#else
+#define THE_FLASH(flash)   (flash)
+#define THE_LAYOUT(layout) (layout)
+#define KNOWN
+#endif
+
 static bool power_of_two(uint32_t value)
 {
     return value != 0 && (value & (value - 1u)) == 0;
@@ -120,8 +134,8 @@ static uint32_t alike(const struct serin_flash *flash, uint32_t a, uint32_t b)
 
 /* The first border at `offset` of the slot or behind it. Behind the flash there is none, and
  * nothing fits. */
-static uint32_t border_from(const struct serin_flash *flash, const struct serin_layout *layout,
-                            uint32_t offset)
+static KNOWN uint32_t border_from(const struct serin_flash *flash,
+                                  const struct serin_layout *layout, uint32_t offset)
 {
     uint32_t base = layout->slot[0].address;
     return base <= flash->size_bytes && offset <= flash->size_bytes - base
@@ -130,8 +144,8 @@ static uint32_t border_from(const struct serin_flash *flash, const struct serin_
 }
 
 /* How large the parts of a slot are that depend on the number of pieces. */
-static void slot_parts(const struct serin_flash *flash, const struct serin_layout *layout,
-                       uint32_t pieces, struct serin_slot_map *map)
+static KNOWN void slot_parts(const struct serin_flash *flash, const struct serin_layout *layout,
+                             uint32_t pieces, struct serin_slot_map *map)
 {
     map->pieces_offset = map->manifest_offset + map->manifest_size;
     map->journal_offset =
@@ -144,9 +158,11 @@ static void slot_parts(const struct serin_flash *flash, const struct serin_layou
     map->image_capacity = pieces * SERIN_PIECE_SIZE;
 }
 
-void serin_slot_map(const struct serin_flash *flash, const struct serin_layout *layout,
+void serin_slot_map(const struct serin_flash *any_flash, const struct serin_layout *any_layout,
                     struct serin_slot_map *map)
 {
+    const struct serin_flash *flash = THE_FLASH(any_flash);
+    const struct serin_layout *layout = THE_LAYOUT(any_layout);
     uint32_t size = layout->slot[0].size;
     uint32_t marker_stride = serin_round_up(SERIN_MARKER_SIZE, serin_flash_unit(flash));
     map->manifest_offset = 0;
