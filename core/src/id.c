@@ -4,19 +4,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Not isalnum(): the alphabet must not depend on a locale. A bit for each character, from `first`
- * to `last` of the same 64. */
-#define RANGE(first, last) (UINT64_MAX >> (63 - (last) % 64) & UINT64_MAX << (first) % 64)
-
-static const uint64_t alphabet[4] = {
-    RANGE('0', '9') | RANGE('-', '-'),
-    RANGE('A', 'Z') | RANGE('a', 'z') | RANGE('_', '_'),
-};
-
+/* Not isalnum(): the alphabet must not depend on a locale. */
 static bool in_alphabet(char c)
 {
-    unsigned char code = (unsigned char)c;
-    return (alphabet[code / 64u] >> code % 64u & 1u) != 0;
+    unsigned code = (unsigned char)c;
+    return (code | 0x20u) - 'a' < 26 || code - '0' < 10 || c == '-' || c == '_';
 }
 
 static bool name_valid(const char *text, size_t size, size_t max)
