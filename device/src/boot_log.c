@@ -73,30 +73,39 @@ enum serin_error serin_boot_log_begin(const struct serin_boot *boot,
                                    boot, state, error == SERIN_ERR_FLASH ? SERIN_BOOT_LOG_ANEW : 0);
 }
 
-/* The number at `offset` of what the agent's log remembers, 0 where it tells none. */
-static uint32_t agents_number(const struct serin_boot *boot, uint32_t offset)
+/* `size` bytes from `offset` on of what the agent's log remembers. False: it does not read, or
+ * tells none. */
+static bool agents_word(const struct serin_boot *boot, uint32_t offset, uint8_t *out, uint32_t size)
 {
     const struct serin_reclog log = {.flash = boot->flash,
                                      .region = boot->layout->agent_log,
                                      .magic = SERIN_AGENT_LOG_MAGIC,
                                      .payload_size = SERIN_AGENT_PAYLOAD_SIZE};
-    uint8_t format[2], number[4];
-    if (serin_reclog_read_part(&log, 0, format, sizeof format) != SERIN_OK ||
-        serin_get_le16(format) != SERIN_AGENT_FORMAT ||
-        serin_reclog_read_part(&log, offset, number, sizeof number) != SERIN_OK) {
-        return 0;
-    }
-    return serin_get_le32(number);
+    return serin_reclog_read_part(&log, offset, out, size) == SERIN_OK;
+}
+
+/* The floor that the agent's log remembers, and the format of the record: one reading has both. */
+static uint32_t agents_floor(const struct serin_boot *boot)
+{
+    uint8_t bytes[SERIN_AGENT_FLOOR_OFFSET + 4u];
+    return agents_word(boot, 0, bytes, sizeof bytes) && serin_get_le16(bytes) == SERIN_AGENT_FORMAT
+               ? serin_get_le32(bytes + SERIN_AGENT_FLOOR_OFFSET)
+               : 0;
 }
 
 uint32_t serin_boot_trust_version(const struct serin_boot *boot)
 {
-    return agents_number(boot, SERIN_AGENT_TRUST_OFFSET);
+    uint8_t format[2], number[4];
+    return agents_word(boot, 0, format, sizeof format) &&
+                   serin_get_le16(format) == SERIN_AGENT_FORMAT &&
+                   agents_word(boot, SERIN_AGENT_TRUST_OFFSET, number, sizeof number)
+               ? serin_get_le32(number)
+               : 0;
 }
 
 uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state)
 {
-    uint32_t floor = agents_number(boot, SERIN_AGENT_FLOOR_OFFSET);
+    uint32_t floor = agents_floor(boot);
     floor = state->floor > floor ? state->floor : floor;
     return boot->floor_constant > floor ? boot->floor_constant : floor;
 }
