@@ -2,6 +2,7 @@
  * witnesses. */
 #include "boot_state.h"
 #include "slot.h"
+#include "trust_region.h"
 
 #include <string.h>
 
@@ -158,11 +159,14 @@ static void hear(const struct serin_boot *boot, const struct serin_trust *trust,
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state)
 {
     struct serin_trust trust;
+    struct serin_run run;
     struct claim a, b;
     memset(state, 0, sizeof *state);
     state->phase = SERIN_BOOT_STEADY;
     state->floor = serin_boot_floor(boot, state);
-    if (serin_trust_region_read(boot, &trust) != SERIN_OK) {
+    /* One run, as hear() has one: what is heard boots only when both have proved it. */
+    serin_run_start(&run, SERIN_RUN_FIRST);
+    if (serin_trust_region_prove(boot, &trust, &run) != SERIN_OK) {
         return;
     }
     hear(boot, &trust, SERIN_SLOT_A, state->floor, &a);
