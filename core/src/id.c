@@ -39,6 +39,12 @@ bool serin_channel_valid(const char *text, size_t size)
     return name_valid(text, size, SERIN_CHANNEL_MAX);
 }
 
+bool serin_product_held(const char product[SERIN_PRODUCT_MAX + 1])
+{
+    const char *end = memchr(product, '\0', SERIN_PRODUCT_MAX + 1);
+    return end != NULL && serin_product_valid(product, (size_t)(end - product));
+}
+
 static const char *const role_texts[] = {
     [SERIN_ROLE_INVALID] = "invalid",
     [SERIN_ROLE_DEVICE] = "device",

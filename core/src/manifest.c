@@ -41,7 +41,7 @@ _Static_assert(OFFSET_CHANNELS + SERIN_MANIFEST_CHANNELS * SERIN_CHANNEL_MAX == 
                "docs/spec/manifest.md");
 
 #define MANIFEST_FORMAT 1u
-static const uint8_t magic[4] = {'S', 'R', 'N', 'M'};
+#define MANIFEST_MAGIC  0x4D4E5253u /* "SRNM" */
 
 /* Runs of bytes that format 1 does not use: zero when written, refused otherwise. */
 static const struct {
@@ -77,10 +77,9 @@ static size_t wrong_name(const struct serin_manifest *m)
     bool ended = false;
     for (size_t i = 0; i < NAMES; i++) {
         const char *name = (const char *)m + names[i].member;
-        const char *end = memchr(name, '\0', SERIN_PRODUCT_MAX + 1);
         if (i > FIRST_CHANNEL && *name == '\0') {
             ended = true;
-        } else if (ended || end == NULL || !serin_product_valid(name, (size_t)(end - name))) {
+        } else if (ended || !serin_product_held(name)) {
             return i;
         }
     }
@@ -148,7 +147,7 @@ enum serin_error serin_manifest_encode(const struct serin_manifest *m,
         return error;
     }
     memset(body, 0, SERIN_MANIFEST_BODY_SIZE);
-    memcpy(body + OFFSET_MAGIC, magic, sizeof magic);
+    serin_put_le32(body + OFFSET_MAGIC, MANIFEST_MAGIC);
     serin_put_le16(body + OFFSET_FORMAT, MANIFEST_FORMAT);
     serin_put_le16(body + OFFSET_BODY_SIZE, SERIN_MANIFEST_BODY_SIZE);
     serin_put_le32(body + OFFSET_FEATURES, m->required_features);
@@ -185,7 +184,7 @@ static enum serin_error check_frame(const uint8_t *body, size_t size)
     if (size < SERIN_MANIFEST_BODY_SIZE) {
         return SERIN_ERR_TRUNCATED;
     }
-    if (memcmp(body + OFFSET_MAGIC, magic, sizeof magic) != 0) {
+    if (serin_get_le32(body + OFFSET_MAGIC) != MANIFEST_MAGIC) {
         return SERIN_ERR_FORMAT;
     }
     if (serin_get_le16(body + OFFSET_FORMAT) != MANIFEST_FORMAT) {

@@ -37,22 +37,15 @@ _Static_assert(SERIN_TRUST_BODY_SIZE + SERIN_SIGNATURE_HEAD_SIZE + SERIN_SIGNATU
                "docs/spec/trust.md");
 
 #define TRUST_FORMAT 1u
-static const uint8_t magic[4] = {'S', 'R', 'N', 'T'};
+#define TRUST_MAGIC  0x544E5253u /* "SRNT" */
 
-static bool product_ok(const char product[SERIN_PRODUCT_MAX + 1])
+/* Whether `public_key` stands among the keys of the record from the one at `from` on. */
+static bool has_key(const struct serin_trust *trust, size_t from,
+                    const uint8_t public_key[SERIN_P256_PUBLIC_SIZE])
 {
-    const char *end = memchr(product, '\0', SERIN_PRODUCT_MAX + 1);
-    return end != NULL && serin_product_valid(product, (size_t)(end - product));
-}
-
-static bool key_stands_twice(const struct serin_trust *trust)
-{
-    for (size_t i = 0; i < trust->key_count; i++) {
-        for (size_t j = i + 1; j < trust->key_count; j++) {
-            if (memcmp(trust->keys[i].public_key, trust->keys[j].public_key,
-                       SERIN_P256_PUBLIC_SIZE) == 0) {
-                return true;
-            }
+    for (size_t i = from; i < trust->key_count; i++) {
+        if (memcmp(trust->keys[i].public_key, public_key, SERIN_P256_PUBLIC_SIZE) == 0) {
+            return true;
         }
     }
     return false;
@@ -61,16 +54,18 @@ static bool key_stands_twice(const struct serin_trust *trust)
 /* What both directions demand of version and keys. */
 static enum serin_error check_keys(const struct serin_trust *trust)
 {
+    bool twice = false;
     if (trust->version < 1) {
         return SERIN_ERR_INVALID;
     }
     for (size_t i = 0; i < trust->key_count; i++) {
-        enum serin_key_role role = trust->keys[i].role;
-        if (role != SERIN_KEY_ROLE_RELEASE && role != SERIN_KEY_ROLE_DIRECTOR) {
+        const struct serin_trust_key *key = &trust->keys[i];
+        if (key->role != SERIN_KEY_ROLE_RELEASE && key->role != SERIN_KEY_ROLE_DIRECTOR) {
             return SERIN_ERR_INVALID;
         }
+        twice = twice || has_key(trust, i + 1, key->public_key);
     }
-    return key_stands_twice(trust) ? SERIN_ERR_KEY : SERIN_OK;
+    return twice ? SERIN_ERR_KEY : SERIN_OK;
 }
 
 enum serin_error serin_trust_encode(const struct serin_trust *trust,
@@ -80,7 +75,7 @@ enum serin_error serin_trust_encode(const struct serin_trust *trust,
         return SERIN_ERR_FEATURE;
     }
     if (trust->key_count < 1 || trust->key_count > SERIN_TRUST_KEYS_MAX ||
-        !product_ok(trust->product)) {
+        !serin_product_held(trust->product)) {
         return SERIN_ERR_INVALID;
     }
     enum serin_error error = check_keys(trust);
@@ -88,7 +83,7 @@ enum serin_error serin_trust_encode(const struct serin_trust *trust,
         return error;
     }
     memset(body, 0, SERIN_TRUST_BODY_SIZE);
-    memcpy(body + OFFSET_MAGIC, magic, sizeof magic);
+    serin_put_le32(body + OFFSET_MAGIC, TRUST_MAGIC);
     serin_put_le16(body + OFFSET_FORMAT, TRUST_FORMAT);
     serin_put_le16(body + OFFSET_BODY_SIZE, SERIN_TRUST_BODY_SIZE);
     serin_put_le32(body + OFFSET_FEATURES, trust->required_features);
@@ -112,7 +107,7 @@ static enum serin_error check_frame(const uint8_t *body, size_t size)
     if (size < SERIN_TRUST_BODY_SIZE) {
         return SERIN_ERR_TRUNCATED;
     }
-    if (memcmp(body + OFFSET_MAGIC, magic, sizeof magic) != 0) {
+    if (serin_get_le32(body + OFFSET_MAGIC) != TRUST_MAGIC) {
         return SERIN_ERR_FORMAT;
     }
     if (serin_get_le16(body + OFFSET_FORMAT) != TRUST_FORMAT) {
@@ -162,7 +157,7 @@ enum serin_error serin_trust_decode(const struct serin_crypto *crypto, const uin
     if (error != SERIN_OK) {
         return error;
     }
-    if (!product_ok(trust->product)) {
+    if (!serin_product_held(trust->product)) {
         return SERIN_ERR_FORMAT;
     }
     if (trust->key_count < 1 || trust->key_count > SERIN_TRUST_KEYS_MAX) {
@@ -176,18 +171,6 @@ enum serin_error serin_trust_decode(const struct serin_crypto *crypto, const uin
         error = decode_key(crypto, body + OFFSET_KEYS + i * KEY_SIZE, &trust->keys[i]);
     }
     return error == SERIN_OK ? check_keys(trust) : error;
-}
-
-/* Whether root stands among the keys of the record: it has a role already. */
-static enum serin_error root_inside(const struct serin_trust *trust,
-                                    const uint8_t root_key[SERIN_P256_PUBLIC_SIZE])
-{
-    for (size_t i = 0; i < trust->key_count; i++) {
-        if (memcmp(trust->keys[i].public_key, root_key, SERIN_P256_PUBLIC_SIZE) == 0) {
-            return SERIN_ERR_KEY;
-        }
-    }
-    return SERIN_OK;
 }
 
 enum serin_error serin_trust_prove(const struct serin_crypto *crypto,
@@ -212,7 +195,9 @@ enum serin_error serin_trust_prove(const struct serin_crypto *crypto,
                                area.signature, SERIN_STEP_TRUST_SIGNATURE, run);
     if (error == SERIN_OK) {
         error = serin_trust_decode(crypto, record, SERIN_TRUST_BODY_SIZE, trust);
-        error = error == SERIN_OK ? root_inside(trust, root_key) : error;
+        if (error == SERIN_OK && has_key(trust, 0, root_key)) {
+            error = SERIN_ERR_KEY; /* root has a role already */
+        }
         serin_run_note(run, SERIN_STEP_TRUST_CONTENT, (uint32_t)error);
     }
     return error;

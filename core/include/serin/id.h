@@ -22,6 +22,9 @@ bool serin_id_valid(const char *text, size_t size);
 bool serin_product_valid(const char *text, size_t size);
 bool serin_channel_valid(const char *text, size_t size);
 
+/* Whether a struct holds one of them, with its terminator. */
+bool serin_product_held(const char product[SERIN_PRODUCT_MAX + 1]);
+
 /* The role that the OU `text` names: "device", "gateway", "serind"; NULL or "" means device; else
  * INVALID. */
 enum serin_role serin_role_from_text(const char *text);
