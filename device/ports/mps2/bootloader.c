@@ -96,7 +96,7 @@ static void jump(void *ctx, const struct serin_boot_choice *chosen)
 int main(void)
 {
     static struct serin_boot_choice choice; /* the stack has better uses */
-    static struct serin_recovery_account account;
+    struct serin_recovery_account account; /* nobody asks for it: it costs no code here */
     enum serin_reset_cause cause = board_reset_cause();
     hw_uart_init();
     if (board_identity_read() != SERIN_OK) {
