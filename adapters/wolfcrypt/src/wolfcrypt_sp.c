@@ -107,6 +107,13 @@ static bool below(const sp_digit *value, const sp_digit *limit)
     return sp_256_cmp_9(value, limit) < 0;
 }
 
+/* Takes a number that has to be below `limit`. */
+static bool take(sp_digit *out, const uint8_t bytes[SCALAR_SIZE], const sp_digit *limit)
+{
+    load(out, bytes);
+    return below(out, limit);
+}
+
 /* Brings a number below 2^256 below p. */
 static void settle(sp_digit *value)
 {
@@ -138,20 +145,23 @@ static bool on_curve(const sp_point_256 *point)
     return equal(left, right);
 }
 
-/* u1 * base + u2 * key, in projective coordinates; `points` has base and key. */
+/* u1 * base + u2 * key, in projective coordinates; `points` has base and key. Both scalars in one
+ * pass, from the highest bit on. */
 static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], number scalars[2])
 {
     sp_digit room[2 * DIGITS * 6];
     memset(sum, 0, sizeof *sum);
     sum->infinity = 1;
-    for (int n = SCALAR_BITS; n-- > 0;) {
-        sp_256_proj_point_dbl_9(sum, sum, room);
-        for (unsigned i = 0; i < 2; i++) {
-            if ((scalars[i][n / DIGIT_BITS] >> n % DIGIT_BITS & 1) != 0) {
-                /* A sum whose z is zero is none, which wolfCrypt does not note. */
-                sp_256_proj_point_add_9(sum, sum, &points[i], room);
-                settle(sum->z);
-                sum->infinity |= sp_256_iszero_9(sum->z);
+    for (unsigned digit = DIGITS; digit-- > 0;) {
+        for (unsigned bit = DIGIT_BITS; bit-- > 0;) {
+            sp_256_proj_point_dbl_9(sum, sum, room);
+            for (unsigned i = 0; i < 2; i++) {
+                if ((scalars[i][digit] >> bit & 1) != 0) {
+                    /* A sum whose z is zero is none, which wolfCrypt does not note. */
+                    sp_256_proj_point_add_9(sum, sum, &points[i], room);
+                    settle(sum->z);
+                    sum->infinity |= sp_256_iszero_9(sum->z);
+                }
             }
         }
     }
@@ -184,12 +194,9 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
     number scalars[2];
     sp_digit *s = sum.y; /* it is gone when there is a sum */
     sp_point_256 *key = &points[1];
-    load(r, signature);
-    load(s, signature + SCALAR_SIZE);
-    load(key->x, public_key);
-    load(key->y, public_key + SCALAR_SIZE);
-    if (sp_256_iszero_9(r) != 0 || sp_256_iszero_9(s) != 0 || !below(r, p256_order) ||
-        !below(s, p256_order) || !below(key->x, p256_mod) || !below(key->y, p256_mod)) {
+    if (!take(r, signature, p256_order) || !take(s, signature + SCALAR_SIZE, p256_order) ||
+        !take(key->x, public_key, p256_mod) || !take(key->y, public_key + SCALAR_SIZE, p256_mod) ||
+        sp_256_iszero_9(r) != 0 || sp_256_iszero_9(s) != 0) {
         return false;
     }
     multiply(key->x, key->x, square_p);
