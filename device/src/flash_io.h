@@ -11,8 +11,8 @@
 /* How much is read at once where a caller has no buffer of its own. */
 #define SERIN_FLASH_CHUNK 256u
 
-/* How much of a log's record, or of what is compared, is read at once, on the stack. A build whose
- * stack has room for a whole record defines it larger: hosts do. */
+/* How much of what is compared is read at once, on the stack. A build whose stack has room for a
+ * whole record of a log defines it larger: hosts do. */
 #ifndef SERIN_FLASH_PIECE
 #define SERIN_FLASH_PIECE SERIN_FLASH_CHUNK
 #endif

@@ -68,49 +68,31 @@ static uint32_t claimed_at(const struct serin_reclog *log, uint32_t address, boo
     return serin_get_le32(head) == log->magic ? serin_get_le32(head + 4) : 0;
 }
 
-/* Bytes of a payload that are handed over while the record's CRC is taken. */
+/* Bytes of a payload that are handed over. */
 struct part {
     uint32_t offset, size;
-    uint8_t *out;
+    void *out;
 };
 
-/* Takes what `chunk`, the record's bytes from `position` on, holds of the part. */
-static void take_part(const struct part *part, uint32_t position, const uint8_t *chunk,
-                      uint32_t size)
-{
-    uint32_t from = HEAD_SIZE + part->offset;
-    uint32_t to = from + part->size;
-    uint32_t begin = position > from ? position : from;
-    uint32_t end = position + size < to ? position + size : to;
-    if (begin < end) {
-        memcpy(part->out + (begin - from), chunk + (begin - position), end - begin);
-    }
-}
-
-/* Whether the whole record of `sequence` stands at `address`. `part` may be NULL. */
+/* Whether the whole record of `sequence` stands at `address`; the part of it is handed over then.
+ * `part` may be NULL. */
 static bool whole_at(const struct serin_reclog *log, uint32_t address, uint32_t sequence,
                      const struct part *part, bool *unread)
 {
-    uint8_t chunk[SERIN_FLASH_PIECE];
+    uint8_t record[SERIN_RECLOG_STRIDE_MAX];
     uint32_t stride = stride_of(log);
-    uint32_t crc = 0;
-    for (uint32_t done = 0; done < stride;) {
-        uint32_t size = stride - done < sizeof chunk ? stride - done : (uint32_t)sizeof chunk;
-        if (serin_flash_read(log->flash, address + done, chunk, size) != SERIN_OK) {
-            *unread = true;
-            return false;
-        }
-        if (done == 0 &&
-            (serin_get_le32(chunk) != log->magic || serin_get_le32(chunk + 4) != sequence)) {
-            return false;
-        }
-        crc = serin_crc32(crc, chunk, size);
-        if (part != NULL) {
-            take_part(part, done, chunk, size);
-        }
-        done += size;
+    if (serin_flash_read(log->flash, address, record, stride) != SERIN_OK) {
+        *unread = true;
+        return false;
     }
-    return crc == CRC_RESIDUE;
+    if (serin_get_le32(record) != log->magic || serin_get_le32(record + 4) != sequence ||
+        serin_crc32(0, record, stride) != CRC_RESIDUE) {
+        return false;
+    }
+    if (part != NULL) {
+        memcpy(part->out, record + HEAD_SIZE + part->offset, part->size);
+    }
+    return true;
 }
 
 /* Places in the order in which they are believed: the higher sequence first; of one sequence in one
@@ -147,42 +129,23 @@ static struct place find_after(const struct serin_reclog *log, const struct plac
     return best;
 }
 
-/* Where this is the one way there is, what a record holds is taken as its CRC is. */
-#define TAKEN_MAX (SERIN_RECLOG_HEADS == 0 ? SERIN_RECLOG_STRIDE_MAX - SERIN_RECLOG_OVERHEAD : 1u)
-
 /* The same by the records themselves: each place that claims to be newer than the best so far is
- * read whole, once. Behind heads that led nowhere what is handed over, which may be large, is read
- * once more at the end; where that came otherwise the place is `unread`, as it was whole a moment
- * before. */
+ * read whole, once. */
 static struct place find_whole(const struct serin_reclog *log, uint32_t only,
                                const struct part *part, bool *unread)
 {
     struct place best = {0};
-    uint8_t taken[TAKEN_MAX] = {0};
-    struct part taking = {.out = taken};
-    if (SERIN_RECLOG_HEADS == 0 && part != NULL) {
-        taking.offset = part->offset;
-        taking.size = part->size;
-    }
     for (uint32_t bank = 0; bank < BANKS; bank++) {
         for (uint32_t index = 0; (only == BOTH || only == bank) && index < places(log); index++) {
             uint32_t address = address_of(log, bank, index);
             const struct place place = {
                 .sequence = claimed_at(log, address, unread), .bank = bank, .index = index};
-            if (before(&place, &best) && whole_at(log, address, place.sequence, &taking, unread)) {
+            if (before(&place, &best) && whole_at(log, address, place.sequence, part, unread)) {
                 best = place;
-                if (taking.size > 0) {
-                    memcpy(part->out, taken, taking.size);
-                }
             }
         }
     }
-    if (SERIN_RECLOG_HEADS == 0 || best.sequence == 0 || part == NULL ||
-        whole_at(log, address_of(log, best.bank, best.index), best.sequence, part, unread)) {
-        return best;
-    }
-    *unread = true;
-    return (struct place){0};
+    return best;
 }
 
 /* The newest whole record. A head is believed until the CRC is looked at, so that of a log full of
