@@ -55,24 +55,25 @@ struct serin_version {
     uint16_t major, minor, patch;
 };
 
+/* Numbers come first, where the short instructions of small processors reach them. */
 struct serin_manifest {
     uint32_t required_features;
-    char vendor[SERIN_PRODUCT_MAX + 1];
-    char product[SERIN_PRODUCT_MAX + 1];
-    char component[SERIN_PRODUCT_MAX + 1];
-    uint16_t hw_min, hw_max; /* inclusive; 1 ≤ hw_min ≤ hw_max */
-    struct serin_version version;
     uint32_t security_counter;
     uint32_t image_size_bytes; /* 1 .. SERIN_IMAGE_SIZE_MAX */
     uint32_t image_crc32;
-    uint8_t image_sha256[SERIN_SHA256_SIZE];
-    uint8_t pieces_sha256[SERIN_SHA256_SIZE];
     uint32_t load_address, entry_address; /* 0 where the board has no use for them */
     uint32_t slot_mask;                   /* at least one of SERIN_SLOT_MASK_A, _B; no other bit */
     uint32_t bootloader_min;
+    uint16_t hw_min, hw_max; /* inclusive; 1 ≤ hw_min ≤ hw_max */
+    struct serin_version version;
     uint16_t confirm_window_s; /* 1 .. SERIN_MANIFEST_WINDOW_MAX_S */
     uint8_t confirm_tries;     /* 1 .. SERIN_MANIFEST_TRIES_MAX */
     uint64_t created_s;
+    uint8_t image_sha256[SERIN_SHA256_SIZE];
+    uint8_t pieces_sha256[SERIN_SHA256_SIZE];
+    char vendor[SERIN_PRODUCT_MAX + 1];
+    char product[SERIN_PRODUCT_MAX + 1];
+    char component[SERIN_PRODUCT_MAX + 1];
     char channels[SERIN_MANIFEST_CHANNELS]
                  [SERIN_CHANNEL_MAX + 1]; /* the first must be set; no gaps */
 };

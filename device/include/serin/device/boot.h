@@ -126,16 +126,16 @@ struct serin_boot_state {
     bool last_resort;       /* it failed at the last boot; the other, not confirmed, ran instead */
     enum serin_slot trial;  /* NONE in STEADY */
     uint8_t tries_left;
-    uint16_t elapsed_s; /* of the confirmation window, in all boots */
-    uint16_t window_s;
-    uint32_t floor; /* committed security counter, up to UINT32_MAX */
-    uint32_t boots; /* resets seen, saturating at UINT32_MAX */
     /* The trial that is staged or running, then its end, until the agent's account has it and the
      * next attempt begins. */
-    uint8_t last_manifest_id[SERIN_SHA256_SIZE]; /* all zero: none */
-    enum serin_state last_outcome;               /* CONFIRMED, ROLLED_BACK or INVALID (none) */
-    enum serin_reason last_reason;               /* set while it runs: it was abandoned */
+    enum serin_state last_outcome; /* CONFIRMED, ROLLED_BACK or INVALID (none) */
+    enum serin_reason last_reason; /* set while it runs: it was abandoned */
     enum serin_reset_cause last_cause;
+    uint16_t elapsed_s; /* of the confirmation window, in all boots */
+    uint16_t window_s;
+    uint32_t floor;                              /* committed security counter, up to UINT32_MAX */
+    uint32_t boots;                              /* resets seen, saturating at UINT32_MAX */
+    uint8_t last_manifest_id[SERIN_SHA256_SIZE]; /* all zero: none */
 };
 
 /* Reads the newest valid record. SERIN_ERR_NOT_FOUND: both banks are empty or damaged.
@@ -157,14 +157,14 @@ struct serin_image_check {
 struct serin_boot_choice {
     enum serin_slot slot;
     bool trial;
-    uint32_t image_address, image_size; /* in flash; a loader has a copy of it */
-    struct serin_manifest manifest;
-    uint8_t manifest_id[SERIN_SHA256_SIZE];
-    uint16_t window_left_s; /* of a trial */
     /* The boot log could not be written, or waits with a trial that could not be recorded; the
      * confirmed image runs nevertheless. */
     bool log_failed;
+    uint16_t window_left_s;             /* of a trial */
+    uint32_t image_address, image_size; /* in flash; a loader has a copy of it */
     struct serin_proof proof; /* of slot, image, manifest id, load and entry address together */
+    uint8_t manifest_id[SERIN_SHA256_SIZE];
+    struct serin_manifest manifest;
 };
 
 /* The evidence of a choice that both runs have proved (serin/proof.h). */
