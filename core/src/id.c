@@ -41,8 +41,11 @@ bool serin_channel_valid(const char *text, size_t size)
 
 bool serin_product_held(const char product[SERIN_PRODUCT_MAX + 1])
 {
-    const char *end = memchr(product, '\0', SERIN_PRODUCT_MAX + 1);
-    return end != NULL && serin_product_valid(product, (size_t)(end - product));
+    size_t size = 0;
+    while (size < SERIN_PRODUCT_MAX && in_alphabet(product[size])) {
+        size++;
+    }
+    return size > 0 && product[size] == '\0';
 }
 
 static const char *const role_texts[] = {
