@@ -1,13 +1,21 @@
 /* SHA-256 of one run of bytes and plain verification, through the crypto port. */
 #include <serin/crypto.h>
 
+void serin_sha256_of_two(const struct serin_crypto *crypto, const void *first, size_t first_size,
+                         const void *second, size_t second_size, uint8_t digest[SERIN_SHA256_SIZE])
+{
+    const struct serin_crypto *port = SERIN_CRYPTO(crypto);
+    struct serin_sha256 sha;
+    port->ops->sha256_init(port->ctx, &sha);
+    port->ops->sha256_update(port->ctx, &sha, first, first_size);
+    port->ops->sha256_update(port->ctx, &sha, second, second_size);
+    port->ops->sha256_final(port->ctx, &sha, digest);
+}
+
 void serin_sha256_of(const struct serin_crypto *crypto, const void *data, size_t size,
                      uint8_t digest[SERIN_SHA256_SIZE])
 {
-    struct serin_sha256 sha;
-    SERIN_CRYPTO(crypto)->ops->sha256_init(SERIN_CRYPTO(crypto)->ctx, &sha);
-    SERIN_CRYPTO(crypto)->ops->sha256_update(SERIN_CRYPTO(crypto)->ctx, &sha, data, size);
-    SERIN_CRYPTO(crypto)->ops->sha256_final(SERIN_CRYPTO(crypto)->ctx, &sha, digest);
+    serin_sha256_of_two(crypto, data, 0, data, size, digest);
 }
 
 enum serin_error serin_verdict_error(uint32_t verdict)

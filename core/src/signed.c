@@ -22,18 +22,12 @@ static const struct domain domains[SERIN_SIGNED_COUNT] = {
     [SERIN_SIGNED_DIRECTIVE] = DOMAIN_OF("serin/directive/1"),
 };
 
-SERIN_APART void serin_signed_digest(const struct serin_crypto *crypto, enum serin_signed_kind kind,
-                                     const uint8_t *body, size_t body_size,
-                                     uint8_t digest[SERIN_SHA256_SIZE])
+void serin_signed_digest(const struct serin_crypto *crypto, enum serin_signed_kind kind,
+                         const uint8_t *body, size_t body_size, uint8_t digest[SERIN_SHA256_SIZE])
 {
     SERIN_ASSERT(kind > SERIN_SIGNED_INVALID && kind < SERIN_SIGNED_COUNT);
     const struct domain *domain = &domains[kind];
-    struct serin_sha256 sha;
-    SERIN_CRYPTO(crypto)->ops->sha256_init(SERIN_CRYPTO(crypto)->ctx, &sha);
-    SERIN_CRYPTO(crypto)->ops->sha256_update(SERIN_CRYPTO(crypto)->ctx, &sha, domain->text,
-                                             domain->size);
-    SERIN_CRYPTO(crypto)->ops->sha256_update(SERIN_CRYPTO(crypto)->ctx, &sha, body, body_size);
-    SERIN_CRYPTO(crypto)->ops->sha256_final(SERIN_CRYPTO(crypto)->ctx, &sha, digest);
+    serin_sha256_of_two(crypto, domain->text, domain->size, body, body_size, digest);
 }
 
 /* SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 04 X Y } }, up to the point's
@@ -55,10 +49,9 @@ void serin_key_id(const struct serin_crypto *crypto,
                   const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
                   uint8_t key_id[SERIN_KEY_ID_SIZE])
 {
-    uint8_t spki[SERIN_SPKI_SIZE];
     uint8_t digest[SERIN_SHA256_SIZE];
-    serin_spki_encode(public_key, spki);
-    serin_sha256_of(crypto, spki, sizeof spki, digest);
+    serin_sha256_of_two(crypto, spki_prefix, sizeof spki_prefix, public_key, SERIN_P256_PUBLIC_SIZE,
+                        digest);
     memcpy(key_id, digest, SERIN_KEY_ID_SIZE);
 }
 

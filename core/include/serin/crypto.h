@@ -55,7 +55,10 @@ extern const struct serin_crypto SERIN_CRYPTO_PORT;
 #define SERIN_CRYPTO(crypto) (crypto)
 #endif
 
-/* SHA-256 of one run of bytes. */
+/* SHA-256 of two runs of bytes, one behind the other; and of one. */
+SERIN_APART void serin_sha256_of_two(const struct serin_crypto *crypto, const void *first,
+                                     size_t first_size, const void *second, size_t second_size,
+                                     uint8_t digest[SERIN_SHA256_SIZE]);
 void serin_sha256_of(const struct serin_crypto *crypto, const void *data, size_t size,
                      uint8_t digest[SERIN_SHA256_SIZE]);
 
