@@ -105,13 +105,19 @@ enum serin_error serin_flash_erase(const struct serin_flash *flash, uint32_t add
     return PORT(flash)->ops->erase(PORT(flash)->ctx, address, size);
 }
 
-bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint32_t size)
+/* Whether flash holds `data`, or where that is NULL nothing. */
+static bool reads_as(const struct serin_flash *flash, uint32_t address, const uint8_t *data,
+                     size_t size)
 {
     uint8_t chunk[SERIN_FLASH_PIECE];
-    for (uint32_t done = 0; done < size;) {
-        uint32_t part = size - done < sizeof chunk ? size - done : (uint32_t)sizeof chunk;
-        if (serin_flash_read(flash, address + done, chunk, part) != SERIN_OK ||
-            !serin_bytes_all(chunk, part, PORT(flash)->erased_value)) {
+    for (size_t done = 0; done < size;) {
+        size_t part = size - done < sizeof chunk ? size - done : sizeof chunk;
+        if (serin_flash_read(flash, address + (uint32_t)done, chunk, part) != SERIN_OK) {
+            return false;
+        }
+        bool same = data != NULL ? memcmp(chunk, data + done, part) == 0
+                                 : serin_bytes_all(chunk, part, PORT(flash)->erased_value);
+        if (!same) {
             return false;
         }
         done += part;
@@ -119,17 +125,13 @@ bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint3
     return true;
 }
 
+bool serin_flash_erased(const struct serin_flash *flash, uint32_t address, uint32_t size)
+{
+    return reads_as(flash, address, NULL, size);
+}
+
 bool serin_flash_holds(const struct serin_flash *flash, uint32_t address, const void *data,
                        size_t size)
 {
-    uint8_t chunk[SERIN_FLASH_PIECE];
-    for (size_t done = 0; done < size;) {
-        size_t part = size - done < sizeof chunk ? size - done : sizeof chunk;
-        if (serin_flash_read(flash, address + (uint32_t)done, chunk, part) != SERIN_OK ||
-            memcmp(chunk, (const uint8_t *)data + done, part) != 0) {
-            return false;
-        }
-        done += part;
-    }
-    return true;
+    return reads_as(flash, address, data, size);
 }
