@@ -223,11 +223,12 @@ static uint32_t highest_claim(const struct serin_reclog *log, uint32_t newest)
 /* The first place of `bank` from `index` on that reads erased, or the number of places. */
 static uint32_t first_erased(const struct serin_reclog *log, uint32_t bank, uint32_t index)
 {
-    while (index < places(log) &&
-           !serin_flash_erased(log->flash, address_of(log, bank, index), stride_of(log))) {
-        index++;
+    for (; index < places(log); index++) {
+        if (serin_flash_erased(log->flash, address_of(log, bank, index), stride_of(log))) {
+            return index;
+        }
     }
-    return index < places(log) ? index : places(log);
+    return places(log);
 }
 
 /* Programs `record` at an erased place of `bank` from `index` on. */
@@ -302,7 +303,7 @@ static bool proven(const struct serin_reclog *log, uint32_t bank, uint32_t seque
 static enum serin_error write_copy(const struct serin_reclog *log, uint32_t bank,
                                    const struct side *side, const uint8_t *record)
 {
-    if (side->next < places(log) && write_from(log, bank, side->next, record) == SERIN_OK) {
+    if (write_from(log, bank, side->next, record) == SERIN_OK) {
         return SERIN_OK;
     }
     if (!proven(log, BANKS - 1u - bank, side->newest, READINGS)) {
