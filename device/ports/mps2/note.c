@@ -67,7 +67,7 @@ enum serin_reset_cause board_reset_cause(void)
                                      [BOARD_FAREWELL_CRASHED] = SERIN_RESET_CRASH,
                                      [BOOTING] = SERIN_RESET_UNKNOWN};
     uint8_t note[NOTE_SIZE];
-    bool taken = take(note) && note[0] < sizeof causes;
+    uint8_t cause = take(note) && note[0] < sizeof causes ? causes[note[0]] : SERIN_RESET_POWER;
     leave(BOOTING, &nothing);
-    return taken ? (enum serin_reset_cause)causes[note[0]] : SERIN_RESET_POWER;
+    return (enum serin_reset_cause)cause;
 }
