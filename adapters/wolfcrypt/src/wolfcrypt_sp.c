@@ -71,9 +71,6 @@ typedef sp_digit number[2 * DIGITS];
 static const sp_digit square_p[DIGITS] = {0x00000003, 0x00000000, 0x1fffffc0,
                                           0x1ffff7ff, 0x1fffefff, 0x1fffffff,
                                           0x1ff7ffff, 0x009fffff, 0x00000000};
-static const sp_digit square_n[DIGITS] = {0x1e79eea2, 0x192264ad, 0x0f5be9a0,
-                                          0x12f33893, 0x1ec59469, 0x191c95b5,
-                                          0x1880a116, 0x129e7b2a, 0x0066e12d};
 static const sp_digit base_x[DIGITS] = {0x18a9143c, 0x0f3986a0, 0x1b6d805e, 0x152bf8bf, 0x0251075b,
                                         0x1995bbb1, 0x1719e7ed, 0x0ed4a6ea, 0x0018905f};
 static const sp_digit base_y[DIGITS] = {0x0e95560a, 0x0f929abe, 0x06791737, 0x1571c974, 0x1f3258b4,
@@ -212,12 +209,15 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
         copy(points[i].z, p256_norm_mod); /* 1 */
         points[i].infinity = 0;
     }
-    /* u1 = e / s, u2 = r / s modulo n */
-    sp_256_mont_mul_order_9(s, s, square_n);
+    /* u1 = e / s, u2 = r / s modulo n. The inverse of a number that is not in Montgomery form comes
+     * out with one R too many, which a reduction takes off. */
     sp_256_mont_inv_order_9(s, s, sum.x);
     load(scalars[0], digest);
     sp_256_mont_mul_order_9(scalars[0], scalars[0], s);
     sp_256_mont_mul_order_9(scalars[1], r, s);
+    for (unsigned i = 0; i < 2; i++) {
+        sp_256_mont_reduce_order_9(scalars[i], p256_order, p256_mp_order);
+    }
     add_multiples(&sum, points, scalars);
     return sum.infinity == 0 && has_x(&sum, r);
 }
