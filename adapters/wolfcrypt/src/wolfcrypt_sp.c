@@ -67,7 +67,7 @@ static void sha256_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SER
 typedef sp_digit number[2 * DIGITS];
 
 /* R^2 modulo p and modulo n, which make a Montgomery product the conversion into Montgomery form; R
- * is 2^256. Then, in that form, the base point and the curve's b. */
+ * is 2^256. Then, in that form, the base point. */
 static const sp_digit square_p[DIGITS] = {0x00000003, 0x00000000, 0x1fffffc0,
                                           0x1ffff7ff, 0x1fffefff, 0x1fffffff,
                                           0x1ff7ffff, 0x009fffff, 0x00000000};
@@ -75,8 +75,6 @@ static const sp_digit base_x[DIGITS] = {0x18a9143c, 0x0f3986a0, 0x1b6d805e, 0x15
                                         0x1995bbb1, 0x1719e7ed, 0x0ed4a6ea, 0x0018905f};
 static const sp_digit base_y[DIGITS] = {0x0e95560a, 0x0f929abe, 0x06791737, 0x1571c974, 0x1f3258b4,
                                         0x03446e90, 0x16174ba2, 0x0304b10b, 0x008571ff};
-static const sp_digit curve_b[DIGITS] = {0x09c4bddf, 0x04e6fb11, 0x010c2436, 0x000b9af1, 0x12ed6acf,
-                                         0x1055fb90, 0x00d39688, 0x03a090e9, 0x00dc3006};
 
 /* Big-endian bytes as a number, bit by bit, which is the smallest way. */
 static void load(sp_digit *out, const uint8_t bytes[SCALAR_SIZE])
@@ -128,18 +126,17 @@ static bool equal(sp_digit *a, sp_digit *b)
     return sp_256_cmp_equal_9(a, b) != 0;
 }
 
-/* y^2 = x^3 - 3x + b. P-256 has cofactor 1: a point on the curve has the right order. */
-static bool on_curve(const sp_point_256 *point)
+/* y^2 - x^3 + 3x, which is the same number, b, for all points of the curve. */
+static void curve_of(sp_digit *b, const sp_point_256 *point)
 {
-    number left, right;
-    multiply(right, point->x, point->x);
-    multiply(right, right, point->x);
+    number cube;
+    multiply(cube, point->x, point->x);
+    multiply(cube, cube, point->x);
+    multiply(b, point->y, point->y);
+    sp_256_mont_sub_9(b, b, cube, p256_mod);
     for (unsigned i = 0; i < 3; i++) {
-        sp_256_mont_sub_9(right, right, point->x, p256_mod);
+        sp_256_mont_add_9(b, b, point->x, p256_mod);
     }
-    sp_256_mont_add_9(right, right, curve_b, p256_mod);
-    multiply(left, point->y, point->y);
-    return equal(left, right);
 }
 
 /* u1 * base + u2 * key, in projective coordinates; `points` has base and key. Both scalars in one
@@ -198,16 +195,18 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
     }
     multiply(key->x, key->x, square_p);
     multiply(key->y, key->y, square_p);
-    /* wolfCrypt takes a point for its own negative where both have the same z. Only the base point
-     * could be met so, and it is nobody's key: the private ones are 1 and n - 1. */
-    if (!on_curve(key) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
-        return false;
-    }
     copy(points[0].x, base_x);
     copy(points[0].y, base_y);
     for (unsigned i = 0; i < 2; i++) {
         copy(points[i].z, p256_norm_mod); /* 1 */
         points[i].infinity = 0;
+        curve_of(scalars[i], &points[i]);
+    }
+    /* P-256 has cofactor 1: a point on the curve has the right order. wolfCrypt takes a point for
+     * its own negative where both have the same z. Only the base point could be met so, and it is
+     * nobody's key: the private ones are 1 and n - 1. */
+    if (!equal(scalars[0], scalars[1]) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
+        return false;
     }
     /* u1 = e / s, u2 = r / s modulo n. The inverse of a number that is not in Montgomery form comes
      * out with one R too many, which a reduction takes off. */
