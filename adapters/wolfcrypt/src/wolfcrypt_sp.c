@@ -103,7 +103,7 @@ static bool below(const sp_digit *value, const sp_digit *limit)
 }
 
 /* Takes a number that has to be below `limit`. */
-static bool take(sp_digit *out, const uint8_t bytes[SCALAR_SIZE], const sp_digit *limit)
+SP_NOINLINE static bool take(sp_digit *out, const uint8_t bytes[SCALAR_SIZE], const sp_digit *limit)
 {
     load(out, bytes);
     return below(out, limit);
@@ -211,7 +211,7 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
     /* u1 = e / s, u2 = r / s modulo n. The inverse of a number that is not in Montgomery form comes
      * out with one R too many, which a reduction takes off. */
     sp_256_mont_inv_order_9(s, s, sum.x);
-    load(scalars[0], digest);
+    (void)take(scalars[0], digest, p256_order); /* n or more is all right */
     sp_256_mont_mul_order_9(scalars[0], scalars[0], s);
     sp_256_mont_mul_order_9(scalars[1], r, s);
     for (unsigned i = 0; i < 2; i++) {
