@@ -88,14 +88,13 @@ static bool select_trial(const struct serin_boot *boot, struct serin_boot_state 
                        .event = SERIN_BOOT_EVENT_ROLL_BACK, .reason = over, .cause = cause});
         return false;
     }
-    struct serin_boot_state next = *state;
-    serin_boot_apply_at_boot(&next, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
-    if (serin_boot_log_append(boot, &next, after(cause)) != SERIN_OK) {
-        return false; /* a try that is not off durably could be had forever: the active slot boots
-                       */
+    serin_boot_apply_at_boot(state, &(struct serin_boot_change){.event = SERIN_BOOT_EVENT_TRY});
+    if (serin_boot_log_append(boot, state, after(cause)) != SERIN_OK) {
+        return false; /* a try that is not off durably could be had forever: the active slot boots,
+                         and nothing of this state is recorded */
     }
     choice->trial = true;
-    choice->window_left_s = (uint16_t)(next.window_s - next.elapsed_s);
+    choice->window_left_s = (uint16_t)(state->window_s - state->elapsed_s);
     return true;
 }
 
