@@ -122,7 +122,9 @@ static enum serin_error select_steady(const struct serin_boot *boot, struct seri
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         enum serin_error error = prove(boot, order[i], state->floor, NULL, choice);
         if (error != SERIN_OK) {
-            account->slots[order[i] == SERIN_SLOT_A ? 0 : 1] = error;
+            if (account != NULL) {
+                account->slots[order[i] == SERIN_SLOT_A ? 0 : 1] = error;
+            }
             continue;
         }
         if (state->phase == SERIN_BOOT_STEADY) {
@@ -144,16 +146,16 @@ enum serin_error serin_boot_decide(const struct serin_boot *boot, enum serin_res
     SERIN_ASSERT((unsigned)cause <= SERIN_RESET_CRASH);
     struct serin_boot_state state;
     memset(choice, 0, sizeof *choice);
-    memset(account, 0, sizeof *account);
-    account->cause = cause;
     enum serin_error read = serin_boot_log_read_at_once(boot, &state);
-    account->log_lost = read != SERIN_OK;
-    if (account->log_lost) {
+    if (read != SERIN_OK) {
         serin_boot_derive(boot, &state);
     }
     /* Witnessed once, the floor stands in every record from here on. */
     state.floor = serin_boot_floor(boot, &state);
-    account->floor = state.floor;
+    if (account != NULL) {
+        *account = (struct serin_recovery_account){
+            .cause = cause, .log_lost = read != SERIN_OK, .floor = state.floor};
+    }
     state.boots += state.boots < UINT32_MAX ? 1u : 0u;
     if (state.phase != SERIN_BOOT_STEADY && select_trial(boot, &state, cause, choice)) {
         return SERIN_OK;

@@ -96,12 +96,11 @@ static void jump(void *ctx, const struct serin_boot_choice *chosen)
 int main(void)
 {
     static struct serin_boot_choice choice; /* the stack has better uses */
-    struct serin_recovery_account account; /* nobody asks for it: it costs no code here */
     enum serin_reset_cause cause = board_reset_cause();
     hw_uart_init();
     if (board_identity_read() != SERIN_OK) {
         hw_print("no identity\n");
-    } else if (serin_boot_decide(&boot, cause, &choice, &account) == SERIN_OK) {
+    } else if (serin_boot_decide(&boot, cause, &choice, NULL) == SERIN_OK) {
         if (choice.log_failed) {
             hw_print("no boot log\n"); /* it cannot be written: no trial runs */
         }
