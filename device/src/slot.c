@@ -20,7 +20,7 @@ static void map_of(const struct serin_boot *boot, struct serin_slot_map *map)
 uint32_t serin_slot_address(const struct serin_boot *boot, enum serin_slot slot, uint32_t offset)
 {
     SERIN_ASSERT(slot == SERIN_SLOT_A || slot == SERIN_SLOT_B);
-    return boot->layout->slot[slot == SERIN_SLOT_A ? 0 : 1].address + offset;
+    return boot->layout->slot[(unsigned)slot - SERIN_SLOT_A].address + offset;
 }
 
 enum serin_error serin_slot_manifest_read(const struct serin_boot *boot, enum serin_slot slot,

@@ -2,11 +2,15 @@
  * The crypto port of a bootloader (serin/adapters/wolfcrypt_sp.h): wolfCrypt's SHA-256, and ECDSA
  * on wolfCrypt's arithmetic of P-256 in single precision.
  *
- * sp_c32.c is included, not linked: its own sp_ecc_verify_256 takes numbers of another kind,
- * converts into Montgomery form by way of a division, and multiplies twice in constant time, for
- * which a bootloader has neither the room nor a secret. Field, order and points are wolfCrypt's;
- * the equation (FIPS 186-4, section 6.4) is here, with both scalars in one pass (Shamir's trick),
- * and r, s and the key range-checked on bytes (design decision 9).
+ * sp_c32.c is included, not linked: its own sp_ecc_verify_256 has neither room in a bootloader of
+ * 12 KiB nor on a stack of 4 (docs/adr/0017). Bytes to numbers, field, order and points are
+ * wolfCrypt's; the equation (FIPS 186-4, section 6.4) is here, its steps in the order of
+ * sp_ecc_verify_256, but for three:
+ *
+ *   - r, s and the key are checked, which wolfCrypt leaves to the layers above that function;
+ *   - both scalars are walked in one pass (Shamir's trick), not in two in constant time, as nothing
+ *     here is secret;
+ *   - what is compared is brought below p before: wolfCrypt's products are below 2^256 alone.
  */
 #include <serin/adapters/wolfcrypt_sp.h>
 #include <serin/assert.h>
@@ -24,7 +28,6 @@
 
 #define SCALAR_SIZE 32u
 #define DIGITS      9
-#define SCALAR_BITS 256
 #define DIGIT_BITS  29
 
 _Static_assert(sizeof(wc_Sha256) <= sizeof(struct serin_sha256), "wolfCrypt's context must fit");
@@ -66,8 +69,8 @@ static void sha256_final(void *ctx, struct serin_sha256 *sha, uint8_t digest[SER
 /* A number, and behind it the room that its products need. */
 typedef sp_digit number[2 * DIGITS];
 
-/* R^2 modulo p and modulo n, which make a Montgomery product the conversion into Montgomery form; R
- * is 2^256. Then, in that form, the base point. */
+/* R^2 modulo p, which makes a Montgomery product the conversion into Montgomery form; R is 2^256.
+ * Then, in that form, the base point. */
 static const sp_digit square_p[DIGITS] = {0x00000003, 0x00000000, 0x1fffffc0,
                                           0x1ffff7ff, 0x1fffefff, 0x1fffffff,
                                           0x1ff7ffff, 0x009fffff, 0x00000000};
@@ -75,16 +78,6 @@ static const sp_digit base_x[DIGITS] = {0x18a9143c, 0x0f3986a0, 0x1b6d805e, 0x15
                                         0x1995bbb1, 0x1719e7ed, 0x0ed4a6ea, 0x0018905f};
 static const sp_digit base_y[DIGITS] = {0x0e95560a, 0x0f929abe, 0x06791737, 0x1571c974, 0x1f3258b4,
                                         0x03446e90, 0x16174ba2, 0x0304b10b, 0x008571ff};
-
-/* Big-endian bytes as a number, bit by bit, which is the smallest way. */
-static void load(sp_digit *out, const uint8_t bytes[SCALAR_SIZE])
-{
-    memset(out, 0, DIGITS * sizeof *out);
-    for (unsigned n = 0; n < SCALAR_BITS; n++) {
-        sp_digit bit = bytes[SCALAR_SIZE - 1u - n / 8u] >> n % 8u & 1;
-        out[n / DIGIT_BITS] |= bit << n % DIGIT_BITS;
-    }
-}
 
 SP_NOINLINE static void copy(sp_digit *out, const sp_digit *in)
 {
@@ -105,7 +98,7 @@ static bool below(const sp_digit *value, const sp_digit *limit)
 /* Takes a number that has to be below `limit`. */
 SP_NOINLINE static bool take(sp_digit *out, const uint8_t bytes[SCALAR_SIZE], const sp_digit *limit)
 {
-    load(out, bytes);
+    sp_256_from_bin(out, DIGITS, bytes, SCALAR_SIZE);
     return below(out, limit);
 }
 
@@ -139,9 +132,9 @@ static void curve_of(sp_digit *b, const sp_point_256 *point)
     }
 }
 
-/* u1 * base + u2 * key, in projective coordinates; `points` has base and key. Both scalars in one
- * pass, from the highest bit on. */
-static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], number scalars[2])
+/* u1 * base + u2 * key, in projective coordinates, from the highest bit on; `u` has both scalars,
+ * `points` base and key. */
+static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], number u[2])
 {
     sp_digit room[2 * DIGITS * 6];
     memset(sum, 0, sizeof *sum);
@@ -150,7 +143,7 @@ static void add_multiples(sp_point_256 *sum, const sp_point_256 points[2], numbe
         for (unsigned bit = DIGIT_BITS; bit-- > 0;) {
             sp_256_proj_point_dbl_9(sum, sum, room);
             for (unsigned i = 0; i < 2; i++) {
-                if ((scalars[i][digit] >> bit & 1) != 0) {
+                if ((u[i][digit] >> bit & 1) != 0) {
                     /* A sum whose z is zero is none, which wolfCrypt does not note. */
                     sp_256_proj_point_add_9(sum, sum, &points[i], room);
                     settle(sum->z);
@@ -185,7 +178,7 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
 {
     sp_point_256 points[2], sum;
     sp_digit r[DIGITS];
-    number scalars[2];
+    number u[2];
     sp_digit *s = sum.y; /* it is gone when there is a sum */
     sp_point_256 *key = &points[1];
     if (!take(r, signature, p256_order) || !take(s, signature + SCALAR_SIZE, p256_order) ||
@@ -200,24 +193,24 @@ static bool signature_holds(const uint8_t public_key[SERIN_P256_PUBLIC_SIZE],
     for (unsigned i = 0; i < 2; i++) {
         copy(points[i].z, p256_norm_mod); /* 1 */
         points[i].infinity = 0;
-        curve_of(scalars[i], &points[i]);
+        curve_of(u[i], &points[i]);
     }
     /* P-256 has cofactor 1: a point on the curve has the right order. wolfCrypt takes a point for
      * its own negative where both have the same z. Only the base point could be met so, and it is
      * nobody's key: the private ones are 1 and n - 1. */
-    if (!equal(scalars[0], scalars[1]) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
+    if (!equal(u[0], u[1]) || sp_256_cmp_equal_9(key->x, base_x) != 0) {
         return false;
     }
     /* u1 = e / s, u2 = r / s modulo n. The inverse of a number that is not in Montgomery form comes
      * out with one R too many, which a reduction takes off. */
     sp_256_mont_inv_order_9(s, s, sum.x);
-    (void)take(scalars[0], digest, p256_order); /* n or more is all right */
-    sp_256_mont_mul_order_9(scalars[0], scalars[0], s);
-    sp_256_mont_mul_order_9(scalars[1], r, s);
+    (void)take(u[0], digest, p256_order); /* n or more is all right */
+    sp_256_mont_mul_order_9(u[0], u[0], s);
+    sp_256_mont_mul_order_9(u[1], r, s);
     for (unsigned i = 0; i < 2; i++) {
-        sp_256_mont_reduce_order_9(scalars[i], p256_order, p256_mp_order);
+        sp_256_mont_reduce_order_9(u[i], p256_order, p256_mp_order);
     }
-    add_multiples(&sum, points, scalars);
+    add_multiples(&sum, points, u);
     return sum.infinity == 0 && has_x(&sum, r);
 }
 

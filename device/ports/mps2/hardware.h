@@ -33,7 +33,7 @@ uint32_t hw_time_ms(void);
 
 /* ---- the processor ---- */
 
-_Noreturn void hw_reset(void);
+__attribute__((noinline)) _Noreturn void hw_reset(void);
 
 /* Hands the processor to the image whose vector table lies at `address`: VTOR and the stack pointer
  * are set. For a bootloader that has enabled no interrupt: to the image it is as after a reset. */

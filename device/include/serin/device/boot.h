@@ -198,8 +198,8 @@ SERIN_MUST_USE enum serin_error serin_boot_select(const struct serin_boot *boot,
                                                   struct serin_boot_choice *choice);
 
 /* The decision alone, for a bootloader that has no recovery port and no room for what one needs:
- * serin_boot_select without `boot->recovery`. SERIN_ERR_NOT_FOUND: nothing bootable; `account`, which
- * may be NULL, says why, but for its `trust` and `trust_version`, which are not filled in. */
+ * serin_boot_select without `boot->recovery`. SERIN_ERR_NOT_FOUND: nothing bootable; `account`,
+ * which may be NULL, says why, but for its `trust` and `trust_version`, which are not filled in. */
 SERIN_MUST_USE enum serin_error serin_boot_decide(const struct serin_boot *boot,
                                                   enum serin_reset_cause cause,
                                                   struct serin_boot_choice *choice,
