@@ -86,6 +86,7 @@ def main():
             key = times(pow(r, -1, N), add(times(s, (x, y)), (base[0], -base[1] % P)))
             case(key, e, r, s)
             case(key, e, r + 1, s)
+            case(key, e, x, s)  # as it is, out of range
             found += 1
     chosen(dice)
 
@@ -159,6 +160,18 @@ def chosen(dice):
         r, e, s = x + P - N, dice.getrandbits(256), dice.randrange(1, N)
         base = times(e * pow(s, -1, N) % N, G)
         case(times(s * pow(r, -1, N) % N, add(on_curve(x), (base[0], -base[1] % P))), e, r, s)
+    for s in (1, 3, 2**200):  # numbers so small that they fit with n or p on top, and are out of range then
+        d, k = dice.randrange(1, N), dice.randrange(1, N)
+        r = times(k, G)[0] % N
+        case(times(d, G), (s * k - r * d) % N, r, s)
+        case(times(d, G), (s * k - r * d) % N, r, s + N)
+    y = next(y for y in range(1, 99) if roots_of_cubic(y * y % P) is not None)
+    for key, large in ((on_curve(5), (P, 0)), ((roots_of_cubic(y * y % P), y), (0, P))):
+        u1, u2 = dice.randrange(1, N), dice.randrange(1, N)
+        r = add(times(u1, G), times(u2, key))[0] % N
+        s = r * pow(u2, -1, N) % N
+        case(key, u1 * s % N, r, s)
+        case((key[0] + large[0], key[1] + large[1]), u1 * s % N, r, s)
     for e in (0, N):  # with u1 = 0 a key off the curve signs as one of its own curve, b of which nothing computes with
         key, u2 = (7, 11), dice.randrange(1, N)
         r = times(u2, key)[0] % N
