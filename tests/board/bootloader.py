@@ -9,7 +9,6 @@ painted before and looked at after each. Fails where a line does not come, or wh
 is left in BUILD_FOLDER/bootloader-budget.json, for the one table of a board's budgets.
 --planted: a scene whose line must not come, and bounds of one byte less than what is there, which must be told.
 """
-import bisect
 import json
 import os
 import pathlib
@@ -20,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from weight import Lines, run, symbols_of
 
 TEXT_MUST, TEXT_AIM = 13312, 12288
 STACK_MUST, STACK_AIM = 4096, 3584
@@ -43,23 +44,7 @@ PARTS = [
 ]
 
 
-def run(*words):
-    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout
-
-
 # ---- weight ----
-
-def lines_of(elf):
-    """Where each run of instructions begins, and the file that it comes from: inlined ones have their own."""
-    rows, path = [], ""
-    for line in run("arm-none-eabi-objdump", "--dwarf=decodedline", elf).splitlines():
-        if line.startswith("/") and line.endswith(":"):
-            path = line[:-1]
-        found = re.match(r"(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+|0)\s", line + " ")
-        if found:
-            rows.append((int(found.group(3), 16), path if found.group(2) != "-" else ""))
-    return sorted(rows, key=lambda row: row[0])
-
 
 def part_of(name):
     for part, pattern in PARTS:
@@ -71,21 +56,16 @@ def part_of(name):
 def weigh(elf):
     """Bytes by part; what has neither a line nor a name is the last part."""
     total = int(run("arm-none-eabi-size", elf).splitlines()[1].split()[0])
-    rows = lines_of(elf)
-    starts = [row[0] for row in rows]
+    lines = Lines(elf)
     bytes_of = dict.fromkeys([part for part, _ in PARTS], 0)
     bytes_of["literals, strings, padding"] = 0
-    for line in run("arm-none-eabi-nm", "-S", elf).splitlines():
-        words = line.split()
-        if len(words) != 4 or words[2] not in "tTrR":
-            continue
-        address, size, name = int(words[0], 16), int(words[1], 16), words[3]
-        if words[2] in "rR":
+    for address, size, kind, name in symbols_of(elf):
+        if kind in "rR":
             bytes_of[part_of(name)] += size
+        if kind not in "tT":
             continue
         for at in range(address & ~1, (address & ~1) + size, 2):
-            row = rows[bisect.bisect_right(starts, at) - 1]
-            file = "sha256.c" if name.startswith("sha256") else row[1]
+            file = "sha256.c" if name.startswith("sha256") else lines.file_at(at)
             bytes_of[part_of(file) if file else "literals, strings, padding"] += 2
     bytes_of["literals, strings, padding"] += total - sum(bytes_of.values())
     return total, bytes_of
