@@ -14,6 +14,8 @@ size_t serin_agent_size(void)
     return sizeof(struct serin_agent);
 }
 
+#ifndef SERIN_AGENT_QUIET
+
 static size_t append(char *line, size_t used, const char *text)
 {
     for (; *text != '\0' && used < LOG_LINE_MAX - 1u; text++) {
@@ -44,6 +46,8 @@ void serin_agent_fault_point(const struct serin_agent *agent, const char *name)
         agent->config->platform->fault_point(agent->config->platform_ctx, name);
     }
 }
+
+#endif
 
 /* Another period of the watchdog: it has come so far. */
 static void feed(const struct serin_agent *agent)

@@ -298,7 +298,7 @@ enum serin_error serin_room_make(struct serin_agent *agent, const struct serin_f
 {
     const struct serin_flash *flash = flash_of(agent);
     struct rewrite rewrite = rewrite_of(agent, fill, index);
-    if (rewrite.sector.size <= SERIN_PIECE_SIZE) {
+    if (serin_flash_sectors_within(SERIN_PIECE_SIZE) || rewrite.sector.size <= SERIN_PIECE_SIZE) {
         return serin_flash_erase(flash, serin_filling_piece(fill, index), SERIN_PIECE_SIZE);
     }
     if (take_room(agent, &rewrite)) {
@@ -350,6 +350,9 @@ enum serin_error serin_room_resume(struct serin_agent *agent, const struct serin
     struct rewrite rewrite;
     bool found = false;
     uint32_t pieces = spare_pieces(agent);
+    if (serin_flash_sectors_within(SERIN_PIECE_SIZE)) {
+        return SERIN_OK; /* nothing is ever rewritten */
+    }
     for (uint32_t n = 0; n < pieces && !found; n++) {
         found = marks_read(agent, fill, n, &rewrite);
     }

@@ -17,9 +17,9 @@
 #define SERIN_FLASH_PIECE SERIN_FLASH_CHUNK
 #endif
 
-/* A bootloader that is built for one part alone defines SERIN_FLASH_UNIT and SERIN_FLASH_SECTOR,
- * which its port's write_unit and sector_size then are, without runs: what is computed from them is
- * constant. */
+/* A bootloader, or an image, that is built for one part alone defines SERIN_FLASH_UNIT and
+ * SERIN_FLASH_SECTOR, which its port's write_unit and sector_size then are, without runs: what is
+ * computed from them is constant. */
 #if defined(SERIN_FLASH_UNIT) != defined(SERIN_FLASH_SECTOR)
 #error "a part is fixed by its unit and its sector, both"
 #endif
@@ -31,6 +31,18 @@ static inline uint32_t serin_flash_unit(const struct serin_flash *flash)
     return SERIN_FLASH_UNIT;
 #else
     return flash->write_unit;
+#endif
+}
+
+/* Whether it is known when this is compiled that no sector is larger than `size`: code for those
+ * that are is left out. */
+static inline bool serin_flash_sectors_within(uint32_t size)
+{
+#ifdef SERIN_FLASH_SECTOR
+    return SERIN_FLASH_SECTOR <= size;
+#else
+    (void)size;
+    return false;
 #endif
 }
 

@@ -44,7 +44,8 @@ struct serin_platform_ops {
     uint64_t (*unix_time_s)(void *ctx);
     /* Told of each transition when it is durable. May be NULL. */
     void (*transition)(void *ctx, const struct serin_attempt_report *attempt);
-    /* One line for the log, without newline. May be NULL. */
+    /* One line for the log, without newline. May be NULL. Never called, as the next one is, where
+     * device/src is compiled with SERIN_AGENT_QUIET. */
     void (*log)(void *ctx, const char *line);
     /* Fault points of the tests: called by name at chosen places. May be NULL. */
     void (*fault_point)(void *ctx, const char *name);
