@@ -49,7 +49,7 @@ SHARED = [
 HEADERS = [("layout, flash, bytes, CRC", r"include/serin/bytes\.h$")]
 # Tables bear no file: by name.
 TABLES = [
-    ("agent", r"^(table|takers|fault_points|kinds|fields|reasons\.)"),
+    ("agent", r"^(\w+_fields$|table|takers|fault_points|kinds|fields|reasons\.)"),
     ("wire", r"^(patterns|words|candidate_wishes|alphabet|next\b)"),
     ("log texts", r"^(rows|reasons$|state_texts|unknown)"),
     ("boot log and its records", r"^(next_phase|reasons\.)"),

@@ -161,74 +161,77 @@ struct serin_agent_dark {
     uint8_t readings; /* a second apart at least; 0: it reads */
 };
 
+/* What is looked at most stands first: a Thumb processor reaches a byte within 32 of the start, and a
+ * word within 128, by its short instructions, and 64 bits within 1024 by one. */
 struct serin_agent {
     const struct serin_agent_config *config;
-    uint64_t now_ms;
-    uint64_t time_base_s, time_base_ms; /* the largest time heard, and the uptime at which it was */
-    uint64_t retry_ms;                  /* after a failed write: nothing is tried before */
+    /* the state of this boot */
+    bool have_trust;
+    bool connected;
+    bool armed;     /* the boot log is staged; a reset is asked for */
+    bool stopped;   /* a reset is asked for; nothing is done any more */
+    bool trial;     /* what runs is on trial, as the bootloader said */
+    bool windowed;  /* its window is known; else it has none */
+    bool confirmed; /* what runs is, by the boot log */
+    bool unsettled; /* what the last boots did is not in the account yet */
+    bool unborn;    /* there is no record, and the first one could not be stored yet */
+    bool unread;    /* there may be one, in a log that cannot be read: nothing is stored */
+    bool stored;    /* a record, since boot */
+    bool checking;  /* `check` runs over the downloaded image, else over the job's */
+    bool peeking;   /* the directive in force waits for the verdict of `peek` */
+    bool looked;    /* the other slot was checked since boot */
+    bool held, hold_heard;
+    bool linked;         /* was connected since boot */
+    bool directive_seen; /* verified one since boot */
+    bool trust_single; /* the trust record has no second copy: rot of it would leave nothing */
+    bool boot_log_erased; /* begun anew, or tried to be, since boot: once is all that it gets */
+    bool job_begun;  /* the slot is invalidated, and job_position is where an earlier boot was */
+    bool job_forced; /* every piece is written, whatever the slot seems to hold, */
+    bool job_writes; /* or those of the sector at work are */
+    enum serin_agent_job job;
+    enum serin_redundancy redundancy;
+    enum serin_reason trial_reason; /* why it ends, once its window is over */
+    enum serin_reason refused;      /* the last directive that was */
+    uint8_t trust_failures;         /* writes of the trust record in a row that did not stay */
 
     struct serin_agent_boot_info info;
-    uint32_t boots; /* resets seen, as the boot log told at the start; 0: it is lost */
+    uint64_t now_ms;
+    uint64_t retry_ms; /* after a failed write: nothing is tried before */
+    uint32_t errors, crashes, watchdogs, reconnects, refusals;
+    uint32_t boots;        /* resets seen, as the boot log told at the start; 0: it is lost */
+    uint32_t job_position; /* pieces copied */
+    uint32_t job_failures; /* proofs and copies since boot that did not hold */
+    uint32_t job_suspect;  /* the piece that the power may have gone in */
+    uint32_t report_tries; /* of the present number */
+    uint32_t trust_tried;  /* no trust record up to this version is written before trust_due_ms */
+    uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     struct serin_running running;
-    struct serin_trust trust; /* valid with have_trust */
-    struct serin_agent_record record;
-    uint64_t acked_stored; /* what flash has of record.acked */
-    struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
 
+    uint64_t time_base_s, time_base_ms; /* the largest time heard, and the uptime at which it was */
+    uint64_t trust_due_ms;
     /* the trial */
     uint64_t elapse_ms;     /* when the next part of the window, or its end, is logged */
     uint64_t elapsed_to_ms; /* what is logged so far */
     uint64_t window_end_ms;
-    enum serin_reason trial_reason;     /* why it ends, once its window is over */
     uint64_t hold_lease_end_ms;         /* valid with hold_heard, as are these: */
     uint64_t hold_time_s, hold_time_ms; /* the time that it told, and the uptime at which it did */
+    /* what is told */
+    uint64_t report_due_ms, report_sent_ms;
+    uint64_t beat_due_ms, beat_sent_ms;
+    uint64_t acked_stored; /* what flash has of record.acked */
+    struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
 
     /* the download, and the other slot */
     struct serin_agent_fetch fetch;
-    struct serin_agent_download download;
     struct serin_agent_peek peek;
-    struct serin_image_check check;
-    enum serin_agent_job job;
-    uint32_t job_position; /* pieces copied */
-    uint32_t job_failures; /* proofs and copies since boot that did not hold */
-    uint32_t job_suspect;  /* the piece that the power may have gone in */
-    bool job_begun;  /* the slot is invalidated, and job_position is where an earlier boot was */
-    bool job_forced; /* every piece is written, whatever the slot seems to hold, */
-    bool job_writes; /* or those of the sector at work are */
     struct serin_journal_end job_journal; /* valid with job_begun */
-    enum serin_redundancy redundancy;
+    struct serin_agent_download download;
+    struct serin_agent_record record;
 
-    /* what is told */
-    uint32_t report_tries; /* of the present number */
-    uint64_t report_due_ms, report_sent_ms;
-    uint64_t beat_due_ms, beat_sent_ms;
-    enum serin_reason refused; /* the last directive that was */
-    uint32_t crashes, watchdogs, errors, reconnects, refusals;
-
-    bool have_trust;
-    bool trust_single; /* the trust record has no second copy: rot of it would leave nothing */
-    bool stored;       /* a record, since boot */
-    bool unborn;       /* there is none, and the first one could not be stored yet */
-    bool unread;       /* there may be one, in a log that cannot be read: nothing is stored */
-    struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
-    bool boot_log_erased;   /* begun anew, or tried to be, since boot: once is all that it gets */
-    uint64_t trust_due_ms;  /* no trust record up to the version trust_tried is written before, */
-    uint32_t trust_tried;   /* as that one did not stay, */
-    uint8_t trust_failures; /* so often in a row */
-    uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
-    bool connected;
-    bool linked;         /* was connected since boot */
-    bool directive_seen; /* verified one since boot */
-    bool armed;          /* the boot log is staged; a reset is asked for */
-    bool stopped;        /* a reset is asked for; nothing is done any more */
-    bool trial;          /* what runs is on trial, as the bootloader said */
-    bool windowed;       /* its window is known; else it has none */
-    bool confirmed;      /* what runs is, by the boot log */
-    bool unsettled;      /* what the last boots did is not in the account yet */
-    bool held, hold_heard;
-    bool checking; /* `check` runs over the downloaded image, else over the job's */
-    bool peeking;  /* the directive in force waits for the verdict of `peek` */
-    bool looked;   /* the other slot was checked since boot */
+    /* large, and known by their addresses alone */
+    struct serin_image_check check;
+    struct serin_agent_standing standing[SERIN_AGENT_SOURCES];
+    struct serin_trust trust; /* valid with have_trust */
 };
 
 _Static_assert(sizeof(struct serin_agent) <= 4096u,
