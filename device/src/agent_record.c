@@ -98,69 +98,133 @@ _Static_assert(OFFSET_SAID + SERIN_AGENT_SOURCES * SERIN_AGENT_SAID_SIZE == OFFS
 _Static_assert(SERIN_RECORD_PAYLOAD_SIZE == SERIN_AGENT_PAYLOAD_SIZE, "docs/spec/agent-log.md");
 _Static_assert(OFFSET_RESERVED <= SERIN_RECORD_PAYLOAD_SIZE, "docs/spec/agent-log.md");
 
-static void put_order(uint8_t *p, struct serin_order order)
+/* ---- fields ---- */
+
+/* A field of a record, an attempt or a transition, and where it stands in the payload: `count`
+ * little-endian numbers of `width` bytes; bytes are numbers of one. */
+struct field {
+    uint16_t payload, member;
+    uint8_t width, count;
+};
+
+#define FIELD(at, type, name, bytes)                                       \
+    {                                                                      \
+        .payload = (at), .member = offsetof(type, name), .width = (bytes), \
+        .count = sizeof(((type *)0)->name) / (bytes)                       \
+    }
+#define FIELDS(table) (table), sizeof(table) / sizeof((table)[0])
+
+static const struct field record_fields[] = {
+    FIELD(SERIN_AGENT_FLOOR_OFFSET, struct serin_agent_record, floor, 4),
+    FIELD(8, struct serin_agent_record, incarnation, 8),
+    FIELD(16, struct serin_agent_record, number, 8),
+    FIELD(24, struct serin_agent_record, acked, 8),
+    FIELD(OFFSET_ORDERS, struct serin_agent_record, order, 4),
+    FIELD(OFFSET_SIGNED, struct serin_agent_record, signed_time_s, 8),
+    FIELD(OFFSET_START, struct serin_agent_record, start_s, 8),
+    FIELD(OFFSET_SAID, struct serin_agent_record, said, 1),
+    FIELD(OFFSET_TRUST, struct serin_agent_record, trust_proved, 4),
+    FIELD(OFFSET_JOURNAL, struct serin_agent_record, journal_generation, 4),
+    FIELD(OFFSET_JOURNAL + 4u, struct serin_agent_record, journal_base, 4),
+    FIELD(OFFSET_JOURNAL + 8u, struct serin_agent_record, journal_reached, 4),
+    FIELD(OFFSET_REWRITES, struct serin_agent_record, rewrites, 4),
+};
+
+/* What later agents added. */
+static const struct field revision_fields[] = {
+    FIELD(OFFSET_DIRECTORS, struct serin_agent_record, director, 1),
+    FIELD(OFFSET_TIME_DIRECTOR, struct serin_agent_record, time_director, 1),
+    FIELD(OFFSET_LEFT, struct serin_agent_record, left, 1),
+    FIELD(OFFSET_LEFT_OVER, struct serin_agent_record, left_over, 1),
+};
+
+static const struct field tried_fields[] = {
+    FIELD(0, struct serin_agent_tried, manifest_id, 1),
+    FIELD(SERIN_AGENT_TRIED_ID, struct serin_agent_tried, attempt, 4),
+};
+
+static const struct field attempt_fields[] = {
+    FIELD(0, struct serin_attempt_report, manifest_id, 1),
+    FIELD(32, struct serin_attempt_report, attempt, 4),
+    FIELD(36, struct serin_attempt_report, order, 4),
+    FIELD(ATTEMPT_VERSION, struct serin_attempt_report, version, 2),
+    FIELD(ATTEMPT_BYTES, struct serin_attempt_report, bytes_fetched, 8),
+    FIELD(ATTEMPT_REFETCHED, struct serin_attempt_report, pieces_refetched, 4),
+};
+
+static const struct field transition_fields[] = {
+    FIELD(2, struct serin_transition, time_s, 8),
+    FIELD(10, struct serin_transition, uptime_ms, 8),
+    FIELD(18, struct serin_transition, detail, 4),
+};
+
+_Static_assert(sizeof(struct serin_order) == 8u && sizeof(struct serin_version) == 6u,
+               "orders and versions are their numbers, one behind the other");
+
+/* Copies the numbers of a field: between the order of a processor's bytes and that of the payload.
+ */
+static void copy_field(const struct field *field, uint8_t *to, const uint8_t *from)
 {
-    serin_put_le32(p, order.epoch);
-    serin_put_le32(p + 4, order.sequence);
+    size_t size = (size_t)field->width * field->count;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(to, from, size);
+#else
+    for (size_t i = 0; i < size; i++) {
+        to[i] = from[i / field->width * field->width + (field->width - 1u - i % field->width)];
+    }
+#endif
 }
 
-static struct serin_order get_order(const uint8_t *p)
+static void put_fields(const struct field *fields, size_t count, const void *from, uint8_t *payload)
 {
-    return (struct serin_order){.epoch = serin_get_le32(p), .sequence = serin_get_le32(p + 4)};
+    for (const struct field *field = fields; field < fields + count; field++) {
+        copy_field(field, payload + field->payload, (const uint8_t *)from + field->member);
+    }
 }
+
+static void get_fields(const struct field *fields, size_t count, const uint8_t *payload, void *to)
+{
+    for (const struct field *field = fields; field < fields + count; field++) {
+        copy_field(field, (uint8_t *)to + field->member, payload + field->payload);
+    }
+}
+
+/* ---- tried, attempts ---- */
 
 static void put_tried(uint8_t *p, const struct serin_agent_tried *tried)
 {
-    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++, p += TRIED_SIZE) {
-        memcpy(p, tried[i].manifest_id, SERIN_AGENT_TRIED_ID);
-        serin_put_le32(p + SERIN_AGENT_TRIED_ID, tried[i].attempt);
+    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
+        put_fields(FIELDS(tried_fields), &tried[i], p + i * TRIED_SIZE);
     }
 }
 
 static void get_tried(const uint8_t *p, struct serin_agent_tried *tried)
 {
-    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++, p += TRIED_SIZE) {
-        memcpy(tried[i].manifest_id, p, SERIN_AGENT_TRIED_ID);
-        tried[i].attempt = serin_get_le32(p + SERIN_AGENT_TRIED_ID);
+    for (size_t i = 0; i < SERIN_AGENT_TRIED_MAX; i++) {
+        get_fields(FIELDS(tried_fields), p + i * TRIED_SIZE, &tried[i]);
     }
 }
 
 static void put_attempt(uint8_t *p, const struct serin_attempt_report *attempt)
 {
     SERIN_ASSERT(attempt->transition_count <= TRANSITIONS_KEPT); /* the longest walk has seven */
-    memcpy(p, attempt->manifest_id, SERIN_SHA256_SIZE);
-    serin_put_le32(p + 32, attempt->attempt);
-    put_order(p + 36, attempt->order);
-    serin_put_le16(p + ATTEMPT_VERSION, attempt->version.major);
-    serin_put_le16(p + ATTEMPT_VERSION + 2, attempt->version.minor);
-    serin_put_le16(p + ATTEMPT_VERSION + 4, attempt->version.patch);
+    put_fields(FIELDS(attempt_fields), attempt, p);
     p[ATTEMPT_TARGETED] = attempt->targeted ? 1 : 0;
     p[ATTEMPT_COUNT] = (uint8_t)attempt->transition_count;
-    serin_put_le64(p + ATTEMPT_BYTES, attempt->bytes_fetched);
-    serin_put_le32(p + ATTEMPT_REFETCHED, attempt->pieces_refetched);
     for (size_t i = 0; i < attempt->transition_count; i++) {
         const struct serin_transition *transition = &attempt->transitions[i];
         uint8_t *q = p + ATTEMPT_HEAD + i * TRANSITION_SIZE;
         q[0] = (uint8_t)transition->state;
         q[1] = (uint8_t)transition->reason;
-        serin_put_le64(q + 2, transition->time_s);
-        serin_put_le64(q + 10, transition->uptime_ms);
-        serin_put_le32(q + 18, transition->detail);
+        put_fields(FIELDS(transition_fields), transition, q);
     }
 }
 
 static enum serin_error get_attempt(const uint8_t *p, struct serin_attempt_report *attempt)
 {
-    memcpy(attempt->manifest_id, p, SERIN_SHA256_SIZE);
-    attempt->attempt = serin_get_le32(p + 32);
-    attempt->order = get_order(p + 36);
-    attempt->version.major = serin_get_le16(p + ATTEMPT_VERSION);
-    attempt->version.minor = serin_get_le16(p + ATTEMPT_VERSION + 2);
-    attempt->version.patch = serin_get_le16(p + ATTEMPT_VERSION + 4);
+    get_fields(FIELDS(attempt_fields), p, attempt);
     attempt->targeted = p[ATTEMPT_TARGETED] != 0;
     attempt->transition_count = p[ATTEMPT_COUNT];
-    attempt->bytes_fetched = serin_get_le64(p + ATTEMPT_BYTES);
-    attempt->pieces_refetched = serin_get_le32(p + ATTEMPT_REFETCHED);
     if (attempt->transition_count == 0 || attempt->transition_count > TRANSITIONS_KEPT ||
         attempt->attempt == 0) {
         return SERIN_ERR_FORMAT;
@@ -168,19 +232,19 @@ static enum serin_error get_attempt(const uint8_t *p, struct serin_attempt_repor
     enum serin_state before = SERIN_STATE_IDLE;
     for (size_t i = 0; i < attempt->transition_count; i++) {
         const uint8_t *q = p + ATTEMPT_HEAD + i * TRANSITION_SIZE;
+        struct serin_transition *transition = &attempt->transitions[i];
         if (q[0] >= SERIN_STATE_COUNT || q[1] >= SERIN_REASON_COUNT ||
             !serin_state_allows(before, (enum serin_state)q[0])) {
             return SERIN_ERR_FORMAT;
         }
-        before = (enum serin_state)q[0];
-        attempt->transitions[i] = (struct serin_transition){.state = before,
-                                                            .reason = (enum serin_reason)q[1],
-                                                            .time_s = serin_get_le64(q + 2),
-                                                            .uptime_ms = serin_get_le64(q + 10),
-                                                            .detail = serin_get_le32(q + 18)};
+        before = transition->state = (enum serin_state)q[0];
+        transition->reason = (enum serin_reason)q[1];
+        get_fields(FIELDS(transition_fields), q, transition);
     }
     return SERIN_OK;
 }
+
+/* ---- the record ---- */
 
 void serin_record_encode(const struct serin_agent_record *record, uint8_t *payload)
 {
@@ -190,31 +254,14 @@ void serin_record_encode(const struct serin_agent_record *record, uint8_t *paylo
                            (record->halted[SERIN_AGENT_CHANNEL] ? FLAG_HALTED_CHANNEL : 0u) |
                            (record->halted[SERIN_AGENT_OWN] ? FLAG_HALTED_OWN : 0u));
     payload[3] = (uint8_t)record->attempt_count;
-    serin_put_le32(payload + SERIN_AGENT_FLOOR_OFFSET, record->floor);
-    serin_put_le64(payload + 8, record->incarnation);
-    serin_put_le64(payload + 16, record->number);
-    serin_put_le64(payload + 24, record->acked);
-    for (size_t i = 0; i < SERIN_AGENT_SOURCES; i++) {
-        put_order(payload + OFFSET_ORDERS + 8u * i, record->order[i]);
-    }
-    serin_put_le64(payload + OFFSET_SIGNED, record->signed_time_s);
+    put_fields(FIELDS(record_fields), record, payload);
     put_tried(payload + OFFSET_TRIED, record->tried[SERIN_AGENT_CHANNEL]);
     for (size_t i = 0; i < record->attempt_count; i++) {
         put_attempt(payload + OFFSET_ATTEMPTS + i * ATTEMPT_SIZE, &record->attempts[i]);
     }
     payload[OFFSET_REVISION] = REVISION;
-    memcpy(payload + OFFSET_DIRECTORS, record->director, sizeof record->director);
-    memcpy(payload + OFFSET_TIME_DIRECTOR, record->time_director, sizeof record->time_director);
+    put_fields(FIELDS(revision_fields), record, payload);
     put_tried(payload + OFFSET_TRIED_OWN, record->tried[SERIN_AGENT_OWN]);
-    memcpy(payload + OFFSET_LEFT, record->left, sizeof record->left);
-    memcpy(payload + OFFSET_LEFT_OVER, record->left_over, sizeof record->left_over);
-    serin_put_le64(payload + OFFSET_START, record->start_s);
-    memcpy(payload + OFFSET_SAID, record->said, sizeof record->said);
-    serin_put_le32(payload + OFFSET_TRUST, record->trust_proved);
-    serin_put_le32(payload + OFFSET_JOURNAL, record->journal_generation);
-    serin_put_le32(payload + OFFSET_JOURNAL + 4, record->journal_base);
-    serin_put_le32(payload + OFFSET_JOURNAL + 8, record->journal_reached);
-    serin_put_le32(payload + OFFSET_REWRITES, record->rewrites);
 }
 
 enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_record *record)
@@ -230,14 +277,7 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
     record->halted[SERIN_AGENT_CHANNEL] = (payload[2] & FLAG_HALTED_CHANNEL) != 0;
     record->halted[SERIN_AGENT_OWN] = (payload[2] & FLAG_HALTED_OWN) != 0;
     record->attempt_count = payload[3];
-    record->floor = serin_get_le32(payload + SERIN_AGENT_FLOOR_OFFSET);
-    record->incarnation = serin_get_le64(payload + 8);
-    record->number = serin_get_le64(payload + 16);
-    record->acked = serin_get_le64(payload + 24);
-    for (size_t i = 0; i < SERIN_AGENT_SOURCES; i++) {
-        record->order[i] = get_order(payload + OFFSET_ORDERS + 8u * i);
-    }
-    record->signed_time_s = serin_get_le64(payload + OFFSET_SIGNED);
+    get_fields(FIELDS(record_fields), payload, record);
     get_tried(payload + OFFSET_TRIED, record->tried[SERIN_AGENT_CHANNEL]);
     for (size_t i = 0; i < record->attempt_count; i++) {
         enum serin_error error =
@@ -246,19 +286,9 @@ enum serin_error serin_record_decode(const uint8_t *payload, struct serin_agent_
             return error;
         }
     }
-    record->start_s = serin_get_le64(payload + OFFSET_START);
-    memcpy(record->said, payload + OFFSET_SAID, sizeof record->said);
-    record->trust_proved = serin_get_le32(payload + OFFSET_TRUST);
-    record->journal_generation = serin_get_le32(payload + OFFSET_JOURNAL);
-    record->journal_base = serin_get_le32(payload + OFFSET_JOURNAL + 4);
-    record->journal_reached = serin_get_le32(payload + OFFSET_JOURNAL + 8);
-    record->rewrites = serin_get_le32(payload + OFFSET_REWRITES);
     if (payload[OFFSET_REVISION] != 0) {
-        memcpy(record->director, payload + OFFSET_DIRECTORS, sizeof record->director);
-        memcpy(record->time_director, payload + OFFSET_TIME_DIRECTOR, sizeof record->time_director);
+        get_fields(FIELDS(revision_fields), payload, record);
         get_tried(payload + OFFSET_TRIED_OWN, record->tried[SERIN_AGENT_OWN]);
-        memcpy(record->left, payload + OFFSET_LEFT, sizeof record->left);
-        memcpy(record->left_over, payload + OFFSET_LEFT_OVER, sizeof record->left_over);
     }
     return record->incarnation != 0 ? SERIN_OK : SERIN_ERR_FORMAT;
 }
