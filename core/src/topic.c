@@ -6,109 +6,68 @@
 
 #include <string.h>
 
-#define SEGMENTS_MAX 3u
+/* What follows the prefix; a capital stands for a name. Devices carry this table, too: it is small.
+ */
+#define PATTERN_MAX 16u
+#define ID          'I'
+#define PRODUCT     'P'
+#define CHANNEL     'C'
 
-/* What stands between two slashes. */
-enum segment_kind { SEGMENT_END, SEGMENT_WORD, SEGMENT_ID, SEGMENT_PRODUCT, SEGMENT_CHANNEL };
-
-struct segment {
-    enum segment_kind kind;
-    const char *word; /* of WORD */
+static const char patterns[SERIN_TOPIC_COUNT][PATTERN_MAX] = {
+    [SERIN_TOPIC_DIRECTIVE] = "directive/P/C", [SERIN_TOPIC_DEV_DIRECTIVE] = "dev/I/directive",
+    [SERIN_TOPIC_DEV_REPORT] = "dev/I/report", [SERIN_TOPIC_DEV_ACK] = "dev/I/ack",
+    [SERIN_TOPIC_DEV_BEAT] = "dev/I/beat",     [SERIN_TOPIC_DEV_GET] = "dev/I/get",
+    [SERIN_TOPIC_DEV_BLOCK] = "dev/I/block",   [SERIN_TOPIC_GW_REPORTS] = "gw/I/reports",
+    [SERIN_TOPIC_GW_ACKS] = "gw/I/acks",       [SERIN_TOPIC_GW_STATUS] = "gw/I/status",
+    [SERIN_TOPIC_GW_GET] = "gw/I/get",         [SERIN_TOPIC_GW_BLOCK] = "gw/I/block",
+    [SERIN_TOPIC_TRUST] = "trust/P",           [SERIN_TOPIC_HOLD] = "hold/P",
+    [SERIN_TOPIC_DEPOT_HAVE] = "depot/have",   [SERIN_TOPIC_DEPOT_WANT] = "depot/want",
+    [SERIN_TOPIC_PRESENCE] = "presence/I",
 };
-
-/* clang-format off */
-#define WORD(text) {.kind = SEGMENT_WORD, .word = (text)}
-#define ID         {.kind = SEGMENT_ID}
-#define PRODUCT    {.kind = SEGMENT_PRODUCT}
-#define CHANNEL    {.kind = SEGMENT_CHANNEL}
-
-static const struct segment patterns[SERIN_TOPIC_COUNT][SEGMENTS_MAX] = {
-    [SERIN_TOPIC_DIRECTIVE]     = {WORD("directive"), PRODUCT, CHANNEL},
-    [SERIN_TOPIC_DEV_DIRECTIVE] = {WORD("dev"), ID, WORD("directive")},
-    [SERIN_TOPIC_DEV_REPORT]    = {WORD("dev"), ID, WORD("report")},
-    [SERIN_TOPIC_DEV_ACK]       = {WORD("dev"), ID, WORD("ack")},
-    [SERIN_TOPIC_DEV_BEAT]      = {WORD("dev"), ID, WORD("beat")},
-    [SERIN_TOPIC_DEV_GET]       = {WORD("dev"), ID, WORD("get")},
-    [SERIN_TOPIC_DEV_BLOCK]     = {WORD("dev"), ID, WORD("block")},
-    [SERIN_TOPIC_GW_REPORTS]    = {WORD("gw"), ID, WORD("reports")},
-    [SERIN_TOPIC_GW_ACKS]       = {WORD("gw"), ID, WORD("acks")},
-    [SERIN_TOPIC_GW_STATUS]     = {WORD("gw"), ID, WORD("status")},
-    [SERIN_TOPIC_GW_GET]        = {WORD("gw"), ID, WORD("get")},
-    [SERIN_TOPIC_GW_BLOCK]      = {WORD("gw"), ID, WORD("block")},
-    [SERIN_TOPIC_TRUST]         = {WORD("trust"), PRODUCT},
-    [SERIN_TOPIC_HOLD]          = {WORD("hold"), PRODUCT},
-    [SERIN_TOPIC_DEPOT_HAVE]    = {WORD("depot"), WORD("have")},
-    [SERIN_TOPIC_DEPOT_WANT]    = {WORD("depot"), WORD("want")},
-    [SERIN_TOPIC_PRESENCE]      = {WORD("presence"), ID},
-};
-/* clang-format on */
 
 bool serin_topic_ours(const char *text)
 {
     return strncmp(text, "serin", 5) == 0 && (text[5] == '\0' || text[5] == '/');
 }
 
-/* Where the segment of `kind` is kept in `topic`; NULL for words. */
-static char *name_field(struct serin_topic *topic, enum segment_kind kind)
+typedef bool name_rule(const char *text, size_t size);
+
+/* Where the name that `mark` stands for is kept in `topic`, and its rule; NULL: it is no mark. */
+static char *name_of(struct serin_topic *topic, char mark, name_rule **valid)
 {
-    switch (kind) {
-    case SEGMENT_ID:
+    switch (mark) {
+    case ID:
+        *valid = serin_id_valid;
         return topic->id;
-    case SEGMENT_PRODUCT:
+    case PRODUCT:
+        *valid = serin_product_valid;
         return topic->product;
-    case SEGMENT_CHANNEL:
+    case CHANNEL:
+        *valid = serin_channel_valid;
         return topic->channel;
-    case SEGMENT_END:
-    case SEGMENT_WORD:
-        break;
+    default:
+        return NULL;
     }
-    return NULL;
-}
-
-static bool name_valid(enum segment_kind kind, const char *text, size_t size)
-{
-    switch (kind) {
-    case SEGMENT_ID:
-        return serin_id_valid(text, size);
-    case SEGMENT_PRODUCT:
-        return serin_product_valid(text, size);
-    case SEGMENT_CHANNEL:
-        return serin_channel_valid(text, size);
-    case SEGMENT_END:
-    case SEGMENT_WORD:
-        break;
-    }
-    return false;
-}
-
-/* Takes one segment of `size` characters; whether it is what the pattern asks for. */
-static bool take_segment(const struct segment *segment, const char *text, size_t size,
-                         struct serin_topic *topic)
-{
-    if (segment->kind == SEGMENT_WORD) {
-        return strlen(segment->word) == size && memcmp(segment->word, text, size) == 0;
-    }
-    if (!name_valid(segment->kind, text, size)) {
-        return false;
-    }
-    char *field = name_field(topic, segment->kind);
-    memcpy(field, text, size);
-    field[size] = '\0';
-    return true;
 }
 
 /* Whether the whole of `text` follows the pattern. */
-static bool matches(const struct segment pattern[SEGMENTS_MAX], const char *text,
-                    struct serin_topic *topic)
+static bool matches(const char *pattern, const char *text, struct serin_topic *topic)
 {
-    for (size_t i = 0; i < SEGMENTS_MAX && pattern[i].kind != SEGMENT_END; i++) {
-        if (i > 0 && *text++ != '/') {
-            return false;
+    for (; *pattern != '\0'; pattern++) {
+        name_rule *valid;
+        char *name = name_of(topic, *pattern, &valid);
+        if (name == NULL) {
+            if (*text++ != *pattern) {
+                return false;
+            }
+            continue;
         }
         size_t size = strcspn(text, "/");
-        if (!take_segment(&pattern[i], text, size, topic)) {
+        if (!valid(text, size)) {
             return false;
         }
+        memcpy(name, text, size);
+        name[size] = '\0';
         text += size;
     }
     return *text == '\0';
@@ -129,34 +88,26 @@ enum serin_error serin_topic_parse(const char *text, struct serin_topic *topic)
     return SERIN_ERR_FORMAT;
 }
 
-/* Appends `size` characters at `at`; SERIN_TOPIC_MAX holds the longest pattern with the longest
- * names. */
-static char *append(char *at, const char *text, size_t size)
-{
-    memcpy(at, text, size);
-    return at + size;
-}
-
+/* SERIN_TOPIC_MAX holds the longest pattern with the longest names. */
 void serin_topic_format(const struct serin_topic *topic, char *text)
 {
     SERIN_ASSERT(topic->kind > SERIN_TOPIC_INVALID && topic->kind < SERIN_TOPIC_COUNT);
     struct serin_topic names = *topic;
-    char *at = append(text, SERIN_TOPIC_PREFIX, sizeof SERIN_TOPIC_PREFIX - 1);
-    const struct segment *pattern = patterns[topic->kind];
-    for (size_t i = 0; i < SEGMENTS_MAX && pattern[i].kind != SEGMENT_END; i++) {
-        if (i > 0) {
-            at = append(at, "/", 1);
-        }
-        if (pattern[i].kind == SEGMENT_WORD) {
-            at = append(at, pattern[i].word, strlen(pattern[i].word));
+    memcpy(text, SERIN_TOPIC_PREFIX, sizeof SERIN_TOPIC_PREFIX - 1);
+    text += sizeof SERIN_TOPIC_PREFIX - 1;
+    for (const char *pattern = patterns[topic->kind]; *pattern != '\0'; pattern++) {
+        name_rule *valid;
+        const char *name = name_of(&names, *pattern, &valid);
+        if (name == NULL) {
+            *text++ = *pattern;
             continue;
         }
-        const char *name = name_field(&names, pattern[i].kind);
         size_t size = strlen(name);
-        SERIN_ASSERT(name_valid(pattern[i].kind, name, size));
-        at = append(at, name, size);
+        SERIN_ASSERT(valid(name, size));
+        memcpy(text, name, size);
+        text += size;
     }
-    *at = '\0';
+    *text = '\0';
 }
 
 void serin_topic_directive(const char *product, const char *channel, char *text)

@@ -269,6 +269,7 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     memset(agent, 0, sizeof *agent);
     agent->config = config;
     agent->info = *info;
+    agent->spare = serin_slot_other(info->slot);
     agent->now_ms = now_ms;
     agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;

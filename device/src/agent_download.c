@@ -6,11 +6,10 @@
 
 #include <string.h>
 
-#define RUN_GROWTH_MAX 16u           /* pieces that join a run in one step: each may cost a hash */
-#define CHECK_SLICE    (64u * 1024u) /* bytes of an image that are read back in one step */
-#define PROOFS_MAX     3u            /* that do not hold in a row, before a slot counts as lost */
-#define REFETCHES_OVER 16u           /* bad pieces beyond one for each that the image has */
-#define RECHECKS_MAX   3u /* since boot: how often what was in place may turn out not to be */
+#define RUN_GROWTH_MAX 16u /* pieces that join a run in one step: each may cost a hash */
+#define PROOFS_MAX     3u  /* that do not hold in a row, before a slot counts as lost */
+#define REFETCHES_OVER 16u /* bad pieces beyond one for each that the image has */
+#define RECHECKS_MAX   3u  /* since boot: how often what was in place may turn out not to be */
 
 void serin_download_stop(struct serin_agent *agent)
 {
@@ -267,28 +266,6 @@ static enum serin_error fetch(struct serin_agent *agent, enum serin_agent_target
     return SERIN_OK;
 }
 
-/* Goes on to verify what is in `slot`. SERIN_ERR_AGAIN: call again. */
-static enum serin_error prove(struct serin_agent *agent, enum serin_slot slot)
-{
-    const struct serin_boot *boot = agent->config->boot;
-    struct serin_manifest manifest;
-    enum serin_error error =
-        serin_slot_manifest_open(boot, &agent->trust, slot, agent->running.floor, &manifest, NULL);
-    if (error == SERIN_OK && !agent->checking) {
-        serin_image_check_start(&agent->check, boot, slot, manifest.image_size_bytes);
-        agent->checking = true;
-    }
-    if (error == SERIN_OK) {
-        error = serin_image_check_step(&agent->check, boot, agent->config->scratch,
-                                       SERIN_PIECE_SIZE, CHECK_SLICE);
-    }
-    if (error == SERIN_ERR_AGAIN) {
-        return error;
-    }
-    agent->checking = false;
-    return error == SERIN_OK ? serin_image_check_end(&agent->check, boot, &manifest) : error;
-}
-
 /* Whether what is in the other slot was tried here, failed, and was never confirmed since. A wrong
  * reading of its marker does not tell that. */
 static bool spare_failed(const struct serin_agent *agent)
@@ -300,8 +277,7 @@ static bool spare_failed(const struct serin_agent *agent)
     bool opened = false;
     for (unsigned reading = 0; reading < PROOFS_MAX; reading++) {
         uint8_t found[SERIN_SHA256_SIZE];
-        if (serin_slot_manifest_open(boot, &agent->trust, spare, agent->running.floor, &manifest,
-                                     found) == SERIN_OK) {
+        if (serin_check_manifest(agent, spare, &manifest, found) == SERIN_OK) {
             memcpy(id, found, sizeof id);
             opened = true;
             if (serin_slot_marked(boot, spare, id)) {
@@ -320,8 +296,9 @@ static bool spare_failed(const struct serin_agent *agent)
 static enum serin_error may_take(struct serin_agent *agent)
 {
     struct serin_agent_download *download = &agent->download;
-    enum serin_error error =
-        prove(agent, download->rotten ? serin_agent_spare(agent) : agent->info.slot);
+    struct serin_manifest manifest;
+    enum serin_slot slot = download->rotten ? serin_agent_spare(agent) : agent->info.slot;
+    enum serin_error error = serin_check_slot(agent, slot, slot, &manifest);
     if (error == SERIN_ERR_AGAIN) {
         return error;
     }
@@ -430,21 +407,10 @@ static enum serin_error seal(struct serin_agent *agent)
 
 static enum serin_error verify(struct serin_agent *agent)
 {
-    const struct serin_boot *boot = agent->config->boot;
-    const struct serin_manifest *manifest = &agent->download.manifest;
-    if (!agent->checking) {
-        serin_image_check_start(&agent->check, boot, serin_agent_spare(agent),
-                                manifest->image_size_bytes);
-        agent->checking = true;
-    }
-    enum serin_error error = serin_image_check_step(&agent->check, boot, agent->config->scratch,
-                                                    SERIN_PIECE_SIZE, CHECK_SLICE);
+    enum serin_error error =
+        serin_check_image(agent, serin_agent_spare(agent), &agent->download.manifest);
     if (error == SERIN_ERR_AGAIN) {
         return SERIN_OK;
-    }
-    agent->checking = false;
-    if (error == SERIN_OK) {
-        error = serin_image_check_end(&agent->check, boot, manifest);
     }
     if (error == SERIN_OK) {
         return seal(agent);

@@ -5,6 +5,7 @@
  *   agent_find       what a start lacks: the trust record, the account
  *   agent_record     what survives a reset
  *   agent_attempt    the table of states
+ *   agent_check      what stands in a slot
  *   agent_intake     directives, trust, hold
  *   agent_pursue     what to do next
  *   agent_peek       whether a stable release is newer than what runs
@@ -68,7 +69,7 @@ void serin_agent_learn(struct serin_agent *agent);
 /* The slot that does not run. */
 static inline enum serin_slot serin_agent_spare(const struct serin_agent *agent)
 {
-    return serin_slot_other(agent->info.slot);
+    return agent->spare;
 }
 
 /* ---- find ---- */
@@ -165,6 +166,23 @@ bool serin_attempt_tried(const struct serin_agent *agent, const uint8_t *manifes
                          uint32_t attempt);
 /* Whether any attempt at that manifest did. */
 bool serin_attempt_any_tried(const struct serin_agent *agent, const uint8_t *manifest_id);
+
+/* ---- check ---- */
+
+/* Opens the manifest in `slot`. Errors of serin_slot_manifest_open; SERIN_ERR_KEY: there is no
+ * trust record. `id` may be NULL. */
+SERIN_MUST_USE enum serin_error serin_check_manifest(const struct serin_agent *agent,
+                                                     enum serin_slot slot,
+                                                     struct serin_manifest *manifest, uint8_t *id);
+/* Goes on to verify the image in `slot` against `manifest`, a slice in each call; from the start
+ * where `checking` is not set. SERIN_ERR_AGAIN: call again. Overwrites scratch. */
+SERIN_MUST_USE enum serin_error serin_check_image(struct serin_agent *agent, enum serin_slot slot,
+                                                  const struct serin_manifest *manifest);
+/* The same against the manifest that stands in slot `of`, and which is opened as it begins and as
+ * it ends. `manifest` is valid where all is well. */
+SERIN_MUST_USE enum serin_error serin_check_slot(struct serin_agent *agent, enum serin_slot slot,
+                                                 enum serin_slot of,
+                                                 struct serin_manifest *manifest);
 
 /* ---- intake ---- */
 

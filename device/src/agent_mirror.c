@@ -21,16 +21,6 @@ static const struct serin_boot *boot_of(const struct serin_agent *agent)
     return agent->config->boot;
 }
 
-/* The running slot's manifest, under the trust record and the floor of now. */
-static enum serin_error running_manifest(const struct serin_agent *agent,
-                                         struct serin_manifest *manifest)
-{
-    return agent->have_trust
-               ? serin_slot_manifest_open(boot_of(agent), &agent->trust, agent->info.slot,
-                                          agent->running.floor, manifest, NULL)
-               : SERIN_ERR_KEY;
-}
-
 #define COPY_ATTEMPT 0u /* in a copy's journal, beside its id: no download has that number */
 
 /* The journal of a copy of manifest `id` in the other slot. */
@@ -73,9 +63,7 @@ void serin_mirror_learn(struct serin_agent *agent)
     uint8_t id[SERIN_SHA256_SIZE];
     enum serin_slot spare = serin_agent_spare(agent);
     agent->redundancy = SERIN_REDUNDANCY_NONE;
-    if (agent->have_trust &&
-        serin_slot_manifest_open(boot_of(agent), &agent->trust, spare, agent->running.floor,
-                                 &manifest, id) == SERIN_OK &&
+    if (serin_check_manifest(agent, spare, &manifest, id) == SERIN_OK &&
         serin_slot_marked(boot_of(agent), spare, id) && !was_cut(agent, &manifest, id)) {
         agent->redundancy = serin_bytes_equal(id, agent->running.manifest_id, sizeof id)
                                 ? SERIN_REDUNDANCY_MIRRORED
@@ -86,29 +74,23 @@ void serin_mirror_learn(struct serin_agent *agent)
 void serin_mirror_stop(struct serin_agent *agent)
 {
     agent->job = SERIN_AGENT_JOB_NONE;
+    agent->checking = false;
 }
 
 /* Looks whether the other slot's image still has its digest. */
 static enum serin_error look(struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    enum serin_error error = serin_image_check_step(
-        &agent->check, boot_of(agent), agent->config->scratch, SERIN_PIECE_SIZE, SLICE);
+    enum serin_slot spare = serin_agent_spare(agent);
+    enum serin_error error = serin_check_slot(agent, spare, spare, &manifest);
     if (error == SERIN_ERR_AGAIN) {
         return SERIN_OK;
-    }
-    if (error == SERIN_OK) {
-        error = serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
-                                         agent->running.floor, &manifest, NULL);
-    }
-    if (error == SERIN_OK) {
-        error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
     }
     if (error != SERIN_OK) {
         agent->redundancy = SERIN_REDUNDANCY_NONE;
         serin_agent_log(agent, "the other slot's image has rotted", NULL);
     }
-    agent->looked = true;
+    agent->looked = error == SERIN_OK; /* what is learnt to stand there later is looked at again */
     agent->job = SERIN_AGENT_JOB_NONE;
     return SERIN_OK;
 }
@@ -263,7 +245,7 @@ static enum serin_error give_up(struct serin_agent *agent, enum serin_error erro
 static enum serin_error copy(struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    enum serin_error error = running_manifest(agent, &manifest);
+    enum serin_error error = serin_check_manifest(agent, agent->info.slot, &manifest, NULL);
     if (error != SERIN_OK) {
         return give_up(agent, error);
     }
@@ -278,8 +260,6 @@ static enum serin_error copy(struct serin_agent *agent)
         agent->job_position += error == SERIN_OK ? 1u : 0u;
     }
     if (error == SERIN_OK && agent->job_position == copying.count) {
-        serin_image_check_start(&agent->check, boot_of(agent), serin_agent_spare(agent),
-                                manifest.image_size_bytes);
         agent->job = SERIN_AGENT_JOB_CHECK;
     }
     return error == SERIN_OK ? SERIN_OK : give_up(agent, error);
@@ -310,16 +290,10 @@ static enum serin_error seal(struct serin_agent *agent, const struct serin_manif
 static enum serin_error check(struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    enum serin_error error = serin_image_check_step(
-        &agent->check, boot_of(agent), agent->config->scratch, SERIN_PIECE_SIZE, SLICE);
+    enum serin_error error =
+        serin_check_slot(agent, serin_agent_spare(agent), agent->info.slot, &manifest);
     if (error == SERIN_ERR_AGAIN) {
         return SERIN_OK;
-    }
-    if (error == SERIN_OK) {
-        error = running_manifest(agent, &manifest);
-    }
-    if (error == SERIN_OK) {
-        error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
     }
     if (error == SERIN_OK) {
         error = seal(agent, &manifest);
@@ -344,7 +318,7 @@ static bool copyable(const struct serin_agent *agent)
 {
     struct serin_manifest manifest;
     return agent->confirmed && agent->redundancy == SERIN_REDUNDANCY_NONE &&
-           running_manifest(agent, &manifest) == SERIN_OK &&
+           serin_check_manifest(agent, agent->info.slot, &manifest, NULL) == SERIN_OK &&
            serin_slot_suits(boot_of(agent), serin_agent_spare(agent), agent->running.floor,
                             &manifest) == SERIN_OK;
 }
@@ -359,35 +333,14 @@ static enum serin_error distrust(struct serin_agent *agent, enum serin_error err
     return SERIN_OK;
 }
 
-/* Starts to verify what runs. */
-static void start_proof(struct serin_agent *agent)
-{
-    struct serin_manifest manifest;
-    enum serin_error error = running_manifest(agent, &manifest);
-    if (error != SERIN_OK) {
-        (void)distrust(agent, error);
-        return;
-    }
-    serin_image_check_start(&agent->check, boot_of(agent), agent->info.slot,
-                            manifest.image_size_bytes);
-    agent->job = SERIN_AGENT_JOB_PROVE;
-}
-
 /* Goes on to verify what runs; then it is committed, and copied where the other slot cannot take
  * over. */
 static enum serin_error prove(struct serin_agent *agent, bool may_commit)
 {
     struct serin_manifest manifest;
-    enum serin_error error = serin_image_check_step(
-        &agent->check, boot_of(agent), agent->config->scratch, SERIN_PIECE_SIZE, SLICE);
+    enum serin_error error = serin_check_slot(agent, agent->info.slot, agent->info.slot, &manifest);
     if (error == SERIN_ERR_AGAIN) {
         return SERIN_OK;
-    }
-    if (error == SERIN_OK) {
-        error = running_manifest(agent, &manifest);
-    }
-    if (error == SERIN_OK) {
-        error = serin_image_check_end(&agent->check, boot_of(agent), &manifest);
     }
     if (error != SERIN_OK) {
         return distrust(agent, error);
@@ -407,23 +360,12 @@ static enum serin_error prove(struct serin_agent *agent, bool may_commit)
 
 static void choose(struct serin_agent *agent, bool may_commit)
 {
-    struct serin_manifest manifest;
     if (may_commit && agent->job_failures < FAILURES_MAX &&
         (serin_trial_commits(agent) || copyable(agent))) {
-        start_proof(agent);
-        return;
+        agent->job = SERIN_AGENT_JOB_PROVE;
+    } else if (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked) {
+        agent->job = SERIN_AGENT_JOB_LOOK;
     }
-    if (agent->redundancy == SERIN_REDUNDANCY_NONE || agent->looked) {
-        return;
-    }
-    if (serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
-                                 agent->running.floor, &manifest, NULL) != SERIN_OK) {
-        agent->redundancy = SERIN_REDUNDANCY_NONE;
-        return;
-    }
-    serin_image_check_start(&agent->check, boot_of(agent), serin_agent_spare(agent),
-                            manifest.image_size_bytes);
-    agent->job = SERIN_AGENT_JOB_LOOK;
 }
 
 enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_commit)

@@ -299,11 +299,7 @@ static enum serin_error spare_ready(const struct serin_agent *agent)
 {
     struct serin_manifest manifest;
     uint8_t id[SERIN_SHA256_SIZE];
-    enum serin_error error =
-        agent->have_trust
-            ? serin_slot_manifest_open(boot_of(agent), &agent->trust, serin_agent_spare(agent),
-                                       agent->running.floor, &manifest, id)
-            : SERIN_ERR_KEY;
+    enum serin_error error = serin_check_manifest(agent, serin_agent_spare(agent), &manifest, id);
     if (error == SERIN_OK &&
         !serin_bytes_equal(id, serin_attempt_current(agent)->manifest_id, sizeof id)) {
         error = SERIN_ERR_DIGEST;

@@ -14,8 +14,9 @@ extern const struct serin_platform_ops board_platform;
 /* What the bootloader handed over; the next event, and when it happened; the board's client and its
  * watchdog. */
 void board_boot_info(struct serin_agent_boot_info *info);
-uint64_t board_next(struct serin_agent_event *event);
+uint64_t board_next(struct serin_agent_event *event, const char **topic);
 void board_subscribe(const char *topic, int qos);
+void board_publish(const char *topic);
 void board_wait(uint64_t deadline_ms, bool may_feed);
 
 void start(void);
@@ -37,6 +38,20 @@ static const struct serin_agent_config config = {.boot = &board_boot,
                                                  .scratch = scratch,
                                                  .scratch_size = sizeof scratch};
 
+/* What a link does with topics (device/ports/mqtt). */
+static bool receive(const char *name, struct serin_agent_event *event)
+{
+    struct serin_topic topic;
+    char answer[SERIN_TOPIC_MAX];
+    if (serin_topic_parse(name, &topic) != SERIN_OK) {
+        return false;
+    }
+    event->topic = topic.kind;
+    serin_topic_device(SERIN_TOPIC_DEV_GET, topic.id, answer);
+    board_publish(answer);
+    return true;
+}
+
 static void subscribe(void)
 {
     char topic[SERIN_TOPIC_MAX];
@@ -55,7 +70,11 @@ void start(void)
     }
     for (;;) {
         struct serin_agent_event event;
-        uint64_t now_ms = board_next(&event);
+        const char *topic;
+        uint64_t now_ms = board_next(&event, &topic);
+        if (event.kind == SERIN_AGENT_MESSAGE && !receive(topic, &event)) {
+            continue;
+        }
         if (event.kind == SERIN_AGENT_CONNECTED) {
             subscribe();
         }

@@ -161,10 +161,12 @@ struct serin_agent_dark {
     uint8_t readings; /* a second apart at least; 0: it reads */
 };
 
-/* What is looked at most stands first: a Thumb processor reaches a byte within 32 of the start, and a
- * word within 128, by its short instructions, and 64 bits within 1024 by one. */
+/* What is looked at most stands first: a Thumb processor reaches a byte within 32 of the start, and
+ * a word within 128, by its short instructions, and 64 bits within 1024 by one. */
 struct serin_agent {
     const struct serin_agent_config *config;
+    struct serin_agent_boot_info info;
+    enum serin_slot spare; /* the slot that does not run */
     /* the state of this boot */
     bool have_trust;
     bool connected;
@@ -177,13 +179,13 @@ struct serin_agent {
     bool unborn;    /* there is no record, and the first one could not be stored yet */
     bool unread;    /* there may be one, in a log that cannot be read: nothing is stored */
     bool stored;    /* a record, since boot */
-    bool checking;  /* `check` runs over the downloaded image, else over the job's */
+    bool checking;  /* `check` runs over an image */
     bool peeking;   /* the directive in force waits for the verdict of `peek` */
     bool looked;    /* the other slot was checked since boot */
     bool held, hold_heard;
-    bool linked;         /* was connected since boot */
-    bool directive_seen; /* verified one since boot */
-    bool trust_single; /* the trust record has no second copy: rot of it would leave nothing */
+    bool linked;          /* was connected since boot */
+    bool directive_seen;  /* verified one since boot */
+    bool trust_single;    /* the trust record has no second copy: rot of it would leave nothing */
     bool boot_log_erased; /* begun anew, or tried to be, since boot: once is all that it gets */
     bool job_begun;  /* the slot is invalidated, and job_position is where an earlier boot was */
     bool job_forced; /* every piece is written, whatever the slot seems to hold, */
@@ -194,7 +196,6 @@ struct serin_agent {
     enum serin_reason refused;      /* the last directive that was */
     uint8_t trust_failures;         /* writes of the trust record in a row that did not stay */
 
-    struct serin_agent_boot_info info;
     uint64_t now_ms;
     uint64_t retry_ms; /* after a failed write: nothing is tried before */
     uint32_t errors, crashes, watchdogs, reconnects, refusals;
