@@ -49,6 +49,11 @@ void serin_agent_fault_point(const struct serin_agent *agent, const char *name)
 
 #endif
 
+uint32_t serin_agent_seconds(uint32_t seconds)
+{
+    return seconds < SERIN_NEVER_MS / 1000u ? seconds * 1000u : SERIN_NEVER_MS;
+}
+
 /* Another period of the watchdog: it has come so far. */
 static void feed(const struct serin_agent *agent)
 {
@@ -89,7 +94,7 @@ uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range)
 enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error)
 {
     agent->errors++;
-    agent->retry_ms = agent->now_ms + SERIN_AGENT_RETRY_MS;
+    agent->wait_ms[SERIN_WAIT_RETRY] = SERIN_AGENT_RETRY_MS;
     return error;
 }
 
@@ -271,7 +276,6 @@ enum serin_error serin_agent_init(struct serin_agent *agent,
     agent->info = *info;
     agent->spare = serin_slot_other(info->slot);
     agent->now_ms = now_ms;
-    agent->beat_due_ms = now_ms;
     agent->refused = SERIN_REASON_NONE;
     feed(agent);
     error = serin_find_account(agent);
@@ -345,11 +349,28 @@ static void take_link(struct serin_agent *agent, bool connected)
     }
 }
 
+static void shorten(uint32_t *wait_ms, uint64_t passed_ms)
+{
+    *wait_ms = *wait_ms > passed_ms ? *wait_ms - (uint32_t)passed_ms : 0;
+}
+
+static void pass_time(struct serin_agent *agent, uint64_t now_ms)
+{
+    SERIN_ASSERT(now_ms >= agent->now_ms);
+    uint64_t passed_ms = now_ms - agent->now_ms;
+    agent->now_ms = now_ms;
+    for (unsigned n = 0; n < SERIN_WAIT_COUNT; n++) {
+        shorten(&agent->wait_ms[n], passed_ms);
+    }
+    for (unsigned n = 0; n < SERIN_AGENT_SOURCES; n++) {
+        shorten(&agent->standing[n].wait_ms, passed_ms);
+    }
+}
+
 enum serin_error serin_agent_step(struct serin_agent *agent, uint64_t now_ms,
                                   const struct serin_agent_event *event)
 {
-    SERIN_ASSERT(now_ms >= agent->now_ms);
-    agent->now_ms = now_ms;
+    pass_time(agent, now_ms);
     enum serin_error error = SERIN_OK;
     switch (event->kind) {
     case SERIN_AGENT_CONNECTED:
@@ -375,76 +396,78 @@ enum serin_error serin_agent_step(struct serin_agent *agent, uint64_t now_ms,
     return error;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+/* How long until a trial has something to log, or its account has: the window waits for neither. */
+static uint32_t trial_ms(const struct serin_agent *agent)
 {
-    return a < b ? a : b;
+    uint32_t elapse_ms = agent->wait_ms[SERIN_WAIT_ELAPSE];
+    return agent->unsettled || serin_agent_lacks(agent)
+               ? serin_earlier(elapse_ms, agent->wait_ms[SERIN_WAIT_RETRY])
+               : elapse_ms;
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* When a trial has something to log, or its account has: the window waits for neither. */
-static uint64_t trial_ms(const struct serin_agent *agent)
-{
-    return agent->unsettled || serin_agent_lacks(agent) ? earlier(agent->elapse_ms, agent->retry_ms)
-                                                        : agent->elapse_ms;
-}
-
-/* When the present state has something to do by itself, where nothing stands in its way. */
-static uint64_t state_ms(const struct serin_agent *agent)
+/* How long until the present state has something to do by itself, where nothing stands in its way.
+ */
+static uint32_t state_ms(const struct serin_agent *agent)
 {
     enum serin_state state = serin_attempt_state(agent);
     if (agent->job != SERIN_AGENT_JOB_NONE || agent->checking ||
         (agent->redundancy > SERIN_REDUNDANCY_NONE && !agent->looked &&
          !serin_attempt_in_progress(state))) {
-        return agent->now_ms;
+        return 0;
     }
     if (agent->fetch.active) {
-        return agent->connected ? agent->fetch.due_ms : SERIN_NEVER_MS;
+        return agent->connected ? agent->wait_ms[SERIN_WAIT_FETCH] : SERIN_NEVER_MS;
     }
     const struct serin_agent_standing *standing = serin_intake_standing(agent);
     if (state == SERIN_STATE_PENDING && standing != NULL) {
-        return standing->start_ms;
+        return standing->wait_ms;
     }
     if (serin_trial_due(agent, standing)) {
-        return agent->now_ms; /* not only with the next message: at a site none may come for long */
+        return 0; /* not only with the next message: at a site none may come for long */
     }
     bool busy = state == SERIN_STATE_DOWNLOADING || state == SERIN_STATE_VERIFYING;
-    return busy && agent->download.have_manifest ? agent->now_ms : SERIN_NEVER_MS;
+    return busy && agent->download.have_manifest ? 0 : SERIN_NEVER_MS;
 }
 
-static uint64_t work_ms(const struct serin_agent *agent)
+static uint32_t work_ms(const struct serin_agent *agent)
 {
+    uint32_t retry_ms = agent->wait_ms[SERIN_WAIT_RETRY];
     if (agent->unsettled || serin_agent_lacks(agent)) {
-        return agent->retry_ms;
+        return retry_ms;
     }
     if (agent->stopped) {
         return SERIN_NEVER_MS;
     }
-    if (agent->now_ms < agent->retry_ms) {
-        return agent->retry_ms; /* what failed is tried again, also where nothing else is due */
+    if (retry_ms > 0) {
+        return retry_ms; /* what failed is tried again, also where nothing else is due */
     }
-    uint64_t peek_ms = serin_peek_due_ms(agent);
-    return agent->download.target == SERIN_AGENT_TARGET_PEEK ? peek_ms
-                                                             : earlier(peek_ms, state_ms(agent));
+    uint32_t peek_ms = serin_peek_wait_ms(agent);
+    return agent->download.target == SERIN_AGENT_TARGET_PEEK
+               ? peek_ms
+               : serin_earlier(peek_ms, state_ms(agent));
+}
+
+static uint32_t next_ms(const struct serin_agent *agent)
+{
+    uint32_t wait_ms = agent->trial ? trial_ms(agent) : work_ms(agent);
+    if (agent->connected && !serin_agent_lacks(agent)) {
+        if (serin_report_owed(agent)) {
+            wait_ms = serin_earlier(wait_ms, agent->wait_ms[SERIN_WAIT_REPORT]);
+        }
+        wait_ms = serin_earlier(wait_ms, agent->wait_ms[SERIN_WAIT_BEAT]);
+    }
+    return wait_ms;
 }
 
 uint64_t serin_agent_next_ms(const struct serin_agent *agent)
 {
-    uint64_t due = agent->trial ? trial_ms(agent) : later(work_ms(agent), agent->retry_ms);
-    if (agent->connected && !serin_agent_lacks(agent)) {
-        bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
-        due = earlier(due, owed ? agent->report_due_ms : SERIN_NEVER_MS);
-        due = earlier(due, agent->beat_due_ms);
-    }
-    return due;
+    uint32_t wait_ms = next_ms(agent);
+    return wait_ms != SERIN_NEVER_MS ? agent->now_ms + wait_ms : UINT64_MAX;
 }
 
 uint64_t serin_agent_deadline_ms(const struct serin_agent *agent)
 {
-    return earlier(serin_agent_next_ms(agent), agent->now_ms + IDLE_TICK_MS);
+    return agent->now_ms + serin_earlier(next_ms(agent), IDLE_TICK_MS);
 }
 
 bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms)
@@ -453,7 +476,7 @@ bool serin_agent_may_feed(const struct serin_agent *agent, uint64_t now_ms)
         return false; /* abandoned, whatever the account says of it: should the reset not come, the
                          watchdog brings it */
     }
-    return !agent->trial || now_ms < agent->window_end_ms;
+    return !agent->trial || now_ms - agent->now_ms < agent->wait_ms[SERIN_WAIT_WINDOW];
 }
 
 bool serin_agent_subscription(const struct serin_agent *agent, size_t n, char *text, int *qos)

@@ -4,47 +4,30 @@
 
 #include <string.h>
 
-/* What is not listed is refused. */
-static const enum serin_state table[SERIN_STATE_COUNT][SERIN_ATTEMPT_EVENT_COUNT] = {
-    [SERIN_STATE_IDLE] = {[SERIN_ATTEMPT_ACCEPT] = SERIN_STATE_PENDING},
-    [SERIN_STATE_PENDING] =
-        {
-            [SERIN_ATTEMPT_SUITS] = SERIN_STATE_DOWNLOADING,
-            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
-            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
-            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
-            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
-        },
-    [SERIN_STATE_DOWNLOADING] =
-        {
-            [SERIN_ATTEMPT_FETCHED] = SERIN_STATE_VERIFYING,
-            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
-            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
-            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
-            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
-        },
-    [SERIN_STATE_VERIFYING] =
-        {
-            [SERIN_ATTEMPT_VERIFIED] = SERIN_STATE_STAGED,
-            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
-            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
-            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
-            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
-        },
-    [SERIN_STATE_STAGED] =
-        {
-            [SERIN_ATTEMPT_BOOTED] = SERIN_STATE_TRIAL,
-            [SERIN_ATTEMPT_REJECT] = SERIN_STATE_REJECTED,
-            [SERIN_ATTEMPT_FAIL] = SERIN_STATE_FAILED,
-            [SERIN_ATTEMPT_CANCEL] = SERIN_STATE_CANCELLED,
-            [SERIN_ATTEMPT_SUPERSEDE] = SERIN_STATE_SUPERSEDED,
-        },
-    [SERIN_STATE_TRIAL] =
-        {
-            [SERIN_ATTEMPT_CONFIRM] = SERIN_STATE_CONFIRMED,
-            [SERIN_ATTEMPT_ROLL_BACK] = SERIN_STATE_ROLLED_BACK,
-        },
-    [SERIN_STATE_CONFIRMED] = {[SERIN_ATTEMPT_REGRESS] = SERIN_STATE_REGRESSED},
+#define STATE(name) (1u << SERIN_STATE_##name)
+
+/* Before the new image has run: an attempt that still may be given up. */
+#define IN_PROGRESS (STATE(PENDING) | STATE(DOWNLOADING) | STATE(VERIFYING) | STATE(STAGED))
+
+struct transition {
+    uint16_t from; /* a bit for each state; those that have an event are among the first 16 */
+    uint8_t to;    /* enum serin_state */
+};
+
+/* By event. What is not listed is refused. */
+static const struct transition table[SERIN_ATTEMPT_EVENT_COUNT] = {
+    [SERIN_ATTEMPT_ACCEPT] = {STATE(IDLE), SERIN_STATE_PENDING},
+    [SERIN_ATTEMPT_SUITS] = {STATE(PENDING), SERIN_STATE_DOWNLOADING},
+    [SERIN_ATTEMPT_FETCHED] = {STATE(DOWNLOADING), SERIN_STATE_VERIFYING},
+    [SERIN_ATTEMPT_VERIFIED] = {STATE(VERIFYING), SERIN_STATE_STAGED},
+    [SERIN_ATTEMPT_BOOTED] = {STATE(STAGED), SERIN_STATE_TRIAL},
+    [SERIN_ATTEMPT_CONFIRM] = {STATE(TRIAL), SERIN_STATE_CONFIRMED},
+    [SERIN_ATTEMPT_ROLL_BACK] = {STATE(TRIAL), SERIN_STATE_ROLLED_BACK},
+    [SERIN_ATTEMPT_REGRESS] = {STATE(CONFIRMED), SERIN_STATE_REGRESSED},
+    [SERIN_ATTEMPT_REJECT] = {IN_PROGRESS, SERIN_STATE_REJECTED},
+    [SERIN_ATTEMPT_FAIL] = {IN_PROGRESS, SERIN_STATE_FAILED},
+    [SERIN_ATTEMPT_CANCEL] = {IN_PROGRESS, SERIN_STATE_CANCELLED},
+    [SERIN_ATTEMPT_SUPERSEDE] = {IN_PROGRESS, SERIN_STATE_SUPERSEDED},
 };
 
 /* Where a test may take the power: the transition is durable, nothing has followed from it. */
@@ -64,7 +47,8 @@ enum serin_state serin_attempt_next(enum serin_state state, enum serin_attempt_e
     if ((unsigned)state >= SERIN_STATE_COUNT || (unsigned)event >= SERIN_ATTEMPT_EVENT_COUNT) {
         return SERIN_STATE_INVALID;
     }
-    return table[state][event];
+    bool allowed = (table[event].from >> (unsigned)state & 1u) != 0;
+    return allowed ? (enum serin_state)table[event].to : SERIN_STATE_INVALID;
 }
 
 static enum serin_state state_of(const struct serin_attempt_report *attempt)
@@ -101,8 +85,7 @@ bool serin_attempt_is(const struct serin_agent *agent, const uint8_t *manifest_i
 
 bool serin_attempt_in_progress(enum serin_state state)
 {
-    return state == SERIN_STATE_PENDING || state == SERIN_STATE_DOWNLOADING ||
-           state == SERIN_STATE_VERIFYING || state == SERIN_STATE_STAGED;
+    return (IN_PROGRESS >> (unsigned)state & 1u) != 0;
 }
 
 /* The n-th of all, whichever topic asked for it. */
@@ -236,9 +219,8 @@ bool serin_attempt_has_room(const struct serin_agent *agent, const uint8_t *mani
 static uint64_t start_s(const struct serin_agent *agent,
                         const struct serin_agent_standing *standing)
 {
-    uint64_t wait_ms = standing->start_ms > agent->now_ms ? standing->start_ms - agent->now_ms : 0;
     uint64_t now_s = serin_agent_time_s(agent);
-    uint64_t wait_s = wait_ms / 1000u + (wait_ms % 1000u != 0 ? 1u : 0u);
+    uint32_t wait_s = standing->wait_ms / 1000u + (standing->wait_ms % 1000u != 0 ? 1u : 0u);
     return now_s < UINT64_MAX - wait_s ? now_s + wait_s : UINT64_MAX;
 }
 

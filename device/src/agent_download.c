@@ -427,7 +427,7 @@ static enum serin_error want_manifest(struct serin_agent *agent,
                                       const struct serin_agent_standing *standing)
 {
     bool early = serin_attempt_state(agent) == SERIN_STATE_PENDING && standing != NULL &&
-                 agent->now_ms < standing->start_ms;
+                 standing->wait_ms > 0;
     if (standing == NULL || early) {
         return SERIN_OK;
     }

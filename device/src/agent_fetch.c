@@ -30,7 +30,7 @@ void serin_fetch_start(struct serin_agent *agent, const uint8_t object[SERIN_SHA
     memcpy(fetch->object, object, SERIN_SHA256_SIZE);
     fetch->size = fetch->end = size;
     fetch->position = position;
-    fetch->due_ms = agent->now_ms;
+    agent->wait_ms[SERIN_WAIT_FETCH] = 0;
 }
 
 void serin_fetch_stop(struct serin_agent *agent)
@@ -81,7 +81,7 @@ static void send_request(struct serin_agent *agent)
     enum serin_error error = config->codec->encode_get(&get, payload, sizeof payload, &size);
     SERIN_ASSERT(error == SERIN_OK);
     if (config->link->publish(config->link_ctx, SERIN_TOPIC_DEV_GET, payload, size) != SERIN_OK) {
-        fetch->due_ms = agent->now_ms + RETRY_MIN_MS;
+        agent->wait_ms[SERIN_WAIT_FETCH] = RETRY_MIN_MS;
         return;
     }
     fetch->done_token = get.done_token;
@@ -89,14 +89,14 @@ static void send_request(struct serin_agent *agent)
     fetch->granted = true; /* unless the answer says that it was not */
     fetch->in_flight = true;
     fetch->window_end = get.offset + get.length;
-    fetch->due_ms = agent->now_ms + silence_ms(agent);
+    agent->wait_ms[SERIN_WAIT_FETCH] = silence_ms(agent);
 }
 
 void serin_fetch_poll(struct serin_agent *agent, enum serin_reason *failed)
 {
     struct serin_agent_fetch *fetch = &agent->fetch;
     *failed = SERIN_REASON_NONE;
-    if (!fetch->active || !agent->connected || agent->now_ms < fetch->due_ms) {
+    if (!fetch->active || !agent->connected || !serin_agent_over(agent, SERIN_WAIT_FETCH)) {
         return;
     }
     if (fetch->in_flight) {
@@ -118,30 +118,32 @@ static void ask_later(struct serin_agent *agent, uint32_t wait_ms)
     fetch->in_flight = false;
     /* Nothing is in flight under this token: the last one stays to be acknowledged. */
     fetch->granted = false;
-    fetch->due_ms = agent->now_ms + wait_ms + serin_agent_random(agent, wait_ms);
+    agent->wait_ms[SERIN_WAIT_FETCH] = wait_ms + serin_agent_random(agent, wait_ms);
+}
+
+/* Asks again after a wait that doubles with `times`, which it counts, from `least` up to `most`. */
+static void back_off(struct serin_agent *agent, uint32_t *times, uint32_t least, uint32_t most)
+{
+    ask_later(agent, grown(least, (*times)++, most > least ? most : least));
 }
 
 static enum serin_error take_status(struct serin_agent *agent, const struct serin_block *block)
 {
     struct serin_agent_fetch *fetch = &agent->fetch;
-    uint32_t wait = block->retry_ms > RETRY_MIN_MS ? block->retry_ms : RETRY_MIN_MS;
+    uint32_t wait = block->retry_ms;
     switch (block->status) {
     case SERIN_BLOCK_BUSY:
         fetch->silences = 0;
-        ask_later(agent, wait);
+        ask_later(agent, wait > RETRY_MIN_MS ? wait : RETRY_MIN_MS);
         return SERIN_ERR_BUSY;
     case SERIN_BLOCK_NOT_FOUND:
-        wait = wait > MISS_MIN_MS ? wait : MISS_MIN_MS;
-        ask_later(agent, grown(wait, fetch->misses, MISS_MAX_MS > wait ? MISS_MAX_MS : wait));
-        fetch->misses++;
+        back_off(agent, &fetch->misses, wait > MISS_MIN_MS ? wait : MISS_MIN_MS, MISS_MAX_MS);
         return SERIN_ERR_NOT_FOUND;
     case SERIN_BLOCK_REFUSED:
         /* The broker enforces a halt that this device has not heard of: it asks less and less until
          * a directive comes. */
         wait = wait > REFUSED_MIN_MS ? wait : REFUSED_MIN_MS;
-        ask_later(agent,
-                  grown(wait, fetch->refusals, REFUSED_MAX_MS > wait ? REFUSED_MAX_MS : wait));
-        fetch->refusals++;
+        back_off(agent, &fetch->refusals, wait, REFUSED_MAX_MS);
         return SERIN_ERR_DENIED;
     case SERIN_BLOCK_RANGE:
     case SERIN_BLOCK_INVALID:
@@ -149,8 +151,7 @@ static enum serin_error take_status(struct serin_agent *agent, const struct seri
         break;
     }
     /* The object ends before the manifest says it does: as good as missing. */
-    ask_later(agent, grown(MISS_MIN_MS, fetch->misses, MISS_MAX_MS));
-    fetch->misses++;
+    back_off(agent, &fetch->misses, MISS_MIN_MS, MISS_MAX_MS);
     return SERIN_ERR_INVALID;
 }
 
@@ -158,7 +159,7 @@ void serin_fetch_lost(struct serin_agent *agent)
 {
     struct serin_agent_fetch *fetch = &agent->fetch;
     serin_fetch_rewind(agent, fetch->position);
-    fetch->due_ms += fetch->silences > 0 ? silence_ms(agent) : 0;
+    agent->wait_ms[SERIN_WAIT_FETCH] = fetch->silences > 0 ? silence_ms(agent) : 0;
     fetch->silences++;
 }
 
@@ -195,8 +196,7 @@ enum serin_error serin_fetch_block(struct serin_agent *agent, const uint8_t *pay
                                  silence */
     }
     if (!size_agrees(fetch, block)) {
-        ask_later(agent, grown(MISS_MIN_MS, fetch->misses, MISS_MAX_MS));
-        fetch->misses++;
+        back_off(agent, &fetch->misses, MISS_MIN_MS, MISS_MAX_MS);
         return SERIN_ERR_INVALID;
     }
     if (block->window_end > fetch->position && block->window_end < fetch->window_end) {
@@ -219,7 +219,7 @@ void serin_fetch_took(struct serin_agent *agent, uint32_t size, bool all)
     fetch->silences = 0;
     fetch->misses = 0;
     fetch->refusals = 0;
-    fetch->due_ms = agent->now_ms + silence_ms(agent);
+    agent->wait_ms[SERIN_WAIT_FETCH] = silence_ms(agent);
     if (!all || fetch->position >= fetch->window_end) {
         serin_fetch_rewind(agent, fetch->position);
     }
@@ -230,12 +230,12 @@ void serin_fetch_again(struct serin_agent *agent, uint32_t times)
     uint32_t wait_ms = grown(AGAIN_MIN_MS, times, AGAIN_MAX_MS);
     serin_fetch_rewind(agent, 0);
     agent->fetch.size = agent->fetch.end = 0;
-    agent->fetch.due_ms += wait_ms + serin_agent_random(agent, wait_ms);
+    agent->wait_ms[SERIN_WAIT_FETCH] = wait_ms + serin_agent_random(agent, wait_ms);
 }
 
 void serin_fetch_rewind(struct serin_agent *agent, uint32_t position)
 {
     agent->fetch.position = position;
     agent->fetch.in_flight = false;
-    agent->fetch.due_ms = agent->now_ms;
+    agent->wait_ms[SERIN_WAIT_FETCH] = 0;
 }

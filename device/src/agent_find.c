@@ -21,10 +21,11 @@ bool serin_agent_waits_for_trust(const struct serin_agent *agent)
 
 bool serin_agent_lost(const struct serin_agent *agent, struct serin_agent_dark *dark)
 {
-    bool due = dark->readings == 0 || agent->now_ms - dark->read_ms >= SERIN_AGENT_RETRY_MS;
+    uint32_t now_ms = (uint32_t)agent->now_ms;
+    bool due = dark->readings == 0 || now_ms - dark->read_ms >= SERIN_AGENT_RETRY_MS;
     if (due && !serin_agent_is_lost(dark)) {
         dark->readings++;
-        dark->read_ms = agent->now_ms;
+        dark->read_ms = now_ms;
     }
     return serin_agent_is_lost(dark);
 }

@@ -49,7 +49,7 @@ static enum serin_error refuse(struct serin_agent *agent, const char *what, enum
 
 /* How long until this device may start: spread over spread_s by its place in the cohort, so that a
  * stage does not come as a herd. */
-static uint64_t spread_ms(const struct serin_directive *directive, uint64_t rank, bool candidate,
+static uint32_t spread_ms(const struct serin_directive *directive, uint64_t rank, bool candidate,
                           uint64_t time_s)
 {
     if ((directive->flags & SERIN_DIRECTIVE_EMERGENCY) != 0 || directive->spread_s == 0) {
@@ -59,33 +59,33 @@ static uint64_t spread_ms(const struct serin_directive *directive, uint64_t rank
     uint64_t delay_ms = (uint64_t)directive->spread_s * 1000u;
     delay_ms = delay_ms * (rank >> 32) / ((threshold >> 32) + 1u);
     uint64_t gone_s = time_s - directive->issued_s;
-    return gone_s < delay_ms / 1000u ? delay_ms - gone_s * 1000u : 0;
+    return gone_s < delay_ms / 1000u ? (uint32_t)(delay_ms - gone_s * 1000u) : 0;
 }
 
-/* When this device may start. A renewal is issued anew, and a reset takes the uptime; neither
- * begins the wait of an attempt again that waits already, or a spread beyond the half-life of the
- * lease would never end. */
-static uint64_t start_ms(const struct serin_agent *agent, enum serin_agent_source source,
-                         const struct serin_agent_standing *standing,
-                         const struct serin_directive *directive, uint64_t rank)
+/* How long until this device may start. A renewal is issued anew, and a reset takes the uptime;
+ * neither begins the wait of an attempt again that waits already, or a spread beyond the half-life
+ * of the lease would never end. */
+static uint32_t wait_ms(const struct serin_agent *agent, enum serin_agent_source source,
+                        const struct serin_agent_standing *standing,
+                        const struct serin_directive *directive, uint64_t rank)
 {
     uint64_t heard_s = serin_agent_time_s(agent);
     uint64_t time_s = heard_s > directive->issued_s ? heard_s : directive->issued_s;
-    uint64_t left_ms = spread_ms(directive, rank, standing->kind != SERIN_WISH_STABLE, time_s);
+    uint32_t left_ms = spread_ms(directive, rank, standing->kind != SERIN_WISH_STABLE, time_s);
     if (serin_attempt_state(agent) == SERIN_STATE_PENDING &&
         serin_attempt_is(agent, standing->manifest_id, standing->attempt)) {
         uint64_t start_s = agent->record.start_s;
         uint64_t known_s = start_s > time_s ? start_s - time_s : 0;
-        left_ms = known_s < left_ms / 1000u ? known_s * 1000u : left_ms;
+        left_ms = known_s < left_ms / 1000u ? (uint32_t)known_s * 1000u : left_ms;
         const struct serin_agent_standing *before = &agent->standing[source];
         bool asked =
             before->heard && before->attempt == standing->attempt &&
             serin_bytes_equal(before->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
-        if (asked && before->start_ms < agent->now_ms + left_ms) {
-            return before->start_ms; /* should the clock have been set back since */
+        if (asked && before->wait_ms < left_ms) {
+            return before->wait_ms; /* should the clock have been set back since */
         }
     }
-    return agent->now_ms + left_ms;
+    return left_ms;
 }
 
 /* Whether a release of the directive lets the device commit what it runs. */
@@ -118,7 +118,7 @@ static void weigh(const struct serin_agent *agent, enum serin_agent_source sourc
     standing->flags = wish.flags;
     standing->order = directive->order;
     standing->lease_end_s = directive->issued_s + directive->lease_s;
-    standing->start_ms = start_ms(agent, source, standing, directive, rank);
+    standing->wait_ms = wait_ms(agent, source, standing, directive, rank);
 }
 
 /* What an opened directive says, whoever signed it again, as the digest of its body; and who
@@ -273,8 +273,8 @@ __attribute__((noinline)) static enum serin_error obey(struct serin_agent *agent
     } else {
         learn_director(agent, source, directive, saying);
         standing.fresh = agent->standing[source].heard && agent->standing[source].fresh;
-        standing.start_ms =
-            agent->standing[source].heard ? agent->standing[source].start_ms : standing.start_ms;
+        standing.wait_ms =
+            agent->standing[source].heard ? agent->standing[source].wait_ms : standing.wait_ms;
     }
     learn_time(agent, directive->issued_s);
     agent->standing[source] = standing;
@@ -392,7 +392,7 @@ static uint64_t lease_time_s(const struct serin_agent *agent)
 bool serin_intake_lease(const struct serin_agent *agent,
                         const struct serin_agent_standing *standing)
 {
-    if (agent->held || (agent->hold_heard && agent->now_ms >= agent->hold_lease_end_ms)) {
+    if (agent->held || (agent->hold_heard && serin_agent_over(agent, SERIN_WAIT_HOLD))) {
         return false;
     }
     /* Without a clock a reset loses the time: only a directive that was new since then proves that
@@ -415,7 +415,7 @@ static void note_trust(struct serin_agent *agent, uint32_t version, bool failed)
         return;
     }
     agent->trust_tried = version > agent->trust_tried ? version : agent->trust_tried;
-    agent->trust_due_ms = agent->now_ms + ((uint64_t)TRUST_WAIT_MS << agent->trust_failures);
+    agent->wait_ms[SERIN_WAIT_TRUST] = TRUST_WAIT_MS << agent->trust_failures;
     if (agent->trust_failures < TRUST_SHIFT_MAX) {
         agent->trust_failures++;
     }
@@ -452,7 +452,8 @@ enum serin_error serin_intake_trust(struct serin_agent *agent, const uint8_t *pa
         return serin_agent_failed(agent, SERIN_ERR_FLASH); /* the one before may read yet */
     }
     uint32_t version = error == SERIN_OK ? claimed_version(&trust) : 0;
-    if (error == SERIN_OK && version <= agent->trust_tried && agent->now_ms < agent->trust_due_ms) {
+    if (error == SERIN_OK && version <= agent->trust_tried &&
+        !serin_agent_over(agent, SERIN_WAIT_TRUST)) {
         return SERIN_ERR_FLASH;
     }
     if (error == SERIN_OK) {
@@ -492,6 +493,6 @@ enum serin_error serin_intake_hold(struct serin_agent *agent, const uint8_t *pay
     agent->hold_heard = true;
     agent->hold_time_s = hold.time_s;
     agent->hold_time_ms = agent->now_ms;
-    agent->hold_lease_end_ms = agent->now_ms + (uint64_t)hold.lease_left_s * 1000u;
+    agent->wait_ms[SERIN_WAIT_HOLD] = serin_agent_seconds(hold.lease_left_s);
     return SERIN_OK;
 }

@@ -27,7 +27,7 @@
 #include <serin/assert.h>
 #include <serin/device/agent_state.h>
 
-#define SERIN_NEVER_MS UINT64_MAX
+#define SERIN_NEVER_MS UINT32_MAX /* a wait that does not end by itself */
 
 #define SERIN_AGENT_RETRY_MS 1000u /* after a write that failed, or something that did not read */
 #define SERIN_AGENT_READINGS 3u    /* of a log, or the trust region, before it counts as lost */
@@ -58,6 +58,16 @@ uint64_t serin_agent_clock_s(const struct serin_agent *agent);
 /* Uniform in [0, range]; range < 2^32. Without random numbers the middle of the range: late, not
  * wrong. */
 uint32_t serin_agent_random(const struct serin_agent *agent, uint32_t range);
+static inline bool serin_agent_over(const struct serin_agent *agent, enum serin_agent_wait wait)
+{
+    return agent->wait_ms[wait] == 0;
+}
+static inline uint32_t serin_earlier(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+/* So many seconds as a wait; the longest one where they are more than that. */
+uint32_t serin_agent_seconds(uint32_t seconds);
 /* Waits a second after a write that failed, and counts it. Returns `error`. */
 enum serin_error serin_agent_failed(struct serin_agent *agent, enum serin_error error);
 /* Reads the trust record, makes both banks of its region hold it, and learns whether they do.
@@ -210,14 +220,52 @@ void serin_agent_pursue(struct serin_agent *agent);
 
 /* ---- peek ---- */
 
+/* A board that can do with an attempt that is rejected where a stable release is not newer, and
+ * with its account in the place of that of what runs, defines SERIN_AGENT_NO_PEEK. */
+#ifdef SERIN_AGENT_NO_PEEK
+static inline enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
+                                                       const struct serin_agent_standing *standing)
+{
+    (void)agent, (void)standing;
+    return SERIN_PEEK_TAKE;
+}
+static inline bool serin_peek_due(const struct serin_agent *agent)
+{
+    (void)agent;
+    return false;
+}
+static inline uint32_t serin_peek_wait_ms(const struct serin_agent *agent)
+{
+    (void)agent;
+    return SERIN_NEVER_MS;
+}
+static inline void serin_peek_run(struct serin_agent *agent)
+{
+    (void)agent;
+}
+static inline void serin_peek_stop(struct serin_agent *agent)
+{
+    (void)agent;
+}
+SERIN_MUST_USE static inline enum serin_error serin_peek_store(struct serin_agent *agent,
+                                                               const uint8_t *data, uint32_t size)
+{
+    (void)agent, (void)data, (void)size;
+    return SERIN_ERR_STATE;
+}
+static inline void serin_peek_take(struct serin_agent *agent, size_t size)
+{
+    (void)agent, (void)size;
+}
+#else
 /* Whether what `standing` asks for is worth an attempt. */
 enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
                                          const struct serin_agent_standing *standing);
 /* Whether a look is due or goes on. It needs the link, and scratch, which nothing else uses then.
  */
 bool serin_peek_due(const struct serin_agent *agent);
-/* When it has something to do; SERIN_NEVER_MS: not by itself. */
-uint64_t serin_peek_due_ms(const struct serin_agent *agent);
+/* How long until it has something to do; SERIN_NEVER_MS: not by itself. */
+uint32_t serin_peek_wait_ms(const struct serin_agent *agent);
 /* Goes on with the look. */
 void serin_peek_run(struct serin_agent *agent);
 void serin_peek_stop(struct serin_agent *agent);
@@ -226,6 +274,7 @@ SERIN_MUST_USE enum serin_error serin_peek_store(struct serin_agent *agent, cons
                                                  uint32_t size);
 /* A whole manifest has arrived: the verdict. */
 void serin_peek_take(struct serin_agent *agent, size_t size);
+#endif
 
 /* ---- fetch ---- */
 
@@ -336,6 +385,14 @@ enum serin_error serin_trial_disarm(struct serin_agent *agent);
 
 /* ---- mirror ---- */
 
+/* A board that can do without a second copy, once a commit has given up the image before, until the
+ * next update defines SERIN_AGENT_NO_COPY: what rots then leaves nothing to boot. */
+#ifdef SERIN_AGENT_NO_COPY
+#define SERIN_AGENT_COPIES false
+#else
+#define SERIN_AGENT_COPIES true
+#endif
+
 void serin_mirror_stop(struct serin_agent *agent);
 /* Works in the background: looks whether the other slot is sound; where it may, verifies what runs,
  * commits it, and copies it into the other slot. */
@@ -346,6 +403,8 @@ void serin_mirror_learn(struct serin_agent *agent);
 /* ---- report ---- */
 
 void serin_report_due(struct serin_agent *agent);
+/* Whether the present report is not acknowledged. */
+bool serin_report_owed(const struct serin_agent *agent);
 void serin_report_poll(struct serin_agent *agent);
 enum serin_error serin_report_ack(struct serin_agent *agent, const uint8_t *payload, size_t size);
 void serin_report_connected(struct serin_agent *agent);

@@ -317,7 +317,7 @@ static enum serin_error check(struct serin_agent *agent)
 static bool copyable(const struct serin_agent *agent)
 {
     struct serin_manifest manifest;
-    return agent->confirmed && agent->redundancy == SERIN_REDUNDANCY_NONE &&
+    return SERIN_AGENT_COPIES && agent->confirmed && agent->redundancy == SERIN_REDUNDANCY_NONE &&
            serin_check_manifest(agent, agent->info.slot, &manifest, NULL) == SERIN_OK &&
            serin_slot_suits(boot_of(agent), serin_agent_spare(agent), agent->running.floor,
                             &manifest) == SERIN_OK;
@@ -381,9 +381,9 @@ enum serin_error serin_mirror_run(struct serin_agent *agent, bool may_commit)
     case SERIN_AGENT_JOB_PROVE:
         return prove(agent, may_commit);
     case SERIN_AGENT_JOB_COPY:
-        return copy(agent);
+        return SERIN_AGENT_COPIES ? copy(agent) : SERIN_ERR_STATE;
     case SERIN_AGENT_JOB_CHECK:
-        return check(agent);
+        return SERIN_AGENT_COPIES ? check(agent) : SERIN_ERR_STATE;
     }
     return SERIN_ERR_STATE;
 }

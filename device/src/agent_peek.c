@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#ifndef SERIN_AGENT_NO_PEEK
+
 #define PEEK_MAX_MS    60000u /* for an answer: then the attempt finds out by itself */
 #define PEEK_SPREAD_MS 60000u /* manifests are small: no look waits for a longer spread */
 
@@ -37,15 +39,12 @@ enum serin_peek_verdict serin_peek_weigh(struct serin_agent *agent,
         return SERIN_PEEK_TAKE;
     }
     if (!serin_bytes_equal(peek->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE)) {
-        uint64_t wait_ms =
-            standing->start_ms > agent->now_ms ? standing->start_ms - agent->now_ms : 0;
         serin_peek_stop(agent);
         memcpy(peek->manifest_id, standing->manifest_id, SERIN_SHA256_SIZE);
         peek->verdict = known(agent, standing->manifest_id) ? SERIN_PEEK_LEAVE : SERIN_PEEK_LOOK;
         /* Drawn anew at each boot: who is never awake for long looks in one of them. */
-        peek->due_ms =
-            agent->now_ms + serin_agent_random(agent, wait_ms < PEEK_SPREAD_MS ? (uint32_t)wait_ms
-                                                                               : PEEK_SPREAD_MS);
+        agent->wait_ms[SERIN_WAIT_PEEK] =
+            serin_agent_random(agent, serin_earlier(standing->wait_ms, PEEK_SPREAD_MS));
     }
     return peek->verdict;
 }
@@ -82,31 +81,30 @@ void serin_peek_stop(struct serin_agent *agent)
 
 bool serin_peek_due(const struct serin_agent *agent)
 {
-    return agent->peeking && agent->connected && agent->now_ms >= agent->peek.due_ms;
+    return agent->peeking && agent->connected && serin_agent_over(agent, SERIN_WAIT_PEEK);
 }
 
-uint64_t serin_peek_due_ms(const struct serin_agent *agent)
+uint32_t serin_peek_wait_ms(const struct serin_agent *agent)
 {
     if (!agent->peeking || !agent->connected) {
         return SERIN_NEVER_MS;
     }
     if (agent->download.target != SERIN_AGENT_TARGET_PEEK) {
-        return agent->peek.due_ms;
+        return agent->wait_ms[SERIN_WAIT_PEEK];
     }
-    return agent->fetch.due_ms < agent->peek.end_ms ? agent->fetch.due_ms : agent->peek.end_ms;
+    return serin_earlier(agent->wait_ms[SERIN_WAIT_FETCH], agent->wait_ms[SERIN_WAIT_PEEK_END]);
 }
 
 void serin_peek_run(struct serin_agent *agent)
 {
-    struct serin_agent_peek *peek = &agent->peek;
     enum serin_reason failed;
     if (agent->download.target != SERIN_AGENT_TARGET_PEEK) {
         agent->download.target = SERIN_AGENT_TARGET_PEEK;
-        peek->end_ms = agent->now_ms + PEEK_MAX_MS;
-        serin_fetch_start(agent, peek->manifest_id, 0, 0);
+        agent->wait_ms[SERIN_WAIT_PEEK_END] = PEEK_MAX_MS;
+        serin_fetch_start(agent, agent->peek.manifest_id, 0, 0);
     }
     serin_fetch_poll(agent, &failed);
-    if (failed != SERIN_REASON_NONE || agent->now_ms >= peek->end_ms) {
+    if (failed != SERIN_REASON_NONE || serin_agent_over(agent, SERIN_WAIT_PEEK_END)) {
         conclude(agent, SERIN_PEEK_TAKE);
     }
 }
@@ -139,3 +137,5 @@ void serin_peek_take(struct serin_agent *agent, size_t size)
 {
     conclude(agent, not_newer(agent, size) ? SERIN_PEEK_LEAVE : SERIN_PEEK_TAKE);
 }
+
+#endif

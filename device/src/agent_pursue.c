@@ -132,7 +132,7 @@ static enum serin_error advance(struct serin_agent *agent)
 
 void serin_agent_pursue(struct serin_agent *agent)
 {
-    if (agent->now_ms >= agent->retry_ms && advance(agent) == SERIN_ERR_FLASH) {
+    if (serin_agent_over(agent, SERIN_WAIT_RETRY) && advance(agent) == SERIN_ERR_FLASH) {
         (void)serin_agent_failed(agent, SERIN_ERR_FLASH);
     }
     /* A trial is over in time, whatever could not be written before, and waits for nothing. */

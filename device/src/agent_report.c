@@ -12,21 +12,25 @@
 void serin_report_due(struct serin_agent *agent)
 {
     agent->report_tries = 0;
-    agent->report_due_ms = agent->now_ms;
+    agent->wait_ms[SERIN_WAIT_REPORT] = 0;
+}
+
+bool serin_report_owed(const struct serin_agent *agent)
+{
+    return agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
 }
 
 void serin_beat_soon(struct serin_agent *agent)
 {
-    uint64_t soon = agent->beat_sent_ms == 0 ? agent->now_ms : agent->beat_sent_ms + BEAT_GAP_MS;
-    if (soon < agent->beat_due_ms) {
-        agent->beat_due_ms = soon;
-    }
+    uint32_t *wait_ms = agent->wait_ms;
+    wait_ms[SERIN_WAIT_BEAT] =
+        serin_earlier(wait_ms[SERIN_WAIT_BEAT], wait_ms[SERIN_WAIT_BEAT_GAP]);
 }
 
 void serin_report_connected(struct serin_agent *agent)
 {
     serin_report_due(agent);
-    agent->beat_due_ms = agent->now_ms;
+    agent->wait_ms[SERIN_WAIT_BEAT] = 0;
 }
 
 static void copy_text(char *out, const char *text, size_t size)
@@ -66,13 +70,13 @@ static void send_report(struct serin_agent *agent)
     serin_agent_fault_point(agent, "agent.report.before");
     if (config->link->publish(config->link_ctx, SERIN_TOPIC_DEV_REPORT, payload, size) !=
         SERIN_OK) {
-        agent->report_due_ms = agent->now_ms + LINK_RETRY_MS;
+        agent->wait_ms[SERIN_WAIT_REPORT] = LINK_RETRY_MS;
         return;
     }
     serin_agent_fault_point(agent, "agent.report.after");
     agent->report_tries++;
-    agent->report_sent_ms = agent->now_ms;
-    agent->report_due_ms = agent->now_ms + retry_ms(agent);
+    agent->wait_ms[SERIN_WAIT_REPORT_GAP] = REPORT_GAP_MS;
+    agent->wait_ms[SERIN_WAIT_REPORT] = retry_ms(agent);
 }
 
 static void add_counter(struct serin_beat *beat, enum serin_counter_id id, uint64_t value)
@@ -130,11 +134,11 @@ static void send_beat(struct serin_agent *agent)
     enum serin_error error = config->codec->encode_beat(&beat, payload, sizeof payload, &size);
     SERIN_ASSERT(error == SERIN_OK);
     if (config->link->publish(config->link_ctx, SERIN_TOPIC_DEV_BEAT, payload, size) != SERIN_OK) {
-        agent->beat_due_ms = agent->now_ms + LINK_RETRY_MS;
+        agent->wait_ms[SERIN_WAIT_BEAT] = LINK_RETRY_MS;
         return;
     }
-    agent->beat_sent_ms = agent->now_ms > 0 ? agent->now_ms : 1u;
-    agent->beat_due_ms = agent->now_ms + (uint64_t)config->beat_interval_s * 1000u;
+    agent->wait_ms[SERIN_WAIT_BEAT_GAP] = BEAT_GAP_MS;
+    agent->wait_ms[SERIN_WAIT_BEAT] = serin_agent_seconds(config->beat_interval_s);
 }
 
 void serin_report_poll(struct serin_agent *agent)
@@ -142,11 +146,10 @@ void serin_report_poll(struct serin_agent *agent)
     if (!agent->connected || serin_agent_lacks(agent)) {
         return; /* an incarnation that is not durable is told to nobody */
     }
-    bool owed = agent->record.attempt_count > 0 && agent->record.acked < agent->record.number;
-    if (owed && agent->now_ms >= agent->report_due_ms) {
+    if (serin_report_owed(agent) && serin_agent_over(agent, SERIN_WAIT_REPORT)) {
         send_report(agent);
     }
-    if (agent->now_ms >= agent->beat_due_ms) {
+    if (serin_agent_over(agent, SERIN_WAIT_BEAT)) {
         send_beat(agent);
     }
 }
@@ -159,7 +162,7 @@ static bool worth_storing(const struct serin_agent *agent, uint64_t number)
 {
     bool known = agent->record.attempt_count <= 1 && agent->acked_stored >= number;
     return !known && serin_state_final(serin_attempt_state(agent)) &&
-           agent->now_ms >= agent->retry_ms;
+           serin_agent_over(agent, SERIN_WAIT_RETRY);
 }
 
 /* Everything told is stored: the account of the attempt before the current one has done its duty.
@@ -185,6 +188,14 @@ static enum serin_error settle(struct serin_agent *agent, uint64_t number)
     return error;
 }
 
+/* Where serind does not take it yet. */
+static uint32_t ask_again_ms(const struct serin_agent *agent, uint32_t retry_s)
+{
+    uint32_t least = serin_agent_seconds(retry_s);
+    uint32_t more = retry_ms(agent);
+    return least < SERIN_NEVER_MS - more ? least + more : SERIN_NEVER_MS;
+}
+
 enum serin_error serin_report_ack(struct serin_agent *agent, const uint8_t *payload, size_t size)
 {
     struct serin_ack ack;
@@ -195,7 +206,6 @@ enum serin_error serin_report_ack(struct serin_agent *agent, const uint8_t *payl
     if (ack.incarnation != agent->record.incarnation || ack.number > agent->record.number) {
         return SERIN_ERR_STALE; /* of an earlier life of this device, or of none */
     }
-    uint64_t again = agent->report_sent_ms + REPORT_GAP_MS;
     switch (ack.status) {
     case SERIN_ACK_STORED:
         if (ack.number == agent->record.number) {
@@ -210,14 +220,13 @@ enum serin_error serin_report_ack(struct serin_agent *agent, const uint8_t *payl
         break;
     case SERIN_ACK_REFUSED:
     case SERIN_ACK_PENDING:
-        agent->report_due_ms = agent->now_ms + (uint64_t)ack.retry_s * 1000u + retry_ms(agent);
+        agent->wait_ms[SERIN_WAIT_REPORT] = ask_again_ms(agent, ack.retry_s);
         return SERIN_OK;
     case SERIN_ACK_INVALID:
         return SERIN_ERR_INVALID;
     }
     /* One below what was sent, or a plain wish: the latest report goes out again, at once. */
-    if (agent->report_due_ms > again) {
-        agent->report_due_ms = again;
-    }
+    agent->wait_ms[SERIN_WAIT_REPORT] =
+        serin_earlier(agent->wait_ms[SERIN_WAIT_REPORT], agent->wait_ms[SERIN_WAIT_REPORT_GAP]);
     return SERIN_OK;
 }

@@ -58,10 +58,14 @@ static enum serin_error close_account(struct serin_agent *agent,
 /* The log is due again after `wait_ms`, and at the window's end at the latest. */
 static void next_entry(struct serin_agent *agent, uint32_t wait_ms)
 {
-    agent->elapse_ms = agent->now_ms + wait_ms;
-    if (agent->now_ms < agent->window_end_ms && agent->window_end_ms < agent->elapse_ms) {
-        agent->elapse_ms = agent->window_end_ms;
-    }
+    uint32_t left_ms = agent->wait_ms[SERIN_WAIT_WINDOW];
+    agent->wait_ms[SERIN_WAIT_ELAPSE] = left_ms > 0 ? serin_earlier(wait_ms, left_ms) : wait_ms;
+}
+
+static void set_window(struct serin_agent *agent, uint32_t left_ms)
+{
+    agent->wait_ms[SERIN_WAIT_WINDOW] = left_ms;
+    agent->wait_ms[SERIN_WAIT_ABANDON] = left_ms + ABANDON_MS;
 }
 
 /* The window of a trial runs from the agent's start on, by what the log tells of it. */
@@ -69,8 +73,10 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
 {
     uint32_t left_s =
         state->window_s > state->elapsed_s ? (uint32_t)state->window_s - state->elapsed_s : 0;
+    uint64_t gone_ms = agent->now_ms - agent->elapsed_to_ms;
+    uint32_t left_ms = left_s * 1000u > gone_ms ? left_s * 1000u - (uint32_t)gone_ms : 0;
     agent->windowed = true;
-    agent->window_end_ms = agent->elapsed_to_ms + (uint64_t)left_s * 1000u;
+    set_window(agent, left_ms);
     next_entry(agent, ELAPSE_STEP_MS);
 }
 
@@ -81,8 +87,7 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
 static enum serin_error abandon(struct serin_agent *agent)
 {
     enum serin_error error = serin_boot_abandon(boot_of(agent), agent->trial_reason);
-    bool late =
-        agent->now_ms >= agent->window_end_ms && agent->now_ms - agent->window_end_ms >= ABANDON_MS;
+    bool late = serin_agent_over(agent, SERIN_WAIT_ABANDON);
     if (error == SERIN_ERR_FLASH && agent->windowed && !late) {
         next_entry(agent, ENTRY_RETRY_MS);
         return error;
@@ -97,8 +102,8 @@ static enum serin_error abandon(struct serin_agent *agent)
  * confirms it any more. */
 static enum serin_error abandon_for(struct serin_agent *agent, enum serin_reason reason)
 {
-    if (agent->now_ms < agent->window_end_ms) {
-        agent->window_end_ms = agent->now_ms;
+    if (!serin_agent_over(agent, SERIN_WAIT_WINDOW)) {
+        set_window(agent, 0);
         agent->trial_reason = reason;
     }
     return abandon(agent);
@@ -269,7 +274,7 @@ void serin_trial_resume(struct serin_agent *agent)
      * a window it ends at the first step, unless the log can be read by then. */
     agent->trial = agent->info.trial;
     agent->trial_reason = SERIN_REASON_NOT_CONFIRMED;
-    agent->elapsed_to_ms = agent->elapse_ms = agent->window_end_ms = agent->now_ms;
+    agent->elapsed_to_ms = agent->now_ms;
     if (!agent->trial && serin_agent_waits_for_trust(agent)) {
         agent->unsettled = true; /* what runs is not known yet */
     } else if (serin_trial_settle(agent) != SERIN_OK) {
@@ -373,20 +378,21 @@ static bool may_confirm(const struct serin_agent *agent)
 {
     /* Not before the account has the trial: a later boot would take the end for another's. */
     return agent->trial && !agent->unsettled && !agent->unborn &&
-           agent->now_ms < agent->window_end_ms &&
+           !serin_agent_over(agent, SERIN_WAIT_WINDOW) &&
            (!agent->config->confirm_needs_directive || (agent->connected && agent->directive_seen));
 }
 
 enum serin_error serin_trial_run(struct serin_agent *agent)
 {
-    bool due = agent->now_ms >= agent->elapse_ms;
-    if (agent->now_ms >= agent->window_end_ms) {
+    bool due = serin_agent_over(agent, SERIN_WAIT_ELAPSE);
+    if (serin_agent_over(agent, SERIN_WAIT_WINDOW)) {
         return due ? abandon(agent) : SERIN_OK;
     }
     if (due) {
         log_elapsed(agent);
     }
-    if (agent->config->auto_confirm && may_confirm(agent) && agent->now_ms >= agent->retry_ms) {
+    if (agent->config->auto_confirm && may_confirm(agent) &&
+        serin_agent_over(agent, SERIN_WAIT_RETRY)) {
         return serin_trial_confirm(agent);
     }
     return SERIN_OK;

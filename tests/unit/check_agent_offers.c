@@ -194,7 +194,7 @@ START_TEST(a_spread_delays_the_attempt_and_the_look_a_minute)
     bench_publish(&bench, &directive);
     bench_run_for(&bench, 61000);
     ck_assert_int_eq(bench_state(&bench), SERIN_STATE_PENDING);
-    uint64_t start_ms = bench.agent.standing[SERIN_AGENT_CHANNEL].start_ms;
+    uint64_t start_ms = bench.agent.now_ms + bench.agent.standing[SERIN_AGENT_CHANNEL].wait_ms;
     ck_assert_uint_gt(start_ms, bench.now_ms);
     unsigned gets = bench.gets;
     bench_run_for(&bench, start_ms - bench.now_ms - 1);

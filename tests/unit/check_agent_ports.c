@@ -302,8 +302,9 @@ START_TEST(the_watchdog_is_not_fed_after_a_trial_was_given_up)
     offer_v2();
     ck_assert(serin_agent_may_feed(&bench.agent, bench.now_ms));
     ck_assert(bench_run_to(&bench, SERIN_STATE_TRIAL, 1000));
-    ck_assert(serin_agent_may_feed(&bench.agent, bench.agent.window_end_ms - 1));
-    ck_assert(!serin_agent_may_feed(&bench.agent, bench.agent.window_end_ms));
+    uint64_t end_ms = bench.agent.now_ms + bench.agent.wait_ms[SERIN_WAIT_WINDOW];
+    ck_assert(serin_agent_may_feed(&bench.agent, end_ms - 1));
+    ck_assert(!serin_agent_may_feed(&bench.agent, end_ms));
     ck_assert_int_eq(bench_event(&bench, SERIN_AGENT_UNHEALTHY, SERIN_REASON_CRASH), SERIN_OK);
     ck_assert(bench.reset_asked);
     ck_assert(!serin_agent_may_feed(&bench.agent, bench.now_ms)); /* should the reset not come */

@@ -213,7 +213,7 @@ START_TEST(a_newer_trust_record_waits_for_no_older_one)
         bench.now_ms += 43200;
         (void)deliver(SERIN_TOPIC_TRUST, bench.retained[0], bench.retained_size[0]);
     }
-    ck_assert_uint_gt(bench.agent.trust_due_ms, bench.now_ms + 1000);
+    ck_assert_uint_gt(bench.agent.wait_ms[SERIN_WAIT_TRUST], 1000);
     serin_flash_emulator_break(bench.emulator, 0, 0, SERIN_BREAKAGE_FAILS);
     uint64_t worn = erases_of(bench.layout.trust);
     (void)deliver(SERIN_TOPIC_TRUST, bench.retained[0], bench.retained_size[0]);

@@ -49,6 +49,25 @@ struct serin_agent_record {
     struct serin_attempt_report attempts[SERIN_REPORT_ATTEMPTS_MAX]; /* the current one last */
 };
 
+/* What an agent waits for, each as the milliseconds that are left of it: 0, it is over. A step
+ * takes what has passed since the one before from all of them. */
+enum serin_agent_wait {
+    SERIN_WAIT_RETRY,      /* after a failed write: nothing is tried before */
+    SERIN_WAIT_TRUST,      /* no trust record up to version trust_tried is written before */
+    SERIN_WAIT_ELAPSE,     /* until the next part of the window, or its end, is logged */
+    SERIN_WAIT_WINDOW,     /* of a trial */
+    SERIN_WAIT_ABANDON,    /* for the log to take the end of the window */
+    SERIN_WAIT_HOLD,       /* until the lease ends that a hold told of; with hold_heard */
+    SERIN_WAIT_FETCH,      /* in flight: to give the window up; else: to ask */
+    SERIN_WAIT_PEEK,       /* to look, */
+    SERIN_WAIT_PEEK_END,   /* and for an answer */
+    SERIN_WAIT_REPORT,     /* to send it (again), */
+    SERIN_WAIT_REPORT_GAP, /* and before an ack can ask for that */
+    SERIN_WAIT_BEAT,
+    SERIN_WAIT_BEAT_GAP, /* before an extra one */
+    SERIN_WAIT_COUNT
+};
+
 /* A directive as it concerns this device; heard since boot. */
 struct serin_agent_standing {
     bool heard;
@@ -59,7 +78,7 @@ struct serin_agent_standing {
     uint32_t attempt, flags;
     struct serin_order order;
     uint64_t lease_end_s; /* signed time */
-    uint64_t start_ms;    /* not before: the spread against herds */
+    uint32_t wait_ms;     /* that is left of the spread against herds */
 };
 
 /* One object being fetched, block by block, in order (docs/spec/blocks.md). */
@@ -74,7 +93,6 @@ struct serin_agent_fetch {
     uint32_t window_end;
     uint32_t received; /* payload bytes of the last block, of use or not */
     uint32_t token, done_token;
-    uint64_t due_ms;   /* in flight: when to give the window up; else: when to ask */
     uint32_t silences; /* windows given up in a row */
     uint32_t misses;   /* "not found" in a row */
     uint32_t refusals; /* "refused" in a row */
@@ -144,7 +162,6 @@ enum serin_peek_verdict {
 struct serin_agent_peek {
     uint8_t manifest_id[SERIN_SHA256_SIZE]; /* all zero: none yet */
     enum serin_peek_verdict verdict;        /* of that one */
-    uint64_t due_ms, end_ms;                /* when to look, and until when */
 };
 
 enum serin_agent_job {
@@ -157,7 +174,7 @@ enum serin_agent_job {
 
 /* A log, or the trust region, that cannot be read: how often, in a row. */
 struct serin_agent_dark {
-    uint64_t read_ms; /* the last time that counts */
+    uint32_t read_ms; /* the last time that counts: the lower half */
     uint8_t readings; /* a second apart at least; 0: it reads */
 };
 
@@ -196,29 +213,22 @@ struct serin_agent {
     enum serin_reason refused;      /* the last directive that was */
     uint8_t trust_failures;         /* writes of the trust record in a row that did not stay */
 
+    uint32_t wait_ms[SERIN_WAIT_COUNT];
     uint64_t now_ms;
-    uint64_t retry_ms; /* after a failed write: nothing is tried before */
     uint32_t errors, crashes, watchdogs, reconnects, refusals;
     uint32_t boots;        /* resets seen, as the boot log told at the start; 0: it is lost */
     uint32_t job_position; /* pieces copied */
     uint32_t job_failures; /* proofs and copies since boot that did not hold */
     uint32_t job_suspect;  /* the piece that the power may have gone in */
     uint32_t report_tries; /* of the present number */
-    uint32_t trust_tried;  /* no trust record up to this version is written before trust_due_ms */
+    uint32_t trust_tried;  /* the newest record that did not stay */
     uint16_t kept[SERIN_AGENT_SOURCES]; /* bytes of a directive that waits in the scratch memory */
     struct serin_running running;
 
     uint64_t time_base_s, time_base_ms; /* the largest time heard, and the uptime at which it was */
-    uint64_t trust_due_ms;
-    /* the trial */
-    uint64_t elapse_ms;     /* when the next part of the window, or its end, is logged */
-    uint64_t elapsed_to_ms; /* what is logged so far */
-    uint64_t window_end_ms;
-    uint64_t hold_lease_end_ms;         /* valid with hold_heard, as are these: */
-    uint64_t hold_time_s, hold_time_ms; /* the time that it told, and the uptime at which it did */
-    /* what is told */
-    uint64_t report_due_ms, report_sent_ms;
-    uint64_t beat_due_ms, beat_sent_ms;
+    uint64_t elapsed_to_ms;             /* what is logged so far of a trial's window */
+    /* Valid with hold_heard: the time that it told, and the uptime at which it did. */
+    uint64_t hold_time_s, hold_time_ms;
     uint64_t acked_stored; /* what flash has of record.acked */
     struct serin_agent_dark account_dark, boot_log_dark, trust_dark;
 
