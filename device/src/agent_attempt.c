@@ -204,15 +204,13 @@ static bool make_room(struct serin_agent_record *record, const uint8_t *manifest
     return kept < SERIN_REPORT_ATTEMPTS_MAX;
 }
 
-bool serin_attempt_has_room(const struct serin_agent *agent, const uint8_t *manifest_id,
-                            uint32_t attempt)
+/* Its stack is not needed any more when the attempt is opened. */
+__attribute__((noinline)) bool serin_attempt_has_room(const struct serin_agent *agent,
+                                                      const uint8_t *manifest_id, uint32_t attempt)
 {
-    const struct serin_agent_record *record = &agent->record;
-    size_t kept = 0;
-    for (size_t i = 0; i < record->attempt_count && record->acked < record->number; i++) {
-        kept += same(&record->attempts[i], manifest_id, attempt) ? 0u : 1u;
-    }
-    return kept < SERIN_REPORT_ATTEMPTS_MAX;
+    struct serin_agent_record next;
+    serin_record_copy(&next, &agent->record);
+    return make_room(&next, manifest_id, attempt);
 }
 
 /* The end of the spread, in time that a reset does not take back. */

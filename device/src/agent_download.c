@@ -247,20 +247,30 @@ enum serin_error serin_download_block(struct serin_agent *agent, const uint8_t *
     return SERIN_OK;
 }
 
-/* Starts to fetch `part`, a position of the journal, 0 for the manifest. Parts are fetched in this
- * order, so an earlier one was in place before. */
-static enum serin_error fetch(struct serin_agent *agent, enum serin_agent_target target,
-                              uint32_t part, const uint8_t *object, uint32_t size,
-                              uint32_t position)
+/* Starts to fetch `part`, a position of the journal, 0 for the manifest, from `position` of its
+ * object on. Parts are fetched in this order, so an earlier one was in place before. */
+static enum serin_error fetch(struct serin_agent *agent, uint32_t part, uint32_t position)
 {
     struct serin_agent_download *download = &agent->download;
+    const struct serin_manifest *manifest = &download->manifest;
     enum serin_error error = SERIN_OK;
     if (part >= download->next_part) {
         download->next_part = part + 1u;
     } else if (given_up(agent, SERIN_REASON_FLASH, &error)) {
         return error;
     }
-    download->target = target;
+    const uint8_t *object = manifest->image_sha256;
+    uint32_t size = manifest->image_size_bytes;
+    download->target = SERIN_AGENT_TARGET_IMAGE;
+    if (part == SERIN_JOURNAL_PREPARED) {
+        object = serin_attempt_current(agent)->manifest_id;
+        size = 0; /* not known yet */
+        download->target = SERIN_AGENT_TARGET_MANIFEST;
+    } else if (part == SERIN_JOURNAL_TABLE) {
+        object = manifest->pieces_sha256;
+        size = serin_piece_table_size(size);
+        download->target = SERIN_AGENT_TARGET_TABLE;
+    }
     download->bad_rows = 0;
     serin_fetch_start(agent, object, size, position);
     return SERIN_OK;
@@ -351,8 +361,7 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
         return error;
     }
     if (!found) {
-        return fetch(agent, SERIN_AGENT_TARGET_TABLE, SERIN_JOURNAL_TABLE, manifest->pieces_sha256,
-                     serin_piece_table_size(manifest->image_size_bytes), from);
+        return fetch(agent, SERIN_JOURNAL_TABLE, from);
     }
     uint32_t index;
     error = serin_fill_find_piece(agent, &index);
@@ -361,8 +370,7 @@ static enum serin_error find_missing(struct serin_agent *agent, bool *all)
     }
     *all = index == serin_piece_count(manifest->image_size_bytes);
     if (!*all) {
-        error = fetch(agent, SERIN_AGENT_TARGET_IMAGE, SERIN_JOURNAL_FIRST_PIECE + index,
-                      manifest->image_sha256, manifest->image_size_bytes, index * SERIN_PIECE_SIZE);
+        error = fetch(agent, SERIN_JOURNAL_FIRST_PIECE + index, index * SERIN_PIECE_SIZE);
     }
     if (!*all && error == SERIN_OK && agent->fetch.active) {
         agent->fetch.end =
@@ -431,8 +439,7 @@ static enum serin_error want_manifest(struct serin_agent *agent,
     if (standing == NULL || early) {
         return SERIN_OK;
     }
-    return fetch(agent, SERIN_AGENT_TARGET_MANIFEST, SERIN_JOURNAL_PREPARED,
-                 serin_attempt_current(agent)->manifest_id, 0, 0);
+    return fetch(agent, SERIN_JOURNAL_PREPARED, 0);
 }
 
 /* What is in flash already, and only not told yet: nothing is written for it again. */

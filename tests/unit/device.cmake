@@ -32,6 +32,13 @@ foreach(module boot_odd boot_glance boot_budget reclog_alone reclog_heads agent_
   serin_unit_test(${module} LINK serin_device_bench)
 endforeach()
 
+# The agent as the smallest class of boards has it: tests/board/budget.py weighs it.
+get_target_property(device_sources serin_device SOURCES)
+list(TRANSFORM device_sources PREPEND ${PROJECT_SOURCE_DIR}/device/)
+serin_unit_test(agent_small LINK serin_device_bench SOURCES ${device_sources})
+target_compile_definitions(check_agent_small PRIVATE SERIN_AGENT_QUIET SERIN_AGENT_NO_PEEK SERIN_AGENT_NO_COPY
+  SERIN_FLASH_UNIT=8u SERIN_FLASH_SECTOR=1024u SERIN_RECLOG_HEADS=0u)
+
 # The watchdog: the work between two feeds.
 serin_unit_test(agent_work LINK serin_device_bench)
 
