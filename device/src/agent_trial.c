@@ -74,9 +74,9 @@ static void start_window(struct serin_agent *agent, const struct serin_boot_stat
     uint32_t left_s =
         state->window_s > state->elapsed_s ? (uint32_t)state->window_s - state->elapsed_s : 0;
     uint64_t gone_ms = agent->now_ms - agent->elapsed_to_ms;
-    uint32_t left_ms = left_s * 1000u > gone_ms ? left_s * 1000u - (uint32_t)gone_ms : 0;
+    uint32_t left_ms = left_s * 1000u;
     agent->windowed = true;
-    set_window(agent, left_ms);
+    set_window(agent, left_ms > gone_ms ? left_ms - (uint32_t)gone_ms : 0);
     next_entry(agent, ELAPSE_STEP_MS);
 }
 
