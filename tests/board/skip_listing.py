@@ -6,6 +6,7 @@ import subprocess
 Instruction = collections.namedtuple("Instruction", "address size text function")
 NOP, NOP_WIDE = bytes.fromhex("00bf"), bytes.fromhex("aff30080")
 VERIFY = "p256_verify"
+READER = "read_newest"  # of both logs that tell of the floor
 
 
 class Listing:
@@ -22,12 +23,22 @@ class Listing:
                 self.at[address] = Instruction(address, 4 if found.group(3) else 2, text, function)
                 if called := re.search(r"<([^+>]+)>", text):
                     self.calls[function].add(called.group(1))
-        if VERIFY not in self.entry:
-            raise SystemExit(f"skip-sweep: there is no function {VERIFY} in {elf}")
+        for name in (VERIFY, READER):
+            if name not in self.entry:
+                raise SystemExit(f"skip-sweep: there is no function {name} in {elf}")
         self.verification = self.reached_from(VERIFY)
         symbols = subprocess.run(["arm-none-eabi-nm", str(elf)], check=True, capture_output=True, text=True).stdout.splitlines()
         self.stack_from = next(int(line.split()[0], 16) for line in symbols if line.endswith(" board_bss_end"))
+        self.log_readers = self.reached_from(READER)
         self.size = collections.Counter(row.function for row in self.at.values())
+
+    def scenes_of(self, address, scenes):
+        """Those in which a skip there can matter: of what only verifications of signatures consist, where one is wrong, and of the
+        arithmetic of the field, which is a third of the program and takes the longest, the plainest of these."""
+        function = self.at[address].function
+        if function not in self.verification or function in (VERIFY, "memcpy", "memset"):
+            return set(scenes)
+        return {"signature"} if function.startswith("sp_256_") else {"signature", "staged", "trust"}
 
     def reached_from(self, function):
         found, left = set(), [function]
