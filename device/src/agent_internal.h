@@ -34,7 +34,7 @@
 
 /* ---- agent: small helpers ---- */
 
-/* A board that has no use for either defines SERIN_AGENT_QUIET: their texts are an eighth of the
+/* A board that has no use for either defines SERIN_AGENT_QUIET: their texts are a fifth of the
  * agent. What it does is told by reports and beats all the same. */
 #ifdef SERIN_AGENT_QUIET
 static inline void serin_agent_log(const struct serin_agent *agent, const char *text,
