@@ -9,11 +9,10 @@ void sim_node_prefetch(const struct sim *sim, uint32_t index, const struct sim_m
     const struct sim_node *node = &sim->nodes[index];
     const struct serin_agent *agent = &node->agent;
     sim_prefetch(sim->dice[index], sizeof *sim->dice);
-    sim_prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, trust));
+    sim_prefetch(node, offsetof(struct sim_node, agent) + offsetof(struct serin_agent, download));
     sim_prefetch(&agent->record, offsetof(struct serin_agent_record, attempts) + ATTEMPT_USED);
-    sim_prefetch(agent->standing,
-                 offsetof(struct serin_agent, download) - offsetof(struct serin_agent, standing));
-    sim_prefetch(&agent->job, (size_t)((const uint8_t *)(node + 1) - (const uint8_t *)&agent->job));
+    sim_prefetch(agent->standing, sizeof agent->standing);
+    sim_prefetch(agent + 1, (size_t)((const uint8_t *)(node + 1) - (const uint8_t *)(agent + 1)));
     if (message != NULL) {
         sim_prefetch(&agent->trust, TRUST_USED);
     }
