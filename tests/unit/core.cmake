@@ -9,3 +9,10 @@ if(TARGET serin_wolfcrypt AND TARGET serin_protobufc)
     serin_unit_test(${module} LINK serin::vectors serin::wolfcrypt serin::protobufc)
   endforeach()
 endif()
+
+# The delta codec, as its encoder and its decoder are held against each other.
+if(TARGET serin_divsufsort)
+  foreach(module delta delta_walk)
+    serin_unit_test(${module} SOURCES delta_images.c LINK serin::divsufsort)
+  endforeach()
+endif()
