@@ -28,6 +28,12 @@ static const char *enrolment(size_t number)
     return words[number];
 }
 
+static const char *ram_word(size_t number)
+{
+    static const char *const words[] = {"8k", "16k", NULL};
+    return words[number];
+}
+
 /* ---- the options ---- */
 
 #define DAYS                                                              \
@@ -233,6 +239,32 @@ const struct serin_cli_option serin_cli_options_verify[] = {
      .kind = SERIN_CLI_FILE,
      .value = "PUB",
      .help = "the root's public key, to verify the trust record itself"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_delta_make[] = {
+    {.name = "output",
+     .letter = 'o',
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the patch"},
+    {.name = "ram",
+     .kind = SERIN_CLI_RAM,
+     .value = "SIZE",
+     .fallback = "16k",
+     .word = ram_word,
+     .help = "what a device spends on the decoder"},
+    SERIN_CLI_END,
+};
+
+const struct serin_cli_option serin_cli_options_delta_apply[] = {
+    {.name = "output",
+     .letter = 'o',
+     .required = true,
+     .kind = SERIN_CLI_FILE,
+     .value = "FILE",
+     .help = "the new image; never written over another file"},
     SERIN_CLI_END,
 };
 

@@ -13,6 +13,8 @@ extern const struct serin_cli_option serin_cli_options_trust_make[];
 extern const struct serin_cli_option serin_cli_options_trust_show[];
 extern const struct serin_cli_option serin_cli_options_pack[];
 extern const struct serin_cli_option serin_cli_options_verify[];
+extern const struct serin_cli_option serin_cli_options_delta_make[];
+extern const struct serin_cli_option serin_cli_options_delta_apply[];
 extern const struct serin_cli_option serin_cli_options_policy_check[];
 extern const struct serin_cli_option serin_cli_options_rollout_create[];
 extern const struct serin_cli_option serin_cli_options_simulate[];

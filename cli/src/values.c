@@ -142,6 +142,12 @@ static bool ids_valid(const char *text)
     return true;
 }
 
+static bool parse_ram(const char *text, struct serin_cli_value *value)
+{
+    value->number = strcmp(text, "8k") == 0 ? 8 : 16;
+    return value->number == 8 || strcmp(text, "16k") == 0;
+}
+
 static bool parse_slots(const char *text, struct serin_cli_value *value)
 {
     static const struct {
@@ -214,6 +220,7 @@ static const char *const expectations[] = {
     [SERIN_CLI_SLOTS] = "a, b or ab",
     [SERIN_CLI_STATE] = "a state of devices, one of" SERIN_STATE_LIST(STATE_WORD),
     [SERIN_CLI_ENROLMENT] = "pending, enrolled or refused",
+    [SERIN_CLI_RAM] = "8k or 16k",
     [SERIN_CLI_REASON] = "one line of 1 to 160 characters",
 };
 
@@ -285,6 +292,8 @@ static bool parse(enum serin_cli_kind kind, uint64_t min, uint64_t max, const ch
         return state_known(text);
     case SERIN_CLI_ENROLMENT:
         return enrolment_known(text);
+    case SERIN_CLI_RAM:
+        return parse_ram(text, value);
     case SERIN_CLI_REASON:
         return reason_valid(text);
     case SERIN_CLI_FLAG:

@@ -193,6 +193,7 @@ static const struct {
     {SERIN_CLI_ID, "a-b", {"a,b", "a b", "a.b"}},
     {SERIN_CLI_SLOTS, "ab", {"c", "ba", "A"}},
     {SERIN_CLI_STATE, "rolled_back", {"bad", "rolled", "Idle", "invalid", "idle,failed"}},
+    {SERIN_CLI_RAM, "8k", {"8", "32k", "16K", "16kk"}},
     {SERIN_CLI_ENROLMENT, "pending", {"waiting", "Pending", "pend", "pending,refused"}},
     {SERIN_CLI_REASON, "because", {"two\nlines", "bell\a"}},
     {SERIN_CLI_TEXT, "text", {NULL}},

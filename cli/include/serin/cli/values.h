@@ -26,6 +26,7 @@ enum serin_cli_kind {
     SERIN_CLI_SLOTS,     /* "a", "b" or "ab" */
     SERIN_CLI_STATE,     /* "rolled_back": a word of serin/states.h */
     SERIN_CLI_ENROLMENT, /* "pending", "enrolled" or "refused" */
+    SERIN_CLI_RAM,       /* "8k" or "16k": 8 or 16 */
     SERIN_CLI_REASON     /* a line of text, at most 160 bytes */
 };
 
@@ -38,7 +39,7 @@ struct serin_cli_value {
     const char *text;                      /* as it was written; the last one of FILES */
     const char *texts[SERIN_CLI_LIST_MAX]; /* FILES */
     size_t text_count;                     /* FILES */
-    uint64_t number;                       /* NUMBER, DURATION (ms), SLOTS (mask) */
+    uint64_t number;                       /* NUMBER, DURATION (ms), SLOTS (mask), RAM (KiB) */
     struct serin_version version;          /* VERSION */
     uint16_t hw_min, hw_max;               /* HARDWARE */
     size_t channel_count;                  /* CHANNELS */
