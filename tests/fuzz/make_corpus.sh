@@ -228,3 +228,14 @@ accepted='20 02 00 00'
 
 # Patches of a device's flash (fuzz_flash.c).
 python3 flash_seeds.py corpus
+
+# Deltas (fuzz_delta.c): the golden patches over another image than theirs, and pairs of images by edits.
+for arch in none thumb xtensa riscv; do
+    case $arch in none) number=0 ;; thumb) number=8 ;; xtensa) number=16 ;; riscv) number=24 ;; esac
+    for backend in store small best; do
+        case $backend in store) kind=0 ;; small) kind=2 ;; best) kind=4 ;; esac
+        { little 1 $((number + kind)) && bytes 35 07 80 && tail -c +57 "$vectors/delta/$arch-$backend.delta"; } |
+            seed delta "$arch-$backend"
+        { little 1 $((number + kind + 1)) && bytes 17 09 20 3f 04 3f 04 47 03 bf 11 20 05 ff 07; } | seed delta "$arch-$backend-edits"
+    done
+done
