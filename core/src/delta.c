@@ -25,6 +25,13 @@ static const struct serin_delta_room rooms[SERIN_DELTA_BACKEND_COUNT] = {
     [SERIN_DELTA_BEST] = {.breaks = 160, .slots = 5500},
 };
 
+/* The same memory without an old image. */
+static const struct serin_delta_room rooms_alone[SERIN_DELTA_BACKEND_COUNT] = {
+    [SERIN_DELTA_STORE] = {.history = 1024, .slots = 1},
+    [SERIN_DELTA_SMALL] = {.history = 2048, .slots = 1126},
+    [SERIN_DELTA_BEST] = {.history = 6144, .slots = 3068},
+};
+
 enum serin_error serin_delta_header_read(const uint8_t bytes[SERIN_DELTA_HEADER_SIZE],
                                          struct serin_delta_header *header)
 {
@@ -69,15 +76,20 @@ void serin_delta_header_write(const struct serin_delta_header *header,
     serin_put_le32(bytes + OFFSET_CRC, serin_crc32(0, bytes, OFFSET_CRC));
 }
 
-struct serin_delta_room serin_delta_room_of(enum serin_delta_backend backend)
+struct serin_delta_room serin_delta_room_of(enum serin_delta_backend backend, bool alone)
 {
     SERIN_ASSERT(backend < SERIN_DELTA_BACKEND_COUNT);
-    return rooms[backend];
+    return alone ? rooms_alone[backend] : rooms[backend];
+}
+
+static struct serin_delta_room room_of(const struct serin_delta *d)
+{
+    return serin_delta_room_of(d->header.backend, d->symbols.alone);
 }
 
 size_t serin_delta_memory(enum serin_delta_backend backend)
 {
-    struct serin_delta_room room = serin_delta_room_of(backend);
+    struct serin_delta_room room = rooms[backend];
     return sizeof(struct serin_delta) + room.breaks * sizeof(struct serin_delta_break) +
            room.slots * sizeof(uint16_t);
 }
@@ -102,12 +114,14 @@ enum serin_error serin_delta_init(void *memory, size_t size,
         return SERIN_ERR_NO_SPACE;
     }
     struct serin_delta *d = memory;
-    struct serin_delta_room room = serin_delta_room_of(header->backend);
+    struct serin_delta_room room = serin_delta_room_of(header->backend, header->base_size == 0);
     memset(d, 0, sizeof *d);
     d->header = *header;
     d->breaks = (struct serin_delta_break *)(d + 1);
-    serin_delta_symbols_init(&d->symbols, (uint16_t *)(d->breaks + room.breaks), room.slots,
-                             header->backend == SERIN_DELTA_STORE);
+    d->history = (uint8_t *)(d + 1);
+    uint16_t *table = (uint16_t *)(d->history + room.breaks * sizeof *d->breaks + room.history);
+    serin_delta_symbols_init(&d->symbols, table, room.slots, header->backend == SERIN_DELTA_STORE);
+    d->symbols.alone = header->base_size == 0;
     d->symbols.walk.arch = header->arch;
     *delta = d;
     return SERIN_OK;
@@ -156,13 +170,32 @@ void serin_delta_written(struct serin_delta *delta)
     delta->output_size = 0;
 }
 
+/* Where the old image ends; without one, the new image so far stands in for it. */
+static uint32_t old_end(const struct serin_delta *d)
+{
+    return d->symbols.alone ? d->symbols.to : d->header.base_size;
+}
+
+static bool is_old(const struct serin_delta *d, uint32_t from)
+{
+    uint32_t end = old_end(d);
+    return from < end && (!d->symbols.alone || end - from <= room_of(d).history);
+}
+
 /* The old bytes from `from`, at least 1 and `ahead` of them unless the image ends before. NULL:
  * they are wanted. */
 static const uint8_t *old_bytes(struct serin_delta *d, uint32_t from, uint32_t ahead,
                                 uint32_t *size)
 {
-    uint32_t left = d->header.base_size - from;
+    uint32_t left = old_end(d) - from;
     uint32_t need = ahead < left ? ahead : left;
+    if (d->symbols.alone) {
+        for (uint32_t i = 0; i < need; i++) {
+            d->window[i] = d->history[(from + i) % room_of(d).history];
+        }
+        *size = need;
+        return d->window;
+    }
     uint32_t into = from - d->window_from;
     if (from >= d->window_from && into <= d->window_size && d->window_size - into >= need) {
         *size = need;
@@ -177,6 +210,9 @@ static void emit(struct serin_delta *d, const uint8_t *bytes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         d->output[d->output_size++] = bytes[i];
+        if (d->symbols.alone) {
+            d->history[d->symbols.to % room_of(d).history] = bytes[i];
+        }
         serin_delta_emitted(&d->symbols, bytes[i]);
     }
 }
@@ -192,7 +228,7 @@ static enum serin_error step_start(struct serin_delta *d)
 
 static enum serin_error step_counts(struct serin_delta *d)
 {
-    uint32_t most = serin_delta_room_of(d->header.backend).breaks;
+    uint32_t most = room_of(d).breaks;
     d->relative_count = serin_delta_code_count(&d->symbols, 0);
     d->absolute_count = serin_delta_code_count(&d->symbols, 0);
     if (d->relative_count > most || d->absolute_count > most - d->relative_count) {
@@ -229,7 +265,7 @@ static enum serin_error step_open(struct serin_delta *d)
         d->state = SERIN_DELTA_STATE_END;
         return SERIN_OK;
     }
-    if (stands < d->header.base_size) {
+    if (stands < old_end(d)) {
         uint32_t size;
         const uint8_t *bytes = old_bytes(d, stands, 1, &size);
         if (bytes == NULL) {
@@ -239,7 +275,7 @@ static enum serin_error step_open(struct serin_delta *d)
     }
     if (serin_delta_code_open(s, false)) {
         d->state = SERIN_DELTA_STATE_COPY;
-        return serin_delta_code_jump(s, 0) < d->header.base_size ? SERIN_OK : SERIN_ERR_FORMAT;
+        return is_old(d, serin_delta_code_jump(s, 0)) ? SERIN_OK : SERIN_ERR_FORMAT;
     }
     uint8_t byte = serin_delta_code_fresh(s, expected, 0);
     s->fresh++;
@@ -252,7 +288,7 @@ static enum serin_error step_copy(struct serin_delta *d)
     struct serin_delta_symbols *s = &d->symbols;
     struct serin_delta_item item;
     struct serin_delta_outcome outcome = {.result = SERIN_DELTA_HIT};
-    if (s->from == d->header.base_size || s->to == d->header.target_size) {
+    if (s->from == old_end(d) || s->to == d->header.target_size) {
         d->state = SERIN_DELTA_STATE_OPEN;
         return SERIN_OK;
     }

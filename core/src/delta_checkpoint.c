@@ -60,14 +60,14 @@ enum {
 
 static uint32_t part_size(const struct serin_delta *d, uint32_t part)
 {
-    struct serin_delta_room room = serin_delta_room_of(d->header.backend);
+    struct serin_delta_room room = serin_delta_room_of(d->header.backend, d->symbols.alone);
     switch (part) {
     case PART_HEAD:
         return HEAD_SIZE;
     case PART_HEADER:
         return SERIN_DELTA_HEADER_SIZE;
     case PART_BREAKS:
-        return room.breaks * 8;
+        return room.breaks * 8 + room.history;
     case PART_TABLE:
         return room.slots * 2;
     case PART_CRC:
@@ -91,8 +91,8 @@ static void *number_of(struct serin_delta *d, uint32_t part, uint32_t at, uint32
 {
     uint8_t *base = (uint8_t *)d;
     if (part == PART_BREAKS) {
-        base = (uint8_t *)d->breaks;
-        *width = 4;
+        base = d->history;
+        *width = d->symbols.alone ? 1 : 4;
     } else if (part == PART_TABLE) {
         base = (uint8_t *)d->symbols.model.table;
         *width = 2;
@@ -223,14 +223,16 @@ static bool sound(const struct serin_delta *d)
 {
     const struct serin_delta_symbols *s = &d->symbols;
     const struct serin_delta_code *code = &s->model.code;
-    uint32_t breaks = serin_delta_room_of(d->header.backend).breaks;
+    struct serin_delta_room room = serin_delta_room_of(d->header.backend, d->symbols.alone);
+    uint32_t breaks = room.breaks;
     return d->state < SERIN_DELTA_STATE_COUNT && d->fed <= d->header.patch_size &&
            code->taken <= code->filled && code->filled <= SERIN_DELTA_INPUT_SIZE &&
            d->relative_count <= breaks && d->absolute_count <= breaks - d->relative_count &&
            d->read_count <= d->relative_count + d->absolute_count &&
            d->output_size <= SERIN_DELTA_OUTPUT_SIZE && s->to <= d->header.target_size &&
            s->fresh <= s->to && d->output_size <= s->to && d->written == s->to - d->output_size &&
-           s->from <= d->header.base_size;
+           (s->alone ? s->from <= s->to && s->to - s->from - s->fresh <= room.history
+                     : s->from <= d->header.base_size);
 }
 
 enum serin_error serin_delta_loaded(struct serin_delta *delta,

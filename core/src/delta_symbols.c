@@ -280,8 +280,10 @@ uint32_t serin_delta_code_jump(struct serin_delta_symbols *s, uint32_t from)
         uint32_t far = away + 2048 >= 4096;
         far = flag(s, row + 4, far);
         if (far != 0) {
-            uint32_t high = serin_delta_number(&s->model, SERIN_DELTA_NUMBER_SEEK_FAR, from >> 1);
-            from = high << 1 | flag(s, row + 5, from & 1u);
+            uint32_t at = s->alone ? s->to - from : from;
+            uint32_t high = serin_delta_number(&s->model, SERIN_DELTA_NUMBER_SEEK_FAR, at >> 1);
+            at = high << 1 | flag(s, row + 5, at & 1u);
+            from = s->alone ? s->to - at : at;
         } else {
             from = places[0] + serin_delta_signed(&s->model, SERIN_DELTA_NUMBER_SEEK_NEAR, away);
         }

@@ -115,7 +115,7 @@ static void code_fresh(struct encoder *e, uint32_t end)
     struct serin_delta_symbols *s = &e->symbols;
     while (s->to < end) {
         uint32_t stands = s->from + s->fresh;
-        uint8_t expected = stands < e->old->size ? e->old->bytes[stands] : 0;
+        uint8_t expected = stands < serin_delta_end(e->old, s->to) ? e->old->bytes[stands] : 0;
         uint8_t byte = e->new->bytes[s->to];
         (void)serin_delta_code_open(s, false);
         (void)serin_delta_code_fresh(s, expected, byte);
@@ -167,12 +167,12 @@ static bool begins(const struct encoder *e, uint32_t from, uint32_t to, uint32_t
     struct serin_delta_walk walk = e->symbols.walk;
     struct serin_delta_item item;
     struct serin_delta_outcome outcome;
-    if (from >= e->old->size) {
+    if (from >= serin_delta_end(e->old, to)) {
         return false;
     }
     serin_delta_walk_start(&walk, from, to);
-    serin_delta_walk_item(&walk, e->old->bytes + from, serin_delta_ahead(e->old, from), from, to,
-                          &item);
+    serin_delta_walk_item(&walk, e->old->bytes + from, serin_delta_ahead(e->old, from, to), from,
+                          to, &item);
     judge(e, &item, to, end, &outcome);
     return outcome.result != SERIN_DELTA_STOP || outcome.kept > 0;
 }
@@ -181,11 +181,11 @@ static bool begins(const struct encoder *e, uint32_t from, uint32_t to, uint32_t
 static void code_copy(struct encoder *e, uint32_t end)
 {
     struct serin_delta_symbols *s = &e->symbols;
-    while (s->from < e->old->size && s->to < e->new->size) {
+    while (s->from < serin_delta_end(e->old, s->to) && s->to < e->new->size) {
         struct serin_delta_item item;
         struct serin_delta_outcome outcome;
-        serin_delta_walk_item(&s->walk, e->old->bytes + s->from, serin_delta_ahead(e->old, s->from),
-                              s->from, s->to, &item);
+        serin_delta_walk_item(&s->walk, e->old->bytes + s->from,
+                              serin_delta_ahead(e->old, s->from, s->to), s->from, s->to, &item);
         judge(e, &item, s->to, end, &outcome);
         serin_delta_code_item(s, &item, &outcome);
         if (outcome.result == SERIN_DELTA_STOP) {
@@ -236,7 +236,7 @@ enum serin_error serin_delta_encode(const struct serin_delta_image *old,
                                     const struct serin_delta_runs *runs, uint8_t **bytes,
                                     uint32_t *size)
 {
-    uint32_t slots = serin_delta_room_of(backend).slots;
+    uint32_t slots = serin_delta_room_of(backend, old->history > 0).slots;
     struct encoder *e = calloc(1, sizeof *e);
     uint16_t *table = malloc(slots * sizeof *table);
     if (e == NULL || table == NULL) {
@@ -250,6 +250,7 @@ enum serin_error serin_delta_encode(const struct serin_delta_image *old,
     e->sink = (struct serin_delta_sink){.bit = write_bit, .ctx = &e->writer};
     serin_delta_symbols_init(&e->symbols, table, slots, backend == SERIN_DELTA_STORE);
     e->symbols.model.sink = &e->sink;
+    e->symbols.alone = old->history > 0;
     e->symbols.walk = serin_delta_walk_by(arch, maps, 0, 0);
     memset(e->symbols.walk.trail, 0, sizeof e->symbols.walk.trail);
     code_all(e, maps, runs);

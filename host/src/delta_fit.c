@@ -93,7 +93,7 @@ static enum serin_error gather_run(const struct serin_delta_image *old,
         uint32_t from = run->from + at;
         uint32_t to = run->to + at;
         uint32_t value;
-        serin_delta_walk_item(&walk, old->bytes + from, serin_delta_ahead(old, from), from, to,
+        serin_delta_walk_item(&walk, old->bytes + from, serin_delta_ahead(old, from, to), from, to,
                               &item);
         if (at + item.size > run->size) {
             break;

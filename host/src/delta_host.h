@@ -9,7 +9,15 @@
 struct serin_delta_image {
     const uint8_t *bytes;
     uint32_t size;
+    uint32_t history; /* of an old image that there is not, so that the new one so far, these last
+                         bytes of it, stands in for it; else 0 */
 };
+
+/* Where an old image ends for what is copied to `to`. */
+static inline uint32_t serin_delta_end(const struct serin_delta_image *old, uint32_t to)
+{
+    return old->history > 0 ? to : old->size;
+}
 
 /* `size` bytes at `to` of the new image resemble those at `from` of the old one. */
 struct serin_delta_run {
@@ -32,10 +40,11 @@ struct serin_delta_fitted {
     struct serin_delta_breaks relative, absolute;
 };
 
-/* The bytes of an image from `from` on that an item there may ask for. */
-static inline uint32_t serin_delta_ahead(const struct serin_delta_image *image, uint32_t from)
+/* The bytes of an old image from `from` on that an item copied to `to` may ask for. */
+static inline uint32_t serin_delta_ahead(const struct serin_delta_image *old, uint32_t from,
+                                         uint32_t to)
 {
-    uint32_t left = image->size - from;
+    uint32_t left = serin_delta_end(old, to) - from;
     return left < SERIN_DELTA_AHEAD ? left : SERIN_DELTA_AHEAD;
 }
 

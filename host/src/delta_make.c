@@ -85,7 +85,7 @@ static enum serin_error try_room(struct serin_delta_matcher *matcher,
 {
     struct serin_delta_runs runs = {0};
     struct serin_delta_fitted maps = {0};
-    uint32_t room = serin_delta_room_of(backend).breaks;
+    uint32_t room = serin_delta_room_of(backend, old->history > 0).breaks;
     enum serin_error error = serin_delta_match(matcher, NULL, &runs);
     for (unsigned pass = 0; pass < PASSES && error == SERIN_OK; pass++) {
         error = serin_delta_fit(old, new, arch, &runs, room, &maps);
@@ -97,9 +97,9 @@ static enum serin_error try_room(struct serin_delta_matcher *matcher,
         error = try_backend(old, new, backend, arch, &maps, &runs, best);
     }
     /* What was found with more room than it took serves the smaller back end too. */
-    if (error == SERIN_OK && backend == SERIN_DELTA_BEST &&
+    if (error == SERIN_OK && backend == SERIN_DELTA_BEST && old->history == 0 &&
         maps.relative.count + maps.absolute.count <=
-            serin_delta_room_of(SERIN_DELTA_SMALL).breaks) {
+            serin_delta_room_of(SERIN_DELTA_SMALL, false).breaks) {
         error = try_backend(old, new, SERIN_DELTA_SMALL, arch, &maps, &runs, best);
     }
     free(runs.runs);
@@ -125,6 +125,10 @@ enum serin_error serin_delta_make(const struct serin_delta_job *job,
         return SERIN_ERR_TOO_LARGE;
     }
     patch->header.base_size = old.size;
+    if (old.size == 0) {
+        old = new;
+        old.history = serin_delta_room_of(backends[job->ram], true).history;
+    }
     patch->header.target_size = new.size;
     memcpy(patch->header.base, job->base, sizeof job->base);
     memcpy(patch->header.target, job->target, sizeof job->target);

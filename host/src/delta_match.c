@@ -20,6 +20,7 @@
 #define FRESH_SCALE  54u
 #define COST_STOP    (7u * BIT)
 #define COST_JUMP    (23u * BIT)
+#define COST_RECENT  (18u * BIT)
 #define COST_NEAR    (12u * BIT)
 #define COST_BACK    (3u * BIT)
 #define COST_MISS    (11u * BIT)
@@ -30,6 +31,7 @@
 #define MATCH_MIN    4u
 #define MATCH_ENOUGH 32u
 #define NEIGHBOURS   24
+#define CHAIN_MAX    64u
 
 /* How a way came to where it is: the steps before, newest first. */
 struct step {
@@ -53,6 +55,7 @@ struct serin_delta_matcher {
     uint8_t *kinds; /* of the item that an old byte lies in, and how far in: kind | place << 4 */
     int32_t *order;
     uint32_t buckets[65537];
+    uint32_t linked; /* without an old image: the places that are in a chain */
     const struct serin_delta_fitted *maps;
     struct step *steps;
     struct serin_delta_map absolute;
@@ -73,9 +76,10 @@ static uint8_t *masked(const struct serin_delta_image *image, enum serin_delta_a
     if (copy == NULL) {
         return NULL;
     }
+    const struct serin_delta_image whole = {.bytes = image->bytes, .size = image->size};
     memcpy(copy, image->bytes, image->size);
     for (uint32_t at = 0; at < image->size; at += item.size) {
-        serin_delta_walk_item(&walk, image->bytes + at, serin_delta_ahead(image, at), at, at,
+        serin_delta_walk_item(&walk, image->bytes + at, serin_delta_ahead(&whole, at, at), at, at,
                               &item);
         serin_delta_walk_done(&walk, &item, at, at, image->bytes + at);
         serin_delta_blank(&item, copy + at);
@@ -122,13 +126,16 @@ enum serin_error serin_delta_matcher_open(struct serin_delta_matcher **matcher,
     m->new_masked = masked(new, arch, NULL);
     enum serin_error error = SERIN_ERR_MEMORY;
     if (m->order != NULL && m->old_masked != NULL && m->new_masked != NULL) {
-        error = old->size > 0 ? suffixes->sort(m->old_masked, m->order, old->size) : SERIN_OK;
+        bool sorted = old->size > 0 && old->history == 0;
+        error = sorted ? suffixes->sort(m->old_masked, m->order, old->size) : SERIN_OK;
     }
     if (error != SERIN_OK) {
         serin_delta_matcher_close(m);
         return error;
     }
-    fill_buckets(m);
+    if (old->history == 0) {
+        fill_buckets(m);
+    }
     *matcher = m;
     return SERIN_OK;
 }
@@ -244,8 +251,9 @@ static bool lane_hits(struct serin_delta_matcher *m, struct lane *lane, uint32_t
     if (lane->item_from != start) {
         struct serin_delta_item item;
         struct serin_delta_walk walk = serin_delta_walk_by(m->arch, m->maps, start, to - place);
-        serin_delta_walk_item(&walk, m->old.bytes + start, serin_delta_ahead(&m->old, start), start,
-                              to - place, &item);
+        serin_delta_walk_item(&walk, m->old.bytes + start,
+                              serin_delta_ahead(&m->old, start, to - place), start, to - place,
+                              &item);
         memcpy(lane->predicted, item.predicted, sizeof lane->predicted);
         lane->item_from = start;
     }
@@ -258,7 +266,8 @@ static uint32_t jump_cost(const struct serin_delta_matcher *m, uint32_t lane)
     if (away == 0) {
         return COST_BACK;
     }
-    return away + 2048 < 4096 ? COST_NEAR : COST_JUMP;
+    uint32_t jump = m->old.history > 0 ? COST_RECENT : COST_JUMP;
+    return away + 2048 < 4096 ? COST_NEAR : jump;
 }
 
 /* Opens a lane at `to`, or makes one cheaper. */
@@ -358,15 +367,53 @@ static bool ahead_hits(struct serin_delta_matcher *m, const struct lane *lane, u
     return size == MATCH_ENOUGH || to + size == m->new.size;
 }
 
+/* ---- without an old image ---- */
+
+static uint32_t bucket_of(const struct serin_delta_matcher *m, uint32_t at)
+{
+    return serin_get_le32(m->new_masked + at) * 0x9e3779b1u >> 16;
+}
+
+/* The longest match of what is at `to` in the history before it, the nearest among equals: by
+ * chains of places with the same hash, which `buckets` begin and `order` links, each one more than
+ * it is. */
+static uint32_t recent(struct serin_delta_matcher *m, uint32_t to, uint32_t *size)
+{
+    uint32_t best = 0;
+    *size = 0;
+    if (m->new.size - to < MATCH_MIN) {
+        return 0;
+    }
+    for (; m->linked < to; m->linked++) {
+        uint32_t bucket = bucket_of(m, m->linked);
+        m->order[m->linked] = (int32_t)m->buckets[bucket];
+        m->buckets[bucket] = m->linked + 1;
+    }
+    uint32_t next = m->buckets[bucket_of(m, to)];
+    for (unsigned i = 0; i < CHAIN_MAX && next > 0 && to - (next - 1) <= m->old.history; i++) {
+        uint32_t same = common(m, next - 1, to);
+        if (same > *size) {
+            *size = same;
+            best = next - 1;
+        }
+        next = (uint32_t)m->order[next - 1];
+    }
+    return best;
+}
+
 static enum serin_error find_ways(struct serin_delta_matcher *m)
 {
     uint32_t quiet = 0; /* no search before this byte */
+    if (m->old.history > 0) {
+        memset(m->buckets, 0, sizeof m->buckets);
+        m->linked = 0;
+    }
     m->lane_count = 0;
     m->step_count = 0;
     m->fresh_cost = 0;
     m->fresh_lane = 0;
     enum serin_error error = push_step(m, 0, 0, UINT32_MAX, true, &m->fresh_step);
-    for (uint32_t to = 0; to < m->new.size &&error == SERIN_OK; to++) {
+    for (uint32_t to = 0; error == SERIN_OK && to < m->new.size; to++) {
         uint32_t best = best_lane(m);
         if (m->lane_count > 0 && m->lanes[best].cost + COST_STOP < m->fresh_cost) {
             m->fresh_cost = m->lanes[best].cost + COST_STOP;
@@ -376,7 +423,8 @@ static enum serin_error find_ways(struct serin_delta_matcher *m)
         if (error == SERIN_OK && to >= quiet &&
             (m->lane_count == 0 || !ahead_hits(m, &m->lanes[best], to))) {
             uint32_t size;
-            uint32_t from = longest(m, to, m->fresh_lane, &size);
+            uint32_t from =
+                m->old.history > 0 ? recent(m, to, &size) : longest(m, to, m->fresh_lane, &size);
             if (size >= MATCH_MIN) {
                 error = open_lane(m, from - to, to);
             }

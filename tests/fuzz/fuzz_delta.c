@@ -4,7 +4,8 @@
  * Or it is a pair of images: the encoder's patch of them must come back as the new one; and with a
  * byte of it altered it is a patch that comes far into the decoder.
  *
- *   byte 0       bit 0: 0 a patch, 1 images; bits 1, 2: back end; bits 3, 4: architecture
+ *   byte 0       bit 0: 0 a patch, 1 images; bits 1, 2: back end; bits 3, 4: architecture;
+ *                bit 5: no old image
  *   byte 1       bytes at a time; after how many answers the power is cut, twice
  *   a patch      two bytes: size of the new image; the patch, over the old image of the
  * architecture images       two bytes: where to alter the patch, by how much; then edits of that
@@ -148,6 +149,7 @@ static void try_images(enum serin_delta_backend backend, const uint8_t *data, si
     static struct result result;
     struct serin_delta_patch patch;
     edit(data + 4, size - 4);
+    pair.old_size = (data[0] & 0x20u) != 0 ? 0 : pair.old_size;
     struct serin_delta_job job = {.old = pair.old,
                                   .new = pair.new,
                                   .old_size = pair.old_size,
@@ -180,6 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_images(header.backend, data, size);
         return 0;
     }
+    pair.old_size = (data[0] & 0x20u) != 0 ? 0 : pair.old_size;
     header.base_size = pair.old_size;
     header.target_size = (uint32_t)(data[2] << 8 | data[3]) % (DELTA_IMAGE_MAX + 1);
     header.patch_size = (uint32_t)(size - 4);

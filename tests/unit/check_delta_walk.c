@@ -217,7 +217,10 @@ START_TEST(a_branch_back_follows_what_the_last_copies_say)
     serin_delta_walk_item(&walk, bytes, sizeof bytes, 0x1020, 0x1026, &item);
     ck_assert(item.kind == SERIN_DELTA_NEAR && item.moved);
     ck_assert_uint_eq(serin_get_le16(item.predicted), 0xd0eb);
-    /* One to what was never copied stays. */
+    /* One to the end of what was copied there, where nothing was, stays; so does one far off. */
+    serin_delta_walk_start(&walk, 0x1004, 0x100c);
+    serin_delta_walk_item(&walk, bytes, sizeof bytes, 0x1022, 0x102a, &item);
+    ck_assert(item.kind == SERIN_DELTA_NEAR && !item.moved);
     serin_put_le16(bytes, 0xd080);
     serin_delta_walk_item(&walk, bytes, sizeof bytes, 0x1020, 0x1026, &item);
     ck_assert(item.kind == SERIN_DELTA_NEAR && !item.moved);

@@ -75,6 +75,7 @@ enum serin_delta_state {
  * breakpoint and 2 for each slot. */
 struct serin_delta_room {
     uint32_t breaks, slots;
+    uint32_t history; /* bytes of the new image, where there is no old one */
 };
 
 struct serin_delta {
@@ -90,6 +91,7 @@ struct serin_delta {
     uint8_t output[SERIN_DELTA_OUTPUT_SIZE];
     uint8_t window[SERIN_DELTA_WINDOW_SIZE];
     struct serin_delta_break *breaks;
+    uint8_t *history; /* where there is no old image: byte n of the new one at n modulo its size */
 };
 
 /* The header's codec. SERIN_ERR_FORMAT (no magic, or a value outside its range), VERSION, FEATURE
@@ -100,8 +102,9 @@ serin_delta_header_read(const uint8_t bytes[SERIN_DELTA_HEADER_SIZE],
 void serin_delta_header_write(const struct serin_delta_header *header,
                               uint8_t bytes[SERIN_DELTA_HEADER_SIZE]);
 
-/* What a back end takes: the room, and the bytes of memory. */
-struct serin_delta_room serin_delta_room_of(enum serin_delta_backend backend);
+/* What a back end takes: the room, `alone` for a patch without an old image, and the bytes of
+ * memory for either. */
+struct serin_delta_room serin_delta_room_of(enum serin_delta_backend backend, bool alone);
 size_t serin_delta_memory(enum serin_delta_backend backend);
 
 /* Begins with a patch in `memory` of `size` bytes, aligned as malloc does; the caller keeps it as

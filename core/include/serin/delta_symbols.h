@@ -32,6 +32,7 @@ struct serin_delta_outcome {
 struct serin_delta_symbols {
     struct serin_delta_model model;
     struct serin_delta_walk walk;
+    bool alone;       /* there is no old image: the new one so far stands in for it */
     uint32_t from;    /* old offset of what is copied next, or where the last copy ended */
     uint32_t to;      /* bytes of the new image so far */
     uint32_t fresh;   /* new bytes since the last copy */
