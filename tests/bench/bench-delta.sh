@@ -107,39 +107,42 @@ print("%.2f %.1f" % (use.ru_utime + use.ru_stime, use.ru_maxrss / 1024))' "$seri
     tail -1 "$rows" | awk '{ printf "%-26s %9d %9d %8d %8d %6.3f %8d %6d %6.2f %6.1f %7.2f\n", $1, $2, $3, $4, $5, $4 / $3, $6, $7, $8, $9, $10 }' >&2
 done
 
-# What the decoder takes on a board: text by the cross compiler, without what a linker would drop; state and deepest stack.
-text=0 state_small=0 state_best=0 stack=0
-if command -v arm-none-eabi-gcc >/dev/null; then
-    board=(arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Os -std=c11 -ffreestanding -I"$SERIN_ROOT/core/include" -ffunction-sections)
+# What the decoder takes on a board: text by the cross compiler; and on one in QEMU, which applies two patches of a pair, what
+# it executes, its state, and its deepest stack.
+text=0 ram_small=0 ram_best=0 per_byte=0
+if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
+    board=(arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Os -std=c11 -ffreestanding -I"$SERIN_ROOT/core/include" -ffunction-sections
+        -DSERIN_CRC32_SMALL)
     for source in "$SERIN_ROOT"/core/src/delta*.c; do
         object=$work/$(basename "$source" .c)
-        "${board[@]}" -fstack-usage -c "$source" -o "$object.o"
+        "${board[@]}" -c "$source" -o "$object.o"
         [[ $source == *checkpoint* ]] || text=$((text + $(arm-none-eabi-size "$object.o" | awk 'NR == 2 { print $1 }')))
     done
     checkpoint=$(arm-none-eabi-size "$work/delta_checkpoint.o" | awk 'NR == 2 { print $1 }')
-    # A constant's size in the object is the state's on the board: sizes of pointers and enums are the board's.
-    cat >"$work/state.c" <<'C'
-#include <serin/delta.h>
-char serin_state[sizeof(struct serin_delta)];
-C
-    "${board[@]}" -c "$work/state.c" -o "$work/state.o"
-    state=$((16#$(arm-none-eabi-nm -S "$work/state.o" | awk '{ print $2 }')))
-    room() { sed -n "s/.*\[SERIN_DELTA_$1\] = {.breaks = \([0-9]*\), .slots = \([0-9]*\)}.*/\1 \2/p" "$SERIN_ROOT/core/src/delta.c"; }
-    read -r breaks slots < <(room SMALL)
-    state_small=$((state + 8 * breaks + 2 * slots))
-    read -r breaks slots < <(room BEST)
-    state_best=$((state + 8 * breaks + 2 * slots))
-    # The deepest chain: run, a step, a symbol, a byte, a bit, what it codes with.
-    stack=$(cat "$work"/delta*.su | awk -F '\t' '
-        { sub(/.*:/, "", $1); used[$1] = $2 }
-        END {
-            print used["serin_delta_run"] + used["step_copy"] + used["serin_delta_code_item"] + used["code_patch"] + \
-                used["serin_delta_byte"] + used["serin_delta_mixed"] + used["coded"] + used["learn"]
-        }')
-    printf 'board (Cortex-M3, -Os): text %d and %d for checkpoints; RAM small %d, best %d, with a stack of %d\n' \
-        "$text" "$checkpoint" $((state_small + stack)) $((state_best + stack)) "$stack" >&2
+    pair=${pairs[0]}
+    [[ " ${pairs[*]} " != *" thumb-gateway-fix-early "* ]] || pair=thumb-gateway-fix-early
+    on_board() { # on_board RAM: instructions, bytes made, state, stack
+        "$serin" delta make "$folder/$pair/old.bin" "$folder/$pair/new.bin" -o "$work/board" --ram "$1" >/dev/null
+        "${board[@]}" -nostartfiles -Wl,--gc-sections -T "$SERIN_ROOT/tests/bench/delta_board.ld" -DSERIN_PATCH="\"$work/board\"" \
+            -DSERIN_OLD="\"$(realpath "$folder/$pair/old.bin")\"" -DSERIN_NEW="\"$(realpath "$folder/$pair/new.bin")\"" \
+            -o "$work/board.elf" "$SERIN_ROOT/tests/bench/delta_board.c" "$work"/delta*.o "$SERIN_ROOT/core/src/crc32.c" -lc -lgcc
+        timeout 300 qemu-system-arm -M mps2-an385 -nographic -monitor none -semihosting-config enable=on,target=native \
+            -icount shift=0 -kernel "$work/board.elf" 2>&1
+    }
+    for ram in 8k 16k; do
+        read -r executed made state stack < <(on_board $ram) || true
+        [[ $executed =~ ^[0-9]+$ ]] || {
+            printf 'board: %s: %s\n' "$pair" "$executed" >&2
+            failed=yes
+            continue
+        }
+        [ $ram = 8k ] && ram_small=$((state + stack)) || ram_best=$((state + stack))
+        per_byte=$((executed / made))
+        printf 'board (Cortex-M3 in QEMU), %s, %s: %d instructions a byte, state %d, stack %d\n' "$pair" $ram $per_byte "$state" "$stack" >&2
+    done
+    printf 'board (Cortex-M3, -Os): text %d, and %d for checkpoints\n' "$text" "$checkpoint" >&2
 else
-    printf 'board: not measured, as there is no arm-none-eabi-gcc\n' >&2
+    printf 'board: not measured, as there is no arm-none-eabi-gcc, or no qemu-system-arm\n' >&2
 fi
 
 figures=$(awk '
@@ -162,14 +165,15 @@ judge "making the worst pair, seconds of processor" "$seconds" 5
 judge "making the worst pair, MiB" "$mib" 64
 if [ "$text" -gt 0 ]; then
     judge "text of the decoder, bytes" "$text" 8192
-    judge "RAM of the decoder, small, bytes" $((state_small + stack)) 8192
-    judge "RAM of the decoder, best, bytes" $((state_best + stack)) 16384
+    judge "RAM of the decoder, small, bytes" "$ram_small" 8192
+    judge "RAM of the decoder, best, bytes" "$ram_best" 16384
 fi
 if [ -n "$json" ]; then
     jq -Rn --argjson best "$best" --argjson small "$small" --argjson worst "$worst" --argjson text "$text" \
-        --argjson ram_small $((state_small + stack)) --argjson ram_best $((state_best + stack)) '{
+        --argjson ram_small "$ram_small" --argjson ram_best "$ram_best" --argjson per_byte "$per_byte" '{
         pairs: [inputs | split(" ") | {name: .[0]} + ([["new", "bsdiff", "best", "small", "xdelta3", "zstd", "seconds", "mib", "apply_seconds"],
             (.[1:] | map(tonumber))] | transpose | map({(.[0]): .[1]}) | add)],
-        best: $best, small: $small, worst: $worst, text: $text, ram_small: $ram_small, ram_best: $ram_best}' "$rows"
+        best: $best, small: $small, worst: $worst, text: $text, ram_small: $ram_small, ram_best: $ram_best,
+        instructions_per_byte: $per_byte}' "$rows"
 fi
 [ -z "$failed" ]
