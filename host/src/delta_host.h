@@ -28,6 +28,7 @@ struct serin_delta_run {
 struct serin_delta_runs {
     struct serin_delta_run *runs;
     uint32_t count, room;
+    uint64_t bits; /* what they are estimated to cost, and what is new between them */
 };
 
 struct serin_delta_breaks {

@@ -64,6 +64,7 @@ struct serin_delta_matcher {
     uint32_t lane_count;
     uint32_t fresh_cost, fresh_step, fresh_lane;
     uint32_t fresh_costs[256];
+    uint64_t taken_off; /* costs that all ways had in common */
 };
 
 /* A copy without what references refer to. */
@@ -351,6 +352,7 @@ static void rebase(struct serin_delta_matcher *m)
         m->lanes[i].cost -= common_cost;
     }
     m->fresh_cost -= common_cost;
+    m->taken_off += common_cost;
 }
 
 static bool ahead_hits(struct serin_delta_matcher *m, const struct lane *lane, uint32_t to)
@@ -411,6 +413,7 @@ static enum serin_error find_ways(struct serin_delta_matcher *m)
     m->lane_count = 0;
     m->step_count = 0;
     m->fresh_cost = 0;
+    m->taken_off = 0;
     m->fresh_lane = 0;
     enum serin_error error = push_step(m, 0, 0, UINT32_MAX, true, &m->fresh_step);
     for (uint32_t to = 0; error == SERIN_OK && to < m->new.size; to++) {
@@ -444,9 +447,12 @@ static enum serin_error collect(struct serin_delta_matcher *m, struct serin_delt
 {
     uint32_t step = m->fresh_step;
     uint32_t best = best_lane(m);
-    if (m->lane_count > 0 && m->lanes[best].cost < m->fresh_cost) {
+    uint32_t cost = m->fresh_cost;
+    if (m->lane_count > 0 && m->lanes[best].cost < cost) {
         step = m->lanes[best].step;
+        cost = m->lanes[best].cost;
     }
+    runs->bits = (m->taken_off + cost) / BIT;
     uint32_t end = m->new.size;
     runs->count = 0;
     while (step != UINT32_MAX) {

@@ -236,7 +236,7 @@ for arch in none thumb xtensa riscv; do
         case $backend in store) kind=0 ;; small) kind=2 ;; best) kind=4 ;; esac
         { little 1 $((number + kind)) && bytes 35 07 80 && tail -c +57 "$vectors/delta/$arch-$backend.delta"; } |
             seed delta "$arch-$backend"
-        { little 1 $((number + kind + 33)) && bytes 17 09 20 3f 04 3f 04 47 03 bf 11 20 05 ff 07; } | seed delta "$arch-$backend-alone"
-        { little 1 $((number + kind + 1)) && bytes 17 09 20 3f 04 3f 04 47 03 bf 11 20 05 ff 07; } | seed delta "$arch-$backend-edits"
     done
+    { little 1 $((number + 4 + 33)) && bytes 17 09 20 3f 04 3f 04 47 03 bf 11 20 05 ff 07; } | seed delta "$arch-alone"
+    { little 1 $((number + 2 + 1)) && bytes 17 09 20 3f 04 3f 04 47 03 bf 11 20 05 ff 07; } | seed delta "$arch-edits"
 done
