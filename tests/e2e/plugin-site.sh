@@ -13,7 +13,7 @@ SYNC_ID=passer-by
 site_start() {
     local conf=$BENCH/site.conf library=
     sed -e "s|@PORT@|$BROKER_PORT|g" -e "s|@PKI@|$BENCH/pki|g" -e "s|@PLUGIN@|$SERIN_PLUGIN|g" -e "s|@GATEWAY@|gw-1|g" \
-        -e "s|@DEPOT@|$BENCH/depot|g" -e "s|@STATE@|$BENCH/plugin|g" -e "s|@DATA@|$BENCH/broker|g" \
+        -e "s|@DEPOT@|$BENCH/depot|g" -e "s|@STATE@|$BENCH/plugin|g" -e "s|@DATA@|$BENCH/broker|g" -e "s|@ACL@|$E2E_SOURCE/configs/mosquitto.acl|g" \
         "$E2E_SOURCE/configs/mosquitto-site.conf" >"$conf"
     [ "$(id -u)" -ne 0 ] || echo "user root" >>"$conf"
     library=$(sanitizer_library)
