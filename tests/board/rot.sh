@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # board.rot: what a board's flash loses while the power is off. A bit of the image that runs; a bit in each bank of the boot log; the whole boot
-# log and a bit of the image. Each time it boots what is whole, says so to serind, and writes what is lost anew from the other slot; then it takes
-# the next release. With a bit of both images gone nothing boots: it says what to do, and does what it did before once that is done.
+# log and a bit of the image; the whole boot log. Each time it boots what is whole, says so to serind, and writes what is lost anew from the
+# other slot; then it takes the next release. With a bit of both images gone nothing boots: it says what to do, and does what it did before
+# once that is done.
 #
 #   rot.sh BOARD_BUILD_FOLDER       with SERIN_BIN and SERIN_PLUGIN as every end-to-end test (tests/e2e/lib.sh)
 set -euo pipefail
@@ -60,6 +61,8 @@ rots "A bit of the image that runs" A spoil $((IMAGE_B + 100)) $IMAGE_B
 rots "A bit of the newest record in both banks of the boot log" B flip "$(newest 0)" "$(newest 1)"
 both() { noise && spoil $((IMAGE_A + 70000)) $IMAGE_A; }
 rots "The whole boot log, and a bit of the image that would be first without it" B both
+# Both images are whole, so only where the log is lost is it A.
+rots "The whole boot log" A noise
 "$SERIN" rollout abort "$news" >/dev/null
 
 title "The next release"
