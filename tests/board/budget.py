@@ -24,8 +24,10 @@ RAM_MUST = 4096
 BOOT_TEXT_MUST, BOOT_TEXT_AIM = 13312, 12288
 BOOT_STACK_MUST, BOOT_STACK_AIM = 4096, 3584
 # The client core is above its must: it grows no more.
-WHOLE_BOUND = 28431
-SMALLEST_BOUND = 20797
+WHOLE_BOUND = 28307
+SMALLEST_BOUND = 20687
+# A new file that no pattern below knows would be counted nowhere.
+OTHER_BOUND = 128
 
 # One flash part and one crypto port, as an image for one board is built; and what the smallest class leaves out (docs/porting.md).
 ONE_PART = ["-DSERIN_CRC32_SMALL", "-DSERIN_RECLOG_HEADS=0u", "-DSERIN_FLASH_UNIT=4u", "-DSERIN_FLASH_SECTOR=4096u",
@@ -144,6 +146,10 @@ def fill(table, whole, smallest, boot, less):
     table.say("beside it, and in the bootloader once more")
     for part in [*(part for part, _ in SHARED), OTHER]:
         table.say(f"  {part:44} {whole.parts[part]:11,} {smallest.parts[part]:8,}")
+    other = max(program.parts[OTHER] for program in (whole, smallest))
+    if other > (other - 1 if less else OTHER_BOUND):
+        table.failed += 1
+        table.say(f"  GROWN: {other:,} bytes are of no part that is known; name their files in budget.py")
 
 
 def main():
@@ -159,7 +165,7 @@ def main():
     text = "\n".join(table.text)
     print(text)
     if planted:
-        sys.exit(0 if table.failed == 3 else "budget: a figure that had grown was not told")
+        sys.exit(0 if table.failed == 4 else "budget: a figure that had grown was not told")
     (work / "budget.txt").write_text(text + "\n")
     sys.exit(1 if table.failed else 0)
 
