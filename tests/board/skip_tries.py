@@ -33,7 +33,7 @@ def outcome_of_line(line):
         return BREACH
     if line.startswith("hello from "):
         return GOOD
-    return {"nothing boots": REFUSED, "no identity": REFUSED, "fault": FAULT}.get(line)
+    return {"nothing boots: reflash": REFUSED, "no identity": REFUSED, "fault": FAULT}.get(line)
 
 
 class Sweep:
