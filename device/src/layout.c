@@ -69,6 +69,12 @@ static const char *runs_fault(const struct serin_flash *flash)
 /* The rule of the geometry that is broken, or NULL. */
 static const char *geometry_fault(const struct serin_flash *flash)
 {
+#ifdef SERIN_FLASH_SECTOR
+    if (flash->run_count > 0 || flash->sector_size != SERIN_FLASH_SECTOR ||
+        flash->write_unit != SERIN_FLASH_UNIT) {
+        return "this is compiled for a part with other sectors, or another write unit";
+    }
+#endif
     const char *fault =
         flash->run_count > 0 ? runs_fault(flash) : sector_fault(flash, flash->sector_size);
     if (fault != NULL) {

@@ -89,13 +89,33 @@ START_TEST(an_older_stable_release_is_an_attempt_that_is_rejected)
 }
 END_TEST
 
+/* Whose sectors or units are others would be written where it must not be, or not at all. */
+START_TEST(another_part_than_it_is_compiled_for_is_refused)
+{
+    static const struct serin_flash_run run = {.size = 1024, .count = 64};
+    set_up();
+    struct serin_flash others[] = {*bench.boot.flash, *bench.boot.flash, *bench.boot.flash};
+    others[0].write_unit *= 2;
+    others[1].sector_size *= 2;
+    others[2].runs = &run;
+    others[2].run_count = 1;
+    ck_assert_int_eq(serin_layout_check(bench.boot.flash, &bench.layout, NULL), SERIN_OK);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ck_assert_int_eq(serin_layout_check(&others[i], &bench.layout, NULL), SERIN_ERR_LAYOUT);
+    }
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     bench_open_keys();
     const TTest *const list[] = {commits_a_release_and_keeps_no_copy,
                                  a_trial_that_is_silent_is_rolled_back,
                                  a_download_goes_on_after_a_cut,
-                                 an_older_stable_release_is_an_attempt_that_is_rejected, NULL};
+                                 an_older_stable_release_is_an_attempt_that_is_rejected,
+                                 another_part_than_it_is_compiled_for_is_refused,
+                                 NULL};
     int status = check_run("agent_small", list);
     test_keys_close();
     return status;
