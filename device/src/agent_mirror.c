@@ -88,6 +88,7 @@ static enum serin_error look(struct serin_agent *agent)
     }
     if (error != SERIN_OK) {
         agent->redundancy = SERIN_REDUNDANCY_NONE;
+        agent->job_failures += agent->job_begun ? 1u : 0u; /* a copy of this boot did not keep */
         serin_agent_log(agent, "the other slot's image has rotted", NULL);
     }
     agent->looked = error == SERIN_OK; /* what is learnt to stand there later is looked at again */

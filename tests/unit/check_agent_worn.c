@@ -385,6 +385,26 @@ START_TEST(a_copy_that_does_not_keep_its_manifest_is_not_made_for_ever)
 }
 END_TEST
 
+/* The copy verifies, and has lost a bit when it is looked at. */
+START_TEST(a_copy_that_does_not_keep_its_image_is_not_made_for_ever)
+{
+    struct serin_slot_map map;
+    set_up(BENCH_GOOD);
+    serin_slot_map(bench.boot.flash, &bench.layout, &map);
+    weak_address = bench.layout.slot[1].address + map.image_offset + 40u;
+    serin_flash_emulator_rot(bench.emulator, weak_address, 1);
+    bench_power_cycle(&bench); /* each boot looks once */
+    struct serin_directive directive = bench_directive(&bench, v1, NULL);
+    directive.stable.flags = SERIN_RELEASE_COMMIT;
+    bench_publish(&bench, &directive);
+    bench_run_for(&bench, 600000);
+    ck_assert_uint_ge(weak_programs, 1);
+    ck_assert_uint_le(weak_programs, 3);
+    ck_assert_int_eq(bench.agent.redundancy, SERIN_REDUNDANCY_NONE);
+    tear_down();
+}
+END_TEST
+
 /* ---- what boots is not given up ---- */
 
 static void hold(void)
@@ -494,6 +514,7 @@ int main(void)
     tcase_add_test(tests, an_end_that_the_account_does_not_take_is_no_new_beginning);
     tcase_add_test(tests, a_manifest_that_suits_is_not_fetched_again_for_the_account);
     tcase_add_test(tests, a_copy_that_does_not_keep_its_manifest_is_not_made_for_ever);
+    tcase_add_test(tests, a_copy_that_does_not_keep_its_image_is_not_made_for_ever);
     tcase_add_test(tests, what_waits_for_its_trial_is_not_given_up_where_what_runs_has_rotted);
     tcase_add_test(tests, what_failed_its_trial_does_not_keep_a_rotten_device_from_a_new_image);
     tcase_add_test(tests, a_download_is_the_way_out_where_neither_slot_verifies);
