@@ -33,7 +33,8 @@ def outcome_of_line(line):
         return BREACH
     if line.startswith("hello from "):
         return GOOD
-    return {"nothing boots: reflash": REFUSED, "no identity": REFUSED, "fault": FAULT}.get(line)
+    ends = {"nothing boots": REFUSED, "no identity": REFUSED, "fault": FAULT}  # before the colon: behind it stands what to do about it
+    return ends.get(line.split(":")[0])
 
 
 class Sweep:
