@@ -19,12 +19,17 @@ uint32_t serin_difference(const void *a, const void *b, uint32_t size)
 {
     const volatile uint8_t *left = a;
     const volatile uint8_t *right = b;
-    uint32_t difference = 0;
+    uint32_t bits = 0; /* two sums of what differs: either alone tells, where the other is deaf */
+    uint32_t sum = 0;  /* does not wrap: size is below 2^16 */
     uint32_t compared = 0;
-    for (uint32_t i = 0; i < size; i++) {
-        difference |= (uint32_t)(left[i] ^ right[i]);
+    while (compared < size) {
+        uint32_t difference = (uint32_t)(left[compared] ^ right[compared]);
+        bits |= difference;
+        sum += difference;
         compared++;
+        /* Else the compiler knows what is asked below, and asks nothing. */
+        SERIN_OPAQUE(compared);
     }
     /* A loop that was left early has compared too little, and that is a difference, too. */
-    return difference | (compared ^ size);
+    return bits | sum | (compared ^ size);
 }

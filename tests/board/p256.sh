@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 # What nothing calls of sp_c32.c needs more of wolfCrypt: it is left out by the linker. Its shifts into the sign are wolfCrypt's own.
 "${CC:-cc}" -std=c11 -O2 -fno-strict-aliasing -w -ffunction-sections -fdata-sections -Wl,--gc-sections -DWOLFSSL_USER_SETTINGS -DSP_WORD_SIZE=32 \
     -I"$root/device/ports/mps2/settings" -I"$sources/wolfssl" -I"$root/adapters/wolfcrypt/include" -I"$root/core/include" \
-    "$root/tests/board/p256.c" "$root/adapters/wolfcrypt/src/wolfcrypt_sp.c" "$sources/wolfssl/wolfcrypt/src/sha256.c" "$root/core/src/bytes.c" \
+    "$root/tests/board/p256.c" "$root/adapters/wolfcrypt/src/wolfcrypt_sp.c" "$sources/wolfssl/wolfcrypt/src/sha256.c" "$root/core/src/bytes.c" "$root/core/src/proof.c" \
     -o "$folder/p256"
 python3 "$root/tests/board/p256_cases.py" >"$folder/cases"
 "$folder/p256" <"$folder/cases"
