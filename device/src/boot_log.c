@@ -104,9 +104,23 @@ uint32_t serin_boot_trust_version(const struct serin_boot *boot)
                : 0;
 }
 
+/* The floor that the boot log tells, once more and in another way than serin_boot_decode: no glitch
+ * in that one, in both runs, makes the floor fall. What bears no phase is no record of it. */
+static uint32_t logged_floor(const struct serin_boot *boot)
+{
+    uint8_t bytes[SERIN_BOOT_FLOOR_OFFSET + 4u];
+    const struct serin_reclog log = log_of(boot);
+    return serin_reclog_read_part(&log, 0, bytes, sizeof bytes) == SERIN_OK &&
+                   bytes[0] != SERIN_BOOT_INVALID && bytes[0] <= SERIN_BOOT_TRIAL
+               ? serin_get_le32(bytes + SERIN_BOOT_FLOOR_OFFSET)
+               : 0;
+}
+
 uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state)
 {
     uint32_t floor = agents_floor(boot);
+    uint32_t logged = logged_floor(boot);
+    floor = logged > floor ? logged : floor;
     floor = state->floor > floor ? state->floor : floor;
     return boot->floor_constant > floor ? boot->floor_constant : floor;
 }

@@ -200,7 +200,7 @@ void serin_boot_encode(const struct serin_boot_state *state,
     payload[3] = state->tries_left;
     serin_put_le16(payload + 4, state->elapsed_s);
     serin_put_le16(payload + 6, state->window_s);
-    serin_put_le32(payload + 8, state->floor);
+    serin_put_le32(payload + SERIN_BOOT_FLOOR_OFFSET, state->floor);
     serin_put_le32(payload + 12, state->boots);
     payload[16] = (uint8_t)state->last_outcome;
     payload[17] = (uint8_t)state->last_reason;
@@ -226,7 +226,7 @@ enum serin_error serin_boot_decode(const uint8_t payload[SERIN_BOOT_PAYLOAD_SIZE
     state->tries_left = payload[3];
     state->elapsed_s = serin_get_le16(payload + 4);
     state->window_s = serin_get_le16(payload + 6);
-    state->floor = serin_get_le32(payload + 8);
+    state->floor = serin_get_le32(payload + SERIN_BOOT_FLOOR_OFFSET);
     state->boots = serin_get_le32(payload + 12);
     state->last_outcome = (enum serin_state)payload[16];
     state->last_reason = (enum serin_reason)payload[17];

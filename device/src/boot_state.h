@@ -20,6 +20,7 @@
 #include <serin/device/boot.h>
 
 #define SERIN_BOOT_PAYLOAD_SIZE 52u
+#define SERIN_BOOT_FLOOR_OFFSET 8u
 _Static_assert(SERIN_BOOT_PAYLOAD_SIZE + SERIN_RECLOG_OVERHEAD == SERIN_BOOT_RECORD_SIZE,
                "docs/spec/boot.md");
 
@@ -107,9 +108,9 @@ bool serin_boot_marked(const struct serin_boot *boot, enum serin_slot slot,
  * times. */
 void serin_boot_derive(const struct serin_boot *boot, struct serin_boot_state *state);
 
-/* The floor is the highest of what its witnesses prove: the boot log (`state`), the bootloader's
- * constant, the agent's log. Where the boot log is lost serin_boot_derive adds one: an image that
- * is confirmed in both slots is committed. */
+/* The floor is the highest of what its witnesses prove: the boot log (`state`, and the log itself
+ * once more), the bootloader's constant, the agent's log. Where the boot log is lost
+ * serin_boot_derive adds one: an image that is confirmed in both slots is committed. */
 uint32_t serin_boot_floor(const struct serin_boot *boot, const struct serin_boot_state *state);
 
 /* The trust version that the agent's log remembers as proved, 0 where it tells none. */
