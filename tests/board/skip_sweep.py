@@ -21,7 +21,6 @@ import multiprocessing
 import os
 import pathlib
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -33,7 +32,7 @@ import skip_scenes
 from skip_listing import Listing
 from skip_machine import Machine
 from skip_scenes import REFUSED, SCENES
-from skip_tries import BREACH, KINDS, KNOWN, OLDER, OUTCOMES, PATIENCE, RUNS_ON, Sweep, Try, outcome_of_line
+from skip_tries import BREACH, KINDS, OLDER, OUTCOMES, PATIENCE, RUNS_ON, Sweep, Try, outcome_of_line
 
 # ---- what is tried ----
 
@@ -135,19 +134,11 @@ class Bench:
                 (everywhere or name in self.listing.scenes_of(address, names))]
 
 
-# What is known and not mended yet, always skipped: docs/testing.md says why. Function and instruction.
-OPEN = [("p256_verify", "<signature_holds>"), ("p256_verify", "^it ne"), ("signature_holds", "<sp_256_cmp_equal_9>"),
-        ("signature_holds", r"^str r0, \[sp"), ("serin_difference", "^orrs r0, r4")]
-
-
 def judged(bench, what, outcome):
     """What reads both logs, and is skipped each time, in both runs: that is a board whose logs are lost. Nobody tells of a floor then
     (docs/spec/boot.md, section 8), and an image that is all right but for it boots, which is known and told apart."""
     lost = what.scene == "floor" and what.kind == "always" and bench.listing.at[what.address].function in bench.listing.log_readers
-    if outcome == BREACH and what.kind == "always":
-        row = bench.listing.at[what.address]
-        return OLDER if lost else KNOWN if any(row.function == name and re.search(text, row.text) for name, text in OPEN) else outcome
-    return outcome
+    return OLDER if outcome == BREACH and lost else outcome
 
 
 def sweep_all(bench, tries, jobs):

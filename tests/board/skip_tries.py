@@ -16,8 +16,8 @@ from skip_machine import IMAGE, IMAGE_SIZE, LR, PC, RAM, RAM_SIZE, SP, XPSR, Die
 from skip_scenes import GOOD, REFUSED, SLOTS
 
 KINDS = ("always", "once")
-RESET, WATCHDOG, FAULT, LOCKUP, LOOPS, RUNS_ON, OLDER, KNOWN, BREACH = "reset", "watchdog", "fault", "lockup", "loops", "runs on", "older", "known", "BREACH"
-OUTCOMES = (GOOD, REFUSED, RESET, WATCHDOG, FAULT, LOCKUP, LOOPS, RUNS_ON, OLDER, KNOWN, BREACH)
+RESET, WATCHDOG, FAULT, LOCKUP, LOOPS, RUNS_ON, OLDER, BREACH = "reset", "watchdog", "fault", "lockup", "loops", "runs on", "older", "BREACH"
+OUTCOMES = (GOOD, REFUSED, RESET, WATCHDOG, FAULT, LOCKUP, LOOPS, RUNS_ON, OLDER, BREACH)
 SPENT = {True: (0.04, 0.2), False: (0.14, 0.4)}  # seconds of QEMU's work after which a try is looked at, by whether verifications are known
 STOPS = 60  # verifications of a try; a boot has up to 12
 PATIENCE = 30  # seconds of it for what must come
