@@ -18,7 +18,7 @@ from skip_scenes import GOOD, REFUSED, SLOTS
 KINDS = ("always", "once")
 RESET, WATCHDOG, FAULT, LOCKUP, LOOPS, RUNS_ON, OLDER, BREACH = "reset", "watchdog", "fault", "lockup", "loops", "runs on", "older", "BREACH"
 OUTCOMES = (GOOD, REFUSED, RESET, WATCHDOG, FAULT, LOCKUP, LOOPS, RUNS_ON, OLDER, BREACH)
-SPENT = {True: (0.04, 0.2), False: (0.14, 0.4)}  # seconds of QEMU's work after which a try is looked at, by whether verifications are known
+SPENT = {True: (0.04, 0.2), False: (0.2, 0.6)}  # seconds of QEMU's work after which a try is looked at, by whether verifications are known
 STOPS = 60  # verifications of a try; a boot has up to 12
 PATIENCE = 30  # seconds of it for what must come
 FLASH_END = 0x310000  # of what the bootloader can address
