@@ -24,8 +24,8 @@ RAM_MUST = 4096
 BOOT_TEXT_MUST, BOOT_TEXT_AIM = 13312, 12288
 BOOT_STACK_MUST, BOOT_STACK_AIM = 4096, 3584
 # The client core is above its must: it grows no more.
-WHOLE_BOUND = 28307
-SMALLEST_BOUND = 20687
+WHOLE_BOUND = 28175
+SMALLEST_BOUND = 20579
 # A new file that no pattern below knows would be counted nowhere.
 OTHER_BOUND = 128
 

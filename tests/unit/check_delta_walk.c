@@ -1,6 +1,6 @@
 /*
- * The walk through an old image: which instructions refer to where, by examples that assemblers
- * made, and how each reads when that moves.
+ * The walk through an old image: which instructions refer to where, by examples (those of Thumb as
+ * an assembler makes them, the others by their manuals), and how each reads when that moves.
  */
 #include "check_main.h"
 

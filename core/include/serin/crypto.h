@@ -21,7 +21,8 @@ struct serin_sha256 {
 
 struct serin_crypto_ops {
     /* Starts, continues, ends a SHA-256. They cannot fail: an adapter without working hashing must
-     * not start. After `final` the context holds nothing and must be started again. */
+     * not start. An update may be of 0 bytes, and changes nothing then. After `final` the context
+     * holds nothing and must be started again. */
     void (*sha256_init)(void *ctx, struct serin_sha256 *sha);
     void (*sha256_update)(void *ctx, struct serin_sha256 *sha, const void *data, size_t size);
     void (*sha256_final)(void *ctx, struct serin_sha256 *sha, uint8_t digest[SERIN_SHA256_SIZE]);
