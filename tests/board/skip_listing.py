@@ -34,11 +34,12 @@ class Listing:
 
     def scenes_of(self, address, scenes):
         """Those in which a skip there can matter: of what only verifications of signatures consist, where one is wrong, and of the
-        arithmetic of the field, which is a third of the program and takes the longest, the plainest of these."""
+        arithmetic of the field, which is a third of the program and takes the longest, the plainest of these. The equation alone is tried
+        with signatures that are made for another one."""
         function = self.at[address].function
         if function not in self.verification or function in (VERIFY, "memcpy", "memset"):
-            return set(scenes)
-        return {"signature"} if function.startswith("sp_256_") else {"signature", "staged", "trust"}
+            return set(scenes) - {"crafted"}
+        return {"signature"} if function.startswith("sp_256_") else {"signature", "staged", "trust", "crafted"}
 
     def reached_from(self, function):
         found, left = set(), [function]

@@ -1,13 +1,15 @@
 """Flashes in which something must not boot, for skip_sweep.py. Each is what the factory's tool makes of real releases, then changed."""
+import hashlib
 import struct
 import subprocess
 import zlib
 
+import p256_cases
 from skip_machine import FLASH_SIZE, IMAGE, IMAGE_SIZE
 
 # device/ports/mps2/memory.h and layout.c, docs/spec: identity, bank of the trust region, slots, and what stands in a slot
 IDENTITY_SIZE, TRUST_BANKS, TRUST_HEAD, TRUST_BODY = 0x1000, (0x12000, 0x13000), 16, 704
-SLOTS, SLOT_SIZE, SLOT_SIGNATURE, SLOT_IMAGE = (0x19000, 0x194000), 0x17B000, 528, 0x6000
+SLOTS, SLOT_SIZE, SLOT_SIGNATURE, SLOT_IMAGE, MANIFEST_BODY = (0x19000, 0x194000), 0x17B000, 528, 0x6000, 512
 AGENT_LOG, AGENT_RECORD, AGENT_MAGIC = 0x14000, 1024, 0x414E5253  # device/src/boot_state.h
 AREA_KEY_ID, AREA_SIGNATURE = 4, 16  # of a signature area
 REFUSED, GOOD = "refused", "good"
@@ -70,6 +72,14 @@ def slot_of(cells, slot):
     return cells[slot:slot + SLOT_SIZE]
 
 
+def seal(cells, bank):
+    """Both checksums of a bank of the trust region, whose record was changed."""
+    size = int.from_bytes(cells[bank + 4:bank + 8], "little")
+    record = cells[bank + TRUST_HEAD:bank + TRUST_HEAD + size]
+    cells[bank + 8:bank + 12] = zlib.crc32(record).to_bytes(4, "little")
+    cells[bank + 12:bank + 16] = zlib.crc32(cells[bank:bank + 12]).to_bytes(4, "little")
+
+
 def signature(factory):
     """Slot A alone, and in its signature one bit is wrong."""
     cells = factory.flash("own", "forged")
@@ -119,12 +129,27 @@ def trust(factory):
     cells[:IDENTITY_SIZE] = own[:IDENTITY_SIZE]
     empty(cells, SLOTS[1])
     for bank in TRUST_BANKS:
-        size = int.from_bytes(cells[bank + 4:bank + 8], "little")
         at = bank + TRUST_HEAD + TRUST_BODY + AREA_KEY_ID
         cells[at:at + 8] = own[at:at + 8]
-        record = cells[bank + TRUST_HEAD:bank + TRUST_HEAD + size]
-        cells[bank + 8:bank + 12] = zlib.crc32(record).to_bytes(4, "little")
-        cells[bank + 12:bank + 16] = zlib.crc32(cells[bank:bank + 12]).to_bytes(4, "little")
+        seal(cells, bank)
+    return cells
+
+
+def crafted(factory):
+    """Trust record and manifest of the owner's names, each with a signature that would hold if the base point were added wherever the key is, for
+    which nobody needs a private key: `adds r4, #220` of signature_holds, skipped in both runs, came to that."""
+    def sign(domain, body, nonce):  # with the private key of the base point
+        r, s = p256_cases.sign(1, int.from_bytes(hashlib.sha256(domain + bytes(body)).digest(), "big"), nonce)
+        return r.to_bytes(32, "big") + (s % p256_cases.N).to_bytes(32, "big")
+
+    cells = factory.flash("own", "forged")
+    empty(cells, SLOTS[1])
+    cells[SLOTS[0] + SLOT_SIGNATURE:SLOTS[0] + SLOT_SIGNATURE + 64] = sign(b"serin/manifest/1\0", cells[SLOTS[0]:SLOTS[0] + MANIFEST_BODY], 3 << 200)
+    for bank in TRUST_BANKS:
+        body = bank + TRUST_HEAD
+        at = body + TRUST_BODY + AREA_SIGNATURE
+        cells[at:at + 64] = sign(b"serin/trust/1\0", cells[body:body + TRUST_BODY], 5 << 200)
+        seal(cells, bank)
     return cells
 
 
@@ -133,4 +158,4 @@ def control(factory):
     return factory.flash("own", "forged")
 
 
-SCENES = [(signature, REFUSED), (stranger, REFUSED), (digest, REFUSED), (floor, REFUSED), (staged, GOOD), (trust, REFUSED)]
+SCENES = [(signature, REFUSED), (stranger, REFUSED), (digest, REFUSED), (floor, REFUSED), (staged, GOOD), (trust, REFUSED), (crafted, REFUSED)]
