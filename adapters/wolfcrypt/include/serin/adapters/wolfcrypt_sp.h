@@ -14,6 +14,9 @@
 /* The port; its `random` is NULL: a bootloader draws nothing. A constant, so that a bootloader that
  * is linked as a whole calls it directly.
  *
+ * The second run verifies a signature that is known to hold, too, and takes twice as long: an
+ * instruction that never executes in either run makes that one fail.
+ *
  * Its verification is exact but for two keys that nobody has: the base point and its negative,
  * whose private keys are 1 and n - 1, verify nothing. */
 extern const struct serin_crypto serin_wolfcrypt_sp;
