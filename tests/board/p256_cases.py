@@ -178,4 +178,5 @@ def chosen(dice):
         case(key, e, r, r * pow(u2, -1, N) % N)
 
 
-main()
+if __name__ == "__main__":
+    main()
