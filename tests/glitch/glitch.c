@@ -128,7 +128,11 @@ bool glitch_open(const char *program, const char **why)
         return false;
     }
     *why = "the linker did not keep the order of the objects";
-    if (all.size == 0 || all.size > CODE_MAX) {
+    if (all.size == 0 || (uintptr_t)glitch_first > (uintptr_t)glitch_last) {
+        return false;
+    }
+    *why = "its code is larger than CODE_MAX";
+    if (all.size > CODE_MAX) {
         return false;
     }
     (void)snprintf(

@@ -101,7 +101,9 @@ static void setup(void)
     broker_folder(&cloud);
     broker_folder(&site);
     cloud.port = free_port();
-    site.port = free_port();
+    do { /* one that was free may be given twice */
+        site.port = free_port();
+    } while (site.port == cloud.port);
     (void)snprintf(path, sizeof path, "%s/root.pub", folder);
     ck_assert_int_eq(serin_key_public_pem(test_keys[TEST_ROOT].public_key, pem), SERIN_OK);
     file_write(path, pem, strlen(pem));
