@@ -258,6 +258,10 @@ def play(bench, text):
 
 def swept(bench, options):
     names = options.scene or list(bench.expected)
+    unknown = set(options.function or ()) - {instruction.function.split(".")[0] for instruction in bench.listing.at.values()}
+    if unknown:
+        print(f"skip-sweep: the bootloader has no function {', '.join(sorted(unknown))}, or it is inlined", file=sys.stderr)
+        return 2
     wrong = bench.look(names)
     if wrong:
         print(*wrong, sep="\n")
