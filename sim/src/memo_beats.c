@@ -124,7 +124,7 @@ static bool same(const struct serin_beat *a, const struct serin_beat *b)
            a->uptime_s == b->uptime_s && a->redundancy == b->redundancy &&
            serin_order_compare(a->channel_order, b->channel_order) == 0 &&
            serin_order_compare(a->own_order, b->own_order) == 0 && a->interval_s == b->interval_s &&
-           a->refused == b->refused && same_counters(a, b);
+           a->refused == b->refused && a->takes == b->takes && same_counters(a, b);
 }
 
 /* NULL: it was not said lately. */

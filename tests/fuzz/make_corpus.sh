@@ -13,6 +13,8 @@ seed() { # seed TARGET NAME < content
 for kind in manifest trust bundle; do
     seed "$kind" good <"$vectors/$kind.bin"
 done
+seed route good <"$vectors/routes.bin"
+head -c -1 "$vectors/routes.bin" | seed route refused-cut
 while read -r file kind _; do
     seed "$kind" "refused-${file%.bin}" <"$vectors/refused/$file"
 done <"$vectors/refused.txt"

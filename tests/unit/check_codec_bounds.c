@@ -267,6 +267,7 @@ static void *list_of(void *item)
     X(beat, Beat, interval_long, m->interval_s = 604801)                                          \
     X(beat, Beat, refused_0, m->refused = 0)                                                      \
     X(beat, Beat, refused_last, m->refused = SERIN_REASON_COUNT)                                  \
+    X(beat, Beat, takes_256, m->takes = 256)                                                      \
     X(beat, Beat, counters_9, m->n_counters = 9, m->counters = list_of(m->counters[0]))           \
     X(beat, Beat, counters_many, m->n_counters = LIST_MAX, m->counters = list_of(m->counters[0])) \
     X(beat, Beat, counter_0, m->counters[0]->id = 0)                                              \

@@ -1,5 +1,5 @@
 # The core. What needs hashing, signatures or a codec is tried with the real adapters, never with a fake.
-foreach(module error bytes crc32 id states topic version piece order_guard credit nearest proof)
+foreach(module error bytes crc32 id states topic version piece order_guard credit nearest proof route)
   serin_unit_test(${module} LINK serin::core)
 endforeach()
 

@@ -234,6 +234,7 @@ static void large_beat(void *value)
     beat->own_order = large_order;
     beat->interval_s = 604800;
     beat->refused = LARGE_REASON;
+    beat->takes = UINT8_MAX;
     beat->counter_count = SERIN_BEAT_COUNTERS_MAX;
     for (size_t i = 0; i < SERIN_BEAT_COUNTERS_MAX; i++) {
         beat->counters[i].id = UINT32_MAX - (uint32_t)i;

@@ -307,9 +307,9 @@ enum serin_error serin_pbc_decode_ack(const uint8_t *data, size_t size, struct s
 #define FIRMWARE_MOST TEXT_MOST(3u * NUMBER_MOST)
 #define RUNNING_MOST  TEXT_MOST(TEXT_MOST(SERIN_SHA256_SIZE) + FIRMWARE_MOST + 3u * NUMBER_MOST)
 #define COUNTER_MOST  TEXT_MOST(2u * NUMBER_MOST)
-#define BEAT_MOST                                                                \
-    (9u * NUMBER_MOST + TEXT_MOST(SERIN_ID_MAX) + TEXT_MOST(SERIN_PRODUCT_MAX) + \
-     TEXT_MOST(SERIN_CHANNEL_MAX) + RUNNING_MOST + 2u * ORDER_MOST +             \
+#define BEAT_MOST                                                                 \
+    (10u * NUMBER_MOST + TEXT_MOST(SERIN_ID_MAX) + TEXT_MOST(SERIN_PRODUCT_MAX) + \
+     TEXT_MOST(SERIN_CHANNEL_MAX) + RUNNING_MOST + 2u * ORDER_MOST +              \
      SERIN_BEAT_COUNTERS_MAX * COUNTER_MOST)
 
 _Static_assert(BEAT_MOST <= SERIN_BEAT_MAX, "every beat within bounds can be said");
@@ -342,6 +342,7 @@ enum serin_error serin_pbc_encode_beat(const struct serin_beat *value, uint8_t *
     message.own_order = &own_order;
     message.interval_s = value->interval_s;
     message.refused = value->refused;
+    message.takes = value->takes;
     message.n_counters = value->counter_count;
     message.counters = pointers;
     for (size_t i = 0; i < value->counter_count; i++) {
@@ -366,7 +367,8 @@ static bool get_beat(const struct serin_pbc_arena *arena, const Serin__V1__Beat 
     value->own_order = get_order(message->own_order);
     value->interval_s = message->interval_s;
     value->refused = (enum serin_reason)message->refused;
-    if (message->n_counters > SERIN_BEAT_COUNTERS_MAX) {
+    value->takes = (uint8_t)message->takes;
+    if (message->takes > UINT8_MAX || message->n_counters > SERIN_BEAT_COUNTERS_MAX) {
         return false;
     }
     value->counter_count = message->n_counters;

@@ -218,6 +218,8 @@ struct serin_beat {
     /* Of the last refused directive, so that an operator sees why a device does not follow; NONE
      * if none. */
     enum serin_reason refused;
+    uint8_t
+        takes; /* the patches that it decodes: SERIN_TAKES_* (route.h); other bits mean nothing */
     size_t counter_count;
     struct serin_counter counters[SERIN_BEAT_COUNTERS_MAX];
 };

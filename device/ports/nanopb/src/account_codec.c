@@ -305,6 +305,7 @@ enum serin_error serin_npb_encode_beat(const struct serin_beat *value, uint8_t *
         .own_order = put_order(value->own_order),
         .interval_s = value->interval_s,
         .refused = (uint32_t)value->refused,
+        .takes = value->takes,
         .counters = {.kind = &counters, .in = value->counters, .count = value->counter_count},
     };
     return serin_npb_encode(serin_v1_Beat_fields, &message, SERIN_BEAT_MAX, out, capacity, size);
@@ -321,7 +322,9 @@ static bool get_beat(const serin_v1_Beat *message, struct serin_beat *value)
     value->own_order = get_order(&message->own_order);
     value->interval_s = message->interval_s;
     value->refused = (enum serin_reason)message->refused;
-    return serin_npb_get_list(&message->counters, &value->counter_count) &&
+    value->takes = (uint8_t)message->takes;
+    return message->takes <= UINT8_MAX &&
+           serin_npb_get_list(&message->counters, &value->counter_count) &&
            serin_npb_get_text(&message->device_id, value->device_id, sizeof(value->device_id)) &&
            serin_npb_get_text(&message->product, value->product, sizeof(value->product)) &&
            serin_npb_get_text(&message->channel, value->channel, sizeof(value->channel)) &&
