@@ -1,4 +1,5 @@
 # The orchestrator's core and its store.
+serin_unit_test(deltas LINK serin::orchestrator_core)
 serin_unit_test(engine SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_gate SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)
 serin_unit_test(engine_directive SOURCES engine_bench.c engine_bench_evidence.c LINK serin::orchestrator_core m)

@@ -14,6 +14,8 @@ target_include_directories(check_fleet_index PRIVATE ${PROJECT_SOURCE_DIR}/orche
 
 find_package(Threads REQUIRED)
 serin_unit_test(http LINK serin::http Threads::Threads)
+serin_unit_test(patches SOURCES delta_images.c LINK serin::patches serin::divsufsort serin::openssl)
+target_compile_definitions(check_patches PRIVATE _GNU_SOURCE)
 serin_unit_test(json LINK serin::json)
 
 # serind's shell without its clients, its API and its loop's descriptors: tests/unit/serind_bench.c is the client.
