@@ -118,6 +118,7 @@ static void print_device(const struct serin_cli *cli, const struct serin_json *d
         {"security counter", "security_counter"},
         {"floor", "floor"},
         {"redundancy", "redundancy"},
+        {"takes patches", "takes"},
         {"online", "online"},
         {"last report", "last_report"},
         {"last beat", "last_beat"},

@@ -3,6 +3,8 @@
 #include "enrol.h"
 #include "text.h"
 
+#include <serin/route.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +97,16 @@ static const char *redundancy_text(enum serin_redundancy redundancy)
     }
 }
 
+static const char *takes_text(uint8_t takes)
+{
+    bool small = (takes & SERIN_TAKES_SMALL) != 0;
+    bool best = (takes & SERIN_TAKES_BEST) != 0;
+    if (small && best) {
+        return "both";
+    }
+    return small ? "small" : best ? "best" : "none";
+}
+
 static struct serin_json *counters_json(const struct serin_device_record *record)
 {
     static const char *const names[] = {
@@ -169,6 +181,7 @@ struct serin_json *serind_device_json(struct serind *serind,
     serin_json_put_number(object, "security_counter", running->security_counter);
     serin_json_put_number(object, "floor", running->floor);
     serin_json_put_text(object, "redundancy", redundancy_text(record->redundancy));
+    serin_json_put_text(object, "takes", takes_text(record->takes));
     serin_json_put_bool(object, "online",
                         device != SERIND_NO_DEVICE && serind_device_reachable(serind, device));
     serind_put_time(object, "last_report", record->last_report_s);

@@ -11,6 +11,7 @@
 
 #include <serin/adapters/log.h>
 #include <serin/directive.h>
+#include <serin/route.h>
 
 #include <string.h>
 
@@ -164,6 +165,7 @@ static void take_beat(struct serind *serind, const struct serind_item *item,
     move(serind, item, record);
     serind_fleet_describe(record, item);
     record->redundancy = beat->redundancy;
+    record->takes = beat->takes & SERIN_TAKES_KNOWN;
     record->channel_order = beat->channel_order;
     record->own_order = beat->own_order;
     record->refused = beat->refused;

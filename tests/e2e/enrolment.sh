@@ -18,6 +18,7 @@ done
 title "Waiting"
 wait_for 30 "three devices are seen" known_devices 3
 for i in 1 2 3; do enrolled_as "sensor-0$i" pending >/dev/null || fail "$(device_json "sensor-0$i")"; done
+device_json sensor-01 | jq -e '.takes | IN("none", "small", "best", "both")' >/dev/null || fail "which patches it takes: $(device_json sensor-01)"
 "$SERIN" device approve sensor-01 >/dev/null || fail "approve"
 "$SERIN" device refuse sensor-03 >/dev/null || fail "refuse"
 publish 2.0.0

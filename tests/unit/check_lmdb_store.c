@@ -354,7 +354,7 @@ static void make_older(MDB_txn *txn, MDB_dbi table, char *id)
     MDB_val found;
     uint8_t bytes[2048];
     ck_assert_int_eq(mdb_get(txn, table, &key, &found), MDB_SUCCESS);
-    size_t body = found.mv_size - 4 - offsetof(struct serin_health, resumed_s) - 16 - 1;
+    size_t body = found.mv_size - 4 - 1 - offsetof(struct serin_health, resumed_s) - 16 - 1;
     ck_assert_uint_lt(body + 4, sizeof bytes);
     memcpy(bytes, found.mv_data, body);
     ck_assert_uint_eq(((const uint8_t *)found.mv_data)[body], 0);
@@ -396,6 +396,7 @@ START_TEST(a_store_of_before_gateways_goes_on)
     memset(device.gateway, 0, sizeof device.gateway);
     memset(&device.own, 0, sizeof device.own);
     memset(&device.health, 0, sizeof device.health);
+    device.takes = 0;
     begin(true);
     ck_assert_int_eq(store.ops->put_device(store.ctx, &device), SERIN_OK);
     commit();

@@ -7,6 +7,7 @@
 #include "test_keys.h"
 
 #include <serin/host/bundle.h>
+#include <serin/route.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,34 @@ START_TEST(errors_of_the_old_image_stay_behind)
 END_TEST
 
 /* The device went on to another attempt; its beat is here before the report that says so. */
+/* What a device decodes is that of its last beat, in the store; bits of a later version are
+ * not kept. */
+START_TEST(what_a_device_decodes_is_kept)
+{
+    static const struct {
+        uint8_t said, kept;
+    } rows[] = {{0, 0},
+                {SERIN_TAKES_SMALL, SERIN_TAKES_SMALL},
+                {SERIN_TAKES_BEST | 0x81u, SERIN_TAKES_BEST},
+                {0xff, SERIN_TAKES_KNOWN},
+                {1, 0}};
+    struct serind_bench bench;
+    serind_bench_open(&bench);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct serin_beat beat = serind_bench_beat("lamp-1", 0, 0);
+        beat.takes = rows[i].said;
+        serind_bench_take_beat(&bench, &beat);
+        const struct serin_store *store = &bench.serind.store;
+        struct serin_device_record record;
+        ck_assert_int_eq(store->ops->begin(store->ctx, false), SERIN_OK);
+        ck_assert_int_eq(store->ops->get_device(store->ctx, "lamp-1", &record), SERIN_OK);
+        store->ops->abort(store->ctx);
+        ck_assert_uint_eq(record.takes, rows[i].kept);
+    }
+    serind_bench_close(&bench);
+}
+END_TEST
+
 START_TEST(a_beat_ahead_of_its_report_reverts_nothing)
 {
     struct serind_bench bench;
@@ -444,6 +473,7 @@ int main(void)
         a_clock_set_back_is_due_at_once,
         a_clock_set_back_ends_no_lease,
         errors_of_the_old_image_stay_behind,
+        what_a_device_decodes_is_kept,
         a_beat_ahead_of_its_report_reverts_nothing,
         who_moves_away_is_cancelled,
         other_hardware_of_the_channel_is_cancelled_only_without_an_offer,

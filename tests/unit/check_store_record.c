@@ -307,7 +307,8 @@ START_TEST(values_out_of_bounds_are_not_written)
 END_TEST
 
 /* The records of a store of before there were gateways: every device was direct; of before its own
- * account was kept; and of before what its beats came to was. Caught: a field read whatever the
+ * account was kept; of before what its beats came to was; and of before it told what it decodes.
+ * Caught: a field read whatever the
  * version; a field left out. */
 START_TEST(a_device_of_an_older_version_has_what_it_had)
 {
@@ -317,6 +318,15 @@ START_TEST(a_device_of_an_older_version_has_what_it_had)
     sample(RECORD_DEVICE, 2, &value);
     size_t length = strlen(value.device.gateway);
     ck_assert_int_eq(record_encode(RECORD_DEVICE, &key, &value, bytes, &size), SERIN_OK);
+    ck_assert_uint_ne(value.device.takes, 0);
+    bytes[1] = 4;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_ERR_FORMAT);
+    size -= sizeof value.device.takes;
+    reseal(bytes, size);
+    ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_OK);
+    ck_assert_uint_ne(value.device.health.beats, 0);
+    ck_assert_uint_eq(value.device.takes, 0);
     bytes[1] = 3;
     reseal(bytes, size);
     ck_assert_int_eq(decode(RECORD_DEVICE, bytes, size, &value), SERIN_ERR_FORMAT);

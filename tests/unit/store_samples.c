@@ -148,6 +148,7 @@ struct serin_device_record sample_device(uint64_t seed, const char *id, bool ful
         .rated = (uint16_t)dice(&seed),
         .lost_s = dice32(&seed),
     };
+    record.takes = (uint8_t)within(&seed, 1, UINT8_MAX);
     return record;
 }
 

@@ -161,6 +161,9 @@ static void device_fields(struct record_io *io, union record_value *value)
     if (io->version >= 4) { /* before it what beats came to was forgotten at each start */
         health_fields(io, &device->health);
     }
+    if (io->version >= 5) { /* before it no device was known to decode patches */
+        device->takes = (uint8_t)record_range(io, device->takes, 0, UINT8_MAX);
+    }
 }
 
 static void attempt_fields(struct record_io *io, union record_value *value)
@@ -304,7 +307,7 @@ static void gateway_fields(struct record_io *io, union record_value *value)
 
 const struct record_layout record_layouts[RECORD_KIND_COUNT] = {
     [RECORD_META] = {.version = 3, .fields = meta_fields},
-    [RECORD_DEVICE] = {.version = 4, .fields = device_fields},
+    [RECORD_DEVICE] = {.version = 5, .fields = device_fields},
     [RECORD_ATTEMPT] = {.version = 1, .fields = attempt_fields},
     [RECORD_RELEASE] = {.version = 1, .fields = release_fields},
     [RECORD_STABLE] = {.version = 1, .fields = stable_fields},

@@ -46,6 +46,7 @@ struct serin_device_record {
     /* What its beats came to when the record was written; `beats` 0: it never beat, or the record
      * is of a version that kept nothing of it. */
     struct serin_health health;
+    uint8_t takes; /* the patches that it decodes, by its last beat: SERIN_TAKES_* (route.h) */
 };
 
 /* What an operator has to say about a gateway. */
