@@ -58,9 +58,37 @@ static void lookup_manifest(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SI
     memcpy(objects->pieces, manifest.pieces_sha256, SERIN_SHA256_SIZE);
 }
 
+/* A route table is small, and stands in the depot or in the site's memory. */
+static bool read_routes(void *ctx, const uint8_t name[SERIN_SHA256_SIZE],
+                        struct serin_routes *routes)
+{
+    struct shell *shell = ctx;
+    uint8_t data[SERIN_ROUTES_SIZE_MAX], digest[SERIN_SHA256_SIZE];
+    uint32_t size = 0;
+    enum serin_error error = serin_depot_size(shell->depot, name, &size);
+    routes->route_count = 0;
+    if (error == SERIN_OK && size > sizeof data) {
+        return true;
+    }
+    if ((error != SERIN_OK || serin_depot_read(shell->depot, name, 0, data, size) != SERIN_OK) &&
+        !(shell->site != NULL && site_routes(shell, name, data, &size))) {
+        return false;
+    }
+    serin_sha256_of(shell->ports.crypto, data, size, digest);
+    if (memcmp(digest, name, sizeof digest) != 0) {
+        return false;
+    }
+    if (serin_routes_decode(data, size, routes) != SERIN_OK) {
+        shell_log_client(shell, "a route table of the depot is none: it names no patch");
+        routes->route_count = 0;
+    }
+    return true;
+}
+
 _Static_assert(SERIN_GUARD_RECORD_MAX <= SERIN_RECORDS_SIZE_MAX, "every record fits its file");
 
-static const struct serin_guard_ops guard_ops = {.save = save_record, .lookup = lookup_manifest};
+static const struct serin_guard_ops guard_ops = {
+    .save = save_record, .lookup = lookup_manifest, .routes = read_routes};
 
 /* A record's payload was checked before it was stored; one that no longer passes names nothing. */
 static void restore_routes(struct shell *shell, const uint8_t *data, size_t size)

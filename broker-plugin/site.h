@@ -122,5 +122,8 @@ enum site_news site_take_data(struct shell *shell, const struct serin_have *have
 /* The body of a manifest that is verified and in memory. */
 bool site_manifest_body(struct shell *shell, const uint8_t *id,
                         uint8_t body[SERIN_MANIFEST_BODY_SIZE]);
+/* The same of a route table, which is verified as a whole. */
+bool site_routes(struct shell *shell, const uint8_t *name, uint8_t out[SERIN_ROUTES_SIZE_MAX],
+                 uint32_t *size);
 
 #endif

@@ -477,3 +477,15 @@ bool site_manifest_body(struct shell *shell, const uint8_t *id,
     memcpy(body, manifest->data, SERIN_MANIFEST_BODY_SIZE);
     return true;
 }
+
+bool site_routes(struct shell *shell, const uint8_t *name, uint8_t out[SERIN_ROUTES_SIZE_MAX],
+                 uint32_t *size)
+{
+    const struct site_whole *table = find_whole(shell->site, name);
+    if (table == NULL || table->size > SERIN_ROUTES_SIZE_MAX) {
+        return false;
+    }
+    memcpy(out, table->data, table->size);
+    *size = table->size;
+    return true;
+}

@@ -7,6 +7,7 @@
 #include "objects.h"
 
 #include <serin/assert.h>
+#include <serin/piece.h>
 
 #include <string.h>
 
@@ -62,6 +63,26 @@ static struct serin_guard_object *note_object(struct serin_guard *guard, const u
     return object;
 }
 
+/* What could not be read now is read again; the gateway hears of one of them at a time. */
+static void note_unread(struct serin_guard *guard, const uint8_t *name, enum naming naming)
+{
+    note_lack(guard, naming);
+    if (naming == NAMED_LIVE && guard->lack_count++ == guard->lack_turn) {
+        memcpy(guard->lacking, name, SERIN_SHA256_SIZE);
+    }
+}
+
+static void note_image(struct serin_guard *guard, const struct serin_guard_objects *named,
+                       enum naming naming)
+{
+    struct serin_guard_object *image =
+        note_object(guard, named->image, SERIN_GUARD_IMAGE, named->image_size, naming);
+    if (image != NULL && image->kind == SERIN_GUARD_IMAGE) {
+        memcpy(image->pieces, named->pieces, SERIN_SHA256_SIZE);
+    }
+    (void)note_object(guard, named->pieces, SERIN_GUARD_PIECES, named->pieces_size, naming);
+}
+
 static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id, enum naming naming)
 {
     /* Many devices may be offered the same: it is looked up once. */
@@ -72,26 +93,82 @@ static void note_manifest(struct serin_guard *guard, const uint8_t *manifest_id,
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
     if (!named.known) {
-        note_lack(guard, naming);
-        if (naming == NAMED_LIVE && guard->lack_count++ == guard->lack_turn) {
-            memcpy(guard->lacking, manifest_id, SERIN_SHA256_SIZE);
-        }
+        note_unread(guard, manifest_id, naming);
         return;
     }
-    struct serin_guard_object *image =
-        note_object(guard, named.image, SERIN_GUARD_IMAGE, named.image_size, naming);
-    if (image != NULL && image->kind == SERIN_GUARD_IMAGE) {
-        memcpy(image->pieces, named.pieces, SERIN_SHA256_SIZE);
-    }
-    (void)note_object(guard, named.pieces, SERIN_GUARD_PIECES, named.pieces_size, naming);
+    note_image(guard, &named, naming);
 }
+
+/* ---- patches ---- */
+
+static bool among(const uint8_t ids[][SERIN_SHA256_SIZE], size_t count, const uint8_t *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (same(ids[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_halted(const struct serin_guard_view *view)
+{
+    return view->candidate_state == SERIN_CANDIDATE_HALTED;
+}
+
+/* Whether a view offers the manifest: a halted candidate is not offered. */
+static bool view_names(const struct serin_guard_view *view, const uint8_t *id)
+{
+    return among(view->stable, view->stable_count, id) ||
+           (!is_halted(view) && among(view->candidate, view->candidate_count, id));
+}
+
+static struct serin_guard_objects patch_names(const struct serin_route *route)
+{
+    struct serin_guard_objects named = {.known = true,
+                                        .image_size = route->size_bytes,
+                                        .pieces_size = serin_piece_table_size(route->size_bytes)};
+    memcpy(named.image, route->object, SERIN_SHA256_SIZE);
+    memcpy(named.pieces, route->pieces_sha256, SERIN_SHA256_SIZE);
+    return named;
+}
+
+/* The patches of a view's route table: those to what it offers are named as that is, and those to a
+ * halted candidate are halted with it. */
+static void note_patches(struct serin_guard *guard, const struct serin_guard_view *view,
+                         enum naming naming)
+{
+    struct serin_routes routes;
+    if (!view->has_routes || (naming == NAMED_HALTED && !is_halted(view))) {
+        return;
+    }
+    if (!guard->ops->routes(guard->ctx, view->routes, &routes)) {
+        note_unread(guard, view->routes, naming);
+        return;
+    }
+    for (size_t i = 0; i < routes.route_count; i++) {
+        const struct serin_route *route = &routes.routes[i];
+        const uint8_t *target = routes.targets[route->target];
+        bool named = naming == NAMED_HALTED ? among(view->candidate, view->candidate_count, target)
+                                            : view_names(view, target);
+        struct serin_guard_objects patch = patch_names(route);
+        if (named && route->size_bytes > SERIN_PIECE_SIZE) {
+            note_image(guard, &patch, naming);
+        } else if (named) {
+            (void)note_object(guard, patch.image, SERIN_GUARD_PATCH, patch.image_size, naming);
+        }
+    }
+}
+
+/* ---- the index ---- */
 
 static void note_halted(struct serin_guard *guard, const struct serin_guard_view *view)
 {
-    if (view->candidate_state == SERIN_CANDIDATE_HALTED) {
+    if (is_halted(view)) {
         for (size_t i = 0; i < view->candidate_count; i++) {
             note_manifest(guard, view->candidate[i], NAMED_HALTED);
         }
+        note_patches(guard, view, NAMED_HALTED);
     }
 }
 
@@ -106,10 +183,11 @@ static void note_offers(struct serin_guard *guard, const struct serin_guard_view
         note_manifest(guard, view->stable[i], naming);
     }
     for (size_t i = 0; i < view->candidate_count; i++) {
-        if (view->candidate_state != SERIN_CANDIDATE_HALTED) {
+        if (!is_halted(view)) {
             note_manifest(guard, view->candidate[i], naming);
         }
     }
+    note_patches(guard, view, naming);
 }
 
 static bool is_channel(const char *topic)
@@ -153,6 +231,24 @@ void guard_objects_refresh(struct serin_guard *guard, uint64_t now_ms)
     guard->built_ms = now_ms;
 }
 
+/* What the object is to what a manifest or a route names, if anything. */
+static struct serin_guard_answer named_as(const struct serin_guard_objects *named,
+                                          const uint8_t *name)
+{
+    struct serin_guard_answer answer = {.offer = SERIN_GUARD_NOT_OFFERED};
+    if (same(named->image, name)) {
+        answer = (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
+                                             .kind = SERIN_GUARD_IMAGE,
+                                             .size = named->image_size,
+                                             .pieces_size = named->pieces_size};
+        memcpy(answer.pieces, named->pieces, SERIN_SHA256_SIZE);
+    } else if (same(named->pieces, name)) {
+        answer = (struct serin_guard_answer){
+            .offer = SERIN_GUARD_OFFERED, .kind = SERIN_GUARD_PIECES, .size = named->pieces_size};
+    }
+    return answer;
+}
+
 /* What the object is to a manifest that is on offer. */
 static struct serin_guard_answer manifest_names(const struct serin_guard *guard,
                                                 const uint8_t *manifest_id, const uint8_t *name)
@@ -163,21 +259,38 @@ static struct serin_guard_answer manifest_names(const struct serin_guard *guard,
     }
     struct serin_guard_objects named = {.known = false};
     guard->ops->lookup(guard->ctx, manifest_id, &named);
-    struct serin_guard_answer answer = {.offer = SERIN_GUARD_NOT_OFFERED};
     if (!named.known) {
-        answer.offer = SERIN_GUARD_UNSURE;
+        struct serin_guard_answer answer = {.offer = SERIN_GUARD_UNSURE};
         memcpy(answer.lacking, manifest_id, SERIN_SHA256_SIZE);
         return answer;
     }
-    if (same(named.image, name)) {
-        answer = (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
-                                             .kind = SERIN_GUARD_IMAGE,
-                                             .size = named.image_size,
-                                             .pieces_size = named.pieces_size};
-        memcpy(answer.pieces, named.pieces, SERIN_SHA256_SIZE);
-    } else if (same(named.pieces, name)) {
-        answer = (struct serin_guard_answer){
-            .offer = SERIN_GUARD_OFFERED, .kind = SERIN_GUARD_PIECES, .size = named.pieces_size};
+    return named_as(&named, name);
+}
+
+/* What the object is to the view's route table. */
+static struct serin_guard_answer routes_name(const struct serin_guard *guard,
+                                             const struct serin_guard_view *view,
+                                             const uint8_t *name)
+{
+    struct serin_routes routes;
+    struct serin_guard_answer answer = {.offer = SERIN_GUARD_NOT_OFFERED};
+    if (!guard->ops->routes(guard->ctx, view->routes, &routes)) {
+        answer.offer = SERIN_GUARD_UNSURE;
+        memcpy(answer.lacking, view->routes, SERIN_SHA256_SIZE);
+        return answer;
+    }
+    for (size_t i = 0; i < routes.route_count && answer.offer != SERIN_GUARD_OFFERED; i++) {
+        const struct serin_route *route = &routes.routes[i];
+        if (!view_names(view, routes.targets[route->target])) {
+            continue;
+        }
+        struct serin_guard_objects patch = patch_names(route);
+        if (route->size_bytes > SERIN_PIECE_SIZE) {
+            answer = named_as(&patch, name);
+        } else if (same(patch.image, name)) {
+            answer = (struct serin_guard_answer){
+                .offer = SERIN_GUARD_OFFERED, .kind = SERIN_GUARD_PATCH, .size = patch.image_size};
+        }
     }
     return answer;
 }
@@ -191,7 +304,7 @@ struct serin_guard_answer guard_view_offers(const struct serin_guard *guard,
         return (struct serin_guard_answer){.offer = SERIN_GUARD_OFFERED,
                                            .kind = SERIN_GUARD_ROUTES};
     }
-    size_t candidates = view->candidate_state == SERIN_CANDIDATE_HALTED ? 0 : view->candidate_count;
+    size_t candidates = is_halted(view) ? 0 : view->candidate_count;
     for (size_t i = 0; i < view->stable_count + candidates; i++) {
         const uint8_t *id =
             i < view->stable_count ? view->stable[i] : view->candidate[i - view->stable_count];
@@ -200,6 +313,12 @@ struct serin_guard_answer guard_view_offers(const struct serin_guard *guard,
             return answer;
         }
         best = answer.offer == SERIN_GUARD_UNSURE ? answer : best;
+    }
+    if (view->has_routes) {
+        struct serin_guard_answer answer = routes_name(guard, view, name);
+        /* A manifest comes first: without it a patch is of no use. */
+        best =
+            answer.offer == SERIN_GUARD_OFFERED || best.offer != SERIN_GUARD_UNSURE ? answer : best;
     }
     return best;
 }

@@ -33,13 +33,20 @@
 #define BYTES_RESCAN_MS     3600000u
 
 /* What an offered object is. */
-enum bytes_sort { BYTES_MANIFEST = 1, BYTES_TABLE, BYTES_IMAGE, BYTES_ROUTES };
+enum bytes_sort {
+    BYTES_MANIFEST = 1,
+    BYTES_TABLE,
+    BYTES_IMAGE, /* also a patch of several pieces: it is filled and checked as an image is */
+    BYTES_ROUTES,
+    BYTES_PATCH /* of one piece: verified as a whole */
+};
 
 struct bytes_offer {
     uint8_t name[SERIN_SHA256_SIZE];
     enum bytes_sort sort;
-    uint8_t under[SERIN_SHA256_SIZE]; /* TABLE: its manifest; IMAGE: its piece table */
-    uint32_t size;                    /* TABLE, IMAGE */
+    uint8_t under[SERIN_SHA256_SIZE]; /* TABLE: its manifest, or its route table; IMAGE: its piece
+                                         table */
+    uint32_t size;                    /* TABLE, IMAGE, PATCH; else 0 */
     /* MANIFEST: what it names, once it has been read; kept while it is offered, also when its file
      * is lost, since what it names stays pinned. */
     bool known;
@@ -146,7 +153,7 @@ void bytes_told(struct gateway *gateway, const struct serin_have *have);
 void bytes_offers_make(struct gateway *gateway);
 /* NULL: nothing offers it. */
 const struct bytes_offer *bytes_offer_find(const struct gateway_bytes *bytes, const uint8_t *name);
-/* An offered manifest that is not here and may be had, or NULL. */
+/* An offered manifest, or else route table, that is not here and may be had, or NULL. */
 const struct bytes_offer *bytes_offer_unread(const struct gateway *gateway);
 /* Whether the bytes are the manifest of that name, signed by a release key of its product.
  * SERIN_ERR_KEY: of that name, but no trust record is here that knows its key. */

@@ -180,8 +180,7 @@ static enum serin_error find_stored(struct gateway *gateway, const struct bytes_
     if (error == SERIN_ERR_NOT_FOUND || error == SERIN_ERR_IO) {
         return error;
     }
-    bool sized = offer->sort == BYTES_IMAGE || offer->sort == BYTES_TABLE;
-    if (error == SERIN_OK && *size > 0 && (!sized || *size == offer->size)) {
+    if (error == SERIN_OK && *size > 0 && (offer->size == 0 || *size == offer->size)) {
         return SERIN_OK;
     }
     bytes_rotten(gateway, offer->name);
@@ -236,7 +235,7 @@ static void describe(void *ctx, const uint8_t *object, struct serin_fill_descrip
     } else {
         out->answer = SERIN_FILL_FETCH;
         out->kind = offer->sort == BYTES_MANIFEST ? SERIN_FILL_MANIFEST : SERIN_FILL_WHOLE;
-        out->size = offer->sort == BYTES_TABLE ? offer->size : 0;
+        out->size = offer->size;
         out->emergency = offer->emergency;
     }
 }
@@ -383,7 +382,9 @@ static enum serin_error keep(void *ctx, const uint8_t *object, enum serin_fill_k
                   serin_error_text(error));
     }
     if (error != SERIN_ERR_IO) {
-        bytes->offers_stale = bytes->offers_stale || kind == SERIN_FILL_MANIFEST;
+        const struct bytes_offer *offer = bytes_offer_find(bytes, object);
+        bytes->offers_stale = bytes->offers_stale || kind == SERIN_FILL_MANIFEST ||
+                              (offer != NULL && offer->sort == BYTES_ROUTES);
         bytes->replay = true;
     }
     return error;

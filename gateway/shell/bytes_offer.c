@@ -1,12 +1,14 @@
 /*
  * What the held directives offer (docs/spec/site.md, section 2): the manifests that they name, and
- * through those that were read, piece tables and images. Nothing else is ever fetched, and all of
- * it is pinned. While nobody knows what one of them names, everything is.
+ * through those that were read, piece tables and images; and the route tables, with the patches
+ * that lead to those manifests. Nothing else is ever fetched, and all of it is pinned. While nobody
+ * knows what one of the manifests names, everything is.
  */
 #include "bytes_internal.h"
 
 #include <serin/adapters/log.h>
 #include <serin/piece.h>
+#include <serin/route.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -240,7 +242,61 @@ static void offer_contents(struct gateway *gateway, const struct bytes_offer *ma
     offer_add(gateway, &image);
 }
 
-/* Adds to the offered manifests what they name. False: no memory. */
+/* ---- route tables ---- */
+
+/* A patch is filled as an image is, by its piece table; one of a single piece has none. */
+static void offer_patch(struct gateway *gateway, const struct bytes_offer *like,
+                        const uint8_t *routes, const struct serin_route *route)
+{
+    struct bytes_offer patch = *like;
+    patch.size = route->size_bytes;
+    patch.sort = patch.size > SERIN_PIECE_SIZE ? BYTES_IMAGE : BYTES_PATCH;
+    memcpy(patch.name, route->object, SERIN_SHA256_SIZE);
+    if (patch.sort == BYTES_IMAGE) {
+        struct bytes_offer table = *like;
+        table.sort = BYTES_TABLE;
+        table.size = serin_piece_table_size(patch.size);
+        memcpy(table.under, routes, SERIN_SHA256_SIZE);
+        memcpy(table.name, route->pieces_sha256, SERIN_SHA256_SIZE);
+        memcpy(patch.under, table.name, SERIN_SHA256_SIZE);
+        offer_add(gateway, &table);
+    }
+    offer_add(gateway, &patch);
+}
+
+/* The patches of a route table that is here, as far as a manifest on offer is their target: those
+ * of a halted candidate are not to be had. While the table is not here, its patches are not pinned:
+ * losing one costs its bytes, and not the rollback that a lost image would cost. */
+static void offer_patches(struct gateway *gateway, const struct bytes_offer *table)
+{
+    uint8_t data[SERIN_ROUTES_SIZE_MAX], digest[SERIN_SHA256_SIZE];
+    uint32_t size;
+    struct serin_routes routes;
+    if (bytes_read(gateway, table->name, data, sizeof data, &size) != SERIN_OK) {
+        return;
+    }
+    serin_sha256_of(gateway->crypto, data, size, digest);
+    if (memcmp(digest, table->name, SERIN_SHA256_SIZE) != 0 ||
+        serin_routes_decode(data, size, &routes) != SERIN_OK) {
+        return;
+    }
+    for (size_t i = 0; i < routes.route_count; i++) {
+        const struct serin_route *route = &routes.routes[i];
+        const struct bytes_offer *target =
+            bytes_offer_find(gateway->bytes, routes.targets[route->target]);
+        if (target == NULL || target->sort != BYTES_MANIFEST ||
+            route->size_bytes > SERIN_SITE_OBJECT_MAX) {
+            continue;
+        }
+        struct bytes_offer like = {.emergency = target->emergency,
+                                   .blocked = target->blocked,
+                                   .withheld = target->unproven};
+        memcpy(like.product, target->product, sizeof like.product);
+        offer_patch(gateway, &like, table->name, route);
+    }
+}
+
+/* Adds to the offered manifests and route tables what they name. False: no memory. */
 static bool offer_all_contents(struct gateway *gateway, const struct bytes_offer *before,
                                size_t before_count)
 {
@@ -266,6 +322,11 @@ static bool offer_all_contents(struct gateway *gateway, const struct bytes_offer
                 bytes->offers[place] = *manifest;
             }
             offer_contents(gateway, manifest);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (manifests[i].sort == BYTES_ROUTES) {
+            offer_patches(gateway, &manifests[i]);
         }
     }
     free(manifests);
@@ -302,15 +363,20 @@ void bytes_offers_make(struct gateway *gateway)
 const struct bytes_offer *bytes_offer_unread(const struct gateway *gateway)
 {
     struct gateway_bytes *bytes = gateway->bytes;
+    const struct bytes_offer *routes = NULL;
     for (size_t i = 0; i < bytes->offer_count; i++) {
         const struct bytes_offer *offer = &bytes->offers[i];
-        if (offer->sort == BYTES_MANIFEST && !offer->blocked &&
-            bytes_entry_find(bytes, offer->name) == NULL &&
-            bytes_spare_find(bytes, offer->name) == NULL) {
+        if ((offer->sort != BYTES_MANIFEST && offer->sort != BYTES_ROUTES) || offer->blocked ||
+            bytes_entry_find(bytes, offer->name) != NULL ||
+            bytes_spare_find(bytes, offer->name) != NULL) {
+            continue;
+        }
+        if (offer->sort == BYTES_MANIFEST) {
             return offer;
         }
+        routes = offer;
     }
-    return NULL;
+    return routes;
 }
 
 uint32_t bytes_halted(const struct gateway *gateway)

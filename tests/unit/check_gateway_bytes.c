@@ -92,6 +92,55 @@ static void tell_served(uint64_t served_bytes)
 /* The plugin's counter begins anew with its broker, the sum does not; it goes on over restarts of
  * the gateway. Caught: the counter itself as the sum; a restart of the broker not seen; the whole
  * counter added again after a restart of the gateway. */
+/* Whoever asks for a patch has it filled as any other object: the route table first, then the
+ * patch's piece table, each once; and after a restart nothing again. */
+START_TEST(test_patches)
+{
+    struct site_object *patch = &site.extras[SITE_PATCH], *small = &site.extras[SITE_SMALL_PATCH];
+    begin(0);
+    site_offer_routes(0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 10; i++) {
+            site_want(SERIN_WANT_MISSING, patch, 0, 4096);
+            site_want(SERIN_WANT_MISSING, small, 0, 4096);
+            site_pass(1000);
+        }
+        for (int i = 0; i < SITE_EXTRAS; i++) {
+            ck_assert_msg(site_holds(&site.extras[i]), "object %d is not here", i);
+            ck_assert_uint_eq(site.extras[i].sent, site.extras[i].size);
+        }
+        ck_assert_uint_ge(patch->whole, 1);
+        ck_assert_uint_ge(small->whole, 1);
+        ck_assert_uint_eq(site_object(0, SITE_IMAGE)->sent, 0);
+        site_stop();
+        site_start();
+    }
+    done();
+}
+END_TEST
+
+/* A table leads to no patch of what is not offered: a release that no directive names, or a halted
+ * candidate. */
+START_TEST(test_patches_to_nothing)
+{
+    const enum serin_candidate_state states[] = {SERIN_CANDIDATE_NONE, SERIN_CANDIDATE_HALTED};
+    for (int i = 0; i < 2; i++) {
+        begin(0);
+        site_offer(0, i == 0 ? -1 : 1, states[i]);
+        site_offer_routes(1);
+        ck_assert(site_download(0, MINUTE));
+        for (int turn = 0; turn < 5; turn++) {
+            site_want(SERIN_WANT_MISSING, &site.extras[SITE_PATCH], 0, 4096);
+            site_pass(5000);
+        }
+        ck_assert(site_holds(&site.extras[SITE_ROUTES]));
+        ck_assert_uint_eq(site.extras[SITE_PATCH].sent + site.extras[SITE_PATCH_TABLE].sent, 0);
+        ck_assert_int_eq(site.extras[SITE_PATCH].absent, SERIN_BLOCK_REFUSED);
+        done();
+    }
+}
+END_TEST
+
 START_TEST(test_served)
 {
     static const struct {
@@ -890,6 +939,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {test_one_download,
+                                  test_patches,
+                                  test_patches_to_nothing,
                                   test_served,
                                   test_image_first,
                                   test_what_is_not_offered,

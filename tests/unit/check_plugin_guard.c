@@ -68,7 +68,16 @@ static void lookup(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
     name_of((uint8_t)(manifest_id[0] + 200), named->pieces);
 }
 
-static const struct serin_guard_ops ops = {.save = save, .lookup = lookup};
+/* No route table is here. */
+static bool no_routes(void *ctx, const uint8_t name[SERIN_SHA256_SIZE], struct serin_routes *routes)
+{
+    (void)ctx;
+    (void)name;
+    (void)routes;
+    return false;
+}
+
+static const struct serin_guard_ops ops = {.save = save, .lookup = lookup, .routes = no_routes};
 
 static void restart(void)
 {

@@ -18,6 +18,7 @@ static struct serin_guard guard;
 static struct serin_guard_entry entries[ENTRIES];
 static struct serin_guard_object objects[OBJECTS];
 static uint8_t unreadable, unreadable_too; /* manifests that are not in the depot; 0: none */
+static uint8_t unreadable_routes;          /* 0: none */
 static unsigned lookups;
 static uint8_t record[SERIN_GUARD_RECORD_MAX];
 static size_t record_size;
@@ -43,6 +44,24 @@ static void lookup(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
     memset(named->pieces, number + 200, sizeof named->pieces);
 }
 
+/* Route table 66 leads to manifest 1 by the patches 30 (of 9000 bytes; pieces 31) and 32 (of one
+ * piece), and to manifest 5 by patch 34 (pieces 35). Others are empty. */
+static bool read_routes(void *ctx, const uint8_t name[SERIN_SHA256_SIZE],
+                        struct serin_routes *routes)
+{
+    (void)ctx;
+    *routes = (struct serin_routes){.target_count = 2, .route_count = name[0] == 66 ? 3 : 0};
+    memset(routes->targets[0], 1, SERIN_SHA256_SIZE);
+    memset(routes->targets[1], 5, SERIN_SHA256_SIZE);
+    for (uint8_t i = 0; i < 3; i++) {
+        routes->routes[i].target = i == 2;
+        routes->routes[i].size_bytes = i == 1 ? SERIN_PIECE_SIZE : 9000;
+        memset(routes->routes[i].object, 30 + 2 * i, SERIN_SHA256_SIZE);
+        memset(routes->routes[i].pieces_sha256, 31 + 2 * i, SERIN_SHA256_SIZE);
+    }
+    return name[0] != unreadable_routes;
+}
+
 static enum serin_error save(void *ctx, const char *key, const uint8_t *data, size_t size)
 {
     (void)ctx;
@@ -54,10 +73,11 @@ static enum serin_error save(void *ctx, const char *key, const uint8_t *data, si
 
 static void fresh(void)
 {
-    static const struct serin_guard_ops ops = {.save = save, .lookup = lookup};
+    static const struct serin_guard_ops ops = {
+        .save = save, .lookup = lookup, .routes = read_routes};
     memset(entries, 0, sizeof entries);
     memset(objects, 0, sizeof objects);
-    unreadable = unreadable_too = 0;
+    unreadable = unreadable_too = unreadable_routes = 0;
     serin_guard_init(&guard, &ops, NULL, entries, ENTRIES, objects, OBJECTS, 64);
 }
 
@@ -270,6 +290,66 @@ START_TEST(test_route_tables)
 }
 END_TEST
 
+static void accept_routes(const char *topic, uint32_t sequence, uint8_t stable, uint8_t candidate,
+                          enum serin_candidate_state state)
+{
+    const uint8_t content[SERIN_SHA256_SIZE] = {(uint8_t)sequence};
+    struct serin_directive directive = {
+        .order = {1, sequence}, .candidate_state = state, .has_route_table = true};
+    struct serin_guard_view view;
+    directive.stable.offer_count = directive.candidate.offer_count = 1;
+    memcpy(directive.route_table, name_of(66), SERIN_SHA256_SIZE);
+    memcpy(directive.stable.offers[0].manifest_id, name_of(stable), SERIN_SHA256_SIZE);
+    memcpy(directive.candidate.offers[0].manifest_id, name_of(candidate), SERIN_SHA256_SIZE);
+    serin_guard_view_directive(&directive, content, &view);
+    ck_assert_int_eq(serin_guard_accept(&guard, topic, &view, content, 1), SERIN_OK);
+}
+
+static void check_patches(const char *id)
+{
+    struct serin_guard_answer patch = ask(id, 30);
+    ck_assert_int_eq(patch.offer, SERIN_GUARD_OFFERED);
+    ck_assert_int_eq(patch.kind, SERIN_GUARD_IMAGE);
+    ck_assert_uint_eq(patch.size, 9000);
+    ck_assert_uint_eq(patch.pieces_size, 3 * SERIN_SHA256_SIZE);
+    ck_assert_int_eq(patch.pieces[0], 31);
+    ck_assert_int_eq(ask(id, 31).kind, SERIN_GUARD_PIECES);
+    ck_assert_int_eq(ask(id, 32).kind, SERIN_GUARD_PATCH);
+    ck_assert_uint_eq(ask(id, 32).size, SERIN_PIECE_SIZE);
+    ck_assert_int_eq(offer(id, 33), SERIN_GUARD_NOT_OFFERED);
+}
+
+/* Patches are given to whom their target is offered, and stop with it. */
+START_TEST(test_patches)
+{
+    fresh();
+    accept_routes(CHANNEL, 1, 1, 5, SERIN_CANDIDATE_ROLLING);
+    check_patches("you");
+    ck_assert_int_eq(offer("you", 34), SERIN_GUARD_OFFERED);
+    ck_assert(!serin_guard_rule(&guard, "you", name_of(34), 0).refused);
+    accept_routes(CHANNEL, 2, 1, 5, SERIN_CANDIDATE_HALTED);
+    check_patches("you");
+    ck_assert_int_eq(offer("you", 34), SERIN_GUARD_NOT_OFFERED);
+    ck_assert(serin_guard_rule(&guard, "you", name_of(34), 0).refused);
+    ck_assert(!serin_guard_rule(&guard, "you", name_of(30), 0).refused);
+    /* A device's own. */
+    fresh();
+    accept_routes(OWN, 1, 1, 5, SERIN_CANDIDATE_HALTED);
+    check_patches("me");
+    ck_assert_int_eq(offer("me", 34), SERIN_GUARD_NOT_OFFERED);
+    ck_assert_int_eq(offer("you", 30), SERIN_GUARD_NOT_OFFERED);
+    /* A table that is not here may name anything, and is what the gateway is told to bring. */
+    fresh();
+    unreadable_routes = 66;
+    accept_routes(CHANNEL, 1, 1, 5, SERIN_CANDIDATE_ROLLING);
+    ck_assert_int_eq(offer("you", 30), SERIN_GUARD_UNSURE);
+    ck_assert_int_eq(ask("you", 30).lacking[0], 66);
+    unreadable_routes = 0;
+    serin_guard_look_again(&guard);
+    check_patches("you");
+}
+END_TEST
+
 /* As long as a manifest on offer cannot be read, any object may be one that it names. */
 START_TEST(test_unsure)
 {
@@ -352,6 +432,7 @@ int main(void)
                                   test_known_to_whomever,
                                   test_known_at_one_look,
                                   test_route_tables,
+                                  test_patches,
                                   test_unsure,
                                   NULL};
     return check_run("plugin_offers", tests);

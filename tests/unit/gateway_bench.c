@@ -73,6 +73,11 @@ static struct site_object *object_of(const uint8_t name[32])
             return object;
         }
     }
+    for (int i = 0; i < SITE_EXTRAS; i++) {
+        if (site.extras[i].size > 0 && memcmp(site.extras[i].name, name, 32) == 0) {
+            return &site.extras[i];
+        }
+    }
     return NULL;
 }
 
@@ -317,6 +322,45 @@ void site_offer(int stable, int candidate, enum serin_candidate_state state)
     fill_release(&directive->candidate, candidate);
     directive->candidate_state = state;
     site.order_count = site.order_count > 0 ? site.order_count : 1;
+    if (site.gateway.bytes != NULL) {
+        gateway_bytes_orders_changed(&site.gateway);
+    }
+}
+
+static void make_extra(enum site_extra extra, const uint8_t *data, uint32_t size)
+{
+    site.extras[extra] = (struct site_object){.data = data, .size = size};
+    serin_sha256_of(serin_wolfcrypt(), data, size, site.extras[extra].name);
+}
+
+void site_offer_routes(int target)
+{
+    struct serin_routes routes = {.target_count = 1, .base_count = 1, .route_count = 2};
+    size_t size;
+    for (uint32_t i = 0; i < SITE_PATCH_SIZE; i++) {
+        site.patch[i] = (uint8_t)(i * i >> 5);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t left = SITE_PATCH_SIZE - i * SERIN_PIECE_SIZE;
+        serin_sha256_of(serin_wolfcrypt(), site.patch + (size_t)i * SERIN_PIECE_SIZE,
+                        left < SERIN_PIECE_SIZE ? left : SERIN_PIECE_SIZE,
+                        site.patch_table + (size_t)i * 32);
+    }
+    make_extra(SITE_PATCH, site.patch, SITE_PATCH_SIZE);
+    make_extra(SITE_PATCH_TABLE, site.patch_table, sizeof site.patch_table);
+    make_extra(SITE_SMALL_PATCH, site.patch + 100, SITE_SMALL_SIZE);
+    memcpy(routes.targets[0], site_object(target, SITE_MANIFEST)->name, 32);
+    memset(routes.bases[0], 7, 32);
+    routes.routes[0] = (struct serin_route){.backend = 1, .size_bytes = SITE_PATCH_SIZE};
+    routes.routes[1] = (struct serin_route){.backend = 2, .size_bytes = SITE_SMALL_SIZE};
+    memcpy(routes.routes[0].object, site.extras[SITE_PATCH].name, 32);
+    memcpy(routes.routes[0].pieces_sha256, site.extras[SITE_PATCH_TABLE].name, 32);
+    memcpy(routes.routes[1].object, site.extras[SITE_SMALL_PATCH].name, 32);
+    memcpy(routes.routes[1].pieces_sha256, site.extras[SITE_SMALL_PATCH].name, 32);
+    assert(serin_routes_encode(&routes, site.routes, &size) == SERIN_OK);
+    make_extra(SITE_ROUTES, site.routes, (uint32_t)size);
+    site.orders[0].directive.has_route_table = true;
+    memcpy(site.orders[0].directive.route_table, site.extras[SITE_ROUTES].name, 32);
     if (site.gateway.bytes != NULL) {
         gateway_bytes_orders_changed(&site.gateway);
     }

@@ -6,11 +6,19 @@
 #define SERIN_TESTS_GATEWAY_BENCH_H
 
 #include <gateway/shell/bytes_internal.h>
+#include <serin/route.h>
 
 #define SITE_RELEASES  3
 #define SITE_IMAGE_MAX 262144u
 #define SITE_ORDERS    4
 #define SITE_BLOCKS    64
+
+/* What the route table of the channel's directive adds: itself, a patch of several pieces with its
+ * table, and one of a single piece. */
+enum site_extra { SITE_ROUTES, SITE_PATCH, SITE_PATCH_TABLE, SITE_SMALL_PATCH, SITE_EXTRAS };
+
+#define SITE_PATCH_SIZE 9000u
+#define SITE_SMALL_SIZE 700u
 
 enum site_part { SITE_MANIFEST, SITE_TABLE, SITE_IMAGE, SITE_PARTS };
 
@@ -38,6 +46,8 @@ struct site {
     struct serin_trust trust;
     bool has_trust;
     struct site_release releases[SITE_RELEASES];
+    uint8_t routes[SERIN_ROUTES_SIZE_MAX], patch[SITE_PATCH_SIZE], patch_table[96];
+    struct site_object extras[SITE_EXTRAS];
     size_t order_count;
     struct gateway_order orders[SITE_ORDERS];
     bool waiting, halted;
@@ -64,6 +74,8 @@ void site_stop(void);
 /* A directive of the channel, which offers a release as stable (or none: -1) and one as candidate.
  */
 void site_offer(int stable, int candidate, enum serin_candidate_state state);
+/* Gives the directive a route table, with patches to that release. */
+void site_offer_routes(int target);
 /* Passes so much time. */
 void site_pass(uint64_t ms);
 /* The plugin's words. */

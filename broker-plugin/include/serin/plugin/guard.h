@@ -33,6 +33,7 @@
 #ifndef SERIN_PLUGIN_GUARD_H
 #define SERIN_PLUGIN_GUARD_H
 
+#include <serin/route.h>
 #include <serin/topic.h>
 #include <serin/wire.h>
 
@@ -75,6 +76,9 @@ struct serin_guard_ops {
     /* Looks up what a manifest names. `objects->known` false: not now. */
     void (*lookup)(void *ctx, const uint8_t manifest_id[SERIN_SHA256_SIZE],
                    struct serin_guard_objects *objects);
+    /* Reads the route table of that name. False: not now. One that is here and is none, or is too
+     * large, is true without a route. */
+    bool (*routes)(void *ctx, const uint8_t name[SERIN_SHA256_SIZE], struct serin_routes *routes);
 };
 
 #define SERIN_GUARD_OFFERS (2u * SERIN_DIRECTIVE_OFFERS_MAX)
@@ -90,8 +94,9 @@ enum serin_guard_kind {
     SERIN_GUARD_UNKNOWN,
     SERIN_GUARD_MANIFEST,
     SERIN_GUARD_PIECES, /* a piece table */
-    SERIN_GUARD_IMAGE,
-    SERIN_GUARD_ROUTES /* a route table */
+    SERIN_GUARD_IMAGE,  /* also a patch of several pieces: both are verified by a piece table */
+    SERIN_GUARD_ROUTES, /* a route table */
+    SERIN_GUARD_PATCH   /* a patch of one piece: its name is its digest */
 };
 
 /* What is known of an object that a remembered directive names. */
@@ -113,12 +118,13 @@ struct serin_guard {
     uint32_t entry_capacity, entry_count;
     uint32_t directive_count; /* entries that are no trust record */
     uint32_t object_capacity, object_count;
-    uint32_t leap_max;              /* the bound on leaps */
-    uint32_t highest_epoch;         /* of all entries */
-    bool stale;                     /* the objects no longer follow from the entries */
-    bool incomplete;                /* a manifest was not readable, or an object found no room */
-    bool unsure;                    /* and that was something on offer */
-    uint32_t lack_count, lack_turn; /* manifests on offer that could not be read; which is told */
+    uint32_t leap_max;      /* the bound on leaps */
+    uint32_t highest_epoch; /* of all entries */
+    bool stale;             /* the objects no longer follow from the entries */
+    bool incomplete;        /* a manifest was not readable, or an object found no room */
+    bool unsure;            /* and that was something on offer */
+    uint32_t lack_count,
+        lack_turn; /* manifests and route tables on offer that could not be read; which is told */
     uint8_t lacking[SERIN_SHA256_SIZE];
     bool knows_all; /* what single devices are offered is among the objects */
     uint64_t built_ms;
