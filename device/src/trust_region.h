@@ -1,6 +1,6 @@
 /*
  * The trust region: two banks that hold the same trust record; while an update is under way, or was
- * cut, the newest valid one counts (docs/spec/flash.md, section 6).
+ * cut, the newest valid one counts (docs/spec/flash.md, section 7).
  *
  *   offset size  field of a bank
  *        0    4  magic "SRNK"

@@ -45,6 +45,11 @@ serin_unit_test(agent_work LINK serin_device_bench)
 # A flash port, tried: for who writes a driver, and for the factory.
 serin_unit_test(flash_probe LINK serin::flash_emulator)
 
+# A patch, applied in flash: made by the encoder of the host.
+if(TARGET serin_divsufsort)
+  serin_unit_test(patching SOURCES delta_images.c LINK serin_device_bench serin::divsufsort)
+endif()
+
 # Randomness for boards without a generator.
 serin_unit_test(seed LINK serin::seed serin::flash_emulator serin::wolfcrypt)
 
