@@ -146,26 +146,31 @@ static const struct serin_cli_command commands[] = {
                  "serin verify trust-2.bin --root pki/keys/root.pub",
      .run = serin_cli_run_verify},
     {.name = "delta make",
-     .operands = "OLD NEW",
-     .operand_min = 2,
+     .operands = "[OLD] NEW",
+     .operand_min = 1,
      .operand_max = 2,
      .options = serin_cli_options_delta_make,
      .summary = "make the patch that turns an old image into a new one",
-     .details = "Tries every architecture, and every back end that the RAM allows, and keeps the\n"
-                "smallest. An older patch behind -o is replaced; no other file is.",
+     .details =
+         "Tries every architecture, and every back end that the RAM allows, and keeps the\n"
+         "smallest. An older patch behind -o is replaced; no other file is. With --no-base the\n"
+         "patch needs no old image: it is NEW, compressed.",
      .examples = "serin delta make v1.bin v2.bin -o v1-v2.delta\n"
+                 "serin delta make --no-base v2.bin -o v2.delta\n"
                  "serin delta make v1.bin v2.bin -o v1-v2.delta --ram 8k --json | jq .patch_size",
      .run = serin_cli_run_delta_make},
     {.name = "delta apply",
-     .operands = "OLD PATCH",
-     .operand_min = 2,
+     .operands = "[OLD] PATCH",
+     .operand_min = 1,
      .operand_max = 2,
      .options = serin_cli_options_delta_apply,
      .summary = "make the new image of an old one and a patch, as a device does",
      .details =
          "The new image is written only where it is the one that the patch was made for. Exit\n"
-         "status 3 for a damaged patch, 4 for one of another image.",
-     .examples = "serin delta apply v1.bin v1-v2.delta -o v2.bin",
+         "status 3 for a damaged patch, 4 for one of another image. OLD is left out for a patch\n"
+         "that was made with --no-base.",
+     .examples = "serin delta apply v1.bin v1-v2.delta -o v2.bin\n"
+                 "serin delta apply v2.delta -o v2.bin",
      .run = serin_cli_run_delta_apply},
     {.name = "delta info",
      .operands = "PATCH",

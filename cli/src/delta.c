@@ -125,17 +125,33 @@ static enum serin_cli_exit make(const struct serin_cli *cli, const struct conten
     return exit;
 }
 
+/* An old image is left out on purpose only: an empty file, or a word forgotten, is a slip. */
+static enum serin_cli_exit check_operands(const struct serin_cli *cli, bool alone)
+{
+    if (cli->args.operand_count == (alone ? 1u : 2u)) {
+        return SERIN_CLI_DONE;
+    }
+    return serin_cli_fail(cli, SERIN_CLI_USAGE,
+                          alone ? "--no-base takes the new image alone"
+                                : "the new image is missing; or is it to be compressed alone, with "
+                                  "--no-base?");
+}
+
 enum serin_cli_exit serin_cli_run_delta_make(struct serin_cli *cli)
 {
     struct content old = {0};
     struct content new = {0};
+    bool alone = serin_cli_has(cli, "no-base");
 
-    enum serin_cli_exit exit = check_output(cli);
+    enum serin_cli_exit exit = check_operands(cli, alone);
     if (exit == SERIN_CLI_DONE) {
+        exit = check_output(cli);
+    }
+    if (exit == SERIN_CLI_DONE && !alone) {
         exit = read_content(cli, 0, IMAGE_MAX, &old);
     }
     if (exit == SERIN_CLI_DONE) {
-        exit = read_content(cli, 1, IMAGE_MAX, &new);
+        exit = read_content(cli, cli->args.operand_count - 1u, IMAGE_MAX, &new);
     }
     if (exit == SERIN_CLI_DONE) {
         exit = make(cli, &old, &new);
@@ -245,18 +261,19 @@ static enum serin_cli_exit apply(const struct serin_cli *cli,
     struct content image = {0};
     char size[SERIN_CLI_SHORT_SIZE];
 
+    const char *path = cli->args.operands[cli->args.operand_count - 1u];
+
     prefix_of(cli, old->bytes, old->size, prefix);
     if (old->size != header->base_size || memcmp(prefix, header->base, sizeof prefix) != 0) {
-        return serin_cli_fail(cli, SERIN_CLI_REFUSED, "%s was made for another image than %s",
-                              cli->args.operands[1], cli->args.operands[0]);
+        return serin_cli_fail(cli, SERIN_CLI_REFUSED, "%s was made for another image than %s", path,
+                              old->bytes != NULL ? cli->args.operands[0] : "none");
     }
     enum serin_error error = rebuild(cli, header, old, patch, &image);
     enum serin_cli_exit exit = SERIN_CLI_DONE;
     bool damaged = error == SERIN_ERR_FORMAT || error == SERIN_ERR_DIGEST;
     if (error != SERIN_OK) {
         exit = serin_cli_fail(cli, damaged ? SERIN_CLI_INPUT : serin_cli_exit_of(error), "%s%s: %s",
-                              cli->args.operands[1], damaged ? " is damaged" : "",
-                              serin_error_text(error));
+                              path, damaged ? " is damaged" : "", serin_error_text(error));
     } else {
         exit = serin_cli_write(cli, output, image.bytes, image.size, false);
     }
@@ -282,8 +299,13 @@ enum serin_cli_exit serin_cli_run_delta_apply(struct serin_cli *cli)
         return serin_cli_fail(cli, SERIN_CLI_REFUSED, "%s exists already; it is not overwritten",
                               serin_cli_text(cli, "output"));
     }
-    enum serin_cli_exit exit = read_patch(cli, 1, &patch, &header);
-    if (exit == SERIN_CLI_DONE) {
+    size_t last = cli->args.operand_count - 1u;
+    enum serin_cli_exit exit = read_patch(cli, last, &patch, &header);
+    if (exit == SERIN_CLI_DONE && last == 0 && header.base_size > 0) {
+        exit = serin_cli_fail(cli, SERIN_CLI_USAGE, "%s needs the old image that it was made for",
+                              cli->args.operands[last]);
+    }
+    if (exit == SERIN_CLI_DONE && last > 0) {
         exit = read_content(cli, 0, IMAGE_MAX, &old);
     }
     if (exit == SERIN_CLI_DONE) {
@@ -312,7 +334,11 @@ enum serin_cli_exit serin_cli_run_delta_info(struct serin_cli *cli)
                         serin_delta_memory(header.backend));
         serin_cli_print(cli, "architecture  %s\n", serin_delta_arch_name(header.arch));
         serin_cli_print(cli, "patch         %zu bytes\n", patch.size);
-        serin_cli_print(cli, "old image     %u bytes, SHA-256 %s…\n", header.base_size, base);
+        if (header.base_size > 0) {
+            serin_cli_print(cli, "old image     %u bytes, SHA-256 %s…\n", header.base_size, base);
+        } else {
+            serin_cli_print(cli, "old image     none: the new one, compressed\n");
+        }
         serin_cli_print(cli, "new image     %u bytes, SHA-256 %s…\n", header.target_size, target);
     }
     free(patch.bytes);

@@ -255,6 +255,7 @@ const struct serin_cli_option serin_cli_options_delta_make[] = {
      .fallback = "16k",
      .word = ram_word,
      .help = "what a device spends on the decoder"},
+    {.name = "no-base", .kind = SERIN_CLI_FLAG, .help = "from no old image: NEW alone, compressed"},
     SERIN_CLI_END,
 };
 

@@ -119,6 +119,30 @@ START_TEST(a_patch_goes_both_ways)
 }
 END_TEST
 
+START_TEST(an_image_is_compressed_alone)
+{
+    setup();
+    SUCCEEDS("delta make --no-base new -o p");
+    SUCCEEDS("delta info p");
+    ck_assert_ptr_nonnull(strstr(result->out, "old image     none"));
+    SUCCEEDS("delta apply p -o out");
+    expect_out();
+    SUCCEEDS("delta make --no-base new -o p --ram 8k --json");
+    ck_assert_ptr_nonnull(strstr(result->out, "\"old_size\":0"));
+    ck_assert_ptr_nonnull(strstr(result->out, "\"back_end\":\"small\""));
+    SUCCEEDS("delta apply p -o out --json");
+    expect_out();
+    FAILS(SERIN_CLI_REFUSED, "another image", "delta apply old p -o out");
+    FAILS(SERIN_CLI_USAGE, "alone", "delta make --no-base old new -o out");
+    FAILS(SERIN_CLI_USAGE, "--no-base", "delta make new -o out");
+    SUCCEEDS("delta make old new -o p");
+    FAILS(SERIN_CLI_USAGE, "needs the old image", "delta apply p -o out");
+    write_file("bad", "", 0);
+    FAILS(SERIN_CLI_INPUT, "empty", "delta make bad new -o out");
+    teardown();
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_refused)
 {
     setup();
@@ -161,7 +185,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {a_patch_goes_both_ways, what_does_not_fit_is_refused,
-                                  a_damaged_patch_leaves_no_file, NULL};
+    const TTest *const tests[] = {a_patch_goes_both_ways, an_image_is_compressed_alone,
+                                  what_does_not_fit_is_refused, a_damaged_patch_leaves_no_file,
+                                  NULL};
     return check_run("cli_delta", tests);
 }
