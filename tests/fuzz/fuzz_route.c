@@ -32,13 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t again = 0;
     SERIN_ASSERT(serin_routes_encode(&routes, bytes, &again) == SERIN_OK);
     SERIN_ASSERT(again == size && memcmp(bytes, data, size) == 0);
-    for (uint8_t target = 0; target < routes.target_count; target++) {
-        for (unsigned base = 0; base <= routes.base_count; base++) {
+    for (size_t target = 0; target < routes.target_count; target++) {
+        for (size_t base = 0; base <= routes.base_count; base++) {
             bool none = base == routes.base_count;
             struct serin_route route;
             uint8_t index = none ? SERIN_ROUTE_NO_BASE : (uint8_t)base;
             for (uint32_t takes = 0; takes <= SERIN_TAKES_KNOWN; takes += 2u) {
-                uint32_t expected = smallest(&routes, target, index, takes);
+                uint32_t expected = smallest(&routes, (uint8_t)target, index, takes);
                 bool found = serin_routes_find(data, size, routes.targets[target],
                                                none ? NULL : routes.bases[base], takes, UINT32_MAX,
                                                &route) == SERIN_OK;
